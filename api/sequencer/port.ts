@@ -1,0 +1,92 @@
+/**
+ * The one door to the market's state. Behind it stand the sequencer and the engine, in a worker of
+ * this process or, with roles, in another process behind Redis; callers cannot tell.
+ */
+import type { Envelope } from '../../engine/commands.ts';
+import type { EngineEvent, EventBatch, EventOf } from '../../engine/events.ts';
+import type { Answer, Ask, QueryName } from '../../engine/queries.ts';
+
+export interface Ack {
+  /** Of the command; of the original when `repeated`. */
+  sequence: number;
+  /** Engine time. */
+  now: number;
+  /** Decoded, without the leading `command` event. A refusal is a `rejected` event. */
+  events: EngineEvent[];
+  /** The idempotency key had been used with the same body: `events` are the original's. */
+  repeated: boolean;
+}
+
+/** A batch after its commit: what realtime, caches and projections follow. */
+export interface CommittedBatch {
+  firstSequence: number;
+  lastSequence: number;
+  now: number;
+  events: EventBatch;
+}
+
+export interface AuthoriseRequest {
+  company: number;
+  /** Unique per client request; released or captured exactly once. */
+  request: string;
+  /** Model index; the allocation's provider must serve it. */
+  model: number;
+  /** Worst case in 1e-6 GPU-seconds, by class index; a class without rating is not listed. */
+  worstGpu: Record<number, number>;
+  /** Only this provider; NONE: any. */
+  provider: number;
+  /** Markets and providers to leave out (their endpoints are down). */
+  excluded: { provider: number; market: number }[];
+}
+export interface Authorisation {
+  request: string;
+  allocation: number;
+  provider: number;
+  market: number;
+  hour: number;
+  /** Ticks. */
+  price: number;
+  /** Held, 1e-6 GPU-seconds. */
+  gpu: number;
+}
+/** Why no allocation could be held: none fits, the fitting ones are used up, or their credit is frozen. */
+export type AuthoriseRefusal = 'no_allocation' | 'budget_exhausted' | 'credits_blocked';
+export type AuthoriseResult = { ok: true; authorisation: Authorisation } | { ok: false; reason: AuthoriseRefusal };
+
+export interface SequencerStatus {
+  sequence: number;
+  committedSequence: number;
+  epoch: number;
+  now: number;
+  queueLength: number;
+}
+
+/** Thrown when the sequencer takes no more (queue full, database away, shutting down): 503 with Retry-After. */
+export class Unavailable extends Error {
+  readonly retryAfterSeconds: number;
+  constructor(message: string, retryAfterSeconds = 1) {
+    super(message);
+    this.name = 'Unavailable';
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+export interface SequencerPort {
+  /** Resolves after the commit. A refusal by the engine resolves; only infrastructure rejects. @throws Unavailable */
+  submit(envelope: Envelope): Promise<Ack>;
+  /** Answered at its place in the sequence, after everything before it is durable. @throws Unavailable */
+  query<Q extends QueryName>(name: Q, ask: Ask<Q>): Promise<Answer<Q>>;
+  /** Holds GPU time for one request, in memory, exact. Ends with `capture` (a command naming the request) or `release`. */
+  authorise(request: AuthoriseRequest): Promise<AuthoriseResult>;
+  release(request: string): Promise<void>;
+  /** Moves a manual clock and answers when every timer due has run. @throws Error with a wall clock */
+  setClock(now: number): Promise<number>;
+  /** In order, without gaps. Returns the unsubscription. */
+  onCommitted(listener: (batch: CommittedBatch) => void): () => void;
+  status(): Promise<SequencerStatus>;
+  /** Drains and closes. */
+  close(): Promise<void>;
+}
+
+export const eventOf = <K extends EngineEvent['kind']>(events: readonly EngineEvent[], kind: K): EventOf<K> | undefined =>
+  events.find((event): event is EventOf<K> & EngineEvent => event.kind === kind);

@@ -1,0 +1,19 @@
+/** What every handler may use. Built once by the composition root (main.ts), replaced in tests. */
+import type { Knex } from 'knex';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import type { Directory } from './directory.ts';
+import type { MarketData } from './market/market_data.ts';
+import type { SequencerPort } from './sequencer/port.ts';
+
+export interface Services {
+  config: Config;
+  log: Logger;
+  sequencer: SequencerPort;
+  /** For rows that are not market state (users, keys, endpoints) and for projections. */
+  database: Knex;
+  /** Names and numbers of companies, classes, regions, markets, models. */
+  directory: Directory;
+  /** Books, trades, candles, curve, indices: built from committed events. */
+  market: MarketData;
+}

@@ -1,0 +1,390 @@
+/**
+ * Everything that can change the state of the market. A command is plain data: it carries no
+ * clock and no randomness, so that executing the journal again gives the same state and events.
+ *
+ * Names refer to things by number (company, market, class, model ...); the directory maps them to
+ * the names used on the wire. Amounts are integers in the units of units.ts.
+ */
+import type { Day, Hour, Micro, MicroGpuSeconds, Millis, Ppm } from './units.ts';
+
+export const SIDES = ['buy', 'sell'] as const;
+export const BUY = 0;
+export const SELL = 1;
+export type Side = 0 | 1;
+
+export const ORDER_TYPES = ['limit', 'market', 'stop', 'stop_limit'] as const;
+export const LIMIT = 0;
+export const MARKET = 1;
+export const STOP = 2;
+export const STOP_LIMIT = 3;
+
+export const TIMES_IN_FORCE = ['gtc', 'gtd', 'ioc', 'fok'] as const;
+export const GTC = 0;
+export const GTD = 1;
+export const IOC = 2;
+export const FOK = 3;
+
+export const SELF_TRADE_PREVENTIONS = ['cancel_newest', 'cancel_oldest', 'cancel_both', 'decrement'] as const;
+export const CANCEL_NEWEST = 0;
+export const CANCEL_OLDEST = 1;
+export const CANCEL_BOTH = 2;
+export const DECREMENT = 3;
+
+export const ROLES = ['borrower', 'provider', 'lender', 'operator'] as const;
+export type Role = (typeof ROLES)[number];
+export const GRADES = ['A', 'B', 'C', 'D'] as const;
+export type Grade = (typeof GRADES)[number];
+export const SCHEDULE_METHODS = ['annuity', 'bullet', 'equal_principal', 'flat'] as const;
+export type ScheduleMethod = (typeof SCHEDULE_METHODS)[number];
+
+/** Indexes into the directory. market = class x 16 + region. */
+export type CompanyId = number;
+export type ClassId = number;
+export type RegionId = number;
+export type MarketId = number;
+export type ModelId = number;
+export type OrderId = number;
+export type AllocationId = number;
+export type LotId = number;
+export type FacilityId = number;
+export type MandateId = number;
+
+export const REGIONS_PER_CLASS = 16;
+export const marketOf = (classId: ClassId, region: RegionId): MarketId => classId * REGIONS_PER_CLASS + region;
+export const classOf = (market: MarketId): ClassId => Math.floor(market / REGIONS_PER_CLASS);
+export const regionOf = (market: MarketId): RegionId => market % REGIONS_PER_CLASS;
+
+/** What an absent optional number is in the fixed-size commands. */
+export const NONE = -1;
+
+export interface PlaceOrder {
+  type: 'place';
+  company: CompanyId;
+  /** NONE when the name was not known. */
+  market: MarketId;
+  hour: Hour;
+  side: Side;
+  /** Index into ORDER_TYPES. */
+  orderType: number;
+  /** Limit, or protection of a market order; NONE for a market order without; NOT_A_MULTIPLE and OUT_OF_RANGE are refused in place. */
+  price: number;
+  quantity: number;
+  timeInForce: number;
+  postOnly: boolean;
+  /** 0: the whole quantity is shown. */
+  displayQuantity: number;
+  /** 0: none. */
+  minimumQuantity: number;
+  /** 0: none. */
+  stopPrice: number;
+  /** 0: none. */
+  expiresAt: Millis;
+  /** Bids only; NONE: any provider. */
+  model: ModelId;
+  /** Asks only; 0: the provider's own capacity. */
+  resaleOf: AllocationId;
+  selfTradePrevention: number;
+  cancelOnDisconnect: boolean;
+  /** '' when the client gave none. */
+  clientOrderId: string;
+}
+
+export interface CancelOrder {
+  type: 'cancel';
+  company: CompanyId;
+  order: OrderId;
+}
+
+export interface AmendOrder {
+  type: 'amend';
+  company: CompanyId;
+  order: OrderId;
+  /** New limit; 0 keeps it. */
+  price: number;
+  /** New remaining quantity; 0 keeps it. */
+  quantity: number;
+}
+
+export type OrderCommand = PlaceOrder | CancelOrder | AmendOrder;
+
+/** Up to 500 order commands of one company, applied in order, each with its own result. */
+export interface BatchOrders {
+  type: 'batch';
+  company: CompanyId;
+  operations: OrderCommand[];
+}
+
+export interface CancelAll {
+  type: 'cancelAll';
+  company: CompanyId;
+  /** NONE: every market. */
+  market: MarketId;
+  /** NONE: every hour. */
+  hour: Hour;
+  /** NONE: both. */
+  side: number;
+  /** Only orders that asked for cancellation when their session ends. */
+  onDisconnect: boolean;
+}
+
+/** The dead-man timer: unless renewed, all orders are cancelled at engine time now + after; 0 disarms. */
+export interface CancelAfter {
+  type: 'cancelAfter';
+  company: CompanyId;
+  after: Millis;
+}
+
+export interface PlaceBlock {
+  type: 'placeBlock';
+  company: CompanyId;
+  market: MarketId;
+  /** First delivery hour and one past the last. */
+  fromHour: Hour;
+  toHour: Hour;
+  side: Side;
+  /** Bounds the average over all hours. */
+  price: number;
+  /** Steps in each hour. */
+  quantity: number;
+  timeInForce: number;
+  minimumAcceptanceRatio: Ppm;
+  model: ModelId;
+  clientOrderId: string;
+}
+
+/** Moves engine time; every timer due on the way runs, in order. Never goes back. */
+export interface Tick {
+  type: 'tick';
+  now: Millis;
+}
+
+/** Settles a delivery hour. Sent once per hour, at its end, by the sequencer. */
+export interface EndHour {
+  type: 'endHour';
+  hour: Hour;
+  /** GPU time authorised and not yet captured; it stays in contract. */
+  pending: { allocation: AllocationId; gpu: MicroGpuSeconds }[];
+}
+
+export interface RegisterCompany {
+  type: 'registerCompany';
+  name: string;
+  role: Role;
+  /** Beneficial owner; companies with the same name never trade with each other. '' = a group of its own. */
+  group: string;
+}
+
+export interface AddClass {
+  type: 'addClass';
+  name: string;
+  chip: string;
+  memoryGb: number;
+  formFactor: string;
+  /** Ticks per GPU-hour, effective at once for a class that is new. */
+  listPrice: number;
+  /** The published inputs of the list price: one line per provider, USD micro per GPU-hour. */
+  listInputs: { provider: string; usd: Micro }[];
+}
+export interface AddRegion {
+  type: 'addRegion';
+  name: string;
+}
+/** Models are known by name; ratings belong to the gateway's catalogue. */
+export interface AddModel {
+  type: 'addModel';
+  name: string;
+}
+/** Announces a recomputed list price. */
+export interface SetListPrice {
+  type: 'setListPrice';
+  class: ClassId;
+  price: number;
+  effectiveAt: Millis;
+  inputs: { provider: string; usd: Micro }[];
+}
+
+export interface DeclareCapacity {
+  type: 'declareCapacity';
+  company: CompanyId;
+  market: MarketId;
+  gpus: number;
+}
+/** What verification has proven of the declared capacity. */
+export interface VerifyCapacity {
+  type: 'verifyCapacity';
+  company: CompanyId;
+  market: MarketId;
+  gpus: number;
+}
+/** Models the provider serves on a market, whole list. */
+export interface SetEligibility {
+  type: 'setEligibility';
+  company: CompanyId;
+  market: MarketId;
+  models: ModelId[];
+}
+
+export interface Deposit {
+  type: 'deposit';
+  company: CompanyId;
+  amount: Micro;
+  reference: string;
+}
+export interface Withdraw {
+  type: 'withdraw';
+  company: CompanyId;
+  amount: Micro;
+}
+/** Buys credits for cash of `unapplied:company`. */
+export interface Prepay {
+  type: 'prepay';
+  company: CompanyId;
+  amount: Micro;
+}
+export interface PostBond {
+  type: 'postBond';
+  company: CompanyId;
+  amount: Micro;
+}
+/** Pays out what is due to a provider. */
+export interface Payout {
+  type: 'payout';
+  company: CompanyId;
+}
+
+export interface CreateMandate {
+  type: 'createMandate';
+  company: CompanyId;
+  amount: Micro;
+  grades: Grade[];
+  maximumPerBorrower: Micro;
+  minimumAnnualRate: Ppm;
+}
+
+/** All ratios are percentages in units of 0.0001 percent (ppm of 1); months and days are counts. */
+export interface FacilityApplication {
+  cash: Micro;
+  monthlyBurn: Micro;
+  monthlyRevenue: Micro;
+  cashTrend3m: Ppm;
+  revenueGrowth: Ppm;
+  grossMargin: Ppm;
+  computeShare: Ppm;
+  forecastError: Ppm;
+  topCustomer: Ppm;
+  pastDaysOverdue: number;
+}
+export interface ApplyFacility {
+  type: 'applyFacility';
+  company: CompanyId;
+  amount: Micro;
+  months: number;
+  method: ScheduleMethod;
+  application: FacilityApplication;
+}
+export interface AcceptFacility {
+  type: 'acceptFacility';
+  company: CompanyId;
+  facility: FacilityId;
+}
+export interface Draw {
+  type: 'draw';
+  company: CompanyId;
+  facility: FacilityId;
+  amount: Micro;
+}
+export const PREPAYMENT_MODES = ['shorten', 'lower', 'advance'] as const;
+export type PrepaymentMode = (typeof PREPAYMENT_MODES)[number];
+export interface Repay {
+  type: 'repay';
+  company: CompanyId;
+  facility: FacilityId;
+  amount: Micro;
+  mode: PrepaymentMode;
+}
+export interface ReturnCredits {
+  type: 'returnCredits';
+  company: CompanyId;
+  facility: FacilityId;
+  lot: LotId;
+  credits: Micro;
+}
+/** `company` is who acts: the facility's lender, or an operator. fraction of 1 in ppm. */
+export interface Freeze {
+  type: 'freeze';
+  company: CompanyId;
+  facility: FacilityId;
+  fraction: Ppm;
+  reason: string;
+}
+export interface Unfreeze {
+  type: 'unfreeze';
+  company: CompanyId;
+  facility: FacilityId;
+}
+
+export const TRADING_MODES = ['open', 'cancel_only', 'halted'] as const;
+export type TradingMode = (typeof TRADING_MODES)[number];
+/** scope: everything, one class, one market or one instrument (NONE where not narrowed). */
+export interface SetTradingMode {
+  type: 'setTradingMode';
+  company: CompanyId;
+  class: ClassId;
+  market: MarketId;
+  hour: Hour;
+  mode: TradingMode;
+  reason: string;
+}
+
+/** A metered inference, final. Retires credit from the allocation at its fill price. */
+export interface Capture {
+  type: 'capture';
+  company: CompanyId;
+  allocation: AllocationId;
+  gpu: MicroGpuSeconds;
+  /** Unique per client request: a second capture of the same request has no effect. */
+  request: string;
+  model: ModelId;
+  promptTokens: number;
+  completionTokens: number;
+  /** Opaque to the engine, kept in the event: key id, endpoint id, fees of spot fills bought for it. */
+  detail: CaptureDetail;
+}
+export interface CaptureDetail {
+  key: string;
+  endpoint: string;
+  /** Micro-CR of fees of spot fills bought for this request. */
+  spotFees: Micro;
+  estimated: boolean;
+}
+/** Gives back GPU time that endHour had kept in contract. */
+export interface ReleasePending {
+  type: 'releasePending';
+  allocation: AllocationId;
+  gpu: MicroGpuSeconds;
+}
+
+export type Command =
+  | PlaceOrder | CancelOrder | AmendOrder | BatchOrders | CancelAll | CancelAfter | PlaceBlock
+  | Tick | EndHour
+  | RegisterCompany | AddClass | AddRegion | AddModel | SetListPrice
+  | DeclareCapacity | VerifyCapacity | SetEligibility
+  | Deposit | Withdraw | Prepay | PostBond | Payout
+  | CreateMandate | ApplyFacility | AcceptFacility | Draw | Repay | ReturnCredits | Freeze | Unfreeze
+  | SetTradingMode | Capture | ReleasePending;
+
+export type CommandType = Command['type'];
+
+/**
+ * A command with the client's idempotency key: the engine remembers key and body for 24 h of engine
+ * time. A repeat has no effect and names the sequence of the original.
+ */
+export interface Envelope {
+  command: Command;
+  /** Scoped by the caller (company, route); '' = none. */
+  idempotencyKey: string;
+  /** Digest of the request's body. */
+  bodyHash: string;
+}
+
+export type { Day, Hour, Micro, Millis };

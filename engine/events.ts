@@ -1,0 +1,227 @@
+/**
+ * What the engine says has happened. One table defines every event: its name, its fields in the
+ * order in which they are written, and their kinds. Types, encoder and decoder derive from it.
+ *
+ * An event is a run of numbers in an EventBatch: [kind, length, field...]. Text and structured
+ * fields stand as an index into `texts`. Consumers decode; the hot path writes numbers only.
+ */
+import { ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from './commands.ts';
+import { REJECT_CODES } from './catalogue.ts';
+
+export const CANCEL_REASONS = [
+  'requested', 'ioc', 'fok', 'self_trade', 'expired', 'no_liquidity', 'gate_closed', 'lot_expired',
+  'facility_frozen', 'above_list_price', 'mass_cancel', 'disconnected', 'dead_man', 'margin', 'hour_ended', 'capacity_reduced',
+] as const;
+export type CancelReason = (typeof CANCEL_REASONS)[number];
+
+export const ORDER_STATUSES = ['open', 'partially_filled', 'filled', 'canceled', 'expired', 'rejected', 'untriggered'] as const;
+export type OrderStatus = (typeof ORDER_STATUSES)[number];
+
+const n = 'number';
+const s = 'text';
+const b = 'boolean';
+/** A structured value, kept as JSON. */
+const json = <T>() => ({ json: undefined as T | undefined });
+const oneOf = <const T extends readonly string[]>(names: T) => ({ oneOf: names });
+
+export const EVENTS = {
+  /** First event of every command; all that follow until the next `command` were caused by it. */
+  command: { sequence: n, type: s, company: n },
+  /** The command was refused; nothing else of it happened (in a batch: of operation `index`). */
+  rejected: { code: oneOf(REJECT_CODES), index: n, field: s },
+  /** The idempotency key was used before; nothing happened. */
+  repeated: { original: n },
+  /** Operation `index` of a batch begins. */
+  operation: { index: n },
+
+  ticked: { now: n },
+  companyRegistered: { company: n, name: s, role: s, group: s },
+  classAdded: { class: n, name: s, chip: s, memoryGb: n, formFactor: s },
+  regionAdded: { region: n, name: s },
+  modelAdded: { model: n, name: s },
+  listPriceAnnounced: { class: n, price: n, effectiveAt: n, inputs: json<{ provider: string; usd: number }[]>() },
+  listPriceEffective: { class: n, price: n },
+
+  capacityDeclared: { company: n, market: n, gpus: n },
+  capacityVerified: { company: n, market: n, gpus: n },
+  eligibilitySet: { company: n, market: n, models: json<number[]>() },
+
+  /** hold: micro-CR reserved. Zero or NONE in optional fields as in PlaceOrder. */
+  orderAccepted: {
+    order: n, company: n, market: n, hour: n, side: oneOf(SIDES), orderType: oneOf(ORDER_TYPES), price: n, quantity: n,
+    timeInForce: oneOf(TIMES_IN_FORCE), postOnly: b, displayQuantity: n, minimumQuantity: n, stopPrice: n, expiresAt: n,
+    model: n, resaleOf: n, selfTradePrevention: oneOf(SELF_TRADE_PREVENTIONS), cancelOnDisconnect: b, hold: n, clientOrderId: s,
+  },
+  /** The order now stands in the book with `visible` steps shown of `remaining`, at the end of its queue. */
+  orderRested: { order: n, visible: n, remaining: n },
+  /** An order in the book shows another quantity and keeps its place (partial fill, decrease, shrinking spot ask). */
+  orderReduced: { order: n, visible: n, remaining: n, hold: n },
+  orderTriggered: { order: n },
+  orderAmended: { order: n, price: n, remaining: n, hold: n, keptPriority: b },
+  /** The order left the market; its hold is 0 from here on. */
+  orderDone: { order: n, status: oneOf(ORDER_STATUSES), reason: oneOf(['filled', ...CANCEL_REASONS]), remaining: n },
+  /**
+   * One execution. fee: micro-CR charged to the buyer by this fill. maker/taker: orders.
+   * buyerHold: what the buyer's order still holds after it.
+   */
+  fill: {
+    fill: n, allocation: n, maker: n, taker: n, takerSide: oneOf(SIDES), buyer: n, seller: n, provider: n,
+    market: n, hour: n, price: n, quantity: n, fee: n, makerRemaining: n, takerRemaining: n, buyerHold: n, now: n,
+  },
+  tradingModeSet: { class: n, market: n, hour: n, mode: s, reason: s, by: n },
+
+  /** One balanced transaction: pairs of account reference and signed amount (debit positive). See ledger.ts. */
+  posted: { entries: 'entries' },
+
+  deposited: { company: n, amount: n, reference: s },
+  withdrawn: { company: n, amount: n },
+  bondPosted: { company: n, amount: n },
+  payoutMade: { company: n, amount: n },
+  lotMinted: { lot: n, company: n, facility: n, source: s, usd: n, credits: n, conversionRate: n, redemptionRate: n, expiresAt: n },
+  lotExpired: { lot: n, credits: n },
+  creditsReturned: { lot: n, facility: n, credits: n, principal: n },
+
+  mandateCreated: { mandate: n, company: n, amount: n, grades: json<string[]>(), maximumPerBorrower: n, minimumAnnualRate: n },
+  facilityOffered: {
+    facility: n, company: n, lender: n, amount: n, months: n, grade: s, annualRate: n, conversionRate: n, originationFee: n,
+    method: s, score: n, reasons: json<string[]>(), application: json<Record<string, number>>(),
+  },
+  facilityDeclined: { company: n, amount: n, months: n, grade: s, score: n, reasons: json<string[]>(), application: json<Record<string, number>>() },
+  facilityStateChanged: { facility: n, state: s, reason: s, by: n },
+  facilityFrozen: { facility: n, fraction: n, reason: s, by: n },
+  facilityDrawn: { facility: n, lot: n, amount: n, fee: n },
+  scheduleSet: { facility: n, rows: json<ScheduleRow[]>() },
+  interestAccrued: { facility: n, amount: n, day: n },
+  repaid: { facility: n, amount: n, interest: n, principal: n, fees: n, unapplied: n },
+
+  /** A metered inference. credits: retired from the contract; payable: USD earned by the provider. */
+  usageCaptured: {
+    allocation: n, company: n, provider: n, model: n, gpu: n, credits: n, payable: n, promptTokens: n, completionTokens: n,
+    request: s, detail: json<{ key: string; endpoint: string; spotFees: number; estimated: boolean }>(), now: n,
+  },
+  /** Delivery of an allocation's hour is over. unused: micro-CR delivered without use; failed: refunded. */
+  allocationSettled: { allocation: n, usedGpu: n, unused: n, failed: n, pendingGpu: n },
+  allocationResold: { allocation: n, quantity: n, to: n },
+  pendingReleased: { allocation: n, gpu: n },
+  hourEnded: { hour: n },
+} as const;
+
+/** Amounts in micro-USD, days since 1970. */
+export interface ScheduleRow {
+  number: number;
+  due: number;
+  principal: number;
+  interest: number;
+  balance: number;
+}
+
+export type EventKind = keyof typeof EVENTS;
+type FieldKind = 'number' | 'text' | 'boolean' | 'entries' | { json: unknown } | { oneOf: readonly string[] };
+type FieldValue<F> = F extends 'number' ? number
+  : F extends 'text' ? string
+  : F extends 'boolean' ? boolean
+  : F extends 'entries' ? number[]
+  : F extends { oneOf: readonly (infer Name)[] } ? Name
+  : F extends { json: infer T } ? NonNullable<T>
+  : never;
+type Fields<K extends EventKind> = { -readonly [F in keyof (typeof EVENTS)[K]]: FieldValue<(typeof EVENTS)[K][F]> };
+export type EventOf<K extends EventKind> = { kind: K } & Fields<K>;
+/** Every event, decoded: `{kind: 'fill', fill: 1, ...}`. */
+export type EngineEvent = { [K in EventKind]: EventOf<K> }[EventKind];
+
+export const EVENT_KINDS = Object.keys(EVENTS) as EventKind[];
+/** The number that stands for each kind in an EventBatch. */
+export const KIND = Object.fromEntries(EVENT_KINDS.map((name, index) => [name, index])) as { readonly [K in EventKind]: number };
+
+/** A run of events as they travel and as they are journalled. */
+export interface EventBatch {
+  words: Float64Array;
+  texts: readonly string[];
+}
+
+/**
+ * Collects the events of a batch. `words` is reused; copy with `take`. The hot path writes through
+ * `begin` and `push`-free indexed stores in engine code; everything else through `emit`.
+ */
+export class EventBuffer {
+  words = new Float64Array(1 << 16);
+  length = 0;
+  /** texts[0] is always '': an absent text costs nothing. */
+  texts: string[] = [''];
+
+  /** Makes room for `count` words. */
+  reserve(count: number): void {
+    if (this.length + count <= this.words.length) return;
+    const grown = new Float64Array(Math.max(this.words.length * 2, this.length + count));
+    grown.set(this.words);
+    this.words = grown;
+  }
+
+  text(value: string): number {
+    if (value === '') return 0;
+    this.texts.push(value);
+    return this.texts.length - 1;
+  }
+
+  /** Writes one event by name; not for the hot path. */
+  emit<K extends EventKind>(kind: K, fields: Fields<K>): void {
+    const shape = Object.entries(EVENTS[kind]) as [keyof Fields<K> & string, FieldKind][];
+    this.reserve(2 + shape.length);
+    this.words[this.length++] = KIND[kind];
+    this.words[this.length++] = shape.length;
+    for (const [name, field] of shape) this.words[this.length++] = this.encode(field, fields[name]);
+  }
+
+  private encode(field: FieldKind, value: unknown): number {
+    if (field === 'number') return value as number;
+    if (field === 'boolean') return value === true ? 1 : 0;
+    if (field === 'text') return this.text(value as string);
+    if (field === 'entries') throw new Error('entries are written by the ledger');
+    if ('oneOf' in field) return field.oneOf.indexOf(value as string);
+    return this.text(JSON.stringify(value));
+  }
+
+  clear(): void {
+    this.length = 0;
+    this.texts = [''];
+  }
+
+  /** A copy of what was collected; the buffer is cleared. */
+  take(): EventBatch {
+    const batch = { words: this.words.slice(0, this.length), texts: this.texts };
+    this.clear();
+    return batch;
+  }
+}
+
+/** Calls `visit` with the position of each event: words[at] is its kind, words[at + 1] its number of fields. */
+export function forEachEvent(batch: EventBatch, visit: (kind: number, at: number) => void): void {
+  for (let at = 0; at < batch.words.length; at += 2 + batch.words[at + 1]) visit(batch.words[at], at);
+}
+
+export function decodeEvent(batch: EventBatch, at: number): EngineEvent {
+  const kind = EVENT_KINDS[batch.words[at]];
+  const event: Record<string, unknown> = { kind };
+  let cursor = at + 2;
+  for (const [name, field] of Object.entries(EVENTS[kind]) as [string, FieldKind][]) {
+    event[name] = field === 'entries'
+      ? Array.from(batch.words.subarray(at + 2, at + 2 + batch.words[at + 1]))
+      : decodeField(batch, field, batch.words[cursor++]);
+  }
+  return event as EngineEvent;
+}
+
+function decodeField(batch: EventBatch, field: FieldKind, word: number): unknown {
+  if (field === 'number' || field === 'entries') return word;
+  if (field === 'boolean') return word === 1;
+  if (field === 'text') return batch.texts[word];
+  if ('oneOf' in field) return field.oneOf[word];
+  return JSON.parse(batch.texts[word]) as unknown;
+}
+
+/** All events of a batch, decoded, in order. */
+export function decodeEvents(batch: EventBatch): EngineEvent[] {
+  const events: EngineEvent[] = [];
+  forEachEvent(batch, (_, at) => events.push(decodeEvent(batch, at)));
+  return events;
+}

@@ -1,0 +1,51 @@
+/**
+ * Exact integer multiplication and division with one rounding at the end.
+ * Every amount x rate of the ledger goes through here; tested against decimal.js.
+ */
+
+const SAFE = Number.MAX_SAFE_INTEGER;
+
+/**
+ * round(a x b / c) with ties to even; a, b >= 0 and c > 0 are safe integers.
+ * The product stays in double arithmetic while it is exact, else it goes through BigInt.
+ */
+export function mulDiv(a: number, b: number, c: number): number {
+  const product = a * b;
+  if (product <= SAFE) {
+    const quotient = Math.floor(product / c);
+    const twice = 2 * (product - quotient * c);
+    if (twice < c) return quotient;
+    if (twice > c) return quotient + 1;
+    return quotient + (quotient % 2);
+  }
+  return mulDivBig(a, b, c);
+}
+
+function mulDivBig(a: number, b: number, c: number): number {
+  const divisor = BigInt(c);
+  const product = BigInt(a) * BigInt(b);
+  const quotient = product / divisor;
+  const twice = 2n * (product - quotient * divisor);
+  const up = twice > divisor || (twice === divisor && (quotient & 1n) === 1n);
+  return Number(up ? quotient + 1n : quotient);
+}
+
+/** floor(a x b / c) under the conditions of mulDiv. */
+export function mulDivFloor(a: number, b: number, c: number): number {
+  const product = a * b;
+  if (product <= SAFE) return Math.floor(product / c);
+  return Number((BigInt(a) * BigInt(b)) / BigInt(c));
+}
+
+/** ceil(a x b / c) under the conditions of mulDiv. */
+export function mulDivCeil(a: number, b: number, c: number): number {
+  const product = a * b;
+  if (product <= SAFE) return Math.ceil(product / c);
+  const divisor = BigInt(c);
+  return Number((BigInt(a) * BigInt(b) + divisor - 1n) / divisor);
+}
+
+export function gcd(a: number, b: number): number {
+  while (b !== 0) [a, b] = [b, a % b];
+  return a;
+}

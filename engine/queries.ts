@@ -1,0 +1,193 @@
+/**
+ * What can be asked of the engine's present state. A query changes nothing and is not journalled;
+ * the sequencer answers it at its place between commands, after what came before it is durable.
+ * Money in micro, quantities in steps, prices in ticks, GPU time in 1e-6 GPU-seconds.
+ */
+import type { OrderStatus } from './events.ts';
+import type { ScheduleRow } from './events.ts';
+
+export interface DirectoryView {
+  companies: { company: number; name: string; role: string; group: string }[];
+  classes: { class: number; name: string; chip: string; memoryGb: number; formFactor: string; listPrice: number; inputs: { provider: string; usd: number }[]; next: { price: number; effectiveAt: number } | null }[];
+  regions: { region: number; name: string }[];
+  models: { model: number; name: string }[];
+  /** Capacity and eligibility of every provider on every market. */
+  capacities: CapacityView[];
+}
+export interface CapacityView {
+  company: number;
+  market: number;
+  declared: number;
+  verified: number;
+  models: number[];
+}
+
+export interface BalancesView {
+  usd: number;
+  available: number;
+  held: number;
+  contracted: number;
+  frozen: number;
+  /** Credits retired so far, and list value delivered and USD drawn for them: the realised conversion. */
+  retired: number;
+  listValueDelivered: number;
+  costRetired: number;
+  payable: number;
+  bond: number;
+}
+
+export interface LotView {
+  lot: number;
+  company: number;
+  facility: number;
+  source: 'facility' | 'prepayment' | 'grant';
+  usd: number;
+  minted: number;
+  conversionRate: number;
+  available: number;
+  held: number;
+  contracted: number;
+  retired: number;
+  frozen: number;
+  expiresAt: number;
+}
+
+/** An order that is in the market (resting or waiting for its trigger), or has just been. */
+export interface OrderView {
+  order: number;
+  company: number;
+  market: number;
+  hour: number;
+  side: number;
+  orderType: number;
+  price: number;
+  quantity: number;
+  remaining: number;
+  visible: number;
+  timeInForce: number;
+  postOnly: boolean;
+  displayQuantity: number;
+  minimumQuantity: number;
+  stopPrice: number;
+  expiresAt: number;
+  model: number;
+  resaleOf: number;
+  selfTradePrevention: number;
+  cancelOnDisconnect: boolean;
+  clientOrderId: string;
+  hold: number;
+  fees: number;
+  /** Sum of price x quantity of its fills, micro-CR. */
+  notional: number;
+  status: OrderStatus;
+  acceptedAt: number;
+  sequence: number;
+}
+
+export interface AllocationView {
+  allocation: number;
+  company: number;
+  provider: number;
+  market: number;
+  hour: number;
+  model: number;
+  price: number;
+  quantity: number;
+  /** 1e-6 GPU-seconds consumed, and what is offered for resale. */
+  usedGpu: number;
+  budgetGpu: number;
+  offeredGpu: number;
+  /** Micro-CR still in contract. */
+  credits: number;
+  status: 'open' | 'delivering' | 'delivered' | 'resold' | 'failed';
+  frozen: boolean;
+}
+
+export interface FacilityView {
+  facility: number;
+  company: number;
+  lender: number;
+  state: string;
+  amount: number;
+  months: number;
+  method: string;
+  grade: string;
+  score: number;
+  reasons: string[];
+  annualRate: number;
+  conversionRate: number;
+  originationFee: number;
+  drawn: number;
+  undrawn: number;
+  principal: number;
+  accruedInterest: number;
+  fees: number;
+  frozenFraction: number;
+  daysPastDue: number;
+  acceptedAt: number;
+  maturesAt: number;
+  schedule: ScheduleRow[];
+}
+
+export interface MandateView {
+  mandate: number;
+  company: number;
+  amount: number;
+  committed: number;
+  grades: string[];
+  maximumPerBorrower: number;
+  minimumAnnualRate: number;
+}
+
+export interface ProviderHourView {
+  company: number;
+  market: number;
+  hour: number;
+  verified: number;
+  /** Steps. */
+  offered: number;
+  sold: number;
+  delivered: number;
+}
+
+/** All that a reader of market data needs to start from; later events continue it. */
+export interface MarketSnapshot {
+  sequence: number;
+  now: number;
+  orders: OrderView[];
+  modes: { class: number; market: number; hour: number; mode: string; reason: string }[];
+}
+
+export interface InvariantCheck {
+  number: number;
+  name: string;
+  ok: boolean;
+  /** What is wrong, empty when ok. */
+  detail: string;
+}
+
+export interface EngineStatus {
+  now: number;
+  sequence: number;
+  stateHash: string;
+}
+
+/** Question and answer by name. */
+export interface Queries {
+  directory: { ask: object; answer: DirectoryView };
+  status: { ask: object; answer: EngineStatus };
+  balances: { ask: { company: number }; answer: BalancesView };
+  lots: { ask: { company: number }; answer: LotView[] };
+  openOrders: { ask: { company: number }; answer: OrderView[] };
+  order: { ask: { order: number }; answer: OrderView | null };
+  allocations: { ask: { company: number }; answer: AllocationView[] };
+  facilities: { ask: { company: number; lender: boolean }; answer: FacilityView[] };
+  facility: { ask: { facility: number }; answer: FacilityView | null };
+  mandates: { ask: { company: number }; answer: MandateView[] };
+  providerHours: { ask: { company: number }; answer: ProviderHourView[] };
+  market: { ask: object; answer: MarketSnapshot };
+  invariants: { ask: object; answer: { checks: InvariantCheck[]; stateHash: string; sequence: number } };
+}
+export type QueryName = keyof Queries;
+export type Ask<Q extends QueryName> = Queries[Q]['ask'];
+export type Answer<Q extends QueryName> = Queries[Q]['answer'];
