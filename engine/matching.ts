@@ -1,0 +1,206 @@
+/**
+ * Price-time matching of one order against one book, and nothing else: who may trade with whom, what
+ * a trade costs and what is told about it is the host's business. The exchange is one host, the
+ * replay of a lone book another.
+ */
+import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET } from './commands.ts';
+import type { Book, BookSide } from './book.ts';
+import { NIL } from './lot_amounts.ts';
+import { FLAG } from './orders.ts';
+import type { Orders } from './orders.ts';
+
+/** Why matching took an order out of the market. */
+export type MatchReason = 'ioc' | 'fok' | 'self_trade' | 'no_liquidity';
+
+export interface MatchHost {
+  /** Whether the ask may serve the model a bid named; asked only for bids that name one. */
+  serves(ask: number, model: number): boolean;
+  /** Whether both orders belong to one beneficial owner. */
+  sameGroup(a: number, b: number): boolean;
+  /** quantity has been taken off both orders' remaining. */
+  traded(maker: number, taker: number, price: number, quantity: number): void;
+  /** The order is out of the book, completely filled. */
+  filled(row: number): void;
+  /** The order is out of the book with what remains cancelled. */
+  cancelled(row: number, reason: MatchReason): void;
+  /** The order now stands at the end of its queue. */
+  rested(row: number): void;
+  /** An order in the book shows less, its place kept. */
+  reduced(row: number): void;
+}
+
+/** A limit beyond any price: a market order without protection. */
+export const UNPROTECTED_BUY = Number.MAX_SAFE_INTEGER;
+
+export class Matcher {
+  private readonly orders: Orders;
+  private readonly host: MatchHost;
+
+  constructor(orders: Orders, host: MatchHost) {
+    this.orders = orders;
+    this.host = host;
+  }
+
+  /** Whether an order that arrives may trade with one in the book, self-trade apart. */
+  private eligible(maker: number, taker: number, takerSells: boolean): boolean {
+    const model = this.orders.model[takerSells ? maker : taker];
+    return model < 0 || this.host.serves(takerSells ? taker : maker, model);
+  }
+
+  /** Whether the best eligible order opposite is within the limit. */
+  wouldCross(book: Book, row: number): boolean {
+    return this.executable(book, row, 1) > 0;
+  }
+
+  /**
+   * How much of `wanted` the order would execute at once, at most `wanted`. Own orders met on the way
+   * end it, are skipped or use it up, as the order's self-trade prevention will have it.
+   */
+  executable(book: Book, row: number, wanted: number): number {
+    const { orders, host } = this;
+    const sells = orders.isSell(row);
+    const side = book.side(!sells);
+    const limit = side.keyOf(orders.price[row]);
+    const mode = orders.selfTradePrevention(row);
+    let executed = 0;
+    let left = orders.remaining[row];
+    for (let level = side.count - 1; level >= 0 && side.keys[level] >= limit; level--) {
+      for (let maker = side.heads[level]; maker !== NIL; maker = orders.next[maker]) {
+        if (!this.eligible(maker, row, sells)) continue;
+        const size = orders.remaining[maker];
+        if (host.sameGroup(maker, row)) {
+          if (mode === CANCEL_NEWEST || mode === CANCEL_BOTH) return executed;
+          if (mode === DECREMENT) left -= Math.min(left, size);
+        } else {
+          const quantity = Math.min(left, size);
+          if (!this.mayExecute(maker, quantity)) continue;
+          executed += Math.min(quantity, wanted - executed);
+          left -= quantity;
+        }
+        if (executed >= wanted || left === 0) return executed;
+      }
+    }
+    return executed;
+  }
+
+  /** A resting order's first execution may have a minimum. */
+  private mayExecute(maker: number, quantity: number): boolean {
+    if ((this.orders.flags[maker] & (FLAG.extra | FLAG.executed)) !== FLAG.extra) return true;
+    const minimum = this.orders.extras.get(maker)?.minimumQuantity ?? 0;
+    return quantity >= minimum;
+  }
+
+  /** Matches an accepted order that is in no book; what is left rests or is cancelled. */
+  enter(book: Book, row: number): void {
+    const { orders } = this;
+    const timeInForce = orders.timeInForce(row);
+    if (timeInForce === FOK && this.executable(book, row, orders.remaining[row]) < orders.remaining[row]) {
+      this.host.cancelled(row, 'fok');
+      return;
+    }
+    if (!this.match(book, row)) return;
+    if (orders.remaining[row] === 0) this.host.filled(row);
+    else if (orders.orderType(row) === MARKET) this.host.cancelled(row, 'no_liquidity');
+    else if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, 'ioc');
+    else this.rest(book, row);
+  }
+
+  /** Puts an order into the book, at the end of its queue. */
+  rest(book: Book, row: number): void {
+    const { orders } = this;
+    const extra = orders.extra(row);
+    const display = extra === undefined || extra.displayQuantity === 0 ? orders.remaining[row] : extra.displayQuantity;
+    orders.visible[row] = Math.min(display, orders.remaining[row]);
+    orders.flags[row] |= FLAG.resting;
+    book.side(orders.isSell(row)).append(orders, row);
+    this.host.rested(row);
+  }
+
+  /** Takes a resting order out of the book. */
+  withdraw(book: Book, row: number): void {
+    const { orders } = this;
+    book.side(orders.isSell(row)).remove(orders, row);
+    orders.flags[row] &= ~FLAG.resting;
+  }
+
+  /** Trades while the limit allows. False when self-trade prevention ended the order. */
+  private match(book: Book, row: number): boolean {
+    const { orders } = this;
+    const sells = orders.isSell(row);
+    const side = book.side(!sells);
+    const limit = side.keyOf(orders.price[row]);
+    for (let level = side.count - 1; level >= 0 && side.keys[level] >= limit; level--) {
+      let maker = side.heads[level];
+      // A refilled iceberg slice rejoins its queue behind `end`; it is met again only after all others.
+      while (maker !== NIL && orders.remaining[row] > 0) {
+        const next = orders.next[maker];
+        if (this.eligible(maker, row, sells)) {
+          if (this.host.sameGroup(maker, row)) {
+            if (!this.preventSelfTrade(book, maker, row)) return false;
+          } else if (this.mayExecute(maker, Math.min(orders.remaining[row], orders.remaining[maker]))) {
+            this.trade(book, side, maker, row);
+            if (next === NIL && (orders.flags[maker] & FLAG.resting) !== 0 && orders.remaining[row] > 0) {
+              // The last of the queue was an iceberg that has refilled: it is its own successor.
+              continue;
+            }
+          }
+        }
+        maker = next;
+      }
+      if (orders.remaining[row] === 0) break;
+    }
+    return true;
+  }
+
+  private trade(book: Book, side: BookSide, maker: number, taker: number): void {
+    const { orders, host } = this;
+    const quantity = Math.min(orders.visible[maker], orders.remaining[taker]);
+    const price = orders.price[maker];
+    orders.remaining[maker] -= quantity;
+    orders.visible[maker] -= quantity;
+    orders.remaining[taker] -= quantity;
+    orders.flags[maker] |= FLAG.executed;
+    orders.flags[taker] |= FLAG.executed;
+    book.lastPrice = price;
+    host.traded(maker, taker, price, quantity);
+    if (orders.remaining[maker] === 0) {
+      this.withdraw(book, maker);
+      host.filled(maker);
+    } else if (orders.visible[maker] === 0) {
+      side.remove(orders, maker);
+      this.rest(book, maker);
+    }
+  }
+
+  /** Handles two orders of one owner that would trade. False when the arriving one is out of the market. */
+  private preventSelfTrade(book: Book, maker: number, taker: number): boolean {
+    const { orders, host } = this;
+    const mode = orders.selfTradePrevention(taker);
+    if (mode === DECREMENT) return this.decrement(book, maker, taker);
+    if (mode === CANCEL_OLDEST || mode === CANCEL_BOTH) {
+      this.withdraw(book, maker);
+      host.cancelled(maker, 'self_trade');
+    }
+    if (mode === CANCEL_OLDEST) return true;
+    host.cancelled(taker, 'self_trade');
+    return false;
+  }
+
+  /** Both lose the smaller quantity without a trade; what reaches zero is cancelled. */
+  private decrement(book: Book, maker: number, taker: number): boolean {
+    const { orders, host } = this;
+    const quantity = Math.min(orders.remaining[maker], orders.remaining[taker]);
+    orders.remaining[maker] -= quantity;
+    orders.remaining[taker] -= quantity;
+    if (orders.remaining[maker] === 0) {
+      this.withdraw(book, maker);
+      host.cancelled(maker, 'self_trade');
+    } else {
+      orders.visible[maker] = Math.min(orders.visible[maker], orders.remaining[maker]);
+      host.reduced(maker);
+    }
+    if (orders.remaining[taker] > 0) return true;
+    host.cancelled(taker, 'self_trade');
+    return false;
+  }
+}

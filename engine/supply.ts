@@ -1,0 +1,157 @@
+/**
+ * What providers can sell: verified capacity per market, the models they serve there, and for each
+ * delivery hour a cell that counts what is offered and sold, so that no supply is phantom.
+ */
+import { ACCOUNT } from './accounts.ts';
+import { grownCapacity, grownFloats, grownInts } from './columns.ts';
+import type { CompanyId, MarketId, ModelId } from './commands.ts';
+import type { Ledger } from './ledger.ts';
+import { NIL } from './lot_amounts.ts';
+import { STEPS_PER_GPU_HOUR } from './units.ts';
+import type { Hour } from './units.ts';
+
+/** A provider on a market. */
+export interface Capacity {
+  readonly company: CompanyId;
+  readonly market: MarketId;
+  declared: number;
+  verified: number;
+  models: ModelId[];
+  /** One bit per model. */
+  served: Uint32Array;
+}
+
+/** What a minute-denominated share of an hour is counted in: 1e-6 step, so that 60/k loses nothing that matters. */
+const OCCUPANCY_SCALE = 1_000_000;
+const MINUTES = 60;
+const CELL_ROWS = 2 ** 20;
+
+export class Supply {
+  readonly capacities: Capacity[] = [];
+  private readonly byProvider = new Map<number, number>();
+
+  // Cells: one row per provider, market and hour with anything offered or sold.
+  capacity = new Int32Array(16);
+  hour = new Int32Array(16);
+  generation = new Int32Array(16);
+  /** Steps on offer, and sold before the hour began. */
+  offered = new Float64Array(16);
+  sold = new Float64Array(16);
+  /** GPUs occupied by what was sold in the running hour, in 1e-6 steps per hour. */
+  spotOccupied = new Float64Array(16);
+  used = 0;
+  free = NIL;
+  private readonly ledger: Ledger;
+
+  constructor(ledger: Ledger) {
+    this.ledger = ledger;
+  }
+
+  private key(company: CompanyId, market: MarketId): number {
+    return company * 65_536 + market;
+  }
+
+  /** Index into `capacities`, NIL when the provider has declared nothing there. */
+  find(company: CompanyId, market: MarketId): number {
+    return this.byProvider.get(this.key(company, market)) ?? NIL;
+  }
+
+  open(company: CompanyId, market: MarketId): Capacity {
+    const index = this.find(company, market);
+    if (index !== NIL) return this.capacities[index];
+    const capacity: Capacity = { company, market, declared: 0, verified: 0, models: [], served: new Uint32Array(0) };
+    this.add(capacity);
+    return capacity;
+  }
+
+  /** Lists a capacity (also when a snapshot is restored). */
+  add(capacity: Capacity): void {
+    this.byProvider.set(this.key(capacity.company, capacity.market), this.capacities.length);
+    this.capacities.push(capacity);
+  }
+
+  setModels(capacity: Capacity, models: readonly ModelId[]): void {
+    capacity.models = [...new Set(models)].sort((a, b) => a - b);
+    capacity.served = new Uint32Array(Math.ceil(((capacity.models.at(-1) ?? -1) + 1) / 32));
+    for (const model of capacity.models) capacity.served[model >> 5] |= 1 << (model & 31);
+  }
+
+  /** Whether the cell's provider serves the model there: one bit. */
+  serves(cell: number, model: ModelId): boolean {
+    const served = this.capacities[this.capacity[cell]].served;
+    return model >> 5 < served.length && (served[model >> 5] & (1 << (model & 31))) !== 0;
+  }
+
+  createCell(capacity: number, hour: Hour): number {
+    let row = this.free;
+    if (row === NIL) {
+      row = this.used++;
+      if (row >= this.hour.length) this.grow();
+    } else {
+      this.free = this.offered[row];
+    }
+    this.generation[row]++;
+    this.capacity[row] = capacity;
+    this.hour[row] = hour;
+    this.offered[row] = 0;
+    this.sold[row] = 0;
+    this.spotOccupied[row] = 0;
+    this.ledger.openOwner('cell', row);
+    return row;
+  }
+
+  private grow(): void {
+    const capacity = grownCapacity(this.hour.length, this.used);
+    this.capacity = grownInts(this.capacity, capacity);
+    this.hour = grownInts(this.hour, capacity);
+    this.generation = grownInts(this.generation, capacity);
+    this.offered = grownFloats(this.offered, capacity);
+    this.sold = grownFloats(this.sold, capacity);
+    this.spotOccupied = grownFloats(this.spotOccupied, capacity);
+  }
+
+  /** Frees a cell whose hour is settled; its accounts, which sum to zero, are closed with it. */
+  destroyCell(row: number): void {
+    for (const account of CELL_ACCOUNTS) this.ledger.balances[account][row] = 0;
+    this.capacity[row] = NIL;
+    this.offered[row] = this.free;
+    this.free = row;
+  }
+
+  /** The number by which events name the cell; never used twice. */
+  cellId(row: number): number {
+    return this.generation[row] * CELL_ROWS + row;
+  }
+
+  /**
+   * Whether `quantity` more steps may be offered. Before the hour: sold + offered + quantity <=
+   * verified. In the running hour with k minutes left, in GPUs: sold before + spot occupied +
+   * (offered + quantity) x 60/k <= verified.
+   */
+  covers(row: number, quantity: number, minutesLeft: number): boolean {
+    const verified = this.capacities[this.capacity[row]].verified * STEPS_PER_GPU_HOUR;
+    const offered = this.offered[row] + quantity;
+    if (minutesLeft >= MINUTES) return this.sold[row] + offered <= verified;
+    const occupied = this.sold[row] * OCCUPANCY_SCALE + this.spotOccupied[row] + occupancy(offered, minutesLeft);
+    return occupied <= verified * OCCUPANCY_SCALE;
+  }
+
+  /** Counts a sale out of what was offered. */
+  sell(row: number, quantity: number, minutesLeft: number): void {
+    this.offered[row] -= quantity;
+    if (minutesLeft >= MINUTES) this.sold[row] += quantity;
+    else this.spotOccupied[row] += occupancy(quantity, minutesLeft);
+  }
+}
+
+/** quantity x 60/k in 1e-6 steps, rounded up: occupancy is never understated. */
+function occupancy(quantity: number, minutesLeft: number): number {
+  return Math.ceil((quantity * MINUTES * OCCUPANCY_SCALE) / minutesLeft);
+}
+
+const CELL_ACCOUNTS = [
+  ACCOUNT['capacity.source'],
+  ACCOUNT['capacity.entitled'],
+  ACCOUNT['capacity.delivered'],
+  ACCOUNT['capacity.failed'],
+];
