@@ -1,0 +1,19 @@
+/**
+ * `node api/cli/run.mjs NAME [argument...]`: builds one program of build.mjs when its sources have
+ * changed and runs it. Nothing but the program itself writes to standard output.
+ */
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { root, runNode } from './tools.mjs';
+
+/** Flags of node that a program needs. */
+const NODE_ARGUMENTS = { bench: ['--expose-gc'] };
+
+const [name, ...programArguments] = process.argv.slice(2);
+const { missing } = await build([name], (line) => console.error(line));
+if (missing.length > 0) {
+  console.error(`${name} has no source in this checkout`);
+  process.exit(1);
+}
+const nodeArguments = ['--enable-source-maps', ...(NODE_ARGUMENTS[name] ?? [])];
+process.exitCode = await runNode(join(root, 'dist', `${name}.js`), programArguments, { nodeArguments });

@@ -1,0 +1,116 @@
+/**
+ * `npm test [step...]`: types, lint, unit, property, build, integration, browser. One line per step,
+ * what fails in full, what was skipped with the reason; with CI=true nothing may be skipped.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { findChromium, findRedisServer, root } from './tools.mjs';
+
+const CI = process.env.CI === 'true' || process.env.CI === '1';
+const PROGRESS_SECONDS = 10;
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const reasons = new Map();
+
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+const program = (title, command, ...commandArguments) => ({ title, run: () => runProgram(command, commandArguments) });
+const tests = (title, lacks = () => '') => ({ title, lacks, run: (progress) => runTests(title, progress) });
+
+const STEPS = {
+  types: [program('types', bin('tsc'), '-p', '.'), program('types of the web app', bin('svelte-check'), '--tsconfig', 'web/tsconfig.json', '--output', 'human')],
+  lint: [program('lint', bin('eslint'), '.', '--max-warnings', '0')],
+  unit: [tests('unit')],
+  property: [tests('property')],
+  build: [program('build', process.execPath, 'api/cli/build.mjs')],
+  integration: [tests('integration')],
+  browser: [tests('browser', () => (findChromium() === '' ? 'no Chromium (set CHROMIUM_PATH or install chromium)' : ''))],
+};
+
+async function main() {
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.filter((name) => !(name in STEPS));
+  if (unknown.length > 0) {
+    console.error(`unknown: ${unknown.join(', ')}. Known: ${Object.keys(STEPS).join(', ')}`);
+    return 2;
+  }
+  const names = wanted.length > 0 ? wanted : Object.keys(STEPS);
+  if (findRedisServer() === '') console.log('note: no redis-server; tests of several processes will be skipped');
+  for (const step of names.flatMap((name) => STEPS[name])) await runStep(step);
+  for (const [why, count] of reasons) console.log(`skipped ${count}: ${why}`);
+  if (CI && totals.skipped > 0) {
+    console.log(`CI=true allows no skipped tests: ${totals.skipped} counted as failed`);
+    totals.failed += totals.skipped;
+  }
+  console.log(`${totals.passed} passed, ${totals.failed} failed`);
+  return totals.failed > 0 ? 1 : 0;
+}
+
+async function runStep({ title, lacks = () => '', run }) {
+  const lacking = lacks();
+  if (lacking !== '') {
+    skip(1, `${title}: ${lacking}`);
+    console.log(`${title.padEnd(22)} skipped`);
+    return;
+  }
+  const started = performance.now();
+  const progress = { text: '' };
+  const timer = setInterval(() => console.log(`${title.padEnd(22)} ... ${seconds(started)}${progress.text}`), PROGRESS_SECONDS * 1000);
+  const result = await run(progress);
+  clearInterval(timer);
+  totals.passed += result.passed;
+  totals.failed += result.failed;
+  if (result.failed > 0) console.log(result.output.trimEnd());
+  const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
+  console.log(`${title.padEnd(22)} ${result.passed} passed, ${result.failed} failed${skipped}, ${seconds(started)}`);
+}
+
+const seconds = (started) => `${((performance.now() - started) / 1000).toFixed(1)} s`;
+
+function skip(count, why) {
+  totals.skipped += count;
+  reasons.set(why, (reasons.get(why) ?? 0) + count);
+}
+
+/** A program is one check: it passes when it exits with 0. */
+async function runProgram(command, commandArguments) {
+  const { code, output } = await capture(command, commandArguments, { onMessage: () => {} });
+  return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0, output };
+}
+
+async function runTests(project, progress) {
+  const counts = { passed: 0, failed: 0, skipped: 0, files: 0, unhandled: 0 };
+  const onMessage = (message) => {
+    if (message.type === 'end') counts.unhandled = message.unhandled;
+    if (message.type !== 'file') return;
+    counts.files += 1;
+    for (const state of ['passed', 'failed', 'skipped']) counts[state] += message[state];
+    progress.text = `, ${counts.files} files, ${counts.passed} tests passed`;
+    for (const { test, why } of message.skips) skip(1, why === '' ? `${test} (no reason given)` : why);
+  };
+  const args = ['run', '--project', project, '--passWithNoTests', '--reporter=default', `--reporter=${join(root, 'api/cli/test_reporter.mjs')}`];
+  const { code, output } = await capture(bin('vitest'), args, { onMessage });
+  const failed = counts.failed + counts.unhandled;
+  return { ...counts, failed: code !== 0 && failed === 0 ? 1 : failed, output };
+}
+
+/** Runs a program without a terminal; its output is kept for the case that it fails. */
+function capture(command, commandArguments, { onMessage }) {
+  const child = spawn(command, commandArguments, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  const chunks = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
+  let pending = '';
+  child.stdio[3].setEncoding('utf8').on('data', (text) => {
+    const lines = (pending + text).split('\n');
+    pending = lines.pop() ?? '';
+    for (const line of lines) onMessage(JSON.parse(line));
+  });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code: code ?? 1, output: Buffer.concat(chunks).toString('utf8') }));
+  });
+}
+
+process.exitCode = await main();
