@@ -1,0 +1,187 @@
+/**
+ * Market data of the present: what committed events built, read by HTTP and by live data alike.
+ * Prices are ticks, quantities steps, times milliseconds of engine time; wire.ts writes them out.
+ */
+import type { TradingMode } from '../../engine/commands.ts';
+import type { EventOf } from '../../engine/events.ts';
+import type { Candle, Interval } from './candles.ts';
+import type { Instrument, Phase } from './instruments.ts';
+import type { LiveOrder } from './live_orders.ts';
+
+export interface ClassView {
+  class: number;
+  name: string;
+  chip: string;
+  memoryGb: number;
+  formFactor: string;
+  /** Ticks; 0: none announced yet. */
+  listPrice: number;
+  /** What the list price was computed from: micro-USD per GPU-hour, one line per provider. */
+  inputs: { provider: string; usd: number }[];
+  next: { price: number; effectiveAt: number; inputs: { provider: string; usd: number }[] } | null;
+}
+
+export interface TradingModeView {
+  /** NONE where the mode is not narrowed to one. */
+  class: number;
+  market: number;
+  hour: number;
+  mode: TradingMode;
+  reason: string;
+}
+
+export interface LevelView {
+  price: number;
+  quantity: number;
+  orders: number;
+}
+/** Both sides, best first. */
+export interface Depth {
+  bids: LevelView[];
+  asks: LevelView[];
+}
+/** Orders of both sides in priority order; quantities are what is visible. */
+export interface Queues {
+  bids: LiveOrder[];
+  asks: LiveOrder[];
+}
+
+export interface Trade {
+  fill: number;
+  market: number;
+  hour: number;
+  price: number;
+  quantity: number;
+  takerSide: 'buy' | 'sell';
+  at: number;
+}
+
+export type MarkSource = 'trades' | 'index' | 'list_price';
+export interface Mark {
+  /** 0 while there is not even a list price. */
+  price: number;
+  source: MarkSource;
+}
+
+/** Null: no such quote, or no trade in the last 24 hours. */
+export interface Ticker {
+  bid: LevelView | null;
+  ask: LevelView | null;
+  last: Trade | null;
+  mark: Mark;
+  open: number | null;
+  high: number | null;
+  low: number | null;
+  /** Steps, micro-CR and number of trades in the last 24 hours. */
+  volume: number;
+  notional: bigint;
+  trades: number;
+}
+
+export interface CurvePoint {
+  instrument: Instrument;
+  bid: LevelView | null;
+  ask: LevelView | null;
+  last: Trade | null;
+  mark: Mark;
+}
+
+export interface InstrumentView {
+  instrument: Instrument;
+  class: string;
+  region: string;
+  phase: Phase;
+  mode: TradingMode;
+  reason: string;
+  listPrice: number;
+  bid: LevelView | null;
+  ask: LevelView | null;
+  last: Trade | null;
+}
+
+/** The volume-weighted price of a class over 24 hours with everything needed to check it. */
+export interface ClassIndex {
+  class: number;
+  /** Ticks; null while the minimum is not met. */
+  price: number | null;
+  trades: number;
+  volume: number;
+  notional: bigint;
+  buyerGroups: number;
+  providerGroups: number;
+  /** Trades left out because buyer and provider have one owner. */
+  affiliated: number;
+}
+
+export interface InstrumentFilter {
+  class?: string;
+  region?: string;
+  /** Delivery hours, both included. */
+  fromHour?: number;
+  toHour?: number;
+  /** Only instruments listed after this one (its key). */
+  after?: number;
+}
+
+export type FillEvent = EventOf<'fill'>;
+/** Prices of which the quantity changed, of a book that is followed. */
+export interface LevelChanges {
+  bids: Set<number>;
+  asks: Set<number>;
+}
+
+/** What a committed batch has changed. Sets are reused: read them before returning. */
+export interface MarketChange {
+  sequence: number;
+  now: number;
+  /** Keys of instruments whose book or trades changed. */
+  instruments: ReadonlySet<number>;
+  fills: readonly FillEvent[];
+  /** Orders of watched companies. */
+  orders: ReadonlySet<LiveOrder>;
+  /** Watched companies whose account may have changed. */
+  companies: ReadonlySet<number>;
+  /** A trading mode changed, or a list price. */
+  reference: boolean;
+}
+
+export interface MarketData {
+  /** Last command included. */
+  readonly sequence: number;
+  readonly now: number;
+  readonly classes: readonly ClassView[];
+  readonly regions: readonly string[];
+  readonly models: readonly string[];
+  /** Undefined when the class or the region does not exist. Any hour has an instrument, listed or not. */
+  instrument(id: string): Instrument | undefined;
+  instrumentOf(market: number, hour: number): Instrument;
+  /** `CLASS.region` and back. */
+  marketName(market: number): string;
+  marketOf(name: string): number | undefined;
+  describe(instrument: Instrument): InstrumentView;
+  /** Listed instruments in order of class, region and hour, computed on the way. */
+  list(filter: InstrumentFilter, limit: number): InstrumentView[];
+  /** With a model, only asks of providers that serve it. */
+  depth(instrument: Instrument, depth: number, model?: number): Depth;
+  queues(instrument: Instrument, depth: number, model?: number): Queues;
+  /** Newest first; the instrument's last few hundred since the server started. */
+  trades(instrument: Instrument, limit: number): Trade[];
+  /** Oldest first; intervals without a trade are left out. */
+  candles(instrument: Instrument, interval: Interval): readonly Candle[];
+  ticker(instrument: Instrument): Ticker;
+  mark(market: number, hour: number): Mark;
+  /** Hours that have a quote or have traded, in order; hours without have only their `mark`. */
+  curve(market: number): CurvePoint[];
+  index(classId: number): ClassIndex;
+  /** Scopes that do not trade normally. */
+  modes(): TradingModeView[];
+  order(order: number): LiveOrder | undefined;
+  openOrders(company: number): LiveOrder[];
+  /** Calls the listener after each batch that changed something. Returns the unsubscription. */
+  follow(listener: (change: MarketChange) => void): () => void;
+  /** Collects changed levels until released; the reader empties the sets. One follower per instrument. */
+  trackLevels(instrument: Instrument): { changes: LevelChanges; release: () => void };
+  /** Includes the company's orders and account in changes. Counted: release once per call. */
+  watchCompany(company: number): () => void;
+  close(): void;
+}
