@@ -16,7 +16,6 @@ export const ENTRIES = {
   demo_provider: 'api/demo/provider/main.ts',
   replay: 'api/cli/replay.ts',
   sim: 'api/cli/sim.ts',
-  loadtest: 'api/cli/loadtest.ts',
   bench: 'loadtest/bench/main.ts',
 };
 /** What `npm start` needs. */

@@ -1,0 +1,2 @@
+export const ENTRIES: Readonly<Record<string, string>>;
+export const SERVER_ENTRIES: readonly string[];
