@@ -1,0 +1,252 @@
+/**
+ * Repayment schedules. Amounts are whole cents; each row is rounded (ties to even) and the last
+ * absorbs what rounding left, so that the principal is repaid to the cent.
+ */
+import type { Decimal } from 'decimal.js';
+import type { ScheduleMethod } from '../commands.ts';
+import type { Day } from '../units.ts';
+import { addMonths } from './dates.ts';
+import { basisOf, countDays, isActual, type DayCount } from './day_count.ts';
+import { Exact, ONE, ZERO, roundWhole } from './exact.ts';
+
+export const PERIOD_UNITS = ['months', 'weeks', 'days'] as const;
+export type PeriodUnit = (typeof PERIOD_UNITS)[number];
+
+export interface FurtherDraw {
+  /** A due date before the last. */
+  on: Day;
+  amount: number;
+}
+
+export interface ScheduleTerms {
+  principal: number;
+  /** Nominal rate per year as a fraction: 0.12. */
+  annualRate: Decimal;
+  periods: number;
+  disbursedOn: Day;
+  /** Absent: one period after disbursement. */
+  firstDueOn?: Day;
+  dayCount: DayCount;
+  every: number;
+  unit: PeriodUnit;
+  method: ScheduleMethod;
+  /** Periods at the beginning in which only interest is due. */
+  interestOnlyPeriods?: number;
+  /** Spread what rounding leaves to the last instalment over all of them, when that makes it smaller. */
+  refine?: boolean;
+  /** Round the annuity's instalment to a multiple of so many cents. */
+  instalmentMultipleOf?: number;
+  furtherDraws?: readonly FurtherDraw[];
+}
+
+export interface Instalment {
+  /** From 1. */
+  number: number;
+  dueOn: Day;
+  /** By the day count. */
+  days: number;
+  principal: number;
+  interest: number;
+  due: number;
+  /** Principal outstanding after this instalment and before a further draw on its date. */
+  balance: number;
+}
+
+/** The terms contradict each other; `field` names which. */
+export class ScheduleError extends Error {
+  readonly field: string;
+  constructor(field: string, message: string) {
+    super(message);
+    this.name = 'ScheduleError';
+    this.field = field;
+  }
+}
+
+interface Period {
+  dueOn: Day;
+  days: number;
+  rate: Decimal;
+}
+
+/** @throws ScheduleError when the terms contradict each other */
+export function repaymentSchedule(terms: ScheduleTerms): Instalment[] {
+  checkTerms(terms);
+  const periods = periodsOf(terms);
+  const draws = drawsByPeriod(terms, periods);
+  const rows: Instalment[] = [];
+  let balance = terms.principal + draws[0];
+  let original = balance;
+  let from = 0;
+  while (from < periods.length) {
+    // Up to and including the next due date with a further draw, the plan made at `from` holds.
+    const until = nextDraw(draws, from, periods.length);
+    const plan = planOf(terms, periods, from, balance, original);
+    for (let index = from; index < until; index++) {
+      const { interest, principal } = plan[index - from];
+      balance -= principal;
+      rows.push({ number: index + 1, dueOn: periods[index].dueOn, days: periods[index].days, principal, interest, due: principal + interest, balance });
+    }
+    const drawn = draws[until] ?? 0;
+    balance += drawn;
+    original += drawn;
+    from = until;
+  }
+  return rows;
+}
+
+export const totalInterest = (rows: readonly Instalment[]): number => rows.reduce((sum, row) => sum + row.interest, 0);
+
+function checkTerms(terms: ScheduleTerms): void {
+  const interestOnly = terms.interestOnlyPeriods ?? 0;
+  if (terms.principal <= 0) throw new ScheduleError('principal', 'the principal must be positive');
+  if (terms.annualRate.isNegative()) throw new ScheduleError('annual_rate_percent', 'the rate must not be negative');
+  if (terms.periods < 1 || terms.every < 1) throw new ScheduleError('periods', 'there must be at least one period');
+  if (interestOnly < 0 || interestOnly >= terms.periods) {
+    throw new ScheduleError('interest_only_periods', 'at least one period must repay principal');
+  }
+  if (terms.firstDueOn !== undefined && terms.firstDueOn <= terms.disbursedOn) {
+    throw new ScheduleError('first_due_on', 'the first due date must follow disbursement');
+  }
+}
+
+/** Due dates and the rate of each period. */
+function periodsOf(terms: ScheduleTerms): Period[] {
+  const periods: Period[] = [];
+  let start = terms.disbursedOn;
+  for (let number = 1; number <= terms.periods; number++) {
+    const dueOn = dueDate(terms, number);
+    periods.push({ dueOn, days: countDays(terms.dayCount, start, dueOn), rate: periodRate(terms, start, dueOn, number) });
+    start = dueOn;
+  }
+  return periods;
+}
+
+/** Every date is counted from the first, so that the 31st returns after a short month. */
+function dueDate(terms: ScheduleTerms, number: number): Day {
+  const { disbursedOn, firstDueOn } = terms;
+  const regular = (start: Day, count: number): Day => {
+    if (terms.unit === 'months') return addMonths(start, count * terms.every);
+    return start + count * terms.every * (terms.unit === 'weeks' ? 7 : 1);
+  };
+  if (firstDueOn === undefined || firstDueOn === regular(disbursedOn, 1)) return regular(disbursedOn, number);
+  return regular(firstDueOn, number - 1);
+}
+
+/** Interest for one unit of principal over the period. */
+function periodRate(terms: ScheduleTerms, start: Day, dueOn: Day, number: number): Decimal {
+  const { annualRate, dayCount, every, unit } = terms;
+  const basis = basisOf(dayCount);
+  if (isActual(dayCount) && unit === 'months') return annualRate.times(dueOn - start).div(basis);
+  const length = unit === 'months' ? 30 * every : unit === 'weeks' ? 7 * every : every;
+  const whole = annualRate.times(length).div(basis);
+  return number === 1 ? whole.times(firstPeriodShare(terms, start, dueOn)) : whole;
+}
+
+/**
+ * How many regular periods the first one is. Regular periods are laid back from the due date; the one
+ * in which the loan begins counts by the share of its calendar days that is left.
+ */
+function firstPeriodShare({ every, unit, firstDueOn, disbursedOn }: ScheduleTerms, start: Day, dueOn: Day): Decimal {
+  if (unit !== 'months') return new Exact(dueOn - start).div(every * (unit === 'weeks' ? 7 : 1));
+  if (firstDueOn === undefined || dueOn === addMonths(disbursedOn, every)) return ONE;
+  let whole = 0;
+  while (addMonths(dueOn, -(whole + 1) * every) >= start) whole += 1;
+  const end = addMonths(dueOn, -whole * every);
+  const begin = addMonths(dueOn, -(whole + 1) * every);
+  return new Exact(end - start).div(end - begin).plus(whole);
+}
+
+/** Amounts drawn by the number of instalments that are due before they count; 0: at disbursement. */
+function drawsByPeriod(terms: ScheduleTerms, periods: readonly Period[]): number[] {
+  const draws = new Array<number>(periods.length).fill(0);
+  for (const { on, amount } of terms.furtherDraws ?? []) {
+    const position = on === terms.disbursedOn ? 0 : periods.findIndex(({ dueOn }) => dueOn === on) + 1;
+    const known = on === terms.disbursedOn || position > 0;
+    if (!known || position >= periods.length) throw new ScheduleError('further_draws', 'a further draw must be on a due date before the last');
+    if (amount <= 0) throw new ScheduleError('further_draws', 'a further draw must be positive');
+    draws[position] += amount;
+  }
+  return draws;
+}
+
+function nextDraw(draws: readonly number[], from: number, end: number): number {
+  for (let index = from + 1; index < end; index++) if (draws[index] > 0) return index;
+  return end;
+}
+
+interface Part {
+  interest: number;
+  principal: number;
+}
+
+/** Interest and principal of each period from `from` on, as if no further draw came. */
+function planOf(terms: ScheduleTerms, periods: readonly Period[], from: number, balance: number, original: number): Part[] {
+  const interestOnly = Math.max(0, (terms.interestOnlyPeriods ?? 0) - from);
+  const rates = periods.slice(from).map(({ rate }) => rate);
+  if (terms.method === 'annuity') {
+    const grace = rates.slice(0, interestOnly).map((rate) => ({ interest: interestOf(balance, rate), principal: 0 }));
+    return [...grace, ...annuity(balance, rates.slice(interestOnly), terms)];
+  }
+  const repaying = rates.length - interestOnly;
+  const share = terms.method === 'bullet' ? 0 : roundWhole(new Exact(balance).div(repaying));
+  let left = balance;
+  return rates.map((rate, index) => {
+    const interest = interestOf(terms.method === 'flat' ? original : left, rate);
+    const last = index === rates.length - 1;
+    const principal = last ? left : index < interestOnly ? 0 : Math.min(share, left);
+    left -= principal;
+    return { interest, principal };
+  });
+}
+
+const interestOf = (balance: number, rate: Decimal): number => roundWhole(rate.times(balance));
+
+/** Equal instalments, refined when the terms ask for it. */
+function annuity(principal: number, rates: readonly Decimal[], terms: ScheduleTerms): Part[] {
+  const instalment = toMultiple(annuityInstalment(principal, rates), terms.instalmentMultipleOf);
+  const plan = amortise(principal, rates, instalment);
+  if (terms.refine !== true) return plan;
+  const difference = lastDue(plan) - instalment;
+  if (Math.abs(difference) <= Math.floor(rates.length / 2)) return plan;
+  const adjusted = toMultiple(new Exact(instalment + roundWhole(new Exact(difference).div(rates.length))), terms.instalmentMultipleOf);
+  if (adjusted === instalment) return plan;
+  const refined = amortise(principal, rates, adjusted);
+  return Math.abs(lastDue(refined) - adjusted) < Math.abs(difference) ? refined : plan;
+}
+
+/**
+ * The instalment that repays `principal` over periods of the given rates, unrounded:
+ * fn_1 = 1, fn_k = fn_(k-1) (1 + r_k) + 1; P x prod(1 + r_i) / fn_n. Rate 0 gives P / n.
+ */
+export function annuityInstalment(principal: number, rates: readonly Decimal[]): Decimal {
+  let factor = ZERO;
+  let growth = ONE;
+  for (const rate of rates) {
+    const grown = rate.plus(1);
+    factor = factor.times(grown).plus(1);
+    growth = growth.times(grown);
+  }
+  return growth.times(principal).div(factor);
+}
+
+/** To the nearest cent, or multiple of cents; a multiple that would round the instalment to nothing is not applied. */
+function toMultiple(amount: Decimal, multiple = 1): number {
+  const rounded = roundWhole(amount.div(multiple)) * multiple;
+  return rounded > 0 ? rounded : roundWhole(amount);
+}
+
+function amortise(principal: number, rates: readonly Decimal[], instalment: number): Part[] {
+  let left = principal;
+  return rates.map((rate, index) => {
+    const interest = interestOf(left, rate);
+    // An instalment rounded down may not even cover interest, one rounded up may end the loan early.
+    const repaid = index === rates.length - 1 ? left : Math.min(left, Math.max(0, instalment - interest));
+    left -= repaid;
+    return { interest, principal: repaid };
+  });
+}
+
+function lastDue(plan: readonly Part[]): number {
+  const { interest, principal } = plan[plan.length - 1];
+  return interest + principal;
+}
