@@ -1,0 +1,42 @@
+/**
+ * What the sequencer asks of the authoriser: the table, in memory and beside the engine, of GPU time
+ * that is held for requests under way. It is not journalled: its holds die with the process, and
+ * what was not captured before is not billed.
+ *
+ * Every call is synchronous, and all come from the sequencer's own thread, between commits: the
+ * authoriser sees committed state only. The order after a commit is: `committed(batch)`, then
+ * `captured(request)` for each capture command of the batch, in order.
+ */
+import type { Command, ReleasePending } from '../../engine/commands.ts';
+import type { Answer, Ask, QueryName } from '../../engine/queries.ts';
+import type { AuthoriseRequest, AuthoriseResult, CommittedBatch } from './port.ts';
+
+/** Commands that the sequencer itself must send for the authoriser: GPU time kept in contract after its hour that nobody will use. */
+export type PendingReleases = ReleasePending[];
+
+/** What of the engine the authoriser may see, when it starts. */
+export interface EngineView {
+  readonly now: number;
+  readonly sequence: number;
+  query<Q extends QueryName>(name: Q, ask: Ask<Q>): Answer<Q>;
+}
+
+export interface Authoriser {
+  /**
+   * Builds the table from the recovered state, before anything else is called. Nothing is held then:
+   * returns a release for all GPU time that earlier processes left pending in settled hours.
+   */
+  load(engine: EngineView): PendingReleases;
+  /** Follows every committed batch, in order. */
+  committed(batch: CommittedBatch): void;
+  authorise(request: AuthoriseRequest): AuthoriseResult;
+  /** Ends a hold without use. Unknown or already ended: nothing happens. */
+  release(request: string): PendingReleases;
+  /**
+   * Ends the hold of a request whose capture is committed (or was refused by the engine). What the
+   * hold had reserved beyond the capture in a settled hour is returned as a release.
+   */
+  captured(request: string): PendingReleases;
+  /** What is held on allocations of this delivery hour; called once per hour, at its end, and remembered as pending from then on. */
+  pendingOf(hour: number): Extract<Command, { type: 'endHour' }>['pending'];
+}
