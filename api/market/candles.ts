@@ -78,7 +78,8 @@ export interface DayFigures {
 /** Figures of the last 24 hours, to the minute. */
 export function dayFigures(minutes: readonly Candle[], now: number): DayFigures {
   const figures: DayFigures = { open: null, high: null, low: null, volume: 0, notional: 0n, trades: 0 };
-  for (let index = minutes.length - 1; index >= 0 && minutes[index].start > now - MILLIS_PER_DAY; index--) {
+  const oldest = Math.floor(now / MILLIS_PER_MINUTE) * MILLIS_PER_MINUTE - MILLIS_PER_DAY;
+  for (let index = minutes.length - 1; index >= 0 && minutes[index].start > oldest; index--) {
     const candle = minutes[index];
     figures.open = candle.open;
     figures.high = Math.max(figures.high ?? candle.high, candle.high);

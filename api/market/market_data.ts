@@ -5,20 +5,15 @@
 import type { TradingMode } from '../../engine/commands.ts';
 import type { EventOf } from '../../engine/events.ts';
 import type { Candle, Interval } from './candles.ts';
-import type { Instrument, Phase } from './instruments.ts';
+import type { Phase } from './instruments.ts';
 import type { LiveOrder } from './live_orders.ts';
 
-export interface ClassView {
-  class: number;
-  name: string;
-  chip: string;
-  memoryGb: number;
-  formFactor: string;
-  /** Ticks; 0: none announced yet. */
-  listPrice: number;
-  /** What the list price was computed from: micro-USD per GPU-hour, one line per provider. */
-  inputs: { provider: string; usd: number }[];
-  next: { price: number; effectiveAt: number; inputs: { provider: string; usd: number }[] } | null;
+/** A book of the exchange: a market (class and region) and a delivery hour. */
+export interface Instrument {
+  /** `H100-SXM-80.us-east.20261201T14Z` */
+  readonly id: string;
+  readonly market: number;
+  readonly hour: number;
 }
 
 export interface TradingModeView {
@@ -88,8 +83,6 @@ export interface CurvePoint {
 
 export interface InstrumentView {
   instrument: Instrument;
-  class: string;
-  region: string;
   phase: Phase;
   mode: TradingMode;
   reason: string;
@@ -114,8 +107,8 @@ export interface ClassIndex {
 }
 
 export interface InstrumentFilter {
-  class?: string;
-  region?: string;
+  class?: number;
+  region?: number;
   /** Delivery hours, both included. */
   fromHour?: number;
   toHour?: number;
@@ -149,15 +142,9 @@ export interface MarketData {
   /** Last command included. */
   readonly sequence: number;
   readonly now: number;
-  readonly classes: readonly ClassView[];
-  readonly regions: readonly string[];
-  readonly models: readonly string[];
   /** Undefined when the class or the region does not exist. Any hour has an instrument, listed or not. */
   instrument(id: string): Instrument | undefined;
   instrumentOf(market: number, hour: number): Instrument;
-  /** `CLASS.region` and back. */
-  marketName(market: number): string;
-  marketOf(name: string): number | undefined;
   describe(instrument: Instrument): InstrumentView;
   /** Listed instruments in order of class, region and hour, computed on the way. */
   list(filter: InstrumentFilter, limit: number): InstrumentView[];

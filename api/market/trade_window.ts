@@ -36,15 +36,19 @@ export interface WindowFigures {
   providers: Map<number, number>;
 }
 
+const minuteOf = (millis: number): number => Math.floor(millis / MILLIS_PER_MINUTE) * MILLIS_PER_MINUTE;
+
 const addTo = (sums: Map<number, number>, group: number, quantity: number): void => {
   sums.set(group, (sums.get(group) ?? 0) + quantity);
 };
 
 export class TradeWindow {
   private minutes: Minute[] = [];
+  private cached: { minute: number; figures: WindowFigures } | null = null;
 
   add(trade: WindowTrade): void {
-    const start = Math.floor(trade.at / MILLIS_PER_MINUTE) * MILLIS_PER_MINUTE;
+    this.cached = null;
+    const start = minuteOf(trade.at);
     let minute = this.minutes.at(-1);
     if (minute === undefined || minute.start < start) {
       this.expire(trade.at);
@@ -63,24 +67,33 @@ export class TradeWindow {
   }
 
   private expire(now: number): void {
-    const first = this.minutes.findIndex((minute) => minute.start > now - MILLIS_PER_DAY);
-    if (first === 0) return;
-    this.minutes = first < 0 ? [] : this.minutes.slice(first);
+    const oldest = minuteOf(now) - MILLIS_PER_DAY;
+    const first = this.minutes.findIndex((minute) => minute.start > oldest);
+    if (first !== 0) this.minutes = first < 0 ? [] : this.minutes.slice(first);
   }
 
+  /** Do not change what is returned: it is kept until the next trade or minute. */
   figures(now: number): WindowFigures {
-    this.expire(now);
-    const sum: WindowFigures = { trades: 0, volume: 0, notional: 0n, affiliated: 0, buyers: new Map(), providers: new Map() };
-    for (const minute of this.minutes) {
-      sum.trades += minute.trades;
-      sum.volume += minute.volume;
-      sum.notional += minute.notional;
-      sum.affiliated += minute.affiliated;
-      for (const [group, quantity] of minute.buyers) addTo(sum.buyers, group, quantity);
-      for (const [group, quantity] of minute.providers) addTo(sum.providers, group, quantity);
+    const minute = minuteOf(now);
+    if (this.cached?.minute !== minute) {
+      this.expire(now);
+      this.cached = { minute, figures: sumOf(this.minutes) };
     }
-    return sum;
+    return this.cached.figures;
   }
+}
+
+function sumOf(minutes: readonly Minute[]): WindowFigures {
+  const sum: WindowFigures = { trades: 0, volume: 0, notional: 0n, affiliated: 0, buyers: new Map(), providers: new Map() };
+  for (const minute of minutes) {
+    sum.trades += minute.trades;
+    sum.volume += minute.volume;
+    sum.notional += minute.notional;
+    sum.affiliated += minute.affiliated;
+    for (const [group, quantity] of minute.buyers) addTo(sum.buyers, group, quantity);
+    for (const [group, quantity] of minute.providers) addTo(sum.providers, group, quantity);
+  }
+  return sum;
 }
 
 /** Groups each side must have before trades make a price, and the share none of them may exceed in a mark. */

@@ -1,0 +1,322 @@
+/** The market data of one process: started from the engine's snapshot, continued by committed events. */
+import { NONE, classOf, regionOf } from '../../engine/commands.ts';
+import type { ClassId, MarketId, TradingMode } from '../../engine/commands.ts';
+import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
+import type { EventBatch, EventOf } from '../../engine/events.ts';
+import { mulDiv } from '../../engine/muldiv.ts';
+import type { MarketSnapshot } from '../../engine/queries.ts';
+import type { Directory } from '../directory.ts';
+import type { CommittedBatch, SequencerPort } from '../sequencer/port.ts';
+import type { Candle, Interval } from './candles.ts';
+import { ACCOUNT_REACH } from './event_fields.ts';
+import { viewOf } from './instrument_state.ts';
+import type { InstrumentState } from './instrument_state.ts';
+import { hourAt, hourOfKey, instrumentKey, lastListedHour, marketOfKey, phaseOf } from './instruments.ts';
+import type { BookLevels } from './levels.ts';
+import type { LiveOrder } from './live_orders.ts';
+import { MarketChanges } from './market_changes.ts';
+import type {
+  ClassIndex, CurvePoint, Depth, Instrument, InstrumentFilter, InstrumentView, LevelChanges, LevelView, Mark, MarketChange, MarketData, Queues,
+  Ticker, Trade, TradingModeView,
+} from './market_data.ts';
+import { OrderFlow } from './order_flow.ts';
+import type { PastTrade, TradeHistory } from './trade_history.ts';
+import { indexOf, markOf } from './trade_window.ts';
+import { TradingModes } from './trading_modes.ts';
+
+/** Events after which listings and status read differently. */
+const REFERENCE: ReadonlySet<number> = new Set([KIND.classAdded, KIND.regionAdded, KIND.listPriceAnnounced, KIND.listPriceEffective]);
+const NO_BEST: { bid: LevelView | null; ask: LevelView | null } = { bid: null, ask: null };
+
+export class MarketView implements MarketData {
+  sequence = 0;
+  now = 0;
+  private readonly directory: Directory;
+  private readonly changes = new MarketChanges();
+  private readonly flow: OrderFlow;
+  private readonly tradingModes = new TradingModes();
+  private readonly listeners = new Set<(change: MarketChange) => void>();
+  private readonly groups = new Map<string, number>();
+  private unsubscribe: () => void = () => undefined;
+  private endedHour = NONE;
+
+  constructor(directory: Directory) {
+    this.directory = directory;
+    this.flow = new OrderFlow(this.changes, (company) => this.groupOf(company));
+  }
+
+  /** Asks the engine for its open orders, takes the trades of the last day from `history`, then follows. */
+  static async start(sequencer: SequencerPort, directory: Directory, history?: TradeHistory): Promise<MarketView> {
+    const view = new MarketView(directory);
+    const early: CommittedBatch[] = [];
+    let accept = (batch: CommittedBatch): void => void early.push(batch);
+    view.unsubscribe = sequencer.onCommitted((batch) => accept(batch));
+    const snapshot = await sequencer.query('market', {});
+    view.load(snapshot, (await history?.lastDay(snapshot.now, snapshot.sequence)) ?? []);
+    for (const batch of early) view.apply(batch);
+    accept = (batch) => view.apply(batch);
+    return view;
+  }
+
+  /** trades: oldest first. */
+  load(snapshot: MarketSnapshot, trades: readonly PastTrade[] = []): void {
+    this.sequence = snapshot.sequence;
+    this.now = snapshot.now;
+    this.flow.load(snapshot.orders);
+    for (const mode of snapshot.modes) this.tradingModes.set({ ...mode, mode: mode.mode as TradingMode });
+    for (const trade of trades) this.flow.record(trade, trade.buyer, trade.seller, trade.provider);
+    this.flow.drop(hourAt(this.now) - 1);
+  }
+
+  /** Takes a committed batch in; commands that the snapshot includes are skipped. */
+  apply(batch: CommittedBatch): void {
+    if (batch.lastSequence <= this.sequence) return;
+    const { events } = batch;
+    const loaded = this.sequence;
+    let skipping = true;
+    forEachEvent(events, (kind, at) => {
+      if (kind === KIND.command) {
+        skipping = events.words[at + 2] <= loaded;
+        if (!skipping) this.sequence = events.words[at + 2];
+      } else if (!skipping) {
+        this.applyEvent(events, kind, at);
+      }
+    });
+    this.sequence = batch.lastSequence;
+    this.now = Math.max(this.now, batch.now);
+    if (this.endedHour !== NONE) this.flow.drop(this.endedHour);
+    this.endedHour = NONE;
+    this.publish();
+  }
+
+  private applyEvent(batch: EventBatch, kind: number, at: number): void {
+    const { flow } = this;
+    switch (kind) {
+      case KIND.posted: break;
+      case KIND.orderAccepted: flow.accepted(batch, at, this.now, this.sequence); break;
+      case KIND.orderRested: flow.rested(batch.words, at); break;
+      case KIND.orderDone: flow.done(batch.words, at); break;
+      case KIND.fill: flow.filled(batch, at); break;
+      case KIND.orderReduced: flow.reduced(batch.words, at); break;
+      case KIND.orderAmended: flow.amended(batch.words, at); break;
+      case KIND.orderTriggered: flow.triggered(batch.words, at); break;
+      case KIND.ticked: this.now = Math.max(this.now, batch.words[at + 2]); break;
+      case KIND.hourEnded: this.endedHour = Math.max(this.endedHour, batch.words[at + 2]); break;
+      case KIND.tradingModeSet: this.setMode(decodeEvent(batch, at) as EventOf<'tradingModeSet'>); break;
+      default: this.noteAccounts(batch.words, kind, at);
+    }
+  }
+
+  private setMode(event: EventOf<'tradingModeSet'>): void {
+    this.tradingModes.set({ class: event.class, market: event.market, hour: event.hour, mode: event.mode as TradingMode, reason: event.reason });
+    this.changes.reference = true;
+  }
+
+  private noteAccounts(words: Float64Array, kind: number, at: number): void {
+    if (REFERENCE.has(kind)) this.changes.reference = true;
+    if (!this.changes.watching) return;
+    const reach = ACCOUNT_REACH[kind];
+    if (reach === 'anyone') this.changes.addAllCompanies();
+    else for (const offset of reach?.offsets ?? []) this.changes.addCompany(words[at + offset]);
+  }
+
+  private publish(): void {
+    const { changes } = this;
+    changes.sequence = this.sequence;
+    changes.now = this.now;
+    if (!changes.isEmpty()) for (const listener of this.listeners) listener(changes);
+    changes.clear();
+  }
+
+  private groupOf(company: number): number {
+    const declared = this.directory.company(company)?.group ?? '';
+    // A company without a declared owner is a group of its own; '#' begins no declared group's key.
+    const key = declared === '' ? `#${company}` : `=${declared}`;
+    let group = this.groups.get(key);
+    if (group === undefined) this.groups.set(key, (group = this.groups.size));
+    return group;
+  }
+
+  private state(instrument: Instrument): InstrumentState | undefined {
+    return this.flow.instruments.get(instrumentKey(instrument.market, instrument.hour));
+  }
+
+  instrument(id: string): Instrument | undefined {
+    const found = this.directory.instrument(id);
+    return found === undefined ? undefined : { id, ...found };
+  }
+
+  instrumentOf(market: number, hour: number): Instrument {
+    return { id: this.directory.instrumentName(market, hour), market, hour };
+  }
+
+  describe(instrument: Instrument): InstrumentView {
+    const { market, hour } = instrument;
+    const state = this.state(instrument);
+    return {
+      instrument,
+      phase: phaseOf(hour, this.now),
+      ...this.tradingModes.of(market, hour),
+      listPrice: this.listPrice(market),
+      ...(state?.best() ?? NO_BEST),
+      last: state?.last() ?? null,
+    };
+  }
+
+  list(filter: InstrumentFilter, limit: number): InstrumentView[] {
+    const first = Math.max(filter.fromHour ?? 0, hourAt(this.now));
+    const last = Math.min(filter.toHour ?? Infinity, lastListedHour(this.now));
+    const after = filter.after ?? -1;
+    const found: InstrumentView[] = [];
+    for (const market of this.directory.markets()) {
+      if (filter.class !== undefined && filter.class !== classOf(market)) continue;
+      if (filter.region !== undefined && filter.region !== regionOf(market)) continue;
+      if (instrumentKey(market, last) <= after) continue;
+      const from = marketOfKey(after) === market ? Math.max(first, hourOfKey(after) + 1) : first;
+      for (let hour = from; hour <= last; hour++) {
+        if (found.length === limit) return found;
+        found.push(this.describe(this.instrumentOf(market, hour)));
+      }
+    }
+    return found;
+  }
+
+  private providersOf(model: number, market: number): ReadonlySet<number> {
+    const serving = this.directory.capacities().filter((entry) => entry.market === market && entry.models.includes(model));
+    return new Set(serving.map((entry) => entry.company));
+  }
+
+  depth(instrument: Instrument, depth: number, model = NONE): Depth {
+    const state = this.state(instrument);
+    if (state === undefined) return { bids: [], asks: [] };
+    const asks = model === NONE ? levelsOf(state.asks, depth) : levelsServing(state.asks, depth, this.providersOf(model, instrument.market));
+    return { bids: levelsOf(state.bids, depth), asks };
+  }
+
+  queues(instrument: Instrument, depth: number, model = NONE): Queues {
+    const state = this.state(instrument);
+    if (state === undefined) return { bids: [], asks: [] };
+    const serving = model === NONE ? undefined : this.providersOf(model, instrument.market);
+    return { bids: queueOf(state.bids, depth), asks: queueOf(state.asks, depth, serving) };
+  }
+
+  trades(instrument: Instrument, limit: number): Trade[] {
+    return this.state(instrument)?.trades?.recent.slice(-limit).reverse() ?? [];
+  }
+
+  candles(instrument: Instrument, interval: Interval): readonly Candle[] {
+    return this.state(instrument)?.trades?.candles.of(interval) ?? [];
+  }
+
+  ticker(instrument: Instrument): Ticker {
+    const mark = this.mark(instrument.market, instrument.hour);
+    const state = this.state(instrument);
+    if (state !== undefined) return state.ticker(this.now, mark);
+    return { ...NO_BEST, last: null, mark, open: null, high: null, low: null, volume: 0, notional: 0n, trades: 0 };
+  }
+
+  private listPrice(market: MarketId): number {
+    return this.directory.class(classOf(market))?.listPrice ?? 0;
+  }
+
+  mark(market: MarketId, hour: number): Mark {
+    const trades = this.flow.instruments.get(instrumentKey(market, hour))?.trades;
+    const traded = trades === undefined || trades === null ? null : markOf(trades.window.figures(this.now));
+    if (traded !== null) return { price: traded, source: 'trades' };
+    const index = this.index(classOf(market)).price;
+    return index === null ? { price: mulDiv(this.listPrice(market), 1, 2), source: 'list_price' } : { price: index, source: 'index' };
+  }
+
+  curve(market: MarketId): CurvePoint[] {
+    const points: CurvePoint[] = [];
+    for (const [key, state] of this.flow.instruments) {
+      if (marketOfKey(key) !== market || state.isEmpty()) continue;
+      const hour = hourOfKey(key);
+      points.push({ instrument: this.instrumentOf(market, hour), ...state.best(), last: state.last(), mark: this.mark(market, hour) });
+    }
+    return points.sort((a, b) => a.instrument.hour - b.instrument.hour);
+  }
+
+  index(classId: ClassId): ClassIndex {
+    const figures = this.flow.classWindows.get(classId)?.figures(this.now);
+    if (figures === undefined) return { class: classId, price: null, trades: 0, volume: 0, notional: 0n, buyerGroups: 0, providerGroups: 0, affiliated: 0 };
+    const { trades, volume, notional, affiliated, buyers, providers } = figures;
+    return { class: classId, price: indexOf(figures), trades, volume, notional, buyerGroups: buyers.size, providerGroups: providers.size, affiliated };
+  }
+
+  modes(): TradingModeView[] {
+    return this.tradingModes.all();
+  }
+
+  order(order: number): LiveOrder | undefined {
+    return this.flow.orders.get(order);
+  }
+
+  openOrders(company: number): LiveOrder[] {
+    return [...this.flow.orders.ofCompany(company)];
+  }
+
+  follow(listener: (change: MarketChange) => void): () => void {
+    this.listeners.add(listener);
+    this.changes.active = true;
+    return () => {
+      this.listeners.delete(listener);
+      this.changes.active = this.listeners.size > 0;
+    };
+  }
+
+  trackLevels(instrument: Instrument): { changes: LevelChanges; release: () => void } {
+    const state = this.flow.open(instrumentKey(instrument.market, instrument.hour));
+    const changes: LevelChanges = { bids: new Set(), asks: new Set() };
+    state.tracked = true;
+    state.bids.changes = changes.bids;
+    state.asks.changes = changes.asks;
+    const release = (): void => {
+      state.tracked = false;
+      state.bids.changes = null;
+      state.asks.changes = null;
+      if (state.isEmpty()) this.flow.instruments.delete(instrumentKey(instrument.market, instrument.hour));
+    };
+    return { changes, release };
+  }
+
+  watchCompany(company: number): () => void {
+    return this.changes.watch(company);
+  }
+
+  close(): void {
+    this.unsubscribe();
+    this.listeners.clear();
+  }
+}
+
+const levelsOf = (side: BookLevels, depth: number): LevelView[] => Array.from(side.fromBest(depth), (level) => viewOf(level) as LevelView);
+
+/** Levels made of the orders of some providers only. What is offered for resale names no provider and is left out. */
+function levelsServing(side: BookLevels, depth: number, providers: ReadonlySet<number>): LevelView[] {
+  const levels: LevelView[] = [];
+  for (const order of side.orders()) {
+    if (order.resaleOf !== 0 || !providers.has(order.company)) continue;
+    const last = levels.at(-1);
+    if (last?.price === order.price) {
+      last.quantity += order.visible;
+      last.orders++;
+    } else {
+      if (levels.length === depth) break;
+      levels.push({ price: order.price, quantity: order.visible, orders: 1 });
+    }
+  }
+  return levels;
+}
+
+/** Orders of the best `depth` levels. */
+function queueOf(side: BookLevels, depth: number, providers?: ReadonlySet<number>): LiveOrder[] {
+  const found: LiveOrder[] = [];
+  let levels = 0;
+  for (const order of side.orders()) {
+    if (providers !== undefined && (order.resaleOf !== 0 || !providers.has(order.company))) continue;
+    if (found.at(-1)?.price !== order.price && ++levels > depth) break;
+    found.push(order);
+  }
+  return found;
+}

@@ -1,0 +1,19 @@
+/** Trades from before this process began, as the projections keep them. */
+import type { Trade } from './market_data.ts';
+
+export interface PastTrade extends Trade {
+  /** Companies. */
+  buyer: number;
+  seller: number;
+  provider: number;
+}
+
+export interface TradeHistory {
+  /**
+   * Trades of the 24 hours before `now` that happened up to and including command `sequence`, oldest
+   * first. Waits, within reason, until the projection has come that far.
+   */
+  lastDay(now: number, sequence: number): Promise<PastTrade[]>;
+  /** An instrument's trades older than the fill `before` (undefined: the newest), newest first. */
+  ofInstrument(market: number, hour: number, before: number | undefined, limit: number): Promise<PastTrade[]>;
+}
