@@ -53,11 +53,24 @@ export class Ledger {
     buffer.length += 2;
   }
 
+  /** Posts to an account of a supply cell: balances stand by row, events name the cell's id. */
+  postCell(account: number, row: number, id: number, amount: number): void {
+    this.balances[account][row] += amount;
+    const buffer = this.buffer;
+    buffer.words[buffer.length] = accountRef(account, id);
+    buffer.words[buffer.length + 1] = amount;
+    buffer.length += 2;
+  }
+
   /** Ends the transaction; one without entries leaves no event. */
   end(): void {
     const count = this.buffer.length - this.lengthAt - 1;
     if (count === 0) this.buffer.length = this.lengthAt - 1;
     else this.buffer.words[this.lengthAt] = count;
+  }
+
+  ownerKind(account: number): OwnerKind {
+    return ACCOUNTS[ACCOUNT_NAMES[account]].owner;
   }
 
   balance(account: number, owner: number): number {

@@ -82,6 +82,11 @@ export class LotAmounts {
     return node;
   }
 
+  contains(list: number, lot: number): boolean {
+    for (let node = list; node !== NIL; node = this.next[node]) if (this.lot[node] === lot) return true;
+    return false;
+  }
+
   sum(list: number): number {
     let total = 0;
     for (let node = list; node !== NIL; node = this.next[node]) total += this.amount[node];

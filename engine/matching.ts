@@ -3,7 +3,7 @@
  * a trade costs and what is told about it is the host's business. The exchange is one host, the
  * replay of a lone book another.
  */
-import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET } from './commands.ts';
+import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, STOP } from './commands.ts';
 import type { Book, BookSide } from './book.ts';
 import { NIL } from './lot_amounts.ts';
 import { FLAG } from './orders.ts';
@@ -25,8 +25,10 @@ export interface MatchHost {
   cancelled(row: number, reason: MatchReason): void;
   /** The order now stands at the end of its queue. */
   rested(row: number): void;
-  /** An order in the book shows less, its place kept. */
-  reduced(row: number): void;
+  /** Self-trade prevention took `quantity` off the order's remaining; a resting one keeps its place. */
+  decremented(row: number, quantity: number): void;
+  /** The stop's condition has come true; it enters the book next. */
+  triggered(row: number): void;
 }
 
 /** A limit beyond any price: a market order without protection. */
@@ -100,7 +102,7 @@ export class Matcher {
     }
     if (!this.match(book, row)) return;
     if (orders.remaining[row] === 0) this.host.filled(row);
-    else if (orders.orderType(row) === MARKET) this.host.cancelled(row, 'no_liquidity');
+    else if (orders.orderType(row) === MARKET || orders.orderType(row) === STOP) this.host.cancelled(row, 'no_liquidity');
     else if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, 'ioc');
     else this.rest(book, row);
   }
@@ -121,6 +123,43 @@ export class Matcher {
     const { orders } = this;
     book.side(orders.isSell(row)).remove(orders, row);
     orders.flags[row] &= ~FLAG.resting;
+  }
+
+  /** Parks a stop until its trigger, or lets it in at once when the last trade already meets it. */
+  enterStop(book: Book, row: number): void {
+    if (this.isTriggered(book, row)) {
+      this.trigger(book, row);
+      return;
+    }
+    this.orders.flags[row] |= FLAG.untriggered;
+    book.stops.push(row);
+  }
+
+  /** Takes a stop that waits for its trigger out of its book. */
+  withdrawStop(book: Book, row: number): void {
+    book.stops.splice(book.stops.indexOf(row), 1);
+    this.orders.flags[row] &= ~FLAG.untriggered;
+  }
+
+  private isTriggered(book: Book, row: number): boolean {
+    const stopPrice = this.orders.extra(row)?.stopPrice ?? 0;
+    if (book.lastPrice === 0) return false;
+    return this.orders.isSell(row) ? book.lastPrice <= stopPrice : book.lastPrice >= stopPrice;
+  }
+
+  private trigger(book: Book, row: number): void {
+    this.host.triggered(row);
+    this.enter(book, row);
+  }
+
+  /** Lets in every stop that the last trade triggers, oldest first, and those that their trades trigger in turn. */
+  runStops(book: Book): void {
+    while (book.stops.length > 0) {
+      const row = book.stops.find((stop) => this.isTriggered(book, stop));
+      if (row === undefined) return;
+      this.withdrawStop(book, row);
+      this.trigger(book, row);
+    }
   }
 
   /** Trades while the limit allows. False when self-trade prevention ended the order. */
@@ -192,12 +231,12 @@ export class Matcher {
     const quantity = Math.min(orders.remaining[maker], orders.remaining[taker]);
     orders.remaining[maker] -= quantity;
     orders.remaining[taker] -= quantity;
+    orders.visible[maker] = Math.min(orders.visible[maker], orders.remaining[maker]);
+    host.decremented(maker, quantity);
+    host.decremented(taker, quantity);
     if (orders.remaining[maker] === 0) {
       this.withdraw(book, maker);
       host.cancelled(maker, 'self_trade');
-    } else {
-      orders.visible[maker] = Math.min(orders.visible[maker], orders.remaining[maker]);
-      host.reduced(maker);
     }
     if (orders.remaining[taker] > 0) return true;
     host.cancelled(taker, 'self_trade');

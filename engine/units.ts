@@ -44,8 +44,8 @@ export const FACILITY_MICRO_MAX: Micro = 1_000_000_000 * MICRO;
 export const ACCOUNT_MICRO_MAX: Micro = 9_000_000_000_000_000;
 
 /** What a parser returns instead of a number: the engine refuses it in its place of the precedence. */
-export const NOT_A_MULTIPLE = -1;
-export const OUT_OF_RANGE = -2;
+export const NOT_A_MULTIPLE = -2;
+export const OUT_OF_RANGE = -3;
 
 const DECIMAL = /^(0|[1-9][0-9]{0,29})(?:\.([0-9]{1,30}))?$/;
 

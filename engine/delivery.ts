@@ -1,0 +1,252 @@
+/**
+ * What happens to matched capacity: metered use, the end of an hour, and what a provider is owed.
+ * Take-or-pay: a fill commits the price; use retires it by the GPU-second, the rest is delivered
+ * unused when the hour ends, except what requests still under way have authorised.
+ */
+import { ACCOUNT } from './accounts.ts';
+import { ALLOCATION } from './allocations.ts';
+import type { RejectCode } from './catalogue.ts';
+import type { Capture, EndHour, Payout, ReleasePending } from './commands.ts';
+import { classOf } from './commands.ts';
+import { NIL } from './lot_amounts.ts';
+import { mulDiv } from './muldiv.ts';
+import { FEE_SCALE, PARAMETERS } from './parameters.ts';
+import type { HourBook, State } from './state.ts';
+import type { Trading } from './trading.ts';
+import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR } from './units.ts';
+import type { Micro, MicroGpuSeconds } from './units.ts';
+
+/** A request id stays known this long after its hour: captures of it cannot repeat later. */
+const CAPTURE_KEPT = MILLIS_PER_HOUR;
+
+export class Delivery {
+  private readonly state: State;
+  private readonly trading: Trading;
+
+  constructor(state: State, trading: Trading) {
+    this.state = state;
+    this.trading = trading;
+  }
+
+  budget(row: number): MicroGpuSeconds {
+    return this.state.allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP;
+  }
+
+  capture(command: Capture): RejectCode | undefined {
+    const { allocations, captured } = this.state;
+    const row = allocations.rowOf(command.allocation);
+    if (row === NIL || allocations.company[row] !== command.company) return 'unknown_allocation';
+    if (captured.has(command.request)) return undefined;
+    const settled = allocations.state[row] === ALLOCATION.settled;
+    const limit = settled ? allocations.pendingGpu[row] : this.budget(row) - allocations.usedGpu[row];
+    if (!Number.isSafeInteger(command.gpu) || command.gpu < 0) return 'invalid_parameter';
+    if (command.gpu > limit) return 'budget_exhausted';
+    allocations.usedGpu[row] += command.gpu;
+    if (settled) allocations.pendingGpu[row] -= command.gpu;
+    captured.set(command.request, this.state.now);
+    const { credits, payable } = this.deliver(row, command.gpu, PARAMETERS.usedPayoutDelayDays);
+    this.emitUsage(command, row, credits, payable);
+    if (settled) this.finishIfDone(row);
+    return undefined;
+  }
+
+  private emitUsage(command: Capture, row: number, credits: Micro, payable: Micro): void {
+    const { allocations, buffer, now } = this.state;
+    buffer.emit('usageCaptured', {
+      allocation: command.allocation,
+      company: command.company,
+      provider: allocations.provider[row],
+      model: command.model,
+      gpu: command.gpu,
+      credits,
+      payable,
+      promptTokens: command.promptTokens,
+      completionTokens: command.completionTokens,
+      request: command.request,
+      detail: command.detail,
+      now,
+    });
+  }
+
+  /** GPU time of the allocation that is delivered so far. */
+  private deliveredGpu(row: number): MicroGpuSeconds {
+    const { allocations } = this.state;
+    return allocations.state[row] === ALLOCATION.settled ? this.budget(row) - allocations.pendingGpu[row] : allocations.usedGpu[row];
+  }
+
+  /**
+   * Posts the delivery of `gpu` more (already counted in the row): CREDIT.md section 4, row "deliver".
+   * Every amount is cumulative over the allocation. Returns what it retired and what the provider earned.
+   */
+  private deliver(row: number, gpu: MicroGpuSeconds, payoutDelayDays: number): { credits: Micro; payable: Micro } {
+    const { allocations, ledger, supply, companies } = this.state;
+    const total = mulDiv(this.deliveredGpu(row), allocations.price[row], MICRO_GPU_SECONDS_PER_STEP);
+    const credits = total - allocations.retired[row];
+    const gross = mulDiv(total, allocations.redemptionRate[row], MICRO);
+    const commission = mulDiv(total, allocations.redemptionRate[row] * allocations.sellerFee[row], MICRO * FEE_SCALE);
+    const grossNow = gross - allocations.gross[row];
+    const commissionNow = commission - allocations.commission[row];
+    const company = allocations.company[row];
+    const provider = allocations.provider[row];
+    ledger.begin();
+    const cost = this.retireFunding(row, credits);
+    const spread = cost - grossNow;
+    ledger.post(ACCOUNT['provider.payable'], provider, -(grossNow - commissionNow));
+    ledger.post(ACCOUNT['commission.seller'], company, -commissionNow);
+    ledger.post(ACCOUNT['income.spread'], company, -spread);
+    ledger.post(ACCOUNT['cash.ops'], company, commissionNow + spread);
+    ledger.post(ACCOUNT['cash.escrow'], company, -(commissionNow + spread));
+    const cell = allocations.cell[row];
+    if (gpu > 0) {
+      ledger.postCell(ACCOUNT['capacity.entitled'], cell, supply.cellId(cell), gpu);
+      ledger.postCell(ACCOUNT['capacity.delivered'], cell, supply.cellId(cell), -gpu);
+    }
+    ledger.end();
+    allocations.retired[row] = total;
+    allocations.contract[row] -= credits;
+    allocations.gross[row] = gross;
+    allocations.commission[row] = commission;
+    companies[provider].undelivered -= credits;
+    this.countRealised(row, gpu, credits, cost);
+    this.owe(provider, grossNow - commissionNow, payoutDelayDays);
+    return { credits, payable: grossNow - commissionNow };
+  }
+
+  private countRealised(row: number, gpu: MicroGpuSeconds, credits: Micro, cost: Micro): void {
+    const { allocations, companies, supply, classes } = this.state;
+    const company = companies[allocations.company[row]];
+    const listPrice = classes[classOf(supply.capacities[supply.capacity[allocations.cell[row]]].market)].listPrice;
+    company.retired += credits;
+    company.retiredCost += cost;
+    company.listValue += mulDiv(gpu, listPrice, MICRO_GPU_SECONDS_PER_STEP);
+  }
+
+  /** Retires credit from the lots that paid for the allocation, in their order. Returns its cost. */
+  private retireFunding(row: number, credits: Micro): Micro {
+    const { allocations, amounts, ledger, lots } = this.state;
+    let left = credits;
+    let cost = 0;
+    while (left > 0) {
+      const first = allocations.funding[row];
+      const lot = amounts.lot[first];
+      const part = Math.min(left, amounts.amount[first]);
+      ledger.reserve(8);
+      cost += lots.postRelease(lots.rows[lot], part);
+      ledger.post(ACCOUNT['lot.contracted'], lot, part);
+      ledger.post(ACCOUNT['lot.issued'], lot, -part);
+      allocations.funding[row] = amounts.takeFirst(first, part);
+      left -= part;
+    }
+    return cost;
+  }
+
+  /** Notes when an earned amount may be paid out; what falls due on the same day is one entry. */
+  private owe(company: number, amount: Micro, delayDays: number): void {
+    if (amount === 0) return;
+    const { payables, now } = this.state;
+    const dueAt = (Math.floor(now / MILLIS_PER_DAY) + delayDays) * MILLIS_PER_DAY;
+    const key = `${company}:${dueAt}`;
+    payables.set(key, { company, dueAt, amount: (payables.get(key)?.amount ?? 0) + amount });
+  }
+
+  /** Settles every book of an hour that has ended. */
+  endHour(command: EndHour): RejectCode | undefined {
+    const { state } = this;
+    if (command.hour < state.settledThrough) return undefined;
+    if ((command.hour + 1) * MILLIS_PER_HOUR > state.now) return 'invalid_state';
+    const pending = new Map(command.pending.map((entry) => [entry.allocation, entry.gpu]));
+    for (const market of state.markets.values()) {
+      for (const [hour, row] of [...market.books].sort(([a], [b]) => a - b)) {
+        if (hour <= command.hour && state.bookOf(row).hour >= state.settledThrough) this.settleBook(state.bookOf(row), pending);
+      }
+    }
+    state.settledThrough = command.hour + 1;
+    this.forgetCaptures();
+    state.buffer.emit('hourEnded', { hour: command.hour });
+    return undefined;
+  }
+
+  private settleBook(book: HourBook, pending: ReadonlyMap<number, MicroGpuSeconds>): void {
+    const { allocations } = this.state;
+    this.trading.clearBook(book, 'hour_ended');
+    for (let row = book.firstAllocation; row !== NIL; ) {
+      const next = allocations.bookNext[row];
+      this.settle(row, pending.get(allocations.idOf(row)) ?? 0);
+      row = next;
+    }
+    book.firstAllocation = NIL;
+    if (book.openAllocations === 0) this.closeBook(book);
+  }
+
+  private settle(row: number, pending: MicroGpuSeconds): void {
+    const { allocations, buffer } = this.state;
+    const left = this.budget(row) - allocations.usedGpu[row];
+    const kept = Math.min(Math.max(pending, 0), left);
+    allocations.pendingGpu[row] = kept;
+    allocations.state[row] = ALLOCATION.settled;
+    const { credits } = this.deliver(row, left - kept, PARAMETERS.unusedPayoutDelayDays);
+    buffer.emit('allocationSettled', { allocation: allocations.idOf(row), usedGpu: allocations.usedGpu[row], unused: credits, failed: 0, pendingGpu: kept });
+    this.finishIfDone(row);
+  }
+
+  releasePending(command: ReleasePending): RejectCode | undefined {
+    const { allocations, buffer } = this.state;
+    const row = allocations.rowOf(command.allocation);
+    if (row === NIL || allocations.state[row] !== ALLOCATION.settled) return 'unknown_allocation';
+    const gpu = Math.min(command.gpu, allocations.pendingGpu[row]);
+    allocations.pendingGpu[row] -= gpu;
+    this.deliver(row, gpu, PARAMETERS.unusedPayoutDelayDays);
+    buffer.emit('pendingReleased', { allocation: command.allocation, gpu });
+    this.finishIfDone(row);
+    return undefined;
+  }
+
+  /** Frees a settled allocation of which nothing is under way; the last one closes its book. */
+  private finishIfDone(row: number): void {
+    const { state } = this;
+    const { allocations } = state;
+    if (allocations.pendingGpu[row] > 0) return;
+    const after = allocations.companyNext[row];
+    const before = allocations.companyPrev[row];
+    if (before === NIL) state.firstAllocation[allocations.company[row]] = after;
+    else allocations.companyNext[before] = after;
+    if (after !== NIL) allocations.companyPrev[after] = before;
+    const book = state.bookOf(allocations.book[row]);
+    state.amounts.dropAll(allocations.funding[row]);
+    allocations.destroy(row);
+    book.openAllocations--;
+    if (book.openAllocations === 0 && book.firstAllocation === NIL && book.hour < state.settledThrough) this.closeBook(book);
+  }
+
+  private closeBook(book: HourBook): void {
+    for (const cell of book.cells.values()) this.state.supply.destroyCell(cell);
+    book.cells.clear();
+    this.state.closeBook(book);
+  }
+
+  private forgetCaptures(): void {
+    const { captured, now } = this.state;
+    for (const [request, at] of captured) {
+      if (at > now - CAPTURE_KEPT) break;
+      captured.delete(request);
+    }
+  }
+
+  /** Pays a provider what has become due. */
+  payout(command: Payout): RejectCode | undefined {
+    const { payables, ledger, buffer, now } = this.state;
+    let amount = 0;
+    for (const [key, payable] of payables) {
+      if (payable.company !== command.company || payable.dueAt > now) continue;
+      amount += payable.amount;
+      payables.delete(key);
+    }
+    if (amount === 0) return 'insufficient_funds';
+    ledger.begin();
+    ledger.post(ACCOUNT['provider.payable'], command.company, amount);
+    ledger.post(ACCOUNT['cash.escrow'], command.company, -amount);
+    ledger.end();
+    buffer.emit('payoutMade', { company: command.company, amount });
+    return undefined;
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * The market as a deterministic state machine: one command in, its events out. No clock, no
+ * randomness, no I/O. The sequencer is its only caller.
+ */
+import type { RejectCode } from './catalogue.ts';
+import type { BatchOrders, Command, CompanyId, Envelope, OrderCommand } from './commands.ts';
+import { Delivery } from './delivery.ts';
+import { KIND } from './events.ts';
+import type { EventBuffer } from './events.ts';
+import { REJECT_CODES } from './catalogue.ts';
+import { Facilities } from './facilities.ts';
+import { Finance } from './finance.ts';
+import { checkInvariants } from './invariants.ts';
+import type { Answer, Ask, InvariantCheck, QueryName } from './queries.ts';
+import { Registry } from './registry.ts';
+import { readSnapshot, writeSnapshot } from './snapshot.ts';
+import { State } from './state.ts';
+import { stateHash } from './state_hash.ts';
+import { TIMER } from './timers.ts';
+import { Timeline } from './timeline.ts';
+import { Trading } from './trading.ts';
+import { Views } from './views.ts';
+
+/** Raised whenever the same commands would give other results; written beside every journalled batch. */
+export const RULES_VERSION = 1;
+const NO_COMPANY = -1;
+const BATCH_MAX = 500;
+const DEAD_MAN_MAX = 86_400_000;
+
+const REJECT_INDEX = new Map<RejectCode, number>(REJECT_CODES.map((code, index) => [code, index]));
+
+export class Engine {
+  private readonly state: State;
+  private readonly trading: Trading;
+  private readonly registry: Registry;
+  private readonly facilities: Facilities;
+  private readonly finance: Finance;
+  private readonly delivery: Delivery;
+  private readonly timeline: Timeline;
+  private readonly views: Views;
+
+  constructor(state: State = new State()) {
+    this.state = state;
+    this.trading = new Trading(state);
+    this.registry = new Registry(state, this.trading);
+    this.facilities = new Facilities(state, this.trading);
+    this.finance = new Finance(state, this.trading, this.facilities);
+    this.facilities.connect(this.finance);
+    this.delivery = new Delivery(state, this.trading);
+    this.timeline = new Timeline(state, this.trading, this.registry, this.finance);
+    this.views = new Views(state, this.facilities);
+  }
+
+  /** The engine a snapshot was taken of. @throws Error when the bytes are not a snapshot of a known format */
+  static restore(bytes: Uint8Array): Engine {
+    return new Engine(readSnapshot(bytes));
+  }
+  snapshot(): Uint8Array {
+    return writeSnapshot(this.state);
+  }
+
+  /** Events since the caller last took them. */
+  get buffer(): EventBuffer {
+    return this.state.buffer;
+  }
+  get now(): number {
+    return this.state.now;
+  }
+  /** Number of the last command. */
+  get sequence(): number {
+    return this.state.sequence;
+  }
+
+  /** Executes one command. Bad input never throws: it leaves a `rejected` event and no other effect. */
+  apply(envelope: Envelope): void {
+    const { state } = this;
+    const { command } = envelope;
+    state.sequence++;
+    this.writeCommand(command);
+    if (envelope.idempotencyKey !== '' && !this.isFirst(envelope)) return;
+    if (command.type === 'batch') this.batch(command);
+    else this.refuse(this.execute(command), 0);
+  }
+
+  private writeCommand(command: Command): void {
+    const { state } = this;
+    const { buffer } = state;
+    buffer.reserve(5);
+    const { words } = buffer;
+    const at = buffer.length;
+    words[at] = KIND.command;
+    words[at + 1] = 3;
+    words[at + 2] = state.sequence;
+    words[at + 3] = buffer.text(command.type);
+    words[at + 4] = 'company' in command ? command.company : NO_COMPANY;
+    buffer.length = at + 5;
+  }
+
+  /** Remembers the idempotency key; a repeat names the original, another body is refused. */
+  private isFirst(envelope: Envelope): boolean {
+    const { state } = this;
+    const known = state.idempotency.get(envelope.idempotencyKey);
+    if (known === undefined) {
+      state.idempotency.set(envelope.idempotencyKey, { bodyHash: envelope.bodyHash, sequence: state.sequence, at: state.now });
+      return true;
+    }
+    if (known.bodyHash === envelope.bodyHash) state.buffer.emit('repeated', { original: known.sequence });
+    else this.refuse('idempotency_mismatch', 0);
+    return false;
+  }
+
+  private refuse(code: RejectCode | undefined, index: number): void {
+    if (code === undefined) return;
+    const { buffer } = this.state;
+    buffer.reserve(5);
+    const { words } = buffer;
+    const at = buffer.length;
+    words[at] = KIND.rejected;
+    words[at + 1] = 3;
+    words[at + 2] = REJECT_INDEX.get(code) ?? 0;
+    words[at + 3] = index;
+    words[at + 4] = 0;
+    buffer.length = at + 5;
+  }
+
+  private batch(command: BatchOrders): void {
+    if (command.operations.length > BATCH_MAX) {
+      this.refuse('invalid_parameter', 0);
+      return;
+    }
+    command.operations.forEach((operation, index) => {
+      this.state.buffer.emit('operation', { index });
+      this.refuse(operation.company === command.company ? this.executeOrder(operation) : 'not_authorized', index);
+    });
+  }
+
+  private executeOrder(command: OrderCommand): RejectCode | undefined {
+    if (command.type === 'place') return this.trading.place(command);
+    return command.type === 'cancel' ? this.trading.cancel(command) : this.trading.amend(command);
+  }
+
+  private execute(command: Exclude<Command, BatchOrders>): RejectCode | undefined {
+    switch (command.type) {
+      case 'place':
+      case 'cancel':
+      case 'amend':
+        return this.executeOrder(command);
+      case 'cancelAll':
+        this.trading.cancelAll(command, command.onDisconnect ? 'disconnected' : 'mass_cancel');
+        return undefined;
+      case 'cancelAfter':
+        return this.cancelAfter(command.company, command.after);
+      case 'placeBlock':
+        return 'not_authorized';
+      case 'tick':
+        return this.timeline.tick(command);
+      case 'endHour':
+        return this.delivery.endHour(command);
+      case 'capture':
+        return this.delivery.capture(command);
+      case 'releasePending':
+        return this.delivery.releasePending(command);
+      case 'payout':
+        return this.delivery.payout(command);
+      default:
+        return this.executeRare(command);
+    }
+  }
+
+  private executeRare(command: RareCommand): RejectCode | undefined {
+    const { registry, finance, facilities } = this;
+    switch (command.type) {
+      case 'registerCompany': return registry.registerCompany(command);
+      case 'addClass': return registry.addClass(command);
+      case 'addRegion': return registry.addRegion(command);
+      case 'addModel': return registry.addModel(command);
+      case 'setListPrice': return registry.setListPrice(command);
+      case 'declareCapacity': return registry.declareCapacity(command);
+      case 'verifyCapacity': return registry.verifyCapacity(command);
+      case 'setEligibility': return registry.setEligibility(command);
+      case 'setTradingMode': return registry.setTradingMode(command);
+      case 'deposit': return finance.deposit(command);
+      case 'withdraw': return finance.withdraw(command);
+      case 'prepay': return finance.prepay(command);
+      case 'postBond': return finance.postBond(command);
+      case 'createMandate': return facilities.createMandate(command);
+      case 'applyFacility': return facilities.apply(command);
+      case 'acceptFacility': return facilities.accept(command);
+      case 'draw': return facilities.draw(command);
+      case 'repay': return facilities.repay(command);
+      case 'returnCredits': return facilities.returnCredits(command);
+      case 'freeze': return facilities.freeze(command);
+      case 'unfreeze': return facilities.unfreeze(command);
+    }
+  }
+
+  private cancelAfter(company: CompanyId, after: number): RejectCode | undefined {
+    const { state } = this;
+    const record = state.companies[company];
+    if (record === undefined) return 'unknown_company';
+    if (!Number.isSafeInteger(after) || after < 0 || after > DEAD_MAN_MAX) return 'invalid_parameter';
+    record.deadMan = after === 0 ? 0 : state.now + after;
+    if (after > 0) state.timers.add(record.deadMan, TIMER.deadMan, company);
+    return undefined;
+  }
+
+  query<Q extends QueryName>(name: Q, ask: Ask<Q>): Answer<Q> {
+    return this.views.answer(name, ask);
+  }
+  checkInvariants(): InvariantCheck[] {
+    return checkInvariants(this.state);
+  }
+  stateHash(): string {
+    return stateHash(this.state);
+  }
+}
+
+type FrequentType = 'place' | 'cancel' | 'amend' | 'batch' | 'cancelAll' | 'cancelAfter' | 'placeBlock' | 'tick' | 'endHour' | 'capture' | 'releasePending' | 'payout';
+type RareCommand = Exclude<Command, { type: FrequentType }>;

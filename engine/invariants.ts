@@ -1,0 +1,168 @@
+/**
+ * What must hold after every batch (CREDIT.md section 5), as functions of the state. The running
+ * system checks them on a schedule, tests and the simulation after each batch.
+ */
+import { ACCOUNT } from './accounts.ts';
+import { ALLOCATION } from './allocations.ts';
+import { requiredHold } from './holds.ts';
+import { NIL } from './lot_amounts.ts';
+import { minutesLeft } from './order_checks.ts';
+import { FLAG } from './orders.ts';
+import type { InvariantCheck } from './queries.ts';
+import type { HourBook, State } from './state.ts';
+
+type Check = (state: State) => string | undefined;
+
+function ledgersBalance({ ledger }: State): string | undefined {
+  const sums = Object.entries(ledger.trialBalance()).filter(([, sum]) => sum !== 0n);
+  return sums.length === 0 ? undefined : sums.map(([name, sum]) => `${name} sums to ${sum}`).join('; ');
+}
+
+const accountsWithinBounds: Check = ({ ledger }) => ledger.violations()[0];
+
+function lotsAddUp({ lots }: State): string | undefined {
+  for (const lot of lots.rows) {
+    const parts = lots.available(lot.lot) + lots.held(lot.lot) + lots.contracted(lot.lot);
+    if (parts !== lots.outstanding(lot.lot)) return `lot ${lot.lot}: ${parts} in its parts, ${lots.outstanding(lot.lot)} issued`;
+    if (lots.outstanding(lot.lot) > lot.credits + lot.reminted) return `lot ${lot.lot}: more outstanding than minted`;
+  }
+  return undefined;
+}
+
+function holdsAreExact({ orders, amounts, lots }: State): string | undefined {
+  let held = 0n;
+  for (let row = 0; row < orders.used; row++) {
+    if ((orders.flags[row] & FLAG.live) === 0 || orders.isSell(row)) continue;
+    const worst = requiredHold(orders.price[row] * orders.remaining[row], orders.feesFloor[row], orders.feeFraction[row], orders.feesCharged(row));
+    if (orders.hold[row] !== worst) return `order ${orders.idOf(row)}: holds ${orders.hold[row]}, its worst case is ${worst}`;
+    if (amounts.sum(orders.holdList[row]) !== worst) return `order ${orders.idOf(row)}: its lots do not add up to its hold`;
+    held += BigInt(worst);
+  }
+  const sum = lots.rows.reduce((total, lot) => total + BigInt(lots.held(lot.lot)), 0n);
+  return sum === held ? undefined : `lots hold ${sum}, orders ${held}`;
+}
+
+function facilitiesReconcile({ facilities, ledger }: State): string | undefined {
+  for (const row of facilities) {
+    const principal = ledger.balance(ACCOUNT['loan.principal'], row.facility);
+    if (principal !== row.lent - row.repaidPrincipal) return `facility ${row.facility}: principal ${principal}, lent less repaid ${row.lent - row.repaidPrincipal}`;
+    const scheduled = row.schedule.reduce((sum, instalment) => sum + instalment.principal, 0);
+    if (row.schedule.length > 0 && scheduled !== principal) return `facility ${row.facility}: schedule repays ${scheduled} of ${principal}`;
+    const control = ledger.balance(ACCOUNT['limit.control'], row.facility);
+    const used = -ledger.balance(ACCOUNT['limit.undrawn'], row.facility) - ledger.balance(ACCOUNT['limit.drawn'], row.facility);
+    if (control !== used) return `facility ${row.facility}: drawn and undrawn are ${used}, the commitment is ${control}`;
+  }
+  return undefined;
+}
+
+function escrowIsWhole({ ledger }: State): string | undefined {
+  const escrow = ledger.total(ACCOUNT['cash.escrow']);
+  const owed = -(
+    ledger.total(ACCOUNT['credit.backing']) + ledger.total(ACCOUNT['spread.deferred']) +
+    ledger.total(ACCOUNT['provider.payable']) + ledger.total(ACCOUNT['provider.bond'])
+  );
+  return escrow === owed ? undefined : `escrow has ${escrow}, owes ${owed}`;
+}
+
+function lotsAreBacked({ lots, ledger }: State): string | undefined {
+  for (const lot of lots.rows) {
+    const backing = -ledger.balance(ACCOUNT['credit.backing'], lot.lot);
+    const due = lots.backing(lot, lots.outstanding(lot.lot));
+    if (Math.abs(backing - due) > 1) return `lot ${lot.lot}: backed by ${backing} instead of ${due}`;
+  }
+  return undefined;
+}
+
+function supplyIsReal(state: State): string | undefined {
+  for (const book of state.books) {
+    if (book === undefined) continue;
+    for (const cell of book.cells.values()) {
+      const wrong = cellFault(state, book, cell);
+      if (wrong !== undefined) return wrong;
+    }
+  }
+  return undefined;
+}
+
+function cellFault({ supply, ledger, now }: State, book: HourBook, cell: number): string | undefined {
+  const sum =
+    ledger.balance(ACCOUNT['capacity.source'], cell) + ledger.balance(ACCOUNT['capacity.entitled'], cell) +
+    ledger.balance(ACCOUNT['capacity.delivered'], cell) + ledger.balance(ACCOUNT['capacity.failed'], cell);
+  const name = `provider ${supply.capacities[supply.capacity[cell]].company}, market ${book.market}, hour ${book.hour}`;
+  if (sum !== 0) return `${name}: source is not entitled + delivered + failed`;
+  const left = minutesLeft(book.hour, now);
+  if (left > 0 && !supply.covers(cell, 0, left)) return `${name}: sold and offered exceed verified`;
+  return undefined;
+}
+
+function fundingMatchesContracts({ allocations, amounts, lots }: State): string | undefined {
+  let contracted = 0n;
+  for (let row = 0; row < allocations.used; row++) {
+    if (allocations.state[row] === ALLOCATION.free) continue;
+    const funded = amounts.sum(allocations.funding[row]);
+    if (funded !== allocations.contract[row]) return `allocation ${allocations.idOf(row)}: ${allocations.contract[row]} in contract, ${funded} funded`;
+    contracted += BigInt(funded);
+  }
+  const sum = lots.rows.reduce((total, lot) => total + BigInt(lots.contracted(lot.lot)), 0n);
+  return sum === contracted ? undefined : `lots have ${sum} in contract, allocations ${contracted}`;
+}
+
+function accrualsAreCumulative({ facilities }: State): string | undefined {
+  const scale = 365n * 1_000_000n;
+  for (const row of facilities) {
+    const twice = 2n * (BigInt(row.accrualExact) - BigInt(row.accrualPosted) * scale);
+    if (twice > scale || twice < -scale) return `facility ${row.facility}: posted interest is off its exact sum`;
+  }
+  return undefined;
+}
+
+function blockedCreditIsNotHeld({ lots }: State): string | undefined {
+  const lot = lots.rows.find((row) => row.blocked > 0 && lots.held(row.lot) > Math.max(0, lots.available(row.lot) + lots.held(row.lot) - row.blocked));
+  return lot === undefined ? undefined : `lot ${lot.lot}: blocked credit is held`;
+}
+
+/** No two orders that may trade with each other cross; orders of one group and unserved models may. */
+function booksDoNotCross(state: State): string | undefined {
+  for (const book of state.books) {
+    if (book === undefined || book.mode !== 'open' || book.bids.best() === NIL || book.asks.best() === NIL) continue;
+    if (book.bids.best() >= book.asks.best() && eligiblePairCrosses(state, book)) return `market ${book.market}, hour ${book.hour}: crossed`;
+  }
+  return undefined;
+}
+
+function eligiblePairCrosses({ orders, groupIds, supply }: State, book: HourBook): boolean {
+  let crosses = false;
+  book.bids.forEach(orders, (bid) => {
+    book.asks.forEach(orders, (ask) => {
+      const eligible = orders.model[bid] < 0 || supply.serves(orders.cell[ask], orders.model[bid]);
+      const related = groupIds[orders.company[bid]] === groupIds[orders.company[ask]];
+      const bound = [bid, ask].some((row) => (orders.extra(row)?.minimumQuantity ?? 0) > 0);
+      crosses ||= eligible && !related && !bound && orders.price[bid] >= orders.price[ask];
+      return !crosses && orders.price[ask] <= orders.price[bid];
+    });
+    return !crosses && orders.price[bid] >= book.asks.best();
+  });
+  return crosses;
+}
+
+const CHECKS: readonly { number: number; name: string; check: Check }[] = [
+  { number: 1, name: 'every ledger sums to zero', check: ledgersBalance },
+  { number: 2, name: 'no account below its bound', check: accountsWithinBounds },
+  { number: 3, name: 'each lot: available + held + contracted = issued = minted - retired', check: lotsAddUp },
+  { number: 4, name: 'holds equal the worst cases of open orders', check: holdsAreExact },
+  { number: 5, name: 'facilities reconcile with principal, schedule and limit', check: facilitiesReconcile },
+  { number: 6, name: 'solvency: escrow = backing + deferred spread + payables + bonds', check: escrowIsWhole },
+  { number: 7, name: 'backing = redemption rate x outstanding', check: lotsAreBacked },
+  { number: 8, name: 'no phantom supply', check: supplyIsReal },
+  { number: 9, name: 'contracted credit = funding of allocations', check: fundingMatchesContracts },
+  { number: 10, name: 'posted accrual = round(exact cumulative)', check: accrualsAreCumulative },
+  { number: 13, name: 'no hold on blocked credit', check: blockedCreditIsNotHeld },
+  { number: 17, name: 'no two eligible orders cross', check: booksDoNotCross },
+];
+
+export function checkInvariants(state: State): InvariantCheck[] {
+  return CHECKS.map(({ number, name, check }) => {
+    const detail = check(state);
+    return { number, name, ok: detail === undefined, detail: detail ?? '' };
+  });
+}

@@ -1,0 +1,155 @@
+/**
+ * Whether an order may enter: every check of the contract, in its order of precedence. The first that
+ * fails names the refusal; nothing has happened by then.
+ */
+import { ACCOUNT } from './accounts.ts';
+import type { RejectCode } from './catalogue.ts';
+import { BUY, GTD, MARKET, NONE, SELL, STOP, STOP_LIMIT, classOf } from './commands.ts';
+import type { PlaceOrder } from './commands.ts';
+import { requiredHold } from './holds.ts';
+import type { Holds } from './holds.ts';
+import { NIL } from './lot_amounts.ts';
+import { mulDiv } from './muldiv.ts';
+import { PARAMETERS } from './parameters.ts';
+import type { HourBook, Market, State } from './state.ts';
+import type { Hour, Micro, Steps, Ticks } from './units.ts';
+import {
+  MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
+  STEPS_PER_GPU_HOUR,
+} from './units.ts';
+
+const BOND = ACCOUNT['provider.bond'];
+/** damages x redemption rate: what the bond must cover of a micro-CR sold and undelivered. */
+const BOND_SHARE = mulDiv(PARAMETERS.damages, PARAMETERS.redemptionRate, 1_000_000);
+
+/** Full minutes left of the hour a market trades in; 60 before it begins. */
+export function minutesLeft(hour: Hour, now: number): number {
+  const left = Math.ceil(((hour + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE);
+  return left > 60 ? 60 : left;
+}
+
+export class OrderChecks {
+  private readonly state: State;
+  private readonly holds: Holds;
+
+  constructor(state: State, holds: Holds) {
+    this.state = state;
+    this.holds = holds;
+  }
+
+  /** The limit an order without one carries: a bid never pays above list, an ask takes what is bid. */
+  protection(command: PlaceOrder): number {
+    const unpriced = command.orderType === MARKET || command.orderType === STOP;
+    if (!unpriced || command.price !== NONE) return command.price;
+    if (command.side === SELL) return 1;
+    return this.listPrice(command.market);
+  }
+
+  listPrice(market: number): Ticks {
+    return this.state.classes[classOf(market)]?.listPrice ?? PRICE_TICKS_MAX;
+  }
+
+  /** Checks that need no order row. `price` is the limit or protection. */
+  refusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: number): RejectCode | undefined {
+    return (
+      this.tradingRefusal(market, book, command.market, command.hour) ??
+      amountRefusal(command, price) ??
+      this.partyRefusal(command) ??
+      (command.side === BUY ? this.buyRefusal(command, price) : this.sellRefusal(command, price, book))
+    );
+  }
+
+  /** Halts, unknown instruments and closed gates. */
+  tradingRefusal(market: Market | undefined, book: HourBook | undefined, marketId: number, hour: Hour): RejectCode | undefined {
+    const { state } = this;
+    const classMode = state.classes[classOf(marketId)]?.mode ?? 'open';
+    const marketMode = market?.mode ?? 'open';
+    const bookMode = book?.mode ?? 'open';
+    if (state.mode !== 'open' || classMode !== 'open' || marketMode !== 'open' || bookMode !== 'open') {
+      const halted = state.mode === 'halted' || classMode === 'halted' || marketMode === 'halted' || bookMode === 'halted';
+      return halted ? 'halted' : 'cancel_only';
+    }
+    if (market === undefined) return 'instrument_unknown';
+    const current = Math.floor(state.now / MILLIS_PER_HOUR);
+    if (hour > current + PARAMETERS.daysListedAhead * 24) return 'instrument_unknown';
+    if (hour < current || (hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore) return 'gate_closed';
+    return undefined;
+  }
+
+  private partyRefusal(command: PlaceOrder): RejectCode | undefined {
+    const company = this.state.companies[command.company];
+    if (company === undefined) return 'unknown_company';
+    const may = command.side === BUY ? company.role === 'borrower' : company.role === 'provider' && command.resaleOf === 0;
+    return may ? undefined : 'not_authorized';
+  }
+
+  private buyRefusal(command: PlaceOrder, price: Ticks): RejectCode | undefined {
+    const { state } = this;
+    const notional = price * command.quantity;
+    const hold = requiredHold(notional, 0, 0, 0);
+    const isShort = this.holds.spendable(command.company, hold) < hold;
+    if (isShort && this.holds.isBlocked(command.company)) return 'facility_frozen';
+    return (
+      this.countRefusal(command) ??
+      (this.exceedsDay(command.company, notional) ? 'day_notional' : undefined) ??
+      (isShort ? 'insufficient_credits' : undefined) ??
+      (state.models.length <= command.model ? 'invalid_parameter' : undefined)
+    );
+  }
+
+  private sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
+    if (price > this.listPrice(command.market)) return 'above_list_price';
+    return (
+      this.countRefusal(command) ??
+      (this.covers(command.company, command.market, command.hour, book, command.quantity) ? undefined : 'insufficient_capacity') ??
+      (this.isBonded(command.company) ? undefined : 'bond_insufficient')
+    );
+  }
+
+  private countRefusal(command: PlaceOrder): RejectCode | undefined {
+    const { state } = this;
+    if (state.openOrders[command.company] >= state.orderLimits[command.company]) return 'too_many_orders';
+    if (command.clientOrderId !== '' && state.clientOrderIds.has(`${command.company}:${command.clientOrderId}`)) return 'duplicate_client_order_id';
+    return undefined;
+  }
+
+  /** Purchases of a day are limited by the facility, at its conversion rate. */
+  exceedsDay(companyId: number, notional: Micro): boolean {
+    const company = this.state.companies[companyId];
+    const limit = this.state.dayLimits[companyId];
+    const today = Math.floor(this.state.now / MILLIS_PER_DAY);
+    return (company.boughtOn === today ? company.boughtToday : 0) + notional > limit;
+  }
+
+  /** Whether the provider's verified capacity covers `quantity` more steps in the hour. */
+  covers(company: number, market: number, hour: Hour, book: HourBook | undefined, quantity: Steps): boolean {
+    const { supply, now } = this.state;
+    const cell = book?.cells.get(company) ?? NIL;
+    const left = minutesLeft(hour, now);
+    if (cell !== NIL) return supply.covers(cell, quantity, left);
+    const capacity = supply.find(company, market);
+    return capacity !== NIL && quantity * (60 / left) <= supply.capacities[capacity].verified * STEPS_PER_GPU_HOUR;
+  }
+
+  /** Whether the bond covers the damages of everything sold and undelivered. */
+  private isBonded(companyId: number): boolean {
+    const { ledger, companies } = this.state;
+    const { undelivered } = companies[companyId];
+    return undelivered === 0 || -ledger.balances[BOND][companyId] >= mulDiv(undelivered, BOND_SHARE, 1_000_000);
+  }
+}
+
+function amountRefusal(command: PlaceOrder, price: number): RejectCode | undefined {
+  const { quantity, displayQuantity, minimumQuantity, stopPrice, orderType } = command;
+  if (price === NOT_A_MULTIPLE || stopPrice === NOT_A_MULTIPLE) return 'invalid_tick';
+  if (quantity === NOT_A_MULTIPLE || displayQuantity === NOT_A_MULTIPLE || minimumQuantity === NOT_A_MULTIPLE) return 'invalid_step';
+  const outside =
+    price === OUT_OF_RANGE || !(price > 0 && price <= PRICE_TICKS_MAX) || !(quantity > 0 && quantity <= QUANTITY_STEPS_MAX) ||
+    price * quantity > NOTIONAL_MICRO_MAX || displayQuantity < 0 || displayQuantity > quantity || minimumQuantity < 0 ||
+    minimumQuantity > quantity || stopPrice < 0 || ((orderType === STOP || orderType === STOP_LIMIT) && stopPrice === 0);
+  if (outside) return 'amount_out_of_range';
+  return undefined;
+}
+
+/** A good-till-date order must expire in the future. */
+export const hasExpired = (command: PlaceOrder, now: number): boolean => command.timeInForce === GTD && command.expiresAt <= now;

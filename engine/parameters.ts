@@ -1,0 +1,42 @@
+/** The market's numbers, in one table. Rates in ppm, money in micro, time in milliseconds. */
+import type { Grade } from './commands.ts';
+import { MICRO, MILLIS_PER_DAY } from './units.ts';
+
+export const PARAMETERS = {
+  takerFee: 5_000,
+  makerFee: 2_000,
+  redemptionRate: 620_000,
+  /** The spread a redemption rate must leave at the best conversion on offer. */
+  spreadMinimum: 20_000,
+  prepaidConversion: 1_500_000,
+  originationFee: 15_000,
+  /** Share of each draw that the operator funds. */
+  firstLoss: 50_000,
+  /** Damages, and what a bond must cover, of the redemption value sold and undelivered. */
+  damages: 250_000,
+  /** Share of the commitment a single draw may take. */
+  drawShareMaximum: 400_000,
+  /** Share of the commitment that may be bought in a day. */
+  dayPurchaseShare: 250_000,
+  openOrders: { A: 100, B: 40, C: 10, D: 0 } satisfies Record<Grade, number>,
+  /** For companies without a facility. */
+  openOrdersOther: 100_000,
+  daysListedAhead: 93,
+  idempotencyKept: MILLIS_PER_DAY,
+  clientOrderIdKept: MILLIS_PER_DAY,
+  prepaidLotMonths: 12,
+  usedPayoutDelayDays: 7,
+  unusedPayoutDelayDays: 30,
+  /** Largest single payment, micro-USD. */
+  moneyMaximum: 1_000_000_000 * MICRO,
+  /** Gate closure before delivery, and the end of spot trading before the hour's. */
+  gateClosure: 300_000,
+  spotEndsBefore: 60_000,
+} as const;
+
+export type Parameters = typeof PARAMETERS;
+
+/** Highest fee a buyer can be charged: what holds reserve. */
+export const BUYER_FEE_MAX = PARAMETERS.takerFee;
+
+export const FEE_SCALE = MICRO;

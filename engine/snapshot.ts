@@ -1,0 +1,246 @@
+/**
+ * The whole state as bytes and back. Columns are written raw (little-endian), the rest as one JSON
+ * head. Also the canonical form of the state: the hash is taken over the same bytes.
+ */
+import { ACCOUNT_NAMES } from './accounts.ts';
+import type { GpuClass, Company, Facility, Mandate, Payable, Remembered } from './state.ts';
+import { HourBook, State } from './state.ts';
+import type { Lot } from './lots.ts';
+import type { OrderExtra } from './orders.ts';
+import type { Capacity } from './supply.ts';
+import type { Timer } from './timers.ts';
+import type { TradingMode } from './commands.ts';
+
+export const SNAPSHOT_FORMAT = 1;
+const MAGIC = 0x58434331;
+const HEADER_BYTES = 12;
+
+interface BookImage {
+  row: number;
+  market: number;
+  hour: number;
+  mode: TradingMode;
+  reason: string;
+  lastPrice: number;
+  firstAllocation: number;
+  openAllocations: number;
+  /** Rows in queue order, best price first. */
+  bids: number[];
+  asks: number[];
+  stops: number[];
+  cells: [number, number][];
+}
+
+interface Head {
+  format: number;
+  scalars: { now: number; sequence: number; mode: TradingMode; reason: string; fills: number; settledThrough: number; minutesRun: number; daysRun: number };
+  companies: Company[];
+  groups: [string, number][];
+  perCompany: { groupIds: number[]; orderLimits: number[]; dayLimits: number[]; firstOrder: number[]; openOrders: number[]; firstAllocation: number[]; usable: number[][] };
+  classes: GpuClass[];
+  regions: string[];
+  models: string[];
+  markets: { market: number; mode: TradingMode; reason: string }[];
+  books: BookImage[];
+  freeBooks: number[];
+  lots: Lot[];
+  facilities: Facility[];
+  mandates: Mandate[];
+  payables: [string, Payable][];
+  idempotency: [string, Remembered][];
+  clientOrderIds: [string, number][];
+  captured: [string, number][];
+  timers: { heap: Timer[]; arrivals: number };
+  capacities: Omit<Capacity, 'served'>[];
+  orderExtras: [number, OrderExtra][];
+  pools: Record<PoolName, { used: number; free: number; count: number }>;
+  columns: { name: string; kind: 'f64' | 'i32'; length: number }[];
+}
+
+type PoolName = 'orders' | 'amounts' | 'allocations' | 'supply';
+
+type Named = Record<string, Float64Array | Int32Array>;
+
+/** Every column of the state, cut to the rows in use. */
+function columnsOf(state: State): Named {
+  const { orders, amounts, allocations, supply, ledger } = state;
+  const named: Named = {};
+  const add = (prefix: string, used: number, columns: Named): void => {
+    for (const [name, column] of Object.entries(columns)) named[`${prefix}.${name}`] = column.subarray(0, used);
+  };
+  add('orders', orders.used, { ...orders.columns().floats, ...orders.columns().ints });
+  add('amounts', amounts.used, { lot: amounts.lot, amount: amounts.amount, next: amounts.next });
+  add('allocations', allocations.used, { ...allocations.columns().floats, ...allocations.columns().ints });
+  add('supply', supply.used, {
+    capacity: supply.capacity, hour: supply.hour, generation: supply.generation, offered: supply.offered, sold: supply.sold, spotOccupied: supply.spotOccupied,
+  });
+  const owners = { company: state.companies.length, lot: state.lots.rows.length, facility: state.facilities.length, cell: supply.used };
+  ACCOUNT_NAMES.forEach((name, account) => {
+    named[`ledger.${name}`] = ledger.balances[account].subarray(0, owners[ledger.ownerKind(account)]);
+  });
+  return named;
+}
+
+function bookImage(state: State, book: HourBook): BookImage {
+  const image: BookImage = {
+    row: book.row, market: book.market, hour: book.hour, mode: book.mode, reason: book.reason, lastPrice: book.lastPrice,
+    firstAllocation: book.firstAllocation, openAllocations: book.openAllocations, bids: [], asks: [], stops: [...book.stops], cells: [...book.cells],
+  };
+  book.bids.forEach(state.orders, (row) => image.bids.push(row) > 0);
+  book.asks.forEach(state.orders, (row) => image.asks.push(row) > 0);
+  return image;
+}
+
+function headOf(state: State, columns: Named): Head {
+  const { orders, amounts, allocations, supply } = state;
+  return {
+    format: SNAPSHOT_FORMAT,
+    scalars: {
+      now: state.now, sequence: state.sequence, mode: state.mode, reason: state.reason, fills: state.fills,
+      settledThrough: state.settledThrough, minutesRun: state.minutesRun, daysRun: state.daysRun,
+    },
+    companies: state.companies,
+    groups: [...state.groups],
+    perCompany: {
+      groupIds: state.groupIds, orderLimits: state.orderLimits, dayLimits: state.dayLimits, firstOrder: state.firstOrder,
+      openOrders: state.openOrders, firstAllocation: state.firstAllocation, usable: state.lots.usable,
+    },
+    classes: state.classes,
+    regions: state.regions,
+    models: state.models,
+    markets: [...state.markets.values()].map(({ market, mode, reason }) => ({ market, mode, reason })),
+    books: state.books.filter((book) => book !== undefined).map((book) => bookImage(state, book)),
+    freeBooks: state.freeBooks,
+    lots: state.lots.rows,
+    facilities: state.facilities,
+    mandates: state.mandates,
+    payables: [...state.payables],
+    idempotency: [...state.idempotency],
+    clientOrderIds: [...state.clientOrderIds],
+    captured: [...state.captured],
+    timers: { heap: state.timers.heap, arrivals: state.timers.arrivals },
+    capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
+    orderExtras: [...orders.extras].sort(([a], [b]) => a - b),
+    pools: {
+      orders: { used: orders.used, free: orders.free, count: orders.count },
+      amounts: { used: amounts.used, free: amounts.free, count: 0 },
+      allocations: { used: allocations.used, free: allocations.free, count: 0 },
+      supply: { used: supply.used, free: supply.free, count: 0 },
+    },
+    columns: Object.entries(columns).map(([name, column]) => ({ name, kind: column instanceof Float64Array ? 'f64' : 'i32', length: column.length })),
+  };
+}
+
+export function writeSnapshot(state: State): Uint8Array {
+  const columns = columnsOf(state);
+  const head = new TextEncoder().encode(JSON.stringify(headOf(state, columns)));
+  const bodyBytes = Object.values(columns).reduce((sum, column) => sum + column.byteLength, 0);
+  const bytes = new Uint8Array(HEADER_BYTES + head.length + bodyBytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC);
+  view.setUint32(4, SNAPSHOT_FORMAT);
+  view.setUint32(8, head.length);
+  bytes.set(head, HEADER_BYTES);
+  let at = HEADER_BYTES + head.length;
+  for (const column of Object.values(columns)) {
+    bytes.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), at);
+    at += column.byteLength;
+  }
+  return bytes;
+}
+
+/** @throws Error when the bytes are not a snapshot of a known format */
+export function readSnapshot(bytes: Uint8Array): State {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < HEADER_BYTES || view.getUint32(0) !== MAGIC) throw new Error('not a snapshot');
+  if (view.getUint32(4) !== SNAPSHOT_FORMAT) throw new Error(`snapshot format ${view.getUint32(4)} is not known`);
+  const headEnd = HEADER_BYTES + view.getUint32(8);
+  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, headEnd))) as Head;
+  const columns: Named = {};
+  let at = headEnd;
+  for (const { name, kind, length } of head.columns) {
+    const size = length * (kind === 'f64' ? 8 : 4);
+    if (at + size > bytes.length) throw new Error('snapshot is cut short');
+    const copy = bytes.slice(at, at + size).buffer;
+    columns[name] = kind === 'f64' ? new Float64Array(copy) : new Int32Array(copy);
+    at += size;
+  }
+  return stateFrom(head, columns);
+}
+
+function stateFrom(head: Head, columns: Named): State {
+  const state = new State();
+  Object.assign(state, head.scalars);
+  restoreParties(state, head);
+  restoreColumns(state, head, columns);
+  for (const row of head.freeBooks) state.books[row] = undefined;
+  state.freeBooks.push(...head.freeBooks);
+  for (const image of head.books) restoreBook(state, image);
+  return state;
+}
+
+function restoreParties(state: State, head: Head): void {
+  const fill = <T>(target: T[], source: readonly T[]): void => {
+    target.push(...source);
+  };
+  fill(state.companies, head.companies);
+  for (const [name, id] of head.groups) state.groups.set(name, id);
+  for (const name of ['groupIds', 'orderLimits', 'dayLimits', 'firstOrder', 'openOrders', 'firstAllocation'] as const) fill(state[name], head.perCompany[name]);
+  fill(state.lots.usable, head.perCompany.usable);
+  fill(state.classes, head.classes);
+  fill(state.regions, head.regions);
+  fill(state.models, head.models);
+  for (const market of head.markets) state.markets.set(market.market, { ...market, books: new Map() });
+  fill(state.lots.rows, head.lots);
+  fill(state.facilities, head.facilities);
+  fill(state.mandates, head.mandates);
+  for (const [key, value] of head.payables) state.payables.set(key, value);
+  for (const [key, value] of head.idempotency) state.idempotency.set(key, value);
+  for (const [key, value] of head.clientOrderIds) state.clientOrderIds.set(key, value);
+  for (const [key, value] of head.captured) state.captured.set(key, value);
+  fill(state.timers.heap, head.timers.heap);
+  state.timers.arrivals = head.timers.arrivals;
+  for (const capacity of head.capacities) {
+    const row: Capacity = { ...capacity, served: new Uint32Array(0) };
+    state.supply.add(row);
+    state.supply.setModels(row, capacity.models);
+  }
+  for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
+}
+
+/** Columns come back with at least the initial capacity, as growth expects. */
+function restoreColumns(state: State, head: Head, columns: Named): void {
+  const stores: Record<PoolName, object> = { orders: state.orders, amounts: state.amounts, allocations: state.allocations, supply: state.supply };
+  for (const [name, column] of Object.entries(columns)) {
+    const dot = name.indexOf('.');
+    const prefix = name.slice(0, dot);
+    const field = name.slice(dot + 1);
+    if (prefix === 'ledger') state.ledger.balances[ACCOUNT_NAMES.indexOf(field as (typeof ACCOUNT_NAMES)[number])] = withCapacity(column) as Float64Array;
+    else Object.assign(stores[prefix as PoolName], { [field]: withCapacity(column) });
+  }
+  const { orders, amounts, allocations, supply } = head.pools;
+  Object.assign(state.orders, orders);
+  Object.assign(state.amounts, { used: amounts.used, free: amounts.free });
+  Object.assign(state.allocations, { used: allocations.used, free: allocations.free });
+  Object.assign(state.supply, { used: supply.used, free: supply.free });
+}
+
+function withCapacity(column: Float64Array | Int32Array): Float64Array | Int32Array {
+  const capacity = Math.max(64, column.length);
+  const grown = column instanceof Float64Array ? new Float64Array(capacity) : new Int32Array(capacity);
+  grown.set(column);
+  return grown;
+}
+
+function restoreBook(state: State, image: BookImage): void {
+  const book = new HourBook(image.row, image.market, image.hour);
+  Object.assign(book, {
+    mode: image.mode, reason: image.reason, lastPrice: image.lastPrice, firstAllocation: image.firstAllocation, openAllocations: image.openAllocations,
+  });
+  for (const [provider, cell] of image.cells) book.cells.set(provider, cell);
+  book.stops.push(...image.stops);
+  for (const row of image.bids) book.bids.append(state.orders, row);
+  for (const row of image.asks) book.asks.append(state.orders, row);
+  state.books[image.row] = book;
+  state.markets.get(image.market)?.books.set(image.hour, image.row);
+}

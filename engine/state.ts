@@ -1,0 +1,222 @@
+/** All that the engine knows, as one value. Everything in it can be written to and read from a snapshot. */
+import { Allocations } from './allocations.ts';
+import { Book } from './book.ts';
+import type { ClassId, CompanyId, FacilityApplication, FacilityId, Grade, MandateId, MarketId, Role, ScheduleMethod, TradingMode } from './commands.ts';
+import { REGIONS_PER_CLASS } from './commands.ts';
+import { EventBuffer } from './events.ts';
+import type { ScheduleRow } from './events.ts';
+import { Ledger } from './ledger.ts';
+import { LotAmounts } from './lot_amounts.ts';
+import { Lots } from './lots.ts';
+import { Orders } from './orders.ts';
+import { Supply } from './supply.ts';
+import { Timers } from './timers.ts';
+import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './units.ts';
+import type { Day, Hour, Micro, Millis, Ppm, Ticks } from './units.ts';
+
+export interface Company {
+  readonly company: CompanyId;
+  readonly name: string;
+  readonly role: Role;
+  readonly group: string;
+  /** Companies of one beneficial owner share this number. */
+  readonly groupId: number;
+  /** Redemption value of what a provider has sold and not delivered, in micro-CR. */
+  undelivered: Micro;
+  /** Micro-CR bought today, and the day it counts for. */
+  boughtToday: Micro;
+  boughtOn: Day;
+  /** All orders are cancelled then, unless renewed; 0: disarmed. */
+  deadMan: Millis;
+  /** Credits retired so far, their cost and their value at list price. */
+  retired: Micro;
+  retiredCost: Micro;
+  listValue: Micro;
+}
+
+export interface GpuClass {
+  readonly class: ClassId;
+  readonly name: string;
+  readonly chip: string;
+  readonly memoryGb: number;
+  readonly formFactor: string;
+  listPrice: Ticks;
+  inputs: { provider: string; usd: Micro }[];
+  next: { price: Ticks; effectiveAt: Millis; inputs: { provider: string; usd: Micro }[] } | null;
+  mode: TradingMode;
+  reason: string;
+}
+
+export interface Market {
+  readonly market: MarketId;
+  /** Rows of `books` by delivery hour. */
+  readonly books: Map<Hour, number>;
+  mode: TradingMode;
+  reason: string;
+}
+
+export class HourBook extends Book {
+  readonly row: number;
+  readonly market: MarketId;
+  readonly hour: Hour;
+  mode: TradingMode = 'open';
+  reason = '';
+  /** Supply cells by provider. */
+  readonly cells = new Map<CompanyId, number>();
+  /** Chain of allocations, and how many of them are not yet done. */
+  firstAllocation = -1;
+  openAllocations = 0;
+
+  constructor(row: number, market: MarketId, hour: Hour) {
+    super();
+    this.row = row;
+    this.market = market;
+    this.hour = hour;
+  }
+}
+
+/** A book nobody has quoted, offered in or bought from. */
+export const isUnused = (book: HourBook): boolean => book.isEmpty() && book.firstAllocation === -1 && book.cells.size === 0 && book.mode === 'open';
+
+export type FacilityState = 'offered' | 'active' | 'watch' | 'cancel_only' | 'frozen' | 'defaulted' | 'written_off' | 'closed' | 'declined';
+
+export interface Facility {
+  readonly facility: FacilityId;
+  readonly company: CompanyId;
+  lender: CompanyId;
+  mandate: MandateId;
+  state: FacilityState;
+  readonly amount: Micro;
+  readonly months: number;
+  readonly method: ScheduleMethod;
+  readonly application: FacilityApplication;
+  readonly grade: Grade;
+  readonly score: number;
+  readonly reasons: string[];
+  readonly annualRate: Ppm;
+  readonly conversionRate: Ppm;
+  readonly originationFee: Ppm;
+  readonly offeredAt: Millis;
+  acceptedAt: Millis;
+  maturesAt: Millis;
+  /** Fraction of the collateral that is blocked. */
+  frozenFraction: Ppm;
+  frozenReason: string;
+  /** Principal as lent and capitalised, and as repaid. */
+  lent: Micro;
+  repaidPrincipal: Micro;
+  /** Sum of principal x rate x days in micro x ppm, as decimal digits (exact), and what of it is posted. */
+  accrualExact: string;
+  accrualPosted: Micro;
+  accruedTo: Day;
+  schedule: ScheduleRow[];
+}
+
+export interface Mandate {
+  readonly mandate: MandateId;
+  readonly company: CompanyId;
+  readonly amount: Micro;
+  committed: Micro;
+  readonly grades: Grade[];
+  readonly maximumPerBorrower: Micro;
+  readonly minimumAnnualRate: Ppm;
+}
+
+/** What is owed to a provider and when it may be paid. */
+export interface Payable {
+  readonly company: CompanyId;
+  readonly amount: Micro;
+  readonly dueAt: Millis;
+}
+
+export interface Remembered {
+  readonly bodyHash: string;
+  readonly sequence: number;
+  readonly at: Millis;
+}
+
+export class State {
+  now: Millis = 0;
+  sequence = 0;
+  readonly buffer = new EventBuffer();
+  readonly ledger = new Ledger(this.buffer);
+  readonly lots = new Lots(this.ledger);
+  readonly amounts = new LotAmounts();
+  readonly orders = new Orders();
+  readonly supply = new Supply(this.ledger);
+  readonly allocations = new Allocations();
+  readonly companies: Company[] = [];
+  readonly groups = new Map<string, number>();
+  readonly classes: GpuClass[] = [];
+  readonly regions: string[] = [];
+  readonly models: string[] = [];
+  /** By market id; absent where class and region do not both exist. */
+  readonly markets = new Map<MarketId, Market>();
+  readonly books: (HourBook | undefined)[] = [];
+  readonly freeBooks: number[] = [];
+  readonly facilities: Facility[] = [];
+  readonly mandates: Mandate[] = [];
+  /** By `company:dueAt`. */
+  readonly payables = new Map<string, Payable>();
+  mode: TradingMode = 'open';
+  reason = '';
+  fills = 0;
+  /** Head of each company's chain of live orders and of allocations, and the orders' number. */
+  readonly firstOrder: number[] = [];
+  readonly openOrders: number[] = [];
+  /** By company: its group's number, how many orders it may have, what it may buy in a day (micro-CR). */
+  readonly groupIds: number[] = [];
+  readonly orderLimits: number[] = [];
+  readonly dayLimits: Micro[] = [];
+  readonly firstAllocation: number[] = [];
+  readonly idempotency = new Map<string, Remembered>();
+  /** `company:id` of client order ids, with the time of use. */
+  readonly clientOrderIds = new Map<string, Millis>();
+  /** Requests captured in the hours not yet settled, with the hour's end. */
+  readonly captured = new Map<string, Millis>();
+  readonly timers = new Timers();
+  /** Every hour before this one is settled. */
+  settledThrough: Hour = 0;
+  /** The last minute and day (since 1970) whose beginning has been run. */
+  minutesRun = 0;
+  daysRun: Day = 0;
+
+  /** The market of a class and region, undefined when one of them does not exist. */
+  market(market: MarketId): Market | undefined {
+    return this.markets.get(market);
+  }
+
+  addMarkets(): void {
+    for (const gpuClass of this.classes) {
+      for (let region = 0; region < this.regions.length; region++) {
+        const market = gpuClass.class * REGIONS_PER_CLASS + region;
+        if (!this.markets.has(market)) this.markets.set(market, { market, books: new Map(), mode: 'open', reason: '' });
+      }
+    }
+  }
+
+  bookOf(row: number): HourBook {
+    const book = this.books[row];
+    if (book === undefined) throw new Error(`no book in row ${row}`);
+    return book;
+  }
+
+  /** The book of an hour, made when first needed. */
+  openBook(market: Market, hour: Hour): HourBook {
+    const existing = market.books.get(hour);
+    if (existing !== undefined) return this.bookOf(existing);
+    // Minutes are passed over while the running hour has no book; from now on it has one.
+    if (hour === Math.floor(this.now / MILLIS_PER_HOUR)) this.minutesRun = Math.min(this.minutesRun, Math.floor(this.now / MILLIS_PER_MINUTE));
+    const row = this.freeBooks.pop() ?? this.books.length;
+    const book = new HourBook(row, market.market, hour);
+    this.books[row] = book;
+    market.books.set(hour, row);
+    return book;
+  }
+
+  closeBook(book: HourBook): void {
+    this.markets.get(book.market)?.books.delete(book.hour);
+    this.books[book.row] = undefined;
+    this.freeBooks.push(book.row);
+  }
+}

@@ -1,0 +1,90 @@
+/** A small market for tests: commands by name, results as decoded events. */
+import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../commands.ts';
+import type { Command, PlaceOrder, Role } from '../commands.ts';
+import { Engine } from '../engine.ts';
+import { decodeEvents } from '../events.ts';
+import type { EngineEvent, EventKind, EventOf } from '../events.ts';
+import type { RejectCode } from '../catalogue.ts';
+import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../units.ts';
+
+export const START = Date.UTC(2026, 11, 1, 14, 0, 0);
+export const HOUR = START / MILLIS_PER_HOUR + 24;
+export const usd = (amount: number): number => Math.round(amount * MICRO);
+export const price = (credits: number): number => Math.round(credits * TICKS_PER_CREDIT);
+export const gpuHours = (hours: number): number => Math.round(hours * 100);
+
+export interface Result {
+  events: EngineEvent[];
+  rejected: RejectCode | undefined;
+}
+
+export class World {
+  engine = new Engine();
+
+  constructor(start: number = START) {
+    this.run({ type: 'tick', now: start });
+    this.run({ type: 'addRegion', name: 'us-east' });
+    this.run({ type: 'addClass', name: 'H100-SXM-80', chip: 'H100', memoryGb: 80, formFactor: 'SXM', listPrice: price(3), listInputs: [] });
+  }
+
+  run(command: Command, idempotencyKey = '', bodyHash = ''): Result {
+    this.engine.apply({ command, idempotencyKey, bodyHash });
+    const events = decodeEvents(this.engine.buffer.take());
+    const rejected = events.find((event): event is EngineEvent & EventOf<'rejected'> => event.kind === 'rejected');
+    return { events, rejected: rejected?.code };
+  }
+
+  company(role: Role, name: string = role, group = ''): number {
+    return one(this.run({ type: 'registerCompany', name, role, group }).events, 'companyRegistered').company;
+  }
+
+  /** A provider with verified capacity and a bond. */
+  provider(gpus = 100_000, name = 'provider', group = ''): number {
+    const company = this.company('provider', name, group);
+    this.run({ type: 'declareCapacity', company, market: 0, gpus });
+    this.run({ type: 'verifyCapacity', company, market: 0, gpus });
+    this.run({ type: 'deposit', company, amount: usd(1_000_000), reference: '' });
+    this.run({ type: 'postBond', company, amount: usd(1_000_000) });
+    return company;
+  }
+
+  /** A borrower with prepaid credit. */
+  buyer(dollars = 100_000, name = 'buyer', group = ''): number {
+    const company = this.company('borrower', name, group);
+    this.run({ type: 'deposit', company, amount: usd(dollars), reference: '' });
+    this.run({ type: 'prepay', company, amount: usd(dollars) });
+    return company;
+  }
+
+  order(company: number, side: 0 | 1, credits: number, hours: number, more: Partial<PlaceOrder> = {}): Result {
+    return this.run({
+      type: 'place', company, market: 0, hour: HOUR, side, orderType: LIMIT, price: price(credits), quantity: gpuHours(hours), timeInForce: GTC,
+      postOnly: false, displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: 0,
+      selfTradePrevention: CANCEL_NEWEST, cancelOnDisconnect: false, clientOrderId: '', ...more,
+    });
+  }
+  bid(company: number, credits: number, hours: number, more: Partial<PlaceOrder> = {}): Result {
+    return this.order(company, BUY, credits, hours, more);
+  }
+  ask(company: number, credits: number, hours: number, more: Partial<PlaceOrder> = {}): Result {
+    return this.order(company, SELL, credits, hours, more);
+  }
+}
+
+export function all<K extends EventKind>(events: EngineEvent[], kind: K): EventOf<K>[] {
+  return events.filter((event): event is EngineEvent & EventOf<K> => event.kind === kind);
+}
+export function one<K extends EventKind>(events: EngineEvent[], kind: K): EventOf<K> {
+  const found = all(events, kind);
+  if (found.length !== 1) throw new Error(`${found.length} ${kind} events in ${JSON.stringify(events)}`);
+  return found[0];
+}
+
+/** Sums of the posted amounts by account name, in micro. */
+export function postings(events: EngineEvent[], nameOf: (ref: number) => string): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { entries } of all(events, 'posted')) {
+    for (let at = 0; at < entries.length; at += 2) sums[nameOf(entries[at])] = (sums[nameOf(entries[at])] ?? 0) + entries[at + 1];
+  }
+  return Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum !== 0));
+}

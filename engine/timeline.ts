@@ -1,0 +1,124 @@
+/** What time brings: timers, the minutes of the running hour, days. Time moves only by the tick command. */
+import { NONE } from './commands.ts';
+import type { Tick } from './commands.ts';
+import type { RejectCode } from './catalogue.ts';
+import type { Finance } from './finance.ts';
+import { NIL } from './lot_amounts.ts';
+import { PARAMETERS } from './parameters.ts';
+import type { Registry } from './registry.ts';
+import type { State } from './state.ts';
+import { TIMER } from './timers.ts';
+import type { Timer } from './timers.ts';
+import type { Trading } from './trading.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './units.ts';
+import type { Millis } from './units.ts';
+
+export class Timeline {
+  private readonly state: State;
+  private readonly trading: Trading;
+  private readonly registry: Registry;
+  private readonly finance: Finance;
+
+  constructor(state: State, trading: Trading, registry: Registry, finance: Finance) {
+    this.state = state;
+    this.trading = trading;
+    this.registry = registry;
+    this.finance = finance;
+  }
+
+  /** Moves to `now`, running all that is due on the way in order of time. A time in the past changes nothing. */
+  tick(command: Tick): RejectCode | undefined {
+    const { state } = this;
+    if (!Number.isSafeInteger(command.now) || command.now < 0) return 'invalid_parameter';
+    if (command.now <= state.now) return undefined;
+    if (state.now === 0) this.begin(command.now);
+    for (;;) {
+      const due = Math.min(state.timers.next(), this.nextMinute(), this.nextDay());
+      if (due > command.now) break;
+      this.advance(due);
+    }
+    state.now = command.now;
+    this.forget();
+    state.buffer.emit('ticked', { now: state.now });
+    return undefined;
+  }
+
+  /** The market's first moment: nothing before it is to be settled or accrued. */
+  private begin(now: Millis): void {
+    const { state } = this;
+    state.now = now;
+    state.settledThrough = Math.floor(now / MILLIS_PER_HOUR);
+    state.minutesRun = Math.floor(now / MILLIS_PER_MINUTE);
+    state.daysRun = Math.floor(now / MILLIS_PER_DAY);
+  }
+
+  private nextMinute(): Millis {
+    return (this.state.minutesRun + 1) * MILLIS_PER_MINUTE;
+  }
+  private nextDay(): Millis {
+    return (this.state.daysRun + 1) * MILLIS_PER_DAY;
+  }
+
+  private advance(due: Millis): void {
+    const { state } = this;
+    state.now = due;
+    if (this.nextDay() === due) {
+      state.daysRun++;
+      this.finance.dayEnded(state.daysRun);
+    }
+    while (state.timers.next() <= due) this.fire(state.timers.take());
+    if (this.nextMinute() <= due) this.minute(due);
+  }
+
+  /** At each full minute from hh:01 the running hour's asks shrink; a minute before its end the spot book closes. */
+  private minute(now: Millis): void {
+    const { state } = this;
+    const hour = Math.floor(now / MILLIS_PER_HOUR);
+    const left = ((hour + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE;
+    state.minutesRun = this.minuteToRunNext(now, left) - 1;
+    if (left === 60) return;
+    for (const market of state.markets.values()) {
+      const row = market.books.get(hour);
+      if (row === undefined) continue;
+      const book = state.bookOf(row);
+      if (left * MILLIS_PER_MINUTE <= PARAMETERS.spotEndsBefore) this.trading.clearBook(book, 'gate_closed');
+      else this.trading.shrinkAsks(book, left);
+    }
+  }
+
+  /** The next minute at which something can happen: whole hours without books are passed over at once. */
+  private minuteToRunNext(now: Millis, left: number): number {
+    const { state } = this;
+    const minute = now / MILLIS_PER_MINUTE;
+    const hour = Math.floor(now / MILLIS_PER_HOUR);
+    for (const market of state.markets.values()) if (market.books.has(hour)) return minute + 1;
+    return minute + left;
+  }
+
+  private fire(timer: Timer): void {
+    const { state } = this;
+    if (timer.kind === TIMER.orderExpiry) {
+      const row = state.orders.rowOf(timer.id);
+      if (row !== NIL) this.trading.cancelRow(row, 'expired');
+    } else if (timer.kind === TIMER.lotExpiry) {
+      this.finance.expireLot(timer.id);
+    } else if (timer.kind === TIMER.listPrice) {
+      this.registry.applyListPrice(timer.id);
+    } else if (state.companies[timer.id].deadMan === timer.at) {
+      this.trading.cancelAll({ type: 'cancelAll', company: timer.id, market: NONE, hour: NONE, side: NONE, onDisconnect: false }, 'dead_man');
+    }
+  }
+
+  /** Idempotency keys and client order ids older than a day of engine time. */
+  private forget(): void {
+    const { idempotency, clientOrderIds, now } = this.state;
+    for (const [key, { at }] of idempotency) {
+      if (at > now - PARAMETERS.idempotencyKept) break;
+      idempotency.delete(key);
+    }
+    for (const [key, at] of clientOrderIds) {
+      if (at > now - PARAMETERS.clientOrderIdKept) break;
+      clientOrderIds.delete(key);
+    }
+  }
+}

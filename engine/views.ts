@@ -1,0 +1,227 @@
+/** Answers to the queries of queries.ts, read from the state. */
+import { ACCOUNT } from './accounts.ts';
+import { ALLOCATION } from './allocations.ts';
+import { BUY } from './commands.ts';
+import type { CompanyId } from './commands.ts';
+import type { Facilities } from './facilities.ts';
+import { checkInvariants } from './invariants.ts';
+import { NIL } from './lot_amounts.ts';
+import { FLAG } from './orders.ts';
+import type {
+  AllocationView, Answer, Ask, BalancesView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, ProviderHourView, QueryName,
+} from './queries.ts';
+import { ALL_BLOCKED } from './lots.ts';
+import type { Facility, State } from './state.ts';
+import { stateHash } from './state_hash.ts';
+import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR } from './units.ts';
+
+type Handlers = { [Q in QueryName]: (ask: Ask<Q>) => Answer<Q> };
+
+export class Views {
+  private readonly state: State;
+  private readonly facilities: Facilities;
+  private readonly handlers: Handlers;
+
+  constructor(state: State, facilities: Facilities) {
+    this.state = state;
+    this.facilities = facilities;
+    this.handlers = {
+      directory: () => this.directory(),
+      status: () => ({ now: state.now, sequence: state.sequence, stateHash: stateHash(state) }),
+      balances: ({ company }) => this.balances(company),
+      lots: ({ company }) => this.lots(company),
+      openOrders: ({ company }) => this.openOrders(company),
+      order: ({ order }) => this.order(order),
+      allocations: ({ company }) => this.allocations(company),
+      facilities: ({ company, lender }) => state.facilities.filter((row) => (lender ? row.lender : row.company) === company).map((row) => this.facilityView(row)),
+      facility: ({ facility }) => (state.facilities[facility] === undefined ? null : this.facilityView(state.facilities[facility])),
+      mandates: ({ company }) => this.mandates(company),
+      providerHours: ({ company }) => this.providerHours(company),
+      market: () => this.market(),
+      invariants: () => ({ checks: checkInvariants(state), stateHash: stateHash(state), sequence: state.sequence }),
+    };
+  }
+
+  answer<Q extends QueryName>(name: Q, ask: Ask<Q>): Answer<Q> {
+    return this.handlers[name](ask);
+  }
+
+  private directory(): DirectoryView {
+    const { companies, classes, regions, models, supply } = this.state;
+    return {
+      companies: companies.map(({ company, name, role, group }) => ({ company, name, role, group })),
+      classes: classes.map(({ class: id, name, chip, memoryGb, formFactor, listPrice, inputs, next }) => ({
+        class: id, name, chip, memoryGb, formFactor, listPrice, inputs, next: next === null ? null : { price: next.price, effectiveAt: next.effectiveAt },
+      })),
+      regions: regions.map((name, region) => ({ region, name })),
+      models: models.map((name, model) => ({ model, name })),
+      capacities: supply.capacities.map(({ company, market, declared, verified, models: served }) => ({ company, market, declared, verified, models: served })),
+    };
+  }
+
+  private companyLots(company: CompanyId): number[] {
+    return this.state.lots.rows.filter((lot) => lot.company === company).map(({ lot }) => lot);
+  }
+
+  private frozen(lot: number): number {
+    const { lots } = this.state;
+    const open = lots.available(lot) + lots.held(lot);
+    return lots.rows[lot].blocked === ALL_BLOCKED ? open : Math.min(open, lots.rows[lot].blocked);
+  }
+
+  private balances(company: CompanyId): BalancesView {
+    const { ledger, lots, companies } = this.state;
+    const own = this.companyLots(company);
+    const sum = (of: (lot: number) => number): number => own.reduce((total, lot) => total + of(lot), 0);
+    const { retired, listValue, retiredCost } = companies[company];
+    return {
+      usd: -ledger.balance(ACCOUNT.unapplied, company),
+      available: sum((lot) => lots.available(lot)),
+      held: sum((lot) => lots.held(lot)),
+      contracted: sum((lot) => lots.contracted(lot)),
+      frozen: sum((lot) => this.frozen(lot)),
+      retired,
+      listValueDelivered: listValue,
+      costRetired: retiredCost,
+      payable: -ledger.balance(ACCOUNT['provider.payable'], company),
+      bond: -ledger.balance(ACCOUNT['provider.bond'], company),
+    };
+  }
+
+  private lots(company: CompanyId): LotView[] {
+    const { lots } = this.state;
+    return this.companyLots(company).map((id) => {
+      const lot = lots.rows[id];
+      return {
+        lot: id, company, facility: lot.facility, source: lot.source, usd: lot.usd, minted: lot.credits, conversionRate: lot.conversionRate,
+        available: lots.available(id), held: lots.held(id), contracted: lots.contracted(id),
+        retired: lot.credits + lot.reminted - lots.outstanding(id), frozen: this.frozen(id), expiresAt: lot.expiresAt,
+      };
+    });
+  }
+
+  private openOrders(company: CompanyId): OrderView[] {
+    const { orders, firstOrder } = this.state;
+    const found: OrderView[] = [];
+    for (let row = firstOrder[company] ?? NIL; row !== NIL; row = orders.companyNext[row]) found.push(this.orderView(row));
+    return found;
+  }
+
+  private order(id: number): OrderView | null {
+    const row = this.state.orders.rowOf(id);
+    return row === NIL ? null : this.orderView(row);
+  }
+
+  private orderView(row: number): OrderView {
+    const { orders } = this.state;
+    const book = this.state.bookOf(orders.book[row]);
+    const extra = orders.extra(row);
+    const untriggered = (orders.flags[row] & FLAG.untriggered) !== 0;
+    const open = orders.notional[row] > 0 ? 'partially_filled' : 'open';
+    return {
+      order: orders.idOf(row), company: orders.company[row], market: book.market, hour: book.hour, side: orders.isSell(row) ? 1 : BUY,
+      orderType: orders.orderType(row), price: orders.price[row], quantity: orders.quantity[row], remaining: orders.remaining[row],
+      visible: orders.visible[row], timeInForce: orders.timeInForce(row), postOnly: (orders.flags[row] & FLAG.postOnly) !== 0,
+      displayQuantity: extra?.displayQuantity ?? 0, minimumQuantity: extra?.minimumQuantity ?? 0, stopPrice: extra?.stopPrice ?? 0,
+      expiresAt: extra?.expiresAt ?? 0, model: orders.model[row], resaleOf: extra?.resaleOf ?? 0,
+      selfTradePrevention: orders.selfTradePrevention(row), cancelOnDisconnect: (orders.flags[row] & FLAG.cancelOnDisconnect) !== 0,
+      clientOrderId: extra?.clientOrderId ?? '', hold: orders.hold[row], fees: orders.feesCharged(row), notional: orders.notional[row],
+      status: untriggered ? 'untriggered' : open, acceptedAt: orders.acceptedAt[row], sequence: orders.sequence[row],
+    };
+  }
+
+  private allocations(company: CompanyId): AllocationView[] {
+    const { allocations, firstAllocation } = this.state;
+    const found: AllocationView[] = [];
+    for (let row = firstAllocation[company] ?? NIL; row !== NIL; row = allocations.companyNext[row]) found.push(this.allocationView(row));
+    return found;
+  }
+
+  private allocationView(row: number): AllocationView {
+    const { allocations, now } = this.state;
+    const book = this.state.bookOf(allocations.book[row]);
+    const settled = allocations.state[row] === ALLOCATION.settled;
+    const running = book.hour * MILLIS_PER_HOUR <= now;
+    return {
+      allocation: allocations.idOf(row), company: allocations.company[row], provider: allocations.provider[row], market: book.market, hour: book.hour,
+      model: allocations.model[row], price: allocations.price[row], quantity: allocations.quantity[row], usedGpu: allocations.usedGpu[row],
+      budgetGpu: settled ? allocations.usedGpu[row] + allocations.pendingGpu[row] : allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP,
+      offeredGpu: allocations.offered[row] * MICRO_GPU_SECONDS_PER_STEP, credits: allocations.contract[row],
+      status: settled ? 'delivered' : running ? 'delivering' : 'open', frozen: this.fundedByFrozen(row),
+    };
+  }
+
+  /** Whether a wholly frozen facility funds any of what is still in contract. */
+  private fundedByFrozen(row: number): boolean {
+    const { allocations, amounts, lots } = this.state;
+    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next[node]) {
+      if (lots.rows[amounts.lot[node]].blocked === ALL_BLOCKED) return true;
+    }
+    return false;
+  }
+
+  private facilityView(row: Facility): FacilityView {
+    const { ledger } = this.state;
+    return {
+      facility: row.facility, company: row.company, lender: row.lender, state: row.state, amount: row.amount, months: row.months, method: row.method,
+      grade: row.grade, score: row.score, reasons: row.reasons, annualRate: row.annualRate, conversionRate: row.conversionRate,
+      originationFee: row.originationFee, drawn: -ledger.balance(ACCOUNT['limit.drawn'], row.facility), undrawn: this.facilities.undrawn(row),
+      principal: this.facilities.principal(row), accruedInterest: ledger.balance(ACCOUNT['interest.receivable'], row.facility),
+      fees: ledger.balance(ACCOUNT['fee.receivable'], row.facility), frozenFraction: row.frozenFraction,
+      daysPastDue: this.facilities.daysPastDue(row), acceptedAt: row.acceptedAt, maturesAt: row.maturesAt, schedule: row.schedule,
+    };
+  }
+
+  private mandates(company: CompanyId): MandateView[] {
+    return this.state.mandates.filter((mandate) => mandate.company === company).map((mandate) => ({ ...mandate }));
+  }
+
+  private providerHours(company: CompanyId): ProviderHourView[] {
+    const { books, supply, allocations } = this.state;
+    const found: ProviderHourView[] = [];
+    for (const book of books) {
+      const cell = book?.cells.get(company);
+      if (book === undefined || cell === undefined) continue;
+      let sold = 0;
+      let delivered = 0;
+      for (let row = book.firstAllocation; row !== NIL; row = allocations.bookNext[row]) {
+        if (allocations.cell[row] !== cell) continue;
+        sold += allocations.quantity[row];
+        delivered += allocations.usedGpu[row];
+      }
+      found.push({
+        company, market: book.market, hour: book.hour, verified: supply.capacities[supply.capacity[cell]].verified, offered: supply.offered[cell], sold,
+        delivered: Math.floor(delivered / MICRO_GPU_SECONDS_PER_STEP),
+      });
+    }
+    return found.sort((a, b) => a.hour - b.hour || a.market - b.market);
+  }
+
+  /** Live orders in the order in which their queues have them, so that a reader can rebuild every queue. */
+  private market(): MarketSnapshot {
+    const { state } = this;
+    const { orders } = state;
+    const found: OrderView[] = [];
+    const add = (row: number): boolean => found.push(this.orderView(row)) > 0;
+    for (const book of state.books) {
+      if (book === undefined) continue;
+      book.bids.forEach(orders, add);
+      book.asks.forEach(orders, add);
+      book.stops.forEach(add);
+    }
+    return { sequence: state.sequence, now: state.now, orders: found, modes: this.modes() };
+  }
+
+  private modes(): MarketSnapshot['modes'] {
+    const { state } = this;
+    const found: MarketSnapshot['modes'] = [];
+    const add = (classId: number, market: number, hour: number, scope: { mode: string; reason: string }): void => {
+      if (scope.mode !== 'open') found.push({ class: classId, market, hour, mode: scope.mode, reason: scope.reason });
+    };
+    add(-1, -1, -1, state);
+    for (const gpuClass of state.classes) add(gpuClass.class, -1, -1, gpuClass);
+    for (const market of state.markets.values()) add(-1, market.market, -1, market);
+    for (const book of state.books) if (book !== undefined) add(-1, book.market, book.hour, book);
+    return found;
+  }
+}
