@@ -1,6 +1,8 @@
 /** What every handler may use. Built once by the composition root (main.ts), replaced in tests. */
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
+import type { Auth } from './auth/auth.ts';
+import type { Committed } from './committed.ts';
 import type { Config } from './config.ts';
 import type { Directory } from './directory.ts';
 import type { MarketData } from './market/market_data.ts';
@@ -10,6 +12,10 @@ export interface Services {
   config: Config;
   log: Logger;
   sequencer: SequencerPort;
+  /** The last sequence and engine time this process has seen committed. */
+  committed: Committed;
+  /** Keys and sessions. */
+  auth: Auth;
   /** For rows that are not market state (users, keys, endpoints) and for projections. */
   database: Knex;
   /** Names and numbers of companies, classes, regions, markets, models. */

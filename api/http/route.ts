@@ -5,6 +5,7 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { Role } from '../../engine/commands.ts';
+import type { ApiKey } from '../auth/keys.ts';
 import type { Services } from '../services.ts';
 
 /** Who is calling: resolved from the bearer key or the session cookie. */
@@ -14,6 +15,10 @@ export interface Principal {
   role: Role;
   /** 'session' for the web app, else the key's public id. */
   key: string;
+  /** The record of the key, when there is one. */
+  apiKey?: ApiKey;
+  /** The session's public digest, when there is one. */
+  session?: string;
   scopes: readonly string[];
 }
 
@@ -30,6 +35,10 @@ export interface RouteContext<Params, Query, Body> {
   params: Params;
   query: Query;
   body: Body;
+  /** The body's bytes as they were sent; empty when there were none. */
+  rawBody: Buffer;
+  /** Where the request came from. */
+  address: string;
   /** For streams, cookies and the like; ordinary handlers return a Reply instead. */
   request: Request;
   response: Response;
@@ -58,6 +67,10 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   params?: P;
   query?: Q;
   body?: B;
+  /** What the body must be; JSON unless told. A body of another type reaches the handler as text. */
+  contentType?: 'application/json' | 'text/csv';
+  /** Largest body in bytes; 256 KiB unless told. */
+  bodyLimit?: number;
   /** Success bodies by status; the error body is added by the document. */
   responses: Record<number, { description: string; schema?: z.ZodType; contentType?: string }>;
   handle(context: RouteContext<z.output<P>, z.output<Q>, z.output<B>>): Promise<Reply | undefined>;
@@ -67,5 +80,5 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
 export type Route = RouteSpec<z.ZodType, z.ZodType, z.ZodType>;
 
 /** Keeps the handler's input types while it is written, erases them for the registry. */
-export const route = <P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType>(spec: RouteSpec<P, Q, B>): Route =>
+export const route = <P extends z.ZodType = z.ZodUndefined, Q extends z.ZodType = z.ZodUndefined, B extends z.ZodType = z.ZodUndefined>(spec: RouteSpec<P, Q, B>): Route =>
   spec as unknown as Route;

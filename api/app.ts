@@ -1,0 +1,65 @@
+/** Builds the express app; it needs no port, so tests mount it where they like. */
+import { randomUUID } from 'node:crypto';
+import express from 'express';
+import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
+import { ApiError } from './errors.ts';
+import { createMetrics } from './http/metrics.ts';
+import { operationsRoutes } from './http/operations_routes.ts';
+import { isOpenAiPath, mountRoutes, requestIdOf } from './http/registry.ts';
+import { publicError, sendError } from './http/reply.ts';
+import type { Route } from './http/route.ts';
+import { securityHeaders } from './http/security_headers.ts';
+import { webApp } from './http/static_files.ts';
+import type { Services } from './services.ts';
+
+export const API_VERSION = '0.1.0';
+const URL_LENGTH_MAX = 8_192;
+const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/;
+
+export interface AppOptions {
+  services: Services;
+  routes: readonly Route[];
+  /** Folder of the built web app; undefined: none is served. */
+  webFolder?: string;
+}
+
+export function createApp({ services, routes, webFolder }: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.enable('case sensitive routing');
+  const metrics = createMetrics(services);
+  app.use(identified, securityHeaders(services.config.production), boundedUrl, notStored);
+  mountRoutes(app, [...routes, ...operationsRoutes(routes, metrics, API_VERSION)], { services, metrics });
+  if (webFolder !== undefined) app.use(webApp(webFolder));
+  app.use((request, response) => sendError(response, new ApiError('not_found'), requestIdOf(response), isOpenAiPath(request.path)));
+  app.use(lastResort(services));
+  return app;
+}
+
+/** The client's request id when it is usable, else one of ours; it stands in the answer, in errors and in the log. */
+const identified: RequestHandler = (request, response, next) => {
+  const given = request.headers['x-request-id'];
+  response.setHeader('x-request-id', typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID());
+  next();
+};
+
+const boundedUrl: RequestHandler = (request, _response, next) => {
+  next(request.url.length > URL_LENGTH_MAX ? new ApiError('uri_too_long') : undefined);
+};
+
+/** Answers of the api are about now and about one account. */
+const notStored: RequestHandler = (_request, response, next) => {
+  response.setHeader('cache-control', 'no-store');
+  next();
+};
+
+const lastResort =
+  (services: Services): ErrorRequestHandler =>
+  (error: unknown, request, response, _next) => {
+    const shown = publicError(error);
+    if (shown.status >= 500) services.log.error({ err: error, request_id: requestIdOf(response) }, 'request failed');
+    if (response.headersSent) response.destroy();
+    else sendError(response, shown, requestIdOf(response), isOpenAiPath(request.path));
+  };

@@ -1,0 +1,155 @@
+/** Who is calling, and the keys and sessions by which it is known. Used by http, gateway and sockets alike. */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Knex } from 'knex';
+import type { Logger } from 'pino';
+import type { Principal } from '../http/route.ts';
+import { AuthChanges, recordChange } from './changes.ts';
+import type { AuthChange } from './changes.ts';
+import { KeyStore } from './key_store.ts';
+import type { KeyAnswer } from './key_store.ts';
+import { KEY_PREFIXES, isAddressAllowed, newId, newKeyText, scopesOf, sha256 } from './keys.ts';
+import type { ApiKey, SpotPolicy } from './keys.ts';
+import { SessionStore, isCsrfTokenOf, sessionTokenOf } from './sessions.ts';
+import { senderOf } from './same_site.ts';
+
+export type AuthFailure = 'unauthenticated' | 'invalid_api_key' | 'expired_api_key' | 'ip_not_allowed' | 'cross_site';
+export type AuthAnswer = { ok: true; principal: Principal } | { ok: false; reason: AuthFailure };
+
+export interface NewKey {
+  name: string;
+  scopes: readonly string[];
+  allowedModels: readonly string[] | null;
+  allowedIps: readonly string[] | null;
+  expiresAt: number | null;
+  monthlyLimit: number | null;
+  spot: SpotPolicy;
+}
+/** A key or a session that has ended: sockets that came in with it are to be closed. */
+export type Revoked = AuthChange;
+
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+export class Auth {
+  readonly sessions: SessionStore;
+  private readonly database: Knex;
+  private readonly keys: KeyStore;
+  private readonly changes: AuthChanges;
+  private readonly revokedListeners = new Set<(revoked: Revoked) => void>();
+
+  /** @param now by which keys expire, milliseconds */
+  constructor(database: Knex, log: Logger, now: () => number) {
+    this.database = database;
+    this.sessions = new SessionStore(database);
+    this.keys = new KeyStore(database, now);
+    this.changes = new AuthChanges(database, log, (change) => this.changed(change, log));
+  }
+
+  async start(): Promise<void> {
+    await this.changes.start();
+    await this.keys.load();
+  }
+
+  async close(): Promise<void> {
+    await this.changes.close();
+  }
+
+  /** @param bearer the key's text, without `Bearer ` */
+  resolveKey(bearer: string): Promise<KeyAnswer> {
+    return this.keys.resolve(bearer);
+  }
+
+  /** A live key by its public id; undefined once it is revoked. */
+  keyById(id: string): ApiKey | undefined {
+    return this.keys.byId(id);
+  }
+
+  /** Called within a second of the end of a key or session on any process. Returns the unsubscription. */
+  onRevoked(listener: (revoked: Revoked) => void): () => void {
+    this.revokedListeners.add(listener);
+    return () => this.revokedListeners.delete(listener);
+  }
+
+  /**
+   * A key goes before a cookie. A cookie counts for a write only when one of our own pages sent it:
+   * never with a foreign Origin, and with our Origin or the session's token.
+   */
+  async authenticate(request: { method: string; headers: IncomingHttpHeaders; address: string }): Promise<AuthAnswer> {
+    const authorization = request.headers.authorization;
+    if (authorization !== undefined) return this.byBearer(authorization, request.address);
+    const token = sessionTokenOf(request.headers.cookie);
+    if (token === undefined) return { ok: false, reason: 'unauthenticated' };
+    const session = await this.sessions.resolve(token);
+    if (session === undefined) return { ok: false, reason: 'unauthenticated' };
+    if (!SAFE_METHODS.has(request.method) && !isOwnWrite(request.headers, token)) return { ok: false, reason: 'cross_site' };
+    const { user, company, role } = session;
+    return { ok: true, principal: { user, company, role, key: 'session', session: session.id, scopes: scopesOf(role) } };
+  }
+
+  /** @returns the record, and the text that is never shown again */
+  async createKey(transaction: Knex.Transaction, owner: { user: string; company: number }, key: NewKey): Promise<{ id: string; text: string }> {
+    const text = newKeyText('live');
+    const id = newId('key');
+    await transaction('api_keys').insert({
+      id, user_id: owner.user, company: owner.company, name: key.name, prefix: KEY_PREFIXES.live, last_four: text.slice(-4), hash: sha256(text),
+      scopes: JSON.stringify(key.scopes), allowed_models: jsonOrNull(key.allowedModels), allowed_ips: jsonOrNull(key.allowedIps),
+      expires_at: key.expiresAt === null ? null : new Date(key.expiresAt), monthly_limit: key.monthlyLimit, spot: JSON.stringify(key.spot),
+    });
+    await recordChange(transaction, { kind: 'key', subject: id });
+    return { id, text };
+  }
+
+  /** @returns false when the company has no such live key */
+  async revokeKey(company: number, id: string): Promise<boolean> {
+    const done = await this.database.transaction(async (transaction) => {
+      const count = await transaction('api_keys').where({ id, company }).whereNull('revoked_at').update({ revoked_at: new Date() });
+      if (count > 0) await recordChange(transaction, { kind: 'key', subject: id });
+      return count > 0;
+    });
+    if (done) await this.look();
+    return done;
+  }
+
+  /** Makes this process see every change of keys and sessions committed so far. */
+  look(): Promise<void> {
+    return this.changes.look();
+  }
+
+  private async byBearer(authorization: string, address: string): Promise<AuthAnswer> {
+    if (!authorization.startsWith('Bearer ')) return { ok: false, reason: 'invalid_api_key' };
+    const answer = await this.keys.resolve(authorization.slice(7));
+    if (!answer.ok) return answer;
+    const { key } = answer;
+    if (!isAddressAllowed(key.allowedIps, address)) return { ok: false, reason: 'ip_not_allowed' };
+    return { ok: true, principal: { user: key.user, company: key.company, role: key.role, key: key.id, scopes: key.scopes, apiKey: key } };
+  }
+
+  private changed(change: AuthChange, log: Logger): void {
+    if (change.kind === 'session') {
+      this.sessions.forget(change.subject);
+      this.tellRevoked(change);
+      return;
+    }
+    this.keys.forget(change.subject);
+    this.keys.refresh(change.subject).then(
+      () => {
+        if (this.keys.byId(change.subject) === undefined) this.tellRevoked(change);
+      },
+      (error: unknown) => log.error({ err: error, key: change.subject }, 'a changed key cannot be read; it is refused until it is asked for again'),
+    );
+  }
+
+  private tellRevoked(revoked: Revoked): void {
+    for (const listener of this.revokedListeners) listener(revoked);
+  }
+}
+
+/** A write by cookie: no other site may cause it. */
+function isOwnWrite(headers: IncomingHttpHeaders, sessionToken: string): boolean {
+  const sender = senderOf(headers);
+  if (sender === 'foreign') return false;
+  const given = headers['x-csrf-token'];
+  if (typeof given === 'string') return isCsrfTokenOf(sessionToken, given);
+  return sender === 'own';
+}
+
+const jsonOrNull = (list: readonly string[] | null): string | null => (list === null ? null : JSON.stringify(list));

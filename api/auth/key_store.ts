@@ -1,0 +1,93 @@
+/** Keys in memory, current within a second on every process; Postgres holds them. */
+import { timingSafeEqual } from 'node:crypto';
+import type { Knex } from 'knex';
+import { looksLikeKey, keyOfRow, sha256 } from './keys.ts';
+import type { ApiKey, KeyRow } from './keys.ts';
+
+interface Entry {
+  key: ApiKey;
+  hash: Buffer;
+}
+export type KeyAnswer = { ok: true; key: ApiKey } | { ok: false; reason: 'invalid_api_key' | 'expired_api_key' };
+
+/** Digests that are no key, so that guessing does not reach the database each time. */
+const UNKNOWN_MAX = 10_000;
+const INVALID: KeyAnswer = { ok: false, reason: 'invalid_api_key' };
+
+export class KeyStore {
+  private readonly database: Knex;
+  private readonly now: () => number;
+  private readonly byHash = new Map<string, Entry>();
+  private readonly hashOfId = new Map<string, string>();
+  private readonly unknown = new Set<string>();
+  /** Grows with each change: what was read before one is not remembered after it. */
+  private generation = 0;
+
+  constructor(database: Knex, now: () => number) {
+    this.database = database;
+    this.now = now;
+  }
+
+  async load(): Promise<void> {
+    for (const row of await this.rows()) this.remember(row);
+  }
+
+  /** @param text what follows `Bearer ` */
+  async resolve(text: string): Promise<KeyAnswer> {
+    if (!looksLikeKey(text)) return INVALID;
+    const hash = sha256(text);
+    const entry = this.byHash.get(hash.toString('hex')) ?? (await this.find(hash));
+    if (entry === undefined || !timingSafeEqual(entry.hash, hash)) return INVALID;
+    if (entry.key.revokedAt !== null) return INVALID;
+    if (entry.key.expiresAt !== null && entry.key.expiresAt <= this.now()) return { ok: false, reason: 'expired_api_key' };
+    return { ok: true, key: entry.key };
+  }
+
+  /** The key as it is known now; undefined when it is not, or has been revoked. */
+  byId(id: string): ApiKey | undefined {
+    const hash = this.hashOfId.get(id);
+    return hash === undefined ? undefined : this.byHash.get(hash)?.key;
+  }
+
+  /** Reads a changed key again; one that is revoked stays forgotten. */
+  async refresh(id: string): Promise<void> {
+    this.forget(id);
+    const generation = this.generation;
+    const [row] = await this.rows((query) => query.where('api_keys.id', id));
+    if (row !== undefined && generation === this.generation) this.remember(row);
+  }
+
+  forget(id: string): void {
+    this.generation += 1;
+    this.unknown.clear();
+    const hash = this.hashOfId.get(id);
+    if (hash === undefined) return;
+    this.hashOfId.delete(id);
+    this.byHash.delete(hash);
+  }
+
+  private async find(hash: Buffer): Promise<Entry | undefined> {
+    const hex = hash.toString('hex');
+    if (this.unknown.has(hex)) return undefined;
+    const generation = this.generation;
+    const [row] = await this.rows((query) => query.where('api_keys.hash', hash));
+    if (generation !== this.generation) return this.find(hash);
+    if (row !== undefined) return this.remember(row);
+    if (this.unknown.size >= UNKNOWN_MAX) this.unknown.clear();
+    this.unknown.add(hex);
+    return undefined;
+  }
+
+  private remember(row: KeyRow): Entry {
+    const entry = { key: keyOfRow(row), hash: row.hash };
+    const hex = row.hash.toString('hex');
+    this.byHash.set(hex, entry);
+    this.hashOfId.set(row.id, hex);
+    return entry;
+  }
+
+  private rows(narrow: (query: Knex.QueryBuilder) => Knex.QueryBuilder = (query) => query): Promise<KeyRow[]> {
+    const query = this.database('api_keys').join('users', 'users.id', 'api_keys.user_id').whereNull('api_keys.revoked_at').select('api_keys.*', 'users.role');
+    return narrow(query) as unknown as Promise<KeyRow[]>;
+  }
+}

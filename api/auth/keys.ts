@@ -1,0 +1,110 @@
+/** API keys: what one may do, how its text is made, and how a row becomes a record. */
+import { createHash, randomBytes } from 'node:crypto';
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+import type { Role } from '../../engine/commands.ts';
+import type { Scope } from '../http/route.ts';
+
+/** Prices in ticks, money in micro-CR; null: no limit. */
+export const spotPolicySchema = z.object({
+  enabled: z.boolean(),
+  maximumPrice: z.number().nullable(),
+  classes: z.array(z.string()).nullable(),
+  regions: z.array(z.string()).nullable(),
+  monthlyLimit: z.number().nullable(),
+});
+/** What the gateway may buy from the spot book for a key. */
+export type SpotPolicy = z.infer<typeof spotPolicySchema>;
+export const NO_SPOT: SpotPolicy = { enabled: false, maximumPrice: null, classes: null, regions: null, monthlyLimit: null };
+
+/** Everything known of a key but its text, of which only a digest is kept. */
+export interface ApiKey {
+  /** `key_...` */
+  id: string;
+  user: string;
+  company: number;
+  role: Role;
+  name: string;
+  /** `ccx_live_` or `ccx_test_`. */
+  prefix: string;
+  lastFour: string;
+  scopes: readonly string[];
+  /** null: all. */
+  allowedModels: readonly string[] | null;
+  /** Addresses and CIDR ranges; null: any. */
+  allowedIps: readonly string[] | null;
+  /** Milliseconds; null: never. */
+  expiresAt: number | null;
+  /** Micro-CR of inference in a calendar month (UTC); null: none. */
+  monthlyLimit: number | null;
+  spot: SpotPolicy;
+  createdAt: number;
+  revokedAt: number | null;
+}
+
+export const KEY_PREFIXES = { live: 'ccx_live_', test: 'ccx_test_' } as const;
+const KEY_TEXT = /^ccx_(live|test)_[A-Za-z0-9_-]{43}$/;
+
+/** What each role's people may do; a key has some of its maker's. */
+const SCOPES_OF_ROLE: Record<Role, readonly Scope[]> = {
+  borrower: ['read', 'trade', 'credit', 'account', 'keys', 'inference'],
+  provider: ['read', 'trade', 'provide', 'account', 'keys'],
+  lender: ['read', 'lend', 'account', 'keys'],
+  operator: ['read', 'operate', 'keys'],
+};
+export const scopesOf = (role: Role): readonly Scope[] => SCOPES_OF_ROLE[role];
+
+export const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+export const looksLikeKey = (text: string): boolean => KEY_TEXT.test(text);
+export const newKeyText = (kind: keyof typeof KEY_PREFIXES): string => KEY_PREFIXES[kind] + randomBytes(32).toString('base64url');
+export const newId = (prefix: string): string => `${prefix}_${randomBytes(12).toString('base64url')}`;
+
+/** An IPv4 address that came in through an IPv6 socket is the IPv4 address. */
+export function isAddressAllowed(allowed: readonly string[] | null, address: string): boolean {
+  if (allowed === null) return true;
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.process(address);
+  return allowed.some((entry) => {
+    const range: [ipaddr.IPv4 | ipaddr.IPv6, number] = entry.includes('/') ? ipaddr.parseCIDR(entry) : single(ipaddr.process(entry));
+    return range[0].kind() === parsed.kind() && parsed.match(range);
+  });
+}
+const single = (address: ipaddr.IPv4 | ipaddr.IPv6): [ipaddr.IPv4 | ipaddr.IPv6, number] => [address, address.kind() === 'ipv4' ? 32 : 128];
+export const isAddressOrRange = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text);
+
+export interface KeyRow {
+  id: string;
+  user_id: string;
+  company: number;
+  role: Role;
+  name: string;
+  prefix: string;
+  last_four: string;
+  hash: Buffer;
+  scopes: string[];
+  allowed_models: string[] | null;
+  allowed_ips: string[] | null;
+  expires_at: Date | null;
+  monthly_limit: string | null;
+  spot: unknown;
+  created_at: Date;
+  revoked_at: Date | null;
+}
+
+export const keyOfRow = (row: KeyRow): ApiKey => ({
+  id: row.id,
+  user: row.user_id,
+  company: row.company,
+  role: row.role,
+  name: row.name,
+  prefix: row.prefix,
+  lastFour: row.last_four,
+  scopes: row.scopes,
+  allowedModels: row.allowed_models,
+  allowedIps: row.allowed_ips,
+  expiresAt: row.expires_at?.getTime() ?? null,
+  monthlyLimit: row.monthly_limit === null ? null : Number(row.monthly_limit),
+  spot: spotPolicySchema.parse(row.spot),
+  createdAt: row.created_at.getTime(),
+  revokedAt: row.revoked_at?.getTime() ?? null,
+});

@@ -1,0 +1,40 @@
+/** Counters for Prometheus. */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { Services } from '../services.ts';
+import type { Route } from './route.ts';
+
+export interface Metrics {
+  registry: Registry;
+  observe(route: Route, status: number, millis: number): void;
+}
+
+export function createMetrics(services: Pick<Services, 'sequencer' | 'committed'>): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const requests = new Counter({ name: 'http_requests_total', help: 'Requests by operation and status.', labelNames: ['operation', 'status'], registers: [registry] });
+  const durations = new Histogram({
+    name: 'http_request_duration_seconds', help: 'Time from the request to the end of its answer.', labelNames: ['operation'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10], registers: [registry],
+  });
+  const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
+  const sequence = gauge('market_committed_sequence', 'Last command that is durable.');
+  const queue = gauge('sequencer_queue_length', 'Commands waiting for the engine.');
+  const epoch = gauge('sequencer_epoch', 'Fencing epoch of the leader.');
+  new Gauge({
+    name: 'market_engine_time_seconds', help: 'Engine time, seconds since 1970.', registers: [registry],
+    async collect() {
+      const status = await services.sequencer.status();
+      this.set(status.now / 1000);
+      sequence.set(status.committedSequence);
+      queue.set(status.queueLength);
+      epoch.set(status.epoch);
+    },
+  });
+  return {
+    registry,
+    observe(route, status, millis) {
+      requests.inc({ operation: route.operationId, status });
+      durations.observe({ operation: route.operationId }, millis / 1000);
+    },
+  };
+}

@@ -1,0 +1,33 @@
+/** A fixed window of requests per account, or per address without a key; told in the RateLimit headers. */
+import type { Response } from 'express';
+import { ApiError } from '../errors.ts';
+
+const WINDOW_SECONDS = 10;
+const ACCOUNTS_MAX = 100_000;
+
+export class RateLimit {
+  private readonly limit: number;
+  private counts = new Map<string, number>();
+  private windowStart = 0;
+
+  /** @param perSecond on average over a window of ten seconds */
+  constructor(perSecond: number) {
+    this.limit = perSecond * WINDOW_SECONDS;
+  }
+
+  /** Counts one request. @throws ApiError rate_limit_exceeded */
+  take(account: string, response: Response): void {
+    const now = Date.now();
+    if (now - this.windowStart >= WINDOW_SECONDS * 1000 || this.counts.size >= ACCOUNTS_MAX) {
+      this.counts = new Map();
+      this.windowStart = now;
+    }
+    const used = (this.counts.get(account) ?? 0) + 1;
+    this.counts.set(account, used);
+    const reset = Math.max(1, Math.ceil((this.windowStart + WINDOW_SECONDS * 1000 - now) / 1000));
+    response.setHeader('RateLimit-Limit', this.limit);
+    response.setHeader('RateLimit-Remaining', Math.max(0, this.limit - used));
+    response.setHeader('RateLimit-Reset', reset);
+    if (used > this.limit) throw new ApiError('rate_limit_exceeded', { values: { seconds: reset }, retryAfterSeconds: reset });
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * Mounts routes on express. Everything that is the same for each of them happens here, in this order:
+ * who is calling, how often, what was sent, whether it is well formed; then the handler.
+ */
+import { createHash } from 'node:crypto';
+import type { Express, Request, Response } from 'express';
+import type { z } from 'zod';
+import { ApiError } from '../errors.ts';
+import type { Services } from '../services.ts';
+import { bodyReader } from './body.ts';
+import type { ReadBody } from './body.ts';
+import type { Metrics } from './metrics.ts';
+import { RateLimit } from './rate_limit.ts';
+import { publicError, sendError, sendReply } from './reply.ts';
+import type { Principal, Route, RouteContext } from './route.ts';
+
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+export interface RegistryOptions {
+  services: Services;
+  metrics: Metrics;
+}
+
+export const isOpenAiPath = (path: string): boolean => path === '/v1' || path.startsWith('/v1/');
+/** `/orders/{id}` as express writes it. */
+export const expressPathOf = (route: Route): string => route.expressPath ?? route.path.replace(/\{([a-z_]+)\}/g, ':$1');
+
+export function mountRoutes(app: Express, routes: readonly Route[], options: RegistryOptions): void {
+  const limits = new RateLimit(options.services.config.rateLimit);
+  for (const route of routes) {
+    const serve = server(route, limits, options);
+    app[route.method](expressPathOf(route), (request, response) => serve(request, response));
+  }
+  refuseOtherMethods(app, routes);
+}
+
+/** A known path with a method it does not take: 405 with Allow. */
+function refuseOtherMethods(app: Express, routes: readonly Route[]): void {
+  const methods = new Map<string, string[]>();
+  for (const route of routes) {
+    const path = expressPathOf(route);
+    methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()]);
+  }
+  for (const [path, allowed] of methods) {
+    app.all(path, (request, response) => {
+      response.setHeader('allow', allowed.join(', '));
+      const error = new ApiError('method_not_allowed', { values: { method: request.method } });
+      sendError(response, error, requestIdOf(response), isOpenAiPath(request.path));
+    });
+  }
+}
+
+export const requestIdOf = (response: Response): string => String(response.getHeader('x-request-id') ?? '');
+
+function server(route: Route, limits: RateLimit, { services, metrics }: RegistryOptions): (request: Request, response: Response) => Promise<void> {
+  const readBody = bodyReader(route);
+  const openai = isOpenAiPath(route.path);
+  return async (request, response) => {
+    const started = performance.now();
+    response.once('close', () => metrics.observe(route, response.statusCode, performance.now() - started));
+    try {
+      const context = await contextOf(route, request, response, { services, limits, readBody });
+      const reply = await route.handle(context);
+      if (reply !== undefined) sendReply(response, reply);
+    } catch (error) {
+      const shown = publicError(error);
+      if (shown.status >= 500) services.log.error({ err: error, route: route.operationId, request_id: requestIdOf(response) }, 'request failed');
+      if (response.headersSent) response.destroy();
+      else sendError(response, shown, requestIdOf(response), openai);
+    }
+  };
+}
+
+interface Means {
+  services: Services;
+  limits: RateLimit;
+  readBody: (request: Request, response: Response) => Promise<ReadBody>;
+}
+
+async function contextOf(route: Route, request: Request, response: Response, means: Means): Promise<RouteContext<unknown, unknown, unknown>> {
+  const { services } = means;
+  const address = request.socket.remoteAddress ?? '';
+  const principal = await principalOf(route, request, address, services);
+  means.limits.take(principal === undefined ? `address ${address}` : `company ${principal.company}`, response);
+  if (principal !== undefined) requireRight(route, principal);
+  const { raw, value } = await means.readBody(request, response);
+  return {
+    services,
+    principal,
+    requestId: requestIdOf(response),
+    idempotencyKey: idempotencyKeyOf(route, request, principal),
+    bodyHash: route.method === 'get' ? '' : createHash('sha256').update(request.originalUrl).update('\0').update(raw).digest('base64url'),
+    params: checked(route.params, request.params, 'params'),
+    query: checked(route.query, request.query, 'query'),
+    body: checked(route.body, value === undefined ? emptyBodyOf(route) : value, 'body'),
+    rawBody: raw,
+    address,
+    request,
+    response,
+  };
+}
+
+const emptyBodyOf = (route: Route): unknown => (route.contentType === undefined || route.contentType === 'application/json' ? {} : '');
+
+/** On a public route an unusable key or session is as good as none. */
+async function principalOf(route: Route, request: Request, address: string, services: Services): Promise<Principal | undefined> {
+  const answer = await services.auth.authenticate({ method: request.method, headers: request.headers, address });
+  if (answer.ok) return answer.principal;
+  if (route.scope === 'public') return undefined;
+  throw new ApiError(answer.reason);
+}
+
+function requireRight(route: Route, principal: Principal): void {
+  if (route.scope === 'public') return;
+  const { roles } = route;
+  if (roles !== undefined && roles.length > 0 && !roles.includes(principal.role)) throw new ApiError('role_not_allowed', { values: { roles: roles.join(', ') } });
+  if (!principal.scopes.includes(route.scope)) throw new ApiError('insufficient_scope', { values: { scope: route.scope } });
+}
+
+/** Scoped by company and route, so that one client's keys never meet another's. */
+function idempotencyKeyOf(route: Route, request: Request, principal: Principal | undefined): string {
+  const header = request.headers['idempotency-key'];
+  if (header === undefined || route.method !== 'post') return '';
+  if (typeof header !== 'string' || !IDEMPOTENCY_KEY.test(header)) throw new ApiError('invalid_idempotency_key');
+  return principal === undefined ? '' : `${principal.company}:${route.operationId}:${header}`;
+}
+
+/** @throws ApiError invalid_request naming the first field at fault */
+function checked(schema: z.ZodType | undefined, value: unknown, where: 'params' | 'query' | 'body'): unknown {
+  if (schema === undefined) return undefined;
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  // A path that cannot be a name of ours names nothing.
+  if (where === 'params') throw new ApiError('not_found');
+  const issue = result.error.issues[0];
+  const field = issue.path.map(String).join('.') || (issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined);
+  throw new ApiError('invalid_request', { field, values: { detail: field === undefined ? issue.message : `${field}: ${issue.message}` } });
+}
