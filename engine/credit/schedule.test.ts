@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { formatDate, parseDate } from './dates.ts';
 import type { DayCount } from './day_count.ts';
 import { Exact } from './exact.ts';
-import { annuityInstalment, repaymentSchedule, ScheduleError, totalInterest, type ScheduleTerms } from './schedule.ts';
+import { annuityInstalment, repaymentSchedule, totalInterest, type ScheduleError, type ScheduleTerms } from './schedule.ts';
 
 const day = (text: string): number => parseDate(text) ?? Number.NaN;
 
@@ -75,7 +75,7 @@ describe('the annuity', () => {
     ['24 months leave -15 to the last, refined +10', { principal: 2_445_683, rate: '7', periods: 24 }, [109_500, 109_485], [109_499, 109_509]],
     ['48 months leave +35, refined -34', { principal: 346_914, rate: '18.5', periods: 48 }, [10_281, 10_316], [10_282, 10_248]],
     ['no more than half a cent an instalment is left alone', { principal: 10_004, rate: '0', periods: 8 }, [1_250, 1_254], [1_250, 1_254]],
-    ['a multiple stays a multiple', { instalmentMultipleOf: 100 }, [8_900, 8_695], [8_900, 8_695]],
+    ['a multiple stays a multiple', { instalmentMultipleOf: 100 }, [8_900, 8_707], [8_900, 8_707]],
   ])('refinement: %s', (_name, change, plain, refined) => {
     const firstAndLast = (list: number[]) => [list[0], list[list.length - 1]];
     expect(firstAndLast(dues(change))).toEqual(plain);
