@@ -1,0 +1,180 @@
+/**
+ * Command envelopes as bytes: what the journal keeps and what travels to the engine's thread.
+ * The commands of the order path have fixed layouts; the others are JSON. A layout never changes
+ * once written: a new one takes a new code.
+ */
+import { ByteReader, ByteWriter } from './bytes.ts';
+import type { AmendOrder, BatchOrders, CancelOrder, Capture, Command, Envelope, OrderCommand, PlaceOrder, Side } from './commands.ts';
+
+const FORMAT = 1;
+const CODE = { json: 0, place: 1, cancel: 2, amend: 3, tick: 4, batch: 5, capture: 6 } as const;
+const POST_ONLY = 1;
+const CANCEL_ON_DISCONNECT = 2;
+
+/** Envelopes, in order: format, count, then each with its key and body hash. */
+export function encodeEnvelopes(envelopes: readonly Envelope[]): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter(64 + envelopes.length * 96);
+  writer.byte(FORMAT);
+  writer.number(envelopes.length);
+  for (const envelope of envelopes) {
+    writeCommand(writer, envelope.command);
+    writer.text(envelope.idempotencyKey);
+    writer.text(envelope.bodyHash);
+  }
+  return writer.take();
+}
+
+/** @throws RangeError when the bytes are not what `encodeEnvelopes` writes */
+export function decodeEnvelopes(bytes: Uint8Array): Envelope[] {
+  const reader = new ByteReader(bytes);
+  const format = reader.byte();
+  if (format !== FORMAT) throw new RangeError(`format ${format} of commands is not known`);
+  const envelopes: Envelope[] = new Array(reader.count());
+  for (let index = 0; index < envelopes.length; index++) {
+    envelopes[index] = { command: readCommand(reader), idempotencyKey: reader.text(), bodyHash: reader.text() };
+  }
+  if (!reader.atEnd) throw new RangeError('bytes follow the last command');
+  return envelopes;
+}
+
+function writeCommand(writer: ByteWriter, command: Command): void {
+  switch (command.type) {
+    case 'place':
+    case 'cancel':
+    case 'amend':
+      return writeOrderCommand(writer, command);
+    case 'batch':
+      return writeBatch(writer, command);
+    case 'capture':
+      return writeCapture(writer, command);
+    case 'tick':
+      writer.byte(CODE.tick);
+      return writer.number(command.now);
+    default:
+      writer.byte(CODE.json);
+      return writer.text(JSON.stringify(command));
+  }
+}
+
+function readCommand(reader: ByteReader): Command {
+  const code = reader.byte();
+  switch (code) {
+    case CODE.place:
+    case CODE.cancel:
+    case CODE.amend:
+      return readOrderCommand(reader, code);
+    case CODE.batch:
+      return readBatch(reader);
+    case CODE.capture:
+      return readCapture(reader);
+    case CODE.tick:
+      return { type: 'tick', now: reader.number() };
+    case CODE.json:
+      return JSON.parse(reader.text()) as Command;
+    default:
+      throw new RangeError(`code ${code} of a command is not known`);
+  }
+}
+
+function writeOrderCommand(writer: ByteWriter, command: OrderCommand): void {
+  if (command.type === 'place') return writePlace(writer, command);
+  writer.byte(CODE[command.type]);
+  writer.number(command.company);
+  writer.number(command.order);
+  if (command.type === 'cancel') return;
+  writer.number(command.price);
+  writer.number(command.quantity);
+}
+
+function readOrderCommand(reader: ByteReader, code: number): OrderCommand {
+  if (code === CODE.place) return readPlace(reader);
+  if (code === CODE.cancel) return { type: 'cancel', company: reader.number(), order: reader.number() } satisfies CancelOrder;
+  if (code !== CODE.amend) throw new RangeError(`code ${code} is not that of an order command`);
+  return { type: 'amend', company: reader.number(), order: reader.number(), price: reader.number(), quantity: reader.number() } satisfies AmendOrder;
+}
+
+function writePlace(writer: ByteWriter, command: PlaceOrder): void {
+  writer.byte(CODE.place);
+  writer.number(command.company);
+  writer.number(command.market);
+  writer.number(command.hour);
+  writer.number(command.side);
+  writer.number(command.orderType);
+  writer.number(command.price);
+  writer.number(command.quantity);
+  writer.number(command.timeInForce);
+  writer.byte((command.postOnly ? POST_ONLY : 0) | (command.cancelOnDisconnect ? CANCEL_ON_DISCONNECT : 0));
+  writer.number(command.displayQuantity);
+  writer.number(command.minimumQuantity);
+  writer.number(command.stopPrice);
+  writer.number(command.expiresAt);
+  writer.number(command.model);
+  writer.number(command.resaleOf);
+  writer.number(command.selfTradePrevention);
+  writer.text(command.clientOrderId);
+}
+
+function readPlace(reader: ByteReader): PlaceOrder {
+  const company = reader.number();
+  const market = reader.number();
+  const hour = reader.number();
+  const side = reader.number() as Side;
+  const orderType = reader.number();
+  const price = reader.number();
+  const quantity = reader.number();
+  const timeInForce = reader.number();
+  const flags = reader.byte();
+  return {
+    type: 'place', company, market, hour, side, orderType, price, quantity, timeInForce,
+    postOnly: (flags & POST_ONLY) !== 0,
+    displayQuantity: reader.number(),
+    minimumQuantity: reader.number(),
+    stopPrice: reader.number(),
+    expiresAt: reader.number(),
+    model: reader.number(),
+    resaleOf: reader.number(),
+    selfTradePrevention: reader.number(),
+    cancelOnDisconnect: (flags & CANCEL_ON_DISCONNECT) !== 0,
+    clientOrderId: reader.text(),
+  };
+}
+
+function writeBatch(writer: ByteWriter, command: BatchOrders): void {
+  writer.byte(CODE.batch);
+  writer.number(command.company);
+  writer.number(command.operations.length);
+  for (const operation of command.operations) writeOrderCommand(writer, operation);
+}
+
+function readBatch(reader: ByteReader): BatchOrders {
+  const company = reader.number();
+  const operations: OrderCommand[] = new Array(reader.count());
+  for (let index = 0; index < operations.length; index++) operations[index] = readOrderCommand(reader, reader.byte());
+  return { type: 'batch', company, operations };
+}
+
+function writeCapture(writer: ByteWriter, command: Capture): void {
+  writer.byte(CODE.capture);
+  writer.number(command.company);
+  writer.number(command.allocation);
+  writer.number(command.gpu);
+  writer.text(command.request);
+  writer.number(command.model);
+  writer.number(command.promptTokens);
+  writer.number(command.completionTokens);
+  writer.text(JSON.stringify(command.detail));
+}
+
+function readCapture(reader: ByteReader): Capture {
+  return {
+    type: 'capture',
+    company: reader.number(),
+    allocation: reader.number(),
+    gpu: reader.number(),
+    request: reader.text(),
+    model: reader.number(),
+    promptTokens: reader.number(),
+    completionTokens: reader.number(),
+    detail: JSON.parse(reader.text()) as Capture['detail'],
+  };
+}
