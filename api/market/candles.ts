@@ -60,10 +60,37 @@ export class Candles {
     for (const [interval, series] of this.series) addToSeries(series, interval, trade);
   }
 
+  /** Puts older trades before everything that is there; oldest first. */
+  prepend(trades: readonly CandleTrade[]): void {
+    for (const [interval, series] of this.series) {
+      const older: Candle[] = [];
+      for (const trade of trades) addToSeries(older, interval, trade);
+      this.series.set(interval, joined(older, series));
+    }
+  }
+
   of(interval: Interval): readonly Candle[] {
     const series = this.series.get(interval) as Candle[];
     return series.length > CANDLES_KEPT ? series.slice(-CANDLES_KEPT) : series;
   }
+}
+
+/** Two series in a row; the candle in which one ends and the other begins is made one. */
+function joined(older: Candle[], newer: Candle[]): Candle[] {
+  const last = older.at(-1);
+  const first = newer.at(0);
+  if (last === undefined || first === undefined || last.start !== first.start) return [...older, ...newer];
+  const both: Candle = {
+    start: first.start,
+    open: last.open,
+    high: Math.max(last.high, first.high),
+    low: Math.min(last.low, first.low),
+    close: first.close,
+    volume: last.volume + first.volume,
+    notional: last.notional + first.notional,
+    trades: last.trades + first.trades,
+  };
+  return [...older.slice(0, -1), both, ...newer.slice(1)];
 }
 
 export interface DayFigures {

@@ -15,12 +15,23 @@ class TradeLog {
   readonly recent: Trade[] = [];
   readonly candles = new Candles();
   readonly window = new TradeWindow();
+  /** Number of the oldest fill counted in. */
+  firstFill = Infinity;
 
   add(trade: Trade, owners: WindowTrade): void {
     this.recent.push(trade);
     if (this.recent.length >= 2 * TRADES_KEPT) this.recent.splice(0, this.recent.length - TRADES_KEPT);
     this.candles.add(trade);
     this.window.add(owners);
+    this.firstFill = Math.min(this.firstFill, trade.fill);
+  }
+
+  /** Adds what happened before all that is known, oldest first; trades already counted are left out. */
+  addPast(trades: readonly Trade[]): void {
+    const older = trades.filter((trade) => trade.fill < this.firstFill);
+    this.candles.prepend(older);
+    this.recent.unshift(...older.slice(-TRADES_KEPT));
+    this.firstFill = Math.min(this.firstFill, older.at(0)?.fill ?? Infinity);
   }
 }
 
@@ -28,6 +39,8 @@ export class InstrumentState {
   readonly bids = new BookLevels(false);
   readonly asks = new BookLevels(true);
   private log: TradeLog | null = null;
+  /** Trades from before this process began have been added. */
+  complete = false;
   /** A follower needs it although it is empty. */
   tracked = false;
 
@@ -46,6 +59,12 @@ export class InstrumentState {
   addTrade(trade: Trade, owners: WindowTrade): void {
     this.log ??= new TradeLog();
     this.log.add(trade, owners);
+  }
+
+  addPast(trades: readonly Trade[]): void {
+    if (trades.length === 0) return;
+    this.log ??= new TradeLog();
+    this.log.addPast(trades);
   }
 
   last(): Trade | null {

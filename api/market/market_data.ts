@@ -151,13 +151,19 @@ export interface MarketData {
   /** With a model, only asks of providers that serve it. */
   depth(instrument: Instrument, depth: number, model?: number): Depth;
   queues(instrument: Instrument, depth: number, model?: number): Queues;
-  /** Newest first; the instrument's last few hundred since the server started. */
+  /** Newest first: the instrument's last few hundred since the process began, at most. */
   trades(instrument: Instrument, limit: number): Trade[];
-  /** Oldest first; intervals without a trade are left out. */
+  /** Newest first, with a number below `before` (undefined: the newest); reaches into the past as far as there is one. */
+  tradesBefore(instrument: Instrument, before: number | undefined, limit: number): Promise<Trade[]>;
+  /** Oldest first; intervals without a trade are left out. The past is included once `loadPast` has resolved. */
   candles(instrument: Instrument, interval: Interval): readonly Candle[];
+  /** Adds the instrument's trades from before the process began. */
+  loadPast(instrument: Instrument): Promise<void>;
   ticker(instrument: Instrument): Ticker;
   mark(market: number, hour: number): Mark;
-  /** Hours that have a quote or have traded, in order; hours without have only their `mark`. */
+  /** Mark of the market's hours that have not traded. */
+  untradedMark(market: number): Mark;
+  /** Hours that have a quote or have traded, in order; the others have only the market's untraded mark. */
   curve(market: number): CurvePoint[];
   index(classId: number): ClassIndex;
   /** Scopes that do not trade normally. */

@@ -1,10 +1,10 @@
 /** Shapes of market data on the wire, for HTTP and sockets alike. */
 import { z } from 'zod';
 import { TRADING_MODES } from '../../engine/commands.ts';
+import { decimal } from '../http/schemas.ts';
 import { INTERVALS } from './candles.ts';
 import { PHASES } from './instruments.ts';
 
-const decimal = z.string().regex(/^(0|[1-9][0-9]*)(\.[0-9]+)?$/).describe('Decimal number');
 const time = z.iso.datetime().describe('RFC 3339, UTC');
 const price = decimal.describe('CR per GPU-hour, a multiple of 0.0001');
 const quantity = decimal.describe('GPU-hours, a multiple of 0.01');

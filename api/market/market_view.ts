@@ -26,12 +26,15 @@ import { TradingModes } from './trading_modes.ts';
 
 /** Events after which listings and status read differently. */
 const REFERENCE: ReadonlySet<number> = new Set([KIND.classAdded, KIND.regionAdded, KIND.listPriceAnnounced, KIND.listPriceEffective]);
+/** Of an instrument's past, for its candles. */
+const PAST_TRADES_MAX = 20_000;
 const NO_BEST: { bid: LevelView | null; ask: LevelView | null } = { bid: null, ask: null };
 
 export class MarketView implements MarketData {
   sequence = 0;
   now = 0;
   private readonly directory: Directory;
+  private readonly history: TradeHistory | undefined;
   private readonly changes = new MarketChanges();
   private readonly flow: OrderFlow;
   private readonly tradingModes = new TradingModes();
@@ -40,19 +43,20 @@ export class MarketView implements MarketData {
   private unsubscribe: () => void = () => undefined;
   private endedHour = NONE;
 
-  constructor(directory: Directory) {
+  constructor(directory: Directory, history?: TradeHistory) {
     this.directory = directory;
+    this.history = history;
     this.flow = new OrderFlow(this.changes, (company) => this.groupOf(company));
   }
 
   /** Asks the engine for its open orders, takes the trades of the last day from `history`, then follows. */
   static async start(sequencer: SequencerPort, directory: Directory, history?: TradeHistory): Promise<MarketView> {
-    const view = new MarketView(directory);
+    const view = new MarketView(directory, history);
     const early: CommittedBatch[] = [];
     let accept = (batch: CommittedBatch): void => void early.push(batch);
     view.unsubscribe = sequencer.onCommitted((batch) => accept(batch));
     const snapshot = await sequencer.query('market', {});
-    view.load(snapshot, (await history?.lastDay(snapshot.now, snapshot.sequence)) ?? []);
+    view.load(snapshot, (await history?.recent(snapshot.now, snapshot.sequence)) ?? []);
     for (const batch of early) view.apply(batch);
     accept = (batch) => view.apply(batch);
     return view;
@@ -204,6 +208,24 @@ export class MarketView implements MarketData {
     return this.state(instrument)?.trades?.recent.slice(-limit).reverse() ?? [];
   }
 
+  async tradesBefore(instrument: Instrument, before: number | undefined, limit: number): Promise<Trade[]> {
+    const known = this.trades(instrument, Infinity).filter((trade) => before === undefined || trade.fill < before).slice(0, limit);
+    if (known.length === limit || this.history === undefined) return known;
+    const oldest = known.at(-1)?.fill ?? before;
+    return [...known, ...(await this.history.ofInstrument(instrument.market, instrument.hour, oldest, limit - known.length))];
+  }
+
+  async loadPast(instrument: Instrument): Promise<void> {
+    const { market, hour } = instrument;
+    if (this.history === undefined || this.state(instrument)?.complete === true) return;
+    const before = this.state(instrument)?.trades?.firstFill;
+    const past = await this.history.ofInstrument(market, hour, before, PAST_TRADES_MAX);
+    if (past.length === 0 && this.state(instrument) === undefined) return;
+    const state = this.flow.open(instrumentKey(market, hour));
+    if (!state.complete) state.addPast(past.reverse());
+    state.complete = true;
+  }
+
   candles(instrument: Instrument, interval: Interval): readonly Candle[] {
     return this.state(instrument)?.trades?.candles.of(interval) ?? [];
   }
@@ -222,7 +244,10 @@ export class MarketView implements MarketData {
   mark(market: MarketId, hour: number): Mark {
     const trades = this.flow.instruments.get(instrumentKey(market, hour))?.trades;
     const traded = trades === undefined || trades === null ? null : markOf(trades.window.figures(this.now));
-    if (traded !== null) return { price: traded, source: 'trades' };
+    return traded === null ? this.untradedMark(market) : { price: traded, source: 'trades' };
+  }
+
+  untradedMark(market: MarketId): Mark {
     const index = this.index(classOf(market)).price;
     return index === null ? { price: mulDiv(this.listPrice(market), 1, 2), source: 'list_price' } : { price: index, source: 'index' };
   }

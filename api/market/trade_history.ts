@@ -10,10 +10,11 @@ export interface PastTrade extends Trade {
 
 export interface TradeHistory {
   /**
-   * Trades of the 24 hours before `now` that happened up to and including command `sequence`, oldest
-   * first. Waits, within reason, until the projection has come that far.
+   * Trades of the 24 hours before `now`, and the last one of every hour that is not over, that happened
+   * up to and including command `sequence`; oldest first. Waits, within reason, until the projection has
+   * come that far.
    */
-  lastDay(now: number, sequence: number): Promise<PastTrade[]>;
-  /** An instrument's trades older than the fill `before` (undefined: the newest), newest first. */
-  ofInstrument(market: number, hour: number, before: number | undefined, limit: number): Promise<PastTrade[]>;
+  recent(now: number, sequence: number): Promise<PastTrade[]>;
+  /** An instrument's trades with a number below `before` (undefined: all), newest first. */
+  ofInstrument(market: number, hour: number, before: number | undefined, limit: number): Promise<Trade[]>;
 }

@@ -106,7 +106,7 @@ export const curvePointWire = (directory: Directory, point: CurvePoint): z.infer
 /** The mark of every hour of a market that has neither quote nor trade. */
 export const curveFallbackWire = (directory: Directory, data: MarketData, market: number): z.infer<typeof curveFallbackSchema> => ({
   ...marketNames(directory, market),
-  ...markWire(data.mark(market, NONE)),
+  ...markWire(data.untradedMark(market)),
 });
 
 export const instrumentWire = (directory: Directory, view: InstrumentView): z.infer<typeof instrumentSchema> => ({
