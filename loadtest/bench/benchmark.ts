@@ -1,0 +1,32 @@
+/** What every benchmark is given and gives back. */
+export interface BenchOptions {
+  /** The value of `--name`, else the fallback. @throws Error when it is not a positive number */
+  number(name: string, fallback: number): number;
+  /** Progress, for a person; never part of the result. */
+  say(line: string): void;
+}
+
+/** Keys as in the README's table of benchmarks, in the order in which they are shown. */
+export type BenchResult = Record<string, number>;
+
+export interface Benchmark {
+  run(options: BenchOptions): Promise<BenchResult>;
+}
+
+/** The value at `fraction` of the sorted sample, nearest rank. */
+export function percentile(sorted: Float64Array, fraction: number): number {
+  if (sorted.length === 0) return Number.NaN;
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(fraction * sorted.length) - 1))];
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Three significant places for small numbers, whole ones for large. */
+export function rounded(value: number): number {
+  if (!Number.isFinite(value) || value === 0) return value;
+  return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4));
+}

@@ -1,0 +1,163 @@
+/** A market for the benchmark of the engine: many buyers with credit, many providers with capacity, one instrument. */
+import { BUY, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type Role } from '../../engine/commands.ts';
+import { Engine } from '../../engine/engine.ts';
+import { KIND, decodeEvent, decodeEvents, forEachEvent, type EngineEvent, type EventBatch } from '../../engine/events.ts';
+import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../../engine/units.ts';
+import { ADD, BUYERS, CANCEL, PROVIDERS, TAKE, type OrderFlow } from './order_flow.ts';
+
+const START = Date.UTC(2026, 0, 1);
+const DELIVERY_HOUR = START / MILLIS_PER_HOUR + 48;
+const LIST_PRICE = 100 * TICKS_PER_CREDIT;
+/** Two prepaid lots each; far more than any buyer of the run can spend. */
+const LOT_USD = 50_000_000 * MICRO;
+const BOND_USD = 500_000_000 * MICRO;
+const GPUS = 1_000_000;
+
+export const inEnvelope = (command: Command): Envelope => ({ command, idempotencyKey: '', bodyHash: '' });
+
+export interface BenchMarket {
+  engine: Engine;
+  market: number;
+  buyers: number[];
+  providers: number[];
+}
+
+/** Applies a command that must not be refused and returns its events. @throws Error when it is refused */
+function perform(engine: Engine, command: Command): EngineEvent[] {
+  engine.apply(inEnvelope(command));
+  const events = decodeEvents(engine.buffer.take());
+  const refusal = events.find((event) => event.kind === 'rejected');
+  if (refusal?.kind === 'rejected') throw new Error(`${command.type} was refused: ${refusal.code}`);
+  return events;
+}
+
+function register(engine: Engine, name: string, role: Role): number {
+  const event = perform(engine, { type: 'registerCompany', name, role, group: '' }).find(({ kind }) => kind === 'companyRegistered');
+  if (event?.kind !== 'companyRegistered') throw new Error(`${name} was not registered`);
+  return event.company;
+}
+
+export function openMarket(): BenchMarket {
+  const engine = new Engine();
+  perform(engine, { type: 'tick', now: START });
+  register(engine, 'operator', 'operator');
+  perform(engine, { type: 'addRegion', name: 'us-east' });
+  perform(engine, { type: 'addClass', name: 'H100-SXM-80', chip: 'H100', memoryGb: 80, formFactor: 'SXM', listPrice: LIST_PRICE, listInputs: [] });
+  const market = marketOf(0, 0);
+  const buyers = Array.from({ length: BUYERS }, (_, index) => openBuyer(engine, `buyer ${index}`));
+  const providers = Array.from({ length: PROVIDERS }, (_, index) => openProvider(engine, `provider ${index}`, market));
+  return { engine, market, buyers, providers };
+}
+
+function openBuyer(engine: Engine, name: string): number {
+  const company = register(engine, name, 'borrower');
+  perform(engine, { type: 'deposit', company, amount: 2 * LOT_USD, reference: name });
+  perform(engine, { type: 'prepay', company, amount: LOT_USD });
+  perform(engine, { type: 'prepay', company, amount: LOT_USD });
+  return company;
+}
+
+function openProvider(engine: Engine, name: string, market: number): number {
+  const company = register(engine, name, 'provider');
+  perform(engine, { type: 'deposit', company, amount: BOND_USD, reference: name });
+  perform(engine, { type: 'postBond', company, amount: BOND_USD });
+  perform(engine, { type: 'declareCapacity', company, market, gpus: GPUS });
+  perform(engine, { type: 'verifyCapacity', company, market, gpus: GPUS });
+  return company;
+}
+
+/** What a run has led to, to be compared with what it must lead to. */
+interface Outcome {
+  fills: number;
+  filledQuantity: number;
+  refusals: number;
+  /** Number that the engine gave to the order of the last command. */
+  accepted: number;
+}
+
+/**
+ * The flow as commands of this market. They are executed once, untimed: a cancel must name its order
+ * by the number the engine gave it, and every run with the same beginning gives the same numbers.
+ * @throws Error when a command is refused or the trades differ from the reference book's
+ */
+export function rehearse(flow: OrderFlow, bench: BenchMarket): Envelope[] {
+  const { engine, market, buyers, providers } = bench;
+  const orderOf = new Float64Array(flow.length);
+  const outcome: Outcome = { fills: 0, filledQuantity: 0, refusals: 0, accepted: NONE };
+  const envelopes = Array.from({ length: flow.length }, (_, row) => {
+    const company = (flow.side[row] === BUY ? buyers : providers)[flow.trader[row]];
+    const cancel = flow.kind[row] === CANCEL;
+    const envelope = inEnvelope(cancel ? { type: 'cancel', company, order: orderOf[flow.target[row]] } : placement(flow, row, company, market));
+    engine.apply(envelope);
+    count(outcome, engine.buffer.take());
+    orderOf[row] = outcome.accepted;
+    return envelope;
+  });
+  const resting = engine.query('market', {}).orders.length;
+  const same = outcome.refusals === 0 && outcome.fills === flow.fills && outcome.filledQuantity === flow.filledQuantity && resting === flow.resting;
+  if (!same) throw new Error(`the engine's trades are not the reference book's: ${JSON.stringify({ ...outcome, resting })}`);
+  return envelopes;
+}
+
+function count(outcome: Outcome, batch: EventBatch): void {
+  forEachEvent(batch, (kind, at) => {
+    if (kind !== KIND.fill && kind !== KIND.orderAccepted && kind !== KIND.rejected) return;
+    const event = decodeEvent(batch, at);
+    if (event.kind === 'orderAccepted') outcome.accepted = event.order;
+    if (event.kind === 'rejected') {
+      if (outcome.refusals === 0) console.error(`first refusal: ${event.code}`);
+      outcome.refusals += 1;
+    }
+    if (event.kind !== 'fill') return;
+    outcome.fills += 1;
+    outcome.filledQuantity += event.quantity;
+  });
+}
+
+function placement(flow: OrderFlow, row: number, company: number, market: number): Command {
+  return {
+    type: 'place',
+    company,
+    market,
+    hour: DELIVERY_HOUR,
+    side: flow.side[row] === BUY ? BUY : SELL,
+    orderType: LIMIT,
+    price: flow.price[row],
+    quantity: flow.quantity[row],
+    timeInForce: flow.kind[row] === TAKE ? IOC : GTC,
+    postOnly: false,
+    displayQuantity: 0,
+    minimumQuantity: 0,
+    stopPrice: 0,
+    expiresAt: 0,
+    model: NONE,
+    resaleOf: 0,
+    selfTradePrevention: 0,
+    cancelOnDisconnect: false,
+    clientOrderId: '',
+  };
+}
+
+/** @throws Error naming the invariant that does not hold */
+export function verifyInvariants(engine: Engine): void {
+  const broken = engine.checkInvariants().filter(({ ok }) => !ok);
+  if (broken.length > 0) throw new Error(`invariants do not hold: ${broken.map(({ name, detail }) => `${name}: ${detail}`).join('; ')}`);
+}
+
+/** A limit order far from the other side, to measure what a resting order takes. */
+export function restingOrders({ market, buyers }: BenchMarket, count: number): Envelope[] {
+  const flow: OrderFlow = {
+    length: count,
+    kind: new Uint8Array(count).fill(ADD),
+    side: new Uint8Array(count).fill(BUY),
+    trader: new Uint16Array(count),
+    price: Int32Array.from({ length: count }, (_, row) => 10_000 + (row % 1_000)),
+    quantity: new Int32Array(count).fill(100),
+    target: new Int32Array(count).fill(NONE),
+    fills: 0,
+    filledQuantity: 0,
+    resting: count,
+    restingQuantity: 100 * count,
+  };
+  return Array.from({ length: count }, (_, row) => inEnvelope(placement(flow, row, buyers[row % buyers.length], market)));
+}

@@ -1,0 +1,53 @@
+/** `npm run bench -- NAME [--json] [--option value]`: runs one benchmark and prints its numbers. */
+import { cpus } from 'node:os';
+import { rounded, type BenchOptions, type BenchResult, type Benchmark } from './benchmark.ts';
+
+const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
+  engine: () => import('./engine.ts'),
+};
+
+async function main(): Promise<number> {
+  const [name = '', ...rest] = process.argv.slice(2);
+  const load = BENCHMARKS[name];
+  if (load === undefined) {
+    console.error(`usage: npm run bench -- NAME [--json]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}`);
+    return 2;
+  }
+  const json = rest.includes('--json');
+  const options = parseOptions(rest.filter((argument) => argument !== '--json'));
+  const result = await (await load()).run(options);
+  if (json) console.log(JSON.stringify(Object.fromEntries(Object.entries(result).map(([key, value]) => [key, rounded(value)]))));
+  else printTable(name, result);
+  return 0;
+}
+
+function parseOptions(args: readonly string[]): BenchOptions {
+  const given = new Map<string, string>();
+  for (let at = 0; at < args.length; at += 2) {
+    const [flag, value] = [args[at], args[at + 1]];
+    if (!flag.startsWith('--') || value === undefined) throw new Error(`options are --name value; got ${JSON.stringify(flag)}`);
+    given.set(flag.slice(2), value);
+  }
+  return {
+    number(name, fallback) {
+      const text = given.get(name);
+      const value = text === undefined ? fallback : Number(text);
+      if (!(value > 0)) throw new Error(`--${name} must be a positive number`);
+      return value;
+    },
+    say: (line) => console.error(line),
+  };
+}
+
+function printTable(name: string, result: BenchResult): void {
+  const width = Math.max(...Object.keys(result).map((key) => key.length));
+  console.log(`${name}: Node ${process.versions.node}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}`);
+  for (const [key, value] of Object.entries(result)) {
+    console.log(`  ${key.padEnd(width)}  ${rounded(value).toLocaleString('en-US', { maximumFractionDigits: 4 }).padStart(14)}`);
+  }
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  return 1;
+});
