@@ -53,6 +53,7 @@ export class OrderChecks {
   refusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: number): RejectCode | undefined {
     return (
       this.tradingRefusal(market, book, command.market, command.hour) ??
+      (isStop(command) && command.hour * MILLIS_PER_HOUR - this.state.now <= PARAMETERS.gateClosure ? 'gate_closed' : undefined) ??
       amountRefusal(command, price) ??
       this.partyRefusal(command) ??
       (command.side === BUY ? this.buyRefusal(command, price) : this.sellRefusal(command, price, book))
@@ -139,14 +140,16 @@ export class OrderChecks {
   }
 }
 
+const isStop = ({ orderType }: PlaceOrder): boolean => orderType === STOP || orderType === STOP_LIMIT;
+
 function amountRefusal(command: PlaceOrder, price: number): RejectCode | undefined {
-  const { quantity, displayQuantity, minimumQuantity, stopPrice, orderType } = command;
+  const { quantity, displayQuantity, minimumQuantity, stopPrice } = command;
   if (price === NOT_A_MULTIPLE || stopPrice === NOT_A_MULTIPLE) return 'invalid_tick';
   if (quantity === NOT_A_MULTIPLE || displayQuantity === NOT_A_MULTIPLE || minimumQuantity === NOT_A_MULTIPLE) return 'invalid_step';
   const outside =
     price === OUT_OF_RANGE || !(price > 0 && price <= PRICE_TICKS_MAX) || !(quantity > 0 && quantity <= QUANTITY_STEPS_MAX) ||
     price * quantity > NOTIONAL_MICRO_MAX || displayQuantity < 0 || displayQuantity > quantity || minimumQuantity < 0 ||
-    minimumQuantity > quantity || stopPrice < 0 || ((orderType === STOP || orderType === STOP_LIMIT) && stopPrice === 0);
+    minimumQuantity > quantity || stopPrice < 0 || (isStop(command) && stopPrice === 0);
   if (outside) return 'amount_out_of_range';
   return undefined;
 }

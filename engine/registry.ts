@@ -124,6 +124,7 @@ export class Registry {
     if (refusal !== undefined) return refusal;
     const capacity = this.state.supply.open(command.company, command.market);
     if (command.gpus > capacity.declared) return 'invalid_parameter';
+    if (command.gpus < capacity.verified && !this.trading.fitOffers(command.company, command.market, command.gpus)) return 'invalid_state';
     capacity.verified = command.gpus;
     this.state.buffer.emit('capacityVerified', { company: command.company, market: command.market, gpus: command.gpus });
     return undefined;
@@ -144,8 +145,11 @@ export class Registry {
     if (!state.markets.has(command.market)) return 'instrument_unknown';
     if (command.models.some((model) => !(model >= 0 && model < state.models.length))) return 'invalid_parameter';
     const capacity = state.supply.open(command.company, command.market);
+    const before = new Set(capacity.models);
     state.supply.setModels(capacity, command.models);
     state.buffer.emit('eligibilitySet', { company: command.company, market: command.market, models: capacity.models });
+    const gained = new Set(capacity.models.filter((model) => !before.has(model)));
+    if (gained.size > 0) this.trading.matchNewlyEligible(command.company, command.market, gained);
     return undefined;
   }
 

@@ -52,6 +52,8 @@ interface Head {
   captured: [string, number][];
   timers: { heap: Timer[]; arrivals: number };
   capacities: Omit<Capacity, 'served'>[];
+  /** Supply cells with sales in the running hour, exact amounts as digits. */
+  spotOccupied: [number, string][];
   orderExtras: [number, OrderExtra][];
   pools: Record<PoolName, { used: number; free: number; count: number }>;
   columns: { name: string; kind: 'f64' | 'i32'; length: number }[];
@@ -72,7 +74,7 @@ function columnsOf(state: State): Named {
   add('amounts', amounts.used, { lot: amounts.lot, amount: amounts.amount, next: amounts.next });
   add('allocations', allocations.used, { ...allocations.columns().floats, ...allocations.columns().ints });
   add('supply', supply.used, {
-    capacity: supply.capacity, hour: supply.hour, generation: supply.generation, offered: supply.offered, sold: supply.sold, spotOccupied: supply.spotOccupied,
+    capacity: supply.capacity, hour: supply.hour, generation: supply.generation, offered: supply.offered, sold: supply.sold,
   });
   const owners = { company: state.companies.length, lot: state.lots.rows.length, facility: state.facilities.length, cell: supply.used };
   ACCOUNT_NAMES.forEach((name, account) => {
@@ -120,6 +122,7 @@ function headOf(state: State, columns: Named): Head {
     captured: [...state.captured],
     timers: { heap: state.timers.heap, arrivals: state.timers.arrivals },
     capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
+    spotOccupied: [...supply.spotOccupied].map(([cell, occupied]) => [cell, occupied.toString()]),
     orderExtras: [...orders.extras].sort(([a], [b]) => a - b),
     pools: {
       orders: { used: orders.used, free: orders.free, count: orders.count },
@@ -205,6 +208,7 @@ function restoreParties(state: State, head: Head): void {
     state.supply.add(row);
     state.supply.setModels(row, capacity.models);
   }
+  for (const [cell, occupied] of head.spotOccupied) state.supply.spotOccupied.set(cell, BigInt(occupied));
   for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
 }
 

@@ -205,8 +205,8 @@ export class State {
   openBook(market: Market, hour: Hour): HourBook {
     const existing = market.books.get(hour);
     if (existing !== undefined) return this.bookOf(existing);
-    // Minutes are passed over while the running hour has no book; from now on it has one.
-    if (hour === Math.floor(this.now / MILLIS_PER_HOUR)) this.minutesRun = Math.min(this.minutesRun, Math.floor(this.now / MILLIS_PER_MINUTE));
+    // Minutes are passed over while the running hour and the next have no book; from now on one of them has.
+    if (hour <= Math.floor(this.now / MILLIS_PER_HOUR) + 1) this.minutesRun = Math.min(this.minutesRun, Math.floor(this.now / MILLIS_PER_MINUTE));
     const row = this.freeBooks.pop() ?? this.books.length;
     const book = new HourBook(row, market.market, hour);
     this.books[row] = book;

@@ -21,9 +21,9 @@ export interface Capacity {
   served: Uint32Array;
 }
 
-/** What a minute-denominated share of an hour is counted in: 1e-6 step, so that 60/k loses nothing that matters. */
-const OCCUPANCY_SCALE = 1_000_000;
 const MINUTES = 60;
+/** lcm(1..60): in this many parts of a step, quantity x 60/k is a whole number for every k. */
+const STEP_PARTS = 9_690_712_164_777_231_700_912_728_800n;
 const CELL_ROWS = 2 ** 20;
 
 export class Supply {
@@ -37,8 +37,8 @@ export class Supply {
   /** Steps on offer, and sold before the hour began. */
   offered = new Float64Array(16);
   sold = new Float64Array(16);
-  /** GPUs occupied by what was sold in the running hour, in 1e-6 steps per hour. */
-  spotOccupied = new Float64Array(16);
+  /** What sales of the running hour occupy, quantity x 60/k at each, in parts of a step; exact. */
+  readonly spotOccupied = new Map<number, bigint>();
   used = 0;
   free = NIL;
   private readonly ledger: Ledger;
@@ -95,7 +95,6 @@ export class Supply {
     this.hour[row] = hour;
     this.offered[row] = 0;
     this.sold[row] = 0;
-    this.spotOccupied[row] = 0;
     this.ledger.openOwner('cell', row);
     return row;
   }
@@ -107,12 +106,12 @@ export class Supply {
     this.generation = grownInts(this.generation, capacity);
     this.offered = grownFloats(this.offered, capacity);
     this.sold = grownFloats(this.sold, capacity);
-    this.spotOccupied = grownFloats(this.spotOccupied, capacity);
   }
 
   /** Frees a cell whose hour is settled; its accounts, which sum to zero, are closed with it. */
   destroyCell(row: number): void {
     for (const account of CELL_ACCOUNTS) this.ledger.balances[account][row] = 0;
+    this.spotOccupied.delete(row);
     this.capacity[row] = NIL;
     this.offered[row] = this.free;
     this.free = row;
@@ -129,24 +128,29 @@ export class Supply {
    * (offered + quantity) x 60/k <= verified.
    */
   covers(row: number, quantity: number, minutesLeft: number): boolean {
-    const verified = this.capacities[this.capacity[row]].verified * STEPS_PER_GPU_HOUR;
+    return this.fits(row, quantity, minutesLeft, this.capacities[this.capacity[row]].verified);
+  }
+
+  /** The rule of `covers` for a number of GPUs. */
+  fits(row: number, quantity: number, minutesLeft: number, gpus: number): boolean {
+    const verified = gpus * STEPS_PER_GPU_HOUR;
     const offered = this.offered[row] + quantity;
     if (minutesLeft >= MINUTES) return this.sold[row] + offered <= verified;
-    const occupied = this.sold[row] * OCCUPANCY_SCALE + this.spotOccupied[row] + occupancy(offered, minutesLeft);
-    return occupied <= verified * OCCUPANCY_SCALE;
+    const sold = BigInt(this.sold[row]) * STEP_PARTS + (this.spotOccupied.get(row) ?? 0n);
+    return sold + occupancy(offered, minutesLeft) <= BigInt(verified) * STEP_PARTS;
   }
 
   /** Counts a sale out of what was offered. */
   sell(row: number, quantity: number, minutesLeft: number): void {
     this.offered[row] -= quantity;
     if (minutesLeft >= MINUTES) this.sold[row] += quantity;
-    else this.spotOccupied[row] += occupancy(quantity, minutesLeft);
+    else this.spotOccupied.set(row, (this.spotOccupied.get(row) ?? 0n) + occupancy(quantity, minutesLeft));
   }
 }
 
-/** quantity x 60/k in 1e-6 steps, rounded up: occupancy is never understated. */
-function occupancy(quantity: number, minutesLeft: number): number {
-  return Math.ceil((quantity * MINUTES * OCCUPANCY_SCALE) / minutesLeft);
+/** quantity x 60/k: what a share of the running hour occupies of a whole one. */
+function occupancy(quantity: number, minutesLeft: number): bigint {
+  return (BigInt(quantity) * BigInt(MINUTES) * STEP_PARTS) / BigInt(minutesLeft);
 }
 
 const CELL_ACCOUNTS = [

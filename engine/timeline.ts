@@ -6,12 +6,12 @@ import type { Finance } from './finance.ts';
 import { NIL } from './lot_amounts.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { Registry } from './registry.ts';
-import type { State } from './state.ts';
+import type { HourBook, State } from './state.ts';
 import { TIMER } from './timers.ts';
 import type { Timer } from './timers.ts';
 import type { Trading } from './trading.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './units.ts';
-import type { Millis } from './units.ts';
+import type { Hour, Millis } from './units.ts';
 
 export class Timeline {
   private readonly state: State;
@@ -76,23 +76,31 @@ export class Timeline {
     const hour = Math.floor(now / MILLIS_PER_HOUR);
     const left = ((hour + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE;
     state.minutesRun = this.minuteToRunNext(now, left) - 1;
+    if (left * MILLIS_PER_MINUTE === PARAMETERS.gateClosure) this.booksOf(hour + 1).forEach((book) => this.trading.cancelStops(book));
     if (left === 60) return;
-    for (const market of state.markets.values()) {
-      const row = market.books.get(hour);
-      if (row === undefined) continue;
-      const book = state.bookOf(row);
+    for (const book of this.booksOf(hour)) {
       if (left * MILLIS_PER_MINUTE <= PARAMETERS.spotEndsBefore) this.trading.clearBook(book, 'gate_closed');
       else this.trading.shrinkAsks(book, left);
     }
   }
 
-  /** The next minute at which something can happen: whole hours without books are passed over at once. */
-  private minuteToRunNext(now: Millis, left: number): number {
+  private booksOf(hour: Hour): HourBook[] {
     const { state } = this;
+    const found: HourBook[] = [];
+    for (const market of state.markets.values()) {
+      const row = market.books.get(hour);
+      if (row !== undefined) found.push(state.bookOf(row));
+    }
+    return found;
+  }
+
+  /** The next minute at which something can happen: what has no books is passed over at once. */
+  private minuteToRunNext(now: Millis, left: number): number {
     const minute = now / MILLIS_PER_MINUTE;
     const hour = Math.floor(now / MILLIS_PER_HOUR);
-    for (const market of state.markets.values()) if (market.books.has(hour)) return minute + 1;
-    return minute + left;
+    if (this.booksOf(hour).length > 0) return minute + 1;
+    const gate = PARAMETERS.gateClosure / MILLIS_PER_MINUTE;
+    return left > gate && this.booksOf(hour + 1).length > 0 ? minute + left - gate : minute + left;
   }
 
   private fire(timer: Timer): void {

@@ -564,12 +564,60 @@ export class Trading implements MatchHost {
     }
   }
 
+  /** A provider serves more models: bids that waited for them trade now, best price and oldest first. */
+  matchNewlyEligible(provider: number, marketId: number, models: ReadonlySet<number>): void {
+    const { state } = this;
+    const { orders } = state;
+    const books = [...(state.markets.get(marketId)?.books.values() ?? [])].map((row) => state.bookOf(row)).filter((book) => book.cells.has(provider));
+    for (const book of books.sort((a, b) => a.hour - b.hour)) {
+      const bids: number[] = [];
+      book.bids.forEach(orders, (row) => !models.has(orders.model[row]) || bids.push(orders.idOf(row)) > 0);
+      for (const id of bids) this.reenter(book, orders.rowOf(id));
+      this.matcher.runStops(book);
+    }
+  }
+
+  /** Lets a resting order match again, if it would trade now. */
+  private reenter(book: HourBook, row: number): void {
+    if (row === NIL || !this.matcher.wouldCross(book, row)) return;
+    this.matcher.withdraw(book, row);
+    this.matcher.enter(book, row);
+  }
+
+  /**
+   * Cancels a provider's offers, newest first, until what is sold and offered fits `gpus` in every
+   * hour. False, and nothing cancelled, when more is already sold.
+   */
+  fitOffers(provider: number, marketId: number, gpus: number): boolean {
+    const { state } = this;
+    const cells = [...(state.markets.get(marketId)?.books.values() ?? [])].flatMap((row) => {
+      const book = state.bookOf(row);
+      const cell = book.cells.get(provider);
+      return cell === undefined ? [] : [{ cell, left: minutesLeft(book.hour, state.now) }];
+    });
+    if (cells.some(({ cell, left }) => left > 0 && !state.supply.fits(cell, -state.supply.offered[cell], left, gpus))) return false;
+    const short = new Set(cells.filter(({ cell, left }) => left > 0 && !state.supply.fits(cell, 0, left, gpus)).map(({ cell }) => cell));
+    for (let row = state.firstOrder[provider]; row !== NIL; ) {
+      const next = state.orders.companyNext[row];
+      const cell = state.orders.cell[row];
+      const left = minutesLeft(state.supply.hour[cell], state.now);
+      if (short.has(cell) && !state.supply.fits(cell, 0, left, gpus)) this.cancelRow(row, 'capacity_reduced');
+      row = next;
+    }
+    return true;
+  }
+
   /** A new list price is a promise about every ask that stands. */
   cancelAsksAbove(book: HourBook, listPrice: Ticks): void {
     const { orders } = this.state;
     const rows: number[] = book.stops.filter((row) => orders.isSell(row) && orders.price[row] > listPrice);
     book.asks.forEach(orders, (row) => orders.price[row] <= listPrice || rows.push(row) > 0);
     for (const row of rows) this.cancelRow(row, 'above_list_price');
+  }
+
+  /** Gate closure: what waits for a trigger leaves. */
+  cancelStops(book: HourBook): void {
+    for (const row of [...book.stops]) this.cancelRow(row, 'gate_closed');
   }
 
   /** Ends every order of a book. */

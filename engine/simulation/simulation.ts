@@ -1,0 +1,342 @@
+/**
+ * A seeded life of the market: providers, borrowers, lenders and operators do what they may, and much
+ * that they may not; time passes; hours end. After each batch every invariant is checked.
+ */
+import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, NONE, ORDER_TYPES, SELL, STOP } from '../commands.ts';
+import type { Command, FacilityApplication, OrderCommand, PlaceOrder } from '../commands.ts';
+import { Engine } from '../engine.ts';
+import { KIND, decodeEvents, forEachEvent } from '../events.ts';
+import type { EngineEvent, EventBatch } from '../events.ts';
+import type { InvariantCheck } from '../queries.ts';
+import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../units.ts';
+import { Random } from './random.ts';
+
+const START = Date.UTC(2026, 11, 1, 9, 30);
+const CLASSES = 2;
+const REGIONS = 2;
+const BORROWERS = 8;
+const PROVIDERS = 4;
+const LIST_PRICE = 30_000;
+const HOURS_AHEAD = 4;
+
+export interface SimulationOptions {
+  seed: number;
+  commands: number;
+  /** Commands between two checks of the invariants. */
+  batch: number;
+  /** Sees every batch of events; for auditors and replays. */
+  onBatch?: (batch: EventBatch, commands: readonly Command[]) => void;
+  onProgress?: (done: number) => void;
+}
+
+export interface SimulationResult {
+  stateHash: string;
+  sequence: number;
+  /** Of the first check that failed; empty when all held. */
+  broken: InvariantCheck[];
+  fills: number;
+  rejects: number;
+}
+
+interface Live {
+  order: number;
+  company: number;
+}
+
+export class Simulation {
+  readonly engine = new Engine();
+  private readonly random: Random;
+  private readonly borrowers: number[] = [];
+  private readonly providers: number[] = [];
+  private lender = NONE;
+  private operator = NONE;
+  private live: Live[] = [];
+  private allocations: { allocation: number; company: number; gpu: number; hour: number }[] = [];
+  private readonly facilities: { facility: number; company: number }[] = [];
+  private readonly commands: Command[] = [];
+  private readonly batches: EventBatch[] = [];
+  private requests = 0;
+  private ended = Math.floor(START / MILLIS_PER_HOUR);
+  fills = 0;
+  rejects = 0;
+
+  constructor(seed: number) {
+    this.random = new Random(seed);
+    this.open();
+  }
+
+  private run(command: Command): void {
+    const { engine } = this;
+    engine.apply({ command, idempotencyKey: '', bodyHash: '' });
+    this.commands.push(command);
+    const batch = engine.buffer.take();
+    this.batches.push(batch);
+    forEachEvent(batch, (kind) => {
+      if (kind === KIND.rejected) this.rejects++;
+    });
+    for (const event of decodeEvents(batch)) this.follow(event);
+  }
+
+  private follow(event: EngineEvent): void {
+    if (event.kind === 'orderAccepted') this.live.push({ order: event.order, company: event.company });
+    if (event.kind === 'facilityOffered') this.facilities.push({ facility: event.facility, company: event.company });
+    if (event.kind === 'fill') {
+      this.fills++;
+      this.allocations.push({ allocation: event.allocation, company: event.buyer, gpu: event.quantity * 36_000_000, hour: event.hour });
+    }
+  }
+
+  /** What collected since the last call. */
+  take(): { batches: EventBatch[]; commands: Command[] } {
+    return { batches: this.batches.splice(0), commands: this.commands.splice(0) };
+  }
+
+  private open(): void {
+    this.run({ type: 'tick', now: START });
+    for (let region = 0; region < REGIONS; region++) this.run({ type: 'addRegion', name: `region-${region}` });
+    for (let id = 0; id < CLASSES; id++) {
+      this.run({ type: 'addClass', name: `GPU-${id}`, chip: `GPU${id}`, memoryGb: 80, formFactor: 'SXM', listPrice: LIST_PRICE, listInputs: [] });
+    }
+    for (const name of ['small', 'large', 'vision']) this.run({ type: 'addModel', name });
+    let company = 0;
+    this.run({ type: 'registerCompany', name: 'operator', role: 'operator', group: '' });
+    this.operator = company++;
+    this.run({ type: 'registerCompany', name: 'lender', role: 'lender', group: '' });
+    this.lender = company++;
+    this.run({ type: 'createMandate', company: this.lender, amount: 5e13, grades: ['A', 'B', 'C'], maximumPerBorrower: 1e13, minimumAnnualRate: 50_000 });
+    for (let index = 0; index < BORROWERS; index++) this.openBorrower(company++, index);
+    for (let index = 0; index < PROVIDERS; index++) this.openProvider(company++, index);
+  }
+
+  private openBorrower(company: number, index: number): void {
+    this.run({ type: 'registerCompany', name: `borrower ${index}`, role: 'borrower', group: index < 2 ? 'pair' : '' });
+    this.borrowers.push(company);
+    this.run({ type: 'deposit', company, amount: 20_000 * MICRO, reference: 'seed' });
+    this.run({ type: 'prepay', company, amount: 10_000 * MICRO });
+  }
+
+  private openProvider(company: number, index: number): void {
+    this.run({ type: 'registerCompany', name: `provider ${index}`, role: 'provider', group: index === 0 ? 'pair' : '' });
+    this.providers.push(company);
+    this.run({ type: 'deposit', company, amount: 500_000 * MICRO, reference: 'seed' });
+    this.run({ type: 'postBond', company, amount: 300_000 * MICRO });
+    for (const market of this.markets()) {
+      this.run({ type: 'declareCapacity', company, market, gpus: 400 });
+      this.run({ type: 'verifyCapacity', company, market, gpus: 300 });
+      this.run({ type: 'setEligibility', company, market, models: index % 2 === 0 ? [0, 1] : [0] });
+    }
+  }
+
+  private markets(): number[] {
+    const found: number[] = [];
+    for (let id = 0; id < CLASSES; id++) for (let region = 0; region < REGIONS; region++) found.push(id * 16 + region);
+    return found;
+  }
+
+  /** One random act. */
+  step(): void {
+    const act = this.random.weighted(this.acts);
+    act();
+  }
+
+  private readonly acts: readonly (readonly [number, () => void])[] = [
+    [500, () => this.run(this.randomOrder())],
+    [200, () => this.cancelSome()],
+    [80, () => this.amendSome()],
+    [40, () => this.run({ type: 'batch', company: this.randomTrader(), operations: this.randomBatch() })],
+    [6, () => this.cancelAll()],
+    [4, () => this.run({ type: 'cancelAfter', company: this.randomTrader(), after: this.random.between(0, 5) * MILLIS_PER_MINUTE })],
+    [60, () => this.pass(this.random.between(1, 40_000))],
+    [4, () => this.pass(this.random.between(1, 3 * MILLIS_PER_HOUR))],
+    [1, () => this.pass(this.random.between(1, 10 * 24 * MILLIS_PER_HOUR))],
+    [80, () => this.captureSome()],
+    [10, () => this.payOut()],
+    [20, () => this.moneyMoves()],
+    [25, () => this.creditMoves()],
+    [5, () => this.halts()],
+    [3, () => this.capacityMoves()],
+  ];
+
+  private randomTrader(): number {
+    return this.random.chance(0.6) ? this.random.pick(this.borrowers) : this.random.pick(this.providers);
+  }
+
+  private randomOrder(): PlaceOrder {
+    const { random } = this;
+    const side = random.chance(0.5) ? BUY : SELL;
+    const company = random.chance(0.97) ? random.pick(side === BUY ? this.borrowers : this.providers) : this.randomTrader();
+    const orderType = random.weighted([[80, LIMIT], [8, MARKET], [6, STOP], [6, ORDER_TYPES.indexOf('stop_limit')]] as const);
+    const isStop = orderType >= STOP;
+    const quantity = random.chance(0.97) ? random.between(1, 3_000) : random.pick([-2, -3, 0, 1e9]);
+    const timeInForce = random.weighted([[70, GTC], [10, GTD], [12, IOC], [8, FOK]] as const);
+    return {
+      type: 'place', company, market: random.chance(0.98) ? random.pick(this.markets()) : random.pick([NONE, 77]),
+      hour: Math.floor(this.engine.now / MILLIS_PER_HOUR) + random.between(random.chance(0.02) ? -1 : 0, HOURS_AHEAD), side, orderType,
+      price: orderType === MARKET && random.chance(0.5) ? NONE : random.between(19_900, random.chance(0.02) ? 30_500 : 20_100),
+      quantity, timeInForce, postOnly: timeInForce < IOC && random.chance(0.15),
+      displayQuantity: random.chance(0.1) ? Math.max(0, Math.floor(quantity / 4)) : 0,
+      minimumQuantity: random.chance(0.08) ? Math.max(0, Math.floor(quantity / random.between(1, 4))) : 0,
+      stopPrice: isStop ? random.between(19_900, 20_100) : 0,
+      expiresAt: timeInForce === GTD ? this.engine.now + random.between(0, MILLIS_PER_HOUR) : 0,
+      model: side === BUY && random.chance(0.2) ? random.between(0, 2) : NONE, resaleOf: 0,
+      selfTradePrevention: random.between(CANCEL_NEWEST, DECREMENT), cancelOnDisconnect: random.chance(0.1),
+      clientOrderId: random.chance(0.1) ? `c${random.between(0, 2_000)}` : '',
+    };
+  }
+
+  private pickLive(): Live | undefined {
+    if (this.live.length > 4_000) this.live = this.live.slice(-2_000);
+    return this.live.length === 0 ? undefined : this.random.pick(this.live);
+  }
+
+  private cancelOf(live: Live): OrderCommand {
+    return { type: 'cancel', company: this.random.chance(0.98) ? live.company : this.randomTrader(), order: live.order };
+  }
+
+  private amendOf(live: Live): OrderCommand {
+    const { random } = this;
+    return {
+      type: 'amend', company: live.company, order: live.order, price: random.chance(0.5) ? 0 : random.between(19_900, 20_100),
+      quantity: random.chance(0.4) ? 0 : random.between(1, 3_000),
+    };
+  }
+
+  private cancelSome(): void {
+    const live = this.pickLive();
+    if (live !== undefined) this.run(this.cancelOf(live));
+  }
+
+  private amendSome(): void {
+    const live = this.pickLive();
+    if (live !== undefined) this.run(this.amendOf(live));
+  }
+
+  private randomBatch(): OrderCommand[] {
+    const operations: OrderCommand[] = [];
+    for (let count = this.random.between(1, 8); count > 0; count--) {
+      const live = this.pickLive();
+      operations.push(live === undefined || this.random.chance(0.6) ? this.randomOrder() : this.random.chance(0.5) ? this.cancelOf(live) : this.amendOf(live));
+    }
+    return operations;
+  }
+
+  private cancelAll(): void {
+    const { random } = this;
+    this.run({
+      type: 'cancelAll', company: this.randomTrader(), market: random.chance(0.5) ? NONE : random.pick(this.markets()), hour: NONE,
+      side: random.between(NONE, SELL), onDisconnect: random.chance(0.3),
+    });
+  }
+
+  /** Time passes; each hour that ends on the way is settled, some use still under way. */
+  private pass(duration: number): void {
+    const until = this.engine.now + duration;
+    for (; (this.ended + 1) * MILLIS_PER_HOUR <= until; this.ended++) {
+      this.run({ type: 'tick', now: (this.ended + 1) * MILLIS_PER_HOUR });
+      const pending = this.allocations.filter(({ hour }) => hour === this.ended && this.random.chance(0.1));
+      this.run({ type: 'endHour', hour: this.ended, pending: pending.map(({ allocation, gpu }) => ({ allocation, gpu: this.random.between(0, gpu) })) });
+      this.allocations = this.allocations.filter((entry) => entry.hour > this.ended || pending.includes(entry));
+    }
+    this.run({ type: 'tick', now: until });
+  }
+
+  private captureSome(): void {
+    const { random } = this;
+    if (this.allocations.length === 0) return;
+    const { allocation, company, gpu } = random.pick(this.allocations);
+    if (random.chance(0.05)) {
+      this.run({ type: 'releasePending', allocation, gpu });
+      return;
+    }
+    this.run({
+      type: 'capture', company, allocation, gpu: random.between(0, Math.ceil(gpu / random.between(1, 20))), model: 0,
+      request: `r${random.chance(0.05) ? this.requests : ++this.requests}`, promptTokens: 10, completionTokens: 10,
+      detail: { key: 'key', endpoint: 'endpoint', spotFees: 0, estimated: false },
+    });
+  }
+
+  private payOut(): void {
+    this.run({ type: 'payout', company: this.random.pick(this.providers) });
+  }
+
+  private moneyMoves(): void {
+    const { random } = this;
+    const company = random.pick(this.borrowers);
+    const amount = random.between(1, 5_000 * MICRO);
+    this.run(random.pick<Command>([
+      { type: 'deposit', company, amount, reference: 'wire' },
+      { type: 'withdraw', company, amount },
+      { type: 'prepay', company, amount },
+    ]));
+  }
+
+  private creditMoves(): void {
+    const { random } = this;
+    const known = this.facilities.length === 0 ? undefined : random.pick(this.facilities);
+    if (known === undefined || random.chance(0.05)) {
+      this.run({
+        type: 'applyFacility', company: random.pick(this.borrowers), amount: random.between(10_000, 2_000_000) * MICRO, months: random.between(1, 24),
+        method: random.pick(['annuity', 'bullet', 'equal_principal', 'flat'] as const), application: this.randomApplication(),
+      });
+      return;
+    }
+    const { facility, company } = known;
+    const amount = random.between(1, 40_000 * MICRO);
+    this.run(random.pick<Command>([
+      { type: 'acceptFacility', company, facility },
+      { type: 'draw', company, facility, amount },
+      { type: 'draw', company, facility, amount },
+      { type: 'repay', company, facility, amount, mode: 'shorten' },
+      { type: 'returnCredits', company, facility, lot: random.between(0, 40), credits: amount },
+      { type: 'freeze', company: this.lender, facility, fraction: random.pick([MICRO, 500_000, 250_000]), reason: 'covenant' },
+      { type: 'unfreeze', company: this.lender, facility },
+    ]));
+  }
+
+  private randomApplication(): FacilityApplication {
+    const { random } = this;
+    return {
+      cash: random.between(1, 20) * 1e12, monthlyBurn: random.between(1, 20) * 1e11, monthlyRevenue: random.between(0, 20) * 1e11,
+      cashTrend3m: random.between(-300_000, 300_000), revenueGrowth: random.between(-500_000, 3_000_000), grossMargin: random.between(0, 900_000),
+      computeShare: random.between(0, 900_000), forecastError: random.between(0, 900_000), topCustomer: random.between(0, 900_000), pastDaysOverdue: random.between(0, 20),
+    };
+  }
+
+  private halts(): void {
+    const { random } = this;
+    const market = random.chance(0.5) ? random.pick(this.markets()) : NONE;
+    this.run({
+      type: 'setTradingMode', company: random.chance(0.9) ? this.operator : this.lender, class: market === NONE && random.chance(0.5) ? 0 : NONE, market,
+      hour: market !== NONE && random.chance(0.5) ? Math.floor(this.engine.now / MILLIS_PER_HOUR) + 1 : NONE,
+      mode: random.pick(['open', 'open', 'open', 'cancel_only', 'halted'] as const), reason: 'drill',
+    });
+  }
+
+  private capacityMoves(): void {
+    const { random } = this;
+    if (random.chance(0.3)) {
+      this.run({ type: 'verifyCapacity', company: random.pick(this.providers), market: random.pick(this.markets()), gpus: random.between(0, 400) });
+      return;
+    }
+    this.run({
+      type: 'setEligibility', company: random.pick(this.providers), market: random.pick(this.markets()),
+      models: random.chance(0.8) ? [0, random.between(0, 2)] : [],
+    });
+  }
+}
+
+/** Runs a simulation to its end, or to the first batch after which an invariant does not hold. */
+export function simulate(options: SimulationOptions): SimulationResult {
+  const simulation = new Simulation(options.seed);
+  const { engine } = simulation;
+  let broken: InvariantCheck[] = [];
+  while (engine.sequence < options.commands && broken.length === 0) {
+    const until = Math.min(engine.sequence + options.batch, options.commands);
+    while (engine.sequence < until) simulation.step();
+    const { batches, commands } = simulation.take();
+    for (const batch of batches) options.onBatch?.(batch, commands);
+    broken = engine.checkInvariants().filter(({ ok }) => !ok);
+    options.onProgress?.(engine.sequence);
+  }
+  return { stateHash: engine.stateHash(), sequence: engine.sequence, broken, fills: simulation.fills, rejects: simulation.rejects };
+}
