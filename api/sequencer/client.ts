@@ -1,0 +1,186 @@
+/** The callers' side of the channel: a SequencerPort over messages. Knows nothing of where the sequencer runs. */
+import { encodeEnvelopes } from '../../engine/command_codec.ts';
+import type { Envelope } from '../../engine/commands.ts';
+import { decodeEvent } from '../../engine/events.ts';
+import type { EngineEvent, EventBatch } from '../../engine/events.ts';
+import type { Answer, Ask, QueryName } from '../../engine/queries.ts';
+import { WORDS_PER_ACKNOWLEDGEMENT } from './messages.ts';
+import type { Channel, Reply, Request } from './messages.ts';
+import { Unavailable } from './port.ts';
+import type { Ack, AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerPort, SequencerStatus } from './port.ts';
+
+/** Calls that wait for a reply; beyond them callers are refused at once. */
+const PENDING_MAX = 50_000;
+const OWN_COMMANDS = ['tick', 'endHour'];
+
+interface Call {
+  resolve: (value: never) => void;
+  reject: (error: Error) => void;
+}
+
+export interface ClientOptions {
+  channel: Channel<Request>;
+  /** Runs the flush of what has collected; a turn of the event loop later by default. */
+  schedule?: (flush: () => void) => void;
+}
+
+export class SequencerClient implements SequencerPort {
+  private readonly schedule: (flush: () => void) => void;
+  private channel: Channel<Request>;
+  private readonly calls = new Map<number, Call>();
+  private readonly listeners = new Set<(batch: CommittedBatch) => void>();
+  private outbox: Request[] = [];
+  /** Commands at the end of the outbox, not yet encoded. */
+  private envelopes: Envelope[] = [];
+  private envelopeIds: number[] = [];
+  private scheduled = false;
+  private nextId = 1;
+  /** Why nothing is taken at present. */
+  private unavailable: string | undefined;
+
+  constructor({ channel, schedule }: ClientOptions) {
+    this.channel = channel;
+    this.schedule = schedule ?? ((flush) => setImmediate(flush));
+  }
+
+  submit(envelope: Envelope): Promise<Ack> {
+    if (OWN_COMMANDS.includes(envelope.command.type)) return Promise.reject(new Error(`${envelope.command.type} is the sequencer's own command`));
+    return this.call<Ack>((id) => {
+      this.envelopes.push(envelope);
+      this.envelopeIds.push(id);
+    });
+  }
+
+  query<Q extends QueryName>(name: Q, ask: Ask<Q>): Promise<Answer<Q>> {
+    return this.ask<Answer<Q>>((id) => ({ kind: 'query', id, name, ask }));
+  }
+  authorise(request: AuthoriseRequest): Promise<AuthoriseResult> {
+    return this.ask<AuthoriseResult>((id) => ({ kind: 'authorise', id, request }));
+  }
+  release(request: string): Promise<void> {
+    return this.ask<void>((id) => ({ kind: 'release', id, request }));
+  }
+  setClock(now: number): Promise<number> {
+    if (!Number.isSafeInteger(now) || now < 0) return Promise.reject(new RangeError('a time is a whole number of milliseconds'));
+    return this.ask<number>((id) => ({ kind: 'clock', id, now }));
+  }
+  status(): Promise<SequencerStatus> {
+    return this.ask<SequencerStatus>((id) => ({ kind: 'status', id }));
+  }
+
+  onCommitted(listener: (batch: CommittedBatch) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Takes nothing more, and resolves when all that was taken is answered. */
+  async close(): Promise<void> {
+    if (this.unavailable !== undefined) return;
+    const drained = this.ask<void>((id) => ({ kind: 'close', id }));
+    this.unavailable = 'shutting down';
+    await drained;
+  }
+
+  /** Replies from the other side, in order. */
+  receive(replies: readonly Reply[]): void {
+    for (const reply of replies) this.handle(reply);
+  }
+
+  /** Nothing is taken until `resume`; what waits for a reply is refused, its outcome unknown. */
+  suspend(why: string): void {
+    this.unavailable = why;
+    this.outbox = [];
+    this.envelopes = [];
+    this.envelopeIds = [];
+    const calls = [...this.calls.values()];
+    this.calls.clear();
+    for (const call of calls) call.reject(new Unavailable(why));
+  }
+  resume(channel: Channel<Request>): void {
+    this.channel = channel;
+    this.unavailable = undefined;
+  }
+
+  private ask<T>(request: (id: number) => Request): Promise<T> {
+    return this.call<T>((id) => {
+      this.closeRun();
+      this.outbox.push(request(id));
+    });
+  }
+
+  private call<T>(enqueue: (id: number) => void): Promise<T> {
+    if (this.unavailable !== undefined) return Promise.reject(new Unavailable(this.unavailable));
+    if (this.calls.size >= PENDING_MAX) return Promise.reject(new Unavailable('too much is waiting'));
+    const id = this.nextId++;
+    return new Promise<T>((resolve, reject) => {
+      this.calls.set(id, { resolve, reject });
+      enqueue(id);
+      if (this.scheduled) return;
+      this.scheduled = true;
+      this.schedule(() => this.flush());
+    });
+  }
+
+  /** Commands that follow each other travel as one message. */
+  private closeRun(): void {
+    if (this.envelopes.length === 0) return;
+    this.outbox.push({ kind: 'commands', ids: this.envelopeIds, bytes: encodeEnvelopes(this.envelopes) });
+    this.envelopes = [];
+    this.envelopeIds = [];
+  }
+
+  private flush(): void {
+    this.scheduled = false;
+    this.closeRun();
+    const messages = this.outbox;
+    this.outbox = [];
+    if (messages.length === 0) return;
+    this.channel.post(messages, messages.flatMap((message) => (message.kind === 'commands' ? [message.bytes.buffer] : [])));
+  }
+
+  private handle(reply: Reply): void {
+    switch (reply.kind) {
+      case 'committed':
+        return this.committed(reply.batch, reply.acknowledgements);
+      case 'answer':
+        return this.take(reply.id)?.resolve(reply.value as never);
+      case 'repeated': {
+        const { id, sequence, now, events } = reply;
+        const ack: Ack = { sequence, now, events: decodeRange(events, 0, events.words.length), repeated: true };
+        return this.take(id)?.resolve(ack as never);
+      }
+      case 'error':
+        return this.take(reply.id)?.reject(new Error(reply.message));
+      case 'refused':
+        for (const id of reply.ids) this.take(id)?.reject(new Unavailable(reply.message));
+        return;
+      case 'failed':
+        return this.suspend(reply.message);
+      case 'ready':
+    }
+  }
+
+  private take(id: number): Call | undefined {
+    const call = this.calls.get(id);
+    this.calls.delete(id);
+    return call;
+  }
+
+  /** Listeners first: whoever acts on an acknowledgement finds its effects already followed. */
+  private committed(batch: CommittedBatch, acknowledgements: Float64Array): void {
+    for (const listener of this.listeners) listener(batch);
+    for (let at = 0; at < acknowledgements.length; at += WORDS_PER_ACKNOWLEDGEMENT) {
+      const call = this.take(acknowledgements[at]);
+      if (call === undefined) continue;
+      const events = decodeRange(batch.events, acknowledgements[at + 2], acknowledgements[at + 3]);
+      const ack: Ack = { sequence: acknowledgements[at + 1], now: batch.now, events, repeated: false };
+      call.resolve(ack as never);
+    }
+  }
+}
+
+function decodeRange(batch: EventBatch, from: number, to: number): EngineEvent[] {
+  const events: EngineEvent[] = [];
+  for (let at = from; at < to; at += 2 + batch.words[at + 1]) events.push(decodeEvent(batch, at));
+  return events;
+}

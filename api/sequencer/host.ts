@@ -1,0 +1,152 @@
+/** The sequencer's side of the channel: requests in, replies out. */
+import { decodeEnvelopes } from '../../engine/command_codec.ts';
+import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { KIND, forEachEvent } from '../../engine/events.ts';
+import type { EventBatch } from '../../engine/events.ts';
+import { StaleEpoch } from '../../db/journal_record.ts';
+import type { Journal } from '../../db/journal_record.ts';
+import { WORDS_PER_ACKNOWLEDGEMENT } from './messages.ts';
+import type { Channel, Reply, Request } from './messages.ts';
+import { Sequencer } from './sequencer.ts';
+import type { Acknowledgement, Release, SequencerParts } from './sequencer.ts';
+
+const FULL = 'too much is waiting';
+
+export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
+  channel: Channel<Reply>;
+  /** Called after each release, when everything applied is durable. */
+  onReleased?: (lastSequence: number) => void;
+  /** Called once, when the sequencer has failed. */
+  onFailed?: (error: Error) => void;
+}
+
+export class SequencerHost {
+  readonly sequencer: Sequencer;
+  private readonly journal: Journal;
+  private readonly channel: Channel<Reply>;
+  private readonly manualClock: boolean;
+  private readonly onReleased: (lastSequence: number) => void;
+  private readonly onFailed: (error: Error) => void;
+  private readonly repeats = new Set<Promise<void>>();
+  private failed = false;
+
+  constructor({ channel, onReleased, onFailed, ...parts }: HostOptions) {
+    this.channel = channel;
+    this.journal = parts.journal;
+    this.manualClock = parts.clock.set !== undefined;
+    this.onReleased = onReleased ?? (() => undefined);
+    this.onFailed = onFailed ?? (() => undefined);
+    this.sequencer = new Sequencer({ ...parts, outlet: { released: (release) => this.released(release), failed: (error) => this.fail(error) } });
+  }
+
+  receive(requests: readonly Request[]): void {
+    for (const request of requests) this.handle(request);
+  }
+
+  /** All that was accepted is released, repeats included. */
+  async drain(): Promise<void> {
+    await this.sequencer.drain();
+    await Promise.all(this.repeats);
+  }
+
+  private handle(request: Request): void {
+    const { sequencer } = this;
+    switch (request.kind) {
+      case 'commands':
+        return this.submit(request.ids, request.bytes);
+      case 'query':
+        return this.refuseUnless(sequencer.query(request.id, request.name, request.ask), request.id);
+      case 'clock':
+        if (!this.manualClock) return this.reply({ kind: 'error', id: request.id, message: 'the clock is not manual' });
+        return this.refuseUnless(sequencer.setClock(request.id, request.now), request.id);
+      case 'authorise':
+        return this.reply({ kind: 'answer', id: request.id, value: sequencer.authorise(request.request) });
+      case 'release':
+        sequencer.release(request.request);
+        return this.reply({ kind: 'answer', id: request.id, value: undefined });
+      case 'status':
+        return this.reply({ kind: 'answer', id: request.id, value: sequencer.status() });
+      case 'close':
+        void this.drain().then(() => this.reply({ kind: 'answer', id: request.id, value: undefined }));
+    }
+  }
+
+  private submit(ids: number[], bytes: Uint8Array): void {
+    const envelopes = decodeEnvelopes(bytes);
+    const refused = ids.filter((id, index) => !this.sequencer.submit(id, envelopes[index]));
+    if (refused.length > 0) this.reply({ kind: 'refused', ids: refused, message: FULL });
+  }
+
+  private refuseUnless(accepted: boolean, id: number): void {
+    if (!accepted) this.reply({ kind: 'refused', ids: [id], message: FULL });
+  }
+
+  private reply(...replies: Reply[]): void {
+    this.channel.post(replies, []);
+  }
+
+  private released({ batch, acknowledgements, repeats, answers }: Release): void {
+    const replies: Reply[] = [];
+    const transfer: ArrayBuffer[] = [];
+    if (batch !== undefined) {
+      const packed = packAcknowledgements(acknowledgements);
+      replies.push({ kind: 'committed', batch, acknowledgements: packed });
+      transfer.push(packed.buffer, batch.events.words.buffer as ArrayBuffer);
+    }
+    for (const answer of answers) {
+      replies.push(answer.ok ? { kind: 'answer', id: answer.id, value: answer.value } : { kind: 'error', id: answer.id, message: answer.message });
+    }
+    this.channel.post(replies, transfer);
+    for (const { id, original } of repeats) this.track(this.repeat(id, original));
+    if (batch !== undefined) this.onReleased(batch.lastSequence);
+  }
+
+  private track(work: Promise<void>): void {
+    this.repeats.add(work);
+    void work.finally(() => this.repeats.delete(work));
+  }
+
+  /** What a repeat brings about is what its original did; only the journal remembers that. */
+  private async repeat(id: number, original: number): Promise<void> {
+    try {
+      const row = await this.journal.rowOf(original);
+      if (row === undefined) throw new Error(`sequence ${original} is not in the journal`);
+      const events = eventsOf(decodeEventBytes(row.events), original);
+      this.reply({ kind: 'repeated', id, sequence: original, now: row.engineTime, events });
+    } catch (error) {
+      this.reply({ kind: 'refused', ids: [id], message: `the original could not be read: ${error instanceof Error ? error.message : String(error)}` });
+    }
+  }
+
+  private fail(error: Error): void {
+    if (this.failed) return;
+    this.failed = true;
+    this.reply({ kind: 'failed', message: error.message, stale: error instanceof StaleEpoch });
+    this.onFailed(error);
+  }
+}
+
+function packAcknowledgements(acknowledgements: readonly Acknowledgement[]): Float64Array<ArrayBuffer> {
+  const packed = new Float64Array(acknowledgements.length * WORDS_PER_ACKNOWLEDGEMENT);
+  let at = 0;
+  for (const { id, sequence, from, to } of acknowledgements) {
+    packed[at++] = id;
+    packed[at++] = sequence;
+    packed[at++] = from;
+    packed[at++] = to;
+  }
+  return packed;
+}
+
+/** The events of one command of a batch, without its `command` event. */
+export function eventsOf(batch: EventBatch, sequence: number): EventBatch {
+  let from = -1;
+  let to = batch.words.length;
+  forEachEvent(batch, (kind, at) => {
+    if (kind !== KIND.command) return;
+    if (batch.words[at + 2] === sequence) from = at + 2 + batch.words[at + 1];
+    else if (from !== -1 && to === batch.words.length) to = at;
+  });
+  if (from === -1) throw new Error(`sequence ${sequence} is not in its batch`);
+  return { words: batch.words.slice(from, to), texts: batch.texts };
+}

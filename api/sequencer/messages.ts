@@ -1,0 +1,34 @@
+/** What travels between the callers' thread and the sequencer's. Several messages go in one post, in order. */
+import type { EventBatch } from '../../engine/events.ts';
+import type { QueryName } from '../../engine/queries.ts';
+import type { AuthoriseRequest, CommittedBatch, SequencerStatus } from './port.ts';
+
+export type Request =
+  /** Envelopes as `encodeEnvelopes` writes them, one id each. */
+  | { kind: 'commands'; ids: number[]; bytes: Uint8Array<ArrayBuffer> }
+  | { kind: 'query'; id: number; name: QueryName; ask: object }
+  | { kind: 'clock'; id: number; now: number }
+  | { kind: 'authorise'; id: number; request: AuthoriseRequest }
+  | { kind: 'release'; id: number; request: string }
+  | { kind: 'status'; id: number }
+  | { kind: 'close'; id: number };
+
+export type Reply =
+  | { kind: 'ready'; status: SequencerStatus }
+  /** After a commit. `acknowledgements`: id, sequence, first and last word of its events, for each command. */
+  | { kind: 'committed'; batch: CommittedBatch; acknowledgements: Float64Array<ArrayBuffer> }
+  /** The original of a repeated command. */
+  | { kind: 'repeated'; id: number; sequence: number; now: number; events: EventBatch }
+  | { kind: 'answer'; id: number; value: unknown }
+  | { kind: 'error'; id: number; message: string }
+  /** Not taken; may be tried again. */
+  | { kind: 'refused'; ids: number[]; message: string }
+  /** The last message: what has no reply by now has an unknown outcome. stale: another engine leads. */
+  | { kind: 'failed'; message: string; stale: boolean };
+
+export const WORDS_PER_ACKNOWLEDGEMENT = 4;
+
+/** One side's way to the other. Buffers that `transfer` names are not used by the sender again. */
+export interface Channel<Out> {
+  post(messages: Out[], transfer: ArrayBuffer[]): void;
+}

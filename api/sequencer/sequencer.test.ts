@@ -1,0 +1,214 @@
+import { describe, expect, test } from 'vitest';
+import { decodeEnvelopes } from '../../engine/command_codec.ts';
+import type { Command, Envelope } from '../../engine/commands.ts';
+import { Engine } from '../../engine/engine.ts';
+import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { decodeEvents } from '../../engine/events.ts';
+import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MemoryJournal } from '../../db/memory_journal.ts';
+import type { JournalRecord } from '../../db/journal_record.ts';
+import type { Authoriser } from './authoriser_port.ts';
+import { ManualClock } from './clock.ts';
+import { createInProcessSequencer, NO_ALLOCATIONS, TEST_EPOCH } from './in_process.ts';
+import { eventOf, Unavailable } from './port.ts';
+import type { CommittedBatch } from './port.ts';
+
+const envelope = (command: Command, idempotencyKey = '', bodyHash = ''): Envelope => ({ command, idempotencyKey, bodyHash });
+const register = (name: string): Command => ({ type: 'registerCompany', name, role: 'borrower', group: '' });
+const deposit = (amount: number): Command => ({ type: 'deposit', company: 0, amount, reference: '' });
+
+/** A journal whose appends wait for the test. */
+class HeldJournal extends MemoryJournal {
+  held: (() => void)[] = [];
+  override async append(record: JournalRecord): Promise<void> {
+    await new Promise<void>((resolve) => this.held.push(resolve));
+    await super.append(record);
+  }
+  /** Lets the oldest append through and waits until what follows from it is done. */
+  async let(): Promise<void> {
+    this.held.shift()?.();
+    await settled();
+  }
+}
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+const commandsOf = (journal: MemoryJournal) => journal.written.map((row) => decodeEnvelopes(row.commands).map(({ command }) => command.type));
+
+describe('the sequencer', () => {
+  test('acknowledges with the command\'s own events, in order of arrival', async () => {
+    const port = createInProcessSequencer();
+    const [first, second] = await Promise.all([port.submit(envelope(register('a'))), port.submit(envelope(register('b')))]);
+    expect(eventOf(first.events, 'companyRegistered')).toMatchObject({ company: 0, name: 'a' });
+    expect(eventOf(second.events, 'companyRegistered')).toMatchObject({ company: 1, name: 'b' });
+    expect(second.sequence).toBe(first.sequence + 1);
+    expect(first.now).toBe(TEST_EPOCH);
+    await port.close();
+  });
+
+  test('releases nothing before the commit, and collects meanwhile', async () => {
+    const journal = new HeldJournal();
+    const port = createInProcessSequencer({ journal });
+    const order: string[] = [];
+    port.onCommitted((batch) => order.push(`batch ${batch.firstSequence}-${batch.lastSequence}`));
+    const acks = ['a', 'b', 'c'].map((name, index) =>
+      (index === 0 ? Promise.resolve() : settled()).then(() => port.submit(envelope(register(name)))).then((ack) => order.push(`ack ${ack.sequence}`)),
+    );
+    const balances = settled().then(() => port.query('directory', {})).then((view) => order.push(`${view.companies.length} companies`));
+    await settled();
+    await settled();
+    expect(order).toEqual([]);
+    await journal.let();
+    expect(order).toEqual(['batch 1-2', 'ack 2']);
+    await journal.let();
+    await Promise.all([...acks, balances]);
+    expect(order).toEqual(['batch 1-2', 'ack 2', 'batch 3-4', 'ack 3', 'ack 4', '3 companies']);
+    expect(commandsOf(journal)).toEqual([['tick', 'registerCompany'], ['registerCompany', 'registerCompany']]);
+  });
+
+  test('answers a query at its place between commands', async () => {
+    const port = createInProcessSequencer();
+    await port.submit(envelope(register('a')));
+    const [, before, , after] = await Promise.all([
+      port.submit(envelope(deposit(5))), port.query('balances', { company: 0 }), port.submit(envelope(deposit(7))), port.query('balances', { company: 0 }),
+    ]);
+    expect([before.usd, after.usd]).toEqual([5, 12]);
+  });
+
+  test('repeats give the original\'s events, and another body is refused', async () => {
+    const port = createInProcessSequencer();
+    const original = await port.submit(envelope(register('a'), 'key', 'body'));
+    await port.submit(envelope(register('b')));
+    const repeat = await port.submit(envelope(register('a'), 'key', 'body'));
+    expect(repeat).toEqual({ ...original, repeated: true });
+    const mismatch = await port.submit(envelope(register('c'), 'key', 'other'));
+    expect(mismatch.repeated).toBe(false);
+    expect(eventOf(mismatch.events, 'rejected')?.code).toBe('idempotency_mismatch');
+    const [one, two] = await Promise.all([port.submit(envelope(register('d'), 'twice', 'x')), port.submit(envelope(register('d'), 'twice', 'x'))]);
+    expect(two).toEqual({ ...one, repeated: true });
+    expect((await port.query('directory', {})).companies.map(({ name }) => name)).toEqual(['a', 'b', 'd']);
+  });
+
+  test('refuses its own commands from others', async () => {
+    const port = createInProcessSequencer();
+    await expect(port.submit(envelope({ type: 'tick', now: 1 }))).rejects.toThrow('own command');
+  });
+
+  test('refuses what its queue cannot hold', async () => {
+    const journal = new HeldJournal();
+    const port = createInProcessSequencer({ journal, limits: { queue: 2 } });
+    const first = port.submit(envelope(register('a')));
+    await settled();
+    const others = ['b', 'c', 'd'].map((name) => port.submit(envelope(register(name))));
+    await expect(others[2]).rejects.toBeInstanceOf(Unavailable);
+    await journal.let();
+    await journal.let();
+    await Promise.all([first, others[0], others[1]]);
+  });
+
+  test('stops for good when an append fails', async () => {
+    const journal = new HeldJournal();
+    const append = () => Promise.reject(new Error('connection lost'));
+    const port = createInProcessSequencer({ journal });
+    const seen: CommittedBatch[] = [];
+    port.onCommitted((batch) => seen.push(batch));
+    journal.append = append;
+    const inFlight = [port.submit(envelope(register('a'))), port.query('directory', {})];
+    for (const call of inFlight) await expect(call).rejects.toBeInstanceOf(Unavailable);
+    await expect(port.submit(envelope(register('b')))).rejects.toBeInstanceOf(Unavailable);
+    expect(seen).toEqual([]);
+  });
+
+  test('closes after what it has taken', async () => {
+    const port = createInProcessSequencer();
+    const taken = port.submit(envelope(register('a')));
+    const closed = port.close();
+    await expect(port.submit(envelope(register('b')))).rejects.toBeInstanceOf(Unavailable);
+    await closed;
+    await expect(taken).resolves.toMatchObject({ repeated: false });
+  });
+});
+
+describe('engine time', () => {
+  const pendingAt: number[] = [];
+  const authoriser: Authoriser = { ...NO_ALLOCATIONS, pendingOf: (hour) => (pendingAt.push(hour), []) };
+
+  test('settles each hour at its end, once, also over a long way', async () => {
+    const journal = new MemoryJournal();
+    const port = createInProcessSequencer({ journal, authoriser, limits: { batchCommands: 8 } });
+    await port.submit(envelope(register('a')));
+    const target = TEST_EPOCH + 30 * MILLIS_PER_HOUR + 5;
+    expect(await port.setClock(target)).toBe(target);
+    const hours = Array.from({ length: 30 }, (_, index) => TEST_EPOCH / MILLIS_PER_HOUR + index);
+    expect(pendingAt).toEqual(hours);
+    const events = journal.written.flatMap((row) => decodeEvents(decodeEventBytes(row.events)));
+    expect(events.flatMap((event) => (event.kind === 'hourEnded' ? [event.hour] : []))).toEqual(hours);
+    expect(events.filter((event) => event.kind === 'rejected')).toEqual([]);
+    expect(journal.written.length).toBeGreaterThan(5);
+    // The tick that reaches an hour's end and the hour's settlement stand in one row.
+    for (const row of journal.written) {
+      decodeEnvelopes(row.commands).forEach(({ command }, index, all) => {
+        if (command.type === 'endHour') expect(all[index - 1]?.command).toEqual({ type: 'tick', now: (command.hour + 1) * MILLIS_PER_HOUR });
+      });
+    }
+  });
+
+  test('never goes back', async () => {
+    const port = createInProcessSequencer();
+    await port.setClock(TEST_EPOCH + 5_000);
+    expect(await port.setClock(TEST_EPOCH + 1_000)).toBe(TEST_EPOCH + 5_000);
+    expect((await port.submit(envelope(register('a')))).now).toBe(TEST_EPOCH + 5_000);
+  });
+
+  test('follows a clock that jumps back and beyond 2038', async () => {
+    let wall = TEST_EPOCH;
+    const port = createInProcessSequencer({ clock: { now: () => wall } });
+    const nowAt = async (time: number) => {
+      wall = time;
+      return (await port.submit(envelope(register(String(time))))).now;
+    };
+    expect(await nowAt(TEST_EPOCH)).toBe(TEST_EPOCH);
+    expect(await nowAt(0)).toBe(TEST_EPOCH);
+    const late = Date.UTC(2038, 1, 1);
+    wall = late - 1;
+    const restarted = createInProcessSequencer({ clock: { now: () => wall } });
+    await restarted.submit(envelope(register('a')));
+    wall = late + 1;
+    expect((await restarted.submit(envelope(register('b')))).now).toBe(late + 1);
+    await restarted.close();
+    await expect(port.setClock(1)).rejects.toThrow('not manual');
+    await port.close();
+  });
+
+  test('moves on by itself with a clock that does', async () => {
+    let wall = TEST_EPOCH;
+    const port = createInProcessSequencer({ clock: { now: () => wall } });
+    await port.submit(envelope(register('a')));
+    const moved = new Promise<number>((resolve) => port.onCommitted((batch) => resolve(batch.now)));
+    wall += 1_500;
+    expect(await moved).toBe(TEST_EPOCH + 1_500);
+    await port.close();
+  });
+});
+
+describe('the authoriser', () => {
+  test('hears of commits, then of captures, and its releases are sent', async () => {
+    const heard: string[] = [];
+    const authoriser: Authoriser = {
+      ...NO_ALLOCATIONS,
+      load: () => [{ type: 'releasePending', allocation: 1, gpu: 2 }],
+      committed: (batch) => heard.push(`committed ${batch.lastSequence}`),
+      captured: (request) => (heard.push(`captured ${request}`), []),
+      release: (request) => (heard.push(`released ${request}`), [{ type: 'releasePending', allocation: 3, gpu: 4 }]),
+    };
+    const journal = new MemoryJournal();
+    const port = createInProcessSequencer({ journal, authoriser, engine: new Engine(), clock: new ManualClock(TEST_EPOCH) });
+    await port.submit(envelope({
+      type: 'capture', company: 0, allocation: 9, gpu: 1, request: 'r', model: 0, promptTokens: 0, completionTokens: 0,
+      detail: { key: '', endpoint: '', spotFees: 0, estimated: false },
+    }));
+    await port.release('s');
+    await port.query('status', {});
+    expect(heard).toEqual(['committed 2', 'committed 3', 'captured r', 'released s', 'committed 4']);
+    expect(commandsOf(journal)).toEqual([['tick', 'releasePending'], ['capture'], ['releasePending']]);
+  });
+});

@@ -1,0 +1,296 @@
+/**
+ * The only caller of the engine. Numbers commands by their order of arrival, applies what has
+ * collected as one batch, appends the batch to the journal and, only then, releases acknowledgements,
+ * events and answers. While a batch is being appended, the next collects.
+ *
+ * No I/O of its own: journal, clock, engine, authoriser and outlet are given, so that a simulation
+ * can run it. When the journal fails after the state moved, it stops for good: whoever made it
+ * starts again from the journal.
+ */
+import type { Command, Envelope } from '../../engine/commands.ts';
+import { encodeEnvelopes } from '../../engine/command_codec.ts';
+import { encodeEvents } from '../../engine/event_codec.ts';
+import { KIND } from '../../engine/events.ts';
+import type { EventBuffer } from '../../engine/events.ts';
+import type { QueryName } from '../../engine/queries.ts';
+import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import type { Journal } from '../../db/journal_record.ts';
+import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
+import type { Clock } from './clock.ts';
+import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerStatus } from './port.ts';
+import { Queue } from './queue.ts';
+
+export interface SequencedEngine extends EngineView {
+  readonly buffer: EventBuffer;
+  apply(envelope: Envelope): void;
+}
+
+/** A command's place in its committed batch: its events are words from..to, without the leading `command`. */
+export interface Acknowledgement {
+  id: number;
+  sequence: number;
+  from: number;
+  to: number;
+}
+export type QueryAnswer = { id: number; ok: true; value: unknown } | { id: number; ok: false; message: string };
+
+/** What one turn releases, all at once. */
+export interface Release {
+  /** undefined: the turn had only questions. */
+  batch: CommittedBatch | undefined;
+  acknowledgements: Acknowledgement[];
+  /** Commands whose idempotency key was used before: they are acknowledged with the original's events. */
+  repeats: { id: number; original: number }[];
+  answers: QueryAnswer[];
+}
+
+export interface Outlet {
+  /** Everything applied so far is durable when this is called. */
+  released(release: Release): void;
+  /** The last call there is: nothing more will be applied or released. */
+  failed(error: Error): void;
+}
+
+export interface SequencerLimits {
+  /** Commands, queries and clock moves that wait; beyond them callers are refused. */
+  queue: number;
+  /** Commands of one batch. */
+  batchCommands: number;
+  /** Event words after which a batch is closed. */
+  batchWords: number;
+  /** Idle time after which engine time moves on by itself. */
+  idleMillis: number;
+}
+export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, batchCommands: 2_000, batchWords: 1 << 20, idleMillis: 1_000 };
+
+export interface SequencerParts {
+  engine: SequencedEngine;
+  journal: Journal;
+  clock: Clock;
+  authoriser: Authoriser;
+  outlet: Outlet;
+  rulesVersion: number;
+  limits?: Partial<SequencerLimits>;
+}
+
+type Item =
+  | { kind: 'command'; id: number; envelope: Envelope }
+  | { kind: 'query'; id: number; name: QueryName; ask: object }
+  | { kind: 'clock'; id: number; now: number };
+
+/** The id of commands nobody waits for. */
+const NOBODY = 0;
+const NO_TEXT = { idempotencyKey: '', bodyHash: '' };
+
+/** What has been applied and is not yet released. */
+interface Turn {
+  envelopes: Envelope[];
+  captured: string[];
+  release: Release;
+}
+
+export class Sequencer {
+  private readonly engine: SequencedEngine;
+  private readonly journal: Journal;
+  private readonly clock: Clock;
+  private readonly authoriser: Authoriser;
+  private readonly outlet: Outlet;
+  private readonly rulesVersion: number;
+  private readonly limits: SequencerLimits;
+  private readonly queue = new Queue<Item>();
+  private committedSequence: number;
+  private running = false;
+  private stopped = false;
+  private drained: (() => void)[] = [];
+
+  constructor(parts: SequencerParts) {
+    this.engine = parts.engine;
+    this.journal = parts.journal;
+    this.clock = parts.clock;
+    this.authoriser = parts.authoriser;
+    this.outlet = parts.outlet;
+    this.rulesVersion = parts.rulesVersion;
+    this.limits = { ...SEQUENCER_LIMITS, ...parts.limits };
+    this.committedSequence = this.engine.sequence;
+    this.sendReleases(this.authoriser.load(this.engine));
+  }
+
+  /** @returns false when the queue is full or the sequencer has stopped */
+  submit(id: number, envelope: Envelope): boolean {
+    return this.add({ kind: 'command', id, envelope });
+  }
+  /** Answered at its place between commands. @returns false as in `submit` */
+  query(id: number, name: QueryName, ask: object): boolean {
+    return this.add({ kind: 'query', id, name, ask });
+  }
+  /** Moves a manual clock; answered with engine time when all that is due has run. @returns false as in `submit` */
+  setClock(id: number, now: number): boolean {
+    return this.add({ kind: 'clock', id, now });
+  }
+  /** Lets engine time follow the clock when nothing else does. To be called now and then. */
+  heartbeat(): void {
+    if (!this.stopped && this.timeIsDue()) this.wake();
+  }
+
+  authorise(request: AuthoriseRequest): AuthoriseResult {
+    return this.authoriser.authorise(request);
+  }
+  release(request: string): void {
+    this.sendReleases(this.authoriser.release(request));
+  }
+
+  status(): SequencerStatus {
+    const { engine, journal, committedSequence, queue } = this;
+    return { sequence: engine.sequence, committedSequence, epoch: journal.epoch, now: engine.now, queueLength: queue.length };
+  }
+
+  /** Resolves when all that was accepted is released, or the sequencer has failed. */
+  drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.drained.push(resolve);
+      this.wake();
+    });
+  }
+
+  private add(item: Item): boolean {
+    if (this.stopped || this.queue.length >= this.limits.queue) return false;
+    this.queue.push(item);
+    this.wake();
+    return true;
+  }
+
+  private sendReleases(releases: PendingReleases): void {
+    if (this.stopped || releases.length === 0) return;
+    for (const command of releases) this.queue.push({ kind: 'command', id: NOBODY, envelope: { command, ...NO_TEXT } });
+    this.wake();
+  }
+
+  private timeIsDue(): boolean {
+    return this.clock.now() >= this.engine.now + this.limits.idleMillis;
+  }
+
+  /** What is submitted in the same task still joins the first batch. */
+  private wake(): void {
+    if (this.running) return;
+    this.running = true;
+    queueMicrotask(() => void this.run());
+  }
+
+  private async run(): Promise<void> {
+    try {
+      while (!this.stopped && (this.queue.length > 0 || this.timeIsDue())) {
+        const turn = this.takeTurn();
+        if (turn.envelopes.length > 0) await this.commit(turn);
+        this.releaseTurn(turn);
+      }
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.running = false;
+    for (const resolve of this.drained.splice(0)) resolve();
+  }
+
+  private fail(error: Error): void {
+    this.stopped = true;
+    this.queue.clear();
+    this.outlet.failed(error);
+  }
+
+  private async commit(turn: Turn): Promise<void> {
+    const { engine } = this;
+    const events = engine.buffer.take();
+    const batch = { firstSequence: this.committedSequence + 1, lastSequence: engine.sequence, now: engine.now, events };
+    turn.release.batch = batch;
+    await this.journal.append({
+      firstSequence: batch.firstSequence,
+      lastSequence: batch.lastSequence,
+      engineTime: batch.now,
+      rulesVersion: this.rulesVersion,
+      commands: encodeEnvelopes(turn.envelopes),
+      events: encodeEvents(events),
+    });
+    this.committedSequence = batch.lastSequence;
+    this.authoriser.committed(batch);
+    for (const request of turn.captured) this.sendReleases(this.authoriser.captured(request));
+  }
+
+  private releaseTurn({ release }: Turn): void {
+    if (release.batch !== undefined || release.answers.length > 0) this.outlet.released(release);
+  }
+
+  /** Time first, then what waits, until the batch is full. */
+  private takeTurn(): Turn {
+    const turn: Turn = { envelopes: [], captured: [], release: { batch: undefined, acknowledgements: [], repeats: [], answers: [] } };
+    if (this.advanceTime(turn)) this.takeItems(turn);
+    return turn;
+  }
+
+  private isFull(turn: Turn): boolean {
+    return turn.envelopes.length >= this.limits.batchCommands || this.engine.buffer.length >= this.limits.batchWords;
+  }
+
+  /**
+   * Moves engine time to the clock's. Each delivery hour that ends on the way is settled at exactly
+   * its end, in the same batch as the tick that reaches it: an hour is over if and only if it is
+   * settled, so nothing else need be remembered. Held requests are counted before any capture of
+   * this batch is applied. @returns false when the batch is full before the clock's time is reached
+   */
+  private advanceTime(turn: Turn): boolean {
+    const target = this.clock.now();
+    while (this.engine.now < target) {
+      if (this.isFull(turn)) return false;
+      const { now } = this.engine;
+      const hour = Math.floor(now / MILLIS_PER_HOUR);
+      const hourEnd = (hour + 1) * MILLIS_PER_HOUR;
+      // Before its first moment the market has no hours.
+      const settles = now > 0 && hourEnd <= target;
+      this.tick(turn, settles ? hourEnd : target);
+      if (settles) this.applyOwn(turn, { type: 'endHour', hour, pending: this.authoriser.pendingOf(hour) });
+    }
+    return true;
+  }
+
+  private tick(turn: Turn, now: number): void {
+    this.applyOwn(turn, { type: 'tick', now });
+    if (this.engine.now !== now) throw new Error(`engine time is ${this.engine.now} after a tick to ${now}`);
+  }
+
+  private applyOwn(turn: Turn, command: Command): void {
+    const envelope = { command, ...NO_TEXT };
+    turn.envelopes.push(envelope);
+    this.engine.apply(envelope);
+  }
+
+  private takeItems(turn: Turn): void {
+    while (this.queue.length > 0 && !this.isFull(turn)) {
+      const item = this.queue.first();
+      // The next turn moves time, and finds the item answered.
+      if (item.kind === 'clock' && item.now > this.engine.now) return this.clock.set?.(item.now);
+      this.queue.shift();
+      if (item.kind === 'command') this.applyItem(turn, item.id, item.envelope);
+      else if (item.kind === 'query') turn.release.answers.push(this.answer(item.id, item.name, item.ask));
+      else turn.release.answers.push({ id: item.id, ok: true, value: this.engine.now });
+    }
+  }
+
+  private answer(id: number, name: QueryName, ask: object): QueryAnswer {
+    try {
+      return { id, ok: true, value: this.engine.query(name, ask as never) };
+    } catch (error) {
+      return { id, ok: false, message: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  private applyItem(turn: Turn, id: number, envelope: Envelope): void {
+    const { engine } = this;
+    const begin = engine.buffer.length;
+    turn.envelopes.push(envelope);
+    engine.apply(envelope);
+    if (envelope.command.type === 'capture') turn.captured.push(envelope.command.request);
+    if (id === NOBODY) return;
+    const { words, length } = engine.buffer;
+    const from = begin + 2 + words[begin + 1];
+    if (from < length && words[from] === KIND.repeated) turn.release.repeats.push({ id, original: words[from + 2] });
+    else turn.release.acknowledgements.push({ id, sequence: engine.sequence, from, to: length });
+  }
+}
