@@ -50,7 +50,10 @@ export class Simulation {
   private readonly providers: number[] = [];
   private lender = NONE;
   private operator = NONE;
-  private live: Live[] = [];
+  private readonly live: Live[] = [];
+  /** Where each live order stands in `live`. */
+  private readonly places = new Map<number, number>();
+  private halted: { class: number; market: number; hour: number }[] = [];
   private allocations: { allocation: number; company: number; gpu: number; hour: number }[] = [];
   private readonly facilities: { facility: number; company: number }[] = [];
   private readonly commands: Command[] = [];
@@ -78,12 +81,23 @@ export class Simulation {
   }
 
   private follow(event: EngineEvent): void {
-    if (event.kind === 'orderAccepted') this.live.push({ order: event.order, company: event.company });
+    if (event.kind === 'orderAccepted') this.places.set(event.order, this.live.push({ order: event.order, company: event.company }) - 1);
+    if (event.kind === 'orderDone') this.forgetLive(event.order);
     if (event.kind === 'facilityOffered') this.facilities.push({ facility: event.facility, company: event.company });
     if (event.kind === 'fill') {
       this.fills++;
       this.allocations.push({ allocation: event.allocation, company: event.buyer, gpu: event.quantity * 36_000_000, hour: event.hour });
     }
+  }
+
+  private forgetLive(order: number): void {
+    const place = this.places.get(order);
+    const last = this.live.pop();
+    if (place === undefined || last === undefined) throw new Error(`order ${order} ended without having been accepted`);
+    this.places.delete(order);
+    if (last.order === order) return;
+    this.live[place] = last;
+    this.places.set(last.order, place);
   }
 
   /** What collected since the last call. */
@@ -143,17 +157,17 @@ export class Simulation {
     [500, () => this.run(this.randomOrder())],
     [200, () => this.cancelSome()],
     [80, () => this.amendSome()],
-    [40, () => this.run({ type: 'batch', company: this.randomTrader(), operations: this.randomBatch() })],
+    [40, () => this.randomBatch()],
     [6, () => this.cancelAll()],
     [4, () => this.run({ type: 'cancelAfter', company: this.randomTrader(), after: this.random.between(0, 5) * MILLIS_PER_MINUTE })],
-    [60, () => this.pass(this.random.between(1, 40_000))],
+    [50, () => this.pass(this.random.between(1, 20_000))],
     [4, () => this.pass(this.random.between(1, 3 * MILLIS_PER_HOUR))],
     [1, () => this.pass(this.random.between(1, 10 * 24 * MILLIS_PER_HOUR))],
     [80, () => this.captureSome()],
     [10, () => this.payOut()],
     [20, () => this.moneyMoves()],
     [25, () => this.creditMoves()],
-    [5, () => this.halts()],
+    [12, () => this.halts()],
     [3, () => this.capacityMoves()],
   ];
 
@@ -185,7 +199,6 @@ export class Simulation {
   }
 
   private pickLive(): Live | undefined {
-    if (this.live.length > 4_000) this.live = this.live.slice(-2_000);
     return this.live.length === 0 ? undefined : this.random.pick(this.live);
   }
 
@@ -211,13 +224,22 @@ export class Simulation {
     if (live !== undefined) this.run(this.amendOf(live));
   }
 
-  private randomBatch(): OrderCommand[] {
+  /** Several operations of one company; now and then one of somebody else's slips in. */
+  private randomBatch(): void {
     const operations: OrderCommand[] = [];
+    const company = this.randomTrader();
     for (let count = this.random.between(1, 8); count > 0; count--) {
-      const live = this.pickLive();
-      operations.push(live === undefined || this.random.chance(0.6) ? this.randomOrder() : this.random.chance(0.5) ? this.cancelOf(live) : this.amendOf(live));
+      const own = this.live.filter((live) => live.company === company);
+      const live = own.length === 0 || this.random.chance(0.6) ? undefined : this.random.pick(own);
+      const operation = live === undefined ? this.randomOrder() : this.random.chance(0.5) ? this.cancelOf(live) : this.amendOf(live);
+      operations.push(this.random.chance(0.02) ? operation : this.asOwn(company, operation));
     }
-    return operations;
+    this.run({ type: 'batch', company, operations });
+  }
+
+  private asOwn(company: number, operation: OrderCommand): OrderCommand {
+    if (operation.type !== 'place') return { ...operation, company };
+    return { ...operation, company, side: this.borrowers.includes(company) ? BUY : SELL, model: NONE };
   }
 
   private cancelAll(): void {
@@ -302,14 +324,20 @@ export class Simulation {
     };
   }
 
+  /** A halt, and most of the time its end soon after. */
   private halts(): void {
     const { random } = this;
-    const market = random.chance(0.5) ? random.pick(this.markets()) : NONE;
-    this.run({
-      type: 'setTradingMode', company: random.chance(0.9) ? this.operator : this.lender, class: market === NONE && random.chance(0.5) ? 0 : NONE, market,
-      hour: market !== NONE && random.chance(0.5) ? Math.floor(this.engine.now / MILLIS_PER_HOUR) + 1 : NONE,
-      mode: random.pick(['open', 'open', 'open', 'cancel_only', 'halted'] as const), reason: 'drill',
-    });
+    const by = random.chance(0.9) ? this.operator : this.lender;
+    if (this.halted.length > 0 && random.chance(0.9)) {
+      for (const scope of this.halted.splice(0)) this.run({ type: 'setTradingMode', company: this.operator, ...scope, mode: 'open', reason: 'over' });
+      return;
+    }
+    if (random.chance(0.7)) return;
+    const market = random.chance(0.7) ? random.pick(this.markets()) : NONE;
+    const hour = market !== NONE && random.chance(0.5) ? Math.floor(this.engine.now / MILLIS_PER_HOUR) + 1 : NONE;
+    const scope = { class: market === NONE && random.chance(0.5) ? 0 : NONE, market, hour };
+    this.halted.push(scope);
+    this.run({ type: 'setTradingMode', company: by, ...scope, mode: random.pick(['cancel_only', 'halted'] as const), reason: 'drill' });
   }
 
   private capacityMoves(): void {
