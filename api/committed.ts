@@ -15,6 +15,11 @@ export class Committed {
     });
   }
 
+  /** A command of ours is durable; reads of its client must include it. */
+  saw(sequence: number): void {
+    this.sequence = Math.max(this.sequence, sequence);
+  }
+
   static async follow(sequencer: SequencerPort): Promise<Committed> {
     const committed = new Committed(sequencer);
     const status = await sequencer.status();

@@ -1,0 +1,220 @@
+/** Orders and fills as they are sent, and how a command's events become them. */
+import { z } from 'zod';
+import { BUY, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SELL, SIDES, TIMES_IN_FORCE, IOC, MARKET, STOP } from '../../engine/commands.ts';
+import { ORDER_STATUSES } from '../../engine/events.ts';
+import type { EngineEvent, EventOf } from '../../engine/events.ts';
+import { PARAMETERS } from '../../engine/parameters.ts';
+import type { OrderView } from '../../engine/queries.ts';
+import { MICRO, formatMicro, formatSteps, formatTicks, formatUnits } from '../../engine/units.ts';
+import type { Directory } from '../directory.ts';
+import { idOf } from '../ids.ts';
+
+const text = z.string();
+export const orderSchema = z.object({
+  id: text,
+  client_order_id: text.nullable(),
+  instrument: text,
+  side: z.enum(SIDES),
+  type: z.enum(ORDER_TYPES),
+  price: text.nullable().describe('Limit in CR per GPU-hour; of a market order its protection'),
+  quantity: text,
+  filled_quantity: text,
+  remaining_quantity: text,
+  average_price: text.nullable(),
+  status: z.enum(ORDER_STATUSES),
+  cancel_reason: text.nullable(),
+  reject_code: text.nullable(),
+  time_in_force: z.enum(TIMES_IN_FORCE),
+  post_only: z.boolean(),
+  display_quantity: text.nullable(),
+  minimum_quantity: text.nullable(),
+  stop_price: text.nullable(),
+  expires_at: text.nullable(),
+  model: text.nullable(),
+  resale_of: text.nullable(),
+  self_trade_prevention: z.enum(SELF_TRADE_PREVENTIONS),
+  cancel_on_disconnect: z.boolean(),
+  hold: text.describe('CR reserved'),
+  fees: text.describe('CR charged so far'),
+  net_usd_per_gpu_hour: text.nullable().describe('Sells: what a GPU-hour brings after the commission'),
+  sequence: z.number().int(),
+  created_at: text,
+});
+export type OrderWire = z.infer<typeof orderSchema>;
+
+export const fillSchema = z.object({
+  id: text,
+  order_id: text,
+  instrument: text,
+  side: z.enum(SIDES),
+  price: text,
+  quantity: text,
+  liquidity: z.enum(['maker', 'taker']),
+  fee: text,
+  fee_currency: z.enum(['CR', 'USD']),
+  counterparty: z.null(),
+  allocation_id: text.nullable(),
+  created_at: text,
+});
+export type FillWire = z.infer<typeof fillSchema>;
+
+/** An order and why it left the market; '' while it has not. */
+export interface OrderState extends OrderView {
+  reason: string;
+}
+
+const orNull = (value: number, format: (value: number) => string): string | null => (value > 0 ? format(value) : null);
+const timeOf = (millis: number): string => new Date(millis).toISOString();
+
+export function orderWire(directory: Directory, order: OrderState): OrderWire {
+  const filled = order.quantity - order.remaining;
+  const closed = order.reason !== '' && order.reason !== 'filled';
+  return {
+    id: idOf('order', order.order),
+    client_order_id: order.clientOrderId === '' ? null : order.clientOrderId,
+    instrument: directory.instrumentName(order.market, order.hour),
+    side: SIDES[order.side],
+    type: ORDER_TYPES[order.orderType],
+    price: orNull(order.price, formatTicks),
+    quantity: formatSteps(order.quantity),
+    filled_quantity: formatSteps(filled),
+    remaining_quantity: formatSteps(order.remaining),
+    average_price: filled === 0 ? null : averagePrice(order.notional, filled),
+    status: order.status,
+    cancel_reason: closed ? order.reason : null,
+    reject_code: null,
+    time_in_force: TIMES_IN_FORCE[order.timeInForce],
+    post_only: order.postOnly,
+    display_quantity: orNull(order.displayQuantity, formatSteps),
+    minimum_quantity: orNull(order.minimumQuantity, formatSteps),
+    stop_price: orNull(order.stopPrice, formatTicks),
+    expires_at: orNull(order.expiresAt, timeOf),
+    model: order.model === NONE ? null : directory.modelName(order.model),
+    resale_of: order.resaleOf > 0 ? idOf('allocation', order.resaleOf) : null,
+    self_trade_prevention: SELF_TRADE_PREVENTIONS[order.selfTradePrevention],
+    cancel_on_disconnect: order.cancelOnDisconnect,
+    hold: formatMicro(order.hold),
+    fees: formatMicro(order.fees),
+    net_usd_per_gpu_hour: order.side === SELL ? netUsdOf(order, filled) : null,
+    sequence: order.sequence,
+    created_at: timeOf(order.acceptedAt),
+  };
+}
+
+/** Half-even to 8 places of a CR. Notional is micro-CR, quantity steps: their quotient is ticks. */
+function averagePrice(notional: number, steps: number): string {
+  return formatUnits(divideHalfEven(BigInt(notional) * 10_000n, BigInt(steps)), 8, 4);
+}
+
+export function divideHalfEven(numerator: bigint, denominator: bigint): bigint {
+  const quotient = numerator / denominator;
+  const twice = (numerator % denominator) * 2n;
+  if (twice > denominator || (twice === denominator && quotient % 2n === 1n)) return quotient + 1n;
+  return quotient;
+}
+
+/** Redemption rate and the commission of an order of that kind, at its average price, else at its limit. */
+function netUsdOf(order: OrderState, filled: number): string | null {
+  const takes = order.timeInForce >= IOC || order.orderType === MARKET || order.orderType === STOP;
+  if (filled > 0) return netUsd(order.notional, filled, takes);
+  return order.price > 0 ? netUsd(order.price, 1, takes) : null;
+}
+
+/** USD per GPU-hour, to 6 places, of `notional` micro-CR for `steps`. */
+export function netUsd(notional: number, steps: number, takes: boolean): string {
+  const kept = BigInt(MICRO - (takes ? PARAMETERS.takerFee : PARAMETERS.makerFee));
+  const micro = divideHalfEven(BigInt(notional) * 100n * BigInt(PARAMETERS.redemptionRate) * kept, BigInt(steps) * BigInt(MICRO) * BigInt(MICRO));
+  return formatUnits(micro, 6, 4);
+}
+
+/** A fill as one of its two sides sees it. The other side stays unnamed. */
+export function fillWire(directory: Directory, fill: EventOf<'fill'>, order: number): FillWire {
+  const isTaker = fill.taker === order;
+  const isBuyer = isTaker === (fill.takerSide === 'buy');
+  const commission = Number(divideHalfEven(
+    BigInt(fill.price * fill.quantity) * BigInt(PARAMETERS.redemptionRate) * BigInt(isTaker ? PARAMETERS.takerFee : PARAMETERS.makerFee), BigInt(MICRO) * BigInt(MICRO),
+  ));
+  return {
+    id: idOf('fill', fill.fill),
+    order_id: idOf('order', order),
+    instrument: directory.instrumentName(fill.market, fill.hour),
+    side: isBuyer ? 'buy' : 'sell',
+    price: formatTicks(fill.price),
+    quantity: formatSteps(fill.quantity),
+    liquidity: isTaker ? 'taker' : 'maker',
+    fee: formatMicro(isBuyer ? fill.fee : commission),
+    fee_currency: isBuyer ? 'CR' : 'USD',
+    counterparty: null,
+    allocation_id: isBuyer ? idOf('allocation', fill.allocation) : null,
+    created_at: timeOf(fill.now),
+  };
+}
+
+/** An order as it stands after the events of the command that placed it, with its fills. */
+export interface Placed {
+  order: OrderState;
+  fills: EventOf<'fill'>[];
+}
+
+/** Follows one order through the events of one command. Undefined when they place none. */
+export function placedBy(events: readonly EngineEvent[], sequence: number, now: number): Placed | undefined {
+  const accepted = events.find((event) => event.kind === 'orderAccepted');
+  if (accepted === undefined) return undefined;
+  const order = acceptedOrder(accepted, sequence, now);
+  const fills: EventOf<'fill'>[] = [];
+  for (const event of events) {
+    if (event.kind === 'fill' && (event.maker === order.order || event.taker === order.order)) fills.push(event);
+    applyToOrder(order, event);
+  }
+  return { order, fills };
+}
+
+function acceptedOrder(event: EventOf<'orderAccepted'>, sequence: number, now: number): OrderState {
+  const { kind: _kind, side, orderType, timeInForce, selfTradePrevention, ...rest } = event;
+  const untriggered = orderType === 'stop' || orderType === 'stop_limit';
+  return {
+    ...rest,
+    side: SIDES.indexOf(side), orderType: ORDER_TYPES.indexOf(orderType), timeInForce: TIMES_IN_FORCE.indexOf(timeInForce),
+    selfTradePrevention: SELF_TRADE_PREVENTIONS.indexOf(selfTradePrevention),
+    remaining: event.quantity, visible: 0, fees: 0, notional: 0, status: untriggered ? 'untriggered' : 'open', acceptedAt: now, sequence, reason: '',
+  };
+}
+
+function applyToOrder(order: OrderState, event: EngineEvent): void {
+  if (event.kind === 'fill') return applyFill(order, event);
+  if (!('order' in event) || event.order !== order.order) return;
+  switch (event.kind) {
+    case 'orderRested':
+      order.visible = event.visible;
+      order.remaining = event.remaining;
+      break;
+    case 'orderReduced':
+      // What a fill took has been counted by then: the rest was taken off by self-trade prevention.
+      order.quantity -= order.remaining - event.remaining;
+      order.visible = event.visible;
+      order.remaining = event.remaining;
+      order.hold = event.hold;
+      break;
+    case 'orderTriggered':
+      order.status = 'open';
+      break;
+    case 'orderDone':
+      order.remaining = event.remaining;
+      order.visible = 0;
+      order.hold = 0;
+      order.status = event.status;
+      order.reason = event.reason;
+      break;
+  }
+}
+
+function applyFill(order: OrderState, event: EventOf<'fill'>): void {
+  const isTaker = event.taker === order.order;
+  if (!isTaker && event.maker !== order.order) return;
+  order.remaining = isTaker ? event.takerRemaining : event.makerRemaining;
+  order.notional += event.price * event.quantity;
+  order.status = 'partially_filled';
+  if (order.side !== BUY) return;
+  order.fees += event.fee;
+  order.hold = event.buyerHold;
+}
