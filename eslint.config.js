@@ -49,6 +49,8 @@ export default defineConfig(
     rules: {
       // TypeScript knows the globals.
       'no-undef': 'off',
+      // Props are destructured at once; one that is bound makes the whole statement a `let`.
+      'prefer-const': ['error', { destructuring: 'all' }],
       // One script and one template stand in one file.
       'max-lines-per-function': 'off',
     },

@@ -1,0 +1,13 @@
+import type { Route } from './ui/router.svelte.ts';
+
+export const ROUTES: readonly Route[] = [
+  { path: /^\/(?:trade(?:\/[^/]+)?)?$/, title: 'Trade', load: () => import('./screens/trade/TradeScreen.svelte') },
+  { path: /^\/provider$/, title: 'Provide', load: () => import('./screens/provider/ProviderScreen.svelte') },
+  { path: /^\/credit$/, title: 'Credit', load: () => import('./screens/credit/CreditScreen.svelte') },
+  { path: /^\/developers$/, title: 'Develop', load: () => import('./screens/developers/DevelopersScreen.svelte') },
+  { path: /^\/operator$/, title: 'Operate', load: () => import('./screens/operator/OperatorScreen.svelte') },
+  { path: /^\/login$/, title: 'Log in', load: () => import('./screens/account/LoginScreen.svelte') },
+  { path: /^\/register$/, title: 'Open an account', load: () => import('./screens/account/RegisterScreen.svelte') },
+];
+
+export const routeOf = (path: string): Route | undefined => ROUTES.find((route) => route.path.test(path));

@@ -1,0 +1,100 @@
+/** A chat completion through the OpenAI-compatible endpoint, streamed. */
+import { ApiError, MALFORMED, toApiError } from './errors.ts';
+
+export interface ChatRequest {
+  key: string;
+  model: string;
+  prompt: string;
+  /** Tokens at most. */
+  maximum: number;
+}
+/** What a completion cost. */
+export interface ChatCost {
+  provider: string;
+  endpoint: string;
+  allocation_id: string;
+  gpu_seconds: string;
+  credits_used: string;
+  credits_remaining: string;
+}
+export interface ChatUsage {
+  prompt_tokens: number;
+  completion_tokens: number;
+}
+export interface ChatListener {
+  onText(text: string): void;
+  onCost(cost: ChatCost): void;
+  onUsage(usage: ChatUsage): void;
+}
+interface ChatChunk {
+  choices?: { delta?: { content?: string | null } }[];
+  usage?: ChatUsage | null;
+  x_ccx?: ChatCost;
+  error?: { code?: string | null; message: string };
+}
+
+/** Splits a stream of server-sent events into the payloads of its `data:` lines, whatever the packets' borders. */
+export class EventStreamReader {
+  private rest = '';
+
+  push(text: string): string[] {
+    const lines = (this.rest + text).split('\n');
+    this.rest = lines.pop() ?? '';
+    return lines.filter((line) => line.startsWith('data:')).map((line) => line.slice('data:'.length).trim());
+  }
+}
+
+/** @throws ApiError when the request is refused or the stream breaks; AbortError passes through. */
+export async function streamChat(request: ChatRequest, listener: ChatListener, signal: AbortSignal, fetcher: typeof fetch = fetch): Promise<void> {
+  const response = await fetcher('/v1/chat/completions', {
+    method: 'POST',
+    signal,
+    credentials: 'omit',
+    headers: { authorization: `Bearer ${request.key}`, 'content-type': 'application/json' },
+    body: JSON.stringify(chatBody(request)),
+  }).catch((cause: unknown) => {
+    throw signal.aborted ? cause : toApiError(cause);
+  });
+  if (!response.ok || response.body === null) throw await refusal(response);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  const events = new EventStreamReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    for (const payload of events.push(value)) if (payload !== '[DONE]') deliver(JSON.parse(payload) as ChatChunk, listener);
+  }
+}
+
+export const chatBody = (request: ChatRequest): object => ({
+  model: request.model,
+  messages: [{ role: 'user', content: request.prompt }],
+  max_tokens: request.maximum,
+  stream: true,
+  stream_options: { include_usage: true },
+});
+
+function deliver(chunk: ChatChunk, listener: ChatListener): void {
+  if (chunk.error !== undefined) throw new ApiError({ status: 200, code: chunk.error.code ?? 'provider_error', message: chunk.error.message });
+  const text = chunk.choices?.[0]?.delta?.content;
+  if (typeof text === 'string' && text !== '') listener.onText(text);
+  if (chunk.usage) listener.onUsage(chunk.usage);
+  if (chunk.x_ccx !== undefined) listener.onCost(chunk.x_ccx);
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  try {
+    const { error } = (await response.json()) as { error: { code?: string | null; type?: string; message: string } };
+    return new ApiError({ status: response.status, code: error.code ?? error.type ?? MALFORMED, message: error.message });
+  } catch {
+    return new ApiError({ status: response.status, code: MALFORMED, message: `The endpoint answered ${response.status} without a reason.` });
+  }
+}
+
+/** The same request for a terminal; the key is a variable so that it never lands in a shell's history. */
+export const curlOf = (origin: string, request: Pick<ChatRequest, 'model' | 'prompt' | 'maximum'>): string =>
+  [
+    `curl -N ${origin}/v1/chat/completions \\`,
+    `  -H "authorization: Bearer $CCX_KEY" \\`,
+    `  -H 'content-type: application/json' \\`,
+    `  -d '${JSON.stringify(chatBody({ ...request, key: '' })).replaceAll("'", "'\\''")}'`,
+  ].join('\n');

@@ -1,0 +1,87 @@
+/** Everything without a user interface, put together: started in order, stopped in reverse. */
+import { io } from 'socket.io-client';
+import { Account } from './account.ts';
+import { ApiClient, type Page } from './api_client.ts';
+import { Cell } from './cell.ts';
+import { MarketClock } from './clock.ts';
+import type { ApiError } from './errors.ts';
+import { Feed, type FeedSocket } from './feed.ts';
+import { Frame } from './frame.ts';
+import { Market } from './market.ts';
+import { OrderEntry } from './order_entry.ts';
+import { Resource } from './resource.ts';
+import { Session } from './session.ts';
+import { browserStorage } from './storage.ts';
+import { Toasts } from './toasts.ts';
+import type { DemoLogin } from './wire.ts';
+
+const CLOCK_MILLIS = 1_000;
+const STATUS_MILLIS = 15_000;
+
+const socketOf = (namespace: string): FeedSocket =>
+  io(namespace, { autoConnect: false, withCredentials: true, transports: ['websocket'], reconnectionDelay: 300, reconnectionDelayMax: 5_000 });
+
+export class Exchange {
+  readonly api: ApiClient;
+  readonly clock = new MarketClock(() => Date.now());
+  readonly frame = new Frame((run) => requestAnimationFrame(run));
+  readonly toasts = new Toasts();
+  readonly session: Session;
+  readonly marketFeed: Feed;
+  readonly accountFeed: Feed;
+  readonly market: Market;
+  readonly account: Account;
+  readonly orders: OrderEntry;
+  /** The demo's logins; empty outside demo mode. */
+  readonly demo: Resource<DemoLogin[]>;
+  /** Milliseconds the last status request took. */
+  readonly roundTrip = new Cell<number | undefined>(undefined);
+  private timers: ReturnType<typeof setInterval>[] = [];
+
+  constructor() {
+    this.api = new ApiClient({
+      fetch: (...request) => fetch(...request),
+      base: '',
+      csrfToken: () => this.session.csrfToken(),
+      randomId: () => crypto.randomUUID(),
+    });
+    this.demo = new Resource(async () => (await this.api.get<Page<DemoLogin>>('/demo')).data);
+    this.session = new Session(this.api);
+    this.marketFeed = new Feed(socketOf('/market'));
+    this.accountFeed = new Feed(socketOf('/account'));
+    this.market = new Market({ api: this.api, feed: this.marketFeed, frame: this.frame, clock: this.clock, storage: browserStorage });
+    this.orders = new OrderEntry({ api: this.api, account: () => this.account, toasts: this.toasts, onError: this.noticed });
+    this.account = new Account(this.api, this.accountFeed, (order) => this.orders.onOrder(order));
+    let opened = '';
+    this.session.state.subscribe((state) => {
+      const user = state.status === 'open' ? state.me.id : '';
+      if (user === opened) return;
+      opened = user;
+      if (user === '') this.account.close();
+      else this.account.open();
+    });
+  }
+
+  start(): void {
+    this.marketFeed.start();
+    void this.refreshStatus();
+    void this.market.directory.refresh();
+    void this.session.resume();
+    this.timers = [setInterval(() => this.clock.tick(), CLOCK_MILLIS), setInterval(() => void this.refreshStatus(), STATUS_MILLIS)];
+  }
+
+  stop(): void {
+    for (const timer of this.timers) clearInterval(timer);
+    this.account.close();
+    this.marketFeed.stop();
+  }
+
+  private async refreshStatus(): Promise<void> {
+    const started = performance.now();
+    await this.market.status.refresh();
+    this.roundTrip.value = this.market.status.cell.value.status === 'success' ? Math.round(performance.now() - started) : undefined;
+  }
+
+  /** For errors of calls that screens make themselves. */
+  readonly noticed = (error: ApiError): void => this.session.noticed(error);
+}

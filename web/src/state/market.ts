@@ -1,0 +1,181 @@
+/** The public market: what can be traded, and the live book, trades and prices of the chosen hour. */
+import type { ApiClient, Page } from './api_client.ts';
+import { Book, EMPTY_DEPTH, type Depth, type WireBook } from './book.ts';
+import { Cell } from './cell.ts';
+import type { MarketClock } from './clock.ts';
+import { toTicks } from './decimal.ts';
+import type { Feed, FeedMessage } from './feed.ts';
+import type { Frame } from './frame.ts';
+import { hourAt, makeInstrument, type Instrument } from './instrument.ts';
+import { Resource } from './resource.ts';
+import type { Storage } from './storage.ts';
+import type { TradingMode } from './ticket.ts';
+import type { WireClass, WireCurvePoint, WireModel, WireRegion, WireStatus, WireTicker, WireTrade } from './wire.ts';
+
+const TRADES_MAX = 60;
+const LAST_MARKET = 'market';
+
+export interface Directory {
+  classes: WireClass[];
+  regions: WireRegion[];
+  models: WireModel[];
+}
+export interface BookView {
+  depth: Depth;
+  /** False until the first snapshot of the chosen hour. */
+  loaded: boolean;
+  /** False while the feed is away or catching up: what is shown may be old. */
+  live: boolean;
+}
+const NO_BOOK: BookView = { depth: EMPTY_DEPTH, loaded: false, live: false };
+
+export interface MarketDependencies {
+  api: ApiClient;
+  feed: Feed;
+  frame: Frame;
+  clock: MarketClock;
+  storage: Storage;
+}
+
+export class Market {
+  readonly directory: Resource<Directory>;
+  readonly status: Resource<WireStatus>;
+  readonly curve: Resource<WireCurvePoint[]>;
+  readonly selected = new Cell<Instrument | undefined>(undefined);
+  readonly book = new Cell<BookView>(NO_BOOK);
+  /** Newest first; undefined before the first snapshot. */
+  readonly trades = new Cell<readonly WireTrade[] | undefined>(undefined);
+  readonly ticker = new Cell<WireTicker | undefined>(undefined);
+
+  private readonly feed: Feed;
+  private readonly frame: Frame;
+  private readonly clock: MarketClock;
+  private readonly storage: Storage;
+  private readonly levels = new Book();
+  private recent: WireTrade[] = [];
+  private loaded = false;
+  private live = false;
+  private unsubscribe: (() => void)[] = [];
+
+  constructor({ api, feed, frame, clock, storage }: MarketDependencies) {
+    this.storage = storage;
+    this.feed = feed;
+    this.frame = frame;
+    this.clock = clock;
+    this.directory = new Resource(() => fetchDirectory(api));
+    this.status = new Resource(async () => {
+      const status = await api.get<WireStatus>('/status');
+      clock.observe(status.now);
+      return status;
+    });
+    this.curve = new Resource(async () => {
+      const { value: chosen } = this.selected;
+      if (chosen === undefined) return [];
+      return (await api.get<Page<WireCurvePoint>>('/curve', { class: chosen.class, region: chosen.region })).data;
+    });
+  }
+
+  /** Follows another hour. The old one's data leave the screen at once. */
+  select(instrument: Instrument): void {
+    const before = this.selected.value;
+    if (before?.id === instrument.id) return;
+    this.leave();
+    this.selected.value = instrument;
+    this.storage.write(LAST_MARKET, `${instrument.class}.${instrument.region}`);
+    if (before?.class !== instrument.class || before.region !== instrument.region) {
+      this.curve.clear();
+      void this.curve.refresh();
+    }
+    this.unsubscribe = [
+      this.feed.subscribe('book', instrument.id, { onMessage: (message) => this.onBook(message), onLive: (live) => this.onLive(live) }),
+      this.feed.subscribe('trades', instrument.id, { onMessage: (message) => this.onTrades(message) }),
+      this.feed.subscribe('ticker', instrument.id, { onMessage: (message) => this.onTicker(message) }),
+    ];
+  }
+
+  /** The hour to start with: the market looked at last, as far as it still exists, and its next full hour. */
+  startingPoint(directory: Directory | undefined): Instrument | undefined {
+    if (directory === undefined) return undefined;
+    const [className, region] = this.storage.read(LAST_MARKET).split('.');
+    const chosenClass = directory.classes.find((entry) => entry.id === className) ?? directory.classes[0];
+    const chosenRegion = directory.regions.find((entry) => entry.id === region) ?? directory.regions[0];
+    if (chosenClass === undefined || chosenRegion === undefined) return undefined;
+    return makeInstrument(chosenClass.id, chosenRegion.id, hourAt(this.clock.read()) + 1);
+  }
+
+  leave(): void {
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
+    this.unsubscribe = [];
+    this.levels.clear();
+    this.recent = [];
+    this.loaded = false;
+    this.live = false;
+    this.book.value = NO_BOOK;
+    this.trades.value = undefined;
+    this.ticker.value = undefined;
+    this.selected.value = undefined;
+  }
+
+  /** The list price of a class in ticks. */
+  listPrice(className: string): number | undefined {
+    const directory = this.directory.cell.value;
+    const found = directory.status === 'success' ? directory.data.classes.find((entry) => entry.id === className) : undefined;
+    return found === undefined ? undefined : toTicks(found.list_price);
+  }
+
+  private onLive(live: boolean): void {
+    this.live = live;
+    this.frame.mark(this.drawBook);
+  }
+
+  private onBook(message: FeedMessage): void {
+    this.clock.observe(message.ts);
+    const data = message.data as WireBook;
+    if (message.type === 'snapshot') this.levels.replace(data);
+    else this.levels.apply(data);
+    this.loaded = true;
+    this.frame.mark(this.drawBook);
+  }
+
+  private readonly drawBook = (): void => {
+    const depth = this.levels.depth();
+    const { value: chosen } = this.selected;
+    if (chosen !== undefined && this.loaded && !this.levels.agrees(depth)) {
+      this.feed.restart('book', chosen.id);
+      return;
+    }
+    this.book.value = { depth, loaded: this.loaded, live: this.live };
+  };
+
+  private onTrades(message: FeedMessage): void {
+    const incoming = message.data as WireTrade[];
+    this.recent = message.type === 'snapshot' ? incoming.slice(0, TRADES_MAX) : [...incoming.toReversed(), ...this.recent].slice(0, TRADES_MAX);
+    this.frame.mark(this.drawTrades);
+  }
+
+  private readonly drawTrades = (): void => {
+    this.trades.value = this.recent;
+  };
+
+  private onTicker(message: FeedMessage): void {
+    this.clock.observe(message.ts);
+    this.ticker.value = { ...this.ticker.value, ...(message.data as WireTicker) };
+  }
+}
+
+/** The mode that holds for an instrument, the strictest of those whose scope covers it. */
+export function modeOf(status: WireStatus | undefined, instrument: Instrument): TradingMode {
+  const scopes = ['*', instrument.class, `${instrument.class}.${instrument.region}`, instrument.id];
+  const modes = (status?.modes ?? []).filter((entry) => scopes.includes(entry.scope)).map((entry) => entry.mode);
+  if (modes.includes('halted')) return 'halted';
+  return modes.includes('cancel_only') ? 'cancel_only' : 'open';
+}
+
+async function fetchDirectory(api: ApiClient): Promise<Directory> {
+  const [classes, regions, models] = await Promise.all([
+    api.get<Page<WireClass>>('/classes'),
+    api.get<Page<WireRegion>>('/regions'),
+    api.get<Page<WireModel>>('/models'),
+  ]);
+  return { classes: classes.data, regions: regions.data, models: models.data };
+}

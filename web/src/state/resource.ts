@@ -1,0 +1,45 @@
+import { Cell } from './cell.ts';
+import { toApiError } from './errors.ts';
+import { failure, IDLE, pending, success, type Loadable } from './loadable.ts';
+
+/** Something fetched: a Loadable that can be refreshed, of which only the latest request counts. */
+export class Resource<T> {
+  readonly cell = new Cell<Loadable<T>>(IDLE);
+  private readonly fetcher: () => Promise<T>;
+  private latest = 0;
+
+  constructor(fetcher: () => Promise<T>) {
+    this.fetcher = fetcher;
+  }
+
+  readonly refresh = async (): Promise<void> => {
+    const request = ++this.latest;
+    this.cell.value = pending(this.cell.value);
+    try {
+      const data = await this.fetcher();
+      if (request === this.latest) this.cell.value = success(data);
+    } catch (cause) {
+      if (request === this.latest) this.cell.value = failure(this.cell.value, toApiError(cause));
+    }
+  };
+
+  /** Fetched once; later calls change nothing. */
+  readonly load = (): void => {
+    if (this.cell.value.status === 'idle') void this.refresh();
+  };
+
+  set(data: T): void {
+    this.latest += 1;
+    this.cell.value = success(data);
+  }
+
+  update(change: (data: T) => T): void {
+    const now = this.cell.value;
+    if (now.status === 'success') this.cell.value = success(change(now.data));
+  }
+
+  clear(): void {
+    this.latest += 1;
+    this.cell.value = IDLE;
+  }
+}

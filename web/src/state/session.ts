@@ -1,0 +1,74 @@
+/** Who is logged in. The session is a cookie the page cannot read; what it may know comes from /me. */
+import type { ApiClient } from './api_client.ts';
+import { Cell } from './cell.ts';
+import { toApiError, type ApiError } from './errors.ts';
+import type { Role } from './ticket.ts';
+import type { WireMe } from './wire.ts';
+
+export type SessionState = { status: 'unknown' } | { status: 'anonymous'; expired: boolean } | { status: 'open'; me: WireMe };
+
+export interface Registration {
+  email: string;
+  password: string;
+  company: string;
+  role: Role;
+}
+
+export class Session {
+  readonly state = new Cell<SessionState>({ status: 'unknown' });
+  private readonly api: ApiClient;
+  private token = '';
+
+  constructor(api: ApiClient) {
+    this.api = api;
+  }
+
+  csrfToken(): string {
+    return this.token;
+  }
+
+  get me(): WireMe | undefined {
+    return this.state.value.status === 'open' ? this.state.value.me : undefined;
+  }
+
+  /** Finds out whether the cookie of an earlier visit still stands. */
+  async resume(): Promise<void> {
+    try {
+      this.open(await this.api.get<WireMe>('/me'));
+    } catch (cause) {
+      if (toApiError(cause).status === 401 || this.state.value.status === 'unknown') this.state.value = { status: 'anonymous', expired: false };
+    }
+  }
+
+  /** @throws ApiError */
+  async login(email: string, password: string): Promise<void> {
+    const answer = await this.api.post<{ csrf_token?: string }>('/auth/login', { email, password });
+    this.token = answer.csrf_token ?? '';
+    this.open(await this.api.get<WireMe>('/me'));
+  }
+
+  /** Registers, then logs in. @throws ApiError */
+  async register(registration: Registration): Promise<void> {
+    await this.api.post('/auth/register', registration);
+    await this.login(registration.email, registration.password);
+  }
+
+  async logout(): Promise<void> {
+    try {
+      await this.api.post('/auth/logout');
+    } finally {
+      this.token = '';
+      this.state.value = { status: 'anonymous', expired: false };
+    }
+  }
+
+  /** Every call passes its error through here: an expired session shows the login and keeps what was typed. */
+  noticed(error: ApiError): void {
+    if (error.status === 401 && this.state.value.status === 'open') this.state.value = { status: 'anonymous', expired: true };
+  }
+
+  private open(me: WireMe): void {
+    if (me.csrf_token !== undefined) this.token = me.csrf_token;
+    this.state.value = { status: 'open', me };
+  }
+}

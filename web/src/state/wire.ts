@@ -1,0 +1,156 @@
+/** The shapes that the screens read, from the api's schemas. Amounts, prices and quantities are decimal strings, times RFC 3339. */
+import type { z } from 'zod';
+import type { classSchema, curveDataSchema, curvePointSchema, regionSchema, statusDataSchema, tickerSchema, tradeSchema } from '../../../api/market/market_schemas.ts';
+import type { fillSchema, orderSchema } from '../../../api/http/order_wire.ts';
+import type { Role } from './ticket.ts';
+
+export type WireClass = z.infer<typeof classSchema>;
+export type WireRegion = z.infer<typeof regionSchema>;
+export interface WireModel {
+  id: string;
+}
+export type WireStatus = z.infer<typeof statusDataSchema>;
+export type WireTrade = z.infer<typeof tradeSchema>;
+export type WireTicker = z.infer<typeof tickerSchema>;
+export type WireCurvePoint = z.infer<typeof curvePointSchema>;
+export type WireCurveChange = z.infer<typeof curveDataSchema>;
+
+export type WireOrder = z.infer<typeof orderSchema>;
+export type WireFill = z.infer<typeof fillSchema>;
+export interface PlacedOrder {
+  order: WireOrder;
+  fills: WireFill[];
+}
+export interface OrderPreview {
+  average_price?: string | null;
+  fee?: string;
+  hold?: string;
+  usd_per_gpu_hour?: string | null;
+  net_usd_per_gpu_hour?: string | null;
+  reject_code?: string | null;
+}
+
+export interface WireAllocation {
+  id: string;
+  instrument: string;
+  provider: string;
+  model: string | null;
+  quantity: string;
+  used: string;
+  price: string;
+  credits: string;
+  status: string;
+}
+export interface WireBalances {
+  usd: string;
+  credits: { available: string; held: string; contracted: string; frozen: string; remaining: string };
+}
+export interface WireLot {
+  id: string;
+  source: string;
+  usd_in: string;
+  credits_minted: string;
+  conversion_rate: string;
+  available: string;
+  held: string;
+  contracted: string;
+  retired: string;
+  expires_at: string;
+  frozen: string;
+}
+
+export interface WireFacility {
+  id: string;
+  company?: string;
+  state: string;
+  amount: string;
+  months: number;
+  method: string;
+  grade: string;
+  annual_rate_percent: string;
+  conversion_rate: string;
+  origination_fee_percent?: string;
+  drawn: string;
+  undrawn: string;
+  principal: string;
+  accrued_interest?: string;
+  frozen_fraction: string;
+  reasons?: string[];
+  matures_at?: string | null;
+}
+export interface WireMandate {
+  id: string;
+  amount: string;
+  committed: string;
+  grades: string[];
+  maximum_per_borrower: string;
+  minimum_annual_rate_percent: string;
+}
+export interface WireScheduleRow {
+  number: number;
+  due_date: string;
+  principal: string;
+  interest: string;
+  due: string;
+  balance: string;
+}
+
+export interface WireCapacity {
+  class: string;
+  region: string;
+  gpus: number;
+  verified_gpus?: number;
+  status: 'pending' | 'verified';
+}
+export interface WireEndpoint {
+  id: string;
+  url: string;
+  class: string;
+  region: string;
+  models: string[];
+  status: string;
+}
+export interface WireDelivery {
+  id: string;
+  instrument: string;
+  quantity: string;
+  credits: string;
+  usd: string;
+  status: string;
+}
+
+export interface WireKey {
+  id: string;
+  name: string;
+  prefix?: string;
+  scopes: string[];
+  allowed_models: string[] | null;
+  expires_at: string | null;
+  created_at: string;
+  last_used_at?: string | null;
+  /** Only in the answer that created it. */
+  secret?: string;
+}
+
+export interface WireMe {
+  id: string;
+  email: string;
+  company: string;
+  role: Role;
+  csrf_token?: string;
+}
+
+export interface WireInvariants {
+  ok: boolean;
+  checks: { number: number; name: string; ok: boolean; detail?: string }[];
+  state_hash: string;
+  sequence: number;
+}
+
+/** A company of the demo market that anybody may enter as. */
+export interface DemoLogin {
+  name: string;
+  role: Role;
+  email: string;
+  password: string;
+}
