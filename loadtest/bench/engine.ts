@@ -11,7 +11,7 @@ import { CANCEL, DEEP_MIX, MIX, TAKE, generateOrderFlow, type OrderFlow } from '
 import { loadPeer } from './peer.ts';
 
 const SEED = 1;
-/** Commands between two collections of the events, as the sequencer's batches. */
+/** Commands between two readings of the event buffer, as the sequencer's batches. */
 const BATCH = 256;
 const RESTING_SAMPLE = 200_000;
 const MEGABYTE = 1_048_576;
@@ -36,50 +36,53 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   const operations = options.number('operations', 1_000_000);
   const rounds = options.number('rounds', 5);
   const peer = loadPeer<PeerModule>('nodejs-order-book', 'nodejs-order-book', options.say);
-  options.say(`generating ${operations} operations of each mix, seed ${SEED}`);
-  const mixed = generateOrderFlow(MIX, operations, SEED);
-  const deep = generateOrderFlow(DEEP_MIX, operations, SEED);
-  const engine = engineRuns(mixed, rounds, options);
-  const deepRate = throughput('deep mix', deep, rehearse(deep, openMarket()), rounds, options);
-  const peerRate = peerRounds('mix', mixed, rounds, peer, options);
-  const peerDeepRate = peerRounds('deep mix', deep, rounds, peer, options);
+  options.say(`${operations} operations of each mix, seed ${SEED}, ${rounds} rounds`);
+  const flow = generateOrderFlow(MIX, operations, SEED);
+  const envelopes = rehearse(flow, openMarket());
+  const mix = compare('mix', flow, envelopes, rounds, peer, options);
+  options.say('mix: latency and heap');
+  const { p50, p99, max } = latencies(envelopes);
+  const growth = heapGrowth(envelopes);
+  const deepFlow = generateOrderFlow(DEEP_MIX, operations, SEED);
+  const deep = compare('deep mix', deepFlow, rehearse(deepFlow, openMarket()), rounds, peer, options);
   return Promise.resolve({
-    ops_per_second: engine.rate,
-    deep_ops_per_second: deepRate,
-    p50_us: engine.p50,
-    p99_us: engine.p99,
-    max_us: engine.max,
-    peer_ops_per_second: peerRate,
-    peer_deep_ops_per_second: peerDeepRate,
-    ratio: engine.rate / peerRate,
-    deep_ratio: deepRate / peerDeepRate,
-    heap_growth_mb: engine.growth,
+    ops_per_second: mix.engine,
+    deep_ops_per_second: deep.engine,
+    p50_us: p50,
+    p99_us: p99,
+    max_us: max,
+    peer_ops_per_second: mix.peer,
+    peer_deep_ops_per_second: deep.peer,
+    ratio: mix.engine / mix.peer,
+    deep_ratio: deep.engine / deep.peer,
+    heap_growth_mb: growth,
     bytes_per_order: bytesPerOrder(),
   });
 }
 
-/** Everything that is measured of the engine on the mix. */
-function engineRuns(flow: OrderFlow, rounds: number, options: BenchOptions): { rate: number; p50: number; p99: number; max: number; growth: number } {
-  const envelopes = rehearse(flow, openMarket());
-  const rate = throughput('mix', flow, envelopes, rounds, options);
-  options.say('engine, mix: latency and heap');
-  return { rate, ...latencies(envelopes), growth: heapGrowth(envelopes) };
+/** Operations per second of the median rounds; engine and peer take turns, so that what disturbs the machine disturbs both. */
+function compare(name: string, flow: OrderFlow, envelopes: readonly Envelope[], rounds: number, peer: PeerModule, options: BenchOptions): { engine: number; peer: number } {
+  options.say(`${name}: ${flow.fills} fills, ${flow.resting} orders rest at the end`);
+  const operations = peerOperations(flow);
+  const rates: { engine: number[]; peer: number[] } = { engine: [], peer: [] };
+  for (let round = 1; round <= rounds; round++) {
+    rates.engine.push(engineRate(envelopes));
+    rates.peer.push(peerRate(flow, operations, peer));
+    const [engine, other] = [rates.engine, rates.peer].map((list) => Math.round(list[round - 1]));
+    options.say(`${name}, round ${round} of ${rounds}: engine ${engine} operations a second (invariants hold), peer ${other}`);
+  }
+  return { engine: median(rates.engine), peer: median(rates.peer) };
 }
 
-/** Operations per second of the median round; every round begins with a new market and ends with its invariants. */
-function throughput(name: string, flow: OrderFlow, envelopes: readonly Envelope[], rounds: number, options: BenchOptions): number {
-  options.say(`engine, ${name}: ${flow.fills} fills, ${flow.resting} orders rest at the end`);
-  const rates: number[] = [];
-  for (let round = 1; round <= rounds; round++) {
-    const { engine } = openMarket();
-    collectGarbage();
-    const started = performance.now();
-    applyAll(engine, envelopes);
-    rates.push((flow.length * 1_000) / (performance.now() - started));
-    verifyInvariants(engine);
-    options.say(`engine, ${name}, round ${round} of ${rounds}: ${Math.round(rates[rates.length - 1])} operations a second, invariants hold`);
-  }
-  return median(rates);
+/** Every round begins with a new market and ends with its invariants. */
+function engineRate(envelopes: readonly Envelope[]): number {
+  const { engine } = openMarket();
+  collectGarbage();
+  const started = performance.now();
+  applyAll(engine, envelopes);
+  const rate = (envelopes.length * 1_000) / (performance.now() - started);
+  verifyInvariants(engine);
+  return rate;
 }
 
 function applyAll(engine: Engine, envelopes: readonly Envelope[]): void {
@@ -87,7 +90,7 @@ function applyAll(engine: Engine, envelopes: readonly Envelope[]): void {
   for (let from = 0; from < length; from += BATCH) {
     const to = Math.min(length, from + BATCH);
     for (let row = from; row < to; row++) engine.apply(envelopes[row]);
-    engine.buffer.take();
+    engine.buffer.clear();
   }
 }
 
@@ -100,29 +103,24 @@ function latencies(envelopes: readonly Envelope[]): { p50: number; p99: number; 
     const started = performance.now();
     engine.apply(envelopes[row]);
     micros[row] = (performance.now() - started) * 1_000;
-    if (row % BATCH === BATCH - 1) engine.buffer.take();
+    if (row % BATCH === BATCH - 1) engine.buffer.clear();
   }
   verifyInvariants(engine);
   micros.sort();
   return { p50: percentile(micros, 0.5), p99: percentile(micros, 0.99), max: micros[micros.length - 1] };
 }
 
-function peerRounds(name: string, flow: OrderFlow, rounds: number, { OrderBook }: PeerModule, options: BenchOptions): number {
-  const operations = peerOperations(flow);
-  const rates: number[] = [];
-  for (let round = 1; round <= rounds; round++) {
-    const book = new OrderBook();
-    collectGarbage();
-    const started = performance.now();
-    for (const operation of operations) {
-      if (typeof operation === 'string') book.cancel(operation);
-      else book.limit(operation);
-    }
-    rates.push((flow.length * 1_000) / (performance.now() - started));
-    verifyPeer(flow, book);
-    options.say(`peer, ${name}, round ${round} of ${rounds}: ${Math.round(rates[rates.length - 1])} operations a second`);
+function peerRate(flow: OrderFlow, operations: readonly (PeerOrder | string)[], { OrderBook }: PeerModule): number {
+  const book = new OrderBook();
+  collectGarbage();
+  const started = performance.now();
+  for (const operation of operations) {
+    if (typeof operation === 'string') book.cancel(operation);
+    else book.limit(operation);
   }
-  return median(rates);
+  const rate = (operations.length * 1_000) / (performance.now() - started);
+  verifyPeer(flow, book);
+  return rate;
 }
 
 /** A limit order, or the id of the one to cancel. */
@@ -174,5 +172,7 @@ function heapBytes(): number {
 
 function collectGarbage(): void {
   if (globalThis.gc === undefined) throw new Error('run node with --expose-gc');
+  // Twice: buffers outside the heap are given back only by the collection after the one that drops them.
+  globalThis.gc();
   globalThis.gc();
 }
