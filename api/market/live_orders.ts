@@ -46,7 +46,7 @@ export interface LiveOrder {
 export function statusOf(order: LiveOrder): OrderStatus {
   if (order.done !== null) return order.done.status;
   if (order.untriggered) return 'untriggered';
-  return order.filled > 0 ? 'partially_filled' : 'open';
+  return order.notional > 0 ? 'partially_filled' : 'open';
 }
 
 /** An order as the engine's snapshot tells it; it is not in a book yet. */

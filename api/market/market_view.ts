@@ -19,7 +19,7 @@ import type {
   ClassIndex, CurvePoint, Depth, Instrument, InstrumentFilter, InstrumentView, LevelChanges, LevelView, Mark, MarketChange, MarketData, Queues,
   Ticker, Trade, TradingModeView,
 } from './market_data.ts';
-import { OrderFlow } from './order_flow.ts';
+import { MarketState } from './market_state.ts';
 import type { PastTrade, TradeHistory } from './trade_history.ts';
 import { indexOf, markOf } from './trade_window.ts';
 import { TradingModes } from './trading_modes.ts';
@@ -36,7 +36,7 @@ export class MarketView implements MarketData {
   private readonly directory: Directory;
   private readonly history: TradeHistory | undefined;
   private readonly changes = new MarketChanges();
-  private readonly flow: OrderFlow;
+  private readonly books: MarketState;
   private readonly tradingModes = new TradingModes();
   private readonly listeners = new Set<(change: MarketChange) => void>();
   private readonly groups = new Map<string, number>();
@@ -46,7 +46,7 @@ export class MarketView implements MarketData {
   constructor(directory: Directory, history?: TradeHistory) {
     this.directory = directory;
     this.history = history;
-    this.flow = new OrderFlow(this.changes, (company) => this.groupOf(company));
+    this.books = new MarketState(this.changes, (company) => this.groupOf(company));
   }
 
   /** Asks the engine for its open orders, takes the trades of the last day from `history`, then follows. */
@@ -66,10 +66,10 @@ export class MarketView implements MarketData {
   load(snapshot: MarketSnapshot, trades: readonly PastTrade[] = []): void {
     this.sequence = snapshot.sequence;
     this.now = snapshot.now;
-    this.flow.load(snapshot.orders);
+    this.books.load(snapshot.orders);
     for (const mode of snapshot.modes) this.tradingModes.set({ ...mode, mode: mode.mode as TradingMode });
-    for (const trade of trades) this.flow.record(trade, trade.buyer, trade.seller, trade.provider);
-    this.flow.drop(hourAt(this.now) - 1);
+    for (const trade of trades) this.books.record(trade, trade.buyer, trade.seller, trade.provider);
+    this.books.drop(hourAt(this.now) - 1);
   }
 
   /** Takes a committed batch in; commands that the snapshot includes are skipped. */
@@ -88,22 +88,22 @@ export class MarketView implements MarketData {
     });
     this.sequence = batch.lastSequence;
     this.now = Math.max(this.now, batch.now);
-    if (this.endedHour !== NONE) this.flow.drop(this.endedHour);
+    if (this.endedHour !== NONE) this.books.drop(this.endedHour);
     this.endedHour = NONE;
     this.publish();
   }
 
   private applyEvent(batch: EventBatch, kind: number, at: number): void {
-    const { flow } = this;
+    const { books } = this;
     switch (kind) {
       case KIND.posted: break;
-      case KIND.orderAccepted: flow.accepted(batch, at, this.now, this.sequence); break;
-      case KIND.orderRested: flow.rested(batch.words, at); break;
-      case KIND.orderDone: flow.done(batch.words, at); break;
-      case KIND.fill: flow.filled(batch, at); break;
-      case KIND.orderReduced: flow.reduced(batch.words, at); break;
-      case KIND.orderAmended: flow.amended(batch.words, at); break;
-      case KIND.orderTriggered: flow.triggered(batch.words, at); break;
+      case KIND.orderAccepted: books.accepted(batch, at, this.now, this.sequence); break;
+      case KIND.orderRested: books.rested(batch.words, at); break;
+      case KIND.orderDone: books.done(batch.words, at); break;
+      case KIND.fill: books.filled(batch, at); break;
+      case KIND.orderReduced: books.reduced(batch.words, at); break;
+      case KIND.orderAmended: books.amended(batch.words, at); break;
+      case KIND.orderTriggered: books.triggered(batch.words, at); break;
       case KIND.ticked: this.now = Math.max(this.now, batch.words[at + 2]); break;
       case KIND.hourEnded: this.endedHour = Math.max(this.endedHour, batch.words[at + 2]); break;
       case KIND.tradingModeSet: this.setMode(decodeEvent(batch, at) as EventOf<'tradingModeSet'>); break;
@@ -142,7 +142,7 @@ export class MarketView implements MarketData {
   }
 
   private state(instrument: Instrument): InstrumentState | undefined {
-    return this.flow.instruments.get(instrumentKey(instrument.market, instrument.hour));
+    return this.books.instruments.get(instrumentKey(instrument.market, instrument.hour));
   }
 
   instrument(id: string): Instrument | undefined {
@@ -221,7 +221,7 @@ export class MarketView implements MarketData {
     const before = this.state(instrument)?.trades?.firstFill;
     const past = await this.history.ofInstrument(market, hour, before, PAST_TRADES_MAX);
     if (past.length === 0 && this.state(instrument) === undefined) return;
-    const state = this.flow.open(instrumentKey(market, hour));
+    const state = this.books.open(instrumentKey(market, hour));
     if (!state.complete) state.addPast(past.reverse());
     state.complete = true;
   }
@@ -242,7 +242,7 @@ export class MarketView implements MarketData {
   }
 
   mark(market: MarketId, hour: number): Mark {
-    const trades = this.flow.instruments.get(instrumentKey(market, hour))?.trades;
+    const trades = this.books.instruments.get(instrumentKey(market, hour))?.trades;
     const traded = trades === undefined || trades === null ? null : markOf(trades.window.figures(this.now));
     return traded === null ? this.untradedMark(market) : { price: traded, source: 'trades' };
   }
@@ -254,7 +254,7 @@ export class MarketView implements MarketData {
 
   curve(market: MarketId): CurvePoint[] {
     const points: CurvePoint[] = [];
-    for (const [key, state] of this.flow.instruments) {
+    for (const [key, state] of this.books.instruments) {
       if (marketOfKey(key) !== market || state.isEmpty()) continue;
       const hour = hourOfKey(key);
       points.push({ instrument: this.instrumentOf(market, hour), ...state.best(), last: state.last(), mark: this.mark(market, hour) });
@@ -263,7 +263,7 @@ export class MarketView implements MarketData {
   }
 
   index(classId: ClassId): ClassIndex {
-    const figures = this.flow.classWindows.get(classId)?.figures(this.now);
+    const figures = this.books.classWindows.get(classId)?.figures(this.now);
     if (figures === undefined) return { class: classId, price: null, trades: 0, volume: 0, notional: 0n, buyerGroups: 0, providerGroups: 0, affiliated: 0 };
     const { trades, volume, notional, affiliated, buyers, providers } = figures;
     return { class: classId, price: indexOf(figures), trades, volume, notional, buyerGroups: buyers.size, providerGroups: providers.size, affiliated };
@@ -274,11 +274,11 @@ export class MarketView implements MarketData {
   }
 
   order(order: number): LiveOrder | undefined {
-    return this.flow.orders.get(order);
+    return this.books.orders.get(order);
   }
 
   openOrders(company: number): LiveOrder[] {
-    return [...this.flow.orders.ofCompany(company)];
+    return [...this.books.orders.ofCompany(company)];
   }
 
   follow(listener: (change: MarketChange) => void): () => void {
@@ -291,7 +291,7 @@ export class MarketView implements MarketData {
   }
 
   trackLevels(instrument: Instrument): { changes: LevelChanges; release: () => void } {
-    const state = this.flow.open(instrumentKey(instrument.market, instrument.hour));
+    const state = this.books.open(instrumentKey(instrument.market, instrument.hour));
     const changes: LevelChanges = { bids: new Set(), asks: new Set() };
     state.tracked = true;
     state.bids.changes = changes.bids;
@@ -300,7 +300,7 @@ export class MarketView implements MarketData {
       state.tracked = false;
       state.bids.changes = null;
       state.asks.changes = null;
-      if (state.isEmpty()) this.flow.instruments.delete(instrumentKey(instrument.market, instrument.hour));
+      if (state.isEmpty()) this.books.instruments.delete(instrumentKey(instrument.market, instrument.hour));
     };
     return { changes, release };
   }

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { NONE, classOf, regionOf } from '../../engine/commands.ts';
 import { formatMicro, formatSteps, formatTicks, formatUnits } from '../../engine/units.ts';
 import type { ClassEntry, Directory } from '../directory.ts';
+import { idOf } from '../ids.ts';
 import type { Candle } from './candles.ts';
 import { hourStart, timeOf } from './instruments.ts';
 import type { LiveOrder } from './live_orders.ts';
@@ -39,10 +40,10 @@ export function bookData(depth: Depth): BookData {
   return { bids, asks, checksum: checksumOf(bids, asks) };
 }
 
-export const queuedOrder = (order: LiveOrder): z.infer<typeof queuedOrderSchema> => [formatTicks(order.price), formatSteps(order.visible), String(order.order)];
+export const queuedOrder = (order: LiveOrder): z.infer<typeof queuedOrderSchema> => [formatTicks(order.price), formatSteps(order.visible), idOf('order', order.order)];
 
 export const tradeWire = (trade: Trade): z.infer<typeof tradeSchema> => ({
-  id: String(trade.fill),
+  id: idOf('fill', trade.fill),
   price: formatTicks(trade.price),
   quantity: formatSteps(trade.quantity),
   side: trade.takerSide,

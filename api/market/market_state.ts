@@ -2,7 +2,7 @@
  * Orders, books and trades rebuilt from events. The frequent kinds are read from the words of the
  * batch without decoding the event.
  */
-import { BUY, SIDES, classOf } from '../../engine/commands.ts';
+import { BUY, SIDES, STOP, STOP_LIMIT, classOf } from '../../engine/commands.ts';
 import { CANCEL_REASONS, ORDER_STATUSES, decodeEvent } from '../../engine/events.ts';
 import type { EventBatch } from '../../engine/events.ts';
 import type { OrderView } from '../../engine/queries.ts';
@@ -23,7 +23,7 @@ const DONE = fieldsOf('orderDone');
 const FILL = fieldsOf('fill');
 const DONE_REASONS = ['filled', ...CANCEL_REASONS];
 
-export class OrderFlow {
+export class MarketState {
   readonly orders = new LiveOrders();
   readonly instruments = new Map<number, InstrumentState>();
   /** Trades of 24 hours by class. */
@@ -89,7 +89,7 @@ export class OrderFlow {
       hold: words[at + ACCEPTED.hold],
       fees: 0,
       notional: 0,
-      untriggered: words[at + ACCEPTED.stopPrice] > 0,
+      untriggered: orderType === STOP || orderType === STOP_LIMIT,
       done: null,
       level: null,
       next: null,
