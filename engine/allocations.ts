@@ -44,6 +44,7 @@ export class Allocations {
   used = 0;
   free = NIL;
 
+  /** A free row; the caller sets what the fill decides, the rest begins at zero. */
   create(): number {
     let row = this.free;
     if (row === NIL) {
@@ -53,7 +54,13 @@ export class Allocations {
       this.free = this.bookNext[row];
     }
     this.generation[row]++;
-    for (const name of FLOAT_COLUMNS) this[name][row] = 0;
+    this.usedGpu[row] = 0;
+    this.pendingGpu[row] = 0;
+    this.contract[row] = 0;
+    this.retired[row] = 0;
+    this.gross[row] = 0;
+    this.commission[row] = 0;
+    this.offered[row] = 0;
     this.funding[row] = NIL;
     this.state[row] = ALLOCATION.open;
     return row;

@@ -373,6 +373,12 @@ export type Command =
   | CreateMandate | ApplyFacility | AcceptFacility | Draw | Repay | ReturnCredits | Freeze | Unfreeze
   | SetTradingMode | Capture | ReleasePending;
 
+/** Every command's name; its place stands for it in events. New ones come last. */
+export const COMMAND_TYPES = [
+  'place', 'cancel', 'amend', 'batch', 'cancelAll', 'cancelAfter', 'placeBlock', 'tick', 'endHour', 'registerCompany', 'addClass', 'addRegion', 'addModel',
+  'setListPrice', 'declareCapacity', 'verifyCapacity', 'setEligibility', 'deposit', 'withdraw', 'prepay', 'postBond', 'payout', 'createMandate',
+  'applyFacility', 'acceptFacility', 'draw', 'repay', 'returnCredits', 'freeze', 'unfreeze', 'setTradingMode', 'capture', 'releasePending',
+] as const;
 export type CommandType = Command['type'];
 
 /**

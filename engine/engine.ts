@@ -3,7 +3,8 @@
  * randomness, no I/O. The sequencer is its only caller.
  */
 import type { RejectCode } from './catalogue.ts';
-import type { BatchOrders, Command, CompanyId, Envelope, OrderCommand } from './commands.ts';
+import { COMMAND_TYPES } from './commands.ts';
+import type { BatchOrders, Command, CommandType, CompanyId, Envelope, OrderCommand } from './commands.ts';
 import { Delivery } from './delivery.ts';
 import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
@@ -27,6 +28,7 @@ const NO_COMPANY = -1;
 const BATCH_MAX = 500;
 const DEAD_MAN_MAX = 86_400_000;
 
+const COMMAND_INDEX: ReadonlyMap<CommandType, number> = new Map(COMMAND_TYPES.map((type, index) => [type, index]));
 const REJECT_INDEX = new Map<RejectCode, number>(REJECT_CODES.map((code, index) => [code, index]));
 
 export class Engine {
@@ -91,7 +93,7 @@ export class Engine {
     words[at] = KIND.command;
     words[at + 1] = 3;
     words[at + 2] = state.sequence;
-    words[at + 3] = buffer.text(command.type);
+    words[at + 3] = COMMAND_INDEX.get(command.type) ?? NO_COMPANY;
     words[at + 4] = 'company' in command ? command.company : NO_COMPANY;
     buffer.length = at + 5;
   }

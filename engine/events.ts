@@ -5,7 +5,7 @@
  * An event is a run of numbers in an EventBatch: [kind, length, field...]. Text and structured
  * fields stand as an index into `texts`. Consumers decode; the hot path writes numbers only.
  */
-import { ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from './commands.ts';
+import { COMMAND_TYPES, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from './commands.ts';
 import { REJECT_CODES } from './catalogue.ts';
 
 export const CANCEL_REASONS = [
@@ -26,7 +26,7 @@ const oneOf = <const T extends readonly string[]>(names: T) => ({ oneOf: names }
 
 export const EVENTS = {
   /** First event of every command; all that follow until the next `command` were caused by it. */
-  command: { sequence: n, type: s, company: n },
+  command: { sequence: n, type: oneOf(COMMAND_TYPES), company: n },
   /** The command was refused; nothing else of it happened (in a batch: of operation `index`). */
   rejected: { code: oneOf(REJECT_CODES), index: n, field: s },
   /** The idempotency key was used before; nothing happened. */
