@@ -14,7 +14,8 @@ export interface Mix {
   /** Mean distance of an add from the mid, in ticks. */
   spread: number;
 }
-export const MIX: Mix = { adds: 0.55, cancels: 0.35, spread: 20 };
+/** A quarter of a percent from the mid on average: some thirty resting orders per participant at the end. */
+export const MIX: Mix = { adds: 0.55, cancels: 0.35, spread: 50 };
 export const DEEP_MIX: Mix = { adds: 0.65, cancels: 0.3, spread: 500 };
 
 export const BUYERS = 1_000;
