@@ -1,0 +1,165 @@
+/**
+ * Lets the bots act: every few seconds of the wall clock, or, with a manual clock, whenever time has
+ * been moved. What they do is decided in quotes.ts; here it is read, sent and refinanced.
+ */
+import type { BatchOrders, CompanyId } from '../../engine/commands.ts';
+import { BUY } from '../../engine/commands.ts';
+import { MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import type { Millis } from '../../engine/units.ts';
+import { Unavailable } from '../sequencer/port.ts';
+import type { Services } from '../services.ts';
+import { quotedMarkets } from './plan.ts';
+import { STEP_MILLIS, planStep } from './quotes.ts';
+import type { QuoteState } from './quotes.ts';
+import { ensureCredit } from './seed.ts';
+import type { SeededMarket } from './seed.ts';
+
+export type BotServices = Pick<Services, 'config' | 'directory' | 'log' | 'market' | 'sequencer'>;
+
+const REFINANCE_EVERY = 5 * MILLIS_PER_MINUTE;
+/** A manual clock that passes many hours moves in many steps: act when it has come to rest. */
+const MANUAL_REST = 20;
+const BEHIND_MILLIS = 5_000;
+/** Refusals that follow from others acting between reading and sending. */
+const EXPECTED = new Set(['unknown_order', 'gate_closed', 'post_only_would_cross', 'halted', 'cancel_only']);
+
+export class DemoBots {
+  private readonly services: BotServices;
+  private readonly seeded: SeededMarket;
+  private readonly bots: ReadonlySet<CompanyId>;
+  private acting: Promise<void> | undefined;
+  private again = false;
+  private stopped = false;
+  private actedAt: Millis = -1;
+  private refinancedAt: Millis = -Infinity;
+  private halt: () => void = () => undefined;
+
+  constructor(services: BotServices, seeded: SeededMarket) {
+    this.services = services;
+    this.seeded = seeded;
+    this.bots = new Set([...seeded.providers.values(), ...seeded.bidders]);
+  }
+
+  /** Resolves when the market is quoted. @throws Unavailable when the sequencer does not answer */
+  async start(): Promise<void> {
+    await this.step();
+    const { config, sequencer } = this.services;
+    if (config.clock === 'manual') this.halt = this.followClock();
+    else {
+      const timer = setInterval(() => this.act(), STEP_MILLIS);
+      this.halt = () => clearInterval(timer);
+    }
+    const { sequence } = await sequencer.status();
+    this.services.log.debug({ sequence }, 'the demo market is quoted');
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.halt();
+    await this.acting;
+  }
+
+  private followClock(): () => void {
+    let timer: NodeJS.Timeout | undefined;
+    const stop = this.services.sequencer.onCommitted((batch) => {
+      if (batch.now <= this.actedAt) return;
+      clearTimeout(timer);
+      timer = setTimeout(() => this.act(), MANUAL_REST);
+    });
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
+  }
+
+  /** One step at a time; a call during a step asks for another. */
+  private act(): void {
+    if (this.acting !== undefined) {
+      this.again = this.services.config.clock === 'manual';
+      return;
+    }
+    this.acting = this.step()
+      .catch((error: unknown) => this.failed(error))
+      .finally(() => {
+        this.acting = undefined;
+        if (!this.again || this.stopped) return;
+        this.again = false;
+        this.act();
+      });
+  }
+
+  private failed(error: unknown): void {
+    const level = error instanceof Unavailable ? 'debug' : 'warn';
+    if (!this.stopped) this.services.log[level]({ err: error }, 'the demo bots missed a step');
+  }
+
+  private async step(): Promise<void> {
+    const { sequencer } = this.services;
+    const { now, committedSequence } = await sequencer.status();
+    this.actedAt = now;
+    if (now - this.refinancedAt >= REFINANCE_EVERY) {
+      this.refinancedAt = now;
+      await Promise.all([...this.seeded.bidders, this.seeded.load].map((company) => ensureCredit(sequencer, company)));
+    }
+    await this.caughtUp(committedSequence);
+    const batches = planStep(this.stateAt(now));
+    const refusals = await Promise.all(batches.map((batch) => this.send(batch)));
+    const unexpected = new Set(refusals.flat().filter((code) => !EXPECTED.has(code)));
+    if (unexpected.size > 0) this.services.log.warn({ codes: [...unexpected] }, 'orders of the demo bots were refused');
+  }
+
+  /** @returns the codes of refused operations */
+  private async send(command: BatchOrders): Promise<string[]> {
+    const { events } = await this.services.sequencer.submit({ command, idempotencyKey: '', bodyHash: '' });
+    return events.flatMap((event) => (event.kind === 'rejected' ? [event.code] : []));
+  }
+
+  /** Market data follow the commits a moment later. */
+  private async caughtUp(sequence: number): Promise<void> {
+    const deadline = performance.now() + BEHIND_MILLIS;
+    while (this.services.market.sequence < sequence) {
+      if (performance.now() > deadline) throw new Unavailable('market data are behind');
+      await new Promise((resume) => setTimeout(resume, 5));
+    }
+  }
+
+  private stateAt(now: Millis): QuoteState {
+    const { directory, market } = this.services;
+    const { providers, bidders } = this.seeded;
+    const markets = quotedMarkets({
+      companyId: (provider) => required(providers.get(provider), `provider ${provider}`),
+      marketId: (className, region) => directory.marketId(className, region),
+      listPrice: (className) => required(directory.class(directory.classId(className)), `class ${className}`).listPrice,
+    });
+    const others = this.bestOfOthers();
+    return {
+      now, markets, bidders,
+      orders: [...this.bots].flatMap((company) => market.openOrders(company)),
+      others: (id, hour) => others.get(`${id}:${hour}`) ?? NOBODY,
+    };
+  }
+
+  /** Best prices of everybody who is not a bot, by book. */
+  private bestOfOthers(): Map<string, { bid: number; ask: number }> {
+    const { directory, market } = this.services;
+    const best = new Map<string, { bid: number; ask: number }>();
+    for (const { company } of directory.companies()) {
+      if (this.bots.has(company)) continue;
+      for (const order of market.openOrders(company)) {
+        if (order.visible === 0) continue;
+        const key = `${order.market}:${order.hour}`;
+        const { bid, ask } = best.get(key) ?? NOBODY;
+        if (order.side === BUY) best.set(key, { bid: Math.max(bid, order.price), ask });
+        else best.set(key, { bid, ask: ask === 0 ? order.price : Math.min(ask, order.price) });
+      }
+    }
+    return best;
+  }
+}
+
+const NOBODY = { bid: 0, ask: 0 } as const;
+
+function required<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`${what} is not in the market`);
+  return value;
+}
