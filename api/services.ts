@@ -2,11 +2,20 @@
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { Auth } from './auth/auth.ts';
+import type { SecretBox } from './auth/secret_box.ts';
 import type { Committed } from './committed.ts';
 import type { Config } from './config.ts';
 import type { Directory } from './directory.ts';
 import type { MarketData } from './market/market_data.ts';
 import type { SequencerPort } from './sequencer/port.ts';
+
+/** Verifies providers' endpoints, keeps watch on them and sends requests there. */
+export interface EndpointWatch {
+  /** Why an endpoint may not be at this address; undefined when it may. */
+  refusal(url: string): Promise<string | undefined>;
+  /** A row of `endpoints` was written or has ended. */
+  changed(id: string): void;
+}
 
 export interface Services {
   config: Config;
@@ -22,4 +31,7 @@ export interface Services {
   directory: Directory;
   /** Books, trades, candles, curve, indices: built from committed events. */
   market: MarketData;
+  endpoints: EndpointWatch;
+  /** Seals the credentials of endpoints. */
+  secrets: SecretBox;
 }

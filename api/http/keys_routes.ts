@@ -1,0 +1,131 @@
+/** API keys of a company. */
+import { z } from 'zod';
+import { formatMicro, formatTicks, parseMicro, parseTicks } from '../../engine/units.ts';
+import { isAddressOrRange, keyOfRow } from '../auth/keys.ts';
+import type { ApiKey, KeyRow, SpotPolicy } from '../auth/keys.ts';
+import { ApiError } from '../errors.ts';
+import { principalIn } from './caller.ts';
+import { once } from './idempotency.ts';
+import { pageOfRows } from './pages.ts';
+import { route } from './route.ts';
+import type { Route } from './route.ts';
+import { decimal, idParams, identifier, instant, line, pageOf, pageQuery } from './schemas.ts';
+
+const tag = 'keys';
+const names = z.array(identifier).min(1, 'must not be empty; null means all').max(200);
+const spotBody = z.strictObject({
+  enabled: z.boolean(),
+  maximum_price: decimal.nullish(),
+  classes: names.nullish(),
+  regions: names.nullish(),
+  monthly_limit: decimal.nullish(),
+});
+const keyBody = z.strictObject({
+  name: line(100),
+  scopes: z.array(z.string()).min(1, 'must name at least one scope').max(20),
+  allowed_models: names.nullish(),
+  allowed_ips: z.array(z.string().refine(isAddressOrRange, 'must be addresses or CIDR ranges')).min(1, 'must not be empty; null means all').max(100).nullish(),
+  expires_at: instant.nullish(),
+  monthly_limit: decimal.nullish().describe('CR of inference in a calendar month'),
+  spot: spotBody.nullish().describe('What the gateway may buy from the spot book'),
+});
+
+const keySchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  prefix: z.string(),
+  last_four: z.string(),
+  scopes: z.array(z.string()),
+  allowed_models: z.array(z.string()).nullable(),
+  allowed_ips: z.array(z.string()).nullable(),
+  expires_at: z.string().nullable(),
+  monthly_limit: z.string().nullable(),
+  spot: z.object({
+    enabled: z.boolean(), maximum_price: z.string().nullable(), classes: z.array(z.string()).nullable(), regions: z.array(z.string()).nullable(),
+    monthly_limit: z.string().nullable(),
+  }),
+  created_at: z.string(),
+  secret: z.string().optional().describe('The key itself; shown once, in the answer that makes it'),
+});
+type KeyWire = z.infer<typeof keySchema>;
+
+const optional = <T>(value: number | null, format: (value: number) => T): T | null => (value === null ? null : format(value));
+const timeOf = (millis: number): string => new Date(millis).toISOString();
+
+export const keyWire = (key: ApiKey): KeyWire => ({
+  id: key.id,
+  name: key.name,
+  prefix: key.prefix,
+  last_four: key.lastFour,
+  scopes: [...key.scopes],
+  allowed_models: key.allowedModels === null ? null : [...key.allowedModels],
+  allowed_ips: key.allowedIps === null ? null : [...key.allowedIps],
+  expires_at: optional(key.expiresAt, timeOf),
+  monthly_limit: optional(key.monthlyLimit, formatMicro),
+  spot: {
+    enabled: key.spot.enabled, maximum_price: optional(key.spot.maximumPrice, formatTicks), classes: key.spot.classes, regions: key.spot.regions,
+    monthly_limit: optional(key.spot.monthlyLimit, formatMicro),
+  },
+  created_at: timeOf(key.createdAt),
+});
+
+/** @throws ApiError when the text has too many places or is too large */
+function amountIn(field: string, text: string | null | undefined, parse: (text: string) => number): number | null {
+  if (text === null || text === undefined) return null;
+  const value = parse(text);
+  if (value < 0) throw new ApiError('invalid_request', { field, values: { detail: `${field}: too large, or more decimal places than the unit has` } });
+  return value;
+}
+
+const spotOf = (spot: z.output<typeof spotBody> | null | undefined): SpotPolicy => ({
+  enabled: spot?.enabled ?? false,
+  maximumPrice: amountIn('spot.maximum_price', spot?.maximum_price, parseTicks),
+  classes: spot?.classes ?? null,
+  regions: spot?.regions ?? null,
+  monthlyLimit: amountIn('spot.monthly_limit', spot?.monthly_limit, parseMicro),
+});
+
+const createKey = route({
+  method: 'post', path: '/api/v1/keys', operationId: 'createKey', summary: 'Make a key; it may do no more than its maker', tag, scope: 'keys', body: keyBody,
+  responses: { 201: { description: 'The key, with its secret. A repeat under the same Idempotency-Key answers without it.', schema: keySchema } },
+  async handle(context) {
+    const { services, body } = context;
+    const principal = principalIn(context);
+    const missing = body.scopes.find((scope) => !principal.scopes.includes(scope));
+    if (missing !== undefined) throw new ApiError('insufficient_scope', { field: 'scopes', values: { scope: missing } });
+    const expiresAt = body.expires_at === null || body.expires_at === undefined ? null : Date.parse(body.expires_at);
+    const created = {
+      name: body.name, scopes: [...new Set(body.scopes)], allowedModels: body.allowed_models ?? null, allowedIps: body.allowed_ips ?? null, expiresAt,
+      monthlyLimit: amountIn('monthly_limit', body.monthly_limit, parseMicro), spot: spotOf(body.spot),
+    };
+    const reply = await once(context, async (transaction) => {
+      const { id, text } = await services.auth.createKey(transaction, principal, created);
+      const record = keyWire(keyOfRow({ ...(await transaction('api_keys').where('id', id).first<KeyRow>()), role: principal.role }));
+      return { reply: { status: 201, body: { ...record, secret: text } }, repeat: { status: 201, body: record } };
+    });
+    await services.auth.look();
+    return reply;
+  },
+});
+
+const listKeys = route({
+  method: 'get', path: '/api/v1/keys', operationId: 'listKeys', summary: 'Keys that are not revoked', tag, scope: 'keys', query: z.strictObject(pageQuery),
+  responses: { 200: { description: 'Newest first.', schema: pageOf(keySchema) } },
+  async handle(context) {
+    const { company, role } = principalIn(context);
+    const rows = await context.services.database('api_keys').where({ company }).whereNull('revoked_at').orderBy('created_at', 'desc').select<KeyRow[]>();
+    return { status: 200, body: pageOfRows(rows.map((row) => keyOfRow({ ...row, role })), context.query, (key) => key.createdAt, keyWire) };
+  },
+});
+
+const revokeKey = route({
+  method: 'delete', path: '/api/v1/keys/{id}', operationId: 'revokeKey', summary: 'End a key at once', tag, scope: 'keys', params: idParams,
+  responses: { 204: { description: 'The key is dead.' } },
+  async handle(context) {
+    const { company } = principalIn(context);
+    if (!(await context.services.auth.revokeKey(company, context.params.id))) throw new ApiError('not_found');
+    return { status: 204 };
+  },
+});
+
+export const keysRoutes: Route[] = [createKey, listKeys, revokeKey];

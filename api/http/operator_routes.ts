@@ -1,0 +1,194 @@
+/** What runs the market and keeps it safe. */
+import { z } from 'zod';
+import { NONE, TRADING_MODES } from '../../engine/commands.ts';
+import type { SetTradingMode, TradingMode } from '../../engine/commands.ts';
+import { formatMicro } from '../../engine/units.ts';
+import type { Directory } from '../directory.ts';
+import { ApiError } from '../errors.ts';
+import type { Services } from '../services.ts';
+import { formatPercent, formatRate, formatTime } from './amounts.ts';
+import { recordAudit } from './audit.ts';
+import { principalIn } from './caller.ts';
+import { facilitiesOf } from './facilities_routes.ts';
+import { once } from './idempotency.ts';
+import { decodeNumberCursor, encodeCursor, LIMIT_DEFAULT } from './pages.ts';
+import { route } from './route.ts';
+import type { Principal, Route } from './route.ts';
+import { instant, line, pageOf, pageQuery } from './schemas.ts';
+import { marketCaughtUp, submit } from './submit.ts';
+import { confirmedByTwo } from './two_persons.ts';
+
+const tag = 'operator';
+const text = z.string();
+const operator = ['operator'] as const;
+
+type Scope = Pick<SetTradingMode, 'class' | 'market' | 'hour'>;
+const EVERYTHING: ReadonlySet<string> = new Set(['*', 'all']);
+
+/** `*`, a class, CLASS.region, or an instrument. @throws ApiError instrument_unknown */
+function scopeOf(directory: Directory, name: string): Scope {
+  if (EVERYTHING.has(name)) return { class: NONE, market: NONE, hour: NONE };
+  const classId = directory.classId(name);
+  if (classId !== NONE) return { class: classId, market: NONE, hour: NONE };
+  const instrument = directory.instrument(name);
+  if (instrument !== undefined) return { class: NONE, ...instrument };
+  const dot = name.lastIndexOf('.');
+  const market = dot < 0 ? NONE : directory.marketId(name.slice(0, dot), name.slice(dot + 1));
+  if (market === NONE) throw new ApiError('instrument_unknown', { field: 'scope' });
+  return { class: NONE, market, hour: NONE };
+}
+
+const scopeBody = z.strictObject({ scope: z.string().min(1).max(200).describe('`*` for everything, a class, CLASS.region, or an instrument'), reason: line(500) });
+const modeSchema = z.object({ scope: text, mode: z.enum(TRADING_MODES), reason: text });
+const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: text });
+
+const setMode = (verb: 'halt' | 'cancel-only' | 'resume', mode: TradingMode, summary: string): Route =>
+  route({
+    method: 'post', path: `/api/v1/markets/${verb}`, operationId: `${verb.replace('-o', 'O')}Markets`, summary, tag, scope: 'operate', roles: operator, body: scopeBody,
+    responses: {
+      200: { description: 'Done.', schema: modeSchema },
+      202: { description: 'It loosens what protects the market: another operator must make the same call.', schema: pendingSchema },
+    },
+    async handle(context) {
+      const { services, body } = context;
+      const actor = principalIn(context);
+      const scope = scopeOf(services.directory, body.scope);
+      await marketCaughtUp(services);
+      const key = context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}`;
+      return once({ ...context, idempotencyKey: key }, async (transaction) => {
+        if (loosens(services, scope, mode)) {
+          const target = JSON.stringify(scope);
+          const confirmation = await confirmedByTwo(transaction, { action: verb, target, reason: body.reason, person: actor.user });
+          if (!confirmation.complete) {
+            await recordAudit(transaction, { at: services.committed.now, actor, action: `${verb}.requested`, target: body.scope, reason: body.reason });
+            return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+          }
+        }
+        await applyMode({ services, actor, scope, mode, reason: body.reason, record: { database: transaction, action: verb, target: body.scope } });
+        return { reply: { status: 200, body: { scope: body.scope, mode, reason: body.reason } } };
+      });
+    },
+  });
+
+interface ModeChange {
+  services: Services;
+  actor: Principal;
+  scope: Scope;
+  mode: TradingMode;
+  reason: string;
+  record: { database: Parameters<typeof recordAudit>[0]; action: string; target: string };
+}
+
+async function applyMode({ services, actor, scope, mode, reason, record }: ModeChange): Promise<void> {
+  const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setTradingMode', company: actor.company, ...scope, mode, reason });
+  await recordAudit(record.database, { at: ack.now, actor, action: record.action, target: record.target, reason, sequence: ack.sequence });
+}
+
+/** Whether the scope is held back more than it would be. */
+function loosens({ market }: Services, scope: Scope, mode: TradingMode): boolean {
+  const set = market.modes().find((view) => view.class === scope.class && view.market === scope.market && view.hour === scope.hour);
+  return TRADING_MODES.indexOf(mode) < TRADING_MODES.indexOf(set?.mode ?? 'open');
+}
+
+const checkSchema = z.object({ number: z.number().int(), name: text, ok: z.boolean(), detail: text });
+
+const invariants = route({
+  method: 'get', path: '/api/v1/invariants', operationId: 'getInvariants', summary: 'Whether every invariant of the books holds, now', tag, scope: 'operate', roles: operator,
+  responses: { 200: { description: 'As of `sequence`.', schema: z.object({ ok: z.boolean(), checks: z.array(checkSchema), state_hash: text, sequence: z.number().int() }) } },
+  async handle(context) {
+    const { checks, stateHash, sequence } = await context.services.sequencer.query('invariants', {});
+    return { status: 200, body: { ok: checks.every((check) => check.ok), checks, state_hash: stateHash, sequence } };
+  },
+});
+
+const exposureSchema = z.object({
+  company: text, facility_id: text, state: text, principal: text, accrued_interest: text, days_past_due: z.number().int(), frozen_fraction: text,
+  utilisation_percent: text,
+});
+
+const risk = route({
+  method: 'get', path: '/api/v1/risk', operationId: 'getRisk', summary: 'Exposure by facility, and what holds trading back', tag, scope: 'operate', roles: operator,
+  responses: { 200: { description: 'As of the last command.', schema: z.object({ exposures: z.array(exposureSchema), outstanding: text, modes: z.array(modeSchema) }) } },
+  async handle(context) {
+    const { services } = context;
+    const { directory } = services;
+    const views = (await facilitiesOf(services, principalIn(context))).filter((view) => view.acceptedAt > 0);
+    const exposures = views.map((view) => ({
+      company: directory.companyName(view.company), facility_id: `fac_${view.facility}`, state: view.state, principal: formatMicro(view.principal),
+      accrued_interest: formatMicro(view.accruedInterest), days_past_due: view.daysPastDue, frozen_fraction: formatRate(view.frozenFraction),
+      utilisation_percent: formatPercent(view.amount === 0 ? 0 : Number((BigInt(view.drawn) * 1_000_000n) / BigInt(view.amount))),
+    }));
+    const outstanding = formatMicro(views.reduce((total, view) => total + BigInt(view.principal), 0n));
+    const modes = services.market.modes().map((view) => ({ scope: scopeName(directory, view), mode: view.mode, reason: view.reason }));
+    return { status: 200, body: { exposures, outstanding, modes } };
+  },
+});
+
+function scopeName(directory: Directory, scope: Scope): string {
+  if (scope.market !== NONE) return scope.hour === NONE ? directory.marketName(scope.market) : directory.instrumentName(scope.market, scope.hour);
+  return scope.class === NONE ? '*' : directory.className(scope.class);
+}
+
+const auditSchema = z.object({
+  id: text, at: text, actor: text, company: text.nullable(), action: text, target: text, reason: text, details: z.record(z.string(), z.unknown()), sequence: z.number().int().nullable(),
+});
+interface AuditRow {
+  id: string;
+  at: Date;
+  actor: string;
+  company: number | null;
+  action: string;
+  target: string;
+  reason: string;
+  details: Record<string, unknown>;
+  sequence: string | null;
+}
+
+const audit = route({
+  method: 'get', path: '/api/v1/audit', operationId: 'listAudit', summary: 'Who did what, when and why', tag, scope: 'operate', roles: operator, query: z.strictObject(pageQuery),
+  responses: { 200: { description: 'Newest first.', schema: pageOf(auditSchema) } },
+  async handle({ services, query }) {
+    const limit = query.limit ?? LIMIT_DEFAULT;
+    const after = decodeNumberCursor(query.cursor);
+    const rows = await services.database('audit').modify((rows) => (after === undefined ? rows : rows.where('id', '<', after)))
+      .orderBy('id', 'desc').limit(limit + 1).select<AuditRow[]>();
+    const page = rows.slice(0, limit);
+    return {
+      status: 200,
+      body: { data: page.map((row) => auditWire(services.directory, row)), next_cursor: rows.length > limit ? encodeCursor(page[limit - 1].id) : null },
+    };
+  },
+});
+
+const auditWire = (directory: Directory, row: AuditRow): z.infer<typeof auditSchema> => ({
+  id: row.id,
+  at: row.at.toISOString(),
+  actor: row.actor,
+  company: row.company === null ? null : directory.companyName(row.company),
+  action: row.action,
+  target: row.target,
+  reason: row.reason,
+  details: row.details,
+  sequence: row.sequence === null ? null : Number(row.sequence),
+});
+
+const clock = route({
+  method: 'post', path: '/api/v1/clock', operationId: 'setClock', summary: 'Move engine time (CLOCK=manual); answers when every timer due has run', tag, scope: 'operate',
+  roles: operator, body: z.strictObject({ now: instant }),
+  responses: { 200: { description: 'Engine time now.', schema: z.object({ now: text }) } },
+  async handle(context) {
+    const { services, body } = context;
+    if (services.config.clock !== 'manual') throw new ApiError('clock_not_manual');
+    const wanted = Date.parse(body.now);
+    if (wanted < services.committed.now) throw new ApiError('clock_backwards', { field: 'now' });
+    const now = await services.sequencer.setClock(wanted);
+    return { status: 200, body: { now: formatTime(now) } };
+  },
+});
+
+export const operatorRoutes: Route[] = [
+  setMode('halt', 'halted', 'Stop trading'),
+  setMode('cancel-only', 'cancel_only', 'Accept cancels only'),
+  setMode('resume', 'open', 'Trade again; takes two operators'),
+  invariants, risk, audit, clock,
+];
