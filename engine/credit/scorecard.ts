@@ -91,6 +91,10 @@ const GRADE_TERMS: readonly GradeTerms[] = [
   { grade: 'D', probabilityMost: 1, annualRate: 0, limitShare: 0 },
 ];
 const C = GRADE_TERMS[2];
+
+/** The yearly rate of a grade; 0 when it is declined. */
+export const annualRateOf = (grade: Grade): Ppm => GRADE_TERMS.find((terms) => terms.grade === grade)?.annualRate ?? 0;
+
 /** Commitments are offered in whole thousands of USD. */
 const LIMIT_STEP = 1_000 * MICRO;
 const REASONS_MOST = 4;
