@@ -13,11 +13,11 @@ import {
   candleWire, checksumOf, classWire, curveFallbackWire, curvePointWire, indexWire, instrumentWire, levelPair, queuedOrder, tradeWire,
 } from '../market/wire.ts';
 import type { Services } from '../services.ts';
+import { LIMIT_DEFAULT, decodeNumberCursor, encodeCursor } from './pages.ts';
 import { route } from './route.ts';
 import type { Reply, Route } from './route.ts';
 import { idParams, instant, pageOf, pageQuery } from './schemas.ts';
 
-const LIMIT_DEFAULT = 100;
 const CANDLES_DEFAULT = 500;
 const DEPTH_DEFAULT = 50;
 const TAG = 'market';
@@ -61,18 +61,11 @@ function marketsOf(services: Services, query: { class?: string; region?: string 
       .map((other) => marketOf(entry.class, other.region)));
 }
 
-/** A cursor of these lists is a whole number: the key or number of the last row given out. */
-function positionOf(cursor: string | undefined): number | undefined {
-  if (cursor === undefined) return undefined;
-  if (!/^[0-9]{1,15}$/.test(cursor)) throw new ApiError('invalid_cursor');
-  return Number(cursor);
-}
-
 /** One page of a list that is short enough to be made whole; the cursor is the position of the next row. */
-function pageOfRows<Row>(rows: readonly Row[], query: { limit?: number; cursor?: string }, wire: (row: Row) => unknown): Promise<Reply> {
-  const start = positionOf(query.cursor) ?? 0;
+function pageInOrder<Row>(rows: readonly Row[], query: { limit?: number; cursor?: string }, wire: (row: Row) => unknown): Promise<Reply> {
+  const start = decodeNumberCursor(query.cursor) ?? 0;
   const end = start + (query.limit ?? rows.length);
-  return page(rows.slice(start, end).map(wire), end < rows.length ? String(end) : null);
+  return page(rows.slice(start, end).map(wire), end < rows.length ? encodeCursor(end) : null);
 }
 
 const hourFrom = (time: string | undefined): number | undefined => (time === undefined ? undefined : Math.ceil(Date.parse(time) / MILLIS_PER_HOUR));
@@ -85,11 +78,11 @@ const listInstruments = route({
   responses: listed('Instruments.', instrumentSchema),
   handle: ({ services, query }) => {
     const limit = query.limit ?? LIMIT_DEFAULT;
-    const filter = { ...scopeOf(services, query), fromHour: hourFrom(query.from), toHour: hourBefore(query.to), after: positionOf(query.cursor) };
+    const filter = { ...scopeOf(services, query), fromHour: hourFrom(query.from), toHour: hourBefore(query.to), after: decodeNumberCursor(query.cursor) };
     const found = services.market.list(filter, limit + 1);
     const shown = found.slice(0, limit);
     const last = shown.at(-1)?.instrument;
-    const cursor = found.length > limit && last !== undefined ? String(instrumentKey(last.market, last.hour)) : null;
+    const cursor = found.length > limit && last !== undefined ? encodeCursor(instrumentKey(last.market, last.hour)) : null;
     return page(shown.map((view) => instrumentWire(services.directory, view)), cursor);
   },
 });
@@ -141,9 +134,9 @@ const listTrades = route({
   handle: async ({ services, params, query }) => {
     const instrument = instrumentOf(services.market, params.id);
     const limit = query.limit ?? LIMIT_DEFAULT;
-    const found = await services.market.tradesBefore(instrument, positionOf(query.cursor), limit + 1);
+    const found = await services.market.tradesBefore(instrument, decodeNumberCursor(query.cursor), limit + 1);
     const shown = found.slice(0, limit);
-    return page(shown.map(tradeWire), found.length > limit ? String(shown[limit - 1].fill) : null);
+    return page(shown.map(tradeWire), found.length > limit ? encodeCursor(shown[limit - 1].fill) : null);
   },
 });
 
@@ -159,10 +152,10 @@ const listCandles = route({
     const from = query.from === undefined ? -Infinity : Date.parse(query.from);
     const to = query.to === undefined ? Infinity : Date.parse(query.to);
     // A cursor leads back in time: to the candles before the oldest one given out.
-    const before = Math.min(to, positionOf(query.cursor) ?? Infinity);
+    const before = Math.min(to, decodeNumberCursor(query.cursor) ?? Infinity);
     const span = services.market.candles(instrument, query.interval).filter((candle) => candle.start >= from && candle.start < before);
     const shown = span.slice(-(query.limit ?? CANDLES_DEFAULT));
-    return page(shown.map(candleWire), shown.length < span.length ? String(shown[0].start) : null);
+    return page(shown.map(candleWire), shown.length < span.length ? encodeCursor(shown[0].start) : null);
   },
 });
 
@@ -174,7 +167,7 @@ const getCurve = route({
   handle: async ({ services, query }) => {
     const { market, directory } = services;
     const markets = marketsOf(services, query);
-    const reply = await pageOfRows(markets.flatMap((id) => market.curve(id)), query, (point) => curvePointWire(directory, point));
+    const reply = await pageInOrder(markets.flatMap((id) => market.curve(id)), query, (point) => curvePointWire(directory, point));
     const otherwise = markets.map((id) => curveFallbackWire(directory, market, id));
     return { ...reply, body: { ...(reply.body as object), otherwise } };
   },
@@ -189,7 +182,7 @@ const listIndices = route({
     const { market, directory } = services;
     const { class: classId } = scopeOf(services, query);
     const entries = directory.classes().filter((entry) => classId === undefined || entry.class === classId);
-    return pageOfRows(entries, query, (entry) => indexWire(directory, market.index(entry.class), market.now));
+    return pageInOrder(entries, query, (entry) => indexWire(directory, market.index(entry.class), market.now));
   },
 });
 
@@ -197,14 +190,14 @@ const listClasses = route({
   method: 'get', path: '/api/v1/classes', operationId: 'listClasses', summary: 'GPU classes with their list price and its inputs', tag: TAG, scope: 'public',
   query: z.strictObject(pageQuery),
   responses: listed('Classes.', classSchema),
-  handle: ({ services, query }) => pageOfRows(services.directory.classes(), query, classWire),
+  handle: ({ services, query }) => pageInOrder(services.directory.classes(), query, classWire),
 });
 
 const listRegions = route({
   method: 'get', path: '/api/v1/regions', operationId: 'listRegions', summary: 'Regions', tag: TAG, scope: 'public',
   query: z.strictObject(pageQuery),
   responses: listed('Regions.', regionSchema),
-  handle: ({ services, query }) => pageOfRows(services.directory.regions(), query, ({ name }) => ({ id: name })),
+  handle: ({ services, query }) => pageInOrder(services.directory.regions(), query, ({ name }) => ({ id: name })),
 });
 
 export const marketRoutes: Route[] = [

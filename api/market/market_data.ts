@@ -117,10 +117,11 @@ export interface InstrumentFilter {
 }
 
 export type FillEvent = EventOf<'fill'>;
-/** Prices of which the quantity changed, of a book that is followed. */
-export interface LevelChanges {
-  bids: Set<number>;
-  asks: Set<number>;
+/** Follows the levels of one book. */
+export interface LevelTracker {
+  /** Levels changed since the last call as they are now, quantity 0 where there is none any more; null when none changed. */
+  take(): Depth | null;
+  release(): void;
 }
 
 /** What a committed batch has changed. Sets are reused: read them before returning. */
@@ -172,8 +173,8 @@ export interface MarketData {
   openOrders(company: number): LiveOrder[];
   /** Calls the listener after each batch that changed something. Returns the unsubscription. */
   follow(listener: (change: MarketChange) => void): () => void;
-  /** Collects changed levels until released; the reader empties the sets. One follower per instrument. */
-  trackLevels(instrument: Instrument): { changes: LevelChanges; release: () => void };
+  /** One tracker per instrument at a time. */
+  trackLevels(instrument: Instrument): LevelTracker;
   /** Includes the company's orders and account in changes. Counted: release once per call. */
   watchCompany(company: number): () => void;
   close(): void;

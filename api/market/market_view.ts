@@ -16,7 +16,7 @@ import type { BookLevels } from './levels.ts';
 import type { LiveOrder } from './live_orders.ts';
 import { MarketChanges } from './market_changes.ts';
 import type {
-  ClassIndex, CurvePoint, Depth, Instrument, InstrumentFilter, InstrumentView, LevelChanges, LevelView, Mark, MarketChange, MarketData, Queues,
+  ClassIndex, CurvePoint, Depth, Instrument, InstrumentFilter, InstrumentView, LevelTracker, LevelView, Mark, MarketChange, MarketData, Queues,
   Ticker, Trade, TradingModeView,
 } from './market_data.ts';
 import { MarketState } from './market_state.ts';
@@ -290,19 +290,24 @@ export class MarketView implements MarketData {
     };
   }
 
-  trackLevels(instrument: Instrument): { changes: LevelChanges; release: () => void } {
-    const state = this.books.open(instrumentKey(instrument.market, instrument.hour));
-    const changes: LevelChanges = { bids: new Set(), asks: new Set() };
+  trackLevels(instrument: Instrument): LevelTracker {
+    const key = instrumentKey(instrument.market, instrument.hour);
+    const state = this.books.open(key);
     state.tracked = true;
-    state.bids.changes = changes.bids;
-    state.asks.changes = changes.asks;
-    const release = (): void => {
-      state.tracked = false;
-      state.bids.changes = null;
-      state.asks.changes = null;
-      if (state.isEmpty()) this.books.instruments.delete(instrumentKey(instrument.market, instrument.hour));
+    state.bids.changes = new Set();
+    state.asks.changes = new Set();
+    return {
+      take: () => {
+        const changed = { bids: changedLevels(state.bids), asks: changedLevels(state.asks) };
+        return changed.bids.length + changed.asks.length === 0 ? null : changed;
+      },
+      release: () => {
+        state.tracked = false;
+        state.bids.changes = null;
+        state.asks.changes = null;
+        if (state.isEmpty()) this.books.instruments.delete(key);
+      },
     };
-    return { changes, release };
   }
 
   watchCompany(company: number): () => void {
@@ -316,6 +321,14 @@ export class MarketView implements MarketData {
 }
 
 const levelsOf = (side: BookLevels, depth: number): LevelView[] => Array.from(side.fromBest(depth), (level) => viewOf(level) as LevelView);
+
+/** Takes the prices that changed, with what stands there now. */
+function changedLevels(side: BookLevels): LevelView[] {
+  const { changes } = side;
+  const levels = Array.from(changes ?? [], (price) => viewOf(side.at(price)) ?? { price, quantity: 0, orders: 0 });
+  changes?.clear();
+  return levels;
+}
 
 /** Levels made of the orders of some providers only. What is offered for resale names no provider and is left out. */
 function levelsServing(side: BookLevels, depth: number, providers: ReadonlySet<number>): LevelView[] {
