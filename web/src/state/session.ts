@@ -42,9 +42,7 @@ export class Session {
 
   /** @throws ApiError */
   async login(email: string, password: string): Promise<void> {
-    const answer = await this.api.post<{ csrf_token?: string }>('/auth/login', { email, password });
-    this.token = answer.csrf_token ?? '';
-    this.open(await this.api.get<WireMe>('/me'));
+    this.open(await this.api.post<WireMe>('/auth/login', { email, password }));
   }
 
   /** Registers, then logs in. @throws ApiError */

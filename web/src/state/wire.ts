@@ -1,6 +1,9 @@
 /** The shapes that the screens read, from the api's schemas. Amounts, prices and quantities are decimal strings, times RFC 3339. */
 import type { z } from 'zod';
 import type { classSchema, curveDataSchema, curvePointSchema, regionSchema, statusDataSchema, tickerSchema, tradeSchema } from '../../../api/market/market_schemas.ts';
+import type { allocationSchema, balancesWire, lotSchema } from '../../../api/http/account_routes.ts';
+import type { facilitySchema, scheduleRowSchema } from '../../../api/http/facility_wire.ts';
+import type { keyWire } from '../../../api/http/keys_routes.ts';
 import type { fillSchema, orderSchema } from '../../../api/http/order_wire.ts';
 import type { Role } from './ticket.ts';
 
@@ -30,54 +33,18 @@ export interface OrderPreview {
   reject_code?: string | null;
 }
 
-export interface WireAllocation {
-  id: string;
-  instrument: string;
-  provider: string;
-  model: string | null;
-  quantity: string;
-  used: string;
-  price: string;
-  credits: string;
-  status: string;
-}
-export interface WireBalances {
-  usd: string;
-  credits: { available: string; held: string; contracted: string; frozen: string; remaining: string };
-}
-export interface WireLot {
-  id: string;
-  source: string;
-  usd_in: string;
-  credits_minted: string;
-  conversion_rate: string;
-  available: string;
-  held: string;
-  contracted: string;
-  retired: string;
-  expires_at: string;
-  frozen: string;
-}
-
-export interface WireFacility {
-  id: string;
-  company?: string;
-  state: string;
-  amount: string;
-  months: number;
-  method: string;
+export type WireAllocation = z.infer<typeof allocationSchema>;
+export type WireBalances = ReturnType<typeof balancesWire>;
+export type WireLot = z.infer<typeof lotSchema>;
+export type WireFacility = z.infer<typeof facilitySchema>;
+/** The answer to an application that got no offer. */
+export interface WireDeclined {
+  id: null;
+  state: 'declined';
   grade: string;
-  annual_rate_percent: string;
-  conversion_rate: string;
-  origination_fee_percent?: string;
-  drawn: string;
-  undrawn: string;
-  principal: string;
-  accrued_interest?: string;
-  frozen_fraction: string;
-  reasons?: string[];
-  matures_at?: string | null;
+  reasons: string[];
 }
+export type WireScheduleRow = z.infer<typeof scheduleRowSchema>;
 export interface WireMandate {
   id: string;
   amount: string;
@@ -86,15 +53,6 @@ export interface WireMandate {
   maximum_per_borrower: string;
   minimum_annual_rate_percent: string;
 }
-export interface WireScheduleRow {
-  number: number;
-  due_date: string;
-  principal: string;
-  interest: string;
-  due: string;
-  balance: string;
-}
-
 export interface WireCapacity {
   class: string;
   region: string;
@@ -119,19 +77,7 @@ export interface WireDelivery {
   status: string;
 }
 
-export interface WireKey {
-  id: string;
-  name: string;
-  prefix?: string;
-  scopes: string[];
-  allowed_models: string[] | null;
-  expires_at: string | null;
-  created_at: string;
-  last_used_at?: string | null;
-  /** Only in the answer that created it. */
-  secret?: string;
-}
-
+export type WireKey = ReturnType<typeof keyWire>;
 export interface WireMe {
   id: string;
   email: string;

@@ -1,0 +1,113 @@
+/** The accounts of the mock market, in the shapes of the contract. */
+import { instrumentId, hourAt } from '../src/state/instrument.ts';
+
+export type MockRole = 'borrower' | 'provider' | 'lender' | 'operator';
+export const MOCK_ROLES: MockRole[] = ['borrower', 'provider', 'lender', 'operator'];
+
+const HOUR_MILLIS = 3_600_000;
+const day = (now: number, days: number): string => new Date(now + days * 24 * HOUR_MILLIS).toISOString();
+
+export const me = (role: MockRole) => ({
+  id: `usr_${role}`,
+  email: `${role}@demo.example`,
+  company: { borrower: 'Meridian Labs', provider: 'Northwind Compute', lender: 'Harbour Capital', operator: 'Exchange operations' }[role],
+  role,
+  csrf_token: 'mock-csrf',
+});
+
+export const balances = {
+  usd: '0.00', payable: '0.00', bond: '0.00',
+  credits: { available: '486312.442500', held: '20100.000000', contracted: '38902.400000', frozen: '0.000000', remaining: '545314.842500' },
+};
+export const NO_BALANCES = { usd: '0.00', payable: '0.00', bond: '0.00', credits: { available: '0.00', held: '0.00', contracted: '0.00', frozen: '0.00', remaining: '0.00' } };
+
+export function order(id: string, instrument: string, change: object = {}) {
+  return {
+    id, client_order_id: null, instrument, side: 'buy', type: 'limit', price: '2.1500', quantity: '8', filled_quantity: '0', remaining_quantity: '8', average_price: null,
+    status: 'open', cancel_reason: null, reject_code: null, time_in_force: 'gtc', post_only: false, display_quantity: null, minimum_quantity: null, stop_price: null,
+    expires_at: null, model: null, resale_of: null, self_trade_prevention: 'cancel_newest', cancel_on_disconnect: false, hold: '17.286000', fees: '0.00',
+    net_usd_per_gpu_hour: null, sequence: 1, created_at: new Date().toISOString(), ...change,
+  };
+}
+
+export function orders(role: MockRole, now: number) {
+  const next = hourAt(now) + 1;
+  const at = (hours: number): string => instrumentId('H100-SXM-80', 'us-east', next + hours);
+  if (role === 'provider') {
+    return [
+      order('ord_901', at(0), { side: 'sell', price: '2.2900', quantity: '64', filled_quantity: '48', remaining_quantity: '16', average_price: '2.2900', status: 'partially_filled', hold: '0.00', net_usd_per_gpu_hour: '1.4169' }),
+      order('ord_902', at(1), { side: 'sell', price: '2.2500', quantity: '64', remaining_quantity: '64', hold: '0.00' }),
+      order('ord_903', at(2), { side: 'sell', price: '2.2100', quantity: '64', filled_quantity: '64', remaining_quantity: '0', average_price: '2.2100', status: 'filled', hold: '0.00' }),
+    ];
+  }
+  return [
+    order('ord_101', at(2), { price: '2.1500', quantity: '120', remaining_quantity: '120', hold: '259.290000' }),
+    order('ord_102', at(2), { price: '2.1200', quantity: '40', filled_quantity: '12.5', remaining_quantity: '27.5', average_price: '2.1200', status: 'partially_filled', hold: '58.591500', post_only: true }),
+    order('ord_103', at(5), { price: '2.2400', quantity: '16', filled_quantity: '16', remaining_quantity: '0', average_price: '2.2325', status: 'filled', hold: '0.00', fees: '0.178600' }),
+    order('ord_104', at(7), { price: '1.9900', quantity: '64', status: 'canceled', cancel_reason: 'requested', hold: '0.00' }),
+  ];
+}
+
+export function fills(now: number) {
+  const instrument = instrumentId('H100-SXM-80', 'us-east', hourAt(now) + 6);
+  return ['2.2300', '2.2350'].map((price, index) => ({
+    id: `fil_${index}`, order_id: 'ord_103', instrument, side: 'buy', price, quantity: '8', liquidity: 'taker', fee: '0.089300', fee_currency: 'CR', counterparty: null,
+    allocation_id: `alc_${index}`, created_at: new Date(now - index * 60_000).toISOString(),
+  }));
+}
+
+export const allocations = (now: number) =>
+  ['Northwind Compute', 'Aster Cloud'].map((provider, index) => ({
+    id: `alc_${index}`, instrument: instrumentId('H100-SXM-80', 'us-east', hourAt(now) + index * 6), provider, model: index === 0 ? 'llama-3.1-8b-instruct' : null,
+    quantity: '8', used: index === 0 ? '1.204118' : '0', price: '2.2300', credits: index === 0 ? '15.154817' : '17.840000', status: index === 0 ? 'delivering' : 'open',
+  }));
+
+export const lots = (now: number) => [
+  {
+    id: 'lot_12', source: 'facility', usd_in: '400000.00', credits_minted: '560000.00', conversion_rate: '1.40', available: '486312.442500', held: '20100.000000',
+    contracted: '38902.400000', retired: '14685.157500', expires_at: day(now, 180), frozen: '0.00',
+  },
+];
+
+export const facility = (now: number, change: object = {}) => ({
+  id: 'fac_7', company: 'Meridian Labs', lender: 'Harbour Capital', state: 'active', amount: '1000000.00', months: 6, method: 'annuity', grade: 'A', score: 712,
+  annual_rate_percent: '12.50', conversion_rate: '1.40', origination_fee_percent: '1.5', drawn: '400000.00', undrawn: '600000.00', principal: '406000.00', accrued_interest: '1112.33',
+  fees: '0.00', frozen_fraction: '0', days_past_due: 0, reasons: ['Runway of 16 months', 'Revenue grows 90 % a year', 'Gross margin of 55 %'], accepted_at: day(now, -20), matures_at: day(now, 160),
+  ...change,
+});
+
+export const schedule = (now: number) =>
+  Array.from({ length: 6 }, (_, index) => ({
+    number: index + 1, due_date: day(now, 30 * (index + 1)).slice(0, 10), principal: `${66_000 + index * 690}.12`, interest: `${4_229 - index * 690}.17`, due: '70229.29', balance: `${340_000 - index * 68_000}.00`,
+  }));
+
+export const mandates = [{ id: 'man_1', amount: '20000000.00', committed: '1000000.00', grades: ['A', 'B'], maximum_per_borrower: '2000000.00', minimum_annual_rate_percent: '11.00' }];
+
+export const capacity = [
+  { class: 'H100-SXM-80', region: 'us-east', gpus: 64, verified_gpus: 64, status: 'verified' },
+  { class: 'L40S-PCIE-48', region: 'us-east', gpus: 24, verified_gpus: 0, status: 'pending' },
+];
+export const endpoints = [
+  { id: 'ep_1', url: 'https://gpu1.northwind.example/v1', class: 'H100-SXM-80', region: 'us-east', models: ['llama-3.1-8b-instruct', 'llama-3.3-70b-instruct'], status: 'healthy' },
+  { id: 'ep_2', url: 'https://gpu2.northwind.example/v1', class: 'L40S-PCIE-48', region: 'us-east', models: ['qwen2.5-7b-instruct'], status: 'pending' },
+];
+export const deliveries = (now: number) =>
+  [1, 2, 3].map((hours) => ({
+    id: `dlv_${hours}`, instrument: instrumentId('H100-SXM-80', 'us-east', hourAt(now) - hours), quantity: '48', credits: '108.480000', usd: '67.123410', status: 'delivered',
+  }));
+
+export const keys = (now: number) => [
+  { id: 'key_1', name: 'Production', prefix: 'ccx_test_', last_four: '9fA2', scopes: ['inference'], allowed_models: null, allowed_ips: [], expires_at: null, created_at: day(now, -14) },
+  { id: 'key_2', name: 'Trading bot', prefix: 'ccx_test_', last_four: '77bc', scopes: ['read', 'trade'], allowed_models: null, allowed_ips: ['203.0.113.7'], expires_at: day(now, 90), created_at: day(now, -3) },
+];
+
+const NAMES = [
+  'Every transaction sums to zero per ledger', 'No account below its bound', 'Lots are whole', 'Holds equal worst cases', 'Facilities are whole', 'Solvency of the escrow', 'Backing of each lot',
+  'Capacity', 'Payments are allocated', 'Accrual is cumulative', 'Deliveries share out', 'Idempotency', 'No order on blocked credit', 'Payouts', 'Limits of orders', 'Integers', 'No crossed books',
+];
+export const invariants = {
+  ok: true,
+  checks: NAMES.map((name, index) => ({ number: index + 1, name, ok: true })),
+  state_hash: '8f1d5c0a94b2e7763a1f0c55d2e94b8817ac03f19be2760d4c5ea1f2b7d96a30',
+  sequence: 184_220,
+};
