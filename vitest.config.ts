@@ -30,6 +30,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          globalSetup: 'db/test/shared_postgres.ts',
           include: filesOf('integration'),
           exclude,
           env,
