@@ -152,6 +152,11 @@ export class Book {
   readonly stops: number[] = [];
   /** Price of the last trade; 0: none yet. */
   lastPrice = 0;
+  /** Range of the trades since stops were last looked at; empty when low > high. */
+  tradedLow = Infinity;
+  tradedHigh = 0;
+  /** Orders collect without trading until the uncross. */
+  auction = false;
 
   side(sell: boolean): BookSide {
     return sell ? this.asks : this.bids;

@@ -34,9 +34,19 @@ export interface MatchHost {
 /** A limit beyond any price: a market order without protection. */
 export const UNPROTECTED_BUY = Number.MAX_SAFE_INTEGER;
 
+/** Every trade moves the last price and may trigger stops. */
+export function noteTrade(book: Book, price: number): void {
+  book.lastPrice = price;
+  if (book.stops.length === 0) return;
+  if (price < book.tradedLow) book.tradedLow = price;
+  if (price > book.tradedHigh) book.tradedHigh = price;
+}
+
 export class Matcher {
   private readonly orders: Orders;
   private readonly host: MatchHost;
+  /** Ids of resting orders whose minimum has just been met. */
+  private readonly freed: number[] = [];
 
   constructor(orders: Orders, host: MatchHost) {
     this.orders = orders;
@@ -87,15 +97,43 @@ export class Matcher {
 
   /** A resting order's first execution may have a minimum. */
   private mayExecute(maker: number, quantity: number): boolean {
-    if ((this.orders.flags[maker] & (FLAG.extra | FLAG.executed)) !== FLAG.extra) return true;
-    const minimum = this.orders.extras.get(maker)?.minimumQuantity ?? 0;
-    return quantity >= minimum;
+    return quantity >= this.orders.pendingMinimum(maker);
   }
 
-  /** Matches an accepted order that is in no book; what is left rests or is cancelled. */
+  /**
+   * Whether an arriving order's minimum cannot be met: it would execute at once, or cannot wait, and
+   * what is there falls short.
+   */
+  undercutsMinimum(book: Book, row: number): boolean {
+    const minimum = this.orders.pendingMinimum(row);
+    if (minimum === 0) return false;
+    const executable = this.executable(book, row, minimum);
+    const cannotWait = this.orders.timeInForce(row) >= IOC || this.orders.orderType(row) === MARKET;
+    return executable < minimum && (executable > 0 || cannotWait);
+  }
+
+  /**
+   * Matches an accepted order that is in no book; what is left rests or is cancelled. A resting order
+   * whose first execution this was is free of its minimum from then on: if what is left of it crosses
+   * somebody it had to pass over, it arrives again.
+   */
   enter(book: Book, row: number): void {
+    this.enterOnce(book, row);
+    while (this.freed.length > 0) {
+      const free = this.orders.rowOf(this.freed.shift() ?? 0);
+      if (free === NIL || (this.orders.flags[free] & FLAG.resting) === 0 || !this.wouldCross(book, free)) continue;
+      this.withdraw(book, free);
+      this.enterOnce(book, free);
+    }
+  }
+
+  private enterOnce(book: Book, row: number): void {
     const { orders } = this;
     const timeInForce = orders.timeInForce(row);
+    if (book.auction) {
+      this.collect(book, row);
+      return;
+    }
     if (timeInForce === FOK && this.executable(book, row, orders.remaining[row]) < orders.remaining[row]) {
       this.host.cancelled(row, 'fok');
       return;
@@ -104,6 +142,13 @@ export class Matcher {
     if (orders.remaining[row] === 0) this.host.filled(row);
     else if (orders.orderType(row) === MARKET || orders.orderType(row) === STOP) this.host.cancelled(row, 'no_liquidity');
     else if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, 'ioc');
+    else this.rest(book, row);
+  }
+
+  /** An order that arrives during an auction waits for the uncross; one that cannot wait leaves. */
+  private collect(book: Book, row: number): void {
+    const timeInForce = this.orders.timeInForce(row);
+    if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, timeInForce === IOC ? 'ioc' : 'fok');
     else this.rest(book, row);
   }
 
@@ -127,8 +172,9 @@ export class Matcher {
 
   /** Parks a stop until its trigger, or lets it in at once when the last trade already meets it. */
   enterStop(book: Book, row: number): void {
-    if (this.isTriggered(book, row)) {
-      this.trigger(book, row);
+    if (book.lastPrice !== 0 && !book.auction && this.meets(row, book.lastPrice, book.lastPrice)) {
+      this.host.triggered(row);
+      this.enter(book, row);
       return;
     }
     this.orders.flags[row] |= FLAG.untriggered;
@@ -141,25 +187,43 @@ export class Matcher {
     this.orders.flags[row] &= ~FLAG.untriggered;
   }
 
-  private isTriggered(book: Book, row: number): boolean {
+  /** Whether trades between `low` and `high` trigger the stop. */
+  private meets(row: number, low: number, high: number): boolean {
     const stopPrice = this.orders.extra(row)?.stopPrice ?? 0;
-    if (book.lastPrice === 0) return false;
-    return this.orders.isSell(row) ? book.lastPrice <= stopPrice : book.lastPrice >= stopPrice;
+    return this.orders.isSell(row) ? low <= stopPrice : high >= stopPrice;
   }
 
-  private trigger(book: Book, row: number): void {
-    this.host.triggered(row);
-    this.enter(book, row);
-  }
-
-  /** Lets in every stop that the last trade triggers, oldest first, and those that their trades trigger in turn. */
+  /**
+   * Lets in every stop that trades have triggered: those of one command together, the stop price met
+   * first going first (bids from the lowest, then asks from the highest), then the older; what their
+   * own trades trigger queues behind them.
+   */
   runStops(book: Book): void {
-    while (book.stops.length > 0) {
-      const row = book.stops.find((stop) => this.isTriggered(book, stop));
+    if (book.stops.length === 0 || book.auction) return;
+    const due: number[] = [];
+    for (;;) {
+      due.push(...this.takeTriggered(book));
+      const row = due.shift();
       if (row === undefined) return;
-      this.withdrawStop(book, row);
-      this.trigger(book, row);
+      this.host.triggered(row);
+      this.enter(book, row);
     }
+  }
+
+  private takeTriggered(book: Book): number[] {
+    const { tradedLow, tradedHigh } = book;
+    book.tradedLow = Infinity;
+    book.tradedHigh = 0;
+    if (tradedHigh === 0) return [];
+    const due = book.stops.filter((row) => this.meets(row, tradedLow, tradedHigh));
+    for (const row of due) this.withdrawStop(book, row);
+    const rank = (row: number): number => (this.orders.isSell(row) ? -this.stopPrice(row) : this.stopPrice(row));
+    // The sort is stable: stops stand in order of arrival.
+    return due.sort((a, b) => Number(this.orders.isSell(a)) - Number(this.orders.isSell(b)) || rank(a) - rank(b));
+  }
+
+  private stopPrice(row: number): number {
+    return this.orders.extra(row)?.stopPrice ?? 0;
   }
 
   /** Trades while the limit allows. False when self-trade prevention ended the order. */
@@ -191,16 +255,37 @@ export class Matcher {
     return true;
   }
 
+  /** Takes an execution off a resting order; of an iceberg first what it shows. */
+  take(row: number, quantity: number): void {
+    const { orders } = this;
+    orders.remaining[row] -= quantity;
+    orders.visible[row] = Math.max(0, orders.visible[row] - quantity);
+    orders.flags[row] |= FLAG.executed;
+  }
+
+  /** After an uncross, orders that sat it out by their model may cross: they trade now, best bid first, as if they arrived. */
+  settleCrossed(book: Book): void {
+    const { orders } = this;
+    if (book.bids.count === 0 || book.asks.count === 0 || book.bids.best() < book.asks.best()) return;
+    const crossing: number[] = [];
+    book.bids.forEach(orders, (row) => orders.price[row] >= book.asks.best() && crossing.push(orders.idOf(row)) > 0);
+    for (const id of crossing) {
+      const row = orders.rowOf(id);
+      if (row === NIL || !this.wouldCross(book, row)) continue;
+      this.withdraw(book, row);
+      this.enter(book, row);
+    }
+  }
+
   private trade(book: Book, side: BookSide, maker: number, taker: number): void {
     const { orders, host } = this;
     const quantity = Math.min(orders.visible[maker], orders.remaining[taker]);
     const price = orders.price[maker];
-    orders.remaining[maker] -= quantity;
-    orders.visible[maker] -= quantity;
+    if (orders.pendingMinimum(maker) > 0) this.freed.push(orders.idOf(maker));
+    this.take(maker, quantity);
     orders.remaining[taker] -= quantity;
-    orders.flags[maker] |= FLAG.executed;
     orders.flags[taker] |= FLAG.executed;
-    book.lastPrice = price;
+    noteTrade(book, price);
     host.traded(maker, taker, price, quantity);
     if (orders.remaining[maker] === 0) {
       this.withdraw(book, maker);

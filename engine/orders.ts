@@ -151,6 +151,11 @@ export class Orders {
   feesCharged(row: number): number {
     return roundedFees(this.feesFloor[row], this.feeFraction[row]);
   }
+  /** Least quantity of the order's first execution; 0 once that has been, or when it has none. */
+  pendingMinimum(row: number): number {
+    if ((this.flags[row] & (FLAG.extra | FLAG.executed)) !== FLAG.extra) return 0;
+    return Math.min(this.extras.get(row)?.minimumQuantity ?? 0, this.remaining[row]);
+  }
   extra(row: number): OrderExtra | undefined {
     return (this.flags[row] & FLAG.extra) === 0 ? undefined : this.extras.get(row);
   }

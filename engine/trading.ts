@@ -5,7 +5,7 @@
 import { ACCOUNT } from './accounts.ts';
 import { ALLOCATION } from './allocations.ts';
 import type { RejectCode } from './catalogue.ts';
-import { MARKET, NONE, SELL, STOP, STOP_LIMIT } from './commands.ts';
+import { NONE, SELL, STOP, STOP_LIMIT } from './commands.ts';
 import type { AmendOrder, CancelAll, CancelOrder, PlaceOrder } from './commands.ts';
 import { CANCEL_REASONS, KIND, ORDER_STATUSES } from './events.ts';
 import type { CancelReason } from './events.ts';
@@ -112,11 +112,7 @@ export class Trading implements MatchHost {
   private bookRefusal(book: HourBook, row: number, command: PlaceOrder): RejectCode | undefined {
     if (command.orderType === STOP || command.orderType === STOP_LIMIT) return undefined;
     if (command.postOnly && this.matcher.wouldCross(book, row)) return 'post_only_would_cross';
-    if (command.minimumQuantity > 0) {
-      const executable = this.matcher.executable(book, row, command.minimumQuantity);
-      const mustExecute = executable > 0 || command.timeInForce > 1 || command.orderType === MARKET;
-      if (mustExecute && executable < command.minimumQuantity) return 'minimum_quantity';
-    }
+    if (this.matcher.undercutsMinimum(book, row)) return 'minimum_quantity';
     return undefined;
   }
 

@@ -1,0 +1,343 @@
+/**
+ * The book as one would explain it on a blackboard: a list of orders in time priority, searched from
+ * the beginning whenever something is needed. Slow, and obviously right; the real book is compared
+ * with it after every command.
+ */
+import type { RejectCode } from '../catalogue.ts';
+import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTD, IOC, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
+import type { BookListener, BookMachine, BookOrder, DepthLevel } from '../lone_book.ts';
+
+interface Order extends BookOrder {
+  limit: number;
+  remaining: number;
+  visible: number;
+  executed: boolean;
+  /** Time priority in its queue, and age since it was placed or requeued. */
+  turn: number;
+  arrived: number;
+}
+
+const opposite = (order: Order) => (other: Order): boolean => other.sell !== order.sell;
+const better = (a: Order, b: Order): number => (a.sell ? a.limit - b.limit : b.limit - a.limit) || a.turn - b.turn;
+const isStop = (order: BookOrder): boolean => order.orderType === STOP || order.orderType === STOP_LIMIT;
+
+export class NaiveBook implements BookMachine {
+  private resting: Order[] = [];
+  private stops: Order[] = [];
+  private turn = 0;
+  private arrivals = 0;
+  private now = 0;
+  private auction = false;
+  private last = 0;
+  private traded: number[] = [];
+  private readonly freed: Order[] = [];
+  private readonly tell: BookListener;
+
+  constructor(listener: BookListener) {
+    this.tell = listener;
+  }
+
+  private find(id: number): Order | undefined {
+    return [...this.resting, ...this.stops].find((order) => order.id === id);
+  }
+
+  place(input: BookOrder): RejectCode | undefined {
+    if (this.find(input.id) !== undefined) return 'duplicate_client_order_id';
+    if (input.timeInForce === GTD && input.expiresAt <= this.now) return 'invalid_parameter';
+    const limit = input.price > 0 ? input.price : input.sell ? 0 : Number.MAX_SAFE_INTEGER;
+    const order: Order = { ...input, limit, remaining: input.quantity, visible: 0, executed: false, turn: 0, arrived: this.arrivals++ };
+    if (!isStop(order) && !this.auction) {
+      if (order.postOnly && this.dryRun(order, 1) > 0) return 'post_only_would_cross';
+      if (order.minimumQuantity > 0) {
+        const possible = this.dryRun(order, order.minimumQuantity);
+        const waits = (order.timeInForce !== IOC && order.timeInForce !== FOK) && order.orderType !== MARKET;
+        if (possible < order.minimumQuantity && !(possible === 0 && waits)) return 'minimum_quantity';
+      }
+    }
+    this.tell.accepted(order.id);
+    if (!isStop(order)) this.enter(order);
+    else if (!this.auction && this.last > 0 && this.isMet(order, this.last)) {
+      this.tell.triggered(order.id);
+      this.enter(order);
+    } else this.stops.push(order);
+    this.runStops();
+    return undefined;
+  }
+
+  private isMet(order: Order, price: number): boolean {
+    return order.sell ? price <= order.stopPrice : price >= order.stopPrice;
+  }
+
+  private makersFor(order: Order): Order[] {
+    return this.resting.filter(opposite(order)).filter((maker) => (order.sell ? maker.limit >= order.limit : maker.limit <= order.limit)).sort(better);
+  }
+
+  private mayExecute(maker: Order, quantity: number): boolean {
+    return maker.executed || quantity >= Math.min(maker.minimumQuantity, maker.remaining);
+  }
+
+  /** What would execute at once, at most `wanted`. */
+  private dryRun(order: Order, wanted: number): number {
+    let left = order.remaining;
+    let executed = 0;
+    for (const maker of this.makersFor(order)) {
+      if (maker.owner === order.owner) {
+        if (order.selfTradePrevention === CANCEL_NEWEST || order.selfTradePrevention === CANCEL_BOTH) break;
+        if (order.selfTradePrevention === DECREMENT) left -= Math.min(left, maker.remaining);
+      } else if (this.mayExecute(maker, Math.min(left, maker.remaining))) {
+        executed += Math.min(left, maker.remaining);
+        left -= Math.min(left, maker.remaining);
+      }
+      if (left === 0 || executed >= wanted) break;
+    }
+    return Math.min(executed, wanted);
+  }
+
+  /** Matches; then every order whose minimum was met on the way arrives again, if it crosses now. */
+  private enter(order: Order): void {
+    this.enterOnce(order);
+    for (let free = this.freed.shift(); free !== undefined; free = this.freed.shift()) {
+      if (!this.resting.includes(free) || this.dryRun(free, 1) === 0) continue;
+      this.remove(free);
+      this.enterOnce(free);
+    }
+  }
+
+  private enterOnce(order: Order): void {
+    const immediate = order.timeInForce === IOC || order.timeInForce === FOK;
+    if (this.auction) {
+      if (immediate) this.tell.cancelled(order.id, order.remaining, order.timeInForce === IOC ? 'ioc' : 'fok');
+      else this.rest(order);
+      return;
+    }
+    if (order.timeInForce === FOK && this.dryRun(order, order.remaining) < order.remaining) {
+      this.tell.cancelled(order.id, order.remaining, 'fok');
+      return;
+    }
+    const skipped = new Set<Order>();
+    while (order.remaining > 0) {
+      const maker = this.makersFor(order).find((candidate) => !skipped.has(candidate));
+      if (maker === undefined) break;
+      if (maker.owner === order.owner) {
+        if (!this.preventSelfTrade(maker, order)) return;
+      } else if (this.mayExecute(maker, Math.min(order.remaining, maker.remaining))) {
+        this.trade(maker, order);
+      } else skipped.add(maker);
+    }
+    if (order.remaining === 0) return;
+    if (order.orderType === MARKET || order.orderType === STOP) this.tell.cancelled(order.id, order.remaining, 'no_liquidity');
+    else if (immediate) this.tell.cancelled(order.id, order.remaining, 'ioc');
+    else this.rest(order);
+  }
+
+  private rest(order: Order): void {
+    order.visible = Math.min(order.displayQuantity === 0 ? order.remaining : order.displayQuantity, order.remaining);
+    order.turn = this.turn++;
+    if (!this.resting.includes(order)) this.resting.push(order);
+  }
+
+  private remove(order: Order): void {
+    this.resting = this.resting.filter((other) => other !== order);
+    this.stops = this.stops.filter((other) => other !== order);
+  }
+
+  private trade(maker: Order, taker: Order): void {
+    const quantity = Math.min(maker.visible, taker.remaining);
+    this.last = maker.limit;
+    this.traded.push(maker.limit);
+    if (!maker.executed && maker.minimumQuantity > 0) this.freed.push(maker);
+    taker.remaining -= quantity;
+    taker.executed = true;
+    this.tell.traded(maker.id, taker.id, maker.limit, quantity);
+    this.reduce(maker, quantity);
+  }
+
+  private reduce(order: Order, quantity: number): void {
+    order.remaining -= quantity;
+    order.visible = Math.max(0, order.visible - quantity);
+    order.executed = true;
+    if (order.remaining === 0) this.remove(order);
+    else if (order.visible === 0) this.rest(order);
+  }
+
+  private preventSelfTrade(maker: Order, taker: Order): boolean {
+    const mode = taker.selfTradePrevention;
+    if (mode === DECREMENT) {
+      const quantity = Math.min(maker.remaining, taker.remaining);
+      maker.remaining -= quantity;
+      taker.remaining -= quantity;
+      maker.visible = Math.min(maker.visible, maker.remaining);
+      if (maker.remaining === 0) {
+        this.remove(maker);
+        this.tell.cancelled(maker.id, 0, 'self_trade');
+      }
+      if (taker.remaining > 0) return true;
+      this.tell.cancelled(taker.id, 0, 'self_trade');
+      return false;
+    }
+    if (mode === CANCEL_OLDEST || mode === CANCEL_BOTH) {
+      this.remove(maker);
+      this.tell.cancelled(maker.id, maker.remaining, 'self_trade');
+    }
+    if (mode === CANCEL_OLDEST) return true;
+    this.tell.cancelled(taker.id, taker.remaining, 'self_trade');
+    return false;
+  }
+
+  private runStops(): void {
+    if (this.auction) return;
+    const due: Order[] = [];
+    for (;;) {
+      const met = this.stops.filter((stop) => this.traded.some((price) => this.isMet(stop, price)));
+      this.traded = [];
+      this.stops = this.stops.filter((stop) => !met.includes(stop));
+      const buys = met.filter((stop) => !stop.sell).sort((a, b) => a.stopPrice - b.stopPrice || a.arrived - b.arrived);
+      const sells = met.filter((stop) => stop.sell).sort((a, b) => b.stopPrice - a.stopPrice || a.arrived - b.arrived);
+      due.push(...buys, ...sells);
+      const next = due.shift();
+      if (next === undefined) return;
+      this.tell.triggered(next.id);
+      this.enter(next);
+    }
+  }
+
+  cancel(id: number): RejectCode | undefined {
+    const order = this.find(id);
+    if (order === undefined) return 'unknown_order';
+    this.remove(order);
+    this.tell.cancelled(id, order.remaining, 'requested');
+    return undefined;
+  }
+
+  amend(id: number, price: number, quantity: number): RejectCode | undefined {
+    const order = this.find(id);
+    if (order === undefined) return 'unknown_order';
+    const limit = price === 0 ? order.limit : price;
+    const remaining = quantity === 0 ? order.remaining : quantity;
+    const keeps = limit === order.limit && remaining <= order.remaining;
+    const waits = this.stops.includes(order);
+    if (!keeps && order.postOnly && !waits && !this.auction && this.dryRun({ ...order, limit }, 1) > 0) return 'post_only_would_cross';
+    order.limit = limit;
+    order.remaining = remaining;
+    order.visible = Math.min(order.visible, remaining);
+    this.tell.amended(id, limit, remaining, keeps);
+    if (keeps || waits) return undefined;
+    this.remove(order);
+    order.arrived = this.arrivals++;
+    this.enter(order);
+    this.runStops();
+    return undefined;
+  }
+
+  advance(now: number): void {
+    this.now = Math.max(this.now, now);
+    const due = [...this.resting, ...this.stops].filter(({ expiresAt }) => expiresAt > 0 && expiresAt <= this.now);
+    for (const order of due.sort((a, b) => a.expiresAt - b.expiresAt || a.arrived - b.arrived)) {
+      this.remove(order);
+      this.tell.cancelled(order.id, order.remaining, 'expired');
+    }
+  }
+
+  startAuction(): void {
+    this.auction = true;
+  }
+
+  uncross(given: number): void {
+    const reference = given === 0 ? this.last : given;
+    const satOut: Order[] = [];
+    let pairs = this.pairs(reference);
+    for (;;) {
+      const related = pairs.trades.find(({ bid, ask }) => bid.owner === ask.owner);
+      if (related !== undefined) {
+        const newer = related.bid.arrived < related.ask.arrived ? related.ask : related.bid;
+        this.remove(newer);
+        this.tell.cancelled(newer.id, newer.remaining, 'self_trade');
+      } else {
+        const short = this.belowMinimum(pairs.trades);
+        if (short === undefined) break;
+        this.remove(short);
+        satOut.push(short);
+      }
+      pairs = this.pairs(reference);
+    }
+    this.auction = false;
+    for (const { bid, ask, quantity } of pairs.trades) {
+      const [maker, taker] = bid.arrived < ask.arrived ? [bid, ask] : [ask, bid];
+      this.last = pairs.price;
+      this.traded.push(pairs.price);
+      this.tell.traded(maker.id, taker.id, pairs.price, quantity);
+      this.reduce(bid, quantity);
+      this.reduce(ask, quantity);
+    }
+    for (const sell of [false, true]) {
+      for (const order of this.resting.filter((other) => other.sell === sell && (other.orderType === MARKET || other.orderType === STOP)).sort(better)) {
+        this.remove(order);
+        this.tell.cancelled(order.id, order.remaining, 'no_liquidity');
+      }
+    }
+    for (const order of satOut) this.enter(order);
+    this.settleCrossed();
+    this.runStops();
+  }
+
+  /** What still crosses after an uncross (orders bound to a minimum) arrives again, best bid first. */
+  private settleCrossed(): void {
+    const bestAsk = Math.min(...this.resting.filter(({ sell }) => sell).map(({ limit }) => limit));
+    for (const bid of this.resting.filter((order) => !order.sell && order.limit >= bestAsk).sort(better)) {
+      if (!this.resting.includes(bid) || this.dryRun(bid, 1) === 0) continue;
+      this.remove(bid);
+      this.enter(bid);
+    }
+  }
+
+  private belowMinimum(trades: { bid: Order; ask: Order; quantity: number }[]): Order | undefined {
+    for (const { bid, ask } of trades) {
+      for (const order of [bid, ask]) {
+        const total = trades.reduce((sum, trade) => sum + (trade.bid === order || trade.ask === order ? trade.quantity : 0), 0);
+        if (!this.mayExecute(order, total)) return order;
+      }
+    }
+    return undefined;
+  }
+
+  /** Tries every price there is between the extremes. */
+  private pairs(reference: number): { price: number; trades: { bid: Order; ask: Order; quantity: number }[] } {
+    const limits = this.resting.map(({ limit }) => limit).filter((limit) => limit > 0 && limit < Number.MAX_SAFE_INTEGER);
+    const [least, most] = limits.length === 0 ? [reference, reference] : [Math.min(...limits), Math.max(...limits)];
+    let best = { price: 0, volume: 0, surplus: 0 };
+    for (let price = Math.max(least, 1); price <= most; price++) {
+      const demand = this.resting.reduce((sum, order) => (!order.sell && order.limit >= price ? sum + order.remaining : sum), 0);
+      const supply = this.resting.reduce((sum, order) => (order.sell && order.limit <= price ? sum + order.remaining : sum), 0);
+      const found = { price, volume: Math.min(demand, supply), surplus: Math.abs(demand - supply) };
+      const nearer = reference > 0 && Math.abs(price - reference) < Math.abs(best.price - reference);
+      const wins = found.volume > best.volume || (found.volume === best.volume && (found.surplus < best.surplus || (found.surplus === best.surplus && nearer)));
+      if (found.volume > 0 && wins) best = found;
+    }
+    if (best.volume === 0) return { price: 0, trades: [] };
+    const bids = this.resting.filter((order) => !order.sell && order.limit >= best.price).sort(better).map((order) => ({ order, left: order.remaining }));
+    const asks = this.resting.filter((order) => order.sell && order.limit <= best.price).sort(better).map((order) => ({ order, left: order.remaining }));
+    const trades: { bid: Order; ask: Order; quantity: number }[] = [];
+    while (bids.length > 0 && asks.length > 0) {
+      const quantity = Math.min(bids[0].left, asks[0].left);
+      trades.push({ bid: bids[0].order, ask: asks[0].order, quantity });
+      bids[0].left -= quantity;
+      asks[0].left -= quantity;
+      if (bids[0].left === 0) bids.shift();
+      if (asks[0].left === 0) asks.shift();
+    }
+    return { price: best.price, trades };
+  }
+
+  depth(sell: boolean, levels: number): DepthLevel[] {
+    const found: DepthLevel[] = [];
+    for (const order of this.resting.filter((other) => other.sell === sell).sort(better)) {
+      const level = found.find(({ price }) => price === order.limit);
+      if (level === undefined) found.push({ price: order.limit, quantity: BigInt(order.visible), orders: 1 });
+      else {
+        level.quantity += BigInt(order.visible);
+        level.orders++;
+      }
+    }
+    return found.slice(0, levels);
+  }
+}
