@@ -31,9 +31,9 @@ const stampFile = join(dist, 'build.json');
  */
 export async function build(names = [...Object.keys(ENTRIES), WEB], say = () => {}) {
   mkdirSync(dist, { recursive: true });
-  const stamps = existsSync(stampFile) ? JSON.parse(readFileSync(stampFile, 'utf8')) : {};
-  const missing = names.filter((name) => !existsSync(join(root, name === WEB ? 'web/index.html' : ENTRIES[name])));
-  const present = names.filter((name) => !missing.includes(name));
+  const stamps = readStamps();
+  const missing = names.filter(isMissing);
+  const present = names.filter((name) => !isMissing(name));
   const stale = present.filter((name) => !isCurrent(name, stamps[name]));
   const entries = stale.filter((name) => name !== WEB);
   if (entries.length > 0) Object.assign(stamps, await timed(`bundling ${entries.join(', ')}`, say, () => bundle(entries)));
@@ -41,6 +41,15 @@ export async function build(names = [...Object.keys(ENTRIES), WEB], say = () => 
   if (stale.length > 0) writeFileSync(stampFile, JSON.stringify(stamps));
   return { built: stale, current: present.filter((name) => !stale.includes(name)), missing };
 }
+
+/** What of `names` is not built from the present sources, including what has none. */
+export function staleOf(names) {
+  const stamps = readStamps();
+  return names.filter((name) => isMissing(name) || !isCurrent(name, stamps[name]));
+}
+
+const readStamps = () => (existsSync(stampFile) ? JSON.parse(readFileSync(stampFile, 'utf8')) : {});
+const isMissing = (name) => !existsSync(join(root, name === WEB ? 'web/index.html' : ENTRIES[name]));
 
 async function timed(what, say, work) {
   const started = performance.now();

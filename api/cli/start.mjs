@@ -1,7 +1,9 @@
-/** `npm start`: checks Node, builds what is missing, and runs the server with a demo market. */
+/** `npm start`: checks Node, builds what is missing, and becomes the server with a demo market. */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, runNode } from './tools.mjs';
+import { pathToFileURL } from 'node:url';
+import { root } from './tools.mjs';
 
 const NEEDED = [20, 19];
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -14,13 +16,18 @@ if (!existsSync(join(root, 'node_modules', 'esbuild'))) {
   process.exit(1);
 }
 
-const { build, SERVER_ENTRIES } = await import('./build.mjs');
-const { missing } = await build([...SERVER_ENTRIES, 'web'], (line) => console.log(line));
-if (missing.includes('server')) {
-  console.error('api/main.ts is missing: this is not a whole checkout.');
-  process.exit(1);
+const { SERVER_ENTRIES, staleOf } = await import('./build.mjs');
+const stale = staleOf([...SERVER_ENTRIES, 'web']);
+if (stale.length > 0) {
+  // In a process of its own: the server should not carry the bundlers' memory.
+  const { status } = spawnSync(process.execPath, [join(root, 'api/cli/build.mjs'), ...stale], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status !== 0) process.exit(status ?? 1);
 }
-process.exitCode = await runNode(join(root, 'dist', 'server.js'), process.argv.slice(2), {
-  nodeArguments: ['--enable-source-maps'],
-  environment: { ...process.env, DEMO: process.env.DEMO ?? '1' },
-});
+
+// From here on this process is the server, so that signals reach it once and directly.
+const server = join(root, 'dist', 'server.js');
+process.chdir(root);
+process.setSourceMapsEnabled(true);
+process.env.DEMO ??= '1';
+process.argv[1] = server;
+await import(pathToFileURL(server).href);

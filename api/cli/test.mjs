@@ -89,7 +89,13 @@ async function runTests(project, progress) {
   const args = ['run', '--project', project, '--passWithNoTests', '--reporter=default', `--reporter=${join(root, 'api/cli/test_reporter.mjs')}`];
   const { code, output } = await capture(bin('vitest'), args, { onMessage });
   const failed = counts.failed + counts.unhandled;
-  return { ...counts, failed: code !== 0 && failed === 0 ? 1 : failed, output };
+  return { ...counts, failed: code !== 0 && failed === 0 ? 1 : failed, output: failuresOf(output) };
+}
+
+/** The part of a run's output that tells what failed; all of it when there is no such part. */
+function failuresOf(output) {
+  const at = output.search(/^⎯+ (Failed|Unhandled)/m);
+  return at < 0 ? output : output.slice(at);
 }
 
 /** Runs a program without a terminal; its output is kept for the case that it fails. */
