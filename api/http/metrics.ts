@@ -4,11 +4,13 @@ import type { Services } from '../services.ts';
 import type { Route } from './route.ts';
 
 export interface Metrics {
-  registry: Registry;
+  contentType: string;
+  /** All of them, as Prometheus reads them. */
+  text(): Promise<string>;
   observe(route: Route, status: number, millis: number): void;
 }
 
-export function createMetrics(services: Pick<Services, 'sequencer' | 'committed'>): Metrics {
+export function createMetrics(services: Pick<Services, 'sequencer'>): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({ name: 'http_requests_total', help: 'Requests by operation and status.', labelNames: ['operation', 'status'], registers: [registry] });
@@ -20,18 +22,21 @@ export function createMetrics(services: Pick<Services, 'sequencer' | 'committed'
   const sequence = gauge('market_committed_sequence', 'Last command that is durable.');
   const queue = gauge('sequencer_queue_length', 'Commands waiting for the engine.');
   const epoch = gauge('sequencer_epoch', 'Fencing epoch of the leader.');
-  new Gauge({
-    name: 'market_engine_time_seconds', help: 'Engine time, seconds since 1970.', registers: [registry],
-    async collect() {
-      const status = await services.sequencer.status();
-      this.set(status.now / 1000);
-      sequence.set(status.committedSequence);
-      queue.set(status.queueLength);
-      epoch.set(status.epoch);
-    },
-  });
+  const engineTime = gauge('market_engine_time_seconds', 'Engine time, seconds since 1970.');
+  const up = gauge('sequencer_up', '1 while the sequencer answers.');
   return {
-    registry,
+    contentType: registry.contentType,
+    async text() {
+      const status = await services.sequencer.status().catch(() => undefined);
+      up.set(status === undefined ? 0 : 1);
+      if (status !== undefined) {
+        sequence.set(status.committedSequence);
+        queue.set(status.queueLength);
+        epoch.set(status.epoch);
+        engineTime.set(status.now / 1000);
+      }
+      return registry.metrics();
+    },
     observe(route, status, millis) {
       requests.inc({ operation: route.operationId, status });
       durations.observe({ operation: route.operationId }, millis / 1000);

@@ -29,7 +29,7 @@ export function operationsRoutes(described: readonly Route[], metrics: Metrics, 
     route({
       method: 'get', path: '/metrics', operationId: 'getMetrics', summary: 'Counters in the format of Prometheus', tag: 'operations', scope: 'public',
       responses: { 200: { description: 'Counters.', schema: z.string(), contentType: 'text/plain' } },
-      handle: async () => text(metrics.registry.contentType, await metrics.registry.metrics()),
+      handle: async () => text(metrics.contentType, await metrics.text()),
     }),
     route({
       method: 'get', path: '/openapi.json', operationId: 'getOpenApi', summary: 'This interface, for programs', tag: 'operations', scope: 'public',

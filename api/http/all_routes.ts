@@ -1,0 +1,31 @@
+/** The exchange's routes, those called most often first: express looks for them in this order. */
+import { accountRoutes } from './account_routes.ts';
+import { authRoutes } from './auth_routes.ts';
+import { bankRoutes } from './bank_routes.ts';
+import { calculatorRoutes } from './calculator_routes.ts';
+import { facilitiesRoutes } from './facilities_routes.ts';
+import { keysRoutes } from './keys_routes.ts';
+import { lenderRoutes } from './lender_routes.ts';
+import { marketRoutes } from './market_routes.ts';
+import { operatorRoutes } from './operator_routes.ts';
+import { ordersRoutes } from './orders_routes.ts';
+import { previewRoutes } from './preview_routes.ts';
+import { providerRoutes } from './provider_routes.ts';
+import type { Route } from './route.ts';
+import { statusRoutes } from './status_routes.ts';
+
+export const exchangeRoutes = (): Route[] => [
+  ...ordersRoutes,
+  ...previewRoutes,
+  ...accountRoutes,
+  ...marketRoutes,
+  ...statusRoutes,
+  ...authRoutes(),
+  ...keysRoutes,
+  ...facilitiesRoutes,
+  ...lenderRoutes,
+  ...providerRoutes,
+  ...operatorRoutes,
+  ...bankRoutes,
+  ...calculatorRoutes,
+];

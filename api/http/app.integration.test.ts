@@ -1,0 +1,112 @@
+/** The app as a client meets it: documents, limits, headers, errors. */
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openApiWorld, INSTRUMENT } from './test/api_world.ts';
+import type { ApiWorld, Member } from './test/api_world.ts';
+import { exchangeRoutes } from './all_routes.ts';
+
+let world: ApiWorld;
+let borrower: Member;
+
+beforeAll(async () => {
+  world = await openApiWorld();
+  borrower = await world.member('borrower');
+});
+afterAll(() => world.close());
+
+test('describes every mounted route in a valid OpenAPI 3.1 document', async () => {
+  const { status, body } = await world.call('GET', '/openapi.json');
+  expect(status).toBe(200);
+  const result = await new Validator().validate(body);
+  expect(result.errors ?? []).toEqual([]);
+  expect(result.valid).toBe(true);
+  expect(body.openapi).toBe('3.1.0');
+  const paths = body.paths as Record<string, Record<string, unknown>>;
+  for (const { method, path } of exchangeRoutes()) expect(paths[path]?.[method], `${method} ${path}`).toBeDefined();
+  for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']) expect(paths[path]).toBeDefined();
+});
+
+test('tells whether it lives, is ready, and what it counted', async () => {
+  expect((await world.call('GET', '/healthz')).body).toEqual({ status: 'ok' });
+  expect((await world.call('GET', '/readyz')).body).toEqual({ status: 'ready', problems: [] });
+  const { body } = await world.call('GET', '/metrics');
+  expect(body.text).toMatch(/http_requests_total\{operation="getHealth",status="200"\} [1-9]/);
+  expect(body.text).toMatch(/market_committed_sequence [1-9]/);
+});
+
+test('serves its reference without script or third party', async () => {
+  const { body, headers } = await world.call('GET', '/docs');
+  expect(body.text).toContain('/api/v1/orders');
+  expect(body.text).not.toMatch(/<script|https?:\/\//);
+  expect(headers.get('content-security-policy')).toContain("script-src 'self'");
+  expect(headers.get('content-security-policy')).not.toContain("script-src 'self' 'unsafe-inline'");
+});
+
+test('gives every answer a request id, and keeps a usable one of the client', async () => {
+  const made = await world.call('GET', '/api/v1/nothing');
+  expect(made.status).toBe(404);
+  expect(made.body.error?.request_id).toBe(made.headers.get('x-request-id'));
+  const kept = await world.call('GET', '/healthz', { headers: { 'x-request-id': 'my-request-17' } });
+  expect(kept.headers.get('x-request-id')).toBe('my-request-17');
+});
+
+test('counts requests against a limit', async () => {
+  const { headers } = await world.call('GET', '/api/v1/status');
+  expect(Number(headers.get('ratelimit-limit'))).toBeGreaterThan(0);
+  expect(Number(headers.get('ratelimit-remaining'))).toBeLessThan(Number(headers.get('ratelimit-limit')));
+  expect(Number(headers.get('ratelimit-reset'))).toBeGreaterThan(0);
+});
+
+const order = { instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '1' };
+const nested = (depth: number): string => `{"instrument":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+const malformed: [string, { raw?: string | Uint8Array; body?: unknown; headers?: Record<string, string> }, number, string][] = [
+  ['half of a body', { raw: '{"instrument": "' }, 400, 'invalid_json'],
+  ['no JSON', { raw: 'buy' }, 400, 'invalid_json'],
+  ['a number instead of an object', { raw: '17' }, 400, 'invalid_request'],
+  ['null instead of an object', { raw: 'null' }, 400, 'invalid_request'],
+  ['bytes that are no text', { raw: new Uint8Array([0x22, 0xff, 0xfe, 0x22]) }, 400, 'invalid_request'],
+  ['nesting of 200,000 levels', { raw: nested(100_000) }, 400, 'nesting_too_deep'],
+  ['a body of a megabyte', { raw: JSON.stringify({ ...order, instrument: 'x'.repeat(1_000_000) }) }, 413, 'request_too_large'],
+  ['a form', { raw: 'side=buy', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 415, 'unsupported_media_type'],
+  ['another charset', { raw: '{}', headers: { 'content-type': 'application/json; charset=utf-16' } }, 415, 'unsupported_media_type'],
+  ['a compressed body', { raw: '{}', headers: { 'content-encoding': 'gzip' } }, 415, 'unsupported_media_type'],
+  ['a price as a number', { body: { ...order, price: 1.5 } }, 400, 'invalid_request'],
+  ['a price with an exponent', { body: { ...order, price: '1e3' } }, 400, 'invalid_request'],
+  ['a price in hexadecimal', { body: { ...order, price: '0x10' } }, 400, 'invalid_request'],
+  ['a negative price', { body: { ...order, price: '-1' } }, 400, 'invalid_request'],
+  ['an empty price', { body: { ...order, price: '' } }, 400, 'invalid_request'],
+  ['infinity', { raw: `{"instrument":"${INSTRUMENT}","side":"buy","quantity":1e999,"price":"1"}` }, 400, 'invalid_request'],
+  ['an unknown field', { body: { ...order, post_onyl: true } }, 400, 'invalid_request'],
+  ['an own __proto__', { raw: `{"__proto__":{"side":"buy"},"instrument":"${INSTRUMENT}","price":"1","quantity":"1"}` }, 400, 'invalid_request'],
+  ['an own constructor', { raw: `{"constructor":{"prototype":{"x":1}},"instrument":"${INSTRUMENT}","side":"buy","price":"1","quantity":"1"}` }, 400, 'invalid_request'],
+];
+
+test.each(malformed)('refuses %s', async (_, sent, status, code) => {
+  const answer = await world.call('POST', '/api/v1/orders', { key: borrower.key, ...sent });
+  expect([answer.status, answer.body.error?.code]).toEqual([status, code]);
+  expect(({} as Record<string, unknown>).x).toBeUndefined();
+});
+
+test('names the field at fault', async () => {
+  const { body } = await world.call('POST', '/api/v1/orders', { key: borrower.key, body: { ...order, side: 'long' } });
+  expect(body.error).toMatchObject({ code: 'invalid_request', field: 'side' });
+});
+
+test('takes the last of duplicate fields, like every JSON parser', async () => {
+  const raw = `{"instrument":"${INSTRUMENT}","side":"sell","side":"buy","price":"1","quantity":"1"}`;
+  const { body } = await world.call('POST', '/api/v1/orders', { key: borrower.key, raw });
+  expect(body.error?.code).toBe('insufficient_credits');
+});
+
+test('answers 405 with what the path takes, and 404 in the shape of the path', async () => {
+  const answer = await world.call('PATCH', '/api/v1/balances', { key: borrower.key, body: {} });
+  expect([answer.status, answer.body.error?.code, answer.headers.get('allow')]).toEqual([405, 'method_not_allowed', 'GET']);
+  const openai = await world.call('GET', '/v1/nothing');
+  expect(openai.status).toBe(404);
+  expect(openai.body.error).toMatchObject({ code: 'not_found', type: 'invalid_request_error', param: null });
+});
+
+test('survives addresses that are none', async () => {
+  expect((await world.call('GET', '/api/v1/orders/%E0%A4%A', { key: borrower.key })).status).toBe(400);
+  expect((await world.call('GET', `/api/v1/orders/${'x'.repeat(9_000)}`, { key: borrower.key })).status).toBe(414);
+});
