@@ -84,12 +84,12 @@ export const schedule = (now: number) =>
 export const mandates = [{ id: 'man_1', amount: '20000000.00', committed: '1000000.00', grades: ['A', 'B'], maximum_per_borrower: '2000000.00', minimum_annual_rate_percent: '11.00' }];
 
 export const capacity = [
-  { class: 'H100-SXM-80', region: 'us-east', gpus: 64, verified_gpus: 64, status: 'verified' },
-  { class: 'L40S-PCIE-48', region: 'us-east', gpus: 24, verified_gpus: 0, status: 'pending' },
+  { class: 'H100-SXM-80', region: 'us-east', gpus: 64, verified_gpus: 64, models: ['llama-3.1-8b-instruct'], status: 'verified' },
+  { class: 'L40S-PCIE-48', region: 'us-east', gpus: 24, verified_gpus: 0, models: [], status: 'pending' },
 ];
 export const endpoints = [
-  { id: 'ep_1', url: 'https://gpu1.northwind.example/v1', class: 'H100-SXM-80', region: 'us-east', models: ['llama-3.1-8b-instruct', 'llama-3.3-70b-instruct'], status: 'healthy' },
-  { id: 'ep_2', url: 'https://gpu2.northwind.example/v1', class: 'L40S-PCIE-48', region: 'us-east', models: ['qwen2.5-7b-instruct'], status: 'pending' },
+  { id: 'ep_1', url: 'https://gpu1.northwind.example/v1', class: 'H100-SXM-80', region: 'us-east', models: ['llama-3.1-8b-instruct', 'llama-3.3-70b-instruct'], status: 'verified', status_reason: '' },
+  { id: 'ep_2', url: 'https://gpu2.northwind.example/v1', class: 'L40S-PCIE-48', region: 'us-east', models: ['qwen2.5-7b-instruct'], status: 'pending', status_reason: '' },
 ];
 export const deliveries = (now: number) =>
   [1, 2, 3].map((hours) => ({

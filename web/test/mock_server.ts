@@ -54,7 +54,7 @@ export async function startMockServer(port = 0): Promise<MockServer> {
   sockets.of('/market').on('connection', (socket) => serveMarket(socket, feed, state));
   sockets.of('/account').on('connection', () => undefined);
   const timer = setInterval(() => feed.streams.forEach((move) => move()), 100);
-  const beat = setInterval(() => sockets.of('/market').emit('heartbeat', { counter: 1 }), 1000);
+  const beat = setInterval(() => ['/market', '/account'].forEach((name) => sockets.of(name).emit('heartbeat', { counter: 1 })), 1000);
   timer.unref();
   beat.unref();
   http.on('request', (request, response) => void answer(request, response, state));
@@ -141,7 +141,7 @@ function api(method: string, path: string, query: URLSearchParams, body: string,
   const open = publicApi(path, query, state) ?? authApi(path, body, state);
   if (open !== undefined) return open;
   if (state.role === undefined) return refusal(401, 'unauthenticated');
-  if (state.scenario === 'broken') return refusal(503, 'unavailable', 'The exchange takes no calls at the moment.');
+  if (state.scenario === 'broken' && path !== '/me') return refusal(503, 'unavailable', 'The exchange takes no calls at the moment.');
   if (method !== 'GET') return changeApi(method, path, body, state);
   return readApi(path, state.role, state.scenario === 'empty') ?? refusal(404, 'not_found');
 }

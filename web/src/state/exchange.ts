@@ -48,7 +48,8 @@ export class Exchange {
     this.demo = new Resource(async () => (await this.api.get<Page<DemoLogin>>('/demo')).data);
     this.session = new Session(this.api);
     this.marketFeed = new Feed(socketOf('/market'));
-    this.accountFeed = new Feed(socketOf('/account'));
+    // A login that has ended elsewhere ends here too.
+    this.accountFeed = new Feed(socketOf('/account'), () => void this.session.resume());
     this.market = new Market({ api: this.api, feed: this.marketFeed, frame: this.frame, clock: this.clock, storage: browserStorage });
     this.orders = new OrderEntry({ api: this.api, account: () => this.account, toasts: this.toasts, onError: this.noticed });
     this.account = new Account(this.api, this.accountFeed, (order) => this.orders.onOrder(order));

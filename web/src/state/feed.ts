@@ -24,8 +24,18 @@ export interface FeedSocket {
   disconnect(): unknown;
 }
 
+/** How the server answers a request. */
+export type Acknowledgement = { ok: true } | { ok: false; error: { code: string; message: string } };
+/** Why the server ends a connection: `revoked` and `expired` say that the login is over. */
+export interface Closing {
+  code: string;
+  message: string;
+}
+
 export interface Subscriber {
   onMessage(message: FeedMessage): void;
+  /** The server does not know what was asked for; it will not be asked again. */
+  onRefused?(code: string): void;
   /** False while a gap is being recovered or the connection is away: what is shown may be old. */
   onLive?(live: boolean): void;
 }
@@ -35,9 +45,11 @@ interface Subscription {
   tracker: SequenceTracker;
   subscriber: Subscriber;
   recovery: ReturnType<typeof setTimeout> | undefined;
+  refused: boolean;
 }
 
 const RECOVERY_MILLIS = 3_000;
+const RECONNECT_MILLIS = 1_000;
 const HEARTBEAT_LATE_MILLIS = 4_000;
 
 export class Feed {
@@ -46,13 +58,16 @@ export class Feed {
   received = 0;
   private readonly socket: FeedSocket;
   private readonly subscriptions = new Set<Subscription>();
+  private readonly onClosed: ((closing: Closing) => void) | undefined;
   private watchdog: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(socket: FeedSocket) {
+  constructor(socket: FeedSocket, onClosed?: (closing: Closing) => void) {
     this.socket = socket;
+    this.onClosed = onClosed;
     socket.on('connect', () => this.onConnect());
-    socket.on('disconnect', () => this.onDisconnect());
-    socket.on('connect_error', () => this.onDisconnect());
+    socket.on('disconnect', (reason: string) => this.onDisconnect(reason));
+    socket.on('closed', (closing: Closing) => this.onClosed?.(closing));
+    socket.on('connect_error', () => this.onDisconnect('connect_error'));
     socket.on('heartbeat', () => this.alive());
     socket.on('message', (message: FeedMessage) => this.onMessage(message));
   }
@@ -71,7 +86,7 @@ export class Feed {
 
   /** Returns the unsubscription. The first message is a snapshot. */
   subscribe(channel: string, instrument: string | undefined, subscriber: Subscriber): () => void {
-    const subscription: Subscription = { channel, instrument, tracker: new SequenceTracker(), subscriber, recovery: undefined };
+    const subscription: Subscription = { channel, instrument, tracker: new SequenceTracker(), subscriber, recovery: undefined, refused: false };
     this.subscriptions.add(subscription);
     if (this.socket.connected) this.request(subscription);
     return () => {
@@ -90,7 +105,7 @@ export class Feed {
 
   private request(subscription: Subscription): void {
     subscription.tracker.forget();
-    this.socket.emit('subscribe', address(subscription));
+    this.socket.emit('subscribe', address(subscription), (answer: Acknowledgement) => this.onAnswer(subscription, answer));
     this.await(subscription);
   }
 
@@ -103,15 +118,24 @@ export class Feed {
     }, RECOVERY_MILLIS);
   }
 
-  private onConnect(): void {
-    this.alive();
-    for (const subscription of this.subscriptions) this.request(subscription);
+  private onAnswer(subscription: Subscription, answer: Acknowledgement): void {
+    if (answer.ok) return;
+    clearTimeout(subscription.recovery);
+    subscription.refused = true;
+    subscription.subscriber.onRefused?.(answer.error.code);
   }
 
-  private onDisconnect(): void {
+  private onConnect(): void {
+    this.alive();
+    for (const subscription of this.subscriptions) if (!subscription.refused) this.request(subscription);
+  }
+
+  private onDisconnect(reason: string): void {
     if (this.state.value === 'off') return;
     clearTimeout(this.watchdog);
     this.state.value = 'connecting';
+    // The client comes back by itself except when the server has ended the connection.
+    if (reason === 'io server disconnect') setTimeout(() => this.state.value !== 'off' && this.socket.connect(), RECONNECT_MILLIS);
     for (const subscription of this.subscriptions) {
       clearTimeout(subscription.recovery);
       subscription.subscriber.onLive?.(false);
@@ -136,7 +160,7 @@ export class Feed {
     const { tracker, subscriber } = subscription;
     const verdict = tracker.judge(message);
     if (verdict === 'gap' && subscription.recovery === undefined) {
-      this.socket.emit('resume', { ...address(subscription), since_seq: tracker.seq });
+      this.socket.emit('resume', { ...address(subscription), since_seq: tracker.seq }, (answer: Acknowledgement) => this.onAnswer(subscription, answer));
       this.await(subscription);
     }
     if (verdict !== 'apply') return;

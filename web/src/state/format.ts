@@ -92,6 +92,8 @@ export const utc = (time: Time): string => {
 /** Delivery hours are UTC: `Tue, 01 Dec` and `14:00`. */
 export const hourDay = (hour: number): string => weekdayUtc.format(new Date(hour * MILLIS_PER_HOUR));
 export const hourTime = (hour: number): string => `${String(new Date(hour * MILLIS_PER_HOUR).getUTCHours()).padStart(2, '0')}:00`;
+/** Without its zone, where a header says UTC. */
+export const hourShort = (hour: number): string => `${hourDay(hour)} ${hourTime(hour)}`;
 export const hourName = (hour: number): string => `${hourDay(hour)} ${hourTime(hour)} UTC`;
 
 /** Milliseconds as `2 d 4 h`, `3 h 12 m`, `4 m 05 s`, `12 s`. */

@@ -26,8 +26,10 @@ export interface BookView {
   loaded: boolean;
   /** False while the feed is away or catching up: what is shown may be old. */
   live: boolean;
+  /** The exchange does not know this instrument. */
+  unknown: boolean;
 }
-const NO_BOOK: BookView = { depth: EMPTY_DEPTH, loaded: false, live: false };
+const NO_BOOK: BookView = { depth: EMPTY_DEPTH, loaded: false, live: false, unknown: false };
 
 export interface MarketDependencies {
   api: ApiClient;
@@ -87,7 +89,7 @@ export class Market {
       void this.curve.refresh();
     }
     this.unsubscribe = [
-      this.feed.subscribe('book', instrument.id, { onMessage: (message) => this.onBook(message), onLive: (live) => this.onLive(live) }),
+      this.feed.subscribe('book', instrument.id, { onMessage: (message) => this.onBook(message), onLive: (live) => this.onLive(live), onRefused: () => this.onRefused() }),
       this.feed.subscribe('trades', instrument.id, { onMessage: (message) => this.onTrades(message) }),
       this.feed.subscribe('ticker', instrument.id, { onMessage: (message) => this.onTicker(message) }),
     ];
@@ -124,8 +126,14 @@ export class Market {
   }
 
   private onLive(live: boolean): void {
+    if (this.book.value.unknown) return;
     this.live = live;
     this.frame.mark(this.drawBook);
+  }
+
+  private onRefused(): void {
+    this.book.value = { ...NO_BOOK, unknown: true };
+    this.trades.value = [];
   }
 
   private onBook(message: FeedMessage): void {
@@ -144,7 +152,7 @@ export class Market {
       this.feed.restart('book', chosen.id);
       return;
     }
-    this.book.value = { depth, loaded: this.loaded, live: this.live };
+    this.book.value = { depth, loaded: this.loaded, live: this.live, unknown: false };
   };
 
   private onTrades(message: FeedMessage): void {

@@ -5,6 +5,8 @@ import { toApiError, type ApiError } from './errors.ts';
 import type { Role } from './ticket.ts';
 import type { WireMe } from './wire.ts';
 
+const RETRY_MILLIS = 3_000;
+
 export type SessionState = { status: 'unknown' } | { status: 'anonymous'; expired: boolean } | { status: 'open'; me: WireMe };
 
 export interface Registration {
@@ -31,12 +33,14 @@ export class Session {
     return this.state.value.status === 'open' ? this.state.value.me : undefined;
   }
 
-  /** Finds out whether the cookie of an earlier visit still stands. */
+  /** Finds out whether the cookie of an earlier visit still stands; asks again while the exchange is away. */
   async resume(): Promise<void> {
     try {
       this.open(await this.api.get<WireMe>('/me'));
     } catch (cause) {
-      if (toApiError(cause).status === 401 || this.state.value.status === 'unknown') this.state.value = { status: 'anonymous', expired: false };
+      const { status } = toApiError(cause);
+      if (status === 401) this.state.value = { status: 'anonymous', expired: this.state.value.status === 'open' };
+      else if (this.state.value.status === 'unknown') setTimeout(() => void this.resume(), RETRY_MILLIS);
     }
   }
 

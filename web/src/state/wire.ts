@@ -57,7 +57,8 @@ export interface WireCapacity {
   class: string;
   region: string;
   gpus: number;
-  verified_gpus?: number;
+  verified_gpus: number;
+  models: string[];
   status: 'pending' | 'verified';
 }
 export interface WireEndpoint {
@@ -66,7 +67,8 @@ export interface WireEndpoint {
   class: string;
   region: string;
   models: string[];
-  status: string;
+  status: 'pending' | 'verified' | 'failed' | 'removed';
+  status_reason: string;
 }
 export interface WireDelivery {
   id: string;
