@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { AnotherLeads, PostgresJournal } from './journal.ts';
+import type { LeadOptions } from './journal.ts';
+import { readLastRow, verifyJournal } from './journal_reader.ts';
+import { GENESIS_HASH, JournalCorrupt, StaleEpoch, verifyRow } from './journal_record.ts';
+import type { JournalRecord, JournalRow } from './journal_record.ts';
+import { PostgresSnapshots } from './snapshots.ts';
+import { TestPostgres } from './testing.ts';
+
+let postgres: TestPostgres;
+let url: string;
+const open: PostgresJournal[] = [];
+
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+});
+afterAll(() => postgres.stop());
+beforeEach(async () => {
+  url = await postgres.database();
+});
+afterEach(async () => {
+  for (const journal of open.splice(0)) await journal.close();
+});
+
+async function lead(options: Partial<LeadOptions> = {}): Promise<PostgresJournal> {
+  const journal = await PostgresJournal.lead({ url, holder: 'test', ...options });
+  open.push(journal);
+  return journal;
+}
+const record = (firstSequence: number, lastSequence: number): JournalRecord => ({
+  firstSequence, lastSequence, engineTime: 1_796_083_200_000 + firstSequence, rulesVersion: 1, commands: randomBytes(200), events: randomBytes(300),
+});
+async function write(journal: PostgresJournal, rows: number): Promise<JournalRecord[]> {
+  const records: JournalRecord[] = [];
+  for (let row = 0; row < rows; row++) {
+    const next = record(journal.lastSequence + 1, journal.lastSequence + 1 + (row % 3));
+    await journal.append(next);
+    records.push(next);
+  }
+  return records;
+}
+async function verify(): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await verifyJournal(client);
+  } finally {
+    await client.end();
+  }
+}
+async function read(journal: PostgresJournal, from: number): Promise<JournalRow[]> {
+  const rows: JournalRow[] = [];
+  for await (const row of journal.rows(from)) rows.push(row);
+  return rows;
+}
+
+describe('the journal', () => {
+  test('keeps what is appended, in order, page by page', async () => {
+    const journal = await lead();
+    const records = await write(journal, 150);
+    const rows = await read(journal, 1);
+    expect(rows.map(({ epoch: _epoch, hash: _hash, ...kept }) => kept)).toEqual(records);
+    let last = { sequence: 0, hash: GENESIS_HASH };
+    for (const row of rows) {
+      verifyRow(last.sequence, last.hash, row);
+      last = { sequence: row.lastSequence, hash: row.hash };
+    }
+    expect((await read(journal, 3)).map(({ firstSequence }) => firstSequence)).toEqual(records.slice(1).map(({ firstSequence }) => firstSequence));
+    expect(await journal.rowOf(records[10].lastSequence)).toMatchObject({ firstSequence: records[10].firstSequence });
+    expect(await journal.rowOf(journal.lastSequence + 1)).toBeUndefined();
+    await verify();
+  });
+
+  test('continues under a new epoch, chained to what was there', async () => {
+    const first = await lead();
+    await write(first, 3);
+    await first.close();
+    const second = await lead();
+    expect(second).toMatchObject({ epoch: first.epoch + 1, lastSequence: first.lastSequence });
+    await write(second, 3);
+    await verify();
+  });
+
+  test('refuses a sequence twice or with a gap', async () => {
+    const journal = await lead();
+    const [first] = await write(journal, 1);
+    await expect(journal.append(first)).rejects.toBeInstanceOf(JournalCorrupt);
+    await expect(journal.append(record(9, 9))).rejects.toBeInstanceOf(JournalCorrupt);
+    expect(await read(journal, 1)).toHaveLength(1);
+  });
+});
+
+describe('the lead', () => {
+  test('belongs to one', async () => {
+    await lead({ holder: 'first' });
+    await expect(lead()).rejects.toThrow(AnotherLeads);
+    await expect(lead({ waitMillis: 300 })).rejects.toThrow('first');
+  });
+
+  test('passes on at once when the leader\'s session is gone', async () => {
+    const losses: Error[] = [];
+    const first = await lead({ onLost: (error) => losses.push(error) });
+    await write(first, 1);
+    await postgres.query(url, `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%journal' and datname = current_database()`);
+    const second = await lead({ waitMillis: 2_000 });
+    await write(second, 1);
+    await expect(first.append(record(2, 2))).rejects.toThrow();
+    expect(losses).toHaveLength(1);
+    await verify();
+  });
+
+  test('passes on when a leader is silent; what it appends afterwards is not written', async () => {
+    const losses: Error[] = [];
+    const first = await lead({ onLost: (error) => losses.push(error) });
+    await write(first, 1);
+    // As after a takeover while it was paused: its session stands, its epoch is over.
+    await postgres.query(url, 'update journal_lease set epoch = epoch + 1');
+    await expect(first.append(record(2, 2))).rejects.toBeInstanceOf(StaleEpoch);
+    await expect.poll(() => losses, { timeout: 3_000 }).toEqual([expect.any(StaleEpoch)]);
+    expect((await read(await lead({ waitMillis: 2_000 }), 1))).toHaveLength(1);
+  });
+
+  test('is taken from a session that does not renew it', async () => {
+    const first = await lead();
+    await write(first, 1);
+    await postgres.query(url, `update journal_lease set renewed_at = clock_timestamp() - interval '1 minute'`);
+    const second = await lead();
+    expect(second.epoch).toBe(first.epoch + 1);
+    await expect(first.append(record(2, 2))).rejects.toThrow();
+    await write(second, 2);
+    await verify();
+  });
+});
+
+describe('damage', () => {
+  const DAMAGE: Record<string, [string, number]> = {
+    'a byte of the commands': ['update journal set commands = set_byte(commands, 7, get_byte(commands, 7) # 1) where first_sequence = 4', 4],
+    'a byte of the events': ['update journal set events = set_byte(events, 0, get_byte(events, 0) # 128) where first_sequence = 4', 4],
+    'a byte moved from commands to events': ['update journal set commands = substr(commands, 1, 199), events = substr(commands, 200) || events where first_sequence = 4', 4],
+    'the time': ['update journal set engine_time = engine_time + 1 where first_sequence = 4', 4],
+    'the epoch': ['update journal set epoch = 7 where first_sequence = 4', 4],
+    'the rules version': ['update journal set rules_version = 2 where first_sequence = 4', 4],
+    'the hash': ['update journal set hash = sha256(hash) where first_sequence = 4', 4],
+    'a row deleted': ['delete from journal where first_sequence = 4', 4],
+    'the first row deleted': ['delete from journal where first_sequence = 1', 1],
+    'the last row deleted': ['delete from journal where first_sequence = (select max(first_sequence) from journal)', 10],
+    'a row doubled at the end': ['insert into journal select last_sequence + 1, last_sequence + 1, engine_time, epoch, rules_version, commands, events, hash from journal order by 1 desc limit 1', 13],
+    'two rows swapped': ['update journal a set commands = b.commands, events = b.events from journal b where (a.first_sequence, b.first_sequence) in ((4, 7), (7, 4))', 4],
+    'a longer row': ['update journal set last_sequence = last_sequence + 1 where first_sequence = 4', 4],
+  };
+
+  test.each(Object.entries(DAMAGE))('of %s is found', async (_, [statement, sequence]) => {
+    // Rows of 1, 2, 3 commands in turn: 1, 2, 4, 7, 8, 10.
+    await write(await lead(), 6);
+    await verify();
+    await postgres.query(url, statement);
+    const error = await verify().then(() => undefined, (reason: unknown) => reason);
+    expect(error).toBeInstanceOf(JournalCorrupt);
+    expect((error as JournalCorrupt).sequence).toBe(sequence);
+  });
+});
+
+describe('snapshots', () => {
+  const snapshot = (sequence: number) => ({ sequence, rulesVersion: 1, journalHash: randomBytes(32), state: randomBytes(5_000) });
+  const stored = async () => {
+    const found = [];
+    for await (const item of new PostgresSnapshots(url).newestFirst()) found.push(item);
+    return found;
+  };
+
+  test('come back newest first, and three are kept', async () => {
+    const snapshots = [10, 20, 30, 40].map(snapshot);
+    for (const one of snapshots) await new PostgresSnapshots(url).save(one);
+    expect(await stored()).toMatchObject(snapshots.slice(1).reverse());
+  });
+
+  test('that are damaged are told', async () => {
+    for (const sequence of [10, 20, 30]) await new PostgresSnapshots(url).save(snapshot(sequence));
+    await postgres.query(url, 'update snapshots set state = substr(state, 2) where sequence = 30');
+    await postgres.query(url, 'update snapshots set journal_hash = sha256(journal_hash) where sequence = 20');
+    expect(await stored()).toMatchObject([{ sequence: 30, damage: expect.any(String) as string }, { sequence: 20, damage: expect.any(String) as string }, { sequence: 10 }]);
+  });
+});
+
+test('reads nothing from an empty journal', async () => {
+  const journal = await lead();
+  expect(await read(journal, 1)).toEqual([]);
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  expect(await readLastRow(client)).toBeUndefined();
+  await client.end();
+  await verify();
+});

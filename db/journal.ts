@@ -1,0 +1,184 @@
+/**
+ * The journal in Postgres, as its leader sees it. There is one leader: who holds the lease's epoch.
+ * Every append names its epoch inside the statement, so that a leader that was paused and replaced
+ * writes nothing. An advisory lock only tells, at once, that the last leader's session is gone.
+ */
+import pg from 'pg';
+import type { Client } from 'pg';
+import { readLastRow, readRowOf, readRows } from './journal_reader.ts';
+import { GENESIS_HASH, hashRow, JournalCorrupt, StaleEpoch } from './journal_record.ts';
+import type { Journal, JournalRecord, JournalRow } from './journal_record.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const LOCK = 7_301_843;
+/** A leader that has not renewed for this long may be replaced although its session stands. */
+export const LEASE_MILLIS = 5_000;
+const RENEW_MILLIS = 1_000;
+const POLL_MILLIS = 100;
+const CONNECT_MILLIS = 5_000;
+
+/** Somebody else leads, and goes on leading. */
+export class AnotherLeads extends Error {
+  constructor(holder: string) {
+    super(`another engine leads (${holder}); only one may run on a database`);
+    this.name = 'AnotherLeads';
+  }
+}
+
+export interface LeadOptions {
+  url: string;
+  /** Who leads, for people. */
+  holder: string;
+  /** How long to wait for another leader to go; 0: not at all. */
+  waitMillis?: number;
+  /** Called once when the lead is lost between appends: by another's takeover, or with the connection. */
+  onLost?: (error: Error) => void;
+}
+
+const APPEND = `
+  with lead as (
+    update journal_lease set high_water = $2, renewed_at = clock_timestamp() where epoch = $4 and high_water = $1::bigint - 1 returning epoch
+  )
+  insert into journal (first_sequence, last_sequence, engine_time, epoch, rules_version, commands, events, hash)
+  select $1, $2, $3, $4, $5, $6, $7, $8 from lead`;
+
+export class PostgresJournal implements Journal {
+  readonly epoch: number;
+  private readonly client: Client;
+  private lastHash: Uint8Array;
+  /** Of what is durable. */
+  lastSequence: number;
+  private readonly renewal: NodeJS.Timeout;
+  private readonly onLost: (error: Error) => void;
+  private renewedAt = performance.now();
+  private over = false;
+
+  private constructor(client: Client, epoch: number, last: JournalRow | undefined, onLost: (error: Error) => void) {
+    this.client = client;
+    this.epoch = epoch;
+    this.lastSequence = last?.lastSequence ?? 0;
+    this.lastHash = last?.hash ?? GENESIS_HASH;
+    this.onLost = onLost;
+    client.on('error', (error) => this.lose(error));
+    client.on('end', () => this.lose(new Error('the connection to the database has ended')));
+    this.renewal = setInterval(() => void this.renew(), RENEW_MILLIS);
+  }
+
+  /**
+   * Connects and takes the lead, under a new epoch.
+   * @throws AnotherLeads when another leader still leads after `waitMillis`
+   */
+  static async lead({ url, holder, waitMillis = 0, onLost = () => undefined }: LeadOptions): Promise<PostgresJournal> {
+    const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange journal', connectionTimeoutMillis: CONNECT_MILLIS, keepAlive: true });
+    // Until the journal listens itself, the query under way reports what broke.
+    const ignore = () => undefined;
+    client.on('error', ignore);
+    await client.connect();
+    try {
+      await client.query('set synchronous_commit = on');
+      const epoch = await takeLead(client, holder, waitMillis);
+      const journal = new PostgresJournal(client, epoch, await readLastRow(client), onLost);
+      client.off('error', ignore);
+      return journal;
+    } catch (error) {
+      await client.end();
+      throw error;
+    }
+  }
+
+  async append(record: JournalRecord): Promise<void> {
+    const row = { ...record, epoch: this.epoch };
+    const hash = hashRow(this.lastHash, row);
+    const values = [row.firstSequence, row.lastSequence, row.engineTime, row.epoch, row.rulesVersion, row.commands, row.events, hash];
+    const { rowCount } = await this.client.query({ name: 'journal_append', text: APPEND, values });
+    if (rowCount !== 1) throw await this.whyNothingWasWritten(record);
+    this.lastHash = hash;
+    this.lastSequence = row.lastSequence;
+    this.renewedAt = performance.now();
+  }
+
+  rowOf(sequence: number): Promise<JournalRow | undefined> {
+    return readRowOf(this.client, sequence);
+  }
+  rows(sequence: number): AsyncIterable<JournalRow> {
+    return readRows(this.client, sequence);
+  }
+  /** Hash of the newest row: what a snapshot of the present state belongs to. */
+  get headHash(): Uint8Array {
+    return this.lastHash;
+  }
+
+  /** The next leader need not wait for this one's lease to run out. */
+  async close(): Promise<void> {
+    if (this.over) return;
+    this.end();
+    await this.client.end();
+  }
+
+  private async whyNothingWasWritten(record: JournalRecord): Promise<Error> {
+    const { rows } = await this.client.query<{ epoch: string; high_water: string }>('select epoch, high_water from journal_lease');
+    if (rows.length === 1 && Number(rows[0].epoch) === this.epoch) return new JournalCorrupt(record.firstSequence, `its high-water mark is ${rows[0].high_water}`);
+    return new StaleEpoch(this.epoch);
+  }
+
+  private async renew(): Promise<void> {
+    if (this.over || performance.now() - this.renewedAt < RENEW_MILLIS / 2) return;
+    try {
+      const { rowCount } = await this.client.query('update journal_lease set renewed_at = clock_timestamp() where epoch = $1', [this.epoch]);
+      if (rowCount !== 1) this.lose(new StaleEpoch(this.epoch));
+      this.renewedAt = performance.now();
+    } catch (error) {
+      this.lose(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  private end(): void {
+    this.over = true;
+    clearInterval(this.renewal);
+  }
+
+  private lose(error: Error): void {
+    if (this.over) return;
+    this.end();
+    this.onLost(error);
+    // What is under way has failed or will; the server notices the rest.
+    this.client.end().catch(() => undefined);
+  }
+}
+
+async function takeLead(client: Client, holder: string, waitMillis: number): Promise<number> {
+  for (const end = performance.now() + waitMillis; ; await sleep(POLL_MILLIS)) {
+    const sessionGone = await lock(client);
+    const { rows } = await client.query<{ epoch: string }>(
+      `update journal_lease set epoch = epoch + 1, holder = $1, renewed_at = clock_timestamp()
+       where $2 or renewed_at < clock_timestamp() - make_interval(secs => $3) returning epoch`,
+      [holder, sessionGone, LEASE_MILLIS / 1000],
+    );
+    if (rows.length === 1) {
+      if (!sessionGone) await endOtherSession(client);
+      return Number(rows[0].epoch);
+    }
+    if (performance.now() >= end) throw new AnotherLeads(await holderOf(client));
+  }
+}
+
+async function lock(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>('select pg_try_advisory_lock($1) as locked', [LOCK]);
+  return rows[0].locked;
+}
+
+/** The old leader's epoch is over; its session would only keep the next one waiting. */
+async function endOtherSession(client: Client): Promise<void> {
+  await client.query(
+    `select pg_terminate_backend(pid) from pg_locks
+     where locktype = 'advisory' and classid = 0 and objid = $1 and granted and pid <> pg_backend_pid()
+       and database = (select oid from pg_database where datname = current_database())`,
+    [LOCK],
+  );
+  await client.query('select pg_advisory_lock($1)', [LOCK]);
+}
+
+async function holderOf(client: Client): Promise<string> {
+  const { rows } = await client.query<{ holder: string }>('select holder from journal_lease');
+  return rows[0].holder;
+}

@@ -1,0 +1,105 @@
+/** Reads the journal: for recovery, replay and projections. None of it needs the lead. */
+import type { Client } from 'pg';
+import { GENESIS_HASH, JournalCorrupt } from './journal_record.ts';
+import type { JournalRow } from './journal_record.ts';
+
+/** Rows fetched at once; a row holds up to a few thousand commands. */
+const PAGE = 64;
+const COLUMNS = 'first_sequence, last_sequence, engine_time, epoch, rules_version, commands, events, hash';
+
+/** As pg reads it: 64-bit integers are text. */
+interface RawRow {
+  first_sequence: string;
+  last_sequence: string;
+  engine_time: string;
+  epoch: string;
+  rules_version: string;
+  commands: Buffer;
+  events: Buffer;
+  hash: Buffer;
+}
+
+const rowFrom = (row: RawRow): JournalRow => ({
+  firstSequence: Number(row.first_sequence), lastSequence: Number(row.last_sequence), engineTime: Number(row.engine_time), epoch: Number(row.epoch),
+  rulesVersion: Number(row.rules_version), commands: row.commands, events: row.events, hash: row.hash,
+});
+
+async function fetchRows(client: Client, name: string, rest: string, values: number[]): Promise<JournalRow[]> {
+  const { rows } = await client.query<RawRow>({ name, text: `select ${COLUMNS} from journal ${rest}`, values });
+  return rows.map(rowFrom);
+}
+
+/** The row that holds a sequence. */
+export async function readRowOf(client: Client, sequence: number): Promise<JournalRow | undefined> {
+  const [row] = await fetchRows(client, 'journal_row', 'where first_sequence <= $1 order by first_sequence desc limit 1', [sequence]);
+  return row !== undefined && row.lastSequence >= sequence ? row : undefined;
+}
+
+export async function readLastRow(client: Client): Promise<JournalRow | undefined> {
+  const [row] = await fetchRows(client, 'journal_last', 'order by first_sequence desc limit 1', []);
+  return row;
+}
+
+const readPage = (client: Client, from: number): Promise<JournalRow[]> =>
+  fetchRows(client, 'journal_page', `where first_sequence >= $1 order by first_sequence limit ${PAGE}`, [from]);
+
+/** Rows from the one that holds `sequence` (or the first after it), in order, to the end as it is on the way. */
+export async function* readRows(client: Client, sequence: number): AsyncGenerator<JournalRow> {
+  const holding = await readRowOf(client, sequence);
+  let page = readPage(client, holding?.firstSequence ?? sequence);
+  for (;;) {
+    const rows = await page;
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    // The next page is on its way while this one is used. If nobody asks for it, nobody need hear that it failed.
+    page = readPage(client, last.lastSequence + 1);
+    page.catch(() => undefined);
+    yield* rows;
+  }
+}
+
+/** The highest sequence ever appended, as noted apart from the journal. */
+export async function readHighWater(client: Client): Promise<number> {
+  const { rows } = await client.query<{ high_water: string }>('select high_water from journal_lease');
+  return Number(rows[0].high_water);
+}
+
+/**
+ * Checks every row against its hash and its predecessor, inside the database, and the end against
+ * the high-water mark. @throws JournalCorrupt naming the first sequence that is wrong
+ */
+export async function verifyJournal(client: Client): Promise<void> {
+  await client.query('begin isolation level repeatable read, read only');
+  try {
+    await verifyChain(client);
+    await verifyEnd(client);
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+async function verifyChain(client: Client): Promise<void> {
+  const { rows } = await client.query<{ first_sequence: string; expected: string }>(
+    `select first_sequence, expected from (
+       select first_sequence, last_sequence, hash, lag(last_sequence, 1, 0::bigint) over chain + 1 as expected,
+         sha256(lag(hash, 1, $1::bytea) over chain || int8send(first_sequence) || int8send(last_sequence) || int8send(engine_time)
+           || int8send(epoch) || int8send(rules_version) || int8send(length(commands)::bigint) || commands || events) as computed
+       from journal window chain as (order by first_sequence)
+     ) as checked
+     where first_sequence <> expected or last_sequence < first_sequence or computed <> hash
+     order by first_sequence limit 1`,
+    [Buffer.from(GENESIS_HASH)],
+  );
+  if (rows.length === 0) return;
+  const { first_sequence: first, expected } = rows[0];
+  if (first !== expected) throw new JournalCorrupt(Math.min(Number(first), Number(expected)), `the next row begins at ${first}, not at ${expected}`);
+  throw new JournalCorrupt(Number(first), 'its hash does not match');
+}
+
+async function verifyEnd(client: Client): Promise<void> {
+  const { rows } = await client.query<{ last: string }>('select coalesce(max(last_sequence), 0) as last from journal');
+  const last = Number(rows[0].last);
+  const highWater = await readHighWater(client);
+  if (last < highWater) throw new JournalCorrupt(last + 1, `it once reached ${highWater} and ends at ${last}`);
+  if (last > highWater) throw new JournalCorrupt(highWater + 1, `it reaches ${last}, beyond what was ever appended`);
+}

@@ -1,0 +1,15 @@
+/** Every migration, in order. One that has been released is never changed: what is new is a new one, at the end. */
+import type { Knex } from 'knex';
+import * as accounts from './accounts.ts';
+import * as journal from './journal.ts';
+
+export interface NamedMigration {
+  name: string;
+  up: (knex: Knex) => Promise<void>;
+  down: (knex: Knex) => Promise<void>;
+}
+
+export const MIGRATIONS: readonly NamedMigration[] = [
+  { name: '001_journal', ...journal },
+  { name: '002_accounts', ...accounts },
+];

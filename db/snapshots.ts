@@ -1,0 +1,123 @@
+/** Snapshots of the engine's state: they shorten recovery, and nothing is lost when one is not usable. */
+import { createHash, webcrypto } from 'node:crypto';
+import pg from 'pg';
+
+const KEPT = 3;
+const PIECE_BYTES = 32 << 20;
+const CONNECT_MILLIS = 5_000;
+
+export interface Snapshot {
+  /** Of the last command it includes. */
+  readonly sequence: number;
+  readonly rulesVersion: number;
+  /** Of the journal's row that ends with this sequence. */
+  readonly journalHash: Uint8Array;
+  /** As `Engine.snapshot` returns it; its SHA-256 is the state's hash. */
+  readonly state: Uint8Array;
+}
+export interface StoredSnapshot extends Snapshot {
+  /** Hexadecimal. */
+  readonly stateHash: string;
+}
+
+export interface SnapshotStore {
+  save(snapshot: Snapshot): Promise<void>;
+  /** Newest first; one that is damaged is told as the reason why it is not. */
+  newestFirst(): AsyncIterable<StoredSnapshot | { sequence: number; damage: string }>;
+}
+
+export class MemorySnapshots implements SnapshotStore {
+  readonly kept: StoredSnapshot[] = [];
+
+  async save(snapshot: Snapshot): Promise<void> {
+    this.kept.unshift({ ...snapshot, stateHash: await hashOf(snapshot.state) });
+    this.kept.splice(KEPT);
+  }
+  async *newestFirst(): AsyncIterable<StoredSnapshot> {
+    for (const snapshot of this.kept) yield await Promise.resolve(snapshot);
+  }
+}
+
+interface Row {
+  sequence: string;
+  rules_version: string;
+  journal_hash: Buffer;
+  state_hash: string;
+  checksum: Buffer;
+  state: Buffer;
+}
+
+/** In Postgres, each access over a connection of its own: snapshots are rare, and large. */
+export class PostgresSnapshots implements SnapshotStore {
+  private readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  async save(snapshot: Snapshot): Promise<void> {
+    const stateHash = await hashOf(snapshot.state);
+    const checksum = checksumOf(snapshot, stateHash);
+    await this.connected(async (client) => {
+      await client.query(
+        `insert into snapshots (sequence, rules_version, journal_hash, state_hash, checksum, state) values ($1, $2, $3, $4, $5, $6)
+         on conflict (sequence) do update set rules_version = excluded.rules_version, journal_hash = excluded.journal_hash,
+           state_hash = excluded.state_hash, checksum = excluded.checksum, state = excluded.state, taken_at = clock_timestamp()`,
+        [snapshot.sequence, snapshot.rulesVersion, snapshot.journalHash, stateHash, checksum, snapshot.state],
+      );
+      await client.query('delete from snapshots where sequence not in (select sequence from snapshots order by sequence desc limit $1)', [KEPT]);
+    });
+  }
+
+  async *newestFirst(): AsyncIterable<StoredSnapshot | { sequence: number; damage: string }> {
+    const list = await this.connected((client) => client.query<{ sequence: string }>('select sequence from snapshots order by sequence desc'));
+    for (const { sequence } of list.rows) {
+      const row = await this.connected((client) => readRow(client, sequence));
+      if (row !== undefined) yield await checked(row);
+    }
+  }
+
+  private async connected<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const client = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: CONNECT_MILLIS });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await work(client);
+    } finally {
+      await client.end();
+    }
+  }
+}
+
+async function readRow(client: pg.Client, sequence: string): Promise<Row | undefined> {
+  const { rows } = await client.query<Omit<Row, 'state'> & { length: number }>(
+    'select sequence, rules_version, journal_hash, state_hash, checksum, length(state) from snapshots where sequence = $1', [sequence],
+  );
+  if (rows.length === 0) return undefined;
+  const { length, ...row } = rows[0];
+  const state = Buffer.alloc(length);
+  // In pieces: it arrives as hexadecimal text, and a text has a greatest length.
+  for (let at = 0; at < length; at += PIECE_BYTES) {
+    const piece = await client.query<{ piece: Buffer }>('select substr(state, $2, $3) as piece from snapshots where sequence = $1', [sequence, at + 1, PIECE_BYTES]);
+    if (piece.rows.length === 0) return undefined;
+    piece.rows[0].piece.copy(state, at);
+  }
+  return { ...row, state };
+}
+
+async function checked(row: Row): Promise<StoredSnapshot | { sequence: number; damage: string }> {
+  const snapshot = { sequence: Number(row.sequence), rulesVersion: Number(row.rules_version), journalHash: row.journal_hash, state: row.state };
+  const { sequence } = snapshot;
+  if ((await hashOf(row.state)) !== row.state_hash) return { sequence, damage: 'its state does not match its hash' };
+  if (Buffer.compare(checksumOf(snapshot, row.state_hash), row.checksum) !== 0) return { sequence, damage: 'its checksum does not match' };
+  return { ...snapshot, stateHash: row.state_hash };
+}
+
+function checksumOf({ sequence, rulesVersion, journalHash }: Omit<Snapshot, 'state'>, stateHash: string): Buffer {
+  return createHash('sha256').update(`${sequence} ${rulesVersion} ${stateHash} `).update(journalHash).digest();
+}
+
+/** Off this thread: a state is large. */
+async function hashOf(state: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', state)).toString('hex');
+}
