@@ -2,10 +2,10 @@
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { Auth } from './auth/auth.ts';
-import type { SecretBox } from './auth/secret_box.ts';
 import type { Committed } from './committed.ts';
 import type { Config } from './config.ts';
 import type { Directory } from './directory.ts';
+import type { Vault } from './gateway/vault.ts';
 import type { MarketData } from './market/market_data.ts';
 import type { SequencerPort } from './sequencer/port.ts';
 
@@ -32,6 +32,6 @@ export interface Services {
   /** Books, trades, candles, curve, indices: built from committed events. */
   market: MarketData;
   endpoints: EndpointWatch;
-  /** Seals the credentials of endpoints. */
-  secrets: SecretBox;
+  /** Seals the credentials of endpoints, each for its endpoint's id. */
+  vault: Vault;
 }

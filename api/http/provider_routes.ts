@@ -141,7 +141,7 @@ const createEndpoint = route({
     const id = newId('end');
     const reply = await once(context, async (transaction) => {
       const [row] = await transaction('endpoints').insert({
-        id, company, market, url: body.url, credential: typeof body.api_key === 'string' ? services.secrets.seal(body.api_key) : null,
+        id, company, market, url: body.url, credential: typeof body.api_key === 'string' ? services.vault.seal(body.api_key, id) : null,
         models: JSON.stringify([...new Set(body.models)]), precision: body.precision ?? null, country: body.country ?? null, prompt_retention: body.prompt_retention ?? null,
       }).returning<EndpointRow[]>('*');
       return { reply: { status: 201, body: endpointWire(directory, row) } };

@@ -1,14 +1,10 @@
 /** The whole api on a port of its own, over a real Postgres and an engine in this process. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Knex } from 'knex';
 import { pino } from 'pino';
 import { openDatabase } from '../../../db/database.ts';
-import { migrate } from '../../../db/migrate.ts';
-import { openPostgres } from '../../../db/postgres.ts';
+import { TestPostgres } from '../../../db/testing.ts';
 import { marketOf } from '../../../engine/commands.ts';
 import type { Command, Role } from '../../../engine/commands.ts';
 import { createApp } from '../../app.ts';
@@ -17,10 +13,10 @@ import { registerUser } from '../../auth/accounts.ts';
 import type { User } from '../../auth/accounts.ts';
 import { NO_SPOT, newId, scopesOf } from '../../auth/keys.ts';
 import { hashPassword } from '../../auth/passwords.ts';
-import { SecretBox } from '../../auth/secret_box.ts';
 import { Committed } from '../../committed.ts';
 import { readConfig } from '../../config.ts';
 import { Directory } from '../../directory.ts';
+import { Vault } from '../../gateway/vault.ts';
 import { MarketView } from '../../market/market_view.ts';
 import { TEST_EPOCH, createInProcessSequencer } from '../../sequencer/in_process.ts';
 import type { Services } from '../../services.ts';
@@ -66,12 +62,9 @@ export interface ApiWorld {
 }
 
 export async function openApiWorld(environment: Record<string, string> = {}): Promise<ApiWorld> {
-  const folder = mkdtempSync(join(tmpdir(), 'ccx-api-'));
-  chmodSync(folder, 0o755);
-  const config = readConfig({ PORT: '0', CLOCK: 'manual', DEMO: '1', DATA_DIR: folder, LOG_LEVEL: 'silent', ...environment });
-  const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder });
-  const database = openDatabase(postgres.url);
-  await migrate(database);
+  const config = readConfig({ PORT: '0', CLOCK: 'manual', DEMO: '1', LOG_LEVEL: 'silent', ...environment });
+  const postgres = await TestPostgres.start();
+  const database = openDatabase(await postgres.database());
   const { services, stop } = await openServices(config, database);
   const server = createServer(createApp({ services, routes: exchangeRoutes() }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -92,7 +85,6 @@ export async function openApiWorld(environment: Record<string, string> = {}): Pr
       await stop();
       await database.destroy();
       await postgres.stop();
-      rmSync(folder, { recursive: true, force: true });
     },
   };
   await listMarket(world);
@@ -111,7 +103,7 @@ async function openServices(config: Services['config'], database: Knex): Promise
     refusal: (url) => Promise.resolve(new URL(url).hostname === '169.254.169.254' ? 'not a public address' : undefined),
     changed: () => undefined,
   };
-  const services: Services = { config, log, sequencer, committed, auth, database, directory, market, endpoints, secrets: SecretBox.open(config) };
+  const services: Services = { config, log, sequencer, committed, auth, database, directory, market, endpoints, vault: new Vault(Buffer.alloc(32, 7)) };
   const stop = async (): Promise<void> => {
     await auth.close();
     market.close();
