@@ -39,15 +39,22 @@ const secret = (): string => randomBytes(12).toString('base64url');
 export async function openAccounts(services: AccountServices, market: SeededMarket, url: string): Promise<DemoFile> {
   const known = await readDemoFile(services.config.dataDir);
   const login = (name: string, role: Role, previous: Login | undefined) => openLogin(services, market.accounts[role], name, role, previous);
-  const borrower = await login('borrower', 'borrower', known?.borrower);
+  const [borrower, provider, lender, operator, operator2] = await Promise.all([
+    login('borrower', 'borrower', known?.borrower),
+    login('provider', 'provider', known?.provider),
+    login('lender', 'lender', known?.lender),
+    login('operator', 'operator', known?.operator),
+    login('operator2', 'operator', known?.operator_2),
+  ]);
+  const owner = { user: borrower.user, company: market.accounts.borrower };
   const file: DemoFile = {
     url,
     borrower: borrower.login,
-    provider: (await login('provider', 'provider', known?.provider)).login,
-    lender: (await login('lender', 'lender', known?.lender)).login,
-    operator: (await login('operator', 'operator', known?.operator)).login,
-    operator_2: (await login('operator2', 'operator', known?.operator_2)).login,
-    gateway_key: await openKey(services, { user: borrower.user, company: market.accounts.borrower }, 'gateway', GATEWAY_SCOPES, ANY_SPOT, known?.gateway_key),
+    provider: provider.login,
+    lender: lender.login,
+    operator: operator.login,
+    operator_2: operator2.login,
+    gateway_key: await openKey(services, owner, 'gateway', GATEWAY_SCOPES, ANY_SPOT, known?.gateway_key),
   };
   await services.auth.look();
   await writeDemoFile(services.config.dataDir, file);
