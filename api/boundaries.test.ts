@@ -1,5 +1,5 @@
 /** The house's rules that a compiler does not check: who may import whom, and what a thing is called. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -35,6 +35,7 @@ interface Import {
 const isTest = (file: string) => file.endsWith('.test.ts');
 
 function sourcesOf(room: Room): Source[] {
+  if (!existsSync(join(root, room))) return [];
   return readdirSync(join(root, room), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.(ts|mts|mjs|svelte)$/.test(entry.name))
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
