@@ -6,6 +6,7 @@ import { decodeEvents } from '../../engine/events.ts';
 import type { EngineEvent } from '../../engine/events.ts';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
 import { INTERVALS, INTERVAL_MILLIS } from './candles.ts';
+import { TRADES_KEPT } from './instrument_state.ts';
 import { orderViewOf } from './live_orders.ts';
 import { MarketView } from './market_view.ts';
 import { HOUR, RUNNING, openExchange, orderOf } from './test/exchange.ts';
@@ -112,7 +113,8 @@ function expectSameTrades(view: MarketView, naive: NaiveMarket): void {
     for (const hour of HOURS) {
       if (view.now >= (hour + 1) * MILLIS_PER_HOUR) continue;
       const instrument = view.instrumentOf(market, hour);
-      expect(view.trades(instrument, 1_000).map(({ fill }) => fill)).toEqual(naive.trades(market, hour).map(({ fill }) => fill));
+      const newest = naive.trades(market, hour).slice(0, TRADES_KEPT);
+      expect(view.trades(instrument, TRADES_KEPT).map(({ fill }) => fill)).toEqual(newest.map(({ fill }) => fill));
       for (const interval of INTERVALS) expect(view.candles(instrument, interval)).toEqual(naive.candles(market, hour, INTERVAL_MILLIS[interval]));
     }
   }

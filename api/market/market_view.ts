@@ -105,10 +105,16 @@ export class MarketView implements MarketData {
       case KIND.orderAmended: books.amended(batch.words, at); break;
       case KIND.orderTriggered: books.triggered(batch.words, at); break;
       case KIND.ticked: this.now = Math.max(this.now, batch.words[at + 2]); break;
-      case KIND.hourEnded: this.endedHour = Math.max(this.endedHour, batch.words[at + 2]); break;
+      case KIND.hourEnded: this.endHour(batch.words[at + 2]); break;
       case KIND.tradingModeSet: this.setMode(decodeEvent(batch, at) as EventOf<'tradingModeSet'>); break;
       default: this.noteAccounts(batch.words, kind, at);
     }
+  }
+
+  /** The hour's allocations are settled and the next one's are being delivered. */
+  private endHour(hour: number): void {
+    this.endedHour = Math.max(this.endedHour, hour);
+    this.changes.addAllCompanies();
   }
 
   private setMode(event: EventOf<'tradingModeSet'>): void {

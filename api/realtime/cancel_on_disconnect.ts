@@ -1,0 +1,45 @@
+/** Orders that asked for it are cancelled when the session that watches over them ends. */
+import type { Logger } from 'pino';
+import { NONE } from '../../engine/commands.ts';
+import { Unavailable } from '../sequencer/port.ts';
+import type { SequencerPort } from '../sequencer/port.ts';
+
+const ATTEMPTS = 30;
+
+export class CancelOnDisconnect {
+  private readonly sequencer: SequencerPort;
+  private readonly log: Logger;
+  private readonly running = new Set<Promise<void>>();
+
+  constructor(sequencer: SequencerPort, log: Logger) {
+    this.sequencer = sequencer;
+    this.log = log;
+  }
+
+  /** Cancels the company's orders; tries again while the market takes no commands. */
+  cancel(company: number): void {
+    const done = this.attempt(company).catch((error: unknown) => {
+      this.log.error({ err: error, company }, 'orders of an ended session could not be cancelled');
+    });
+    this.running.add(done);
+    void done.finally(() => this.running.delete(done));
+  }
+
+  private async attempt(company: number): Promise<void> {
+    const command = { type: 'cancelAll', company, market: NONE, hour: NONE, side: NONE, onDisconnect: true } as const;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.sequencer.submit({ command, idempotencyKey: '', bodyHash: '' });
+        return;
+      } catch (error) {
+        if (!(error instanceof Unavailable) || attempt === ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, error.retryAfterSeconds * 1_000));
+      }
+    }
+  }
+
+  /** Resolves when all that was begun is done. */
+  async settle(): Promise<void> {
+    await Promise.all(this.running);
+  }
+}

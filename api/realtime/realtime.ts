@@ -1,0 +1,69 @@
+/** Live data over socket.io. */
+import type { Server as HttpServer } from 'node:http';
+import type { Logger } from 'pino';
+import { Server } from 'socket.io';
+import type { Directory } from '../directory.ts';
+import type { MarketData } from '../market/market_data.ts';
+import type { SequencerPort } from '../sequencer/port.ts';
+import { AccountNamespace } from './account_namespace.ts';
+import { CancelOnDisconnect } from './cancel_on_disconnect.ts';
+import { MarketNamespace } from './market_namespace.ts';
+import type { SocketAuth } from './sessions.ts';
+
+export interface RealtimeMeans {
+  http: HttpServer;
+  market: MarketData;
+  directory: Directory;
+  sequencer: SequencerPort;
+  auth: SocketAuth;
+  log: Logger;
+}
+
+const HEARTBEAT_MILLIS = 1_000;
+const REQUEST_BYTES_MAX = 16 * 1_024;
+const CONNECTIONS_MAX = 20_000;
+
+export class Realtime {
+  private readonly io: Server;
+  private readonly market: MarketNamespace;
+  private readonly account: AccountNamespace;
+  private readonly cancelOnDisconnect: CancelOnDisconnect;
+  private readonly heart: NodeJS.Timeout;
+
+  /** Serves `/socket.io` on the given server. */
+  constructor({ http, market, directory, sequencer, auth, log }: RealtimeMeans) {
+    const onError = (error: unknown): void => log.error({ err: error }, 'live data failed');
+    this.io = new Server(http, {
+      serveClient: false,
+      maxHttpBufferSize: REQUEST_BYTES_MAX,
+      // Public data are for every page; the account namespace checks for itself where a cookie comes from.
+      cors: { origin: '*' },
+      allowRequest: (_request, answer) => answer(null, this.io.engine.clientsCount < CONNECTIONS_MAX),
+    });
+    this.cancelOnDisconnect = new CancelOnDisconnect(sequencer, log);
+    const { cancelOnDisconnect } = this;
+    this.market = new MarketNamespace(this.io.of('/market'), market, directory, onError);
+    this.account = new AccountNamespace(this.io.of('/account'), { market, directory, sequencer, auth, cancelOnDisconnect, onError });
+    this.io.of('/').use((_socket, next) => next(new Error('connect to /market or /account')));
+    let counter = 0;
+    this.heart = setInterval(() => {
+      counter++;
+      for (const name of ['/market', '/account']) this.io.of(name).local.emit('heartbeat', { counter });
+    }, HEARTBEAT_MILLIS);
+    this.heart.unref();
+  }
+
+  /** Connections by namespace. */
+  get connections(): { market: number; account: number } {
+    return { market: this.market.size, account: this.account.size };
+  }
+
+  /** Tells everyone, cancels the orders of sessions that asked for it, then closes. Ends before the sequencer does. */
+  async close(): Promise<void> {
+    clearInterval(this.heart);
+    this.account.close();
+    this.market.close();
+    await this.cancelOnDisconnect.settle();
+    await this.io.close();
+  }
+}
