@@ -70,21 +70,24 @@ async function writeRows({ database, endpoints }: EndpointServices, wanted: read
   for (const id of changed) endpoints.changed(id);
 }
 
-async function verified({ directory }: EndpointServices, wanted: readonly Wanted[]): Promise<void> {
-  const missing = (): Wanted[] => {
-    const proven = directory.capacities().filter((entry) => entry.verified > 0 && entry.models.length > 0);
-    const markets = new Set(proven.map((entry) => `${entry.company}:${entry.market}`));
-    return wanted.filter(({ company, market }) => !markets.has(`${company}:${market}`));
+/** Each endpoint has answered, at the address it now has, and its capacity may be sold. */
+async function verified({ database, directory }: EndpointServices, wanted: readonly Wanted[]): Promise<void> {
+  const keyOf = ({ company, market }: { company: number; market: number }): string => `${company}:${market}`;
+  const missing = async (): Promise<Wanted[]> => {
+    const rows = (await database('endpoints').where({ status: 'verified' }).select('company', 'market')) as { company: number; market: number }[];
+    const answered = new Set(rows.map(keyOf));
+    const proven = new Set(directory.capacities().filter((entry) => entry.verified > 0 && entry.models.length > 0).map(keyOf));
+    return wanted.filter((entry) => !answered.has(keyOf(entry)) || !proven.has(keyOf(entry)));
   };
-  if (await until(() => missing().length === 0)) return;
-  const left = missing();
-  throw new Error(`${left.length} demo endpoints did not answer a completion, the first of them ${left[0].url} for ${directory.marketName(left[0].market)}`);
+  if (await until(async () => (await missing()).length === 0)) return;
+  const left = await missing();
+  if (left.length > 0) throw new Error(`${left.length} demo endpoints did not answer a completion, the first of them ${left[0].url} for ${directory.marketName(left[0].market)}`);
 }
 
 /** @returns whether it came true within a minute */
-async function until(condition: () => boolean): Promise<boolean> {
+async function until(condition: () => boolean | Promise<boolean>): Promise<boolean> {
   const deadline = performance.now() + WITHIN_MILLIS;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) return false;
     await new Promise((resume) => setTimeout(resume, POLL_MILLIS));
   }

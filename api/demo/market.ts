@@ -6,12 +6,16 @@ import { leftOut, OFFERS } from '../../db/seed/offers.ts';
 import { MODELS } from '../gateway/catalogue/catalogue.ts';
 import type { Services } from '../services.ts';
 import { openAccounts, openLoadKey } from './accounts.ts';
-import type { DemoFile } from './accounts.ts';
+import type { AccountServices, DemoFile } from './accounts.ts';
 import { DemoBots } from './bots.ts';
+import type { BotServices } from './bots.ts';
 import { CHAT_MODELS, registerEndpoints } from './endpoints.ts';
+import type { EndpointServices } from './endpoints.ts';
 import { InferenceLoad } from './inference_load.ts';
 import type { DemoProviders } from './provider_processes.ts';
 import { seedMarket } from './seed.ts';
+
+export type DemoServices = AccountServices & BotServices & EndpointServices;
 
 export interface DemoMarket {
   /**
@@ -25,10 +29,11 @@ export interface DemoMarket {
 
 /**
  * Resolves when every class is quoted.
- * @param providers of `startDemoProviders`, whose addresses endpoints may use
+ * @param providers of `startDemoProviders`, started before the services are built, because their
+ *   `addresses` belong on the list of those that endpoints may use
  * @throws Error when the market cannot be opened; what has been seeded stays, and the next start goes on from there
  */
-export async function openDemoMarket(services: Services, providers: DemoProviders): Promise<DemoMarket> {
+export async function openDemoMarket(services: DemoServices, providers: DemoProviders): Promise<DemoMarket> {
   const { config, log, sequencer, directory } = services;
   const isNew = directory.classes().length === 0;
   const seeded = await seedMarket(sequencer, MODELS.map((model) => model.id));
