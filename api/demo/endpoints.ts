@@ -17,7 +17,7 @@ export const CHAT_MODELS = [
   'mistralai/Mistral-7B-Instruct-v0.3', 'openai/gpt-oss-20b',
 ] as const;
 const OTHER_MODELS = ['bigcode/starcoder2-15b', 'BAAI/bge-m3'] as const;
-const REPLICA_GPUS_MAX = 8;
+const REPLICA_GPUS_MAX = 4;
 const WITHIN_MILLIS = 60_000;
 const POLL_MILLIS = 50;
 
@@ -36,6 +36,7 @@ interface EndpointRow {
   market: number;
   url: string;
   models: string[];
+  status: string;
 }
 
 /** @throws Error when capacity is not verified within a minute */
@@ -51,20 +52,22 @@ export async function registerEndpoints(services: EndpointServices, market: Seed
   await verified(services, wanted);
 }
 
-/** Adds what is missing and corrects what has moved; an endpoint that stands as it should is not touched. */
+/** Adds what is missing and replaces what has moved; an endpoint that stands as it should is not touched. */
 async function writeRows({ database, endpoints }: EndpointServices, wanted: readonly Wanted[]): Promise<void> {
-  const rows = (await database('endpoints').whereNot('status', 'removed').select('id', 'company', 'market', 'url', 'models')) as EndpointRow[];
+  const rows = (await database('endpoints').whereNot('status', 'removed').select('id', 'company', 'market', 'url', 'models', 'status')) as EndpointRow[];
   const known = new Map(rows.map((row) => [`${row.company}:${row.market}`, row]));
   const changed: string[] = [];
   await database.transaction(async (transaction) => {
     for (const { company, market, url, models } of wanted) {
       const row = known.get(`${company}:${market}`);
-      if (row?.url === url && JSON.stringify(row.models) === JSON.stringify(models)) continue;
-      const id = row?.id ?? newId('end');
+      if (row?.status === 'verified' && row.url === url && JSON.stringify(row.models) === JSON.stringify(models)) continue;
+      if (row !== undefined) {
+        await transaction('endpoints').where({ id: row.id }).update({ status: 'removed' });
+        changed.push(row.id);
+      }
+      const id = newId('end');
+      await transaction('endpoints').insert({ id, company, market, url, models: JSON.stringify(models) });
       changed.push(id);
-      const values = { url, models: JSON.stringify(models), status: 'pending' };
-      if (row === undefined) await transaction('endpoints').insert({ id, company, market, ...values });
-      else await transaction('endpoints').where({ id }).update(values);
     }
   });
   for (const id of changed) endpoints.changed(id);
