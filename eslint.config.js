@@ -20,7 +20,8 @@ export default defineConfig(
       parserOptions: { extraFileExtensions: ['.svelte'] },
     },
     rules: {
-      eqeqeq: 'error',
+      // `== null` asks for absent and null at once: the fields of JSON.
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-console': 'error',
       'no-var': 'error',
       'prefer-const': 'error',
