@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { NONE } from '../../engine/commands.ts';
+import type { Command } from '../../engine/commands.ts';
+import { START, World, gpuHours, one, price, usd } from '../../engine/test/world.ts';
+import { MICRO, MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { AllocationAuthoriser } from './authoriser.ts';
+import type { AuthoriseRequest } from './port.ts';
+
+const HOUR = START / MILLIS_PER_HOUR;
+const SECOND = 1e6;
+
+/** A market whose committed batches reach an authoriser. */
+class Desk {
+  readonly world = new World(START + 60_000);
+  readonly authoriser = new AllocationAuthoriser();
+  readonly provider = this.world.provider(1_000);
+  buyer = this.world.buyer(10_000);
+
+  constructor() {
+    this.world.run({ type: 'addModel', name: 'small' });
+    this.world.run({ type: 'setEligibility', company: this.provider, market: 0, models: [0] });
+    this.world.ask(this.provider, 2, 100, { hour: HOUR });
+    this.authoriser.load(this.world.engine);
+  }
+
+  commit(command: Command): void {
+    const { engine } = this.world;
+    engine.apply({ command, idempotencyKey: '', bodyHash: '' });
+    this.authoriser.committed({ firstSequence: engine.sequence, lastSequence: engine.sequence, now: engine.now, events: engine.buffer.take() });
+  }
+
+  buy(hours: number): void {
+    this.commit({
+      type: 'place', company: this.buyer, market: 0, hour: HOUR, side: 0, orderType: 0, price: price(2), quantity: gpuHours(hours), timeInForce: 2, postOnly: false,
+      displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: 0, selfTradePrevention: 0, cancelOnDisconnect: false, clientOrderId: '',
+    });
+  }
+
+  capture(request: string, allocation: number, gpu: number): void {
+    this.commit({
+      type: 'capture', company: this.buyer, allocation, gpu, request, model: 0, promptTokens: 1, completionTokens: 1,
+      detail: { key: 'k', endpoint: 'e', spotFees: 0, estimated: false },
+    });
+  }
+
+  ask(request: string, gpu: number, more: Partial<AuthoriseRequest> = {}): ReturnType<AllocationAuthoriser['authorise']> {
+    return this.authoriser.authorise({ company: this.buyer, request, model: 0, worstGpu: { 0: gpu }, provider: NONE, excluded: [], ...more });
+  }
+}
+
+describe('the authoriser', () => {
+  it('serves exactly k of 200 requests on an allocation worth k', () => {
+    const desk = new Desk();
+    desk.buy(1);
+    const results = Array.from({ length: 200 }, (_, index) => desk.ask(`r${index}`, 100 * SECOND));
+    expect(results.filter(({ ok }) => ok)).toHaveLength(36);
+    expect(results.at(-1)).toEqual({ ok: false, reason: 'budget_exhausted' });
+  });
+
+  it('gives back what a request held and did not use', () => {
+    const desk = new Desk();
+    desk.buy(1);
+    const first = desk.ask('a', 3_600 * SECOND);
+    expect(desk.ask('b', 1)).toMatchObject({ ok: false });
+    if (!first.ok) throw new Error(first.reason);
+    desk.capture('a', first.authorisation.allocation, 1_000 * SECOND);
+    expect(desk.authoriser.captured('a')).toEqual([]);
+    expect(desk.ask('b', 2_601 * SECOND)).toMatchObject({ ok: false, reason: 'budget_exhausted' });
+    expect(desk.ask('b', 2_600 * SECOND)).toMatchObject({ ok: true });
+    desk.authoriser.release('b');
+    expect(desk.ask('c', 2_600 * SECOND)).toMatchObject({ ok: true });
+  });
+
+  it('refuses models nobody serves, excluded endpoints and frozen credit', () => {
+    const desk = new Desk();
+    expect(desk.ask('a', 1)).toEqual({ ok: false, reason: 'no_allocation' });
+    desk.buy(1);
+    expect(desk.ask('a', 1, { model: 5 })).toEqual({ ok: false, reason: 'no_allocation' });
+    expect(desk.ask('a', 1, { excluded: [{ provider: desk.provider, market: 0 }] })).toEqual({ ok: false, reason: 'no_allocation' });
+    expect(desk.ask('a', 1, { provider: 99 })).toEqual({ ok: false, reason: 'no_allocation' });
+    expect(desk.ask('a', 1)).toMatchObject({ ok: true });
+  });
+
+  it('carries requests under way over the end of the hour and releases what they leave', () => {
+    const desk = new Desk();
+    desk.buy(1);
+    const hold = desk.ask('a', 600 * SECOND);
+    if (!hold.ok) throw new Error(hold.reason);
+    const { allocation } = hold.authorisation;
+    desk.commit({ type: 'tick', now: (HOUR + 1) * MILLIS_PER_HOUR });
+    const pending = desk.authoriser.pendingOf(HOUR);
+    expect(pending).toEqual([{ allocation, gpu: 600 * SECOND }]);
+    desk.commit({ type: 'endHour', hour: HOUR, pending });
+    expect(desk.ask('late', 1)).toMatchObject({ ok: false, reason: 'no_allocation' });
+    desk.capture('a', allocation, 100 * SECOND);
+    const [release] = desk.authoriser.captured('a');
+    expect(release).toEqual({ type: 'releasePending', allocation, gpu: 500 * SECOND });
+    desk.commit(release);
+    expect(desk.world.engine.query('allocations', { company: desk.buyer })).toEqual([]);
+    expect(desk.world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  it('releases after a restart what earlier requests left pending', () => {
+    const desk = new Desk();
+    desk.buy(1);
+    const hold = desk.ask('a', 600 * SECOND);
+    if (!hold.ok) throw new Error(hold.reason);
+    desk.commit({ type: 'tick', now: (HOUR + 1) * MILLIS_PER_HOUR });
+    desk.commit({ type: 'endHour', hour: HOUR, pending: desk.authoriser.pendingOf(HOUR) });
+    const again = new AllocationAuthoriser();
+    expect(again.load(desk.world.engine)).toEqual([{ type: 'releasePending', allocation: hold.authorisation.allocation, gpu: 600 * SECOND }]);
+  });
+});
+
+describe('a frozen facility', () => {
+  it('stops the use of allocations it funded', () => {
+    const desk = new Desk();
+    const lender = desk.world.company('lender');
+    desk.world.run({ type: 'createMandate', company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
+    const borrower = desk.world.company('borrower', 'financed');
+    const offered = one(desk.world.run({
+      type: 'applyFacility', company: borrower, amount: usd(100_000), months: 12, method: 'annuity',
+      application: {
+        cash: usd(12_000_000), monthlyBurn: usd(400_000), monthlyRevenue: usd(900_000), cashTrend3m: 50_000, revenueGrowth: 1_500_000, grossMargin: 700_000,
+        computeShare: 300_000, forecastError: 50_000, topCustomer: 100_000, pastDaysOverdue: 0,
+      },
+    }).events, 'facilityOffered');
+    const { facility } = offered;
+    desk.commit({ type: 'acceptFacility', company: borrower, facility });
+    desk.commit({ type: 'draw', company: borrower, facility, amount: usd(10_000) });
+    desk.buyer = borrower;
+    desk.buy(1);
+    expect(desk.ask('a', SECOND)).toMatchObject({ ok: true });
+    desk.commit({ type: 'freeze', company: lender, facility, fraction: MICRO, reason: 'covenant' });
+    expect(desk.ask('b', SECOND)).toEqual({ ok: false, reason: 'credits_blocked' });
+    desk.commit({ type: 'unfreeze', company: lender, facility });
+    expect(desk.ask('c', SECOND)).toMatchObject({ ok: true });
+  });
+});
