@@ -48,6 +48,8 @@ export class Directory {
   private readonly regionTable = new Table<{ region: number; name: string }>();
   private readonly modelTable = new Table<{ model: number; name: string }>();
   private readonly capacityTable = new Map<string, CapacityView>();
+  /** What the announced list price of a class was computed from. */
+  private readonly announcedInputs = new Map<number, ClassEntry['inputs']>();
   /** `hour` -> its text; the running market uses a few thousand. */
   private readonly hourTexts = new Map<number, string>();
 
@@ -93,10 +95,11 @@ export class Directory {
         this.modelTable.set(event.model, { model: event.model, name: event.name });
         break;
       case 'listPriceAnnounced':
-        this.changeClass(event.class, (entry) => ({ ...entry, inputs: event.inputs, next: { price: event.price, effectiveAt: event.effectiveAt } }));
+        this.announcedInputs.set(event.class, event.inputs);
+        this.changeClass(event.class, (entry) => ({ ...entry, next: { price: event.price, effectiveAt: event.effectiveAt } }));
         break;
       case 'listPriceEffective':
-        this.changeClass(event.class, (entry) => ({ ...entry, listPrice: event.price, next: null }));
+        this.changeClass(event.class, (entry) => ({ ...entry, listPrice: event.price, inputs: this.announcedInputs.get(event.class) ?? entry.inputs, next: null }));
         break;
       case 'capacityDeclared':
         this.capacityOf(event.company, event.market).declared = event.gpus;

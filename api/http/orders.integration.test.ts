@@ -1,0 +1,271 @@
+/** Orders over HTTP: bodies of the contract, precedence of refusals, idempotency, who sees what. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { CLASS, INSTRUMENT, MODEL, REGION, equip, fund, openApiWorld } from './test/api_world.ts';
+import type { Answer, ApiWorld, Member } from './test/api_world.ts';
+
+let world: ApiWorld;
+let borrower: Member;
+let other: Member;
+let provider: Member;
+let operator: Member;
+
+beforeAll(async () => {
+  world = await openApiWorld();
+  borrower = await world.member('borrower');
+  other = await world.member('borrower');
+  provider = await world.member('provider');
+  operator = await world.member('operator');
+  await fund(world, borrower, 100_000);
+  await fund(world, other, 100_000);
+  await equip(world, provider, 1_000);
+});
+afterAll(() => world.close());
+beforeEach(async () => {
+  for (const member of [borrower, other, provider]) await world.call('DELETE', '/api/v1/orders', { key: member.key });
+});
+
+const place = (member: Member, order: Record<string, unknown>, headers: Record<string, string> = {}): Promise<Answer> =>
+  world.call('POST', '/api/v1/orders', { key: member.key, body: { instrument: INSTRUMENT, side: 'buy', type: 'limit', quantity: '8', ...order }, headers });
+const sell = (order: Record<string, unknown> = {}): Promise<Answer> => place(provider, { side: 'sell', price: '2.0000', ...order });
+const orderOf = (answer: Answer): Record<string, unknown> => answer.body.order as Record<string, unknown>;
+const codeOf = (answer: Answer): string | undefined => answer.body.error?.code;
+
+test('a bid rests with its hold, and a sale meets it', async () => {
+  const bid = await place(borrower, { price: '2.1500', client_order_id: 'a-1' });
+  expect(bid.status).toBe(201);
+  expect(orderOf(bid)).toMatchObject({
+    id: expect.stringMatching(/^ord_/), instrument: INSTRUMENT, side: 'buy', type: 'limit', price: '2.1500', quantity: '8', status: 'open', filled_quantity: '0',
+    remaining_quantity: '8', average_price: null, hold: '17.286', fees: '0.00', reject_code: null, client_order_id: 'a-1', net_usd_per_gpu_hour: null,
+  });
+  expect(bid.body.fills).toEqual([]);
+  const ask = await sell({ price: '2.0000', quantity: '3' });
+  expect(orderOf(ask)).toMatchObject({ status: 'filled', filled_quantity: '3', average_price: '2.1500', hold: '0.00', fees: '0.00', net_usd_per_gpu_hour: '1.330334' });
+  expect(ask.body.fills).toEqual([
+    expect.objectContaining({ id: expect.stringMatching(/^fil_/), price: '2.1500', quantity: '3', liquidity: 'taker', fee: '0.019995', fee_currency: 'USD', counterparty: null, allocation_id: null }),
+  ]);
+});
+
+test('a bid that takes tells its fills, its fee and the allocation', async () => {
+  await sell();
+  const bid = await place(borrower, { price: '2.5000', quantity: '8', time_in_force: 'ioc' });
+  expect(orderOf(bid)).toMatchObject({ status: 'filled', average_price: '2.0000', fees: '0.08', hold: '0.00' });
+  expect(bid.body.fills).toEqual([
+    expect.objectContaining({ price: '2.0000', quantity: '8', liquidity: 'taker', fee: '0.08', fee_currency: 'CR', allocation_id: expect.stringMatching(/^alc_/) }),
+  ]);
+});
+
+test('what finds no match and may not rest is cancelled, not refused', async () => {
+  for (const time_in_force of ['ioc', 'fok']) {
+    const answer = await place(borrower, { price: '1.0000', time_in_force });
+    expect(answer.status).toBe(201);
+    expect(orderOf(answer)).toMatchObject({ status: 'canceled', cancel_reason: time_in_force, filled_quantity: '0' });
+  }
+});
+
+test('amends and cancels, and the answer is the order as it stands', async () => {
+  const id = String(orderOf(await place(borrower, { price: '1.5000' })).id);
+  const amended = await world.call('PATCH', `/api/v1/orders/${id}`, { key: borrower.key, body: { quantity: '5' } });
+  expect(amended.status).toBe(200);
+  expect(orderOf(amended)).toMatchObject({ id, price: '1.5000', remaining_quantity: '5', quantity: '5', status: 'open' });
+  const repriced = await world.call('PATCH', `/api/v1/orders/${id}`, { key: borrower.key, body: { price: '1.6000' } });
+  expect(orderOf(repriced)).toMatchObject({ price: '1.6000', hold: '8.04' });
+  const canceled = await world.call('DELETE', `/api/v1/orders/${id}`, { key: borrower.key });
+  expect(canceled.status).toBe(200);
+  expect(orderOf(canceled)).toMatchObject({ id, status: 'canceled', cancel_reason: 'requested', hold: '0.00', remaining_quantity: '5', filled_quantity: '0' });
+  expect((await world.call('DELETE', `/api/v1/orders/${id}`, { key: borrower.key })).status).toBe(404);
+});
+
+test('an amend that crosses tells its fills', async () => {
+  await sell({ price: '2.0000', quantity: '2' });
+  const id = String(orderOf(await place(borrower, { price: '1.5000', quantity: '2' })).id);
+  const amended = await world.call('PATCH', `/api/v1/orders/${id}`, { key: borrower.key, body: { price: '2.2000' } });
+  expect(orderOf(amended)).toMatchObject({ status: 'filled', average_price: '2.0000' });
+  expect(amended.body.fills).toHaveLength(1);
+});
+
+test('nobody touches the orders of another company', async () => {
+  const id = String(orderOf(await place(borrower, { price: '1.5000' })).id);
+  for (const stranger of [other, provider]) {
+    for (const [method, body] of [['PATCH', { price: '1.4000' }], ['DELETE', undefined], ['GET', undefined]] as const) {
+      const answer = await world.call(method, `/api/v1/orders/${id}`, { key: stranger.key, body });
+      expect([method, answer.status, codeOf(answer)]).toEqual([method, 404, 'unknown_order']);
+    }
+  }
+  expect((await world.call('DELETE', `/api/v1/orders/${id}`, { key: borrower.key })).status).toBe(200);
+});
+
+const refusals: [string, Record<string, unknown>, string][] = [
+  ['an unknown class', { instrument: `H100.${REGION}.20261201T14Z`, price: '1.0000' }, 'instrument_unknown'],
+  ['an hour that is not listed', { instrument: `${CLASS}.${REGION}.20270601T14Z`, price: '1.0000' }, 'instrument_unknown'],
+  ['an hour that is no hour', { instrument: `${CLASS}.${REGION}.20261301T14Z`, price: '1.0000' }, 'instrument_unknown'],
+  ['an hour that has passed', { instrument: `${CLASS}.${REGION}.20261130T14Z`, price: '1.0000' }, 'gate_closed'],
+  ['a price between two ticks', { price: '1.00001' }, 'invalid_tick'],
+  ['a protection between two ticks', { type: 'market', price: '1.00001' }, 'invalid_tick'],
+  ['a quantity between two steps', { price: '1.0000', quantity: '1.005' }, 'invalid_step'],
+  ['both at once', { price: '1.00001', quantity: '1.005' }, 'invalid_tick'],
+  ['a price beyond the range', { price: '1000.0001' }, 'amount_out_of_range'],
+  ['a price of zero', { price: '0' }, 'amount_out_of_range'],
+  ['a quantity of zero', { price: '1.0000', quantity: '0' }, 'amount_out_of_range'],
+  ['thirty digits', { price: '1.0000', quantity: '123456789012345678901234567890' }, 'amount_out_of_range'],
+  ['a display quantity of zero', { price: '1.0000', display_quantity: '0' }, 'amount_out_of_range'],
+  ['a model nobody has heard of', { price: '1.0000', model: 'gpt-9' }, 'invalid_parameter'],
+  ['more than the credits', { price: '3.0000', quantity: '900000' }, 'insufficient_credits'],
+];
+test.each(refusals)('refuses %s and stores nothing', async (_, order, code) => {
+  const answer = await place(borrower, order);
+  expect([answer.status, codeOf(answer)]).toEqual([422, code]);
+  expect(answer.body.order).toBeUndefined();
+  const open = await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key });
+  expect(open.body.data).toEqual([]);
+});
+
+test('a bid may name a model that is served', async () => {
+  await sell();
+  const bid = await place(borrower, { price: '2.0000', quantity: '1', model: MODEL, time_in_force: 'ioc' });
+  expect(orderOf(bid)).toMatchObject({ status: 'filled', model: MODEL });
+});
+
+test.each([
+  ['a limit order without a price', {}, 'price'],
+  ['a stop without its price', { type: 'stop' }, 'stop_price'],
+  ['an expiry without gtd', { price: '1.0000', expires_at: '2026-12-02T00:00:00Z' }, 'expires_at'],
+  ['gtd without an expiry', { price: '1.0000', time_in_force: 'gtd' }, 'expires_at'],
+  ['post-only that may not rest', { price: '1.0000', time_in_force: 'ioc', post_only: true }, 'post_only'],
+  ['a resale that buys', { price: '1.0000', resale_of: 'alc_1' }, 'resale_of'],
+])('refuses %s as malformed', async (_, order, field) => {
+  const answer = await place(borrower, order);
+  expect([answer.status, codeOf(answer), answer.body.error?.field]).toEqual([400, 'invalid_request', field]);
+});
+
+test('an idempotency key makes one order, whatever is sent again', async () => {
+  const headers = { 'idempotency-key': 'bid-1' };
+  const first = await place(borrower, { price: '1.2500' }, headers);
+  const again = await place(borrower, { price: '1.2500' }, headers);
+  expect(again.status).toBe(201);
+  expect(again.body).toEqual(first.body);
+  const changed = await place(borrower, { price: '1.2600' }, headers);
+  expect([changed.status, codeOf(changed)]).toEqual([409, 'idempotency_mismatch']);
+  expect((await place(other, { price: '1.2600' }, headers)).status).toBe(201);
+  const open = await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key });
+  expect(open.body.data).toHaveLength(1);
+});
+
+test('a refusal is remembered under its key too', async () => {
+  const headers = { 'idempotency-key': 'refused-1' };
+  const first = await place(provider, { side: 'sell', price: '3.9000', quantity: '900000' }, headers);
+  expect([first.status, codeOf(first)]).toEqual([422, 'insufficient_capacity']);
+  await world.execute({ type: 'declareCapacity', company: provider.user.company, market: 0, gpus: 900_000 });
+  await world.execute({ type: 'verifyCapacity', company: provider.user.company, market: 0, gpus: 900_000 });
+  const again = await place(provider, { side: 'sell', price: '3.9000', quantity: '900000' }, headers);
+  expect([again.status, again.body.error?.message]).toEqual([422, first.body.error?.message]);
+});
+
+test.each([['x'.repeat(256)], ['two words'], ['ümlaut']])('refuses the idempotency key %s', async (key) => {
+  const answer = await place(borrower, { price: '1.0000' }, { 'idempotency-key': encodeURI(key) === key || key.includes(' ') ? key : '' });
+  expect([answer.status, codeOf(answer)]).toEqual([400, 'invalid_idempotency_key']);
+});
+
+test('a batch answers for each operation, in order', async () => {
+  const id = String(orderOf(await place(borrower, { price: '1.1000' })).id);
+  const operation = { op: 'place', instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '1' };
+  const sent = { operations: [operation, { ...operation, price: '1.00001' }, { op: 'amend', id, quantity: '4' }, { op: 'cancel', id }, { op: 'cancel', id: 'ord_999999' }] };
+  const headers = { 'idempotency-key': 'batch-1' };
+  const answer = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: sent, headers });
+  expect(answer.status).toBe(200);
+  const results = answer.body.results as { status: number; order?: Record<string, unknown>; error?: { code: string } }[];
+  expect(results.map(({ status }) => status)).toEqual([201, 422, 200, 200, 404]);
+  expect(results[0].order).toMatchObject({ status: 'open', price: '1.0000' });
+  expect(results[1].error?.code).toBe('invalid_tick');
+  expect(results[2].order).toMatchObject({ id, remaining_quantity: '4' });
+  expect(results[3].order).toMatchObject({ id, status: 'canceled' });
+  expect(results[4].error?.code).toBe('unknown_order');
+  const again = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: sent, headers });
+  expect((again.body.results as unknown[]).map(withoutRequestId)).toEqual(results.map(withoutRequestId));
+});
+const withoutRequestId = (result: unknown): unknown => JSON.parse(JSON.stringify(result).replace(/"request_id":"[^"]*"/g, '"request_id":""'));
+
+test('a batch holds 1 to 500 operations', async () => {
+  const operation = { op: 'place', instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '0.01' };
+  const whole = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: { operations: Array.from({ length: 500 }, () => operation) } });
+  expect(whole.body.results).toHaveLength(500);
+  for (const length of [0, 501]) {
+    const answer = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: { operations: Array.from({ length }, () => operation) } });
+    expect([answer.status, codeOf(answer)]).toEqual([400, 'invalid_request']);
+  }
+});
+
+test('mass cancel takes one side of one instrument, and an unknown instrument cancels nothing', async () => {
+  await place(borrower, { price: '1.1000' });
+  await place(borrower, { price: '1.1000', instrument: INSTRUMENT.replace('T14Z', 'T15Z') });
+  const none = await world.call('DELETE', '/api/v1/orders?instrument=H100.mars.20261201T14Z', { key: borrower.key });
+  expect([none.status, codeOf(none)]).toEqual([422, 'instrument_unknown']);
+  expect((await world.call('DELETE', `/api/v1/orders?instrument=${INSTRUMENT}&side=sell`, { key: borrower.key })).body).toEqual({ canceled: 0, orders: [] });
+  expect((await world.call('DELETE', `/api/v1/orders?instrument=${INSTRUMENT}&side=buy`, { key: borrower.key })).body.canceled).toBe(1);
+  expect((await world.call('DELETE', '/api/v1/orders', { key: borrower.key })).body.canceled).toBe(1);
+});
+
+test('the dead-man timer tells when it would fire', async () => {
+  const armed = await world.call('POST', '/api/v1/orders/cancel-after', { key: borrower.key, body: { seconds: 60 } });
+  expect(armed.body).toEqual({ cancel_at: new Date(world.services.committed.now + 60_000).toISOString() });
+  expect((await world.call('POST', '/api/v1/orders/cancel-after', { key: borrower.key, body: { seconds: 0 } })).body).toEqual({ cancel_at: null });
+});
+
+test('a preview tells price, fee, hold and what a GPU-hour costs in dollars', async () => {
+  await sell({ price: '2.0000', quantity: '4' });
+  await sell({ price: '2.2000', quantity: '2' });
+  const body = { instrument: INSTRUMENT, side: 'buy', price: '2.3000', quantity: '10' };
+  const { status, body: preview } = await world.call('POST', '/api/v1/orders/preview', { key: borrower.key, body });
+  expect(status).toBe(200);
+  expect(preview).toMatchObject({
+    filled_quantity: '6', resting_quantity: '4', average_price: '2.06666667', worst_price: '2.2000', notional: '12.40', fee: '0.062', hold: '9.246',
+    // 21.708 CR at the price of a prepaid credit, for ten hours.
+    usd_per_gpu_hour: '1.4472', outside_usd_per_gpu_hour: '4.00', net_usd_per_gpu_hour: null, reject_code: null,
+  });
+  const asked = await world.call('POST', '/api/v1/orders/preview', { key: provider.key, body: { ...body, side: 'sell', price: '5.0000' } });
+  expect(asked.body).toMatchObject({ reject_code: 'above_list_price', filled_quantity: '0', net_usd_per_gpu_hour: '3.0938' });
+  expect((await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key })).body.data).toEqual([]);
+});
+
+test('a halt is told before anything else, and two operators lift it', async () => {
+  const second = await world.colleague(operator);
+  const call = (verb: string, member: Member) => world.call('POST', `/api/v1/markets/${verb}`, { key: member.key, body: { scope: CLASS, reason: 'drill' } });
+  expect((await call('halt', operator)).body).toEqual({ scope: CLASS, mode: 'halted', reason: 'drill' });
+  expect(codeOf(await place(borrower, { instrument: 'nonsense', price: '1.00001' }))).toBe('instrument_unknown');
+  expect(codeOf(await place(borrower, { price: '1.00001' }))).toBe('halted');
+  const loosened = await call('cancel-only', operator);
+  expect([loosened.status, loosened.body.status]).toEqual([202, 'pending_confirmation']);
+  const first = await call('resume', operator);
+  expect(first.status).toBe(202);
+  expect((await call('resume', operator)).body).toEqual(first.body);
+  expect(codeOf(await place(borrower, { price: '1.0000' }))).toBe('halted');
+  expect((await call('resume', second)).body).toEqual({ scope: CLASS, mode: 'open', reason: 'drill' });
+  expect((await place(borrower, { price: '1.0000' })).status).toBe(201);
+  const audit = (await world.call('GET', '/api/v1/audit', { key: operator.key })).body.data as { action: string; actor: string }[];
+  expect(audit.map(({ action, actor }) => [action, actor])).toEqual([
+    ['resume', second.user.id], ['resume.requested', operator.user.id], ['resume.requested', operator.user.id], ['cancel-only.requested', operator.user.id], ['halt', operator.user.id],
+  ]);
+});
+
+test('a whole market may be halted, an unknown instrument included', async () => {
+  const second = await world.colleague(operator);
+  await world.call('POST', '/api/v1/markets/halt', { key: operator.key, body: { scope: '*', reason: 'drill' } });
+  expect(codeOf(await place(borrower, { instrument: 'nonsense', price: '1.00001' }))).toBe('halted');
+  expect((await world.call('GET', '/api/v1/status')).body).toMatchObject({ status: 'halted', modes: [{ scope: '*', mode: 'halted', reason: 'drill' }] });
+  for (const member of [operator, second]) await world.call('POST', '/api/v1/markets/resume', { key: member.key, body: { scope: '*', reason: 'over' } });
+  expect((await world.call('GET', '/api/v1/status')).body).toMatchObject({ status: 'open', modes: [] });
+});
+
+test('the clock moves by hand, and never back', async () => {
+  const now = world.services.committed.now;
+  const set = (member: Member, millis: number) => world.call('POST', '/api/v1/clock', { key: member.key, body: { now: new Date(millis).toISOString() } });
+  expect((await set(borrower, now + 1000)).status).toBe(403);
+  expect((await set(operator, now + MILLIS_PER_HOUR)).body).toEqual({ now: new Date(now + MILLIS_PER_HOUR).toISOString() });
+  expect(codeOf(await set(operator, now))).toBe('clock_backwards');
+});
+
+test('the invariants hold', async () => {
+  const { body } = await world.call('GET', '/api/v1/invariants', { key: operator.key });
+  expect(body).toMatchObject({ ok: true, state_hash: expect.any(String), sequence: expect.any(Number) });
+  expect((body.checks as unknown[]).length).toBeGreaterThan(10);
+});
