@@ -6,6 +6,8 @@ import type { Member, Room } from './room.ts';
 
 /** Messages that may wait for a connection before it is given snapshots instead. */
 const QUEUE_MAX = 32;
+/** Beyond so many, answers to its own requests among them, it is closed. */
+const QUEUE_CUT = 10 * QUEUE_MAX;
 const REQUESTS_PER_SECOND = 200;
 /** How long a closed connection may take to go before it is cut. */
 const FAREWELL_MILLIS = 1_000;
@@ -45,6 +47,11 @@ export class Connection implements Member {
   }
   exit(room: string): void {
     void this.socket.leave(room);
+  }
+
+  /** Takes nothing and asks for more. */
+  get hopeless(): boolean {
+    return this.queued >= QUEUE_CUT;
   }
 
   /** Counts a request; false when there are too many in this second. */

@@ -68,8 +68,8 @@ export class Room<M extends Member = Member> {
   private readonly live = new Set<M>();
   /** Waiting for a snapshot, with the last message each has; null: none. */
   private readonly joining = new Map<M, number | null>();
-  /** Behind: the last message each has, and since when it is behind. */
-  private readonly lagging = new Map<M, { seq: number; since: number }>();
+  /** Behind: the last message each has, and since when it is behind (null: since the next tick). */
+  private readonly lagging = new Map<M, { seq: number | null; since: number | null }>();
   private seq: number;
   private dirty = false;
   private preparing = false;
@@ -103,6 +103,10 @@ export class Room<M extends Member = Member> {
   /** Subscribes from a message on: the frames after it when they are still there, else a snapshot. */
   resume(member: M, since: number): void {
     this.leave(member);
+    if (member.congested) {
+      this.admitLater(member, since);
+      return;
+    }
     const from = since === this.seq ? this.frames.length : this.frames.findIndex((frame) => frame.prev_seq === since);
     if (from < 0) {
       this.admitLater(member, since);
@@ -113,7 +117,8 @@ export class Room<M extends Member = Member> {
   }
 
   private admitLater(member: M, last: number | null): void {
-    this.joining.set(member, last);
+    if (member.congested) this.lagging.set(member, { seq: last, since: null });
+    else this.joining.set(member, last);
     if (this.prepared && !this.dirty && !this.preparing) this.welcome();
     else this.options.wake();
   }
@@ -200,11 +205,12 @@ export class Room<M extends Member = Member> {
 
   private catchUp(wallNow: number): void {
     if (!this.dirty) this.welcome();
-    for (const [member, { seq, since }] of this.lagging) {
+    for (const [member, lag] of this.lagging) {
+      lag.since ??= wallNow;
       if (member.drained && !this.dirty) {
         this.lagging.delete(member);
-        this.joining.set(member, seq);
-      } else if (wallNow - since > STALL_MILLIS) {
+        this.joining.set(member, lag.seq);
+      } else if (wallNow - lag.since > STALL_MILLIS) {
         this.lagging.delete(member);
         member.close('slow_consumer');
       }

@@ -24,6 +24,7 @@ export function serveSubscriptions(socket: Socket, connection: Connection, means
       const answer = attempt(schema, payload, act, means.onError);
       if (typeof acknowledge === 'function') acknowledge(answer);
       if (!connection.mayRequest(Date.now())) connection.close('too_many_requests');
+      else if (connection.hopeless) connection.close('slow_consumer');
     });
   };
   on('subscribe', subscribeSchema, (request) => enter(connection, means, request));
