@@ -5,7 +5,6 @@
  */
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
-import { z } from 'zod';
 
 export interface AuthChange {
   kind: 'key' | 'session';
@@ -27,8 +26,10 @@ export async function recordChange(transaction: Knex.Transaction, change: AuthCh
 }
 
 /** The part of a pg client that listening needs. */
-const listenerSchema = z.object({ query: z.custom<(sql: string) => Promise<unknown>>(), on: z.custom<(event: string, run: () => void) => void>() });
-type Listener = z.infer<typeof listenerSchema> & object;
+interface Listener {
+  query(sql: string): Promise<unknown>;
+  on(event: string, run: () => void): void;
+}
 
 export class AuthChanges {
   private readonly database: Knex;

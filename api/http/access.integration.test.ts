@@ -62,7 +62,7 @@ function pathOf(route: Route): string {
     : route.path.includes('/endpoints/') ? owned.endpoint : INSTRUMENT;
   return route.path.replace('{id}', id);
 }
-const call = (route: Route, options: { key?: string; headers?: Record<string, string> } = {}): Promise<Answer> =>
+const call = (route: Route, options: { key?: string } = {}): Promise<Answer> =>
   world.call(route.method.toUpperCase(), pathOf(route), { ...options, ...(route.body === undefined ? {} : { body: {} }) });
 
 test('what the tests need exists', () => {
@@ -78,14 +78,14 @@ test('every route has a name of its own and says what it answers', () => {
 });
 
 describe.each(named(closed))('%s', (_, route) => {
-  test.each([
+  test.each<[string, () => string | undefined, number, string]>([
     ['without a key', () => undefined, 401, 'unauthenticated'],
     ['with something that is no key', () => 'hunter2', 401, 'invalid_api_key'],
     ['with a key that never was', () => `ccx_live_${'A'.repeat(43)}`, 401, 'invalid_api_key'],
     ['with a revoked key', () => revoked, 401, 'invalid_api_key'],
     ['with an expired key', () => expired, 401, 'expired_api_key'],
     ['from an address the key is not for', () => elsewhere, 403, 'ip_not_allowed'],
-  ] as const)('is closed %s', async (_name, key, status, code) => {
+  ])('is closed %s', async (_name, key, status, code) => {
     const answer = await call(route, { key: key() });
     expect([answer.status, answer.body.error?.code]).toEqual([status, code]);
   });
@@ -94,11 +94,11 @@ describe.each(named(closed))('%s', (_, route) => {
     for (const role of ROLES) {
       const mayByRole = route.roles === undefined || route.roles.includes(role);
       if (!mayByRole) {
-        const answer = await call(route, { key: members[role]?.key });
+        const answer: Answer = await call(route, { key: members[role]?.key });
         expect([role, answer.status, answer.body.error?.code]).toEqual([role, 403, 'role_not_allowed']);
       }
       if (mayByRole && route.scope !== 'read') {
-        const answer = await call(route, { key: readOnly[role] });
+        const answer: Answer = await call(route, { key: readOnly[role] });
         expect([role, answer.status, answer.body.error?.code]).toEqual([role, 403, 'insufficient_scope']);
       }
     }

@@ -150,8 +150,7 @@ const audit = route({
   async handle({ services, query }) {
     const limit = query.limit ?? LIMIT_DEFAULT;
     const after = decodeNumberCursor(query.cursor);
-    const rows = await services.database('audit').modify((rows) => (after === undefined ? rows : rows.where('id', '<', after)))
-      .orderBy('id', 'desc').limit(limit + 1).select<AuditRow[]>();
+    const rows = await services.database('audit').where('id', '<', after ?? Number.MAX_SAFE_INTEGER).orderBy('id', 'desc').limit(limit + 1).select<AuditRow[]>();
     const page = rows.slice(0, limit);
     return {
       status: 200,
