@@ -100,6 +100,62 @@ describe('the authoriser', () => {
     expect(desk.world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
   });
 
+  it('ends a hold after ten minutes, and counts anew from the end of its hour', () => {
+    const desk = new Desk();
+    desk.buy(1);
+    expect(desk.ask('a', 3_600 * SECOND)).toMatchObject({ ok: true });
+    desk.commit({ type: 'tick', now: START + 11 * 60_000 - 1 });
+    expect(desk.ask('b', SECOND)).toMatchObject({ ok: false });
+    desk.commit({ type: 'tick', now: START + 12 * 60_000 });
+    const hold = desk.ask('c', 3_600 * SECOND);
+    if (!hold.ok) throw new Error(hold.reason);
+    const end = (HOUR + 1) * MILLIS_PER_HOUR;
+    desk.commit({ type: 'tick', now: end });
+    desk.commit({ type: 'endHour', hour: HOUR, pending: desk.authoriser.pendingOf(HOUR) });
+    const { world, authoriser } = desk;
+    const ticked = (now: number) => {
+      world.engine.apply({ command: { type: 'tick', now }, idempotencyKey: '', bodyHash: '' });
+      return authoriser.committed({ firstSequence: 0, lastSequence: world.engine.sequence, now, events: world.engine.buffer.take() });
+    };
+    expect(ticked(end + 10 * 60_000 - 1)).toEqual([]);
+    expect(ticked(end + 11 * 60_000)).toEqual([{ type: 'releasePending', allocation: hold.authorisation.allocation, gpu: 3_600 * SECOND }]);
+  });
+
+  it('counts once what the engine has applied before it was committed', () => {
+    const desk = new Desk();
+    desk.buy(1);
+    const { engine } = desk.world;
+    const first = new AllocationAuthoriser();
+    first.load(engine);
+    const [{ allocation }] = engine.query('allocations', { company: desk.buyer });
+    const detail = { key: 'k', endpoint: 'e', spotFees: 0, estimated: false };
+    engine.apply({
+      command: { type: 'capture', company: desk.buyer, allocation, gpu: 3_000 * SECOND, request: 'r', model: 0, promptTokens: 1, completionTokens: 1, detail },
+      idempotencyKey: '', bodyHash: '',
+    });
+    const ask = (request: string, gpu: number) => first.authorise({ company: desk.buyer, request, model: 0, worstGpu: { 0: gpu }, provider: NONE, excluded: [] });
+    expect(ask('a', 601 * SECOND)).toMatchObject({ ok: false, reason: 'budget_exhausted' });
+    first.committed({ firstSequence: engine.sequence, lastSequence: engine.sequence, now: engine.now, events: engine.buffer.take() });
+    expect(ask('a', 601 * SECOND)).toMatchObject({ ok: false, reason: 'budget_exhausted' });
+    expect(ask('b', 600 * SECOND)).toMatchObject({ ok: true });
+  });
+
+  it('takes the allocation on which the request costs least', () => {
+    const desk = new Desk();
+    desk.world.run({ type: 'addClass', name: 'slow', chip: 'slow', memoryGb: 24, formFactor: 'PCIe', listPrice: price(3), listInputs: [] });
+    desk.buy(1);
+    // Cheaper by the hour, dearer by the token.
+    for (const type of ['declareCapacity', 'verifyCapacity'] as const) desk.commit({ type, company: desk.provider, market: 16, gpus: 100 });
+    desk.commit({ type: 'setEligibility', company: desk.provider, market: 16, models: [0] });
+    desk.world.ask(desk.provider, 1, 10, { market: 16, hour: HOUR });
+    desk.world.bid(desk.buyer, 1, 10, { market: 16, hour: HOUR });
+    const fresh = new AllocationAuthoriser();
+    fresh.load(desk.world.engine);
+    const ask = (slow: number) => fresh.authorise({ company: desk.buyer, request: `r${slow}`, model: 0, worstGpu: { 0: 10, 1: slow }, provider: NONE, excluded: [] });
+    expect(ask(21)).toMatchObject({ authorisation: { market: 0, gpu: 10 } });
+    expect(ask(19)).toMatchObject({ authorisation: { market: 16, gpu: 19 } });
+  });
+
   it('releases after a restart what earlier requests left pending', () => {
     const desk = new Desk();
     desk.buy(1);

@@ -1,152 +1,97 @@
 /**
- * The authoriser: who may use how much of which allocation right now. One table in memory beside the
- * engine, fed by committed events, so it is exact for any number of gateways and never journalled.
+ * The authoriser's table: what each company has left of its allocations of the running hour, and what
+ * of that is held for requests under way. Exact: of any number of requests at once on an allocation
+ * worth k of them, k are held.
  *
- * An allocation of q GPU-hours is a budget of q x 3600 GPU-seconds for its hour. A request holds its
- * worst case; the capture takes what it used and gives the rest back. A request belongs to the hour
- * in which it was authorised, however long it runs.
+ * A company's part of the table is read from the engine when it is first needed in an hour and kept
+ * current from committed events. The engine may by then have applied commands that are not yet
+ * committed; their events are left out when they come, by sequence.
  */
 import type { ReleasePending } from '../../engine/commands.ts';
-import { NONE, classOf } from '../../engine/commands.ts';
-import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
-import type { EngineEvent } from '../../engine/events.ts';
-import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { classOf } from '../../engine/commands.ts';
+import { EVENTS, KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
+import type { EventBatch, EventKind } from '../../engine/events.ts';
+import type { AllocationView } from '../../engine/queries.ts';
+import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
-import type { AuthoriseRequest, AuthoriseResult, CommittedBatch } from './port.ts';
+import type { Authorisation, AuthoriseRefusal, AuthoriseRequest, AuthoriseResult, CommittedBatch } from './port.ts';
 
-interface Budget {
-  readonly allocation: number;
-  readonly company: number;
-  readonly provider: number;
-  readonly market: number;
-  readonly hour: number;
-  readonly price: number;
-  /** 1e-6 GPU-seconds: of the hour, captured, and held by requests under way. */
-  readonly gpu: number;
+/** Engine time after which a hold ends by itself, counted anew when its hour ends. */
+export const HOLD_MILLIS_MAX = 10 * MILLIS_PER_MINUTE;
+const SWEEP_MILLIS = 1_000;
+
+interface Row {
+  allocation: number;
+  provider: number;
+  market: number;
+  price: number;
+  /** 1e-6 GPU-seconds: bought and not offered for resale, consumed. */
+  budget: number;
   used: number;
-  held: number;
   frozen: boolean;
 }
 
+/** Allocations of one company in one hour. */
+interface Book {
+  hour: number;
+  /** Commands up to this one are included. */
+  sequence: number;
+  rows: Map<number, Row>;
+}
+
 interface Hold {
-  readonly budget: Budget;
-  readonly gpu: number;
-  /** Its hour is settled: what it does not capture must be released in the engine. */
+  authorisation: Authorisation;
+  company: number;
+  at: number;
+  /** Counted as pending when its hour ended. */
   pending: boolean;
 }
 
-/** Events that change the table; all others are passed over undecoded. */
-const FOLLOWED = new Set([KIND.fill, KIND.usageCaptured, KIND.hourEnded, KIND.eligibilitySet, KIND.facilityFrozen]);
+/** After these a company's allocations are read anew: they change more than a sum. */
+const REREAD = new Set<number>([KIND.facilityFrozen, KIND.facilityStateChanged, KIND.allocationResold]);
 
 export class AllocationAuthoriser implements Authoriser {
   private engine: EngineView | undefined;
-  private now = 0;
-  /** By company, then by allocation: hours not yet settled. */
-  private readonly budgets = new Map<number, Map<number, Budget>>();
+  private readonly books = new Map<number, Book>();
   private readonly holds = new Map<string, Hold>();
-  /** What the batch being followed has captured, by request. */
-  private readonly capturedGpu = new Map<string, number>();
+  /** Sum of the holds of an allocation. */
+  private readonly heldOf = new Map<number, number>();
+  /** GPU time of requests whose captures the last batch has committed. */
+  private readonly usedBy = new Map<string, number>();
+  private sweptAt = 0;
   /** Models served, by provider and market. */
   private readonly served = new Map<string, ReadonlySet<number>>();
 
   load(engine: EngineView): PendingReleases {
     this.engine = engine;
-    this.now = engine.now;
-    const directory = engine.query('directory', {});
-    for (const { company, market, models } of directory.capacities) this.served.set(`${company}:${market}`, new Set(models));
-    return directory.companies.flatMap(({ company }) => this.loadCompany(company, engine));
+    this.books.clear();
+    this.holds.clear();
+    this.heldOf.clear();
+    this.served.clear();
+    const { companies, capacities } = engine.query('directory', {});
+    for (const { company, market, models } of capacities) this.served.set(placeKey(company, market), new Set(models));
+    return companies.filter(({ role }) => role === 'borrower').flatMap(({ company }) => leftPending(engine.query('allocations', { company })));
   }
 
-  /** Takes a company's allocations; of settled ones nobody will use what is pending. */
-  private loadCompany(company: number, engine: EngineView): ReleasePending[] {
-    const releases: ReleasePending[] = [];
-    for (const view of engine.query('allocations', { company })) {
-      if (view.status === 'delivered') {
-        releases.push({ type: 'releasePending', allocation: view.allocation, gpu: view.budgetGpu - view.usedGpu });
-        continue;
-      }
-      const { allocation, provider, market, hour, price, frozen } = view;
-      this.add({ allocation, company, provider, market, hour, price, gpu: view.budgetGpu, used: view.usedGpu, held: 0, frozen });
-    }
-    return releases.filter(({ gpu }) => gpu > 0);
-  }
-
-  private add(budget: Budget): void {
-    const own = this.budgets.get(budget.company) ?? new Map<number, Budget>();
-    own.set(budget.allocation, budget);
-    this.budgets.set(budget.company, own);
-  }
-
-  committed(batch: CommittedBatch): void {
-    this.now = batch.now;
-    this.capturedGpu.clear();
-    forEachEvent(batch.events, (kind, at) => {
-      if (FOLLOWED.has(kind)) this.follow(decodeEvent(batch.events, at));
-    });
-  }
-
-  private follow(event: EngineEvent): void {
-    if (event.kind === 'fill') {
-      const { allocation, buyer, provider, market, hour, price, quantity } = event;
-      this.add({ allocation, company: buyer, provider, market, hour, price, gpu: quantity * MICRO_GPU_SECONDS_PER_STEP, used: 0, held: 0, frozen: false });
-    } else if (event.kind === 'usageCaptured') {
-      const budget = this.budgets.get(event.company)?.get(event.allocation);
-      if (budget !== undefined) budget.used += event.gpu;
-      this.capturedGpu.set(event.request, event.gpu);
-    } else if (event.kind === 'eligibilitySet') {
-      this.served.set(`${event.company}:${event.market}`, new Set(event.models));
-    } else if (event.kind === 'facilityFrozen') {
-      this.refreshFrozen(event.facility);
-    } else if (event.kind === 'hourEnded') {
-      this.forgetHour(event.hour);
-    }
-  }
-
-  /** A freeze or its end: which allocations it touches depends on what funded them, which the engine knows. */
-  private refreshFrozen(facility: number): void {
-    const company = this.engine?.query('facility', { facility })?.company ?? NONE;
-    for (const { allocation, frozen } of this.engine?.query('allocations', { company }) ?? []) {
-      const budget = this.budgets.get(company)?.get(allocation);
-      if (budget !== undefined) budget.frozen = frozen;
-    }
-  }
-
-  private forgetHour(hour: number): void {
-    for (const [company, own] of this.budgets) {
-      for (const budget of own.values()) if (budget.hour <= hour) own.delete(budget.allocation);
-      if (own.size === 0) this.budgets.delete(company);
-    }
+  committed(batch: CommittedBatch): PendingReleases {
+    this.usedBy.clear();
+    this.follow(batch.events);
+    return this.releaseExpired(batch.now);
   }
 
   authorise(request: AuthoriseRequest): AuthoriseResult {
     const known = this.holds.get(request.request);
-    if (known !== undefined) return { ok: true, authorisation: describe(request.request, known) };
-    const fitting = this.fitting(request);
-    if (fitting.length === 0) return { ok: false, reason: 'no_allocation' };
-    const usable = fitting.filter(({ frozen }) => !frozen);
-    if (usable.length === 0) return { ok: false, reason: 'credits_blocked' };
-    const budget = usable.find((candidate) => candidate.gpu - candidate.used - candidate.held >= this.worst(request, candidate));
-    if (budget === undefined) return { ok: false, reason: 'budget_exhausted' };
-    const hold: Hold = { budget, gpu: this.worst(request, budget), pending: false };
-    budget.held += hold.gpu;
-    this.holds.set(request.request, hold);
-    return { ok: true, authorisation: describe(request.request, hold) };
-  }
-
-  private worst(request: AuthoriseRequest, budget: Budget): number {
-    return request.worstGpu[classOf(budget.market)];
-  }
-
-  /** Budgets of the running hour whose provider serves the model, cheapest first, then oldest. */
-  private fitting(request: AuthoriseRequest): Budget[] {
-    const hour = Math.floor(this.now / MILLIS_PER_HOUR);
-    const fits = (budget: Budget): boolean =>
-      budget.hour === hour &&
-      request.worstGpu[classOf(budget.market)] !== undefined &&
-      (request.provider === NONE || request.provider === budget.provider) &&
-      (this.served.get(`${budget.provider}:${budget.market}`)?.has(request.model) ?? false) &&
-      !request.excluded.some(({ provider, market }) => provider === budget.provider && market === budget.market);
-    return [...(this.budgets.get(request.company)?.values() ?? [])].filter(fits).sort((a, b) => a.price - b.price || a.allocation - b.allocation);
+    if (known !== undefined) return { ok: true, authorisation: known.authorisation };
+    const engine = this.loaded();
+    const hour = Math.floor(engine.now / MILLIS_PER_HOUR);
+    const choice = this.choose(request, this.bookOf(request.company, hour));
+    if (typeof choice === 'string') return { ok: false, reason: choice };
+    const gpu = request.worstGpu[classOf(choice.market)];
+    const { allocation, provider, market, price } = choice;
+    const authorisation = { request: request.request, allocation, provider, market, hour, price, gpu };
+    this.holds.set(request.request, { authorisation, company: request.company, at: engine.now, pending: false });
+    this.heldOf.set(allocation, this.held(allocation) + gpu);
+    return { ok: true, authorisation };
   }
 
   release(request: string): PendingReleases {
@@ -154,30 +99,153 @@ export class AllocationAuthoriser implements Authoriser {
   }
 
   captured(request: string): PendingReleases {
-    return this.end(request, this.capturedGpu.get(request) ?? 0);
+    return this.end(request, this.usedBy.get(request) ?? 0);
+  }
+
+  pendingOf(hour: number): { allocation: number; gpu: number }[] {
+    const sums = new Map<number, number>();
+    for (const hold of this.holds.values()) {
+      const { allocation, gpu, hour: held } = hold.authorisation;
+      if (held !== hour) continue;
+      hold.pending = true;
+      sums.set(allocation, (sums.get(allocation) ?? 0) + gpu);
+    }
+    return [...sums].map(([allocation, gpu]) => ({ allocation, gpu }));
+  }
+
+  private loaded(): EngineView {
+    if (this.engine === undefined) throw new Error('the authoriser has not been loaded');
+    return this.engine;
+  }
+
+  private bookOf(company: number, hour: number): Book {
+    const known = this.books.get(company);
+    if (known?.hour === hour) return known;
+    const engine = this.loaded();
+    const views = engine.query('allocations', { company }).filter((view) => view.hour === hour && view.status === 'delivering');
+    // In the order in which they were bought, so that of two at one price the older is used first.
+    const rows = new Map(views.reverse().map((view) => [view.allocation, rowOf(view)]));
+    const book = { hour, sequence: engine.sequence, rows };
+    this.books.set(company, book);
+    return book;
+  }
+
+  /** The allocation on which the request costs least, of those that have room for its worst case. */
+  private choose(request: AuthoriseRequest, book: Book): Row | AuthoriseRefusal {
+    let best: Row | undefined;
+    let bestCost = Infinity;
+    let refusal: AuthoriseRefusal = 'no_allocation';
+    for (const row of book.rows.values()) {
+      const gpu = request.worstGpu[classOf(row.market)];
+      if (gpu === undefined || !this.serves(row, request)) continue;
+      if (row.frozen) {
+        refusal = 'credits_blocked';
+        continue;
+      }
+      if (refusal === 'no_allocation') refusal = 'budget_exhausted';
+      const cost = row.price * gpu;
+      if (cost >= bestCost || gpu > row.budget - row.used - this.held(row.allocation)) continue;
+      best = row;
+      bestCost = cost;
+    }
+    return best ?? refusal;
+  }
+
+  private serves({ provider, market }: Row, request: AuthoriseRequest): boolean {
+    if (request.provider >= 0 && request.provider !== provider) return false;
+    if (request.excluded.some((place) => place.provider === provider && place.market === market)) return false;
+    return this.served.get(placeKey(provider, market))?.has(request.model) === true;
+  }
+
+  private held(allocation: number): number {
+    return this.heldOf.get(allocation) ?? 0;
   }
 
   private end(request: string, used: number): PendingReleases {
     const hold = this.holds.get(request);
     if (hold === undefined) return [];
     this.holds.delete(request);
-    hold.budget.held -= hold.gpu;
-    if (!hold.pending || hold.gpu <= used) return [];
-    return [{ type: 'releasePending', allocation: hold.budget.allocation, gpu: hold.gpu - used }];
+    const { allocation, gpu } = hold.authorisation;
+    const left = this.held(allocation) - gpu;
+    if (left === 0) this.heldOf.delete(allocation);
+    else this.heldOf.set(allocation, left);
+    return hold.pending && used < gpu ? [{ type: 'releasePending', allocation, gpu: gpu - used }] : [];
   }
 
-  pendingOf(hour: number): { allocation: number; gpu: number }[] {
-    const sums = new Map<number, number>();
-    for (const hold of this.holds.values()) {
-      if (hold.pending || hold.budget.hour > hour) continue;
-      hold.pending = true;
-      sums.set(hold.budget.allocation, (sums.get(hold.budget.allocation) ?? 0) + hold.gpu);
-    }
-    return [...sums].map(([allocation, gpu]) => ({ allocation, gpu }));
+  private releaseExpired(now: number): PendingReleases {
+    if (now < this.sweptAt + SWEEP_MILLIS) return [];
+    this.sweptAt = now;
+    const expired = [...this.holds].filter(([, { at, authorisation }]) => {
+      const hourEnd = (authorisation.hour + 1) * MILLIS_PER_HOUR;
+      return (now < hourEnd ? at : hourEnd) + HOLD_MILLIS_MAX <= now;
+    });
+    return expired.flatMap(([request]) => this.end(request, 0));
+  }
+
+  private follow(events: EventBatch): void {
+    const { words, texts } = events;
+    let sequence = 0;
+    forEachEvent(events, (kind, at) => {
+      if (kind === KIND.command) sequence = words[at + FIELD.sequence];
+      else if (kind === KIND.usageCaptured) this.followUsage(words, at, texts, sequence);
+      else if (kind === KIND.fill) this.followFill(words, at, sequence);
+      else if (kind === KIND.eligibilitySet) this.followEligibility(events, at);
+      // The next request of each company reads what has become of its allocations.
+      else if (REREAD.has(kind)) this.books.clear();
+    });
+  }
+
+  private followUsage(words: Float64Array, at: number, texts: readonly string[], sequence: number): void {
+    const gpu = words[at + FIELD.usedGpu];
+    const request = texts[words[at + FIELD.usageRequest]];
+    this.usedBy.set(request, (this.usedBy.get(request) ?? 0) + gpu);
+    const book = this.books.get(words[at + FIELD.usageCompany]);
+    if (book === undefined || sequence <= book.sequence) return;
+    const row = book.rows.get(words[at + FIELD.usageAllocation]);
+    if (row !== undefined) row.used += gpu;
+  }
+
+  private followFill(words: Float64Array, at: number, sequence: number): void {
+    const book = this.books.get(words[at + FIELD.buyer]);
+    if (book === undefined || sequence <= book.sequence || words[at + FIELD.hour] !== book.hour) return;
+    const allocation = words[at + FIELD.fillAllocation];
+    book.rows.set(allocation, {
+      allocation, provider: words[at + FIELD.provider], market: words[at + FIELD.market], price: words[at + FIELD.price],
+      budget: words[at + FIELD.quantity] * MICRO_GPU_SECONDS_PER_STEP, used: 0, frozen: false,
+    });
+  }
+
+  private followEligibility(events: EventBatch, at: number): void {
+    const event = decodeEvent(events, at);
+    if (event.kind === 'eligibilitySet') this.served.set(placeKey(event.company, event.market), new Set(event.models));
   }
 }
 
-function describe(request: string, { budget, gpu }: Hold): Extract<AuthoriseResult, { ok: true }>['authorisation'] {
-  const { allocation, provider, market, hour, price } = budget;
-  return { request, allocation, provider, market, hour, price, gpu };
-}
+/** Where a field stands in an event's words, after kind and length. */
+const fieldOf = <K extends EventKind>(kind: K, field: keyof (typeof EVENTS)[K] & string): number => 2 + Object.keys(EVENTS[kind]).indexOf(field);
+const FIELD = {
+  sequence: fieldOf('command', 'sequence'),
+  usageAllocation: fieldOf('usageCaptured', 'allocation'),
+  usageCompany: fieldOf('usageCaptured', 'company'),
+  usedGpu: fieldOf('usageCaptured', 'gpu'),
+  usageRequest: fieldOf('usageCaptured', 'request'),
+  fillAllocation: fieldOf('fill', 'allocation'),
+  buyer: fieldOf('fill', 'buyer'),
+  provider: fieldOf('fill', 'provider'),
+  market: fieldOf('fill', 'market'),
+  hour: fieldOf('fill', 'hour'),
+  price: fieldOf('fill', 'price'),
+  quantity: fieldOf('fill', 'quantity'),
+};
+
+const placeKey = (provider: number, market: number): string => `${provider}:${market}`;
+
+const rowOf = (view: AllocationView): Row => ({
+  allocation: view.allocation, provider: view.provider, market: view.market, price: view.price,
+  budget: view.budgetGpu - view.offeredGpu, used: view.usedGpu, frozen: view.frozen,
+});
+
+/** What settled allocations still keep in contract. */
+const leftPending = (views: readonly AllocationView[]): ReleasePending[] =>
+  views.filter((view) => view.status === 'delivered' && view.budgetGpu > view.usedGpu)
+    .map((view) => ({ type: 'releasePending', allocation: view.allocation, gpu: view.budgetGpu - view.usedGpu }));

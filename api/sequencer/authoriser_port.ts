@@ -3,8 +3,8 @@
  * that is held for requests under way. It is not journalled: its holds die with the process, and
  * what was not captured before is not billed.
  *
- * Every call is synchronous, and all come from the sequencer's own thread, between commits: the
- * authoriser sees committed state only. The order after a commit is: `committed(batch)`, then
+ * Every call is synchronous, and all come from the sequencer's own thread, between commits. The engine may
+ * have applied what is not yet committed; only in `load` and `committed` are the two the same. The order after a commit is: `committed(batch)`, then
  * `captured(request)` for each capture command of the batch, in order.
  */
 import type { Command, ReleasePending } from '../../engine/commands.ts';
@@ -27,8 +27,8 @@ export interface Authoriser {
    * returns a release for all GPU time that earlier processes left pending in settled hours.
    */
   load(engine: EngineView): PendingReleases;
-  /** Follows every committed batch, in order. */
-  committed(batch: CommittedBatch): void;
+  /** Follows every committed batch, in order. Holds that have become too old end: what they had reserved in a settled hour is returned. */
+  committed(batch: CommittedBatch): PendingReleases;
   authorise(request: AuthoriseRequest): AuthoriseResult;
   /** Ends a hold without use. Unknown or already ended: nothing happens. */
   release(request: string): PendingReleases;

@@ -9,7 +9,7 @@ import { MemoryJournal } from '../../db/memory_journal.ts';
 import type { JournalRecord } from '../../db/journal_record.ts';
 import type { Authoriser } from './authoriser_port.ts';
 import { ManualClock } from './clock.ts';
-import { createInProcessSequencer, NO_ALLOCATIONS, TEST_EPOCH } from './in_process.ts';
+import { createInProcessSequencer, TEST_EPOCH } from './in_process.ts';
 import { eventOf, Unavailable } from './port.ts';
 import type { CommittedBatch } from './port.ts';
 
@@ -30,6 +30,10 @@ class HeldJournal extends MemoryJournal {
     await settled();
   }
 }
+/** Nothing to hold. */
+const NO_ALLOCATIONS: Authoriser = {
+  load: () => [], committed: () => [], authorise: () => ({ ok: false, reason: 'no_allocation' }), release: () => [], captured: () => [], pendingOf: () => [],
+};
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 const commandsOf = (journal: MemoryJournal) => journal.written.map((row) => decodeEnvelopes(row.commands).map(({ command }) => command.type));
@@ -196,7 +200,7 @@ describe('the authoriser', () => {
     const authoriser: Authoriser = {
       ...NO_ALLOCATIONS,
       load: () => [{ type: 'releasePending', allocation: 1, gpu: 2 }],
-      committed: (batch) => heard.push(`committed ${batch.lastSequence}`),
+      committed: (batch) => (heard.push(`committed ${batch.lastSequence}`), []),
       captured: (request) => (heard.push(`captured ${request}`), []),
       release: (request) => (heard.push(`released ${request}`), [{ type: 'releasePending', allocation: 3, gpu: 4 }]),
     };
