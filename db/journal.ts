@@ -4,8 +4,9 @@
  * writes nothing. An advisory lock only tells, at once, that the last leader's session is gone.
  */
 import pg from 'pg';
-import type { Client } from 'pg';
+import type { Client, QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import { readLastRow, readRowOf, readRows } from './journal_reader.ts';
+import type { Queryable } from './journal_reader.ts';
 import { GENESIS_HASH, hashRow, JournalCorrupt, StaleEpoch } from './journal_record.ts';
 import type { Journal, JournalRecord, JournalRow } from './journal_record.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -42,9 +43,25 @@ const APPEND = `
   insert into journal (first_sequence, last_sequence, engine_time, epoch, rules_version, commands, events, hash)
   select $1, $2, $3, $4, $5, $6, $7, $8 from lead`;
 
+/** One connection for append, renewal and reading: each waits for the one before. */
+class OneAtATime implements Queryable {
+  private readonly client: Client;
+  private before: Promise<unknown> = Promise.resolve();
+
+  constructor(client: Client) {
+    this.client = client;
+  }
+  query<R extends QueryResultRow>(query: string | QueryConfig<unknown[]>, values?: unknown[]): Promise<QueryResult<R>> {
+    const result = this.before.then(() => this.client.query<R>(query, values));
+    this.before = result.catch(() => undefined);
+    return result;
+  }
+}
+
 export class PostgresJournal implements Journal {
   readonly epoch: number;
   private readonly client: Client;
+  private readonly connection: Queryable;
   private lastHash: Uint8Array;
   /** Of what is durable. */
   lastSequence: number;
@@ -55,6 +72,7 @@ export class PostgresJournal implements Journal {
 
   private constructor(client: Client, epoch: number, last: JournalRow | undefined, onLost: (error: Error) => void) {
     this.client = client;
+    this.connection = new OneAtATime(client);
     this.epoch = epoch;
     this.lastSequence = last?.lastSequence ?? 0;
     this.lastHash = last?.hash ?? GENESIS_HASH;
@@ -90,7 +108,7 @@ export class PostgresJournal implements Journal {
     const row = { ...record, epoch: this.epoch };
     const hash = hashRow(this.lastHash, row);
     const values = [row.firstSequence, row.lastSequence, row.engineTime, row.epoch, row.rulesVersion, row.commands, row.events, hash];
-    const { rowCount } = await this.client.query({ name: 'journal_append', text: APPEND, values });
+    const { rowCount } = await this.connection.query({ name: 'journal_append', text: APPEND, values });
     if (rowCount !== 1) throw await this.whyNothingWasWritten(record);
     this.lastHash = hash;
     this.lastSequence = row.lastSequence;
@@ -98,10 +116,10 @@ export class PostgresJournal implements Journal {
   }
 
   rowOf(sequence: number): Promise<JournalRow | undefined> {
-    return readRowOf(this.client, sequence);
+    return readRowOf(this.connection, sequence);
   }
   rows(sequence: number): AsyncIterable<JournalRow> {
-    return readRows(this.client, sequence);
+    return readRows(this.connection, sequence);
   }
   /** Hash of the newest row: what a snapshot of the present state belongs to. */
   get headHash(): Uint8Array {
@@ -116,7 +134,7 @@ export class PostgresJournal implements Journal {
   }
 
   private async whyNothingWasWritten(record: JournalRecord): Promise<Error> {
-    const { rows } = await this.client.query<{ epoch: string; high_water: string }>('select epoch, high_water from journal_lease');
+    const { rows } = await this.connection.query<{ epoch: string; high_water: string }>('select epoch, high_water from journal_lease');
     if (rows.length === 1 && Number(rows[0].epoch) === this.epoch) return new JournalCorrupt(record.firstSequence, `its high-water mark is ${rows[0].high_water}`);
     return new StaleEpoch(this.epoch);
   }
@@ -124,7 +142,7 @@ export class PostgresJournal implements Journal {
   private async renew(): Promise<void> {
     if (this.over || performance.now() - this.renewedAt < RENEW_MILLIS / 2) return;
     try {
-      const { rowCount } = await this.client.query('update journal_lease set renewed_at = clock_timestamp() where epoch = $1', [this.epoch]);
+      const { rowCount } = await this.connection.query('update journal_lease set renewed_at = clock_timestamp() where epoch = $1', [this.epoch]);
       if (rowCount !== 1) this.lose(new StaleEpoch(this.epoch));
       this.renewedAt = performance.now();
     } catch (error) {

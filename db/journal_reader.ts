@@ -1,7 +1,12 @@
 /** Reads the journal: for recovery, replay and projections. None of it needs the lead. */
-import type { Client } from 'pg';
+import type { QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import { GENESIS_HASH, JournalCorrupt } from './journal_record.ts';
 import type { JournalRow } from './journal_record.ts';
+
+/** A connection: pg's, or one that lets its callers in one at a time. */
+export interface Queryable {
+  query<R extends QueryResultRow>(query: string | QueryConfig<unknown[]>, values?: unknown[]): Promise<QueryResult<R>>;
+}
 
 /** Rows fetched at once; a row holds up to a few thousand commands. */
 const PAGE = 64;
@@ -24,27 +29,27 @@ const rowFrom = (row: RawRow): JournalRow => ({
   rulesVersion: Number(row.rules_version), commands: row.commands, events: row.events, hash: row.hash,
 });
 
-async function fetchRows(client: Client, name: string, rest: string, values: number[]): Promise<JournalRow[]> {
+async function fetchRows(client: Queryable, name: string, rest: string, values: number[]): Promise<JournalRow[]> {
   const { rows } = await client.query<RawRow>({ name, text: `select ${COLUMNS} from journal ${rest}`, values });
   return rows.map(rowFrom);
 }
 
 /** The row that holds a sequence. */
-export async function readRowOf(client: Client, sequence: number): Promise<JournalRow | undefined> {
+export async function readRowOf(client: Queryable, sequence: number): Promise<JournalRow | undefined> {
   const [row] = await fetchRows(client, 'journal_row', 'where first_sequence <= $1 order by first_sequence desc limit 1', [sequence]);
   return row !== undefined && row.lastSequence >= sequence ? row : undefined;
 }
 
-export async function readLastRow(client: Client): Promise<JournalRow | undefined> {
+export async function readLastRow(client: Queryable): Promise<JournalRow | undefined> {
   const [row] = await fetchRows(client, 'journal_last', 'order by first_sequence desc limit 1', []);
   return row;
 }
 
-const readPage = (client: Client, from: number): Promise<JournalRow[]> =>
+const readPage = (client: Queryable, from: number): Promise<JournalRow[]> =>
   fetchRows(client, 'journal_page', `where first_sequence >= $1 order by first_sequence limit ${PAGE}`, [from]);
 
 /** Rows from the one that holds `sequence` (or the first after it), in order, to the end as it is on the way. */
-export async function* readRows(client: Client, sequence: number): AsyncGenerator<JournalRow> {
+export async function* readRows(client: Queryable, sequence: number): AsyncGenerator<JournalRow> {
   const holding = await readRowOf(client, sequence);
   let page = readPage(client, holding?.firstSequence ?? sequence);
   for (;;) {
@@ -59,7 +64,7 @@ export async function* readRows(client: Client, sequence: number): AsyncGenerato
 }
 
 /** The highest sequence ever appended, as noted apart from the journal. */
-export async function readHighWater(client: Client): Promise<number> {
+export async function readHighWater(client: Queryable): Promise<number> {
   const { rows } = await client.query<{ high_water: string }>('select high_water from journal_lease');
   return Number(rows[0].high_water);
 }
@@ -68,7 +73,7 @@ export async function readHighWater(client: Client): Promise<number> {
  * Checks every row against its hash and its predecessor, inside the database, and the end against
  * the high-water mark. @throws JournalCorrupt naming the first sequence that is wrong
  */
-export async function verifyJournal(client: Client): Promise<void> {
+export async function verifyJournal(client: Queryable): Promise<void> {
   await client.query('begin isolation level repeatable read, read only');
   try {
     await verifyChain(client);
@@ -78,7 +83,7 @@ export async function verifyJournal(client: Client): Promise<void> {
   }
 }
 
-async function verifyChain(client: Client): Promise<void> {
+async function verifyChain(client: Queryable): Promise<void> {
   const { rows } = await client.query<{ first_sequence: string; expected: string }>(
     `select first_sequence, expected from (
        select first_sequence, last_sequence, hash, lag(last_sequence, 1, 0::bigint) over chain + 1 as expected,
@@ -96,7 +101,7 @@ async function verifyChain(client: Client): Promise<void> {
   throw new JournalCorrupt(Number(first), 'its hash does not match');
 }
 
-async function verifyEnd(client: Client): Promise<void> {
+async function verifyEnd(client: Queryable): Promise<void> {
   const { rows } = await client.query<{ last: string }>('select coalesce(max(last_sequence), 0) as last from journal');
   const last = Number(rows[0].last);
   const highWater = await readHighWater(client);

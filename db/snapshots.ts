@@ -44,7 +44,7 @@ interface Row {
   journal_hash: Buffer;
   state_hash: string;
   checksum: Buffer;
-  state: Buffer;
+  state: Uint8Array<ArrayBuffer>;
 }
 
 /** In Postgres, each access over a connection of its own: snapshots are rare, and large. */
@@ -95,12 +95,12 @@ async function readRow(client: pg.Client, sequence: string): Promise<Row | undef
   );
   if (rows.length === 0) return undefined;
   const { length, ...row } = rows[0];
-  const state = Buffer.alloc(length);
+  const state = new Uint8Array(length);
   // In pieces: it arrives as hexadecimal text, and a text has a greatest length.
   for (let at = 0; at < length; at += PIECE_BYTES) {
     const piece = await client.query<{ piece: Buffer }>('select substr(state, $2, $3) as piece from snapshots where sequence = $1', [sequence, at + 1, PIECE_BYTES]);
     if (piece.rows.length === 0) return undefined;
-    piece.rows[0].piece.copy(state, at);
+    state.set(piece.rows[0].piece, at);
   }
   return { ...row, state };
 }
@@ -119,5 +119,5 @@ function checksumOf({ sequence, rulesVersion, journalHash }: Omit<Snapshot, 'sta
 
 /** Off this thread: a state is large. */
 async function hashOf(state: Uint8Array): Promise<string> {
-  return Buffer.from(await webcrypto.subtle.digest('SHA-256', state)).toString('hex');
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', state as Uint8Array<ArrayBuffer>)).toString('hex');
 }

@@ -3,7 +3,6 @@ import { decodeEnvelopes } from '../../engine/command_codec.ts';
 import { decodeEventBytes } from '../../engine/event_codec.ts';
 import { KIND, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch } from '../../engine/events.ts';
-import { StaleEpoch } from '../../db/journal_record.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import { WORDS_PER_ACKNOWLEDGEMENT } from './messages.ts';
 import type { Channel, Reply, Request } from './messages.ts';
@@ -16,8 +15,10 @@ export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
   channel: Channel<Reply>;
   /** Called after each release, when everything applied is durable. */
   onReleased?: (lastSequence: number) => void;
-  /** Called once, when the sequencer has failed. */
-  onFailed?: (error: Error) => void;
+  /** Called once, when the sequencer has failed: to be told with a `failed` message, and nothing after it. */
+  onFailed: (error: Error) => void;
+  /** Called when all is released and before `close` is answered. */
+  onClose?: () => Promise<void>;
 }
 
 export class SequencerHost {
@@ -27,16 +28,17 @@ export class SequencerHost {
   private readonly manualClock: boolean;
   private readonly onReleased: (lastSequence: number) => void;
   private readonly onFailed: (error: Error) => void;
+  private readonly onClose: () => Promise<void>;
   private readonly repeats = new Set<Promise<void>>();
-  private failed = false;
 
-  constructor({ channel, onReleased, onFailed, ...parts }: HostOptions) {
+  constructor({ channel, onReleased, onFailed, onClose, ...parts }: HostOptions) {
     this.channel = channel;
     this.journal = parts.journal;
     this.manualClock = parts.clock.set !== undefined;
     this.onReleased = onReleased ?? (() => undefined);
-    this.onFailed = onFailed ?? (() => undefined);
-    this.sequencer = new Sequencer({ ...parts, outlet: { released: (release) => this.released(release), failed: (error) => this.fail(error) } });
+    this.onFailed = onFailed;
+    this.onClose = onClose ?? (() => Promise.resolve());
+    this.sequencer = new Sequencer({ ...parts, outlet: { released: (release) => this.released(release), failed: (error) => this.onFailed(error) } });
   }
 
   receive(requests: readonly Request[]): void {
@@ -67,8 +69,14 @@ export class SequencerHost {
       case 'status':
         return this.reply({ kind: 'answer', id: request.id, value: sequencer.status() });
       case 'close':
-        void this.drain().then(() => this.reply({ kind: 'answer', id: request.id, value: undefined }));
+        void this.close(request.id);
     }
+  }
+
+  private async close(id: number): Promise<void> {
+    await this.drain();
+    await this.onClose();
+    this.reply({ kind: 'answer', id, value: undefined });
   }
 
   private submit(ids: number[], bytes: Uint8Array): void {
@@ -118,12 +126,6 @@ export class SequencerHost {
     }
   }
 
-  private fail(error: Error): void {
-    if (this.failed) return;
-    this.failed = true;
-    this.reply({ kind: 'failed', message: error.message, stale: error instanceof StaleEpoch });
-    this.onFailed(error);
-  }
 }
 
 function packAcknowledgements(acknowledgements: readonly Acknowledgement[]): Float64Array<ArrayBuffer> {

@@ -2,6 +2,7 @@
 import { Engine, RULES_VERSION } from '../../engine/engine.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import { MemoryJournal } from '../../db/memory_journal.ts';
+import { AllocationAuthoriser } from './authoriser.ts';
 import type { Authoriser } from './authoriser_port.ts';
 import { SequencerClient } from './client.ts';
 import { ManualClock } from './clock.ts';
@@ -10,16 +11,6 @@ import { SequencerHost } from './host.ts';
 import type { Request } from './messages.ts';
 import type { SequencerPort } from './port.ts';
 import type { SequencedEngine, SequencerLimits } from './sequencer.ts';
-
-/** Where no gateway is under test: there is nothing to hold. */
-export const NO_ALLOCATIONS: Authoriser = {
-  load: () => [],
-  committed: () => undefined,
-  authorise: () => ({ ok: false, reason: 'no_allocation' }),
-  release: () => [],
-  captured: () => [],
-  pendingOf: () => [],
-};
 
 export interface InProcessOptions {
   engine?: SequencedEngine;
@@ -48,10 +39,11 @@ export function createInProcessSequencer(options: InProcessOptions = {}): Sequen
     engine,
     journal: options.journal ?? new MemoryJournal(),
     clock,
-    authoriser: options.authoriser ?? NO_ALLOCATIONS,
+    authoriser: options.authoriser ?? new AllocationAuthoriser(),
     rulesVersion: RULES_VERSION,
     limits: options.limits,
     channel: { post: (replies) => client.receive(replies) },
+    onFailed: (error) => client.suspend(error.message),
   });
   if (clock.set !== undefined) return client;
   const timer = setInterval(() => host.sequencer.heartbeat(), 250);

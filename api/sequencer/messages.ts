@@ -23,8 +23,8 @@ export type Reply =
   | { kind: 'error'; id: number; message: string }
   /** Not taken; may be tried again. */
   | { kind: 'refused'; ids: number[]; message: string }
-  /** The last message: what has no reply by now has an unknown outcome. stale: another engine leads. */
-  | { kind: 'failed'; message: string; stale: boolean };
+  /** The last message: what has no reply by now has an unknown outcome. final: starting again would not help. */
+  | { kind: 'failed'; message: string; final: boolean };
 
 export const WORDS_PER_ACKNOWLEDGEMENT = 4;
 
@@ -32,3 +32,6 @@ export const WORDS_PER_ACKNOWLEDGEMENT = 4;
 export interface Channel<Out> {
   post(messages: Out[], transfer: ArrayBuffer[]): void;
 }
+
+/** What the worker thread posts: replies, or a line for the log. */
+export type WorkerMessage = { kind: 'replies'; replies: Reply[] } | { kind: 'say'; line: string };

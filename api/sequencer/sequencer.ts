@@ -144,6 +144,11 @@ export class Sequencer {
     return { sequence: engine.sequence, committedSequence, epoch: journal.epoch, now: engine.now, queueLength: queue.length };
   }
 
+  /** Stops for good, as when an append fails: the journal is no longer ours. */
+  abort(error: Error): void {
+    this.fail(error);
+  }
+
   /** Resolves when all that was accepted is released, or the sequencer has failed. */
   drain(): Promise<void> {
     return new Promise((resolve) => {
@@ -181,7 +186,7 @@ export class Sequencer {
       while (!this.stopped && (this.queue.length > 0 || this.timeIsDue())) {
         const turn = this.takeTurn();
         if (turn.envelopes.length > 0) await this.commit(turn);
-        this.releaseTurn(turn);
+        if (!this.isStopped()) this.releaseTurn(turn);
       }
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
@@ -190,7 +195,13 @@ export class Sequencer {
     for (const resolve of this.drained.splice(0)) resolve();
   }
 
+  /** Asked anew after a wait: the lead may have been lost meanwhile. */
+  private isStopped(): boolean {
+    return this.stopped;
+  }
+
   private fail(error: Error): void {
+    if (this.stopped) return;
     this.stopped = true;
     this.queue.clear();
     this.outlet.failed(error);
@@ -209,8 +220,9 @@ export class Sequencer {
       commands: encodeEnvelopes(turn.envelopes),
       events: encodeEvents(events),
     });
+    if (this.isStopped()) return;
     this.committedSequence = batch.lastSequence;
-    this.authoriser.committed(batch);
+    this.sendReleases(this.authoriser.committed(batch));
     for (const request of turn.captured) this.sendReleases(this.authoriser.captured(request));
   }
 

@@ -1,0 +1,151 @@
+/** The engine's process or thread: takes the lead, recovers from the journal, and runs the sequencer until it is told to stop or loses. */
+import pg from 'pg';
+import { RULES_VERSION } from '../../engine/engine.ts';
+import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { AnotherLeads, PostgresJournal } from '../../db/journal.ts';
+import { verifyJournal } from '../../db/journal_reader.ts';
+import { JournalCorrupt, StaleEpoch } from '../../db/journal_record.ts';
+import { PostgresSnapshots } from '../../db/snapshots.ts';
+import type { Authoriser } from './authoriser_port.ts';
+import { ManualClock, wallClock } from './clock.ts';
+import type { Clock } from './clock.ts';
+import { SequencerHost } from './host.ts';
+import type { Channel, Reply, Request } from './messages.ts';
+import { recover, ReplayMismatch } from './recovery.ts';
+import type { Recovered } from './recovery.ts';
+import { Snapshotter } from './snapshotter.ts';
+
+const HEARTBEAT_MILLIS = 100;
+
+export interface LeaderOptions {
+  url: string;
+  /** Who leads, for people. */
+  holder: string;
+  clock: 'wall' | 'manual';
+  /** Where a manual clock starts when the market has no time yet. */
+  manualStart: number;
+  /** Commands between two snapshots. */
+  snapshotEvery: number;
+  /** How long another leader may take to go. */
+  leadWaitMillis: number;
+  /** Batches from this sequence on are sent again: the callers have not seen them. undefined: none. */
+  publishFrom: number | undefined;
+}
+export const LEADER_DEFAULTS = { snapshotEvery: 250_000, leadWaitMillis: 8_000 };
+
+export interface LeaderParts {
+  channel: Channel<Reply>;
+  authoriser: Authoriser;
+  say: (line: string) => void;
+}
+
+export class Leader {
+  private readonly options: LeaderOptions;
+  private readonly parts: LeaderParts;
+  private host: SequencerHost | undefined;
+  private journal: PostgresJournal | undefined;
+  private heartbeat: NodeJS.Timeout | undefined;
+  private failed = false;
+
+  constructor(options: LeaderOptions, parts: LeaderParts) {
+    this.options = options;
+    this.parts = parts;
+  }
+
+  /** Answers with a `ready` or a `failed` message; after `failed` nothing more is sent. */
+  async start(): Promise<void> {
+    try {
+      const { url, holder, leadWaitMillis } = this.options;
+      this.journal = await PostgresJournal.lead({ url, holder, waitMillis: leadWaitMillis, onLost: (error) => this.lost(error) });
+      const [recovered] = await Promise.all([this.recover(this.journal), this.verify()]);
+      await this.run(this.journal, recovered);
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  receive(requests: readonly Request[]): void {
+    this.host?.receive(requests);
+  }
+
+  private async recover(journal: PostgresJournal): Promise<Recovered> {
+    const { say } = this.parts;
+    const recovered = await recover({ journal, snapshots: new PostgresSnapshots(this.options.url), say });
+    const { engine, snapshotSequence, replayedCommands, snapshotMillis, replayMillis } = recovered;
+    if (engine.sequence > 0) {
+      say(`recovered ${engine.sequence} commands: snapshot at ${snapshotSequence} (${Math.round(snapshotMillis)} ms), ${replayedCommands} replayed (${Math.round(replayMillis)} ms)`);
+    }
+    return recovered;
+  }
+
+  /** The whole chain, also what a snapshot covers, meanwhile and over a connection of its own. */
+  private async verify(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.options.url });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      await verifyJournal(client);
+    } finally {
+      await client.end();
+    }
+  }
+
+  private async run(journal: PostgresJournal, { engine, snapshotSequence }: Recovered): Promise<void> {
+    const { channel, authoriser, say } = this.parts;
+    const snapshotter = new Snapshotter({
+      engine, journal, store: new PostgresSnapshots(this.options.url), every: this.options.snapshotEvery, latest: snapshotSequence, say,
+    });
+    await this.publishUnseen(journal);
+    const host = new SequencerHost({
+      engine, journal, clock: this.clockAt(engine.now), authoriser, rulesVersion: RULES_VERSION, channel,
+      onReleased: (lastSequence) => snapshotter.afterRelease(lastSequence),
+      onFailed: (error) => this.fail(error),
+      onClose: () => this.close(journal, snapshotter),
+    });
+    this.host = host;
+    // What passed while nobody led is settled before anybody is served.
+    host.sequencer.heartbeat();
+    await host.drain();
+    if (this.failed) return;
+    this.heartbeat = setInterval(() => host.sequencer.heartbeat(), HEARTBEAT_MILLIS);
+    channel.post([{ kind: 'ready', status: host.sequencer.status() }], []);
+  }
+
+  /** A batch may be durable although its leader never learnt of it: those who follow commits have not seen it. */
+  private async publishUnseen(journal: PostgresJournal): Promise<void> {
+    const { publishFrom } = this.options;
+    if (publishFrom === undefined) return;
+    for await (const row of journal.rows(publishFrom)) {
+      const batch = { firstSequence: row.firstSequence, lastSequence: row.lastSequence, now: row.engineTime, events: decodeEventBytes(row.events) };
+      this.parts.channel.post([{ kind: 'committed', batch, acknowledgements: new Float64Array(0) }], []);
+    }
+  }
+
+  private clockAt(engineNow: number): Clock {
+    if (this.options.clock === 'wall') return wallClock;
+    return new ManualClock(engineNow === 0 ? this.options.manualStart : engineNow);
+  }
+
+  private async close(journal: PostgresJournal, snapshotter: Snapshotter): Promise<void> {
+    clearInterval(this.heartbeat);
+    if (this.failed) return;
+    await snapshotter.finish();
+    await journal.close();
+  }
+
+  private lost(error: Error): void {
+    if (this.host === undefined) this.fail(error);
+    else this.host.sequencer.abort(error);
+  }
+
+  private fail(error: Error): void {
+    if (this.failed) return;
+    this.failed = true;
+    clearInterval(this.heartbeat);
+    this.parts.channel.post([{ kind: 'failed', message: error.message, final: isFinal(error) }], []);
+    this.journal?.close().catch(() => undefined);
+  }
+}
+
+/** Another leads, or the journal is not what it was: starting again would come to the same. */
+const isFinal = (error: Error): boolean => [StaleEpoch, AnotherLeads, JournalCorrupt, ReplayMismatch].some((kind) => error instanceof kind);

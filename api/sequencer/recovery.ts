@@ -1,0 +1,102 @@
+/** Brings an engine to the state the journal describes: the newest usable snapshot, then every command after it. */
+import { decodeEnvelopes } from '../../engine/command_codec.ts';
+import { Engine, RULES_VERSION } from '../../engine/engine.ts';
+import { encodeEvents } from '../../engine/event_codec.ts';
+import { GENESIS_HASH, JournalCorrupt, verifyRow } from '../../db/journal_record.ts';
+import type { Journal, JournalRow } from '../../db/journal_record.ts';
+import type { SnapshotStore, StoredSnapshot } from '../../db/snapshots.ts';
+
+export type JournalSource = Pick<Journal, 'rowOf' | 'rows'>;
+
+export interface RecoverOptions {
+  journal: JournalSource;
+  /** Without: every command from the first. */
+  snapshots?: SnapshotStore;
+  /** Only snapshots of this sequence or an earlier one. */
+  snapshotSequenceMaximum?: number;
+  /** Told what could not be used. */
+  say?: (line: string) => void;
+}
+
+export interface Recovered {
+  engine: Engine;
+  /** 0: no snapshot was used. */
+  snapshotSequence: number;
+  replayedRows: number;
+  replayedCommands: number;
+  snapshotMillis: number;
+  replayMillis: number;
+  /** Of the last row. */
+  journalHash: Uint8Array;
+}
+
+/** Executing the journal again does not give what it says: other rules, or another program. */
+export class ReplayMismatch extends Error {
+  readonly sequence: number;
+  constructor(sequence: number, what: string) {
+    super(`replay differs from the journal at sequence ${sequence}: ${what}`);
+    this.name = 'ReplayMismatch';
+    this.sequence = sequence;
+  }
+}
+
+/**
+ * @throws JournalCorrupt when a row after the snapshot does not continue the one before
+ * @throws ReplayMismatch when its commands do not cause its events again
+ */
+export async function recover(options: RecoverOptions): Promise<Recovered> {
+  const begun = performance.now();
+  const start = await fromSnapshot(options);
+  const { engine } = start;
+  const snapshotSequence = engine.sequence;
+  const loaded = performance.now();
+  let { journalHash } = start;
+  let replayedRows = 0;
+  for await (const row of options.journal.rows(snapshotSequence + 1)) {
+    verifyRow(engine.sequence, journalHash, row);
+    replayRow(engine, row);
+    journalHash = row.hash;
+    replayedRows++;
+  }
+  return {
+    engine, snapshotSequence, replayedRows, replayedCommands: engine.sequence - snapshotSequence, journalHash,
+    snapshotMillis: loaded - begun, replayMillis: performance.now() - loaded,
+  };
+}
+
+/** Executes a row's commands and compares what they cause, byte for byte. */
+export function replayRow(engine: Engine, row: JournalRow): void {
+  if (row.rulesVersion !== RULES_VERSION) {
+    throw new ReplayMismatch(row.firstSequence, `it was written under rules version ${row.rulesVersion}, this program has ${RULES_VERSION}`);
+  }
+  if (row.firstSequence !== engine.sequence + 1) throw new JournalCorrupt(engine.sequence + 1, `the next row begins at ${row.firstSequence}`);
+  for (const envelope of decodeEnvelopes(row.commands)) engine.apply(envelope);
+  if (engine.sequence !== row.lastSequence) throw new ReplayMismatch(row.firstSequence, `it holds ${engine.sequence - row.firstSequence + 1} commands and ends at ${row.lastSequence}`);
+  if (Buffer.compare(encodeEvents(engine.buffer.take()), row.events) !== 0) throw new ReplayMismatch(row.firstSequence, 'the events are not the same');
+  if (engine.now !== row.engineTime) throw new ReplayMismatch(row.firstSequence, `engine time is ${engine.now}, not ${row.engineTime}`);
+}
+
+async function fromSnapshot({ journal, snapshots, snapshotSequenceMaximum = Infinity, say = () => undefined }: RecoverOptions): Promise<{ engine: Engine; journalHash: Uint8Array }> {
+  if (snapshots === undefined) return { engine: new Engine(), journalHash: GENESIS_HASH };
+  for await (const found of snapshots.newestFirst()) {
+    if (found.sequence > snapshotSequenceMaximum) continue;
+    const usable = 'damage' in found ? found.damage : await restored(journal, found);
+    if (typeof usable !== 'string') return { engine: usable, journalHash: (found as StoredSnapshot).journalHash };
+    say(`the snapshot at ${found.sequence} is not used: ${usable}`);
+  }
+  return { engine: new Engine(), journalHash: GENESIS_HASH };
+}
+
+/** The engine of a snapshot, or why it is not usable. */
+async function restored(journal: JournalSource, snapshot: StoredSnapshot): Promise<Engine | string> {
+  const row = await journal.rowOf(snapshot.sequence);
+  if (row?.lastSequence !== snapshot.sequence || Buffer.compare(row.hash, snapshot.journalHash) !== 0) return 'it belongs to another journal';
+  try {
+    const engine = Engine.restore(snapshot.state);
+    if (engine.sequence !== snapshot.sequence) return `it restores sequence ${engine.sequence}`;
+    if (engine.stateHash() !== snapshot.stateHash) return 'it does not restore the state it was taken of';
+    return engine;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,151 @@
+/** The sequencer in a worker thread of this process. */
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SequencerClient } from './client.ts';
+import { LEADER_DEFAULTS } from './leader.ts';
+import type { LeaderOptions } from './leader.ts';
+import type { Channel, Reply, Request, WorkerMessage } from './messages.ts';
+import type { SequencerPort } from './port.ts';
+
+const RETRY_MILLIS = 500;
+const RESTARTING = 'the market is restarting';
+
+export interface StartOptions {
+  /** Asked at each start: an embedded Postgres that had to be started again may have moved. */
+  url: () => string;
+  clock: 'wall' | 'manual';
+  /** Where a manual clock starts when the market has no time yet. Now, unless given. */
+  manualStart?: number;
+  snapshotEvery?: number;
+  leadWaitMillis?: number;
+  /** The bundled worker. */
+  workerFile?: string;
+  say?: (line: string) => void;
+  /** Called when the market cannot go on in this process: another engine leads, or the journal is damaged. The process must end. */
+  onFatal: (error: Error) => void;
+}
+
+/**
+ * Resolves when the market is recovered and its time is the present. When the journal fails later,
+ * callers are refused while the thread starts again from the journal.
+ * @throws Error saying why the market cannot start
+ */
+export async function startSequencer(options: StartOptions): Promise<SequencerPort> {
+  const sequencer = new WorkerSequencer(options);
+  await sequencer.launch();
+  return sequencer;
+}
+
+/** In dist/ beside the server's bundle; from the sources, where the build puts it. */
+const besides = import.meta.url.includes('/dist/') ? './sequencer_worker.js' : '../../dist/sequencer_worker.js';
+const WORKER_FILE = fileURLToPath(new URL(besides, import.meta.url));
+
+class CannotStart extends Error {
+  readonly final: boolean;
+  constructor(message: string, final: boolean) {
+    super(message);
+    this.final = final;
+  }
+}
+
+class WorkerSequencer extends SequencerClient {
+  private readonly options: StartOptions;
+  private worker: Worker | undefined;
+  private publishedSequence: number | undefined;
+  private closing = false;
+
+  constructor(options: StartOptions) {
+    // Nothing is sent before `launch` has given the real channel.
+    super({ channel: { post: () => undefined } });
+    this.options = options;
+    this.suspend('the market is starting');
+  }
+
+  /** Starts the thread and waits until it is ready. @throws CannotStart */
+  async launch(): Promise<void> {
+    const worker = new Worker(this.options.workerFile ?? WORKER_FILE, { workerData: this.leaderOptions() });
+    this.worker = worker;
+    const say = this.options.say ?? (() => undefined);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        worker.on('message', (message: WorkerMessage) => {
+          if (message.kind === 'say') return say(message.line);
+          for (const reply of message.replies) if (reply.kind === 'failed') reject(new CannotStart(reply.message, reply.final));
+          if (message.replies.some(({ kind }) => kind === 'ready')) resolve();
+          this.follow(message.replies);
+        });
+        worker.once('error', (error) => reject(new CannotStart(error.message, false)));
+        worker.once('exit', (code) => reject(new CannotStart(`the market's thread ended with ${code}`, false)));
+      });
+    } catch (error) {
+      await worker.terminate();
+      throw error;
+    }
+    this.watch(worker);
+    this.resume(channelTo(worker));
+  }
+
+  override async close(): Promise<void> {
+    this.closing = true;
+    await super.close();
+    await this.worker?.terminate();
+  }
+
+  private leaderOptions(): LeaderOptions {
+    const { url, clock, manualStart, snapshotEvery, leadWaitMillis } = this.options;
+    return {
+      ...LEADER_DEFAULTS,
+      ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
+      ...(leadWaitMillis === undefined ? {} : { leadWaitMillis }),
+      url: url(), clock, manualStart: manualStart ?? Date.now(), holder: `${hostname()} process ${process.pid}`,
+      publishFrom: this.publishedSequence === undefined ? undefined : this.publishedSequence + 1,
+    };
+  }
+
+  private follow(replies: Reply[]): void {
+    for (const reply of replies) {
+      if (reply.kind === 'committed') this.publishedSequence = reply.batch.lastSequence;
+      else if (reply.kind === 'ready') this.publishedSequence = Math.max(this.publishedSequence ?? 0, reply.status.committedSequence);
+    }
+    this.receive(replies);
+  }
+
+  /** From `ready` on: the first sign of failure ends this thread and starts another. */
+  private watch(worker: Worker): void {
+    let over = false;
+    const end = (message: string, final: boolean) => {
+      if (over || this.closing) return;
+      over = true;
+      this.suspend(RESTARTING);
+      void this.restart(worker, message, final);
+    };
+    worker.on('message', (message: WorkerMessage) => {
+      if (message.kind !== 'replies') return;
+      for (const reply of message.replies) if (reply.kind === 'failed') end(reply.message, reply.final);
+    });
+    worker.once('error', (error) => end(error.message, false));
+    worker.once('exit', (code) => end(`the market's thread ended with ${code}`, false));
+  }
+
+  private async restart(worker: Worker, why: string, final: boolean): Promise<void> {
+    this.options.say?.(`the market stopped: ${why}`);
+    await worker.terminate();
+    let reason = new CannotStart(why, final);
+    while (!reason.final && !this.closing) {
+      try {
+        return await this.launch();
+      } catch (error) {
+        reason = error instanceof CannotStart ? error : new CannotStart(String(error), true);
+        this.options.say?.(`the market does not start: ${reason.message}`);
+      }
+      await sleep(RETRY_MILLIS);
+    }
+    if (!this.closing) this.options.onFatal(reason);
+  }
+}
+
+function channelTo(worker: Worker): Channel<Request> {
+  return { post: (messages, transfer) => worker.postMessage(messages, transfer) };
+}
