@@ -12,7 +12,7 @@ import { NIL } from './lot_amounts.ts';
 import { mulDiv } from './muldiv.ts';
 import { FEE_SCALE, PARAMETERS } from './parameters.ts';
 import type { HourBook, State } from './state.ts';
-import type { Trading } from './trading.ts';
+import type { Sweeps } from './sweeps.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR } from './units.ts';
 import type { Micro, MicroGpuSeconds } from './units.ts';
 
@@ -21,11 +21,11 @@ const CAPTURE_KEPT = MILLIS_PER_HOUR;
 
 export class Delivery {
   private readonly state: State;
-  private readonly trading: Trading;
+  private readonly sweeps: Sweeps;
 
-  constructor(state: State, trading: Trading) {
+  constructor(state: State, sweeps: Sweeps) {
     this.state = state;
-    this.trading = trading;
+    this.sweeps = sweeps;
   }
 
   budget(row: number): MicroGpuSeconds {
@@ -168,7 +168,7 @@ export class Delivery {
 
   private settleBook(book: HourBook, pending: ReadonlyMap<number, MicroGpuSeconds>): void {
     const { allocations } = this.state;
-    this.trading.clearBook(book, 'hour_ended');
+    this.sweeps.clearBook(book, 'hour_ended');
     for (let row = book.firstAllocation; row !== NIL; ) {
       const next = allocations.bookNext[row];
       this.settle(row, pending.get(allocations.idOf(row)) ?? 0);

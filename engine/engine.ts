@@ -17,6 +17,7 @@ import { Registry } from './registry.ts';
 import { readSnapshot, writeSnapshot } from './snapshot.ts';
 import { State } from './state.ts';
 import { stateHash } from './state_hash.ts';
+import { Sweeps } from './sweeps.ts';
 import { TIMER } from './timers.ts';
 import { Timeline } from './timeline.ts';
 import { Trading } from './trading.ts';
@@ -34,6 +35,7 @@ const REJECT_INDEX = new Map<RejectCode, number>(REJECT_CODES.map((code, index) 
 export class Engine {
   private readonly state: State;
   private readonly trading: Trading;
+  private readonly sweeps: Sweeps;
   private readonly registry: Registry;
   private readonly facilities: Facilities;
   private readonly finance: Finance;
@@ -44,12 +46,13 @@ export class Engine {
   constructor(state: State = new State()) {
     this.state = state;
     this.trading = new Trading(state);
-    this.registry = new Registry(state, this.trading);
-    this.facilities = new Facilities(state, this.trading);
-    this.finance = new Finance(state, this.trading, this.facilities);
+    this.sweeps = new Sweeps(state, this.trading, this.trading.events);
+    this.registry = new Registry(state, this.sweeps);
+    this.facilities = new Facilities(state, this.sweeps);
+    this.finance = new Finance(state, this.sweeps, this.facilities);
     this.facilities.connect(this.finance);
-    this.delivery = new Delivery(state, this.trading);
-    this.timeline = new Timeline(state, this.trading, this.registry, this.finance);
+    this.delivery = new Delivery(state, this.sweeps);
+    this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance);
     this.views = new Views(state, this.facilities);
   }
 
@@ -148,7 +151,7 @@ export class Engine {
       case 'amend':
         return this.executeOrder(command);
       case 'cancelAll':
-        this.trading.cancelAll(command, command.onDisconnect ? 'disconnected' : 'mass_cancel');
+        this.sweeps.cancelAll(command, command.onDisconnect ? 'disconnected' : 'mass_cancel');
         return undefined;
       case 'cancelAfter':
         return this.cancelAfter(command.company, command.after);

@@ -15,7 +15,7 @@ import type { Lot } from './lots.ts';
 import { mulDiv, mulDivCeil } from './muldiv.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { Facility, Mandate, State } from './state.ts';
-import type { Trading } from './trading.ts';
+import type { Sweeps } from './sweeps.ts';
 import { FACILITY_MICRO_MAX, MICRO } from './units.ts';
 import type { Day, Micro } from './units.ts';
 
@@ -27,12 +27,12 @@ const MONTHS_MAX = 60;
 
 export class Facilities {
   private readonly state: State;
-  private readonly trading: Trading;
+  private readonly sweeps: Sweeps;
   private finance!: Finance;
 
-  constructor(state: State, trading: Trading) {
+  constructor(state: State, sweeps: Sweeps) {
     this.state = state;
-    this.trading = trading;
+    this.sweeps = sweeps;
   }
 
   /** Minting belongs to finance, burning here; each needs the other. */
@@ -337,7 +337,7 @@ export class Facilities {
       if (lot.facility !== facility.facility) continue;
       const open = lots.available(lot.lot) + lots.held(lot.lot);
       lot.blocked = fraction === MICRO ? ALL_BLOCKED : mulDivCeil(open, fraction, MICRO);
-      if (fraction > 0) this.trading.cancelUntilHeldFits(facility.company, lot.lot, open - Math.min(open, lot.blocked));
+      if (fraction > 0) this.sweeps.cancelUntilHeldFits(facility.company, lot.lot, open - Math.min(open, lot.blocked));
     }
   }
 }

@@ -9,7 +9,7 @@ import { mulDiv } from './muldiv.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { State } from './state.ts';
 import { TIMER } from './timers.ts';
-import type { Trading } from './trading.ts';
+import type { Sweeps } from './sweeps.ts';
 import { MICRO } from './units.ts';
 import type { Day, Micro, Millis, Ppm } from './units.ts';
 import { addMonths } from './calendar.ts';
@@ -25,12 +25,12 @@ export interface Mint {
 
 export class Finance {
   private readonly state: State;
-  private readonly trading: Trading;
+  private readonly sweeps: Sweeps;
   private readonly facilities: Facilities;
 
-  constructor(state: State, trading: Trading, facilities: Facilities) {
+  constructor(state: State, sweeps: Sweeps, facilities: Facilities) {
     this.state = state;
-    this.trading = trading;
+    this.sweeps = sweeps;
     this.facilities = facilities;
   }
 
@@ -138,7 +138,7 @@ export class Finance {
     const { state } = this;
     const lot = state.lots.rows[lotId];
     if (lot.expiresAt > state.now) return;
-    this.trading.cancelFunded(lot.company, lotId, 'lot_expired');
+    this.sweeps.cancelFunded(lot.company, lotId, 'lot_expired');
     const credits = state.lots.available(lotId);
     if (credits === 0) return;
     if (lot.facility === NONE) this.burnUnfinanced(lot, credits);

@@ -7,7 +7,7 @@ import type { CompanyId } from './commands.ts';
 import { NIL } from './lot_amounts.ts';
 import { BUYER_FEE_MAX, FEE_SCALE } from './parameters.ts';
 import type { State } from './state.ts';
-import type { Micro } from './units.ts';
+import type { Micro, Steps, Ticks } from './units.ts';
 
 const AVAILABLE = ACCOUNT['lot.available'];
 const HELD = ACCOUNT['lot.held'];
@@ -44,6 +44,12 @@ export class Holds {
 
   constructor(state: State) {
     this.state = state;
+  }
+
+  /** What an order must hold for `remaining` at a limit. */
+  required(row: number, price: Ticks, remaining: Steps): Micro {
+    const { orders } = this.state;
+    return requiredHold(price * remaining, orders.feesFloor[row], orders.feeFraction[row], orders.feesCharged(row));
   }
 
   /** Credit the company may still hold; stops counting at `enough`. */

@@ -7,7 +7,7 @@ import type {
 import { PARAMETERS } from './parameters.ts';
 import type { GpuClass, State } from './state.ts';
 import { TIMER } from './timers.ts';
-import type { Trading } from './trading.ts';
+import type { Sweeps } from './sweeps.ts';
 import { MILLIS_PER_DAY, PRICE_TICKS_MAX } from './units.ts';
 
 const GPUS_MAX = 1_000_000;
@@ -16,11 +16,11 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._/:+ -]{0,127}$/;
 
 export class Registry {
   private readonly state: State;
-  private readonly trading: Trading;
+  private readonly sweeps: Sweeps;
 
-  constructor(state: State, trading: Trading) {
+  constructor(state: State, sweeps: Sweeps) {
     this.state = state;
-    this.trading = trading;
+    this.sweeps = sweeps;
   }
 
   registerCompany(command: RegisterCompany): RejectCode | undefined {
@@ -106,7 +106,7 @@ export class Registry {
     gpuClass.next = null;
     state.buffer.emit('listPriceEffective', { class: classId, price: gpuClass.listPrice });
     for (const book of state.books) {
-      if (book !== undefined && classOf(book.market) === classId) this.trading.cancelAsksAbove(book, gpuClass.listPrice);
+      if (book !== undefined && classOf(book.market) === classId) this.sweeps.cancelAsksAbove(book, gpuClass.listPrice);
     }
   }
 
@@ -124,7 +124,7 @@ export class Registry {
     if (refusal !== undefined) return refusal;
     const capacity = this.state.supply.open(command.company, command.market);
     if (command.gpus > capacity.declared) return 'invalid_parameter';
-    if (command.gpus < capacity.verified && !this.trading.fitOffers(command.company, command.market, command.gpus)) return 'invalid_state';
+    if (command.gpus < capacity.verified && !this.sweeps.fitOffers(command.company, command.market, command.gpus)) return 'invalid_state';
     capacity.verified = command.gpus;
     this.state.buffer.emit('capacityVerified', { company: command.company, market: command.market, gpus: command.gpus });
     return undefined;
@@ -149,7 +149,7 @@ export class Registry {
     state.supply.setModels(capacity, command.models);
     state.buffer.emit('eligibilitySet', { company: command.company, market: command.market, models: capacity.models });
     const gained = new Set(capacity.models.filter((model) => !before.has(model)));
-    if (gained.size > 0) this.trading.matchNewlyEligible(command.company, command.market, gained);
+    if (gained.size > 0) this.sweeps.matchNewlyEligible(command.company, command.market, gained);
     return undefined;
   }
 

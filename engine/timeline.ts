@@ -9,6 +9,7 @@ import type { Registry } from './registry.ts';
 import type { HourBook, State } from './state.ts';
 import { TIMER } from './timers.ts';
 import type { Timer } from './timers.ts';
+import type { Sweeps } from './sweeps.ts';
 import type { Trading } from './trading.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './units.ts';
 import type { Hour, Millis } from './units.ts';
@@ -16,12 +17,14 @@ import type { Hour, Millis } from './units.ts';
 export class Timeline {
   private readonly state: State;
   private readonly trading: Trading;
+  private readonly sweeps: Sweeps;
   private readonly registry: Registry;
   private readonly finance: Finance;
 
-  constructor(state: State, trading: Trading, registry: Registry, finance: Finance) {
+  constructor(state: State, trading: Trading, sweeps: Sweeps, registry: Registry, finance: Finance) {
     this.state = state;
     this.trading = trading;
+    this.sweeps = sweeps;
     this.registry = registry;
     this.finance = finance;
   }
@@ -76,11 +79,11 @@ export class Timeline {
     const hour = Math.floor(now / MILLIS_PER_HOUR);
     const left = ((hour + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE;
     state.minutesRun = this.minuteToRunNext(now, left) - 1;
-    if (left * MILLIS_PER_MINUTE === PARAMETERS.gateClosure) this.booksOf(hour + 1).forEach((book) => this.trading.cancelStops(book));
+    if (left * MILLIS_PER_MINUTE === PARAMETERS.gateClosure) this.booksOf(hour + 1).forEach((book) => this.sweeps.cancelStops(book));
     if (left === 60) return;
     for (const book of this.booksOf(hour)) {
-      if (left * MILLIS_PER_MINUTE <= PARAMETERS.spotEndsBefore) this.trading.clearBook(book, 'gate_closed');
-      else this.trading.shrinkAsks(book, left);
+      if (left * MILLIS_PER_MINUTE <= PARAMETERS.spotEndsBefore) this.sweeps.clearBook(book, 'gate_closed');
+      else this.sweeps.shrinkAsks(book, left);
     }
   }
 
@@ -113,7 +116,7 @@ export class Timeline {
     } else if (timer.kind === TIMER.listPrice) {
       this.registry.applyListPrice(timer.id);
     } else if (state.companies[timer.id].deadMan === timer.at) {
-      this.trading.cancelAll({ type: 'cancelAll', company: timer.id, market: NONE, hour: NONE, side: NONE, onDisconnect: false }, 'dead_man');
+      this.sweeps.cancelAll({ type: 'cancelAll', company: timer.id, market: NONE, hour: NONE, side: NONE, onDisconnect: false }, 'dead_man');
     }
   }
 

@@ -1,0 +1,145 @@
+/** What touches many orders at once: mass cancels, the minutes of the running hour, frozen credit, lost capacity. */
+import { NONE, SELL } from './commands.ts';
+import type { CancelAll } from './commands.ts';
+import type { CancelReason } from './events.ts';
+import { NIL } from './lot_amounts.ts';
+import { minutesLeft } from './order_checks.ts';
+import type { OrderEvents } from './order_events.ts';
+import { FLAG } from './orders.ts';
+import type { HourBook, State } from './state.ts';
+import type { Trading } from './trading.ts';
+import type { Steps, Ticks } from './units.ts';
+
+export class Sweeps {
+  private readonly state: State;
+  private readonly trading: Trading;
+  private readonly events: OrderEvents;
+
+  constructor(state: State, trading: Trading, events: OrderEvents) {
+    this.state = state;
+    this.trading = trading;
+    this.events = events;
+  }
+
+  /** Cancels the orders of a company that the filter names. */
+  cancelAll(command: CancelAll, reason: CancelReason): void {
+    const { orders, firstOrder } = this.state;
+    for (let row = firstOrder[command.company] ?? NIL; row !== NIL; ) {
+      const next = orders.companyNext[row];
+      if (this.matches(command, row)) this.trading.cancelRow(row, reason);
+      row = next;
+    }
+  }
+
+  private matches(command: CancelAll, row: number): boolean {
+    const { orders } = this.state;
+    const book = this.state.bookOf(orders.book[row]);
+    return (
+      (command.market === NONE || command.market === book.market) &&
+      (command.hour === NONE || command.hour === book.hour) &&
+      (command.side === NONE || (command.side === SELL) === orders.isSell(row)) &&
+      (!command.onDisconnect || (orders.flags[row] & FLAG.cancelOnDisconnect) !== 0)
+    );
+  }
+
+  /** The running minute begins: asks of the hour shrink to what k of the k + 1 minutes leave of them. */
+  shrinkAsks(book: HourBook, minutes: number): void {
+    const { orders } = this.state;
+    const rows: number[] = [];
+    book.asks.forEach(orders, (row) => rows.push(row) > 0);
+    for (const row of rows) {
+      const remaining = Math.floor((orders.remaining[row] * minutes) / (minutes + 1));
+      if (remaining < 1) this.trading.cancelRow(row, 'expired');
+      else this.shrink(row, remaining);
+    }
+  }
+
+  private shrink(row: number, remaining: Steps): void {
+    const { orders, supply } = this.state;
+    const cut = orders.remaining[row] - remaining;
+    if (cut === 0) return;
+    orders.remaining[row] = remaining;
+    orders.visible[row] = Math.min(orders.visible[row], remaining);
+    supply.offered[orders.cell[row]] -= cut;
+    this.events.reduced(row);
+  }
+
+  /** Ends the open bids of a company that a lot funds. */
+  cancelFunded(company: number, lot: number, reason: CancelReason): void {
+    const { orders, amounts, firstOrder } = this.state;
+    for (let row = firstOrder[company]; row !== NIL; ) {
+      const next = orders.companyNext[row];
+      if (amounts.contains(orders.holdList[row], lot)) this.trading.cancelRow(row, reason);
+      row = next;
+    }
+  }
+
+  /** Ends a company's bids that a lot funds, newest first, until no more than `allowed` of it is held. */
+  cancelUntilHeldFits(company: number, lot: number, allowed: number): void {
+    const { orders, amounts, firstOrder, lots } = this.state;
+    // The company's chain runs from the newest order to the oldest.
+    for (let row = firstOrder[company]; row !== NIL && lots.held(lot) > allowed; ) {
+      const next = orders.companyNext[row];
+      if (amounts.contains(orders.holdList[row], lot)) this.trading.cancelRow(row, 'facility_frozen');
+      row = next;
+    }
+  }
+
+  /** A provider serves more models: bids that waited for them trade now, best price and oldest first. */
+  matchNewlyEligible(provider: number, marketId: number, models: ReadonlySet<number>): void {
+    const { state } = this;
+    const { orders } = state;
+    const books = [...(state.markets.get(marketId)?.books.values() ?? [])].map((row) => state.bookOf(row)).filter((book) => book.cells.has(provider));
+    for (const book of books.sort((a, b) => a.hour - b.hour)) {
+      const bids: number[] = [];
+      book.bids.forEach(orders, (row) => !models.has(orders.model[row]) || bids.push(orders.idOf(row)) > 0);
+      for (const id of bids) this.trading.reenter(book, orders.rowOf(id));
+      this.trading.runStops(book);
+    }
+  }
+
+  /**
+   * Cancels a provider's offers, newest first, until what is sold and offered fits `gpus` in every
+   * hour. False, and nothing cancelled, when more is already sold.
+   */
+  fitOffers(provider: number, marketId: number, gpus: number): boolean {
+    const { state } = this;
+    const cells = [...(state.markets.get(marketId)?.books.values() ?? [])].flatMap((row) => {
+      const book = state.bookOf(row);
+      const cell = book.cells.get(provider);
+      return cell === undefined ? [] : [{ cell, left: minutesLeft(book.hour, state.now) }];
+    });
+    if (cells.some(({ cell, left }) => left > 0 && !state.supply.fits(cell, -state.supply.offered[cell], left, gpus))) return false;
+    const short = new Set(cells.filter(({ cell, left }) => left > 0 && !state.supply.fits(cell, 0, left, gpus)).map(({ cell }) => cell));
+    for (let row = state.firstOrder[provider]; row !== NIL; ) {
+      const next = state.orders.companyNext[row];
+      const cell = state.orders.cell[row];
+      const left = minutesLeft(state.supply.hour[cell], state.now);
+      if (short.has(cell) && !state.supply.fits(cell, 0, left, gpus)) this.trading.cancelRow(row, 'capacity_reduced');
+      row = next;
+    }
+    return true;
+  }
+
+  /** A new list price is a promise about every ask that stands. */
+  cancelAsksAbove(book: HourBook, listPrice: Ticks): void {
+    const { orders } = this.state;
+    const rows: number[] = book.stops.filter((row) => orders.isSell(row) && orders.price[row] > listPrice);
+    book.asks.forEach(orders, (row) => orders.price[row] <= listPrice || rows.push(row) > 0);
+    for (const row of rows) this.trading.cancelRow(row, 'above_list_price');
+  }
+
+  /** Gate closure: what waits for a trigger leaves. */
+  cancelStops(book: HourBook): void {
+    for (const row of [...book.stops]) this.trading.cancelRow(row, 'gate_closed');
+  }
+
+  /** Ends every order of a book. */
+  clearBook(book: HourBook, reason: CancelReason): void {
+    const { orders } = this.state;
+    const rows: number[] = [...book.stops];
+    book.bids.forEach(orders, (row) => rows.push(row) > 0);
+    book.asks.forEach(orders, (row) => rows.push(row) > 0);
+    for (const row of rows) this.trading.cancelRow(row, reason);
+  }
+}
