@@ -59,7 +59,7 @@ export function fills(now: number) {
 export const allocations = (now: number) =>
   ['Northwind Compute', 'Aster Cloud'].map((provider, index) => ({
     id: `alc_${index}`, instrument: instrumentId('H100-SXM-80', 'us-east', hourAt(now) + index * 6), provider, model: index === 0 ? 'llama-3.1-8b-instruct' : null,
-    quantity: '8', used: index === 0 ? '1.204118' : '0', price: '2.2300', credits: index === 0 ? '15.154817' : '17.840000', status: index === 0 ? 'delivering' : 'open',
+    quantity: '8', used: index === 0 ? '1.204118' : '0', price: '2.2300', credits: index === 0 ? '15.154817' : '17.840000', status: index === 0 ? 'delivering' : 'open', frozen: false,
   }));
 
 export const lots = (now: number) => [

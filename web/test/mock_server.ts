@@ -25,6 +25,8 @@ export interface MockServer {
   /** Skips one sequence number of the book, so that the page sees a gap. */
   dropOne(): void;
   disconnectAll(): void;
+  /** What the live connections asked for: `subscribe book`, `resume book`. */
+  asked: string[];
   requests: { method: string; path: string; body: string; headers: IncomingMessage['headers'] }[];
   close(): Promise<void>;
 }
@@ -40,17 +42,18 @@ const refusal = (status: number, code: string, message = `The exchange refuses: 
 export async function startMockServer(port = 0): Promise<MockServer> {
   const http = createServer();
   const sockets = new Sockets(http);
+  const feed: MarketFeed = { drop: false, streams: new Set(), asked: [] };
   const state = {
     url: '',
     scenario: 'full' as Scenario,
     role: undefined as MockRole | undefined,
     refuse: undefined as string | undefined,
     requests: [] as MockServer['requests'],
+    asked: feed.asked,
     dropOne: () => (feed.drop = true),
-    disconnectAll: () => sockets.disconnectSockets(true),
+    disconnectAll: () => sockets.of('/market').disconnectSockets(true),
     close: () => stop(sockets, timer),
   };
-  const feed = { drop: false, streams: new Set<() => void>() };
   sockets.of('/market').on('connection', (socket) => serveMarket(socket, feed, state));
   sockets.of('/account').on('connection', () => undefined);
   const timer = setInterval(() => feed.streams.forEach((move) => move()), 100);
@@ -72,51 +75,74 @@ async function stop(sockets: Sockets, timer: NodeJS.Timeout): Promise<void> {
 interface MarketFeed {
   drop: boolean;
   streams: Set<() => void>;
+  asked: string[];
 }
 interface Address {
   channel: string;
-  instrument?: string;
+  instrument?: string | null;
 }
 
 function serveMarket(socket: Socket, feed: MarketFeed, state: { scenario: Scenario }): void {
-  const open = new Map<string, () => void>();
+  const open = new Map<string, Stream>();
   const keyOf = (address: Address): string => `${address.channel}:${address.instrument ?? ''}`;
   const release = (key: string): void => {
-    const move = open.get(key);
-    if (move !== undefined) feed.streams.delete(move);
+    const stream = open.get(key);
+    if (stream !== undefined) feed.streams.delete(stream.move);
     open.delete(key);
   };
   socket.on('subscribe', (address: Address, acknowledge?: (answer: object) => void) => {
     acknowledge?.({ ok: true });
+    feed.asked.push(`subscribe ${address.channel}`);
     release(keyOf(address));
-    const move = streamOf(socket, address, feed, state);
-    open.set(keyOf(address), move);
-    feed.streams.add(move);
+    const stream = streamOf(socket, address, feed, state);
+    open.set(keyOf(address), stream);
+    feed.streams.add(stream.move);
+  });
+  socket.on('resume', (address: Address & { since_seq: number }, acknowledge?: (answer: object) => void) => {
+    acknowledge?.({ ok: true });
+    feed.asked.push(`resume ${address.channel}`);
+    open.get(keyOf(address))?.resume(address.since_seq);
   });
   socket.on('unsubscribe', (address: Address) => release(keyOf(address)));
   socket.on('disconnect', () => [...open.keys()].forEach(release));
 }
 
-/** Sends the snapshot and returns what sends one update. */
-function streamOf(socket: Socket, { channel, instrument = '' }: Address, feed: MarketFeed, state: { scenario: Scenario }): () => void {
+interface Stream {
+  /** Sends one update. */
+  move(): void;
+  resume(since: number): void;
+}
+
+/** Sends the snapshot and goes on from there. */
+function streamOf(socket: Socket, { channel, instrument = null }: Address, feed: MarketFeed, state: { scenario: Scenario }): Stream {
   const empty = state.scenario === 'empty';
-  const book = new market.MockBook(instrument);
+  const book = new market.MockBook(instrument ?? '');
+  const sent: { seq: number }[] = [];
   let seq = 100;
   const send = (type: 'snapshot' | 'update', data: unknown): void => {
     const previous = seq++;
+    const message = { channel, instrument, seq, prev_seq: previous, ts: new Date().toISOString(), type, data };
+    sent.push(message);
     if (feed.drop && type === 'update' && channel === 'book') {
       feed.drop = false;
       return;
     }
-    socket.emit('message', { channel, instrument, seq, prev_seq: previous, ts: new Date().toISOString(), type, data });
+    socket.emit('message', message);
   };
   if (channel === 'book') send('snapshot', empty ? { bids: [], asks: [], checksum: 0 } : book.whole());
-  if (channel === 'trades') send('snapshot', empty ? [] : market.trades(instrument, Date.now(), 50));
-  if (channel === 'ticker') send('snapshot', empty ? { ...market.ticker(instrument), last_price: null, open_24h: null, best_bid: null, best_ask: null, volume_24h: '0' } : market.ticker(instrument));
-  return () => {
-    if (channel !== 'book' || empty) return;
-    const changed = book.move();
-    send('update', { ...changed, checksum: book.whole().checksum });
+  if (channel === 'curve') {
+    const [className = '', region = ''] = (instrument ?? '').split('.');
+    send('snapshot', { points: empty ? [] : market.curve(className, region, Date.now()), removed: [], otherwise: [] });
+  }
+  if (channel === 'trades') send('snapshot', empty ? [] : market.trades(instrument ?? '', Date.now(), 50));
+  if (channel === 'ticker') send('snapshot', empty ? { ...market.ticker(instrument ?? ''), last_price: null, open_24h: null, best_bid: null, best_ask: null, volume_24h: '0' } : market.ticker(instrument ?? ''));
+  return {
+    move: () => {
+      if (channel !== 'book' || empty) return;
+      const changed = book.move();
+      send('update', { ...changed, checksum: book.whole().checksum });
+    },
+    resume: (since) => sent.filter((message) => message.seq > since).forEach((message) => socket.emit('message', message)),
   };
 }
 
@@ -132,13 +158,13 @@ async function answer(request: IncomingMessage, response: ServerResponse, state:
   if (!url.pathname.startsWith('/api/v1')) return serveFile(url.pathname, response);
   const path = url.pathname.slice('/api/v1'.length);
   state.requests.push({ method: request.method ?? '', path: path + url.search, body, headers: request.headers });
-  const reply = api(request.method ?? 'GET', path, url.searchParams, body, state);
+  const reply = api(request.method ?? 'GET', path, body, state);
   response.writeHead(reply.status, { 'content-type': 'application/json' });
   response.end(JSON.stringify(reply.body));
 }
 
-function api(method: string, path: string, query: URLSearchParams, body: string, state: State): Reply {
-  const open = publicApi(path, query, state) ?? authApi(path, body, state);
+function api(method: string, path: string, body: string, state: State): Reply {
+  const open = publicApi(path, state) ?? authApi(path, body, state);
   if (open !== undefined) return open;
   if (state.role === undefined) return refusal(401, 'unauthenticated');
   if (state.scenario === 'broken' && path !== '/me') return refusal(503, 'unavailable', 'The exchange takes no calls at the moment.');
@@ -146,7 +172,7 @@ function api(method: string, path: string, query: URLSearchParams, body: string,
   return readApi(path, state.role, state.scenario === 'empty') ?? refusal(404, 'not_found');
 }
 
-function publicApi(path: string, query: URLSearchParams, state: State): Reply | undefined {
+function publicApi(path: string, state: State): Reply | undefined {
   const now = Date.now();
   switch (path) {
     case '/classes':
@@ -156,9 +182,7 @@ function publicApi(path: string, query: URLSearchParams, state: State): Reply | 
     case '/models':
       return list(market.MODELS.map((id) => ({ id })));
     case '/status':
-      return ok({ now: new Date(now).toISOString(), sequence: 184_220, modes: state.scenario === 'broken' ? [{ scope: '*', mode: 'halted', reason: 'Test' }] : [] });
-    case '/curve':
-      return list(state.scenario === 'empty' ? [] : market.curve(query.get('class') ?? '', query.get('region') ?? '', now));
+      return ok({ status: 'open', demo: true, clock: 'wall', now: new Date(now).toISOString(), sequence: 184_220, modes: state.scenario === 'broken' ? [{ scope: '*', mode: 'halted', reason: 'Test' }] : [] });
     case '/demo':
       return list(account.MOCK_ROLES.map((role) => ({ name: role, role, email: `${role}@demo.example`, password: 'demo-password-1' })));
     default:
@@ -202,7 +226,7 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
 
 function changeApi(method: string, path: string, body: string, state: State): Reply {
   const now = Date.now();
-  if (path === '/orders/preview') return ok({ usd_per_gpu_hour: '1.6604', net_usd_per_gpu_hour: '1.3912' });
+  if (path === '/orders/preview') return ok({ usd_per_gpu_hour: '1.6604', outside_usd_per_gpu_hour: '2.1900', net_usd_per_gpu_hour: '1.3912', reject_code: null });
   if (state.refuse !== undefined) {
     const code = state.refuse;
     state.refuse = undefined;

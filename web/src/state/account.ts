@@ -1,10 +1,14 @@
 /** One's own money and orders: fetched once, then followed on the account feed. */
 import type { ApiClient, Page } from './api_client.ts';
 import type { Feed, FeedMessage } from './feed.ts';
+import { dataOf } from './loadable.ts';
 import { Resource } from './resource.ts';
 import type { WireAllocation, WireBalances, WireFacility, WireFill, WireLot, WireOrder } from './wire.ts';
 
 const LIST_MAX = 200;
+
+/** Still in the market: can trade, or wait for its trigger. */
+export const isOpen = (order: WireOrder): boolean => order.status === 'open' || order.status === 'partially_filled' || order.status === 'untriggered';
 
 /** Replaces or adds by id, newest first. */
 export function merge<Row extends { id: string }>(rows: readonly Row[], changed: readonly Row[]): Row[] {
@@ -47,10 +51,10 @@ export class Account {
     this.close();
     this.unsubscribe = [
       this.feed.subscribe('orders', undefined, { onMessage: (message) => this.onOrders(message) }),
-      this.feed.subscribe('fills', undefined, { onMessage: (message) => this.onList(this.fills, message) }),
+      this.feed.subscribe('fills', undefined, { onMessage: (message) => this.onFills(message) }),
       this.feed.subscribe('balances', undefined, { onMessage: (message) => this.onBalances(message) }),
       this.feed.subscribe('allocations', undefined, { onMessage: (message) => this.onList(this.allocations, message) }),
-      this.feed.subscribe('facility', undefined, { onMessage: () => this.refreshCredit() }),
+      this.feed.subscribe('facility', undefined, { onMessage: (message) => this.onFacilities(message) }),
     ];
     this.feed.start();
     for (const resource of [this.balances, this.orders, this.fills, this.allocations]) void resource.refresh();
@@ -68,13 +72,26 @@ export class Account {
     this.orders.update((orders) => merge(orders, [order]));
   }
 
-  private refreshCredit(): void {
-    for (const resource of [this.lots, this.facilities]) if (resource.cell.value.status !== 'idle') void resource.refresh();
+  private onFacilities(message: FeedMessage): void {
+    this.onList(this.facilities, message);
+    if (this.lots.cell.value.status !== 'idle') void this.lots.refresh();
   }
 
+  /** A snapshot lists open orders only: one that is open here and missing there has ended meanwhile. */
   private onOrders(message: FeedMessage): void {
+    const before = dataOf(this.orders.cell.value) ?? [];
     this.onList(this.orders, message);
+    if (message.type === 'snapshot') {
+      const open = new Set(listOf<WireOrder>(message.data).map((order) => order.id));
+      if (before.some((order) => isOpen(order) && !open.has(order.id))) void this.orders.refresh();
+    }
     if (message.type === 'update') for (const order of listOf<WireOrder>(message.data)) this.onOrder(order);
+  }
+
+  /** A snapshot of fills is empty: what was missed is listed over HTTP. */
+  private onFills(message: FeedMessage): void {
+    if (message.type === 'update') this.onList(this.fills, message);
+    else if (this.fills.cell.value.status === 'success') void this.fills.refresh();
   }
 
   private onList<Row extends { id: string }>(resource: Resource<Row[]>, message: FeedMessage): void {

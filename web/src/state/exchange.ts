@@ -64,6 +64,7 @@ export class Exchange {
   }
 
   start(): void {
+    this.market.followStatus();
     this.marketFeed.start();
     void this.refreshStatus();
     void this.market.directory.refresh();

@@ -60,7 +60,8 @@ export function fraction(text: string): string {
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const day = new Intl.DateTimeFormat(undefined, { day: '2-digit', month: 'short', year: 'numeric' });
-const weekdayUtc = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: '2-digit', month: 'short', timeZone: 'UTC' });
+const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 type Time = string | number | null | undefined;
 const dateOf = (time: Time): Date | undefined => {
@@ -89,8 +90,11 @@ export const utc = (time: Time): string => {
   return value === undefined ? '' : `${value.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 };
 
-/** Delivery hours are UTC: `Tue, 01 Dec` and `14:00`. */
-export const hourDay = (hour: number): string => weekdayUtc.format(new Date(hour * MILLIS_PER_HOUR));
+/** Delivery hours are UTC: `Tue 01 Dec` and `14:00`. */
+export function hourDay(hour: number): string {
+  const at = new Date(hour * MILLIS_PER_HOUR);
+  return `${WEEKDAYS[at.getUTCDay()]} ${String(at.getUTCDate()).padStart(2, '0')} ${MONTHS[at.getUTCMonth()]}`;
+}
 export const hourTime = (hour: number): string => `${String(new Date(hour * MILLIS_PER_HOUR).getUTCHours()).padStart(2, '0')}:00`;
 /** Without its zone, where a header says UTC. */
 export const hourShort = (hour: number): string => `${hourDay(hour)} ${hourTime(hour)}`;

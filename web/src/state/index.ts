@@ -1,6 +1,7 @@
 /** The one door between the screens and everything else. */
 export * as format from './format.ts';
 export type { ApiClient, Page } from './api_client.ts';
+export { isOpen } from './account.ts';
 export type { BookView, Directory } from './market.ts';
 export { modeOf } from './market.ts';
 export { curlOf, streamChat, type ChatCost, type ChatUsage } from './chat.ts';

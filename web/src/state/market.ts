@@ -10,8 +10,9 @@ import { hourAt, makeInstrument, type Instrument } from './instrument.ts';
 import { Resource } from './resource.ts';
 import type { Storage } from './storage.ts';
 import type { TradingMode } from './ticket.ts';
-import type { WireClass, WireCurvePoint, WireModel, WireRegion, WireStatus, WireTicker, WireTrade } from './wire.ts';
+import type { WireClass, WireCurveChange, WireCurvePoint, WireModel, WireRegion, WireStatus, WireTicker, WireTrade } from './wire.ts';
 
+const NOTHING = (): void => undefined;
 const TRADES_MAX = 60;
 const LAST_MARKET = 'market';
 
@@ -42,7 +43,8 @@ export interface MarketDependencies {
 export class Market {
   readonly directory: Resource<Directory>;
   readonly status: Resource<WireStatus>;
-  readonly curve: Resource<WireCurvePoint[]>;
+  /** Hours of the chosen class and region that have a quote or a trade; undefined before the first snapshot. */
+  readonly curve = new Cell<readonly WireCurvePoint[] | undefined>(undefined);
   readonly selected = new Cell<Instrument | undefined>(undefined);
   readonly book = new Cell<BookView>(NO_BOOK);
   /** Newest first; undefined before the first snapshot. */
@@ -58,6 +60,10 @@ export class Market {
   private loaded = false;
   private live = false;
   private unsubscribe: (() => void)[] = [];
+  private unsubscribeCurve: () => void = NOTHING;
+  /** `CLASS.region`; '' when no curve is followed. */
+  private curveOf = '';
+  private readonly points = new Map<string, WireCurvePoint>();
 
   constructor({ api, feed, frame, clock, storage }: MarketDependencies) {
     this.storage = storage;
@@ -70,24 +76,15 @@ export class Market {
       clock.observe(status.now);
       return status;
     });
-    this.curve = new Resource(async () => {
-      const { value: chosen } = this.selected;
-      if (chosen === undefined) return [];
-      return (await api.get<Page<WireCurvePoint>>('/curve', { class: chosen.class, region: chosen.region })).data;
-    });
   }
 
   /** Follows another hour. The old one's data leave the screen at once. */
   select(instrument: Instrument): void {
-    const before = this.selected.value;
-    if (before?.id === instrument.id) return;
-    this.leave();
+    if (this.selected.value?.id === instrument.id) return;
+    this.leaveHour();
     this.selected.value = instrument;
+    this.followCurve(`${instrument.class}.${instrument.region}`);
     this.storage.write(LAST_MARKET, `${instrument.class}.${instrument.region}`);
-    if (before?.class !== instrument.class || before.region !== instrument.region) {
-      this.curve.clear();
-      void this.curve.refresh();
-    }
     this.unsubscribe = [
       this.feed.subscribe('book', instrument.id, { onMessage: (message) => this.onBook(message), onLive: (live) => this.onLive(live), onRefused: () => this.onRefused() }),
       this.feed.subscribe('trades', instrument.id, { onMessage: (message) => this.onTrades(message) }),
@@ -106,6 +103,17 @@ export class Market {
   }
 
   leave(): void {
+    this.leaveHour();
+    this.leaveCurve();
+    this.selected.value = undefined;
+  }
+
+  /** For as long as the page lives: what does not trade normally. */
+  followStatus(): () => void {
+    return this.feed.subscribe('status', undefined, { onMessage: (message) => this.onStatus(message) });
+  }
+
+  private leaveHour(): void {
     for (const unsubscribe of this.unsubscribe) unsubscribe();
     this.unsubscribe = [];
     this.levels.clear();
@@ -115,7 +123,21 @@ export class Market {
     this.book.value = NO_BOOK;
     this.trades.value = undefined;
     this.ticker.value = undefined;
-    this.selected.value = undefined;
+  }
+
+  private followCurve(name: string): void {
+    if (this.curveOf === name) return;
+    this.leaveCurve();
+    this.curveOf = name;
+    this.unsubscribeCurve = this.feed.subscribe('curve', name, { onMessage: (message) => this.onCurve(message) });
+  }
+
+  private leaveCurve(): void {
+    this.unsubscribeCurve();
+    this.unsubscribeCurve = NOTHING;
+    this.curveOf = '';
+    this.points.clear();
+    this.curve.value = undefined;
   }
 
   /** The list price of a class in ticks. */
@@ -165,6 +187,23 @@ export class Market {
     this.trades.value = this.recent;
   };
 
+  private onCurve(message: FeedMessage): void {
+    const data = message.data as WireCurveChange;
+    if (message.type === 'snapshot') this.points.clear();
+    for (const point of data.points) this.points.set(point.instrument, point);
+    for (const instrument of data.removed) this.points.delete(instrument);
+    this.frame.mark(this.drawCurve);
+  }
+
+  private readonly drawCurve = (): void => {
+    if (this.curveOf !== '') this.curve.value = [...this.points.values()];
+  };
+
+  private onStatus(message: FeedMessage): void {
+    this.clock.observe(message.ts);
+    this.status.update((status) => ({ ...status, ...(message.data as Partial<WireStatus>) }));
+  }
+
   private onTicker(message: FeedMessage): void {
     this.clock.observe(message.ts);
     this.ticker.value = { ...this.ticker.value, ...(message.data as WireTicker) };
@@ -172,7 +211,7 @@ export class Market {
 }
 
 /** The mode that holds for an instrument, the strictest of those whose scope covers it. */
-export function modeOf(status: WireStatus | undefined, instrument: Instrument): TradingMode {
+export function modeOf(status: Pick<WireStatus, 'modes'> | undefined, instrument: Instrument): TradingMode {
   const scopes = ['*', instrument.class, `${instrument.class}.${instrument.region}`, instrument.id];
   const modes = (status?.modes ?? []).filter((entry) => scopes.includes(entry.scope)).map((entry) => entry.mode);
   if (modes.includes('halted')) return 'halted';

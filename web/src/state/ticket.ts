@@ -94,8 +94,9 @@ export interface TicketContext {
   mode: TradingMode;
   phase: Phase;
   role: Role | undefined;
-  /** Micro-CR. */
+  /** Micro-CR that bids may hold, and what the lender has blocked of it. */
   available: bigint | undefined;
+  frozen: bigint;
   /** Ticks; an ask may not exceed it. */
   listPrice: number | undefined;
   feedLive: boolean;
@@ -183,8 +184,9 @@ function orderProblems(fields: TicketFields, context: TicketContext, preview: Pr
   if (fields.side === 'sell' && context.listPrice !== undefined && price > context.listPrice) {
     problems.push({ field: 'price', message: `An ask may not exceed the list price ${fromTicks(context.listPrice)}` });
   }
-  if (fields.side === 'buy' && context.available !== undefined && preview.reserved > context.available) {
-    problems.push({ field: 'quantity', message: 'Not enough available credit' });
+  if (fields.side === 'buy' && context.available !== undefined && preview.reserved > context.available - context.frozen) {
+    const isFrozen = preview.reserved <= context.available;
+    problems.push({ field: 'quantity', message: isFrozen ? 'The lender has frozen this credit' : 'Not enough available credit' });
   }
   if (fields.postOnly && preview.wouldCross) problems.push({ field: 'price', message: 'Post-only, but this price would trade at once' });
   if (fields.type === 'market' && preview.filled === 0) problems.push({ field: undefined, message: 'Nothing to trade against within the protection price' });

@@ -5,14 +5,14 @@ import type { allocationSchema, balancesWire, lotSchema } from '../../../api/htt
 import type { facilitySchema, scheduleRowSchema } from '../../../api/http/facility_wire.ts';
 import type { keyWire } from '../../../api/http/keys_routes.ts';
 import type { fillSchema, orderSchema } from '../../../api/http/order_wire.ts';
-import type { Role } from './ticket.ts';
+import type { Role, TradingMode } from './ticket.ts';
 
 export type WireClass = z.infer<typeof classSchema>;
 export type WireRegion = z.infer<typeof regionSchema>;
 export interface WireModel {
   id: string;
 }
-export type WireStatus = z.infer<typeof statusDataSchema>;
+export type WireStatus = z.infer<typeof statusDataSchema> & { status: TradingMode; demo: boolean; clock: 'wall' | 'manual' };
 export type WireTrade = z.infer<typeof tradeSchema>;
 export type WireTicker = z.infer<typeof tickerSchema>;
 export type WireCurvePoint = z.infer<typeof curvePointSchema>;
@@ -24,13 +24,12 @@ export interface PlacedOrder {
   order: WireOrder;
   fills: WireFill[];
 }
+/** What only the exchange can compute of an order; see POST /orders/preview. */
 export interface OrderPreview {
-  average_price?: string | null;
-  fee?: string;
-  hold?: string;
-  usd_per_gpu_hour?: string | null;
-  net_usd_per_gpu_hour?: string | null;
-  reject_code?: string | null;
+  usd_per_gpu_hour: string | null;
+  outside_usd_per_gpu_hour: string | null;
+  net_usd_per_gpu_hour: string | null;
+  reject_code: string | null;
 }
 
 export type WireAllocation = z.infer<typeof allocationSchema>;
