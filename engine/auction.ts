@@ -24,11 +24,11 @@ interface Level {
 function levelsOf(side: BookSide, orders: Orders): Level[] {
   const levels: Level[] = [];
   side.forEach(orders, (row) => {
-    if (orders.model[row] >= 0) return true;
-    const price = orders.price[row];
+    if (orders.model(row) >= 0) return true;
+    const price = orders.price(row);
     const last = levels.at(-1);
-    if (last?.price === price) last.quantity += BigInt(orders.remaining[row]);
-    else levels.push({ price, quantity: BigInt(orders.remaining[row]) });
+    if (last?.price === price) last.quantity += BigInt(orders.remaining(row));
+    else levels.push({ price, quantity: BigInt(orders.remaining(row)) });
     return true;
   });
   return levels;
@@ -86,8 +86,8 @@ function pairsAt(book: Book, orders: Orders, { price, volume }: Uncross): Pair[]
   const queue = (side: BookSide, within: (limit: number) => boolean): Waiting[] => {
     const waiting: Waiting[] = [];
     side.forEach(orders, (row) => {
-      if (!within(orders.price[row])) return false;
-      if (orders.model[row] < 0) waiting.push({ row, left: orders.remaining[row] });
+      if (!within(orders.price(row))) return false;
+      if (orders.model(row) < 0) waiting.push({ row, left: orders.remaining(row) });
       return true;
     });
     return waiting;
@@ -170,10 +170,10 @@ function execute(book: Book, orders: Orders, host: AuctionHost, matcher: Matcher
   matcher.take(ask, quantity);
   host.traded(bidIsOlder ? bid : ask, bidIsOlder ? ask : bid, price, quantity);
   for (const row of [bid, ask]) {
-    if (orders.remaining[row] === 0) {
+    if (orders.remaining(row) === 0) {
       matcher.withdraw(book, row);
       host.filled(row);
-    } else if (orders.visible[row] === 0) {
+    } else if (orders.visible(row) === 0) {
       matcher.withdraw(book, row);
       matcher.rest(book, row);
     }

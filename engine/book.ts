@@ -52,17 +52,17 @@ export class BookSide {
 
   /** Puts an order at the end of the queue of its price. */
   append(orders: Orders, row: number): void {
-    const key = this.keyOf(orders.price[row]);
+    const key = this.keyOf(orders.price(row));
     const level = this.search(key);
-    orders.next[row] = NIL;
+    orders.setNext(row, NIL);
     if (level < this.count && this.keys[level] === key) {
       const tail = this.tails[level];
-      orders.next[tail] = row;
-      orders.prev[row] = tail;
+      orders.setNext(tail, row);
+      orders.setPrev(row, tail);
       this.tails[level] = row;
     } else {
       this.insertLevel(level, key, row);
-      orders.prev[row] = NIL;
+      orders.setPrev(row, NIL);
     }
   }
 
@@ -111,12 +111,12 @@ export class BookSide {
 
   /** Takes an order out of its queue; an empty level goes with it. */
   remove(orders: Orders, row: number): void {
-    const before = orders.prev[row];
-    const after = orders.next[row];
-    if (before !== NIL) orders.next[before] = after;
-    if (after !== NIL) orders.prev[after] = before;
+    const before = orders.prev(row);
+    const after = orders.next(row);
+    if (before !== NIL) orders.setNext(before, after);
+    if (after !== NIL) orders.setPrev(after, before);
     if (before !== NIL && after !== NIL) return;
-    const level = this.search(this.keyOf(orders.price[row]));
+    const level = this.search(this.keyOf(orders.price(row)));
     if (before === NIL && after === NIL) this.removeLevel(level);
     else if (before === NIL) this.heads[level] = after;
     else this.tails[level] = before;
@@ -125,7 +125,7 @@ export class BookSide {
   /** Visits the orders from the best price, oldest first, until `visit` returns false. */
   forEach(orders: Orders, visit: (row: number) => boolean): void {
     for (let level = this.count - 1; level >= 0; level--) {
-      for (let row = this.heads[level]; row !== NIL; row = orders.next[row]) if (!visit(row)) return;
+      for (let row = this.heads[level]; row !== NIL; row = orders.next(row)) if (!visit(row)) return;
     }
   }
 
@@ -134,10 +134,10 @@ export class BookSide {
     for (let level = 0; level < this.count; level++) {
       if (level > 0 && !(this.keys[level] > this.keys[level - 1])) throw new Error(`level ${level} out of order`);
       let before: number = NIL;
-      for (let row = this.heads[level]; row !== NIL; row = orders.next[row]) {
-        if (orders.prev[row] !== before) throw new Error(`order row ${row}: broken queue`);
-        if (this.keyOf(orders.price[row]) !== this.keys[level]) throw new Error(`order row ${row}: wrong level`);
-        if ((orders.flags[row] & FLAG.resting) === 0 || !(orders.remaining[row] > 0)) throw new Error(`order row ${row}: not resting`);
+      for (let row = this.heads[level]; row !== NIL; row = orders.next(row)) {
+        if (orders.prev(row) !== before) throw new Error(`order row ${row}: broken queue`);
+        if (this.keyOf(orders.price(row)) !== this.keys[level]) throw new Error(`order row ${row}: wrong level`);
+        if ((orders.flags(row) & FLAG.resting) === 0 || !(orders.remaining(row) > 0)) throw new Error(`order row ${row}: not resting`);
         before = row;
       }
       if (before === NIL || this.tails[level] !== before) throw new Error(`level ${level}: broken tail`);

@@ -33,11 +33,11 @@ export class Fills {
     const allocation = this.allocate(bid, ask, price, quantity, takerSells ? PARAMETERS.takerFee : PARAMETERS.makerFee);
     this.postFill(bid, ask, allocation, price * quantity, fee, quantity);
     const notional = price * quantity;
-    orders.notional[bid] += notional;
-    orders.notional[ask] += notional;
-    this.countPurchase(orders.company[bid], notional);
-    state.companies[orders.company[ask]].undelivered += notional;
-    state.supply.sell(orders.cell[ask], quantity, minutesLeft(state.bookOf(orders.book[ask]).hour, state.now));
+    orders.setNotional(bid, orders.notional(bid) + notional);
+    orders.setNotional(ask, orders.notional(ask) + notional);
+    this.countPurchase(orders.company(bid), notional);
+    state.companies[orders.company(ask)].undelivered += notional;
+    state.supply.sell(orders.cell(ask), quantity, minutesLeft(state.bookOf(orders.book(ask)).hour, state.now));
     this.events.fill(maker, taker, allocation, price, quantity, fee);
   }
 
@@ -45,9 +45,9 @@ export class Fills {
   private chargeFee(bid: number, notional: number, rate: number): number {
     const { orders } = this.state;
     const before = orders.feesCharged(bid);
-    const fraction = orders.feeFraction[bid] + feeRemainder(notional, rate);
-    orders.feesFloor[bid] += feeFloor(notional, rate) + (fraction >= FEE_SCALE ? 1 : 0);
-    orders.feeFraction[bid] = fraction >= FEE_SCALE ? fraction - FEE_SCALE : fraction;
+    const fraction = orders.feeFraction(bid) + feeRemainder(notional, rate);
+    orders.setFeesFloor(bid, orders.feesFloor(bid) + (feeFloor(notional, rate) + (fraction >= FEE_SCALE ? 1 : 0)));
+    orders.setFeeFraction(bid, fraction >= FEE_SCALE ? fraction - FEE_SCALE : fraction);
     return orders.feesCharged(bid) - before;
   }
 
@@ -55,15 +55,15 @@ export class Fills {
     const { state } = this;
     const { orders, allocations } = state;
     const row = allocations.create();
-    const company = orders.company[bid];
-    const book = state.bookOf(orders.book[bid]);
+    const company = orders.company(bid);
+    const book = state.bookOf(orders.book(bid));
     allocations.price[row] = price;
     allocations.quantity[row] = quantity;
     allocations.company[row] = company;
-    allocations.provider[row] = orders.company[ask];
-    allocations.cell[row] = orders.cell[ask];
+    allocations.provider[row] = orders.company(ask);
+    allocations.cell[row] = orders.cell(ask);
     allocations.book[row] = book.row;
-    allocations.model[row] = orders.model[bid];
+    allocations.model[row] = orders.model(bid);
     allocations.sellerFee[row] = sellerFee;
     allocations.redemptionRate[row] = PARAMETERS.redemptionRate;
     allocations.state[row] = ALLOCATION.open;
@@ -81,14 +81,14 @@ export class Fills {
   /** CREDIT.md section 4, row "fill". */
   private postFill(bid: number, ask: number, allocation: number, notional: number, fee: number, quantity: Steps): void {
     const { orders, allocations, ledger, supply } = this.state;
-    const company = orders.company[bid];
-    const holdAfter = orders.remaining[bid] === 0 ? 0 : this.holds.required(bid, orders.price[bid], orders.remaining[bid]);
+    const company = orders.company(bid);
+    const holdAfter = orders.remaining(bid) === 0 ? 0 : this.holds.required(bid, orders.price(bid), orders.remaining(bid));
     ledger.begin();
     allocations.funding[allocation] = this.holds.contract(bid, notional, NIL);
     allocations.contract[allocation] = notional;
     const cost = fee === 0 ? 0 : this.holds.retire(bid, fee);
-    if (orders.hold[bid] > holdAfter) this.holds.release(bid, orders.hold[bid] - holdAfter);
-    const cell = orders.cell[ask];
+    if (orders.hold(bid) > holdAfter) this.holds.release(bid, orders.hold(bid) - holdAfter);
+    const cell = orders.cell(ask);
     const gpu = quantity * MICRO_GPU_SECONDS_PER_STEP;
     ledger.postCell(ACCOUNT['capacity.source'], cell, supply.cellId(cell), gpu);
     ledger.postCell(ACCOUNT['capacity.entitled'], cell, supply.cellId(cell), -gpu);

@@ -49,7 +49,7 @@ export class Holds {
   /** What an order must hold for `remaining` at a limit. */
   required(row: number, price: Ticks, remaining: Steps): Micro {
     const { orders } = this.state;
-    return requiredHold(price * remaining, orders.feesFloor[row], orders.feeFraction[row], orders.feesCharged(row));
+    return requiredHold(price * remaining, orders.feesFloor(row), orders.feeFraction(row), orders.feesCharged(row));
   }
 
   /** Credit the company may still hold; stops counting at `enough`. */
@@ -70,7 +70,7 @@ export class Holds {
   /** Moves credit from available to held for an order. The caller has checked that it is there. Posts inside an open transaction. */
   reserve(row: number, amount: Micro): void {
     const { lots, orders, amounts, ledger } = this.state;
-    const list = lots.usable[orders.company[row]];
+    const list = lots.usable[orders.company(row)];
     let left = amount;
     for (let at = 0; left > 0; at++) {
       const lot = list[at];
@@ -78,11 +78,11 @@ export class Holds {
       if (part === 0) continue;
       ledger.post(AVAILABLE, lot, part);
       ledger.post(HELD, lot, -part);
-      if (orders.holdList[row] === NIL) orders.holdList[row] = amounts.create(lot, part, NIL);
-      else amounts.append(orders.holdList[row], lot, part);
+      if (orders.holdList(row) === NIL) orders.setHoldList(row, amounts.create(lot, part, NIL));
+      else amounts.append(orders.holdList(row), lot, part);
       left -= part;
     }
-    orders.hold[row] += amount;
+    orders.setHold(row, orders.hold(row) + amount);
   }
 
   /** Moves credit of an order from held back to available, last lot first. */
@@ -90,16 +90,16 @@ export class Holds {
     const { orders, amounts, ledger } = this.state;
     let left = amount;
     while (left > 0) {
-      const node = amounts.last(orders.holdList[row]);
+      const node = amounts.last(orders.holdList(row));
       const lot = amounts.lot[node];
       const part = Math.min(left, amounts.amount[node]);
       ledger.post(HELD, lot, part);
       ledger.post(AVAILABLE, lot, -part);
-      if (part === amounts.amount[node]) orders.holdList[row] = amounts.dropLast(orders.holdList[row]);
+      if (part === amounts.amount[node]) orders.setHoldList(row, amounts.dropLast(orders.holdList(row)));
       else amounts.amount[node] -= part;
       left -= part;
     }
-    orders.hold[row] -= amount;
+    orders.setHold(row, orders.hold(row) - amount);
   }
 
   /** Moves held credit into contract, first lot first. Returns the list of (lot, credits) that funds the allocation. */
@@ -108,16 +108,16 @@ export class Holds {
     let list = funding;
     let left = amount;
     while (left > 0) {
-      const first = orders.holdList[row];
+      const first = orders.holdList(row);
       const lot = amounts.lot[first];
       const part = Math.min(left, amounts.amount[first]);
       ledger.post(HELD, lot, part);
       ledger.post(CONTRACTED, lot, -part);
-      orders.holdList[row] = amounts.takeFirst(first, part);
+      orders.setHoldList(row, amounts.takeFirst(first, part));
       list = amounts.append(list, lot, part);
       left -= part;
     }
-    orders.hold[row] -= amount;
+    orders.setHold(row, orders.hold(row) - amount);
     return list;
   }
 
@@ -127,16 +127,16 @@ export class Holds {
     let left = amount;
     let cost = 0;
     while (left > 0) {
-      const first = orders.holdList[row];
+      const first = orders.holdList(row);
       const lot = amounts.lot[first];
       const part = Math.min(left, amounts.amount[first]);
       cost += lots.postRelease(lots.rows[lot], part);
       ledger.post(HELD, lot, part);
       ledger.post(ISSUED, lot, -part);
-      orders.holdList[row] = amounts.takeFirst(first, part);
+      orders.setHoldList(row, amounts.takeFirst(first, part));
       left -= part;
     }
-    orders.hold[row] -= amount;
+    orders.setHold(row, orders.hold(row) - amount);
     return cost;
   }
 }

@@ -32,10 +32,10 @@ function lotsAddUp({ lots }: State): string | undefined {
 function holdsAreExact({ orders, amounts, lots }: State): string | undefined {
   let held = 0n;
   for (let row = 0; row < orders.used; row++) {
-    if ((orders.flags[row] & FLAG.live) === 0 || orders.isSell(row)) continue;
-    const worst = requiredHold(orders.price[row] * orders.remaining[row], orders.feesFloor[row], orders.feeFraction[row], orders.feesCharged(row));
-    if (orders.hold[row] !== worst) return `order ${orders.idOf(row)}: holds ${orders.hold[row]}, its worst case is ${worst}`;
-    if (amounts.sum(orders.holdList[row]) !== worst) return `order ${orders.idOf(row)}: its lots do not add up to its hold`;
+    if ((orders.flags(row) & FLAG.live) === 0 || orders.isSell(row)) continue;
+    const worst = requiredHold(orders.price(row) * orders.remaining(row), orders.feesFloor(row), orders.feeFraction(row), orders.feesCharged(row));
+    if (orders.hold(row) !== worst) return `order ${orders.idOf(row)}: holds ${orders.hold(row)}, its worst case is ${worst}`;
+    if (amounts.sum(orders.holdList(row)) !== worst) return `order ${orders.idOf(row)}: its lots do not add up to its hold`;
     held += BigInt(worst);
   }
   const sum = lots.rows.reduce((total, lot) => total + BigInt(lots.held(lot.lot)), 0n);
@@ -134,13 +134,13 @@ function eligiblePairCrosses({ orders, groupIds, supply }: State, book: HourBook
   let crosses = false;
   book.bids.forEach(orders, (bid) => {
     book.asks.forEach(orders, (ask) => {
-      const eligible = orders.model[bid] < 0 || supply.serves(orders.cell[ask], orders.model[bid]);
-      const related = groupIds[orders.company[bid]] === groupIds[orders.company[ask]];
+      const eligible = orders.model(bid) < 0 || supply.serves(orders.cell(ask), orders.model(bid));
+      const related = groupIds[orders.company(bid)] === groupIds[orders.company(ask)];
       const bound = [bid, ask].some((row) => (orders.extra(row)?.minimumQuantity ?? 0) > 0);
-      crosses ||= eligible && !related && !bound && orders.price[bid] >= orders.price[ask];
-      return !crosses && orders.price[ask] <= orders.price[bid];
+      crosses ||= eligible && !related && !bound && orders.price(bid) >= orders.price(ask);
+      return !crosses && orders.price(ask) <= orders.price(bid);
     });
-    return !crosses && orders.price[bid] >= book.asks.best();
+    return !crosses && orders.price(bid) >= book.asks.best();
   });
   return crosses;
 }

@@ -96,14 +96,14 @@ export class LoneBook implements BookMachine, AuctionHost {
   private create(order: BookOrder): number {
     const { orders } = this;
     const row = orders.create();
-    orders.price[row] = order.price > 0 ? order.price : order.sell ? 0 : UNPROTECTED_BUY;
-    orders.quantity[row] = order.quantity;
-    orders.remaining[row] = order.quantity;
-    orders.visible[row] = 0;
-    orders.company[row] = order.owner;
-    orders.model[row] = NONE;
-    orders.sequence[row] = this.arrivals++;
-    orders.flags[row] = Orders.flagsOf(order.sell, order.orderType, order.timeInForce, order.selfTradePrevention) | FLAG.extra | (order.postOnly ? FLAG.postOnly : 0);
+    orders.setPrice(row, order.price > 0 ? order.price : order.sell ? 0 : UNPROTECTED_BUY);
+    orders.setQuantity(row, order.quantity);
+    orders.setRemaining(row, order.quantity);
+    orders.setVisible(row, 0);
+    orders.setCompany(row, order.owner);
+    orders.setModel(row, NONE);
+    orders.setSequence(row, this.arrivals++);
+    orders.setFlags(row, Orders.flagsOf(order.sell, order.orderType, order.timeInForce, order.selfTradePrevention) | FLAG.extra | (order.postOnly ? FLAG.postOnly : 0));
     orders.extras.set(row, {
       clientOrderId: '', displayQuantity: order.displayQuantity, minimumQuantity: order.minimumQuantity, stopPrice: order.stopPrice,
       expiresAt: order.expiresAt, resaleOf: 0,
@@ -132,14 +132,14 @@ export class LoneBook implements BookMachine, AuctionHost {
   }
 
   private leave(row: number, reason: 'requested' | 'expired'): void {
-    if ((this.orders.flags[row] & FLAG.untriggered) !== 0) this.matcher.withdrawStop(this.book, row);
+    if ((this.orders.flags(row) & FLAG.untriggered) !== 0) this.matcher.withdrawStop(this.book, row);
     else this.matcher.withdraw(this.book, row);
     this.tellCancelled(row, reason);
   }
 
   private tellCancelled(row: number, reason: MatchReason | 'requested' | 'expired'): void {
     const id = this.ids[row];
-    const remaining = this.orders.remaining[row];
+    const remaining = this.orders.remaining(row);
     this.forget(row);
     this.listener.cancelled(id, remaining, reason);
   }
@@ -148,19 +148,19 @@ export class LoneBook implements BookMachine, AuctionHost {
     const { orders, book } = this;
     const row = this.rows.get(id);
     if (row === undefined) return 'unknown_order';
-    const newPrice = price === 0 ? orders.price[row] : price;
-    const remaining = quantity === 0 ? orders.remaining[row] : quantity;
-    const keeps = newPrice === orders.price[row] && remaining <= orders.remaining[row];
-    if (!keeps && (orders.flags[row] & (FLAG.postOnly | FLAG.untriggered)) === FLAG.postOnly && this.wouldCrossAt(row, newPrice)) return 'post_only_would_cross';
-    const resting = (orders.flags[row] & FLAG.resting) !== 0;
+    const newPrice = price === 0 ? orders.price(row) : price;
+    const remaining = quantity === 0 ? orders.remaining(row) : quantity;
+    const keeps = newPrice === orders.price(row) && remaining <= orders.remaining(row);
+    if (!keeps && (orders.flags(row) & (FLAG.postOnly | FLAG.untriggered)) === FLAG.postOnly && this.wouldCrossAt(row, newPrice)) return 'post_only_would_cross';
+    const resting = (orders.flags(row) & FLAG.resting) !== 0;
     if (!keeps && resting) this.matcher.withdraw(book, row);
-    orders.price[row] = newPrice;
-    orders.quantity[row] += remaining - orders.remaining[row];
-    orders.remaining[row] = remaining;
-    orders.visible[row] = Math.min(orders.visible[row], remaining);
+    orders.setPrice(row, newPrice);
+    orders.setQuantity(row, orders.quantity(row) + (remaining - orders.remaining(row)));
+    orders.setRemaining(row, remaining);
+    orders.setVisible(row, Math.min(orders.visible(row), remaining));
     this.listener.amended(id, newPrice, remaining, keeps);
     if (!keeps && resting) {
-      orders.sequence[row] = this.arrivals++;
+      orders.setSequence(row, this.arrivals++);
       this.matcher.enter(book, row);
       this.matcher.runStops(book);
     }
@@ -169,17 +169,17 @@ export class LoneBook implements BookMachine, AuctionHost {
 
   private wouldCrossAt(row: number, price: number): boolean {
     if (this.book.auction) return false;
-    const current = this.orders.price[row];
-    this.orders.price[row] = price;
+    const current = this.orders.price(row);
+    this.orders.setPrice(row, price);
     const crosses = this.matcher.wouldCross(this.book, row);
-    this.orders.price[row] = current;
+    this.orders.setPrice(row, current);
     return crosses;
   }
 
   advance(now: number): void {
     this.now = Math.max(this.now, now);
     const due = [...this.rows.values()].filter((row) => this.expiry(row) <= this.now);
-    due.sort((a, b) => this.expiry(a) - this.expiry(b) || this.orders.sequence[a] - this.orders.sequence[b]);
+    due.sort((a, b) => this.expiry(a) - this.expiry(b) || this.orders.sequence(a) - this.orders.sequence(b));
     for (const row of due) this.leave(row, 'expired');
   }
 
@@ -199,14 +199,14 @@ export class LoneBook implements BookMachine, AuctionHost {
   depth(sell: boolean, levels: number): DepthLevel[] {
     const found: DepthLevel[] = [];
     this.book.side(sell).forEach(this.orders, (row) => {
-      const price = this.orders.price[row];
+      const price = this.orders.price(row);
       const last = found.at(-1);
       if (last?.price === price) {
-        last.quantity += BigInt(this.orders.visible[row]);
+        last.quantity += BigInt(this.orders.visible(row));
         last.orders++;
       } else {
         if (found.length === levels) return false;
-        found.push({ price, quantity: BigInt(this.orders.visible[row]), orders: 1 });
+        found.push({ price, quantity: BigInt(this.orders.visible(row)), orders: 1 });
       }
       return true;
     });
@@ -226,11 +226,11 @@ export class LoneBook implements BookMachine, AuctionHost {
     this.book.bids.forEach(this.orders, (bid) => {
       this.book.asks.forEach(this.orders, (ask) => {
         const bound = this.orders.pendingMinimum(bid) > 0 || this.orders.pendingMinimum(ask) > 0;
-        const crossed = this.orders.price[bid] >= this.orders.price[ask] && !this.sameGroup(bid, ask) && !bound;
+        const crossed = this.orders.price(bid) >= this.orders.price(ask) && !this.sameGroup(bid, ask) && !bound;
         if (crossed) throw new Error(`orders ${this.ids[bid]} and ${this.ids[ask]} cross`);
-        return this.orders.price[ask] <= this.orders.price[bid];
+        return this.orders.price(ask) <= this.orders.price(bid);
       });
-      return this.orders.price[bid] >= this.book.asks.best();
+      return this.orders.price(bid) >= this.book.asks.best();
     });
   }
 
@@ -240,10 +240,10 @@ export class LoneBook implements BookMachine, AuctionHost {
     return true;
   }
   sameGroup(a: number, b: number): boolean {
-    return this.orders.company[a] === this.orders.company[b];
+    return this.orders.company(a) === this.orders.company(b);
   }
   isOlder(a: number, b: number): boolean {
-    return this.orders.sequence[a] < this.orders.sequence[b];
+    return this.orders.sequence(a) < this.orders.sequence(b);
   }
   traded(maker: number, taker: number, price: number, quantity: number): void {
     this.listener.traded(this.ids[maker], this.ids[taker], price, quantity);
@@ -261,7 +261,7 @@ export class LoneBook implements BookMachine, AuctionHost {
     // The book says it by its depth.
   }
   decremented(row: number, quantity: number): void {
-    this.orders.quantity[row] -= quantity;
+    this.orders.setQuantity(row, this.orders.quantity(row) - quantity);
   }
 }
 

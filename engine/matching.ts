@@ -55,7 +55,7 @@ export class Matcher {
 
   /** Whether an order that arrives may trade with one in the book, self-trade apart. */
   private eligible(maker: number, taker: number, takerSells: boolean): boolean {
-    const model = this.orders.model[takerSells ? maker : taker];
+    const model = this.orders.model(takerSells ? maker : taker);
     return model < 0 || this.host.serves(takerSells ? taker : maker, model);
   }
 
@@ -72,14 +72,14 @@ export class Matcher {
     const { orders, host } = this;
     const sells = orders.isSell(row);
     const side = book.side(!sells);
-    const limit = side.keyOf(orders.price[row]);
+    const limit = side.keyOf(orders.price(row));
     const mode = orders.selfTradePrevention(row);
     let executed = 0;
-    let left = orders.remaining[row];
+    let left = orders.remaining(row);
     for (let level = side.count - 1; level >= 0 && side.keys[level] >= limit; level--) {
-      for (let maker = side.heads[level]; maker !== NIL; maker = orders.next[maker]) {
+      for (let maker = side.heads[level]; maker !== NIL; maker = orders.next(maker)) {
         if (!this.eligible(maker, row, sells)) continue;
-        const size = orders.remaining[maker];
+        const size = orders.remaining(maker);
         if (host.sameGroup(maker, row)) {
           if (mode === CANCEL_NEWEST || mode === CANCEL_BOTH) return executed;
           if (mode === DECREMENT) left -= Math.min(left, size);
@@ -121,7 +121,7 @@ export class Matcher {
     this.enterOnce(book, row);
     while (this.freed.length > 0) {
       const free = this.orders.rowOf(this.freed.shift() ?? 0);
-      if (free === NIL || (this.orders.flags[free] & FLAG.resting) === 0 || !this.wouldCross(book, free)) continue;
+      if (free === NIL || (this.orders.flags(free) & FLAG.resting) === 0 || !this.wouldCross(book, free)) continue;
       this.withdraw(book, free);
       this.enterOnce(book, free);
     }
@@ -134,12 +134,12 @@ export class Matcher {
       this.collect(book, row);
       return;
     }
-    if (timeInForce === FOK && this.executable(book, row, orders.remaining[row]) < orders.remaining[row]) {
+    if (timeInForce === FOK && this.executable(book, row, orders.remaining(row)) < orders.remaining(row)) {
       this.host.cancelled(row, 'fok');
       return;
     }
     if (!this.match(book, row)) return;
-    if (orders.remaining[row] === 0) this.host.filled(row);
+    if (orders.remaining(row) === 0) this.host.filled(row);
     else if (orders.orderType(row) === MARKET || orders.orderType(row) === STOP) this.host.cancelled(row, 'no_liquidity');
     else if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, 'ioc');
     else this.rest(book, row);
@@ -156,9 +156,9 @@ export class Matcher {
   rest(book: Book, row: number): void {
     const { orders } = this;
     const extra = orders.extra(row);
-    const display = extra === undefined || extra.displayQuantity === 0 ? orders.remaining[row] : extra.displayQuantity;
-    orders.visible[row] = Math.min(display, orders.remaining[row]);
-    orders.flags[row] |= FLAG.resting;
+    const display = extra === undefined || extra.displayQuantity === 0 ? orders.remaining(row) : extra.displayQuantity;
+    orders.setVisible(row, Math.min(display, orders.remaining(row)));
+    orders.setFlags(row, orders.flags(row) | FLAG.resting);
     book.side(orders.isSell(row)).append(orders, row);
     this.host.rested(row);
   }
@@ -167,7 +167,7 @@ export class Matcher {
   withdraw(book: Book, row: number): void {
     const { orders } = this;
     book.side(orders.isSell(row)).remove(orders, row);
-    orders.flags[row] &= ~FLAG.resting;
+    orders.setFlags(row, orders.flags(row) & ~FLAG.resting);
   }
 
   /** Parks a stop until its trigger, or lets it in at once when the last trade already meets it. */
@@ -177,14 +177,14 @@ export class Matcher {
       this.enter(book, row);
       return;
     }
-    this.orders.flags[row] |= FLAG.untriggered;
+    this.orders.setFlags(row, this.orders.flags(row) | FLAG.untriggered);
     book.stops.push(row);
   }
 
   /** Takes a stop that waits for its trigger out of its book. */
   withdrawStop(book: Book, row: number): void {
     book.stops.splice(book.stops.indexOf(row), 1);
-    this.orders.flags[row] &= ~FLAG.untriggered;
+    this.orders.setFlags(row, this.orders.flags(row) & ~FLAG.untriggered);
   }
 
   /** Whether trades between `low` and `high` trigger the stop. */
@@ -231,18 +231,18 @@ export class Matcher {
     const { orders } = this;
     const sells = orders.isSell(row);
     const side = book.side(!sells);
-    const limit = side.keyOf(orders.price[row]);
+    const limit = side.keyOf(orders.price(row));
     for (let level = side.count - 1; level >= 0 && side.keys[level] >= limit; level--) {
       let maker = side.heads[level];
       // A refilled iceberg slice rejoins its queue behind `end`; it is met again only after all others.
-      while (maker !== NIL && orders.remaining[row] > 0) {
-        const next = orders.next[maker];
+      while (maker !== NIL && orders.remaining(row) > 0) {
+        const next = orders.next(maker);
         if (this.eligible(maker, row, sells)) {
           if (this.host.sameGroup(maker, row)) {
             if (!this.preventSelfTrade(book, maker, row)) return false;
-          } else if (this.mayExecute(maker, Math.min(orders.remaining[row], orders.remaining[maker]))) {
+          } else if (this.mayExecute(maker, Math.min(orders.remaining(row), orders.remaining(maker)))) {
             this.trade(book, side, maker, row);
-            if (next === NIL && (orders.flags[maker] & FLAG.resting) !== 0 && orders.remaining[row] > 0) {
+            if (next === NIL && (orders.flags(maker) & FLAG.resting) !== 0 && orders.remaining(row) > 0) {
               // The last of the queue was an iceberg that has refilled: it is its own successor.
               continue;
             }
@@ -250,7 +250,7 @@ export class Matcher {
         }
         maker = next;
       }
-      if (orders.remaining[row] === 0) break;
+      if (orders.remaining(row) === 0) break;
     }
     return true;
   }
@@ -258,9 +258,9 @@ export class Matcher {
   /** Takes an execution off a resting order; of an iceberg first what it shows. */
   take(row: number, quantity: number): void {
     const { orders } = this;
-    orders.remaining[row] -= quantity;
-    orders.visible[row] = Math.max(0, orders.visible[row] - quantity);
-    orders.flags[row] |= FLAG.executed;
+    orders.setRemaining(row, orders.remaining(row) - quantity);
+    orders.setVisible(row, Math.max(0, orders.visible(row) - quantity));
+    orders.setFlags(row, orders.flags(row) | FLAG.executed);
   }
 
   /** After an uncross, orders that sat it out by their model may cross: they trade now, best bid first, as if they arrived. */
@@ -268,7 +268,7 @@ export class Matcher {
     const { orders } = this;
     if (book.bids.count === 0 || book.asks.count === 0 || book.bids.best() < book.asks.best()) return;
     const crossing: number[] = [];
-    book.bids.forEach(orders, (row) => orders.price[row] >= book.asks.best() && crossing.push(orders.idOf(row)) > 0);
+    book.bids.forEach(orders, (row) => orders.price(row) >= book.asks.best() && crossing.push(orders.idOf(row)) > 0);
     for (const id of crossing) {
       const row = orders.rowOf(id);
       if (row === NIL || !this.wouldCross(book, row)) continue;
@@ -279,18 +279,18 @@ export class Matcher {
 
   private trade(book: Book, side: BookSide, maker: number, taker: number): void {
     const { orders, host } = this;
-    const quantity = Math.min(orders.visible[maker], orders.remaining[taker]);
-    const price = orders.price[maker];
+    const quantity = Math.min(orders.visible(maker), orders.remaining(taker));
+    const price = orders.price(maker);
     if (orders.pendingMinimum(maker) > 0) this.freed.push(orders.idOf(maker));
     this.take(maker, quantity);
-    orders.remaining[taker] -= quantity;
-    orders.flags[taker] |= FLAG.executed;
+    orders.setRemaining(taker, orders.remaining(taker) - quantity);
+    orders.setFlags(taker, orders.flags(taker) | FLAG.executed);
     noteTrade(book, price);
     host.traded(maker, taker, price, quantity);
-    if (orders.remaining[maker] === 0) {
+    if (orders.remaining(maker) === 0) {
       this.withdraw(book, maker);
       host.filled(maker);
-    } else if (orders.visible[maker] === 0) {
+    } else if (orders.visible(maker) === 0) {
       side.remove(orders, maker);
       this.rest(book, maker);
     }
@@ -313,17 +313,17 @@ export class Matcher {
   /** Both lose the smaller quantity without a trade; what reaches zero is cancelled. */
   private decrement(book: Book, maker: number, taker: number): boolean {
     const { orders, host } = this;
-    const quantity = Math.min(orders.remaining[maker], orders.remaining[taker]);
-    orders.remaining[maker] -= quantity;
-    orders.remaining[taker] -= quantity;
-    orders.visible[maker] = Math.min(orders.visible[maker], orders.remaining[maker]);
+    const quantity = Math.min(orders.remaining(maker), orders.remaining(taker));
+    orders.setRemaining(maker, orders.remaining(maker) - quantity);
+    orders.setRemaining(taker, orders.remaining(taker) - quantity);
+    orders.setVisible(maker, Math.min(orders.visible(maker), orders.remaining(maker)));
     host.decremented(maker, quantity);
     host.decremented(taker, quantity);
-    if (orders.remaining[maker] === 0) {
+    if (orders.remaining(maker) === 0) {
       this.withdraw(book, maker);
       host.cancelled(maker, 'self_trade');
     }
-    if (orders.remaining[taker] > 0) return true;
+    if (orders.remaining(taker) > 0) return true;
     host.cancelled(taker, 'self_trade');
     return false;
   }

@@ -13,7 +13,7 @@ export class OrderEvents {
 
   accepted(command: PlaceOrder, row: number): void {
     const { orders, buffer } = this.state;
-    const book = this.state.bookOf(orders.book[row]);
+    const book = this.state.bookOf(orders.book(row));
     buffer.reserve(24);
     const { words } = buffer;
     const at = buffer.length;
@@ -25,7 +25,7 @@ export class OrderEvents {
     words[at + 5] = book.hour;
     words[at + 6] = command.side;
     words[at + 7] = command.orderType;
-    words[at + 8] = orders.price[row];
+    words[at + 8] = orders.price(row);
     words[at + 9] = command.quantity;
     words[at + 10] = command.timeInForce;
     words[at + 11] = command.postOnly ? 1 : 0;
@@ -33,11 +33,11 @@ export class OrderEvents {
     words[at + 13] = command.minimumQuantity;
     words[at + 14] = command.stopPrice;
     words[at + 15] = command.expiresAt;
-    words[at + 16] = orders.model[row];
+    words[at + 16] = orders.model(row);
     words[at + 17] = command.resaleOf;
     words[at + 18] = command.selfTradePrevention;
     words[at + 19] = command.cancelOnDisconnect ? 1 : 0;
-    words[at + 20] = orders.hold[row];
+    words[at + 20] = orders.hold(row);
     words[at + 21] = buffer.text(command.clientOrderId);
     buffer.length = at + 22;
   }
@@ -50,8 +50,8 @@ export class OrderEvents {
     words[at] = KIND.orderRested;
     words[at + 1] = 3;
     words[at + 2] = orders.idOf(row);
-    words[at + 3] = orders.visible[row];
-    words[at + 4] = orders.remaining[row];
+    words[at + 3] = orders.visible(row);
+    words[at + 4] = orders.remaining(row);
     buffer.length = at + 5;
   }
 
@@ -61,12 +61,12 @@ export class OrderEvents {
 
   reduced(row: number): void {
     const { orders, buffer } = this.state;
-    buffer.emit('orderReduced', { order: orders.idOf(row), visible: orders.visible[row], remaining: orders.remaining[row], hold: orders.hold[row] });
+    buffer.emit('orderReduced', { order: orders.idOf(row), visible: orders.visible(row), remaining: orders.remaining(row), hold: orders.hold(row) });
   }
 
   amended(row: number, keptPriority: boolean): void {
     const { orders, buffer } = this.state;
-    buffer.emit('orderAmended', { order: orders.idOf(row), price: orders.price[row], remaining: orders.remaining[row], hold: orders.hold[row], keptPriority });
+    buffer.emit('orderAmended', { order: orders.idOf(row), price: orders.price(row), remaining: orders.remaining(row), hold: orders.hold(row), keptPriority });
   }
 
   /** status and reason as their places in `orderDone`. */
@@ -80,7 +80,7 @@ export class OrderEvents {
     words[at + 2] = orders.idOf(row);
     words[at + 3] = status;
     words[at + 4] = reason;
-    words[at + 5] = orders.remaining[row];
+    words[at + 5] = orders.remaining(row);
     buffer.length = at + 6;
   }
 
@@ -89,7 +89,7 @@ export class OrderEvents {
     const { orders, buffer } = state;
     const bid = orders.isSell(taker) ? maker : taker;
     const ask = bid === taker ? maker : taker;
-    const book = state.bookOf(orders.book[maker]);
+    const book = state.bookOf(orders.book(maker));
     buffer.reserve(19);
     const { words } = buffer;
     const at = buffer.length;
@@ -100,17 +100,17 @@ export class OrderEvents {
     words[at + 4] = orders.idOf(maker);
     words[at + 5] = orders.idOf(taker);
     words[at + 6] = bid === taker ? 0 : 1;
-    words[at + 7] = orders.company[bid];
-    words[at + 8] = orders.company[ask];
+    words[at + 7] = orders.company(bid);
+    words[at + 8] = orders.company(ask);
     words[at + 9] = state.allocations.provider[allocation];
     words[at + 10] = book.market;
     words[at + 11] = book.hour;
     words[at + 12] = price;
     words[at + 13] = quantity;
     words[at + 14] = fee;
-    words[at + 15] = orders.remaining[maker];
-    words[at + 16] = orders.remaining[taker];
-    words[at + 17] = orders.hold[bid];
+    words[at + 15] = orders.remaining(maker);
+    words[at + 16] = orders.remaining(taker);
+    words[at + 17] = orders.hold(bid);
     words[at + 18] = state.now;
     buffer.length = at + 19;
   }

@@ -38,10 +38,33 @@ export interface OrderExtra {
   resaleOf: number;
 }
 
-const FLOAT_COLUMNS = ['price', 'quantity', 'remaining', 'visible', 'notional', 'feesFloor', 'hold', 'acceptedAt', 'sequence'] as const;
-const INT_COLUMNS = [
-  'flags', 'generation', 'company', 'book', 'cell', 'model', 'next', 'prev', 'holdList', 'feeFraction', 'companyNext', 'companyPrev',
-] as const;
+/** Places of a row's numbers: one cache line of doubles and one of integers, so that touching an order costs two. */
+const FLOATS = 8;
+const PRICE = 0;
+const QUANTITY = 1;
+const REMAINING = 2;
+const VISIBLE = 3;
+const NOTIONAL = 4;
+const FEES_FLOOR = 5;
+const HOLD = 6;
+const SEQUENCE = 7;
+const INTS = 16;
+const FLAGS = 0;
+const GENERATION = 1;
+const COMPANY = 2;
+const BOOK = 3;
+const CELL = 4;
+const MODEL = 5;
+const NEXT = 6;
+const PREV = 7;
+const HOLD_LIST = 8;
+const FEE_FRACTION = 9;
+const COMPANY_NEXT = 10;
+const COMPANY_PREV = 11;
+const ACCEPTED_HIGH = 12;
+const ACCEPTED_LOW = 13;
+/** Times have more bits than an integer: they stand in two. */
+const TIME_PART = 2 ** 30;
 
 /** floor + fraction / 1e6, half-even. */
 export function roundedFees(floor: number, fraction: number): number {
@@ -50,121 +73,228 @@ export function roundedFees(floor: number, fraction: number): number {
 }
 
 export class Orders {
-  price = new Float64Array(64);
-  quantity = new Float64Array(64);
-  remaining = new Float64Array(64);
-  /** Shown in the book; less than `remaining` for an iceberg. */
-  visible = new Float64Array(64);
-  /** Sum of price x quantity of its fills, micro-CR. */
-  notional = new Float64Array(64);
-  /** Exact fees so far are feesFloor + feeFraction / 1e6 micro-CR; what is charged is that, rounded half-even. */
-  feesFloor = new Float64Array(64);
-  /** Micro-CR reserved. */
-  hold = new Float64Array(64);
-  acceptedAt = new Float64Array(64);
-  /** Of the command that placed it. */
-  sequence = new Float64Array(64);
-  flags = new Int32Array(64);
-  generation = new Int32Array(64);
-  company = new Int32Array(64);
-  /** Row of the book it belongs to. */
-  book = new Int32Array(64);
-  /** Asks: the supply cell it offers from. */
-  cell = new Int32Array(64);
-  model = new Int32Array(64);
-  /** Neighbours in the queue of its price. */
-  next = new Int32Array(64);
-  prev = new Int32Array(64);
-  holdList = new Int32Array(64);
-  feeFraction = new Int32Array(64);
-  /** Neighbours among the live orders of its company. */
-  companyNext = new Int32Array(64);
-  companyPrev = new Int32Array(64);
+  floats = new Float64Array(64 * FLOATS);
+  ints = new Int32Array(64 * INTS);
   readonly extras = new Map<number, OrderExtra>();
   used = 0;
   free = NIL;
   count = 0;
 
-  /** A free row, its generation advanced, everything else zero. */
+  /** A free row, its generation advanced; what an order does not begin with is zero. */
   create(): number {
     let row = this.free;
     if (row === NIL) {
       row = this.used++;
-      if (row >= this.price.length) this.grow();
+      if (this.used * FLOATS > this.floats.length) this.grow();
     } else {
-      this.free = this.next[row];
+      this.free = this.next(row);
     }
-    this.generation[row]++;
-    this.notional[row] = 0;
-    this.feesFloor[row] = 0;
-    this.feeFraction[row] = 0;
-    this.hold[row] = 0;
-    this.holdList[row] = NIL;
-    this.next[row] = NIL;
-    this.prev[row] = NIL;
+    this.setGeneration(row, this.generation(row) + 1);
+    this.setNotional(row, 0);
+    this.setFeesFloor(row, 0);
+    this.setFeeFraction(row, 0);
+    this.setHold(row, 0);
+    this.setHoldList(row, NIL);
+    this.setNext(row, NIL);
+    this.setPrev(row, NIL);
     this.count++;
     return row;
   }
 
   private grow(): void {
-    const capacity = grownCapacity(this.price.length, this.used);
-    for (const name of FLOAT_COLUMNS) this[name] = grownFloats(this[name], capacity);
-    for (const name of INT_COLUMNS) this[name] = grownInts(this[name], capacity);
+    const rows = grownCapacity(this.floats.length / FLOATS, this.used);
+    this.floats = grownFloats(this.floats, rows * FLOATS);
+    this.ints = grownInts(this.ints, rows * INTS);
   }
 
   destroy(row: number): void {
-    if ((this.flags[row] & FLAG.extra) !== 0) this.extras.delete(row);
-    this.flags[row] = 0;
-    this.next[row] = this.free;
+    if ((this.flags(row) & FLAG.extra) !== 0) this.extras.delete(row);
+    this.setFlags(row, 0);
+    this.setNext(row, this.free);
     this.free = row;
     this.count--;
   }
 
   idOf(row: number): number {
-    return this.generation[row] * SLOTS + row;
+    return this.generation(row) * SLOTS + row;
   }
 
   /** The row of a live order, NIL when there is none of that id. */
   rowOf(id: number): number {
     if (!(id > 0)) return NIL;
     const row = id % SLOTS;
-    if (row >= this.used || (this.flags[row] & FLAG.live) === 0) return NIL;
-    return this.generation[row] * SLOTS + row === id ? row : NIL;
+    if (row >= this.used || (this.flags(row) & FLAG.live) === 0) return NIL;
+    return this.generation(row) * SLOTS + row === id ? row : NIL;
   }
 
   static flagsOf(sell: boolean, orderType: number, timeInForce: number, selfTradePrevention: number): number {
     return FLAG.live | (sell ? FLAG.sell : 0) | (orderType << TYPE_SHIFT) | (timeInForce << TIF_SHIFT) | (selfTradePrevention << STP_SHIFT);
   }
   isSell(row: number): boolean {
-    return (this.flags[row] & FLAG.sell) !== 0;
+    return (this.flags(row) & FLAG.sell) !== 0;
   }
   orderType(row: number): number {
-    return (this.flags[row] >> TYPE_SHIFT) & 3;
+    return (this.flags(row) >> TYPE_SHIFT) & 3;
   }
   timeInForce(row: number): number {
-    return (this.flags[row] >> TIF_SHIFT) & 3;
+    return (this.flags(row) >> TIF_SHIFT) & 3;
   }
   selfTradePrevention(row: number): number {
-    return (this.flags[row] >> STP_SHIFT) & 3;
+    return (this.flags(row) >> STP_SHIFT) & 3;
   }
   /** Micro-CR charged so far. */
   feesCharged(row: number): number {
-    return roundedFees(this.feesFloor[row], this.feeFraction[row]);
+    return roundedFees(this.feesFloor(row), this.feeFraction(row));
   }
   /** Least quantity of the order's first execution; 0 once that has been, or when it has none. */
   pendingMinimum(row: number): number {
-    if ((this.flags[row] & (FLAG.extra | FLAG.executed)) !== FLAG.extra) return 0;
-    return Math.min(this.extras.get(row)?.minimumQuantity ?? 0, this.remaining[row]);
+    if ((this.flags(row) & (FLAG.extra | FLAG.executed)) !== FLAG.extra) return 0;
+    return Math.min(this.extras.get(row)?.minimumQuantity ?? 0, this.remaining(row));
   }
   extra(row: number): OrderExtra | undefined {
-    return (this.flags[row] & FLAG.extra) === 0 ? undefined : this.extras.get(row);
+    return (this.flags(row) & FLAG.extra) === 0 ? undefined : this.extras.get(row);
   }
 
-  /** Columns by name, for snapshots. */
-  columns(): { floats: Record<string, Float64Array>; ints: Record<string, Int32Array> } {
-    return {
-      floats: Object.fromEntries(FLOAT_COLUMNS.map((name) => [name, this[name]])),
-      ints: Object.fromEntries(INT_COLUMNS.map((name) => [name, this[name]])),
-    };
+  price(row: number): number {
+    return this.floats[row * FLOATS + PRICE];
+  }
+  setPrice(row: number, value: number): void {
+    this.floats[row * FLOATS + PRICE] = value;
+  }
+  quantity(row: number): number {
+    return this.floats[row * FLOATS + QUANTITY];
+  }
+  setQuantity(row: number, value: number): void {
+    this.floats[row * FLOATS + QUANTITY] = value;
+  }
+  remaining(row: number): number {
+    return this.floats[row * FLOATS + REMAINING];
+  }
+  setRemaining(row: number, value: number): void {
+    this.floats[row * FLOATS + REMAINING] = value;
+  }
+  /** Shown in the book; less than `remaining` for an iceberg. */
+  visible(row: number): number {
+    return this.floats[row * FLOATS + VISIBLE];
+  }
+  setVisible(row: number, value: number): void {
+    this.floats[row * FLOATS + VISIBLE] = value;
+  }
+  /** Sum of price x quantity of its fills, micro-CR. */
+  notional(row: number): number {
+    return this.floats[row * FLOATS + NOTIONAL];
+  }
+  setNotional(row: number, value: number): void {
+    this.floats[row * FLOATS + NOTIONAL] = value;
+  }
+  /** Exact fees so far are feesFloor + feeFraction / 1e6 micro-CR; what is charged is that, rounded half-even. */
+  feesFloor(row: number): number {
+    return this.floats[row * FLOATS + FEES_FLOOR];
+  }
+  setFeesFloor(row: number, value: number): void {
+    this.floats[row * FLOATS + FEES_FLOOR] = value;
+  }
+  /** Micro-CR reserved. */
+  hold(row: number): number {
+    return this.floats[row * FLOATS + HOLD];
+  }
+  setHold(row: number, value: number): void {
+    this.floats[row * FLOATS + HOLD] = value;
+  }
+  /** Of the command that placed it. */
+  sequence(row: number): number {
+    return this.floats[row * FLOATS + SEQUENCE];
+  }
+  setSequence(row: number, value: number): void {
+    this.floats[row * FLOATS + SEQUENCE] = value;
+  }
+  flags(row: number): number {
+    return this.ints[row * INTS + FLAGS];
+  }
+  setFlags(row: number, value: number): void {
+    this.ints[row * INTS + FLAGS] = value;
+  }
+  generation(row: number): number {
+    return this.ints[row * INTS + GENERATION];
+  }
+  setGeneration(row: number, value: number): void {
+    this.ints[row * INTS + GENERATION] = value;
+  }
+  company(row: number): number {
+    return this.ints[row * INTS + COMPANY];
+  }
+  setCompany(row: number, value: number): void {
+    this.ints[row * INTS + COMPANY] = value;
+  }
+  /** Row of the book it belongs to. */
+  book(row: number): number {
+    return this.ints[row * INTS + BOOK];
+  }
+  setBook(row: number, value: number): void {
+    this.ints[row * INTS + BOOK] = value;
+  }
+  /** Asks: the supply cell it offers from. */
+  cell(row: number): number {
+    return this.ints[row * INTS + CELL];
+  }
+  setCell(row: number, value: number): void {
+    this.ints[row * INTS + CELL] = value;
+  }
+  model(row: number): number {
+    return this.ints[row * INTS + MODEL];
+  }
+  setModel(row: number, value: number): void {
+    this.ints[row * INTS + MODEL] = value;
+  }
+  /** Neighbours in the queue of its price. */
+  next(row: number): number {
+    return this.ints[row * INTS + NEXT];
+  }
+  setNext(row: number, value: number): void {
+    this.ints[row * INTS + NEXT] = value;
+  }
+  prev(row: number): number {
+    return this.ints[row * INTS + PREV];
+  }
+  setPrev(row: number, value: number): void {
+    this.ints[row * INTS + PREV] = value;
+  }
+  holdList(row: number): number {
+    return this.ints[row * INTS + HOLD_LIST];
+  }
+  setHoldList(row: number, value: number): void {
+    this.ints[row * INTS + HOLD_LIST] = value;
+  }
+  feeFraction(row: number): number {
+    return this.ints[row * INTS + FEE_FRACTION];
+  }
+  setFeeFraction(row: number, value: number): void {
+    this.ints[row * INTS + FEE_FRACTION] = value;
+  }
+  /** Neighbours among the live orders of its company. */
+  companyNext(row: number): number {
+    return this.ints[row * INTS + COMPANY_NEXT];
+  }
+  setCompanyNext(row: number, value: number): void {
+    this.ints[row * INTS + COMPANY_NEXT] = value;
+  }
+  companyPrev(row: number): number {
+    return this.ints[row * INTS + COMPANY_PREV];
+  }
+  setCompanyPrev(row: number, value: number): void {
+    this.ints[row * INTS + COMPANY_PREV] = value;
+  }
+  acceptedAt(row: number): number {
+    return this.ints[row * INTS + ACCEPTED_HIGH] * TIME_PART + this.ints[row * INTS + ACCEPTED_LOW];
+  }
+  setAcceptedAt(row: number, value: number): void {
+    const high = Math.floor(value / TIME_PART);
+    this.ints[row * INTS + ACCEPTED_HIGH] = high;
+    this.ints[row * INTS + ACCEPTED_LOW] = value - high * TIME_PART;
+  }
+
+  /** The rows in use, for snapshots. */
+  columns(): { floats: Float64Array; ints: Int32Array } {
+    return { floats: this.floats.subarray(0, this.used * FLOATS), ints: this.ints.subarray(0, this.used * INTS) };
   }
 }

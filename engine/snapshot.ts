@@ -70,7 +70,7 @@ function columnsOf(state: State): Named {
   const add = (prefix: string, used: number, columns: Named): void => {
     for (const [name, column] of Object.entries(columns)) named[`${prefix}.${name}`] = column.subarray(0, used);
   };
-  add('orders', orders.used, { ...orders.columns().floats, ...orders.columns().ints });
+  Object.entries(orders.columns()).forEach(([name, column]) => (named[`orders.${name}`] = column));
   add('amounts', amounts.used, { lot: amounts.lot, amount: amounts.amount, next: amounts.next });
   add('allocations', allocations.used, { ...allocations.columns().floats, ...allocations.columns().ints });
   add('supply', supply.used, {
@@ -212,7 +212,7 @@ function restoreParties(state: State, head: Head): void {
   for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
 }
 
-/** Columns come back with at least the initial capacity, as growth expects. */
+/** Columns come back with at least the capacity that an empty store has, as growth expects. */
 function restoreColumns(state: State, head: Head, columns: Named): void {
   const stores: Record<PoolName, object> = { orders: state.orders, amounts: state.amounts, allocations: state.allocations, supply: state.supply };
   for (const [name, column] of Object.entries(columns)) {
@@ -230,7 +230,7 @@ function restoreColumns(state: State, head: Head, columns: Named): void {
 }
 
 function withCapacity(column: Float64Array | Int32Array): Float64Array | Int32Array {
-  const capacity = Math.max(64, column.length);
+  const capacity = Math.max(1_024, column.length);
   const grown = column instanceof Float64Array ? new Float64Array(capacity) : new Int32Array(capacity);
   grown.set(column);
   return grown;

@@ -25,7 +25,7 @@ export class Sweeps {
   cancelAll(command: CancelAll, reason: CancelReason): void {
     const { orders, firstOrder } = this.state;
     for (let row = firstOrder[command.company] ?? NIL; row !== NIL; ) {
-      const next = orders.companyNext[row];
+      const next = orders.companyNext(row);
       if (this.matches(command, row)) this.trading.cancelRow(row, reason);
       row = next;
     }
@@ -33,12 +33,12 @@ export class Sweeps {
 
   private matches(command: CancelAll, row: number): boolean {
     const { orders } = this.state;
-    const book = this.state.bookOf(orders.book[row]);
+    const book = this.state.bookOf(orders.book(row));
     return (
       (command.market === NONE || command.market === book.market) &&
       (command.hour === NONE || command.hour === book.hour) &&
       (command.side === NONE || (command.side === SELL) === orders.isSell(row)) &&
-      (!command.onDisconnect || (orders.flags[row] & FLAG.cancelOnDisconnect) !== 0)
+      (!command.onDisconnect || (orders.flags(row) & FLAG.cancelOnDisconnect) !== 0)
     );
   }
 
@@ -48,7 +48,7 @@ export class Sweeps {
     const rows: number[] = [];
     book.asks.forEach(orders, (row) => rows.push(row) > 0);
     for (const row of rows) {
-      const remaining = Math.floor((orders.remaining[row] * minutes) / (minutes + 1));
+      const remaining = Math.floor((orders.remaining(row) * minutes) / (minutes + 1));
       if (remaining < 1) this.trading.cancelRow(row, 'expired');
       else this.shrink(row, remaining);
     }
@@ -56,11 +56,11 @@ export class Sweeps {
 
   private shrink(row: number, remaining: Steps): void {
     const { orders, supply } = this.state;
-    const cut = orders.remaining[row] - remaining;
+    const cut = orders.remaining(row) - remaining;
     if (cut === 0) return;
-    orders.remaining[row] = remaining;
-    orders.visible[row] = Math.min(orders.visible[row], remaining);
-    supply.offered[orders.cell[row]] -= cut;
+    orders.setRemaining(row, remaining);
+    orders.setVisible(row, Math.min(orders.visible(row), remaining));
+    supply.offered[orders.cell(row)] -= cut;
     this.events.reduced(row);
   }
 
@@ -68,8 +68,8 @@ export class Sweeps {
   cancelFunded(company: number, lot: number, reason: CancelReason): void {
     const { orders, amounts, firstOrder } = this.state;
     for (let row = firstOrder[company]; row !== NIL; ) {
-      const next = orders.companyNext[row];
-      if (amounts.contains(orders.holdList[row], lot)) this.trading.cancelRow(row, reason);
+      const next = orders.companyNext(row);
+      if (amounts.contains(orders.holdList(row), lot)) this.trading.cancelRow(row, reason);
       row = next;
     }
   }
@@ -79,8 +79,8 @@ export class Sweeps {
     const { orders, amounts, firstOrder, lots } = this.state;
     // The company's chain runs from the newest order to the oldest.
     for (let row = firstOrder[company]; row !== NIL && lots.held(lot) > allowed; ) {
-      const next = orders.companyNext[row];
-      if (amounts.contains(orders.holdList[row], lot)) this.trading.cancelRow(row, 'facility_frozen');
+      const next = orders.companyNext(row);
+      if (amounts.contains(orders.holdList(row), lot)) this.trading.cancelRow(row, 'facility_frozen');
       row = next;
     }
   }
@@ -92,7 +92,7 @@ export class Sweeps {
     const books = [...(state.markets.get(marketId)?.books.values() ?? [])].map((row) => state.bookOf(row)).filter((book) => book.cells.has(provider));
     for (const book of books.sort((a, b) => a.hour - b.hour)) {
       const bids: number[] = [];
-      book.bids.forEach(orders, (row) => !models.has(orders.model[row]) || bids.push(orders.idOf(row)) > 0);
+      book.bids.forEach(orders, (row) => !models.has(orders.model(row)) || bids.push(orders.idOf(row)) > 0);
       for (const id of bids) this.trading.reenter(book, orders.rowOf(id));
       this.trading.runStops(book);
     }
@@ -112,8 +112,8 @@ export class Sweeps {
     if (cells.some(({ cell, left }) => left > 0 && !state.supply.fits(cell, -state.supply.offered[cell], left, gpus))) return false;
     const short = new Set(cells.filter(({ cell, left }) => left > 0 && !state.supply.fits(cell, 0, left, gpus)).map(({ cell }) => cell));
     for (let row = state.firstOrder[provider]; row !== NIL; ) {
-      const next = state.orders.companyNext[row];
-      const cell = state.orders.cell[row];
+      const next = state.orders.companyNext(row);
+      const cell = state.orders.cell(row);
       const left = minutesLeft(state.supply.hour[cell], state.now);
       if (short.has(cell) && !state.supply.fits(cell, 0, left, gpus)) this.trading.cancelRow(row, 'capacity_reduced');
       row = next;
@@ -124,8 +124,8 @@ export class Sweeps {
   /** A new list price is a promise about every ask that stands. */
   cancelAsksAbove(book: HourBook, listPrice: Ticks): void {
     const { orders } = this.state;
-    const rows: number[] = book.stops.filter((row) => orders.isSell(row) && orders.price[row] > listPrice);
-    book.asks.forEach(orders, (row) => orders.price[row] <= listPrice || rows.push(row) > 0);
+    const rows: number[] = book.stops.filter((row) => orders.isSell(row) && orders.price(row) > listPrice);
+    book.asks.forEach(orders, (row) => orders.price(row) <= listPrice || rows.push(row) > 0);
     for (const row of rows) this.trading.cancelRow(row, 'above_list_price');
   }
 

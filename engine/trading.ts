@@ -74,15 +74,15 @@ export class Trading implements MatchHost {
     const { orders } = this.state;
     const row = orders.create();
     const sell = command.side === SELL;
-    orders.price[row] = price;
-    orders.quantity[row] = command.quantity;
-    orders.remaining[row] = command.quantity;
-    orders.visible[row] = 0;
-    orders.company[row] = command.company;
-    orders.book[row] = book.row;
-    orders.model[row] = sell ? NONE : command.model;
-    orders.acceptedAt[row] = this.state.now;
-    orders.sequence[row] = this.state.sequence;
+    orders.setPrice(row, price);
+    orders.setQuantity(row, command.quantity);
+    orders.setRemaining(row, command.quantity);
+    orders.setVisible(row, 0);
+    orders.setCompany(row, command.company);
+    orders.setBook(row, book.row);
+    orders.setModel(row, sell ? NONE : command.model);
+    orders.setAcceptedAt(row, this.state.now);
+    orders.setSequence(row, this.state.sequence);
     let flags = Orders.flagsOf(sell, command.orderType, command.timeInForce, command.selfTradePrevention);
     if (command.postOnly) flags |= FLAG.postOnly;
     if (command.cancelOnDisconnect) flags |= FLAG.cancelOnDisconnect;
@@ -97,8 +97,8 @@ export class Trading implements MatchHost {
         resaleOf: command.resaleOf,
       });
     }
-    orders.flags[row] = flags;
-    orders.cell[row] = sell ? this.cellFor(book, command.company) : NIL;
+    orders.setFlags(row, flags);
+    orders.setCell(row, sell ? this.cellFor(book, command.company) : NIL);
     return row;
   }
 
@@ -123,10 +123,10 @@ export class Trading implements MatchHost {
     const { state } = this;
     const { orders } = state;
     if (command.side === SELL) {
-      state.supply.offered[orders.cell[row]] += command.quantity;
+      state.supply.offered[orders.cell(row)] += command.quantity;
     } else {
       state.ledger.begin();
-      this.holds.reserve(row, requiredHold(orders.price[row] * command.quantity, 0, 0, 0));
+      this.holds.reserve(row, requiredHold(orders.price(row) * command.quantity, 0, 0, 0));
       state.ledger.end();
     }
     this.link(row);
@@ -137,35 +137,35 @@ export class Trading implements MatchHost {
 
   private link(row: number): void {
     const { orders, firstOrder, openOrders } = this.state;
-    const company = orders.company[row];
+    const company = orders.company(row);
     const head = firstOrder[company];
-    orders.companyNext[row] = head;
-    orders.companyPrev[row] = NIL;
-    if (head !== NIL) orders.companyPrev[head] = row;
+    orders.setCompanyNext(row, head);
+    orders.setCompanyPrev(row, NIL);
+    if (head !== NIL) orders.setCompanyPrev(head, row);
     firstOrder[company] = row;
     openOrders[company]++;
   }
 
   private unlink(row: number): void {
     const { orders, firstOrder, openOrders } = this.state;
-    const company = orders.company[row];
-    const after = orders.companyNext[row];
-    const before = orders.companyPrev[row];
+    const company = orders.company(row);
+    const after = orders.companyNext(row);
+    const before = orders.companyPrev(row);
     if (before === NIL) firstOrder[company] = after;
-    else orders.companyNext[before] = after;
-    if (after !== NIL) orders.companyPrev[after] = before;
+    else orders.setCompanyNext(before, after);
+    if (after !== NIL) orders.setCompanyPrev(after, before);
     openOrders[company]--;
   }
 
   // What matching asks and tells.
 
   serves(ask: number, model: number): boolean {
-    return this.state.supply.serves(this.state.orders.cell[ask], model);
+    return this.state.supply.serves(this.state.orders.cell(ask), model);
   }
 
   sameGroup(a: number, b: number): boolean {
     const { orders, groupIds } = this.state;
-    return groupIds[orders.company[a]] === groupIds[orders.company[b]];
+    return groupIds[orders.company(a)] === groupIds[orders.company(b)];
   }
 
   rested(row: number): void {
@@ -182,9 +182,9 @@ export class Trading implements MatchHost {
 
   decremented(row: number, quantity: number): void {
     const { orders, supply } = this.state;
-    if (orders.isSell(row)) supply.offered[orders.cell[row]] -= quantity;
+    if (orders.isSell(row)) supply.offered[orders.cell(row)] -= quantity;
     else this.adjustHold(row);
-    orders.quantity[row] -= quantity;
+    orders.setQuantity(row, orders.quantity(row) - quantity);
     this.events.reduced(row);
   }
 
@@ -200,10 +200,10 @@ export class Trading implements MatchHost {
   private drop(row: number, reason: CancelReason): void {
     const { orders, supply, ledger } = this.state;
     if (orders.isSell(row)) {
-      supply.offered[orders.cell[row]] -= orders.remaining[row];
-    } else if (orders.hold[row] > 0) {
+      supply.offered[orders.cell(row)] -= orders.remaining(row);
+    } else if (orders.hold(row) > 0) {
       ledger.begin();
-      this.holds.release(row, orders.hold[row]);
+      this.holds.release(row, orders.hold(row));
       ledger.end();
     }
     this.leave(row, EXPIRED.has(reason) ? STATUS_EXPIRED : STATUS_CANCELED, reasonCode(reason));
@@ -218,9 +218,9 @@ export class Trading implements MatchHost {
   /** Brings a bid's hold to what its remainder needs, within what is already held or spendable. */
   private adjustHold(row: number): void {
     const { orders, ledger } = this.state;
-    const remaining = orders.remaining[row];
-    const needed = remaining === 0 ? 0 : this.holds.required(row, orders.price[row], remaining);
-    const change = needed - orders.hold[row];
+    const remaining = orders.remaining(row);
+    const needed = remaining === 0 ? 0 : this.holds.required(row, orders.price(row), remaining);
+    const change = needed - orders.hold(row);
     if (change === 0) return;
     ledger.begin();
     if (change > 0) this.holds.reserve(row, change);
@@ -240,14 +240,14 @@ export class Trading implements MatchHost {
   private ownRow(company: number, order: number): number {
     const { orders } = this.state;
     const row = orders.rowOf(order);
-    return row !== NIL && orders.company[row] === company ? row : NIL;
+    return row !== NIL && orders.company(row) === company ? row : NIL;
   }
 
   /** Takes a live order out of the market, wherever it waits. */
   cancelRow(row: number, reason: CancelReason): void {
     const { orders } = this.state;
-    const book = this.state.bookOf(orders.book[row]);
-    if ((orders.flags[row] & FLAG.untriggered) !== 0) this.matcher.withdrawStop(book, row);
+    const book = this.state.bookOf(orders.book(row));
+    if ((orders.flags(row) & FLAG.untriggered) !== 0) this.matcher.withdrawStop(book, row);
     else this.matcher.withdraw(book, row);
     this.drop(row, reason);
   }
@@ -271,10 +271,10 @@ export class Trading implements MatchHost {
     if (command.price === NOT_A_MULTIPLE) return 'invalid_tick';
     if (command.quantity === NOT_A_MULTIPLE) return 'invalid_step';
     if (command.price < 0 || command.quantity < 0 || command.price > PRICE_TICKS_MAX || command.quantity > QUANTITY_STEPS_MAX) return 'amount_out_of_range';
-    const price = command.price === 0 ? orders.price[row] : command.price;
-    const remaining = command.quantity === 0 ? orders.remaining[row] : command.quantity;
+    const price = command.price === 0 ? orders.price(row) : command.price;
+    const remaining = command.quantity === 0 ? orders.remaining(row) : command.quantity;
     if (price * remaining > NOTIONAL_MICRO_MAX) return 'amount_out_of_range';
-    if (price === orders.price[row] && remaining <= orders.remaining[row]) {
+    if (price === orders.price(row) && remaining <= orders.remaining(row)) {
       this.decrease(row, remaining);
       return undefined;
     }
@@ -283,27 +283,27 @@ export class Trading implements MatchHost {
 
   private decrease(row: number, remaining: Steps): void {
     const { orders, supply } = this.state;
-    const cut = orders.remaining[row] - remaining;
-    orders.remaining[row] = remaining;
-    orders.quantity[row] -= cut;
-    orders.visible[row] = Math.min(orders.visible[row], remaining);
-    if (orders.isSell(row)) supply.offered[orders.cell[row]] -= cut;
+    const cut = orders.remaining(row) - remaining;
+    orders.setRemaining(row, remaining);
+    orders.setQuantity(row, orders.quantity(row) - cut);
+    orders.setVisible(row, Math.min(orders.visible(row), remaining));
+    if (orders.isSell(row)) supply.offered[orders.cell(row)] -= cut;
     else this.adjustHold(row);
     this.events.amended(row, true);
-    if ((orders.flags[row] & FLAG.resting) !== 0) this.events.reduced(row);
+    if ((orders.flags(row) & FLAG.resting) !== 0) this.events.reduced(row);
   }
 
   private requeue(row: number, price: Ticks, remaining: Steps): RejectCode | undefined {
     const { orders, supply } = this.state;
-    const book = this.state.bookOf(orders.book[row]);
+    const book = this.state.bookOf(orders.book(row));
     const refusal = this.amendRefusal(book, row, price, remaining);
     if (refusal !== undefined) return refusal;
-    const resting = (orders.flags[row] & FLAG.resting) !== 0;
+    const resting = (orders.flags(row) & FLAG.resting) !== 0;
     if (resting) this.matcher.withdraw(book, row);
-    if (orders.isSell(row)) supply.offered[orders.cell[row]] += remaining - orders.remaining[row];
-    orders.price[row] = price;
-    orders.quantity[row] += remaining - orders.remaining[row];
-    orders.remaining[row] = remaining;
+    if (orders.isSell(row)) supply.offered[orders.cell(row)] += remaining - orders.remaining(row);
+    orders.setPrice(row, price);
+    orders.setQuantity(row, orders.quantity(row) + (remaining - orders.remaining(row)));
+    orders.setRemaining(row, remaining);
     if (!orders.isSell(row)) this.adjustHold(row);
     this.events.amended(row, false);
     if (!resting) return undefined;
@@ -316,13 +316,13 @@ export class Trading implements MatchHost {
     const { orders } = this.state;
     const trading = this.checks.tradingRefusal(this.state.markets.get(book.market), book, book.market, book.hour);
     if (trading !== undefined) return trading;
-    const company = orders.company[row];
+    const company = orders.company(row);
     if (orders.isSell(row)) {
       if (price > this.checks.listPrice(book.market)) return 'above_list_price';
-      const more = remaining - orders.remaining[row];
+      const more = remaining - orders.remaining(row);
       if (more > 0 && !this.checks.covers(company, book.market, book.hour, book, more)) return 'insufficient_capacity';
     } else {
-      const more = this.holds.required(row, price, remaining) - orders.hold[row];
+      const more = this.holds.required(row, price, remaining) - orders.hold(row);
       if (more > 0 && this.holds.spendable(company, more) < more) return this.holds.isBlocked(company) ? 'facility_frozen' : 'insufficient_credits';
     }
     return this.wouldCrossAt(book, row, price) ? 'post_only_would_cross' : undefined;
@@ -331,11 +331,11 @@ export class Trading implements MatchHost {
   /** Whether a post-only order would trade at another price. */
   private wouldCrossAt(book: HourBook, row: number, price: Ticks): boolean {
     const { orders } = this.state;
-    if ((orders.flags[row] & FLAG.postOnly) === 0) return false;
-    const current = orders.price[row];
-    orders.price[row] = price;
+    if ((orders.flags(row) & FLAG.postOnly) === 0) return false;
+    const current = orders.price(row);
+    orders.setPrice(row, price);
     const crosses = this.matcher.wouldCross(book, row);
-    orders.price[row] = current;
+    orders.setPrice(row, current);
     return crosses;
   }
 }

@@ -103,7 +103,7 @@ export class Views {
   private openOrders(company: CompanyId): OrderView[] {
     const { orders, firstOrder } = this.state;
     const found: OrderView[] = [];
-    for (let row = firstOrder[company] ?? NIL; row !== NIL; row = orders.companyNext[row]) found.push(this.orderView(row));
+    for (let row = firstOrder[company] ?? NIL; row !== NIL; row = orders.companyNext(row)) found.push(this.orderView(row));
     return found;
   }
 
@@ -114,19 +114,19 @@ export class Views {
 
   private orderView(row: number): OrderView {
     const { orders } = this.state;
-    const book = this.state.bookOf(orders.book[row]);
+    const book = this.state.bookOf(orders.book(row));
     const extra = orders.extra(row);
-    const untriggered = (orders.flags[row] & FLAG.untriggered) !== 0;
-    const open = orders.notional[row] > 0 ? 'partially_filled' : 'open';
+    const untriggered = (orders.flags(row) & FLAG.untriggered) !== 0;
+    const open = orders.notional(row) > 0 ? 'partially_filled' : 'open';
     return {
-      order: orders.idOf(row), company: orders.company[row], market: book.market, hour: book.hour, side: orders.isSell(row) ? 1 : BUY,
-      orderType: orders.orderType(row), price: orders.price[row], quantity: orders.quantity[row], remaining: orders.remaining[row],
-      visible: orders.visible[row], timeInForce: orders.timeInForce(row), postOnly: (orders.flags[row] & FLAG.postOnly) !== 0,
+      order: orders.idOf(row), company: orders.company(row), market: book.market, hour: book.hour, side: orders.isSell(row) ? 1 : BUY,
+      orderType: orders.orderType(row), price: orders.price(row), quantity: orders.quantity(row), remaining: orders.remaining(row),
+      visible: orders.visible(row), timeInForce: orders.timeInForce(row), postOnly: (orders.flags(row) & FLAG.postOnly) !== 0,
       displayQuantity: extra?.displayQuantity ?? 0, minimumQuantity: extra?.minimumQuantity ?? 0, stopPrice: extra?.stopPrice ?? 0,
-      expiresAt: extra?.expiresAt ?? 0, model: orders.model[row], resaleOf: extra?.resaleOf ?? 0,
-      selfTradePrevention: orders.selfTradePrevention(row), cancelOnDisconnect: (orders.flags[row] & FLAG.cancelOnDisconnect) !== 0,
-      clientOrderId: extra?.clientOrderId ?? '', hold: orders.hold[row], fees: orders.feesCharged(row), notional: orders.notional[row],
-      status: untriggered ? 'untriggered' : open, acceptedAt: orders.acceptedAt[row], sequence: orders.sequence[row],
+      expiresAt: extra?.expiresAt ?? 0, model: orders.model(row), resaleOf: extra?.resaleOf ?? 0,
+      selfTradePrevention: orders.selfTradePrevention(row), cancelOnDisconnect: (orders.flags(row) & FLAG.cancelOnDisconnect) !== 0,
+      clientOrderId: extra?.clientOrderId ?? '', hold: orders.hold(row), fees: orders.feesCharged(row), notional: orders.notional(row),
+      status: untriggered ? 'untriggered' : open, acceptedAt: orders.acceptedAt(row), sequence: orders.sequence(row),
     };
   }
 
