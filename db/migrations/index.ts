@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import * as accounts from './accounts.ts';
 import * as journal from './journal.ts';
+import * as projections from './projections.ts';
 
 export interface NamedMigration {
   name: string;
@@ -12,4 +13,5 @@ export interface NamedMigration {
 export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '001_journal', ...journal },
   { name: '002_accounts', ...accounts },
+  { name: '003_projections', ...projections },
 ];

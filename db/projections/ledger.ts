@@ -1,0 +1,108 @@
+/** Every posting of the double entry, whose business it was and why, and the balance of every account. */
+import { ACCOUNTS, ACCOUNT_NAMES, accountOf, ownerOf } from '../../engine/accounts.ts';
+import type { OwnerKind } from '../../engine/accounts.ts';
+import { EVENT_KINDS, KIND } from '../../engine/events.ts';
+import type { EngineEvent } from '../../engine/events.ts';
+import type { CommandEvents } from './commands_of.ts';
+import { Owners } from './owners.ts';
+import { SCHEMA } from './projection.ts';
+import type { Projection, ProjectionWriter, Transaction } from './projection.ts';
+import { RowBuffer, insertInto } from './row_buffer.ts';
+
+const ENTRIES = `${SCHEMA}.ledger_entries`;
+const BALANCES = `${SCHEMA}.ledger_balances`;
+
+/** entry: its place among the entries of its command. account and event are numbers of ACCOUNT_NAMES and EVENT_KINDS. */
+const ENTRY = { company: 'int', sequence: 'bigint', entry: 'int', account: 'smallint', owner: 'bigint', amount: 'bigint', event: 'smallint', at: 'bigint' } as const;
+const BALANCE = { account: 'smallint', owner: 'bigint', company: 'int', balance: 'bigint' } as const;
+
+const names = (rows: readonly string[]): string => rows.map((row) => `(${row})`).join(', ');
+const DEFINITION = `
+  create table ${ENTRIES} (
+    company int not null, sequence bigint not null, entry int not null, account smallint not null, owner bigint not null, amount bigint not null,
+    event smallint not null, at bigint not null, primary key (company, sequence, entry)
+  );
+  create index ledger_entries_by_sequence on ${ENTRIES} using brin (sequence);
+  create table ${BALANCES} (
+    account smallint not null, owner bigint not null, company int not null, balance bigint not null, primary key (account, owner)
+  ) with (fillfactor = 50);
+  create index ledger_balances_of_company on ${BALANCES} (company);
+  ${Owners.definition}
+  -- For people who read the tables.
+  create table ${SCHEMA}.account_names (account smallint primary key, ledger text not null, name text not null, owner_kind text not null);
+  insert into ${SCHEMA}.account_names values ${names(ACCOUNT_NAMES.map((name, account) => `${account}, '${ACCOUNTS[name].ledger}', '${name}', '${ACCOUNTS[name].owner}'`))};
+  create table ${SCHEMA}.event_names (event smallint primary key, name text not null);
+  insert into ${SCHEMA}.event_names values ${names(EVENT_KINDS.map((name, event) => `${event}, '${name}'`))};
+`;
+
+const OWNER_KINDS: readonly OwnerKind[] = ACCOUNT_NAMES.map((name) => ACCOUNTS[name].owner);
+
+interface Entry {
+  sequence: number;
+  entry: number;
+  ref: number;
+  amount: number;
+  event: number;
+  at: number;
+}
+
+class LedgerWriter implements ProjectionWriter {
+  private readonly owners = new Owners();
+  private entries: Entry[] = [];
+  private readonly entryRows = new RowBuffer('ledger_entries_insert', ENTRY, insertInto(ENTRIES, ENTRY));
+  private readonly balanceRows = new RowBuffer('ledger_balances_merge', BALANCE,
+    insertInto(BALANCES, BALANCE, 'on conflict (account, owner) do update set balance = ledger_balances.balance + excluded.balance'));
+
+  apply({ sequence, at, events }: CommandEvents): void {
+    let number = 0;
+    events.forEach((event, index) => {
+      if (event.kind !== 'posted') return this.owners.learn(events, index);
+      const cause = causeOf(events, index);
+      for (let pair = 0; pair < event.entries.length; pair += 2) {
+        this.entries.push({ sequence, entry: number++, ref: event.entries[pair], amount: event.entries[pair + 1], event: cause, at });
+      }
+    });
+  }
+
+  async write(transaction: Transaction): Promise<void> {
+    const { entries } = this;
+    this.entries = [];
+    await this.owners.write(transaction);
+    await this.owners.fetch(transaction, entries.map(({ ref }) => ref));
+    const sums = new Map<number, number>();
+    for (const { ref, sequence, entry, amount, event, at } of entries) {
+      const company = this.companyOf(ref, sequence);
+      this.entryRows.add({ company, sequence, entry, account: accountOf(ref), owner: ownerOf(ref), amount, event, at });
+      sums.set(ref, (sums.get(ref) ?? 0) + amount);
+    }
+    for (const [ref, balance] of sums) this.balanceRows.add({ account: accountOf(ref), owner: ownerOf(ref), company: this.companyOf(ref, 0), balance });
+    await this.entryRows.write(transaction);
+    await this.balanceRows.write(transaction);
+  }
+
+  private companyOf(ref: number, sequence: number): number {
+    const owner = ownerOf(ref);
+    const kind = OWNER_KINDS[accountOf(ref)];
+    const company = kind === 'company' ? owner : this.owners.companyOf(kind, owner);
+    if (company === undefined) throw new Error(`command ${sequence} posts to ${ACCOUNT_NAMES[accountOf(ref)]} of ${kind} ${owner}, of which the journal has not told`);
+    return company;
+  }
+}
+
+/**
+ * A posting stands before the event it belongs to; where its command tells nothing more, after it.
+ * @returns the event's number
+ */
+function causeOf(events: readonly EngineEvent[], index: number): number {
+  let next = index + 1;
+  while (next < events.length && events[next].kind === 'posted') next++;
+  let previous = index - 1;
+  while (previous >= 0 && events[previous].kind === 'posted') previous--;
+  return KIND[(events[next] ?? events[previous] ?? events[index]).kind];
+}
+
+export const ledger: Projection = {
+  name: 'ledger', version: 1, tables: ['ledger_entries', 'ledger_balances', ...Owners.tables, 'account_names', 'event_names'], definition: DEFINITION,
+  open: () => new LedgerWriter(),
+};
+

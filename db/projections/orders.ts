@@ -1,0 +1,138 @@
+/** Every order that was accepted, as it stands and as it ended. */
+import { ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../engine/commands.ts';
+import type { EngineEvent, EventOf } from '../../engine/events.ts';
+import type { CommandEvents } from './commands_of.ts';
+import { SCHEMA } from './projection.ts';
+import type { Projection, ProjectionWriter, Transaction } from './projection.ts';
+import { RowBuffer, insertInto } from './row_buffer.ts';
+import type { Row } from './row_buffer.ts';
+
+const TABLE = `${SCHEMA}.orders`;
+
+/** What an order is from its entry on. Names are indexes into commands.ts's lists, as the engine has them. */
+const ENTRY = {
+  order_id: 'bigint', sequence: 'bigint', operation: 'smallint', company: 'int', market: 'int', hour: 'int', side: 'smallint', order_type: 'smallint',
+  time_in_force: 'smallint', self_trade_prevention: 'smallint', post_only: 'boolean', cancel_on_disconnect: 'boolean', display_quantity: 'bigint',
+  minimum_quantity: 'bigint', stop_price: 'bigint', expires_at: 'bigint', model: 'int', resale_of: 'bigint', client_order_id: 'text', accepted_at: 'bigint',
+} as const;
+/** What becomes of it. Steps, ticks, micro-CR; `reason` is empty until it has left the market. */
+const STATE = {
+  price: 'bigint', remaining: 'bigint', visible: 'bigint', filled: 'bigint', notional: 'bigint', fees: 'bigint', hold: 'bigint', status: 'text',
+  reason: 'text', updated_at: 'bigint',
+} as const;
+const COLUMNS = { ...ENTRY, ...STATE } as const;
+const CHANGE = { order_id: 'bigint', ...STATE } as const;
+
+const DEFINITION = `
+  create table ${TABLE} (
+    order_id bigint primary key, sequence bigint not null, operation smallint not null, company int not null, market int not null, hour int not null,
+    side smallint not null, order_type smallint not null, time_in_force smallint not null, self_trade_prevention smallint not null,
+    post_only boolean not null, cancel_on_disconnect boolean not null, display_quantity bigint not null, minimum_quantity bigint not null,
+    stop_price bigint not null, expires_at bigint not null, model int not null, resale_of bigint not null, client_order_id text not null,
+    accepted_at bigint not null, price bigint not null, remaining bigint not null, visible bigint not null, filled bigint not null,
+    notional bigint not null, fees bigint not null, hold bigint not null, status text not null, reason text not null, updated_at bigint not null
+  ) with (fillfactor = 80);
+  create unique index orders_of_company on ${TABLE} (company, sequence, operation);
+  create index orders_by_client_id on ${TABLE} (company, client_order_id) where client_order_id <> '';
+  -- Those still in the market: few, however many there have been.
+  create index orders_open on ${TABLE} (company, sequence, operation) where reason = '';
+`;
+
+const UPDATE = (given: string): string => `
+  update ${TABLE} as o set
+    price = coalesce(given.price, o.price), remaining = coalesce(given.remaining, o.remaining), visible = coalesce(given.visible, o.visible),
+    filled = o.filled + given.filled, notional = o.notional + given.notional, fees = o.fees + given.fees, hold = coalesce(given.hold, o.hold),
+    status = coalesce(given.status, o.status), reason = coalesce(given.reason, o.reason), updated_at = given.updated_at
+  from ${given} where o.order_id = given.order_id`;
+
+/** Of an order that was there before: null where nothing changed; filled, notional and fees are what is added. */
+type Change = Row<typeof CHANGE> & { filled: number; notional: number; fees: number };
+
+class OrdersWriter implements ProjectionWriter {
+  private entered = new Map<number, Row<typeof COLUMNS> & Change>();
+  private changed = new Map<number, Change>();
+  private readonly inserts = new RowBuffer('orders_insert', COLUMNS, insertInto(TABLE, COLUMNS));
+  private readonly updates = new RowBuffer('orders_update', CHANGE, UPDATE);
+
+  apply(command: CommandEvents): void {
+    let operation = 0;
+    for (const event of command.events) {
+      if (event.kind === 'operation') operation = event.index;
+      else if (event.kind === 'orderAccepted') this.enter(event, command, operation);
+      else if (event.kind === 'fill') this.fill(event, command.at);
+      else this.change(event, command.at);
+    }
+  }
+
+  private enter(event: EventOf<'orderAccepted'>, { sequence, at }: CommandEvents, operation: number): void {
+    const waits = event.orderType === 'stop' || event.orderType === 'stop_limit';
+    this.entered.set(event.order, {
+      order_id: event.order, sequence, operation, company: event.company, market: event.market, hour: event.hour, side: SIDES.indexOf(event.side),
+      order_type: ORDER_TYPES.indexOf(event.orderType), time_in_force: TIMES_IN_FORCE.indexOf(event.timeInForce),
+      self_trade_prevention: SELF_TRADE_PREVENTIONS.indexOf(event.selfTradePrevention), post_only: event.postOnly,
+      cancel_on_disconnect: event.cancelOnDisconnect, display_quantity: event.displayQuantity, minimum_quantity: event.minimumQuantity,
+      stop_price: event.stopPrice, expires_at: event.expiresAt, model: event.model, resale_of: event.resaleOf, client_order_id: event.clientOrderId,
+      accepted_at: at, price: event.price, remaining: event.quantity, visible: 0, filled: 0, notional: 0, fees: 0, hold: event.hold,
+      status: waits ? 'untriggered' : 'open', reason: '', updated_at: at,
+    });
+  }
+
+  private changeOf(order: number, at: number): Change {
+    const known = this.entered.get(order) ?? this.changed.get(order);
+    if (known !== undefined) {
+      known.updated_at = at;
+      return known;
+    }
+    const change: Change = {
+      order_id: order, price: null, remaining: null, visible: null, filled: 0, notional: 0, fees: 0, hold: null, status: null, reason: null, updated_at: at,
+    };
+    this.changed.set(order, change);
+    return change;
+  }
+
+  private fill(event: EventOf<'fill'>, at: number): void {
+    const maker = this.changeOf(event.maker, at);
+    const taker = this.changeOf(event.taker, at);
+    for (const order of [maker, taker]) {
+      order.filled += event.quantity;
+      order.notional += event.price * event.quantity;
+      order.status = 'partially_filled';
+    }
+    maker.remaining = event.makerRemaining;
+    taker.remaining = event.takerRemaining;
+    const bid = event.takerSide === 'buy' ? taker : maker;
+    bid.fees += event.fee;
+    bid.hold = event.buyerHold;
+  }
+
+  private change(event: EngineEvent, at: number): void {
+    switch (event.kind) {
+      case 'orderRested':
+        Object.assign(this.changeOf(event.order, at), { visible: event.visible, remaining: event.remaining });
+        break;
+      case 'orderReduced':
+        Object.assign(this.changeOf(event.order, at), { visible: event.visible, remaining: event.remaining, hold: event.hold });
+        break;
+      case 'orderTriggered':
+        this.changeOf(event.order, at).status = 'open';
+        break;
+      case 'orderAmended':
+        Object.assign(this.changeOf(event.order, at), { price: event.price, remaining: event.remaining, hold: event.hold });
+        break;
+      case 'orderDone':
+        Object.assign(this.changeOf(event.order, at), { remaining: event.remaining, visible: 0, hold: 0, status: event.status, reason: event.reason });
+        break;
+    }
+  }
+
+  async write(transaction: Transaction): Promise<void> {
+    for (const order of this.entered.values()) this.inserts.add(order);
+    for (const change of this.changed.values()) this.updates.add(change);
+    this.entered = new Map();
+    this.changed = new Map();
+    await this.inserts.write(transaction);
+    await this.updates.write(transaction);
+  }
+}
+
+export const orders: Projection = { name: 'orders', version: 1, tables: ['orders'], definition: DEFINITION, open: () => new OrdersWriter() };

@@ -1,0 +1,53 @@
+/**
+ * The projector in a thread of its own, so that it disturbs neither the engine nor the api. What
+ * fails is tried again: the projections fall behind meanwhile, nothing else.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort } from 'node:worker_threads';
+import { Projector } from './projections/projector.ts';
+import { NewerProjection } from './projections/positions.ts';
+import type { ProjectorNotice, ProjectorRequest } from './projector.ts';
+
+const RETRY_MILLIS = 500;
+
+const port = parentPort;
+if (port === null) throw new Error('this is a worker of the server');
+const stopping = new AbortController();
+const tell = (notice: ProjectorNotice): void => port.postMessage(notice);
+
+let answer: (url: string) => void = () => undefined;
+port.on('message', (request: ProjectorRequest) => {
+  if (request.kind === 'url') answer(request.url);
+  else stopping.abort();
+});
+
+/** Where the database is now: an embedded one may have moved to another port. */
+function databaseUrl(): Promise<string> {
+  return new Promise((resolve) => {
+    answer = resolve;
+    tell({ kind: 'ask' });
+  });
+}
+
+/** Until the connection breaks or the thread is to end. */
+async function follow(): Promise<void> {
+  const projector = await Projector.open({ url: await databaseUrl() });
+  tell({ kind: 'ready' });
+  if (projector === undefined) return;
+  try {
+    await projector.run(stopping.signal);
+  } finally {
+    await projector.close();
+  }
+}
+
+while (!stopping.signal.aborted) {
+  try {
+    await follow();
+  } catch (error) {
+    tell({ kind: 'problem', message: error instanceof Error ? error.message : String(error) });
+    if (error instanceof NewerProjection) break;
+  }
+  await sleep(RETRY_MILLIS, undefined, { signal: stopping.signal }).catch(() => undefined);
+}
+port.close();
