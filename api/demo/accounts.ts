@@ -110,7 +110,7 @@ async function openKey(
 }
 
 /** undefined when there is none, or none that can be read. */
-async function readDemoFile(dataDir: string): Promise<DemoFile | undefined> {
+export async function readDemoFile(dataDir: string): Promise<DemoFile | undefined> {
   let text: string;
   try {
     text = await readFile(fileOf(dataDir), 'utf8');

@@ -3,7 +3,10 @@ import { accountRoutes } from './account_routes.ts';
 import { authRoutes } from './auth_routes.ts';
 import { bankRoutes } from './bank_routes.ts';
 import { calculatorRoutes } from './calculator_routes.ts';
+import { deliveryRoutes } from './delivery_routes.ts';
+import { demoRoutes } from './demo_routes.ts';
 import { facilitiesRoutes } from './facilities_routes.ts';
+import { historyRoutes } from './history_routes.ts';
 import { keysRoutes } from './keys_routes.ts';
 import { lenderRoutes } from './lender_routes.ts';
 import { marketRoutes } from './market_routes.ts';
@@ -17,6 +20,7 @@ import { statusRoutes } from './status_routes.ts';
 export const exchangeRoutes = (): Route[] => [
   ...ordersRoutes,
   ...previewRoutes,
+  ...historyRoutes,
   ...accountRoutes,
   ...marketRoutes,
   ...statusRoutes,
@@ -25,7 +29,9 @@ export const exchangeRoutes = (): Route[] => [
   ...facilitiesRoutes,
   ...lenderRoutes,
   ...providerRoutes,
+  ...deliveryRoutes,
   ...operatorRoutes,
   ...bankRoutes,
   ...calculatorRoutes,
+  ...demoRoutes,
 ];
