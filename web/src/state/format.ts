@@ -96,8 +96,8 @@ export function hourDay(hour: number): string {
   return `${WEEKDAYS[at.getUTCDay()]} ${String(at.getUTCDate()).padStart(2, '0')} ${MONTHS[at.getUTCMonth()]}`;
 }
 export const hourTime = (hour: number): string => `${String(new Date(hour * MILLIS_PER_HOUR).getUTCHours()).padStart(2, '0')}:00`;
-/** Without its zone, where a header says UTC. */
-export const hourShort = (hour: number): string => `${hourDay(hour)} ${hourTime(hour)}`;
+/** `01 Dec 14:00`: without its zone, where a header says UTC. */
+export const hourShort = (hour: number): string => `${hourDay(hour).slice(4)} ${hourTime(hour)}`;
 export const hourName = (hour: number): string => `${hourDay(hour)} ${hourTime(hour)} UTC`;
 
 /** Milliseconds as `2 d 4 h`, `3 h 12 m`, `4 m 05 s`, `12 s`. */
