@@ -1,0 +1,56 @@
+/** `npm run replay`: executes recorded commands again, of one book or of a whole market. */
+import { parseArgs } from 'node:util';
+import { readConfig } from '../config.ts';
+import { replayBook } from './replay_book.ts';
+import { replayJournal } from './replay_journal.ts';
+
+const USAGE = `usage: npm run replay -- --journal [--from SEQ]
+       npm run replay -- --book [--tick T] [--step S] [--depth N] < ops.jsonl > events.jsonl`;
+const WHOLE = /^[0-9]{1,15}$/;
+
+interface Mode {
+  options: readonly string[];
+  /** @returns the exit code */
+  run(values: Record<string, string | undefined>): Promise<number>;
+}
+
+const MODES: Record<'journal' | 'book', Mode> = {
+  journal: {
+    options: ['from'],
+    run: ({ from }) => {
+      const { databaseUrl, dataDir } = readConfig(process.env);
+      return replayJournal({
+        databaseUrl, dataDir, from: from === undefined ? undefined : whole(from), print: (line) => console.log(line), say: (line) => console.error(line),
+      });
+    },
+  },
+  book: {
+    options: ['tick', 'step', 'depth'],
+    run: async ({ tick = '0.0001', step = '0.01', depth = '0' }) => {
+      await replayBook({ tick, step, depth: whole(depth) }, process.stdin, process.stdout);
+      return 0;
+    },
+  },
+};
+
+function whole(text: string): number {
+  if (!WHOLE.test(text)) throw new Error(USAGE);
+  return Number(text);
+}
+
+async function main(): Promise<number> {
+  const flags = Object.fromEntries(Object.keys(MODES).map((name) => [name, { type: 'boolean' as const }]));
+  const options = Object.fromEntries(Object.values(MODES).flatMap((mode) => mode.options.map((name) => [name, { type: 'string' as const }])));
+  const { values } = parseArgs({ options: { ...flags, ...options } });
+  const chosen = (['journal', 'book'] as const).filter((name) => values[name] === true);
+  if (chosen.length !== 1) throw new Error(USAGE);
+  const mode = MODES[chosen[0]];
+  const given = Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  if (given.some(([name]) => !mode.options.includes(name))) throw new Error(USAGE);
+  return mode.run(Object.fromEntries(given));
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  return 1;
+});

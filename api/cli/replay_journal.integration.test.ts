@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Command } from '../../engine/commands.ts';
+import { PostgresJournal } from '../../db/journal.ts';
+import { TestPostgres } from '../../db/testing.ts';
+import { AllocationAuthoriser } from '../sequencer/authoriser.ts';
+import { SequencerClient } from '../sequencer/client.ts';
+import { TEST_EPOCH } from '../sequencer/in_process.ts';
+import { Leader } from '../sequencer/leader.ts';
+import type { Request } from '../sequencer/messages.ts';
+import { replayJournal } from './replay_journal.ts';
+
+let postgres: TestPostgres;
+let url: string;
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+});
+afterAll(() => postgres.stop());
+beforeEach(async () => {
+  url = await postgres.database();
+});
+
+async function replay(from?: number): Promise<{ code: number; lines: string[] }> {
+  const lines: string[] = [];
+  const code = await replayJournal({ databaseUrl: url, dataDir: '/nowhere', from, print: (line) => lines.push(line), say: () => undefined });
+  return { code, lines };
+}
+
+/** A market in this thread, led over the test's database. */
+async function market(): Promise<SequencerClient> {
+  const client = new SequencerClient({ channel: { post: (messages: Request[]) => leader.receive(messages) } });
+  const leader = new Leader(
+    { url, holder: 'test', clock: 'manual', manualStart: TEST_EPOCH, snapshotEvery: 1_000_000, leadWaitMillis: 0, publishFrom: undefined },
+    { channel: { post: (replies) => client.receive(replies) }, authoriser: new AllocationAuthoriser(), say: () => undefined },
+  );
+  await leader.start();
+  return client;
+}
+const submit = (port: SequencerClient, command: Command) => port.submit({ command, idempotencyKey: '', bodyHash: '' });
+
+describe('replay of a journal', () => {
+  test('comes to the running market\'s state hash, beside it and from a snapshot', async () => {
+    const first = await market();
+    await submit(first, { type: 'registerCompany', name: 'a', role: 'borrower', group: '' });
+    await first.close();
+    const port = await market();
+    await submit(port, { type: 'deposit', company: 0, amount: 5, reference: '' });
+    const { stateHash, sequence } = await port.query('status', {});
+    const { code, lines } = await replay();
+    expect(code).toBe(0);
+    expect(lines).toEqual([expect.stringContaining(`replayed ${sequence} commands`), `sequence ${sequence}`, 'engine_time 2026-12-01T00:00:00.000Z', `state_hash ${stateHash}`, 'invariants hold']);
+    const later = await replay(sequence);
+    expect(later.lines[0]).toBe(`snapshot at ${sequence - 1}`);
+    expect(later.lines.slice(2)).toEqual(lines.slice(1));
+    await port.close();
+  });
+
+  test('tells where commands do not cause the recorded events', async () => {
+    const port = await market();
+    await submit(port, { type: 'registerCompany', name: 'a', role: 'borrower', group: '' });
+    await port.close();
+    // A whole chain over a row whose events are another program's.
+    const journal = await PostgresJournal.lead({ url, holder: 'test' });
+    const row = await journal.rowOf(2);
+    if (row === undefined) throw new Error('the row is missing');
+    await journal.append({ ...row, firstSequence: 3, lastSequence: 3 });
+    await journal.close();
+    await expect(replay()).rejects.toThrow('replay differs from the journal at sequence 3: the events are not the same');
+  });
+
+  test('of an empty journal is an empty market', async () => {
+    expect((await replay()).lines[1]).toBe('sequence 0');
+  });
+});
