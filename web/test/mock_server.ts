@@ -13,6 +13,8 @@ const TYPES: Record<string, string> = { '.html': 'text/html; charset=utf-8', '.j
 /** Stricter than the server's own: nothing inline at all. */
 const POLICY = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'";
 
+const TICK_MILLIS = 20;
+
 /** full: a working market. empty: nobody has done anything. broken: every account list fails. */
 export type Scenario = 'full' | 'empty' | 'broken';
 export interface MockServer {
@@ -22,6 +24,8 @@ export interface MockServer {
   role: MockRole | undefined;
   /** Refuses the next order with this code. */
   refuse: string | undefined;
+  /** Messages of each followed book. */
+  updatesPerSecond: number;
   /** Skips one sequence number of the book, so that the page sees a gap. */
   dropOne(): void;
   disconnectAll(): void;
@@ -46,6 +50,7 @@ export async function startMockServer(port = 0): Promise<MockServer> {
   const state = {
     url: '',
     scenario: 'full' as Scenario,
+    updatesPerSecond: 10,
     role: undefined as MockRole | undefined,
     refuse: undefined as string | undefined,
     requests: [] as MockServer['requests'],
@@ -56,7 +61,10 @@ export async function startMockServer(port = 0): Promise<MockServer> {
   };
   sockets.of('/market').on('connection', (socket) => serveMarket(socket, feed, state));
   sockets.of('/account').on('connection', () => undefined);
-  const timer = setInterval(() => feed.streams.forEach((move) => move()), 100);
+  let due = 0;
+  const timer = setInterval(() => {
+    for (due += (state.updatesPerSecond * TICK_MILLIS) / 1000; due >= 1; due--) feed.streams.forEach((move) => move());
+  }, TICK_MILLIS);
   const beat = setInterval(() => ['/market', '/account'].forEach((name) => sockets.of(name).emit('heartbeat', { counter: 1 })), 1000);
   timer.unref();
   beat.unref();
@@ -123,6 +131,7 @@ function streamOf(socket: Socket, { channel, instrument = null }: Address, feed:
     const previous = seq++;
     const message = { channel, instrument, seq, prev_seq: previous, ts: new Date().toISOString(), type, data };
     sent.push(message);
+    if (sent.length > 200) sent.shift();
     if (feed.drop && type === 'update' && channel === 'book') {
       feed.drop = false;
       return;
