@@ -1,11 +1,13 @@
 /** A market for the benchmark of the engine: many buyers with credit, many providers with capacity, one instrument. */
 import { BUY, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type Role } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
-import { KIND, decodeEvent, decodeEvents, forEachEvent, type EngineEvent, type EventBatch } from '../../engine/events.ts';
+import { KIND, decodeEvent, decodeEvents, forEachEvent, type EventBatch } from '../../engine/events.ts';
 import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../../engine/units.ts';
 import { ADD, BUYERS, CANCEL, PROVIDERS, TAKE, type OrderFlow } from './order_flow.ts';
 
-const START = Date.UTC(2026, 0, 1);
+/** Engine time of the whole run. */
+export const START = Date.UTC(2026, 0, 1);
+const MARKET = marketOf(0, 0);
 const DELIVERY_HOUR = START / MILLIS_PER_HOUR + 48;
 const LIST_PRICE = 100 * TICKS_PER_CREDIT;
 /** Two prepaid lots each; far more than any buyer of the run can spend. */
@@ -22,48 +24,47 @@ export interface BenchMarket {
   providers: number[];
 }
 
-/** Applies a command that must not be refused and returns its events. @throws Error when it is refused */
-function perform(engine: Engine, command: Command): EngineEvent[] {
-  engine.apply(inEnvelope(command));
-  const events = decodeEvents(engine.buffer.take());
-  const refusal = events.find((event) => event.kind === 'rejected');
-  if (refusal?.kind === 'rejected') throw new Error(`${command.type} was refused: ${refusal.code}`);
-  return events;
+/** Companies are numbered in order of registration: the operator, the buyers, the providers. */
+const buyers = Array.from({ length: BUYERS }, (_, index) => 1 + index);
+const providers = Array.from({ length: PROVIDERS }, (_, index) => 1 + BUYERS + index);
+
+const register = (name: string, role: Role): Command => ({ type: 'registerCompany', name, role, group: '' });
+
+function buyerCommands(company: number): Command[] {
+  const lot: Command = { type: 'prepay', company, amount: LOT_USD };
+  return [register(`buyer ${company}`, 'borrower'), { type: 'deposit', company, amount: 2 * LOT_USD, reference: '' }, lot, lot];
 }
 
-function register(engine: Engine, name: string, role: Role): number {
-  const event = perform(engine, { type: 'registerCompany', name, role, group: '' }).find(({ kind }) => kind === 'companyRegistered');
-  if (event?.kind !== 'companyRegistered') throw new Error(`${name} was not registered`);
-  return event.company;
+function providerCommands(company: number): Command[] {
+  return [
+    register(`provider ${company}`, 'provider'),
+    { type: 'deposit', company, amount: BOND_USD, reference: '' },
+    { type: 'postBond', company, amount: BOND_USD },
+    { type: 'declareCapacity', company, market: MARKET, gpus: GPUS },
+    { type: 'verifyCapacity', company, market: MARKET, gpus: GPUS },
+  ];
 }
 
+/** Everything that precedes the flow, but the tick to START. */
+export function marketCommands(): Command[] {
+  return [
+    register('operator', 'operator'),
+    { type: 'addRegion', name: 'us-east' },
+    { type: 'addClass', name: 'H100-SXM-80', chip: 'H100', memoryGb: 80, formFactor: 'SXM', listPrice: LIST_PRICE, listInputs: [] },
+    ...buyers.flatMap(buyerCommands),
+    ...providers.flatMap(providerCommands),
+  ];
+}
+
+/** @throws Error when the engine refuses one of the commands */
 export function openMarket(): BenchMarket {
   const engine = new Engine();
-  perform(engine, { type: 'tick', now: START });
-  register(engine, 'operator', 'operator');
-  perform(engine, { type: 'addRegion', name: 'us-east' });
-  perform(engine, { type: 'addClass', name: 'H100-SXM-80', chip: 'H100', memoryGb: 80, formFactor: 'SXM', listPrice: LIST_PRICE, listInputs: [] });
-  const market = marketOf(0, 0);
-  const buyers = Array.from({ length: BUYERS }, (_, index) => openBuyer(engine, `buyer ${index}`));
-  const providers = Array.from({ length: PROVIDERS }, (_, index) => openProvider(engine, `provider ${index}`, market));
-  return { engine, market, buyers, providers };
-}
-
-function openBuyer(engine: Engine, name: string): number {
-  const company = register(engine, name, 'borrower');
-  perform(engine, { type: 'deposit', company, amount: 2 * LOT_USD, reference: name });
-  perform(engine, { type: 'prepay', company, amount: LOT_USD });
-  perform(engine, { type: 'prepay', company, amount: LOT_USD });
-  return company;
-}
-
-function openProvider(engine: Engine, name: string, market: number): number {
-  const company = register(engine, name, 'provider');
-  perform(engine, { type: 'deposit', company, amount: BOND_USD, reference: name });
-  perform(engine, { type: 'postBond', company, amount: BOND_USD });
-  perform(engine, { type: 'declareCapacity', company, market, gpus: GPUS });
-  perform(engine, { type: 'verifyCapacity', company, market, gpus: GPUS });
-  return company;
+  for (const command of [{ type: 'tick', now: START } as const, ...marketCommands()]) {
+    engine.apply(inEnvelope(command));
+    const refusal = decodeEvents(engine.buffer.take()).find((event) => event.kind === 'rejected');
+    if (refusal?.kind === 'rejected') throw new Error(`${command.type} was refused: ${refusal.code}`);
+  }
+  return { engine, market: MARKET, buyers, providers };
 }
 
 /** What a run has led to, to be compared with what it must lead to. */
