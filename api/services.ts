@@ -1,6 +1,7 @@
 /** What every handler may use. Built once by the composition root (main.ts), replaced in tests. */
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
+import type { ProjectionWaiter } from '../db/queries/positions.ts';
 import type { Auth } from './auth/auth.ts';
 import type { Committed } from './committed.ts';
 import type { Config } from './config.ts';
@@ -27,6 +28,8 @@ export interface Services {
   auth: Auth;
   /** For rows that are not market state (users, keys, endpoints) and for projections. */
   database: Knex;
+  /** Waits until projections include what has been committed. */
+  projections: ProjectionWaiter;
   /** Names and numbers of companies, classes, regions, markets, models. */
   directory: Directory;
   /** Books, trades, candles, curve, indices: built from committed events. */

@@ -50,7 +50,7 @@ const SCOPES_OF_ROLE: Record<Role, readonly Scope[]> = {
   borrower: ['read', 'trade', 'credit', 'account', 'keys', 'inference'],
   provider: ['read', 'trade', 'provide', 'account', 'keys'],
   lender: ['read', 'lend', 'account', 'keys'],
-  operator: ['read', 'operate', 'keys'],
+  operator: ['read', 'operate', 'lend', 'keys'],
 };
 export const scopesOf = (role: Role): readonly Scope[] => SCOPES_OF_ROLE[role];
 

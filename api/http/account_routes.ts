@@ -69,7 +69,7 @@ const listLots = route({
   responses: { 200: { description: 'Newest first.', schema: pageOf(lotSchema) } },
   async handle(context) {
     const lots = await context.services.sequencer.query('lots', { company: principalIn(context).company });
-    return { status: 200, body: pageOfRows(lots, context.query, (lot) => lot.lot, lotWire) };
+    return { status: 200, body: pageOfRows(lots, context.query, (lot) => [lot.lot], lotWire) };
   },
 });
 

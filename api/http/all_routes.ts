@@ -18,7 +18,7 @@ import type { Route } from './route.ts';
 import { statusRoutes } from './status_routes.ts';
 
 export const exchangeRoutes = (): Route[] => [
-  ...ordersRoutes,
+  ...ordersRoutes(),
   ...previewRoutes,
   ...historyRoutes,
   ...accountRoutes,

@@ -145,7 +145,7 @@ const list = route({
   async handle(context) {
     const { services } = context;
     const views = await facilitiesOf(services, principalIn(context));
-    return { status: 200, body: pageOfRows(views, context.query, (view) => view.facility, (view) => facilityWire(services.directory, view)) };
+    return { status: 200, body: pageOfRows(views, context.query, (view) => [view.facility], (view) => facilityWire(services.directory, view)) };
   },
 });
 

@@ -114,7 +114,7 @@ const listKeys = route({
   async handle(context) {
     const { company, role } = principalIn(context);
     const rows = await context.services.database('api_keys').where({ company }).whereNull('revoked_at').orderBy('created_at', 'desc').select<KeyRow[]>();
-    return { status: 200, body: pageOfRows(rows.map((row) => keyOfRow({ ...row, role })), context.query, (key) => key.createdAt, keyWire) };
+    return { status: 200, body: pageOfRows(rows.map((row) => keyOfRow({ ...row, role })), context.query, (key) => [key.createdAt, key.id], keyWire) };
   },
 });
 

@@ -54,7 +54,7 @@ const listMandates = route({
   responses: { 200: { description: 'Newest first.', schema: pageOf(mandateSchema) } },
   async handle(context) {
     const mandates = await context.services.sequencer.query('mandates', { company: principalIn(context).company });
-    return { status: 200, body: pageOfRows(mandates, context.query, (mandate) => mandate.mandate, mandateWire) };
+    return { status: 200, body: pageOfRows(mandates, context.query, (mandate) => [mandate.mandate], mandateWire) };
   },
 });
 

@@ -13,6 +13,7 @@ import { eventOf } from '../sequencer/port.ts';
 import type { Ack } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
 import { principalIn } from './caller.ts';
+import { ClientOrderIds } from './client_order_ids.ts';
 import { amendBody, amendCommand, batchBody, blockBody, blockCommand, cancelCommand, orderBody, placeCommand } from './order_commands.ts';
 import type { BatchOperation } from './order_commands.ts';
 import { fillSchema, fillWire, orderSchema, orderWire, placedBy } from './order_wire.ts';
@@ -34,13 +35,14 @@ const resultSchema = z.object({
 });
 type Result = z.infer<typeof resultSchema>;
 
-const placeOrder = route({
+const placeOrder = (ids: ClientOrderIds): Route => route({
   method: 'post', path: '/api/v1/orders', operationId: 'placeOrder', summary: 'Place an order', tag, scope: 'trade', body: orderBody,
   responses: { 201: { description: 'The order was accepted; it may have traded or have been cancelled at once.', schema: placedSchema } },
   async handle(context) {
     const { services, body } = context;
     const { company } = principalIn(context);
     const command = placeCommand(services.directory, company, body);
+    await ids.requireNew(services, company, [command.clientOrderId]);
     return { status: 201, body: placedWire(services.directory, await submit(context, command)) };
   },
 });
@@ -51,7 +53,7 @@ function placedWire(directory: Directory, ack: Ack): z.infer<typeof placedSchema
   return { order: orderWire(directory, placed.order), fills: placed.fills.map((fill) => fillWire(directory, fill, placed.order.order)) };
 }
 
-const placeBatch = route({
+const placeBatch = (ids: ClientOrderIds): Route => route({
   method: 'post', path: '/api/v1/orders/batch', operationId: 'batchOrders', summary: 'Place, cancel and amend up to 500 orders, in order', tag, scope: 'trade',
   body: batchBody, bodyLimit: 1024 * 1024,
   responses: { 200: { description: 'One result for each operation, in their order.', schema: z.object({ results: z.array(resultSchema) }) } },
@@ -59,6 +61,7 @@ const placeBatch = route({
     const { services, body } = context;
     const { company } = principalIn(context);
     const operations = body.operations.map((operation) => batchCommand(services.directory, company, operation));
+    await ids.requireNew(services, company, operations.flatMap((operation) => (operation.type === 'place' ? [operation.clientOrderId] : [])));
     const ack = await attempt(context, { type: 'batch', company, operations });
     return { status: 200, body: { results: resultsOf(services.directory, ack, operations.length, context.requestId) } };
   },
@@ -180,15 +183,19 @@ const cancelAfter = route({
   },
 });
 
-const placeBlock = route({
+const placeBlock = (ids: ClientOrderIds): Route => route({
   method: 'post', path: '/api/v1/blocks', operationId: 'placeBlock', summary: 'Place one order over consecutive hours', tag, scope: 'trade', body: blockBody,
   responses: { 201: { description: 'The block was accepted.', schema: placedSchema } },
   async handle(context) {
     const { services, body } = context;
     const { company } = principalIn(context);
     const command = blockCommand(services.directory, company, body);
+    await ids.requireNew(services, company, [command.clientOrderId]);
     return { status: 201, body: placedWire(services.directory, await submit(context, command)) };
   },
 });
 
-export const ordersRoutes: Route[] = [placeOrder, placeBatch, cancelAfter, amendOrder, cancelOrder, massCancel, placeBlock];
+export function ordersRoutes(): Route[] {
+  const ids = new ClientOrderIds();
+  return [placeOrder(ids), placeBatch(ids), cancelAfter, amendOrder, cancelOrder, massCancel, placeBlock(ids)];
+}

@@ -65,7 +65,7 @@ const listCapacity = route({
   handle(context) {
     const { directory } = context.services;
     const rows = directory.capacities(principalIn(context).company);
-    return Promise.resolve({ status: 200, body: pageOfRows(rows, context.query, (row) => row.market, (row) => capacityWire(directory, row)) });
+    return Promise.resolve({ status: 200, body: pageOfRows(rows, context.query, (row) => [row.market], (row) => capacityWire(directory, row)) });
   },
 });
 
@@ -158,7 +158,7 @@ const listEndpoints = route({
     const { services, query } = context;
     const { company } = principalIn(context);
     const rows = await services.database('endpoints').where({ company }).whereNot('status', 'removed').orderBy('created_at', 'desc').select<EndpointRow[]>();
-    return { status: 200, body: pageOfRows(rows, query, (row) => row.created_at.getTime(), (row) => endpointWire(services.directory, row)) };
+    return { status: 200, body: pageOfRows(rows, query, (row) => [row.created_at.getTime(), row.id], (row) => endpointWire(services.directory, row)) };
   },
 });
 
@@ -193,7 +193,7 @@ const listOffers = route({
     const { services, query } = context;
     await marketCaughtUp(services);
     const offers = services.market.openOrders(principalIn(context).company).filter((order) => order.side === SELL);
-    return { status: 200, body: pageOfRows(offers, query, (order) => order.sequence, (order) => orderWire(services.directory, stateOf(order))) };
+    return { status: 200, body: pageOfRows(offers, query, (order) => [order.sequence, order.order], (order) => orderWire(services.directory, stateOf(order))) };
   },
 });
 

@@ -4,7 +4,11 @@ import type { AddressInfo } from 'node:net';
 import type { Knex } from 'knex';
 import { pino } from 'pino';
 import { openDatabase } from '../../../db/database.ts';
-import { TestPostgres } from '../../../db/testing.ts';
+import { PostgresJournal } from '../../../db/journal.ts';
+import { migrate } from '../../../db/migrate.ts';
+import { Projector } from '../../../db/projections/projector.ts';
+import { ProjectionWaiter } from '../../../db/queries/positions.ts';
+import { freshDatabase } from '../../../db/test/fresh_database.ts';
 import { marketOf } from '../../../engine/commands.ts';
 import type { Command, Role } from '../../../engine/commands.ts';
 import { createApp } from '../../app.ts';
@@ -63,9 +67,10 @@ export interface ApiWorld {
 
 export async function openApiWorld(environment: Record<string, string> = {}): Promise<ApiWorld> {
   const config = readConfig({ PORT: '0', CLOCK: 'manual', DEMO: '1', LOG_LEVEL: 'silent', ...environment });
-  const postgres = await TestPostgres.start();
-  const database = openDatabase(await postgres.database());
-  const { services, stop } = await openServices(config, database);
+  const { url: databaseUrl, drop } = await freshDatabase();
+  const database = openDatabase(databaseUrl);
+  await migrate(database);
+  const { services, stop } = await openServices(config, database, databaseUrl);
   const server = createServer(createApp({ services, routes: exchangeRoutes() }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -84,16 +89,17 @@ export async function openApiWorld(environment: Record<string, string> = {}): Pr
       });
       await stop();
       await database.destroy();
-      await postgres.stop();
+      await drop();
     },
   };
   await listMarket(world);
   return world;
 }
 
-async function openServices(config: Services['config'], database: Knex): Promise<{ services: Services; stop: () => Promise<void> }> {
+async function openServices(config: Services['config'], database: Knex, url: string): Promise<{ services: Services; stop: () => Promise<void> }> {
   const log = pino({ level: config.logLevel });
-  const sequencer = createInProcessSequencer();
+  const sequencer = createInProcessSequencer({ journal: await PostgresJournal.lead({ url, holder: 'test' }) });
+  const stopProjector = await followJournal(url);
   const committed = await Committed.follow(sequencer);
   const { directory, stop: stopDirectory } = await Directory.load(sequencer);
   const market = await MarketView.start(sequencer, directory);
@@ -103,15 +109,28 @@ async function openServices(config: Services['config'], database: Knex): Promise
     refusal: (url) => Promise.resolve(new URL(url).hostname === '169.254.169.254' ? 'not a public address' : undefined),
     changed: () => undefined,
   };
-  const services: Services = { config, log, sequencer, committed, auth, database, directory, market, endpoints, vault: new Vault(Buffer.alloc(32, 7)) };
+  const services: Services = { config, log, sequencer, committed, auth, database, projections: new ProjectionWaiter(database), directory, market, endpoints, vault: new Vault(Buffer.alloc(32, 7)) };
   const stop = async (): Promise<void> => {
     await auth.close();
     market.close();
     stopDirectory();
     committed.stop();
     await sequencer.close();
+    await stopProjector();
   };
   return { services, stop };
+}
+
+async function followJournal(url: string): Promise<() => Promise<void>> {
+  const projector = await Projector.open({ url });
+  if (projector === undefined) throw new Error('another projector follows this database');
+  const stopping = new AbortController();
+  const running = projector.run(stopping.signal);
+  return async () => {
+    stopping.abort();
+    await running;
+    await projector.close();
+  };
 }
 
 async function listMarket({ execute: run }: ApiWorld): Promise<void> {

@@ -1,0 +1,53 @@
+/**
+ * Client order ids are never accepted twice. The engine remembers those of its last 24 hours; older
+ * ones are looked up in the orders projection before the command is sent.
+ */
+import { firstOrderAt, usedClientOrderIds } from '../../db/queries/client_order_ids.ts';
+import { projectionPositions } from '../../db/queries/positions.ts';
+import { PARAMETERS } from '../../engine/parameters.ts';
+import { ApiError } from '../errors.ts';
+import type { Services } from '../services.ts';
+
+const POSITION_MILLIS = 1_000;
+const COMPANIES_MAX = 100_000;
+
+type Means = Pick<Services, 'database' | 'committed'>;
+
+export class ClientOrderIds {
+  /** No order of the company is older than this: it never changes to something earlier. */
+  private readonly firstOrders = new Map<number, number>();
+  private position = { engineTime: 0, readAt: Number.NEGATIVE_INFINITY };
+
+  /**
+   * @throws ApiError duplicate_client_order_id
+   * @throws ApiError unavailable while the projection lags so far that neither side remembers
+   */
+  async requireNew(services: Means, company: number, clientOrderIds: readonly string[]): Promise<void> {
+    const given = clientOrderIds.filter((id) => id !== '');
+    const { now } = services.committed;
+    const until = now - PARAMETERS.clientOrderIdKept;
+    if (given.length === 0 || (this.firstOrders.get(company) ?? Number.NEGATIVE_INFINITY) > until) return;
+    if (!(await this.remembersFrom(services, until))) throw new ApiError('unavailable', { retryAfterSeconds: 5 });
+    if (await this.isYoung(services, company, until)) return;
+    const used = await usedClientOrderIds(services.database, { company, clientOrderIds: given, until });
+    if (used.length > 0) throw new ApiError('duplicate_client_order_id', { field: 'client_order_id' });
+  }
+
+  private async isYoung({ database, committed }: Means, company: number, until: number): Promise<boolean> {
+    if (this.firstOrders.size >= COMPANIES_MAX) this.firstOrders.clear();
+    const { now } = committed;
+    // Whatever the projection has not seen yet was accepted after what it has.
+    const first = (await firstOrderAt(database, company)) ?? Math.min(now, this.position.engineTime);
+    this.firstOrders.set(company, first);
+    return first > until;
+  }
+
+  /** Whether the projection includes every order up to `until`. What it once included it keeps, unless it is built again. */
+  private async remembersFrom({ database }: Means, until: number): Promise<boolean> {
+    const { engineTime, readAt } = this.position;
+    if (engineTime >= until && performance.now() - readAt < POSITION_MILLIS) return true;
+    const positions = await projectionPositions(database);
+    this.position = { engineTime: positions.find(({ name }) => name === 'orders')?.engineTime ?? 0, readAt: performance.now() };
+    return this.position.engineTime >= until;
+  }
+}

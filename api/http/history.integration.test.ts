@@ -1,0 +1,164 @@
+/** What has happened, as its owner reads it: always including what the client has just done. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { INSTRUMENT, MODEL, equip, fund, openApiWorld } from './test/api_world.ts';
+import type { Answer, ApiWorld, Member } from './test/api_world.ts';
+
+let world: ApiWorld;
+let borrower: Member;
+let provider: Member;
+let lender: Member;
+
+beforeAll(async () => {
+  world = await openApiWorld();
+  borrower = await world.member('borrower');
+  provider = await world.member('provider', 'north');
+  lender = await world.member('lender');
+  await fund(world, borrower, 100_000);
+  await equip(world, provider, 1_000);
+});
+afterAll(() => world.close());
+
+const place = (member: Member, order: Record<string, unknown>): Promise<Answer> =>
+  world.call('POST', '/api/v1/orders', { key: member.key, body: { instrument: INSTRUMENT, type: 'limit', quantity: '1', price: '2.0000', ...order } });
+const get = (member: Member, path: string): Promise<Answer> => world.call('GET', `/api/v1${path}`, { key: member.key });
+const rows = (answer: Answer): Record<string, unknown>[] => answer.body.data as Record<string, unknown>[];
+
+test('an order is read at once, as the answer to it said', async () => {
+  const placed = await place(borrower, { side: 'buy', price: '1.5000', client_order_id: 'mine' });
+  const { id } = placed.body.order as { id: string };
+  expect((await get(borrower, `/orders/${id}`)).body).toEqual({ order: placed.body.order, fills: [] });
+  expect(rows(await get(borrower, '/orders?status=open'))).toEqual([placed.body.order]);
+  expect(rows(await get(borrower, '/orders'))).toEqual([placed.body.order]);
+  await world.call('DELETE', `/api/v1/orders/${id}`, { key: borrower.key });
+  expect((await get(borrower, `/orders/${id}`)).body.order).toMatchObject({ status: 'canceled', cancel_reason: 'requested', hold: '0.00' });
+  expect(rows(await get(borrower, '/orders?status=canceled'))).toMatchObject([{ id }]);
+  expect(rows(await get(borrower, '/orders?status=open'))).toEqual([]);
+});
+
+test('both sides see a fill as theirs, and the buyer what it bought', async () => {
+  await place(provider, { side: 'sell', quantity: '4' });
+  const bid = await place(borrower, { side: 'buy', quantity: '4', time_in_force: 'ioc', model: MODEL });
+  const [fill] = bid.body.fills as Record<string, unknown>[];
+  expect(rows(await get(borrower, '/fills'))[0]).toEqual(fill);
+  expect(rows(await get(provider, '/fills'))[0]).toMatchObject({ id: fill.id, side: 'sell', liquidity: 'maker', fee: '0.00992', fee_currency: 'USD', allocation_id: null, counterparty: null });
+  const [allocation] = rows(await get(borrower, '/allocations'));
+  expect(allocation).toEqual({
+    id: fill.allocation_id, instrument: INSTRUMENT, provider: 'north', model: MODEL, quantity: '4', used: '0', price: '2.0000', credits: '8.00', status: 'open', frozen: false,
+  });
+  expect((await get(borrower, `/allocations/${String(fill.allocation_id)}`)).body).toEqual(allocation);
+  expect((await get(provider, `/allocations/${String(fill.allocation_id)}`)).status).toBe(404);
+  expect(rows(await get(provider, '/deliveries'))).toMatchObject([{ instrument: INSTRUMENT, quantity: '4', credits: '8.00', usd: '0.00', status: 'scheduled' }]);
+  expect(rows(await get(provider, '/allocations'))).toEqual([]);
+});
+
+test('balances, lots and the ledger say the same', async () => {
+  const { body } = await get(borrower, '/balances');
+  expect(body).toMatchObject({ usd: '0.00', credits: { held: '0.00', contracted: '8.00', frozen: '0.00' } });
+  const [lot] = rows(await get(borrower, '/lots'));
+  expect(lot).toMatchObject({ source: 'prepayment', usd_in: '100000.00', credits_minted: '150000.00', conversion_rate: '1.50', contracted: '8.00', retired: '0.04' });
+  const entries = rows(await get(borrower, '/ledger?ledger=CR&limit=1000'));
+  const sumOf = (account: string): number => entries.filter((entry) => entry.account === account).reduce((sum, entry) => sum + Math.round(Number(entry.amount) * 1e6), 0) / 1e6;
+  expect(-sumOf('lot.contracted')).toBe(8);
+  expect(-sumOf('lot.available')).toBe(Number(lot.available));
+  expect(entries.reduce((sum, entry) => sum + Math.round(Number(entry.amount) * 1e6), 0)).toBe(0);
+  expect(entries[0]).toMatchObject({ ledger: 'CR', owner: lot.id, event: expect.any(String), sequence: expect.any(Number) });
+});
+
+test('lists go on where they stopped', async () => {
+  for (let index = 0; index < 5; index++) await place(borrower, { side: 'buy', price: '1.0000' });
+  for (const path of ['/orders?status=open', '/orders?side=buy', '/ledger?ledger=CR']) {
+    const whole = rows(await get(borrower, `${path}&limit=1000`));
+    const paged: Record<string, unknown>[] = [];
+    let cursor = '';
+    do {
+      const page = await get(borrower, `${path}&limit=2${cursor}`);
+      expect(rows(page).length).toBeLessThanOrEqual(2);
+      paged.push(...rows(page));
+      cursor = page.body.next_cursor === null ? '' : `&cursor=${String(page.body.next_cursor)}`;
+    } while (cursor !== '');
+    expect(paged).toEqual(whole);
+  }
+  for (const path of ['/orders', '/orders?status=open', '/fills', '/ledger', '/lots', '/keys']) {
+    const answer = await get(borrower, `${path}${path.includes('?') ? '&' : '?'}cursor=nonsense`);
+    expect([path, answer.status, answer.body.error?.code]).toEqual([path, 400, 'invalid_cursor']);
+  }
+  await world.call('DELETE', '/api/v1/orders', { key: borrower.key });
+});
+
+test('a facility from application to freeze', async () => {
+  const post = (member: Member, path: string, body: unknown) => world.call('POST', `/api/v1${path}`, { key: member.key, body });
+  const application = {
+    cash: '12000000', monthly_burn: '400000', monthly_revenue: '900000', cash_trend_3m_percent: '-5.5', revenue_growth_percent: '8', gross_margin_percent: '70',
+    compute_share_percent: '20', forecast_error_percent: '5', top_customer_percent: '10', past_days_overdue: '0',
+  };
+  const unfunded = await post(borrower, '/facilities', { amount: '100000', months: 12, method: 'annuity', application });
+  expect([unfunded.status, unfunded.body.state]).toEqual([201, 'declined']);
+  const mandate = await post(lender, '/mandates', { amount: '5000000', grades: ['A', 'B', 'C'], maximum_per_borrower: '1000000', minimum_annual_rate_percent: '1.5' });
+  expect(mandate.body).toMatchObject({ id: 'man_0', amount: '5000000.00', committed: '0.00', minimum_annual_rate_percent: '1.50' });
+  const offer = await post(borrower, '/facilities', { amount: '100000', months: 12, method: 'annuity', application });
+  expect(offer.body).toMatchObject({ state: 'offered', amount: '100000.00', months: 12, grade: expect.stringMatching(/^[ABC]$/), reasons: expect.any(Array) });
+  const id = String(offer.body.id);
+  expect((await post(borrower, `/facilities/${id}/accept`, {})).body).toEqual({ id, state: 'active' });
+  const drawn = await post(borrower, `/facilities/${id}/draws`, { amount: '40000' });
+  const rate = Number(offer.body.conversion_rate);
+  expect(drawn.body).toMatchObject({ amount: '40000.00', lot: { source: 'facility', facility_id: id, usd_in: '40000.00', credits_minted: `${40_000 * rate}.00` } });
+  const schedule = (await get(borrower, `/facilities/${id}/schedule`)).body.rows as Record<string, string>[];
+  expect(schedule).toHaveLength(12);
+  expect(schedule.at(-1)).toMatchObject({ number: 12, balance: '0.00' });
+  expect((await get(lender, '/portfolio')).body).toMatchObject({ outstanding: '40600.00', committed: '100000.00', undrawn: '60000.00' });
+  const frozen = await post(lender, `/facilities/${id}/freeze`, { fraction: '1', reason: 'test' });
+  expect(frozen.body).toEqual({ id, frozen_fraction: '1.00', reason: 'test' });
+  expect((await get(borrower, `/facilities/${id}`)).body).toMatchObject({ state: 'frozen', frozen_fraction: '1.00', principal: '40600.00' });
+  expect((await post(lender, `/facilities/${id}/unfreeze`, {})).status).toBe(200);
+  const lines = rows(await get(borrower, `/facilities/${id}/statement`));
+  expect(lines.map(({ event }) => event)).toEqual(expect.arrayContaining(['facilityFrozen', 'facilityDrawn', 'facilityStateChanged']));
+  for (const path of [`/facilities/${id}`, `/facilities/${id}/schedule`, `/facilities/${id}/statement`]) expect((await get(provider, path)).status).toBe(404);
+});
+
+test('an operator needs a second one to lift a freeze', async () => {
+  const operator = await world.member('operator');
+  const second = await world.colleague(operator);
+  const call = (member: Member, verb: string) => world.call('POST', `/api/v1/facilities/fac_0/${verb}`, { key: member.key, body: { reason: 'drill' } });
+  expect((await call(operator, 'freeze')).status).toBe(200);
+  expect((await call(operator, 'unfreeze')).status).toBe(202);
+  expect((await call(operator, 'unfreeze')).status).toBe(202);
+  expect((await call(second, 'unfreeze')).body).toEqual({ id: 'fac_0', frozen_fraction: '0.00', reason: '' });
+});
+
+test('the bank reports, once, what a company announced', async () => {
+  const operator = await world.member('operator');
+  const company = `cmp_${lender.user.company}`;
+  await world.services.database('deposits').insert({ id: 'dep_1', company: lender.user.company, amount: 500_000_000, reference: 'INV, 7', status: 'pending' });
+  const csv = `Date,Reference,Amount\r\n2026-12-01,"INV, 7",500.00\n2026-12-02,${company},25\n2026-12-02,who knows,1\n`;
+  const upload = (text: string) => world.call('POST', '/api/v1/bank-transactions', { key: operator.key, raw: text, headers: { 'content-type': 'text/csv' } });
+  expect((await upload(csv)).body).toEqual({ transactions: 3, matched: 2, unmatched: 1, duplicate: 0, credited: '525.00' });
+  expect((await get(lender, '/balances')).body.usd).toBe('525.00');
+  expect((await upload(csv)).body).toMatchObject({ matched: 0, duplicate: 3 });
+  expect((await get(lender, '/balances')).body.usd).toBe('525.00');
+  for (const [broken, line] of [['', 0], ['amount,reference\n1,x', 1], ['date,amount,reference\n2026-13-01,1,x', 2], ['date,amount,reference\n2026-12-01,-1,x', 2], ['date,amount,reference\n2026-12-01,1,"x', 2]] as const) {
+    const answer = await upload(broken);
+    expect([broken, answer.status]).toEqual([broken, line === 0 ? 400 : 422]);
+    if (line > 0) expect(answer.body.error?.message).toMatch(new RegExp(`^Line ${line}: `));
+  }
+});
+
+test('a client order id is refused, however long ago it was used', async () => {
+  const operator = await world.member('operator');
+  const order = { side: 'buy', price: '1.0000', client_order_id: 'for-ever', instrument: INSTRUMENT.replace('20261201', '20261220') };
+  expect((await place(borrower, order)).status).toBe(201);
+  expect((await place(borrower, order)).body.error?.code).toBe('duplicate_client_order_id');
+  const later = new Date(world.services.committed.now + 2 * MILLIS_PER_DAY + MILLIS_PER_HOUR).toISOString();
+  expect((await world.call('POST', '/api/v1/clock', { key: operator.key, body: { now: later } })).status).toBe(200);
+  await get(borrower, '/orders');
+  expect((await place(borrower, order)).body.error?.code).toBe('duplicate_client_order_id');
+  expect((await place(borrower, { ...order, client_order_id: 'new' })).status).toBe(201);
+  expect((await place(provider, { ...order, side: 'sell', price: '3.0000' })).status).toBe(201);
+});
+
+test('what was bought is delivered when its hour has passed', async () => {
+  const [allocation] = rows(await get(borrower, '/allocations'));
+  expect(allocation).toMatchObject({ status: 'delivered', credits: '0.00' });
+  const delivered = rows(await get(provider, '/deliveries')).find((row) => row.instrument === INSTRUMENT);
+  expect(delivered).toMatchObject({ status: 'delivered', delivered_credits: '8.00', usd: '4.95008', commission: '0.00992' });
+});
