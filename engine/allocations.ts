@@ -10,39 +10,64 @@ const INT_COLUMNS = ['generation', 'company', 'provider', 'cell', 'book', 'model
 export const ALLOCATION = { free: 0, open: 1, settled: 2 } as const;
 
 export class Allocations {
-  price = new Float64Array(64);
+  price: Float64Array;
   /** Steps. */
-  quantity = new Float64Array(64);
+  quantity: Float64Array;
   /** 1e-6 GPU-seconds captured; authorised and not captured when the hour ended. */
-  usedGpu = new Float64Array(64);
-  pendingGpu = new Float64Array(64);
+  usedGpu: Float64Array;
+  pendingGpu: Float64Array;
   /** Micro-CR still in contract, and retired so far. */
-  contract = new Float64Array(64);
-  retired = new Float64Array(64);
+  contract: Float64Array;
+  retired: Float64Array;
   /** Micro-USD posted so far: redemption rate x retired, and the seller's commission out of it. */
-  gross = new Float64Array(64);
-  commission = new Float64Array(64);
+  gross: Float64Array;
+  commission: Float64Array;
   /** Steps on offer for resale. */
-  offered = new Float64Array(64);
+  offered: Float64Array;
   /** Stamped at the fill, ppm. */
-  redemptionRate = new Float64Array(64);
-  generation = new Int32Array(64);
-  company = new Int32Array(64);
-  provider = new Int32Array(64);
-  cell = new Int32Array(64);
-  book = new Int32Array(64);
-  model = new Int32Array(64);
+  redemptionRate: Float64Array;
+  generation: Int32Array;
+  company: Int32Array;
+  provider: Int32Array;
+  cell: Int32Array;
+  book: Int32Array;
+  model: Int32Array;
   /** List of (lot, credits) in delivery order. */
-  funding = new Int32Array(64);
+  funding: Int32Array;
   /** Seller's commission, ppm, by its liquidity at the fill. */
-  sellerFee = new Int32Array(64);
-  state = new Int32Array(64);
-  companyNext = new Int32Array(64);
-  companyPrev = new Int32Array(64);
+  sellerFee: Int32Array;
+  state: Int32Array;
+  companyNext: Int32Array;
+  companyPrev: Int32Array;
   /** Chain of the allocations of one book. */
-  bookNext = new Int32Array(64);
+  bookNext: Int32Array;
   used = 0;
   free = NIL;
+
+  constructor(rows: number) {
+    this.price = new Float64Array(rows);
+    this.quantity = new Float64Array(rows);
+    this.usedGpu = new Float64Array(rows);
+    this.pendingGpu = new Float64Array(rows);
+    this.contract = new Float64Array(rows);
+    this.retired = new Float64Array(rows);
+    this.gross = new Float64Array(rows);
+    this.commission = new Float64Array(rows);
+    this.offered = new Float64Array(rows);
+    this.redemptionRate = new Float64Array(rows);
+    this.generation = new Int32Array(rows);
+    this.company = new Int32Array(rows);
+    this.provider = new Int32Array(rows);
+    this.cell = new Int32Array(rows);
+    this.book = new Int32Array(rows);
+    this.model = new Int32Array(rows);
+    this.funding = new Int32Array(rows);
+    this.sellerFee = new Int32Array(rows);
+    this.state = new Int32Array(rows);
+    this.companyNext = new Int32Array(rows);
+    this.companyPrev = new Int32Array(rows);
+    this.bookNext = new Int32Array(rows);
+  }
 
   /** A free row; the caller sets what the fill decides, the rest begins at zero. */
   create(): number {
@@ -83,7 +108,7 @@ export class Allocations {
   }
   rowOf(id: number): number {
     if (!(id > 0)) return NIL;
-    const row = id % SLOTS;
+    const row = id - Math.floor(id / SLOTS) * SLOTS;
     if (row >= this.used || this.state[row] === ALLOCATION.free) return NIL;
     return this.generation[row] * SLOTS + row === id ? row : NIL;
   }

@@ -30,6 +30,8 @@ const BATCH_MAX = 500;
 const DEAD_MAN_MAX = 86_400_000;
 
 const COMMAND_INDEX: ReadonlyMap<CommandType, number> = new Map(COMMAND_TYPES.map((type, index) => [type, index]));
+/** The two commands that nearly all are need no lookup. */
+const indexOf = (type: CommandType): number => (type === 'place' ? 0 : type === 'cancel' ? 1 : (COMMAND_INDEX.get(type) ?? NO_COMPANY));
 const REJECT_INDEX = new Map<RejectCode, number>(REJECT_CODES.map((code, index) => [code, index]));
 
 export class Engine {
@@ -96,7 +98,7 @@ export class Engine {
     words[at] = KIND.command;
     words[at + 1] = 3;
     words[at + 2] = state.sequence;
-    words[at + 3] = COMMAND_INDEX.get(command.type) ?? NO_COMPANY;
+    words[at + 3] = indexOf(command.type);
     words[at + 4] = 'company' in command ? command.company : NO_COMPANY;
     buffer.length = at + 5;
   }

@@ -8,7 +8,7 @@ import { minutesLeft } from './order_checks.ts';
 import type { OrderEvents } from './order_events.ts';
 import { FEE_SCALE, PARAMETERS } from './parameters.ts';
 import type { State } from './state.ts';
-import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY } from './units.ts';
+import { MICRO_GPU_SECONDS_PER_STEP } from './units.ts';
 import type { Steps, Ticks } from './units.ts';
 
 export class Fills {
@@ -102,7 +102,7 @@ export class Fills {
 
   private countPurchase(companyId: number, notional: number): void {
     const company = this.state.companies[companyId];
-    const today = Math.floor(this.state.now / MILLIS_PER_DAY);
+    const today = this.state.day;
     if (company.boughtOn !== today) {
       company.boughtOn = today;
       company.boughtToday = 0;

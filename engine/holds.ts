@@ -26,9 +26,12 @@ export function feeFloor(amount: Micro, rate: number): Micro {
 /** (amount x rate) mod 1e6. */
 export function feeRemainder(amount: Micro, rate: number): number {
   const product = amount * rate;
-  if (product <= SAFE) return product % FEE_SCALE;
-  return ((amount % FEE_SCALE) * rate) % FEE_SCALE;
+  if (product <= SAFE) return remainder(product);
+  return remainder(remainder(amount) * rate);
 }
+
+/** value mod 1e6 of a whole number; the operator % is a library call on doubles. */
+const remainder = (value: number): number => value - Math.floor(value / FEE_SCALE) * FEE_SCALE;
 
 /**
  * The hold of an open bid: remaining notional + ceil(exact fees so far + remaining notional x highest

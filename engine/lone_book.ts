@@ -62,7 +62,7 @@ export interface BookMachine {
 }
 
 export class LoneBook implements BookMachine, AuctionHost {
-  private readonly orders = new Orders();
+  private readonly orders = new Orders(1_024);
   private readonly book = new Book();
   private readonly matcher = new Matcher(this.orders, this);
   private readonly listener: BookListener;

@@ -7,12 +7,18 @@ import { grownCapacity, grownFloats, grownInts } from './columns.ts';
 export const NIL = -1;
 
 export class LotAmounts {
-  lot = new Int32Array(64);
-  amount = new Float64Array(64);
-  next = new Int32Array(64);
+  lot: Int32Array;
+  amount: Float64Array;
+  next: Int32Array;
   /** Rows ever used; free ones are chained through `next` from `free`. */
   used = 0;
   free = NIL;
+
+  constructor(rows: number) {
+    this.lot = new Int32Array(rows);
+    this.amount = new Float64Array(rows);
+    this.next = new Int32Array(rows);
+  }
 
   /** A new node, not yet in a list. */
   create(lot: number, amount: number, next: number): number {

@@ -14,7 +14,7 @@ import { PARAMETERS } from './parameters.ts';
 import type { HourBook, Market, State } from './state.ts';
 import type { Hour, Micro, Steps, Ticks } from './units.ts';
 import {
-  MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
+  MILLIS_PER_HOUR, MILLIS_PER_MINUTE, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
   STEPS_PER_GPU_HOUR,
 } from './units.ts';
 
@@ -71,7 +71,7 @@ export class OrderChecks {
       return halted ? 'halted' : 'cancel_only';
     }
     if (market === undefined) return 'instrument_unknown';
-    const current = Math.floor(state.now / MILLIS_PER_HOUR);
+    const current = state.hour;
     if (hour > current + PARAMETERS.daysListedAhead * 24) return 'instrument_unknown';
     if (hour < current || (hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore) return 'gate_closed';
     return undefined;
@@ -118,8 +118,7 @@ export class OrderChecks {
   exceedsDay(companyId: number, notional: Micro): boolean {
     const company = this.state.companies[companyId];
     const limit = this.state.dayLimits[companyId];
-    const today = Math.floor(this.state.now / MILLIS_PER_DAY);
-    return (company.boughtOn === today ? company.boughtToday : 0) + notional > limit;
+    return (company.boughtOn === this.state.day ? company.boughtToday : 0) + notional > limit;
   }
 
   /** Whether the provider's verified capacity covers `quantity` more steps in the hour. */

@@ -73,12 +73,17 @@ export function roundedFees(floor: number, fraction: number): number {
 }
 
 export class Orders {
-  floats = new Float64Array(64 * FLOATS);
-  ints = new Int32Array(64 * INTS);
+  floats: Float64Array;
+  ints: Int32Array;
   readonly extras = new Map<number, OrderExtra>();
   used = 0;
   free = NIL;
   count = 0;
+
+  constructor(rows: number) {
+    this.floats = new Float64Array(rows * FLOATS);
+    this.ints = new Int32Array(rows * INTS);
+  }
 
   /** A free row, its generation advanced; what an order does not begin with is zero. */
   create(): number {
@@ -122,7 +127,7 @@ export class Orders {
   /** The row of a live order, NIL when there is none of that id. */
   rowOf(id: number): number {
     if (!(id > 0)) return NIL;
-    const row = id % SLOTS;
+    const row = id - Math.floor(id / SLOTS) * SLOTS;
     if (row >= this.used || (this.flags(row) & FLAG.live) === 0) return NIL;
     return this.generation(row) * SLOTS + row === id ? row : NIL;
   }

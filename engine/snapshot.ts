@@ -174,6 +174,7 @@ export function readSnapshot(bytes: Uint8Array): State {
 function stateFrom(head: Head, columns: Named): State {
   const state = new State();
   Object.assign(state, head.scalars);
+  state.setNow(head.scalars.now);
   restoreParties(state, head);
   restoreColumns(state, head, columns);
   for (const row of head.freeBooks) state.books[row] = undefined;

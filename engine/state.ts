@@ -11,7 +11,7 @@ import { Lots } from './lots.ts';
 import { Orders } from './orders.ts';
 import { Supply } from './supply.ts';
 import { Timers } from './timers.ts';
-import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './units.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './units.ts';
 import type { Day, Hour, Micro, Millis, Ppm, Ticks } from './units.ts';
 
 export interface Company {
@@ -136,15 +136,18 @@ export interface Remembered {
 }
 
 export class State {
+  /** Engine time, with its delivery hour and day; moved by `setNow` alone. */
   now: Millis = 0;
+  hour: Hour = 0;
+  day: Day = 0;
   sequence = 0;
   readonly buffer = new EventBuffer();
   readonly ledger = new Ledger(this.buffer);
   readonly lots = new Lots(this.ledger);
-  readonly amounts = new LotAmounts();
-  readonly orders = new Orders();
+  readonly amounts: LotAmounts;
+  readonly orders: Orders;
   readonly supply = new Supply(this.ledger);
-  readonly allocations = new Allocations();
+  readonly allocations: Allocations;
   readonly companies: Company[] = [];
   readonly groups = new Map<string, number>();
   readonly classes: GpuClass[] = [];
@@ -181,9 +184,17 @@ export class State {
   minutesRun = 0;
   daysRun: Day = 0;
 
-  /** The market of a class and region, undefined when one of them does not exist. */
-  market(market: MarketId): Market | undefined {
-    return this.markets.get(market);
+  /** @param rows orders and allocations to reserve memory for; more grow by doubling */
+  constructor(rows = 1_024) {
+    this.amounts = new LotAmounts(rows);
+    this.orders = new Orders(rows);
+    this.allocations = new Allocations(rows);
+  }
+
+  setNow(now: Millis): void {
+    this.now = now;
+    this.hour = Math.floor(now / MILLIS_PER_HOUR);
+    this.day = Math.floor(now / MILLIS_PER_DAY);
   }
 
   addMarkets(): void {
@@ -206,7 +217,7 @@ export class State {
     const existing = market.books.get(hour);
     if (existing !== undefined) return this.bookOf(existing);
     // Minutes are passed over while the running hour and the next have no book; from now on one of them has.
-    if (hour <= Math.floor(this.now / MILLIS_PER_HOUR) + 1) this.minutesRun = Math.min(this.minutesRun, Math.floor(this.now / MILLIS_PER_MINUTE));
+    if (hour <= this.hour + 1) this.minutesRun = Math.min(this.minutesRun, Math.floor(this.now / MILLIS_PER_MINUTE));
     const row = this.freeBooks.pop() ?? this.books.length;
     const book = new HourBook(row, market.market, hour);
     this.books[row] = book;

@@ -40,7 +40,7 @@ export class Timeline {
       if (due > command.now) break;
       this.advance(due);
     }
-    state.now = command.now;
+    state.setNow(command.now);
     this.forget();
     state.buffer.emit('ticked', { now: state.now });
     return undefined;
@@ -49,7 +49,7 @@ export class Timeline {
   /** The market's first moment: nothing before it is to be settled or accrued. */
   private begin(now: Millis): void {
     const { state } = this;
-    state.now = now;
+    state.setNow(now);
     state.settledThrough = Math.floor(now / MILLIS_PER_HOUR);
     state.minutesRun = Math.floor(now / MILLIS_PER_MINUTE);
     state.daysRun = Math.floor(now / MILLIS_PER_DAY);
@@ -64,7 +64,7 @@ export class Timeline {
 
   private advance(due: Millis): void {
     const { state } = this;
-    state.now = due;
+    state.setNow(due);
     if (this.nextDay() === due) {
       state.daysRun++;
       this.finance.dayEnded(state.daysRun);
