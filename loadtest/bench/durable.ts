@@ -1,0 +1,95 @@
+/**
+ * Commands a second through the sequencer, each acknowledged after its batch's commit, against the
+ * bare insert of as many rows of the same size on the same Postgres. Latency is measured apart, with
+ * commands offered evenly at half of that rate.
+ */
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Envelope } from '../../engine/commands.ts';
+import type { SequencerPort } from '../../api/sequencer/port.ts';
+import { percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
+import { DurableMarket, marketEnvelopes, submitAll } from './durable_market.ts';
+import { openMarket, rehearse } from './engine_market.ts';
+import { generateOrderFlow, MIX } from './order_flow.ts';
+
+const SEED = 1;
+const RAW_SECONDS = 3;
+const OFFERED_SHARE = 0.5;
+
+export async function run(options: BenchOptions): Promise<BenchResult> {
+  const operations = options.number('operations', 600_000);
+  const outstanding = options.number('outstanding', 4_000);
+  const envelopes = rehearse(generateOrderFlow(MIX, operations, SEED), openMarket());
+  const market = await DurableMarket.open(options.say);
+  try {
+    const port = await market.start();
+    await submitAll(port, marketEnvelopes(), outstanding);
+    const half = operations >> 1;
+    const warm = half >> 2;
+    await submitAll(port, envelopes.slice(0, warm), outstanding);
+    const { batches } = await rowsWritten(market);
+    const rate = await throughput(port, envelopes.slice(warm, half), outstanding);
+    const written = await rowsWritten(market);
+    const perBatch = (half - warm) / (written.batches - batches);
+    options.say(`${Math.round(rate)} commands a second with ${outstanding} outstanding, ${Math.round(perBatch)} in a batch, ${Math.round(written.bytes / written.commands)} bytes each`);
+    const offered = rate * OFFERED_SHARE;
+    const latencies = await latenciesAt(port, envelopes.slice(half), offered);
+    options.say(`latency with ${Math.round(offered)} commands a second offered`);
+    await port.close();
+    const raw = await rawBatches(market, Math.round((written.bytes / written.commands) * perBatch));
+    return {
+      commands_per_second: rate,
+      p50_ms: percentile(latencies, 0.5),
+      p99_ms: percentile(latencies, 0.99),
+      raw_batches_per_second: raw,
+      ratio_to_raw: rate / perBatch / raw,
+    };
+  } finally {
+    await market.close();
+  }
+}
+
+async function rowsWritten(market: DurableMarket): Promise<{ batches: number; commands: number; bytes: number }> {
+  const client = await market.connect();
+  const { rows } = await client.query<{ batches: number; commands: number; bytes: number }>(
+    'select count(*)::int as batches, max(last_sequence)::int as commands, sum(length(commands) + length(events))::float8 as bytes from journal',
+  );
+  await client.end();
+  return rows[0];
+}
+
+async function throughput(port: SequencerPort, envelopes: readonly Envelope[], outstanding: number): Promise<number> {
+  const begun = performance.now();
+  await submitAll(port, envelopes, outstanding);
+  return (envelopes.length / (performance.now() - begun)) * 1000;
+}
+
+/** Milliseconds from when a command was due to its acknowledgement, sorted: a late sender hides nothing. */
+async function latenciesAt(port: SequencerPort, envelopes: readonly Envelope[], perSecond: number): Promise<Float64Array> {
+  const latencies = new Float64Array(envelopes.length);
+  const acknowledged: Promise<void>[] = [];
+  const begun = performance.now();
+  for (let next = 0; next < envelopes.length; await sleep(1)) {
+    const due = Math.min(envelopes.length, Math.floor(((performance.now() - begun) / 1000) * perSecond));
+    for (; next < due; next++) {
+      const row = next;
+      const dueAt = begun + (row / perSecond) * 1000;
+      acknowledged.push(port.submit(envelopes[row]).then(() => void (latencies[row] = performance.now() - dueAt)));
+    }
+  }
+  await Promise.all(acknowledged);
+  return latencies.sort();
+}
+
+/** One row after the other into a bare table, on one connection. */
+async function rawBatches(market: DurableMarket, bytes: number): Promise<number> {
+  const client = await market.connect();
+  await client.query('create table raw (sequence bigint primary key, batch bytea not null); alter table raw alter column batch set storage external');
+  const batch = randomBytes(bytes);
+  const begun = performance.now();
+  let rows = 0;
+  while (performance.now() - begun < RAW_SECONDS * 1000) await client.query({ name: 'raw', text: 'insert into raw values ($1, $2)', values: [rows++, batch] });
+  const rate = (rows / (performance.now() - begun)) * 1000;
+  await client.end();
+  return rate;
+}

@@ -1,0 +1,78 @@
+/** A market over a real Postgres of its own in a temporary folder, for the benchmarks of durability and recovery. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import type { Envelope } from '../../engine/commands.ts';
+import type { SequencerPort } from '../../api/sequencer/port.ts';
+import { startSequencer } from '../../api/sequencer/start.ts';
+import { openDatabase } from '../../db/database.ts';
+import { migrate } from '../../db/migrate.ts';
+import { openPostgres } from '../../db/postgres.ts';
+import type { Postgres } from '../../db/postgres.ts';
+import { inEnvelope, marketCommands, START } from './engine_market.ts';
+
+export class DurableMarket {
+  private readonly folder: string;
+  private readonly postgres: Postgres;
+  private readonly say: (line: string) => void;
+
+  private constructor(folder: string, postgres: Postgres, say: (line: string) => void) {
+    this.folder = folder;
+    this.postgres = postgres;
+    this.say = say;
+  }
+
+  static async open(say: (line: string) => void): Promise<DurableMarket> {
+    // The bundles stand in dist/, one folder below the root.
+    execFileSync(process.execPath, ['api/cli/build.mjs', 'sequencer_worker'], { cwd: fileURLToPath(new URL('..', import.meta.url)), stdio: ['ignore', 'ignore', 'inherit'] });
+    const folder = mkdtempSync(join(tmpdir(), 'ccx-bench-'));
+    chmodSync(folder, 0o755);
+    const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say });
+    const database = openDatabase(postgres.url, 2);
+    await migrate(database);
+    await database.destroy();
+    return new DurableMarket(folder, postgres, say);
+  }
+
+  get url(): string {
+    return this.postgres.url;
+  }
+
+  start(): Promise<SequencerPort> {
+    return startSequencer({
+      url: () => this.url, clock: 'manual', manualStart: START, say: this.say,
+      onFatal: (error) => {
+        throw error;
+      },
+    });
+  }
+
+  async connect(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    return client;
+  }
+
+  async close(): Promise<void> {
+    await this.postgres.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Submits with so many commands on their way at once. @throws Error when one is refused */
+export async function submitAll(port: SequencerPort, envelopes: readonly Envelope[], outstanding: number): Promise<void> {
+  let next = 0;
+  const client = async () => {
+    while (next < envelopes.length) {
+      const { events } = await port.submit(envelopes[next++]);
+      const refusal = events.find((event) => event.kind === 'rejected');
+      if (refusal?.kind === 'rejected') throw new Error(`a command was refused: ${refusal.code}`);
+    }
+  };
+  await Promise.all(Array.from({ length: outstanding }, client));
+}
+
+export const marketEnvelopes = (): Envelope[] => marketCommands().map(inEnvelope);

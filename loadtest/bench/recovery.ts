@@ -1,0 +1,92 @@
+/**
+ * How long a market takes to come back: the replay of every command of its journal, the restart after
+ * a crash from the last snapshot taken while it ran, and the taking of a snapshot.
+ */
+import type pg from 'pg';
+import { readRowOf, readRows } from '../../db/journal_reader.ts';
+import { PostgresSnapshots } from '../../db/snapshots.ts';
+import { recover, type Recovered } from '../../api/sequencer/recovery.ts';
+import { RULES_VERSION } from '../../engine/engine.ts';
+import type { BenchOptions, BenchResult } from './benchmark.ts';
+import { DurableMarket, marketEnvelopes, submitAll } from './durable_market.ts';
+import { openMarket, rehearse, verifyInvariants } from './engine_market.ts';
+import { generateOrderFlow, MIX } from './order_flow.ts';
+
+const SEED = 1;
+const OUTSTANDING = 10_000;
+
+export async function run(options: BenchOptions): Promise<BenchResult> {
+  const operations = options.number('operations', 2_000_000);
+  const market = await DurableMarket.open(options.say);
+  try {
+    const sequence = await writeJournal(market, operations, options);
+    const stateHash = await liveHash(market);
+    await forgetCleanStop(market, sequence);
+    const restart = await restartSeconds(market, stateHash);
+    options.say('replaying the whole journal');
+    const client = await market.connect();
+    const replayed = await replayAll(client);
+    if (replayed.engine.stateHash() !== stateHash) throw new Error('replay does not come to the state the market had');
+    verifyInvariants(replayed.engine);
+    const snapshot = await snapshotSeconds(market, replayed);
+    await client.end();
+    return {
+      replay_commands_per_second: (replayed.replayedCommands / replayed.replayMillis) * 1000,
+      restart_seconds: restart,
+      snapshot_seconds: snapshot,
+      journal_commands: replayed.replayedCommands,
+    };
+  } finally {
+    await market.close();
+  }
+}
+
+/** @returns the sequence of the last command */
+async function writeJournal(market: DurableMarket, operations: number, { say }: BenchOptions): Promise<number> {
+  say(`preparing ${operations} operations`);
+  const envelopes = rehearse(generateOrderFlow(MIX, operations, SEED), openMarket());
+  const port = await market.start();
+  say('writing the journal');
+  const begun = performance.now();
+  await submitAll(port, marketEnvelopes(), OUTSTANDING);
+  await submitAll(port, envelopes, OUTSTANDING);
+  const { sequence } = await port.status();
+  say(`wrote ${sequence} commands in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  await port.close();
+  return sequence;
+}
+
+async function liveHash(market: DurableMarket): Promise<string> {
+  const port = await market.start();
+  const { stateHash } = await port.query('status', {});
+  await port.close();
+  return stateHash;
+}
+
+/** A crash leaves no snapshot of the last moment, only those taken on the way. */
+async function forgetCleanStop(market: DurableMarket, sequence: number): Promise<void> {
+  const client = await market.connect();
+  await client.query('delete from snapshots where sequence >= $1', [sequence]);
+  await client.end();
+}
+
+/** Until the market would serve: lead, verified chain, snapshot, replay. @throws Error when the state is another */
+async function restartSeconds(market: DurableMarket, stateHash: string): Promise<number> {
+  const begun = performance.now();
+  const port = await market.start();
+  const seconds = (performance.now() - begun) / 1000;
+  const status = await port.query('status', {});
+  await port.close();
+  if (status.stateHash !== stateHash) throw new Error('the restarted market has not the state it had');
+  return seconds;
+}
+
+const replayAll = (client: pg.Client): Promise<Recovered> =>
+  recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => readRows(client, sequence) } });
+
+/** Taken and stored. */
+async function snapshotSeconds(market: DurableMarket, { engine, journalHash }: Recovered): Promise<number> {
+  const begun = performance.now();
+  await new PostgresSnapshots(market.url).save({ sequence: engine.sequence, rulesVersion: RULES_VERSION, journalHash, state: engine.snapshot() });
+  return (performance.now() - begun) / 1000;
+}
