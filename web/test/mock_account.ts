@@ -16,7 +16,7 @@ export const me = (role: MockRole) => ({
 });
 
 export const balances = {
-  usd: '0.00', payable: '0.00', bond: '0.00',
+  usd: '2500.00', payable: '201.370230', bond: '12000.00',
   credits: { available: '486312.442500', held: '20100.000000', contracted: '38902.400000', frozen: '0.000000', remaining: '545314.842500' },
 };
 export const NO_BALANCES = { usd: '0.00', payable: '0.00', bond: '0.00', credits: { available: '0.00', held: '0.00', contracted: '0.00', frozen: '0.00', remaining: '0.00' } };
@@ -93,12 +93,18 @@ export const endpoints = [
 ];
 export const deliveries = (now: number) =>
   [1, 2, 3].map((hours) => ({
-    id: `dlv_${hours}`, instrument: instrumentId('H100-SXM-80', 'us-east', hourAt(now) - hours), quantity: '48', credits: '108.480000', usd: '67.123410', status: 'delivered',
+    id: `dlv_${hours}`, instrument: instrumentId('H100-SXM-80', 'us-east', hourAt(now) - hours), quantity: '48', used: '31.204411', credits: '108.480000',
+    delivered_credits: '108.480000', failed_credits: '0.00', usd: '67.123410', commission: '0.134516', requests: 4_182, status: 'delivered',
   }));
 
 export const keys = (now: number) => [
   { id: 'key_1', name: 'Production', prefix: 'ccx_test_', last_four: '9fA2', scopes: ['inference'], allowed_models: null, allowed_ips: [], expires_at: null, created_at: day(now, -14) },
   { id: 'key_2', name: 'Trading bot', prefix: 'ccx_test_', last_four: '77bc', scopes: ['read', 'trade'], allowed_models: null, allowed_ips: ['203.0.113.7'], expires_at: day(now, 90), created_at: day(now, -3) },
+];
+
+export const audit = (now: number) => [
+  { id: 2, at: day(now, -1), actor: 'usr_operator', company: 'Exchange operations', action: 'resume', target: 'H100-SXM-80.us-west', reason: 'Feed is back', details: {}, sequence: 183_004 },
+  { id: 1, at: day(now, -1), actor: 'usr_operator', company: 'Exchange operations', action: 'halt', target: 'H100-SXM-80.us-west', reason: 'Reference feed away', details: {}, sequence: 182_771 },
 ];
 
 const NAMES = [

@@ -224,6 +224,7 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
     '/capacity': () => account.capacity,
     '/endpoints': () => account.endpoints,
     '/deliveries': () => account.deliveries(now),
+    '/audit': () => account.audit(now),
     '/keys': () => account.keys(now),
   };
   if (rows[path] !== undefined) return list(empty ? [] : rows[path]());

@@ -52,6 +52,7 @@ describe('the button says why', () => {
     ['Not enough available credit', { quantity: '100000' }, {}],
     ['The lender has frozen this credit', {}, { frozen: 999_999_000n }],
     ['Post-only, but this price would trade at once', { postOnly: true }, {}],
+    ['Providers sell; an allocation is resold through the API', { side: 'sell' }, {}],
     ['An ask may not exceed the list price 3.5000', { side: 'sell', price: '3.5001' }, { role: 'provider' }],
     ['This market is halted', {}, { mode: 'halted' }],
     ['This market takes cancels only', {}, { mode: 'cancel_only' }],

@@ -158,6 +158,7 @@ function accountProblem(fields: TicketFields, context: TicketContext): string | 
   if (context.role === undefined) return 'Log in to trade';
   if (context.role === 'lender' || context.role === 'operator') return `A ${context.role} account does not trade`;
   if (context.role === 'provider' && fields.side === 'buy') return 'Providers sell; bids need a borrower account';
+  if (context.role === 'borrower' && fields.side === 'sell') return 'Providers sell; an allocation is resold through the API';
   return undefined;
 }
 

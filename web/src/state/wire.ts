@@ -69,13 +69,18 @@ export interface WireEndpoint {
   status: 'pending' | 'verified' | 'failed' | 'removed';
   status_reason: string;
 }
+/** An hour that a provider sold, and what became of it. */
 export interface WireDelivery {
   id: string;
   instrument: string;
   quantity: string;
+  used: string;
   credits: string;
+  delivered_credits: string;
+  failed_credits: string;
   usd: string;
-  status: string;
+  requests: number;
+  status: 'scheduled' | 'delivering' | 'delivered';
 }
 
 export type WireKey = ReturnType<typeof keyWire>;
@@ -92,6 +97,17 @@ export interface WireInvariants {
   checks: { number: number; name: string; ok: boolean; detail?: string }[];
   state_hash: string;
   sequence: number;
+}
+
+export interface WireAudit {
+  id: string | number;
+  at: string;
+  actor: string;
+  company: string | null;
+  action: string;
+  target: string;
+  reason: string;
+  sequence: number | null;
 }
 
 /** A company of the demo market that anybody may enter as. */
