@@ -1,5 +1,4 @@
 /** The journal as a follower reads it: the events of the next rows, as many as fit into one transaction. */
-import type { CustomTypesConfig } from 'pg';
 import { decodeEventBytes } from '../../engine/event_codec.ts';
 import type { EventBatch } from '../../engine/events.ts';
 import type { Transaction } from './projection.ts';
@@ -20,13 +19,19 @@ export interface JournalPages {
 const PAGE_ROWS = 500;
 const PAGE_BYTES = 2 << 20;
 
-/** Events arrive as they are, not as hexadecimal text. */
-const AS_BYTES: CustomTypesConfig = { getTypeParser: () => (value: unknown) => value };
 const PAGE = `
   select first_sequence, last_sequence, engine_time, events from (
     select first_sequence, last_sequence, engine_time, events, sum(octet_length(events)) over (order by first_sequence) - octet_length(events) as before
     from (select * from journal where first_sequence > $1 and last_sequence <= $2 order by first_sequence limit ${PAGE_ROWS}) as next
   ) as measured where before < ${PAGE_BYTES} order by first_sequence`;
+
+/** 64-bit integers arrive as text. */
+interface RawRow {
+  first_sequence: string;
+  last_sequence: string;
+  engine_time: string;
+  events: Buffer;
+}
 
 export class PostgresPages implements JournalPages {
   private readonly connection: Transaction;
@@ -36,11 +41,9 @@ export class PostgresPages implements JournalPages {
   }
 
   async after(sequence: number, until: number): Promise<JournalEvents[]> {
-    const query = { name: 'projections_page', text: PAGE, values: [sequence, until], rowMode: 'array' as const, binary: true, types: AS_BYTES };
-    const { rows } = await this.connection.query<[Buffer, Buffer, Buffer, Buffer]>(query);
-    return rows.map(([first, last, time, events]) => ({
-      firstSequence: Number(first.readBigInt64BE()), lastSequence: Number(last.readBigInt64BE()), engineTime: Number(time.readBigInt64BE()),
-      events: decodeEventBytes(events),
+    const { rows } = await this.connection.query<RawRow>({ name: 'projections_page', text: PAGE, values: [sequence, until] });
+    return rows.map((row) => ({
+      firstSequence: Number(row.first_sequence), lastSequence: Number(row.last_sequence), engineTime: Number(row.engine_time), events: decodeEventBytes(row.events),
     }));
   }
 }

@@ -21,7 +21,8 @@ const STATE = {
   reason: 'text', updated_at: 'bigint',
 } as const;
 const COLUMNS = { ...ENTRY, ...STATE } as const;
-const CHANGE = { order_id: 'bigint', ...STATE } as const;
+/** hidden: what fills have taken of the visible quantity since before the change. */
+const CHANGE = { order_id: 'bigint', ...STATE, hidden: 'bigint' } as const;
 
 const DEFINITION = `
   create table ${TABLE} (
@@ -40,13 +41,13 @@ const DEFINITION = `
 
 const UPDATE = (given: string): string => `
   update ${TABLE} as o set
-    price = coalesce(given.price, o.price), remaining = coalesce(given.remaining, o.remaining), visible = coalesce(given.visible, o.visible),
+    price = coalesce(given.price, o.price), remaining = coalesce(given.remaining, o.remaining), visible = coalesce(given.visible, o.visible - given.hidden),
     filled = o.filled + given.filled, notional = o.notional + given.notional, fees = o.fees + given.fees, hold = coalesce(given.hold, o.hold),
     status = coalesce(given.status, o.status), reason = coalesce(given.reason, o.reason), updated_at = given.updated_at
   from ${given} where o.order_id = given.order_id`;
 
 /** Of an order that was there before: null where nothing changed; filled, notional and fees are what is added. */
-type Change = Row<typeof CHANGE> & { filled: number; notional: number; fees: number };
+type Change = Row<typeof CHANGE> & { filled: number; notional: number; fees: number; hidden: number };
 
 class OrdersWriter implements ProjectionWriter {
   private entered = new Map<number, Row<typeof COLUMNS> & Change>();
@@ -73,7 +74,7 @@ class OrdersWriter implements ProjectionWriter {
       cancel_on_disconnect: event.cancelOnDisconnect, display_quantity: event.displayQuantity, minimum_quantity: event.minimumQuantity,
       stop_price: event.stopPrice, expires_at: event.expiresAt, model: event.model, resale_of: event.resaleOf, client_order_id: event.clientOrderId,
       accepted_at: at, price: event.price, remaining: event.quantity, visible: 0, filled: 0, notional: 0, fees: 0, hold: event.hold,
-      status: waits ? 'untriggered' : 'open', reason: '', updated_at: at,
+      status: waits ? 'untriggered' : 'open', reason: '', updated_at: at, hidden: 0,
     });
   }
 
@@ -84,7 +85,7 @@ class OrdersWriter implements ProjectionWriter {
       return known;
     }
     const change: Change = {
-      order_id: order, price: null, remaining: null, visible: null, filled: 0, notional: 0, fees: 0, hold: null, status: null, reason: null, updated_at: at,
+      order_id: order, price: null, remaining: null, visible: null, filled: 0, notional: 0, fees: 0, hold: null, status: null, reason: null, updated_at: at, hidden: 0,
     };
     this.changed.set(order, change);
     return change;
@@ -100,6 +101,8 @@ class OrdersWriter implements ProjectionWriter {
     }
     maker.remaining = event.makerRemaining;
     taker.remaining = event.takerRemaining;
+    if (maker.visible === null) maker.hidden += event.quantity;
+    else maker.visible -= event.quantity;
     const bid = event.takerSide === 'buy' ? taker : maker;
     bid.fees += event.fee;
     bid.hold = event.buyerHold;

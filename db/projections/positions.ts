@@ -3,6 +3,8 @@ import { SCHEMA } from './projection.ts';
 import type { Projection, Transaction } from './projection.ts';
 
 export const POSITIONS = `${SCHEMA}.positions`;
+/** Told to the projector when projections have been emptied. */
+export const RESET_CHANNEL = 'projections_reset';
 /** Two processes never make or drop tables at once. */
 const LOCK = 7_301_844;
 
@@ -74,6 +76,7 @@ async function recreate(connection: Transaction, { name, version, tables, defini
   );
   await connection.query(`drop table if exists ${tables.map((table) => `${SCHEMA}.${table}`).join(', ')}`);
   await connection.query(definition);
+  await connection.query(`notify ${RESET_CHANNEL}`);
 }
 
 /**

@@ -12,7 +12,7 @@ import { commandsOf } from './commands_of.ts';
 import { PostgresPages } from './journal_pages.ts';
 import type { JournalEvents, JournalPages } from './journal_pages.ts';
 import { PROJECTIONS } from './index.ts';
-import { movePositions, prepareProjections, readPositions } from './positions.ts';
+import { RESET_CHANNEL, movePositions, prepareProjections, readPositions } from './positions.ts';
 import type { Projection, ProjectionWriter } from './projection.ts';
 
 /** Held by the one projector of a database; another waits for it. */
@@ -42,12 +42,15 @@ export class Projector {
   /** Furthest first. */
   private cohorts: Cohort[] = [];
   private lost: Error | undefined;
+  /** Somebody has emptied projections: where each stands is in the table. */
+  private moved = false;
 
   private constructor(client: Client, projections: readonly Projection[]) {
     this.client = client;
     this.projections = projections;
     this.journal = new PostgresPages(client);
     client.on('error', (error) => (this.lost = error));
+    client.on('notification', () => (this.moved = true));
   }
 
   /**
@@ -65,6 +68,7 @@ export class Projector {
       if (rows[0].locked) {
         // What a crash of Postgres takes from the tables it takes from the position too: it is read again.
         await client.query('set synchronous_commit = off');
+        await client.query(`listen ${RESET_CHANNEL}`);
         await projector.load();
         return projector;
       }
@@ -99,6 +103,7 @@ export class Projector {
   /** One transaction for each cohort that has something to read. @returns whether there was any */
   async step(): Promise<boolean> {
     if (this.lost !== undefined) throw this.lost;
+    if (this.moved) await this.load();
     let worked = false;
     let until = Number.MAX_SAFE_INTEGER;
     for (const cohort of [...this.cohorts]) {
@@ -106,11 +111,8 @@ export class Projector {
       until = cohort.sequence;
       if (rows.length === 0) continue;
       worked = true;
-      if (!(await this.advance(cohort, rows))) {
-        // Somebody has emptied a projection: where each stands is in the table.
-        await this.load();
-        return true;
-      }
+      this.moved ||= !(await this.advance(cohort, rows));
+      if (this.moved) return true;
     }
     this.join();
     return worked;
@@ -121,6 +123,7 @@ export class Projector {
   }
 
   private async load(): Promise<void> {
+    this.moved = false;
     await prepareProjections(this.client, this.projections);
     const positions = new Map((await readPositions(this.client)).map((position) => [position.name, position]));
     this.cohorts = this.projections.map((projection) => {

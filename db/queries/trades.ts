@@ -41,8 +41,9 @@ export async function listTrades(db: Knex, { market, hour, before, limit }: Trad
 /** Trades of the 24 hours before `now`, and the last one of each instrument whose hour is not over; up to command `sequence`, oldest first. */
 export async function recentTrades(db: Knex, now: number, sequence: number): Promise<PastTradeRecord[]> {
   const lastOfInstruments = db(FILLS).max('fill').where('hour', '>=', Math.floor(now / MILLIS_PER_HOUR)).where('sequence', '<=', sequence).groupBy('hour', 'market');
-  const query = db(FILLS).where('sequence', '<=', sequence)
-    .where((either) => either.where('at', '>', now - MILLIS_PER_DAY).orWhereIn('fill', lastOfInstruments));
+  const query = db(FILLS).where('sequence', '<=', sequence).where((either) => {
+    void either.where('at', '>', now - MILLIS_PER_DAY).orWhereIn('fill', lastOfInstruments);
+  });
   return readAll(query.orderBy('fill'), PAST_TRADE);
 }
 
