@@ -4,10 +4,21 @@ import { rounded, type BenchOptions, type BenchResult, type Benchmark } from './
 
 const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
   engine: () => import('./engine.ts'),
+  durable: () => import('./durable.ts'),
+  recovery: () => import('./recovery.ts'),
+  realtime: () => import('./realtime.ts'),
+};
+/** What a benchmark starts as a process of its own. */
+const PARTS: Record<string, () => Promise<{ serve(): void }>> = {
+  'realtime-clients': () => import('./realtime_clients.ts'),
 };
 
 async function main(): Promise<number> {
   const [name = '', ...rest] = process.argv.slice(2);
+  if (name in PARTS) {
+    (await PARTS[name]()).serve();
+    return 0;
+  }
   const load = BENCHMARKS[name];
   if (load === undefined) {
     console.error(`usage: npm run bench -- NAME [--json]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}`);
