@@ -11,6 +11,7 @@ import { NO_SPOT, newId, scopesOf } from '../auth/keys.ts';
 import type { SpotPolicy } from '../auth/keys.ts';
 import { hashPassword, verifyPassword } from '../auth/passwords.ts';
 import type { Services } from '../services.ts';
+import { LOAD_CLASSES } from './plan.ts';
 import type { SeededMarket } from './seed.ts';
 
 export type AccountServices = Pick<Services, 'auth' | 'config' | 'database'>;
@@ -67,7 +68,7 @@ export async function openLoadKey(services: AccountServices, market: SeededMarke
   const { user } = await ensureUser(services, market.load, 'load', 'borrower', undefined);
   const old = (await database('api_keys').where({ company: market.load }).whereNull('revoked_at').select('id')) as { id: string }[];
   for (const { id } of old) await auth.revokeKey(market.load, id);
-  const key = await openKey(services, { user, company: market.load }, 'inference load', GATEWAY_SCOPES, ANY_SPOT, undefined);
+  const key = await openKey(services, { user, company: market.load }, 'inference load', GATEWAY_SCOPES, { ...ANY_SPOT, classes: [...LOAD_CLASSES] }, undefined);
   await auth.look();
   return key;
 }

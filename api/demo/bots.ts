@@ -3,12 +3,12 @@
  * been moved. What they do is decided in quotes.ts; here it is read, sent and refinanced.
  */
 import type { BatchOrders, CompanyId } from '../../engine/commands.ts';
-import { BUY } from '../../engine/commands.ts';
+import { BUY, SELL, classOf } from '../../engine/commands.ts';
 import { MILLIS_PER_MINUTE } from '../../engine/units.ts';
 import type { Millis } from '../../engine/units.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
-import { quotedMarkets } from './plan.ts';
+import { hourOf, quotedMarkets } from './plan.ts';
 import { STEP_MILLIS, planStep } from './quotes.ts';
 import type { QuoteState } from './quotes.ts';
 import { ensureCredit } from './seed.ts';
@@ -57,6 +57,19 @@ export class DemoBots {
     this.stopped = true;
     this.halt();
     await this.acting;
+  }
+
+  /** Whether somebody who is not a bot offers the running hour of one of these classes. */
+  othersOffer(classes: readonly string[]): boolean {
+    const { directory, market } = this.services;
+    const numbers = new Set(classes.map((name) => directory.classId(name)));
+    const running = hourOf(market.now);
+    return this.others().some((company) =>
+      market.openOrders(company).some((order) => order.side === SELL && order.hour === running && numbers.has(classOf(order.market))));
+  }
+
+  private others(): CompanyId[] {
+    return this.services.directory.companies().map(({ company }) => company).filter((company) => !this.bots.has(company));
   }
 
   private followClock(): () => void {
@@ -141,10 +154,9 @@ export class DemoBots {
 
   /** Best prices of everybody who is not a bot, by book. */
   private bestOfOthers(): Map<string, { bid: number; ask: number }> {
-    const { directory, market } = this.services;
+    const { market } = this.services;
     const best = new Map<string, { bid: number; ask: number }>();
-    for (const { company } of directory.companies()) {
-      if (this.bots.has(company)) continue;
+    for (const company of this.others()) {
       for (const order of market.openOrders(company)) {
         if (order.visible === 0) continue;
         const key = `${order.market}:${order.hour}`;

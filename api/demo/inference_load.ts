@@ -23,6 +23,8 @@ export interface LoadOptions {
   /** Every n-th recorded request is sent. */
   every: number;
   log: Services['log'];
+  /** Asked before each request; one that may not be sent is left out. */
+  maySend?: () => boolean;
   /** Milliseconds since 1970. */
   now?: () => Millis;
 }
@@ -91,7 +93,7 @@ export class InferenceLoad {
   }
 
   private send(request: TraceRequest): void {
-    if (this.ending.signal.aborted || this.pending >= AT_ONCE_MAX) return;
+    if (this.ending.signal.aborted || this.pending >= AT_ONCE_MAX || this.options.maySend?.() === false) return;
     this.pending += 1;
     this.sent += 1;
     this.complete(request)

@@ -12,6 +12,7 @@ import type { BotServices } from './bots.ts';
 import { CHAT_MODELS, registerEndpoints } from './endpoints.ts';
 import type { EndpointServices } from './endpoints.ts';
 import { InferenceLoad } from './inference_load.ts';
+import { LOAD_CLASSES } from './plan.ts';
 import type { DemoProviders } from './provider_processes.ts';
 import { seedMarket } from './seed.ts';
 
@@ -47,7 +48,11 @@ export async function openDemoMarket(services: DemoServices, providers: DemoProv
       const file = await openAccounts(services, seeded, url);
       // The requests come at times of the day, which a manual clock does not have.
       if (config.clock === 'wall' && config.demoLoadEvery > 0) {
-        load = new InferenceLoad({ url: `http://127.0.0.1:${new URL(url).port}`, key: await openLoadKey(services, seeded), models: CHAT_MODELS, every: config.demoLoadEvery, log });
+        load = new InferenceLoad({
+          url, key: await openLoadKey(services, seeded), models: CHAT_MODELS, every: config.demoLoadEvery, log,
+          // The load would buy from whoever asks least; what others offer is for others.
+          maySend: () => !bots.othersOffer(LOAD_CLASSES),
+        });
         load.start();
       }
       return file;

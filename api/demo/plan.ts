@@ -12,8 +12,9 @@ export const MAIN_CLASSES = ['H100-SXM-80', 'A100-SXM-80', 'L40S-PCIe-48', 'H100
 
 /** Companies that bid and take: borrowers of the demo that pay with prepaid credit. */
 export const BIDDERS = ['Aurora Labs', 'Basalt AI', 'Cobalt Robotics', 'Delta Genomics', 'Ember Studio'] as const;
-/** Pays for the inference load. */
+/** Pays for the inference load, and buys for it on these classes only. */
 export const LOAD_COMPANY = 'Foundry Copilot';
+export const LOAD_CLASSES: readonly string[] = ['A100-SXM-80', 'L40S-PCIe-48', 'RTX4090-PCIe-24'];
 
 const MAIN_HOURS_AHEAD = 24;
 const MAIN_DAYS_AHEAD = 7;
