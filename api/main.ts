@@ -1,6 +1,6 @@
 /** Starts the server: connects its parts in order, says when it is ready, and closes them in reverse. */
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Knex } from 'knex';
@@ -23,6 +23,7 @@ import type { DemoMarket } from './demo/market.ts';
 import { startDemoProviders } from './demo/provider_processes.ts';
 import type { DemoProviders } from './demo/provider_processes.ts';
 import { Directory } from './directory.ts';
+import { ApiError } from './errors.ts';
 import { AddressGuard } from './gateway/address_guard.ts';
 import { StoredEndpoints } from './gateway/endpoint_rows.ts';
 import { EndpointWatcher } from './gateway/endpoint_watch.ts';
@@ -115,26 +116,45 @@ async function openEndpoints(services: Omit<Services, 'endpoints'>, parts: Parts
   return watcher;
 }
 
-function openHttp(services: Services, parts: Parts): Server {
-  const app = createApp({ services, routes: exchangeRoutes(), webFolder: inDist('web') });
-  const server = createServer(app);
-  server.keepAliveTimeout = KEEP_ALIVE_MILLIS;
-  const { market, directory, sequencer, auth, log } = services;
-  const realtime = new Realtime({ http: server, market, directory, sequencer, auth, log });
-  parts.add('live data', () => realtime.close());
-  return server;
+/** Takes connections from the beginning: who comes too early is told when to try again. */
+class Front {
+  readonly server: Server;
+  private handler: (request: IncomingMessage, response: ServerResponse) => void = answerStarting;
+
+  constructor() {
+    this.server = createServer((request, response) => this.handler(request, response));
+    this.server.keepAliveTimeout = KEEP_ALIVE_MILLIS;
+  }
+
+  open(app: (request: IncomingMessage, response: ServerResponse) => void): void {
+    this.handler = app;
+  }
+
+  /** @throws ConfigError when the port is taken */
+  async listen({ host, port }: Config): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', (error: NodeJS.ErrnoException) =>
+        reject(error.code === 'EADDRINUSE' || error.code === 'EACCES' ? new ConfigError(`PORT: ${port} on ${host} cannot be used (${error.code})`) : error),
+      );
+      this.server.listen(port, host, resolve);
+    });
+    return (this.server.address() as AddressInfo).port;
+  }
 }
 
-/** @throws ConfigError when the port is taken */
-async function listen(server: Server, { host, port }: Config, parts: Parts): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(error.code === 'EADDRINUSE' || error.code === 'EACCES' ? new ConfigError(`PORT: ${port} on ${host} cannot be used (${error.code})`) : error),
-    );
-    server.listen(port, host, resolve);
-  });
-  parts.add('http', () => closeHttp(server));
-  return (server.address() as AddressInfo).port;
+function answerStarting(request: IncomingMessage, response: ServerResponse): void {
+  const lives = request.url === '/healthz';
+  const error = new ApiError('unavailable');
+  response.writeHead(lives ? 200 : error.status, { 'content-type': 'application/json; charset=utf-8', 'retry-after': '1' });
+  response.end(JSON.stringify(lives ? { status: 'ok' } : error.body('')));
+}
+
+function openHttp(front: Front, services: Services, parts: Parts): void {
+  const { market, directory, sequencer, auth, log } = services;
+  front.open(createApp({ services, routes: exchangeRoutes(), webFolder: inDist('web') }));
+  const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log });
+  // Together: the server ends with its last socket, the sockets end with the live data.
+  parts.add('http', () => Promise.allSettled([closeHttp(front.server), realtime.close()]));
 }
 
 /** Takes no new connection, lets requests under way end, and waits no longer than a moment for them. */
@@ -164,13 +184,15 @@ function introduce(url: string, file: DemoFile | undefined): void {
 
 async function start(config: Config, log: Logger, parts: Parts, onFatal: (error: Error) => void): Promise<void> {
   if (!config.single) throw new ConfigError('ROLE: this version runs everything in one process; leave it unset or set it to all');
+  const front = new Front();
+  const port = await front.listen(config);
+  parts.add('port', () => closeHttp(front.server));
   const core = await openCore(config, log, parts, onFatal);
   const providers = config.demo ? await startDemoProviders(config, log) : undefined;
   if (providers !== undefined) parts.add('demo providers', () => providers.close());
   const services = await openServices(core, parts, providers?.addresses ?? []);
-  const server = openHttp(services, parts);
   const demo = await openDemo(services, providers, parts);
-  const port = await listen(server, config, parts);
+  openHttp(front, services, parts);
   const url = `http://localhost:${port}`;
   introduce(url, await demo?.listening(url));
 }
