@@ -19,7 +19,6 @@ const LAST_MARKET = 'market';
 export interface Directory {
   classes: WireClass[];
   regions: WireRegion[];
-  models: WireModel[];
 }
 export interface BookView {
   depth: Depth;
@@ -42,6 +41,7 @@ export interface MarketDependencies {
 
 export class Market {
   readonly directory: Resource<Directory>;
+  readonly models: Resource<WireModel[]>;
   readonly status: Resource<WireStatus>;
   /** Hours of the chosen class and region that have a quote or a trade; undefined before the first snapshot. */
   readonly curve = new Cell<readonly WireCurvePoint[] | undefined>(undefined);
@@ -71,6 +71,7 @@ export class Market {
     this.frame = frame;
     this.clock = clock;
     this.directory = new Resource(() => fetchDirectory(api));
+    this.models = new Resource(async () => (await api.get<Page<WireModel>>('/models')).data);
     this.status = new Resource(async () => {
       const status = await api.get<WireStatus>('/status');
       clock.observe(status.now);
@@ -219,10 +220,6 @@ export function modeOf(status: Pick<WireStatus, 'modes'> | undefined, instrument
 }
 
 async function fetchDirectory(api: ApiClient): Promise<Directory> {
-  const [classes, regions, models] = await Promise.all([
-    api.get<Page<WireClass>>('/classes'),
-    api.get<Page<WireRegion>>('/regions'),
-    api.get<Page<WireModel>>('/models'),
-  ]);
-  return { classes: classes.data, regions: regions.data, models: models.data };
+  const [classes, regions] = await Promise.all([api.get<Page<WireClass>>('/classes'), api.get<Page<WireRegion>>('/regions')]);
+  return { classes: classes.data, regions: regions.data };
 }
