@@ -10,6 +10,9 @@ import { gcd, mulDiv } from './muldiv.ts';
 import type { Micro, Millis, Ppm } from './units.ts';
 import { MICRO } from './units.ts';
 
+const BACKING = ACCOUNT['credit.backing'];
+const DEFERRED = ACCOUNT['spread.deferred'];
+
 export const LOT_SOURCES = ['facility', 'prepayment', 'grant'] as const;
 export type LotSource = (typeof LOT_SOURCES)[number];
 
@@ -112,12 +115,15 @@ export class Lots {
    * before the credit itself is posted. Returns the sum, the cost of those credits.
    */
   postRelease(row: Lot, credits: Micro): Micro {
-    const before = this.outstanding(row.lot);
-    const after = before - credits;
-    const cost = this.cost(row, before) - this.cost(row, after);
-    const backing = this.backing(row, before) - this.backing(row, after);
-    this.ledger.post(ACCOUNT['credit.backing'], row.lot, backing);
-    this.ledger.post(ACCOUNT['spread.deferred'], row.lot, cost - backing);
+    const { ledger } = this;
+    const { lot } = row;
+    const after = this.outstanding(lot) - credits;
+    // What stands in the ledger is the rounded amount for what is outstanding now.
+    const backingBefore = -ledger.balances[BACKING][lot];
+    const cost = backingBefore - ledger.balances[DEFERRED][lot] - this.cost(row, after);
+    const backing = backingBefore - this.backing(row, after);
+    ledger.post(BACKING, lot, backing);
+    ledger.post(DEFERRED, lot, cost - backing);
     return cost;
   }
 }

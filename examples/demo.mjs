@@ -1,0 +1,23 @@
+/** What every example needs: the demo's addresses and keys, and one function that calls the exchange. */
+import { readFileSync } from 'node:fs';
+
+const folder = process.env.DATA_DIR ?? '.data';
+export const demo = JSON.parse(readFileSync(`${folder}/demo.json`, 'utf8'));
+
+/** Calls the exchange and returns the body. Throws the exchange's own message when it refuses. */
+export async function call(key, method, path, body) {
+  const response = await fetch(`${demo.url}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() }) },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(`${method} ${path}: ${answer.error.code}: ${answer.error.message}`);
+  return answer;
+}
+
+/** The instrument of a GPU class in a region, `ahead` hours from now. */
+export function instrument(gpuClass, region, ahead) {
+  const hour = new Date(Date.now() + ahead * 3_600_000).toISOString();
+  return `${gpuClass}.${region}.${hour.slice(0, 13).replaceAll('-', '')}Z`;
+}
