@@ -1,7 +1,7 @@
 /** How answers and errors are written: one shape for the exchange, OpenAI's for its paths. */
 import type { Response } from 'express';
 import { ApiError, GATEWAY_ERRORS, GatewayError } from '../errors.ts';
-import type { GatewayErrorCode } from '../errors.ts';
+import type { ErrorCode, GatewayErrorCode } from '../errors.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { Reply } from './route.ts';
 
@@ -46,10 +46,20 @@ function asApiError(error: ApiError | GatewayError, requestId: string): object {
   return { error: { code: error.code, message: error.message, request_id: requestId } };
 }
 
+/** Codes of the exchange that have another name on OpenAI's paths. */
+const OPENAI_CODES: Partial<Record<ErrorCode, GatewayErrorCode>> = {
+  unauthenticated: 'invalid_api_key',
+  invalid_request: 'invalid_request_error',
+  invalid_json: 'invalid_request_error',
+  nesting_too_deep: 'invalid_request_error',
+  unsupported_media_type: 'invalid_request_error',
+  unavailable: 'provider_unavailable',
+};
+
 /** OpenAI's clients know its types; a code of ours that is none of theirs keeps its name. */
 function asGatewayError(error: ApiError | GatewayError): object {
   if (error instanceof GatewayError) return error.body();
-  const code = error.code === 'unauthenticated' ? 'invalid_api_key' : error.code;
+  const code = OPENAI_CODES[error.code] ?? error.code;
   const type = code in GATEWAY_ERRORS ? GATEWAY_ERRORS[code as GatewayErrorCode].type : error.status >= 500 ? 'api_error' : 'invalid_request_error';
   return { error: { message: error.message, type, param: error.field ?? null, code } };
 }

@@ -43,6 +43,12 @@ export function inputTokens(input: unknown): number {
   return input.every((entry) => typeof entry === 'number') ? input.length : input.reduce((sum: number, entry) => sum + inputTokens(entry), 0);
 }
 
+/** Of the largest one, where there are several. */
+export function longestInput(input: unknown): number {
+  if (!Array.isArray(input) || typeof input[0] === 'number') return inputTokens(input);
+  return input.reduce((longest: number, entry) => Math.max(longest, inputTokens(entry)), 0);
+}
+
 const definitionTokens = (value: unknown): number => (value === undefined || value === null ? 0 : countTokens(JSON.stringify(value)));
 
 /** All text inside a message or item; images by their number. */

@@ -1,0 +1,107 @@
+/** A request that may be served: who pays, which model, what it may cost at most. */
+import { randomUUID } from 'node:crypto';
+import { NONE } from '../../engine/commands.ts';
+import type { MicroGpuSeconds } from '../../engine/units.ts';
+import { NO_SPOT } from '../auth/keys.ts';
+import type { SpotPolicy } from '../auth/keys.ts';
+import type { Directory } from '../directory.ts';
+import { GatewayError } from '../errors.ts';
+import type { Principal } from '../http/route.ts';
+import { parseId } from '../ids.ts';
+import { findModel } from './catalogue/catalogue.ts';
+import type { Model } from './catalogue/catalogue.ts';
+import { gpuTimeOf, ratingsOf } from './catalogue/ratings.ts';
+import type { Rating } from './catalogue/roofline.ts';
+import type { Demand, Dialect, JsonObject } from './dialects/dialect.ts';
+import { chargeableMost } from './meter.ts';
+
+export interface Call {
+  /** Unique for this request: its hold and its capture bear this name. */
+  readonly id: string;
+  readonly company: number;
+  /** The key's public id, or `session`. */
+  readonly key: string;
+  readonly spot: SpotPolicy;
+  /** Micro-CR in a month; null: none. */
+  readonly monthlyLimit: number | null;
+  readonly dialect: Dialect;
+  readonly model: Model;
+  /** The market's number of the model. */
+  readonly modelId: number;
+  /** As the client called the model. */
+  readonly modelName: string;
+  readonly body: JsonObject;
+  readonly streamed: boolean;
+  readonly demand: Demand;
+  /** Ratings and worst cases by class number. */
+  readonly ratings: ReadonlyMap<number, Rating>;
+  readonly worstGpu: Record<number, MicroGpuSeconds>;
+  /** The provider that the client picked; NONE: any. */
+  readonly provider: number;
+}
+
+export interface Asked {
+  principal: Principal;
+  body: JsonObject & { model: string; stream?: boolean | null };
+  /** The header `x-ccx-provider`: a company's id or name. */
+  provider: string | undefined;
+}
+
+/** @throws GatewayError model_not_found, model_not_allowed, context_length_exceeded, invalid_request_error */
+export function admit(dialect: Dialect, asked: Asked, directory: Directory): Call {
+  const { principal, body } = asked;
+  const model = modelOf(body.model, dialect);
+  requireAllowed(principal, model, body.model);
+  const demand = dialect.demand(body, model);
+  if (demand.longestPrompt >= model.contextTokens) throw new GatewayError('context_length_exceeded', { values: { limit: model.contextTokens } });
+  const ratings = ratingsByClass(model, directory);
+  return {
+    id: randomUUID(),
+    company: principal.company,
+    key: principal.key,
+    spot: principal.apiKey?.spot ?? NO_SPOT,
+    monthlyLimit: principal.apiKey?.monthlyLimit ?? null,
+    dialect,
+    model,
+    modelId: directory.modelId(model.id),
+    modelName: body.model,
+    body,
+    streamed: dialect.streams && body.stream === true,
+    demand,
+    ratings,
+    worstGpu: Object.fromEntries([...ratings].map(([id, rated]) => [id, gpuTimeOf(rated, chargeableMost(demand.promptTokens), demand.completionTokens)])),
+    provider: providerOf(asked.provider, directory),
+  };
+}
+
+function modelOf(name: string, dialect: Dialect): Model {
+  const model = findModel(name);
+  if (model === undefined) throw new GatewayError('model_not_found', { field: 'model', values: { model: name } });
+  if (!dialect.kinds.includes(model.kind)) {
+    throw new GatewayError('invalid_request_error', { field: 'model', values: { detail: `The model "${name}" is not served at /v1${dialect.path}.` } });
+  }
+  return model;
+}
+
+function requireAllowed({ apiKey }: Principal, model: Model, name: string): void {
+  const allowed = apiKey?.allowedModels ?? null;
+  if (allowed !== null && !allowed.some((entry) => findModel(entry)?.id === model.id)) throw new GatewayError('model_not_allowed', { field: 'model', values: { model: name } });
+}
+
+function ratingsByClass(model: Model, directory: Directory): Map<number, Rating> {
+  const byClass = new Map<number, Rating>();
+  for (const [name, rated] of ratingsOf(model.id)) {
+    const id = directory.classId(name);
+    if (id !== NONE) byClass.set(id, rated);
+  }
+  return byClass;
+}
+
+function providerOf(asked: string | undefined, directory: Directory): number {
+  if (asked === undefined || asked === '') return NONE;
+  const id = parseId('company', asked);
+  const name = asked.toLowerCase();
+  const found = directory.companies().find((entry) => entry.role === 'provider' && (entry.company === id || entry.name.toLowerCase() === name));
+  if (found === undefined) throw new GatewayError('invalid_request_error', { field: 'x-ccx-provider', values: { detail: `There is no provider "${asked}".` } });
+  return found.company;
+}

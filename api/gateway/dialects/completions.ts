@@ -1,0 +1,82 @@
+/** POST /v1/completions */
+import { z } from 'zod';
+import { correctUsage, readUsage } from './completion_usage.ts';
+import { isObject, outputBound, renameModel } from './dialect.ts';
+import type { Dialect, EventRole, JsonObject } from './dialect.ts';
+import { choiceCount, modelName, penalties, sampling, streaming, tokenCount, tokenInput } from './fields.ts';
+import { inputTokens, longestInput } from './prompt.ts';
+
+export const completionBody = z.looseObject({
+  model: modelName,
+  prompt: tokenInput,
+  suffix: z.string().nullish(),
+  max_tokens: tokenCount,
+  n: choiceCount,
+  best_of: choiceCount,
+  echo: z.boolean().nullish(),
+  logprobs: z.int().min(0).max(5).nullish(),
+  ...sampling,
+  ...penalties,
+  ...streaming,
+  user: z.string().nullish(),
+});
+type CompletionBody = z.output<typeof completionBody>;
+
+/** OpenAI's own default of this path. */
+const DEFAULT_TOKENS = 16;
+
+const promptsIn = ({ prompt }: CompletionBody): number => (Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1);
+
+export const completions: Dialect = {
+  path: '/completions',
+  kinds: ['completion', 'chat'],
+  schema: completionBody,
+  streams: true,
+  endsWithDone: true,
+
+  demand(body, model) {
+    const completion = body as CompletionBody;
+    const suffix = inputTokens(completion.suffix ?? '');
+    const promptTokens = inputTokens(completion.prompt) + suffix;
+    const longestPrompt = longestInput(completion.prompt) + suffix;
+    const each = outputBound(completion.max_tokens ?? DEFAULT_TOKENS, longestPrompt, model);
+    const echoed = completion.echo === true ? promptTokens : 0;
+    const choices = promptsIn(completion) * Math.max(completion.n ?? 1, completion.best_of ?? 1);
+    return { promptTokens, completionTokens: each * choices + echoed * (completion.n ?? 1), longestPrompt };
+  },
+
+  outgoing(body, name) {
+    const completion = body as CompletionBody;
+    const sent: JsonObject = { ...body, model: name, max_tokens: completion.max_tokens ?? DEFAULT_TOKENS };
+    if (completion.stream === true) sent.stream_options = { ...completion.stream_options, include_usage: true };
+    return sent;
+  },
+
+  readWhole(answer, meter) {
+    if (!Array.isArray(answer.choices)) return false;
+    for (const [index, choice] of answer.choices.entries()) {
+      if (!isObject(choice) || typeof choice.text !== 'string') return false;
+      meter.add(index, choice.text);
+    }
+    readUsage(answer, meter);
+    return true;
+  },
+
+  readEvent(event, meter): EventRole {
+    if ('error' in event) return 'failure';
+    const hasUsage = readUsage(event, meter);
+    const choices = Array.isArray(event.choices) ? event.choices : [];
+    let finished = false;
+    for (const choice of choices) {
+      if (!isObject(choice)) continue;
+      meter.add(typeof choice.index === 'number' ? choice.index : 0, choice.text);
+      finished ||= typeof choice.finish_reason === 'string';
+    }
+    if (finished) return 'terminal';
+    return choices.length === 0 && hasUsage ? 'usage' : 'content';
+  },
+
+  wantsUsage: (body) => (body as CompletionBody).stream_options?.include_usage === true,
+  correctUsage,
+  rename: renameModel,
+};

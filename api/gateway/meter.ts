@@ -1,0 +1,69 @@
+/**
+ * What one answer is charged for. The endpoint's own figures count while they are plausible: they may
+ * exceed our count of what it was sent and has delivered by one in a hundred, and not fall below
+ * half of it. Otherwise, or when there are none, our count decides and the usage is marked estimated.
+ */
+import { TokenCounter } from './token_count.ts';
+
+export interface Reported {
+  prompt: unknown;
+  completion: unknown;
+}
+
+export interface Metered {
+  promptTokens: number;
+  completionTokens: number;
+  estimated: boolean;
+}
+
+/** The most that a prompt of this own count can be charged as. */
+export const chargeableMost = (own: number): number => own + Math.max(1, Math.ceil(own / 100));
+
+export class Meter {
+  private readonly promptTokens: number;
+  /** Completion tokens that the request may take. */
+  private readonly most: number;
+  private readonly choices = new Map<number, TokenCounter>();
+  private reported: Reported | undefined;
+
+  constructor(promptTokens: number, most: number) {
+    this.promptTokens = promptTokens;
+    this.most = most;
+  }
+
+  /** Text that was delivered. */
+  add(choice: number, text: unknown): void {
+    if (typeof text !== 'string' || text === '') return;
+    let counter = this.choices.get(choice);
+    if (counter === undefined) this.choices.set(choice, (counter = new TokenCounter()));
+    counter.add(text);
+  }
+
+  /** The endpoint's figures; the last ones count. */
+  report(reported: Reported): void {
+    this.reported = reported;
+  }
+
+  get delivered(): number {
+    let tokens = 0;
+    for (const counter of this.choices.values()) tokens += counter.total;
+    return tokens;
+  }
+
+  /** @param broken the answer ended early: figures of a part are none */
+  result(broken = false): Metered {
+    const reported = broken ? undefined : this.reported;
+    const prompt = plausible(reported?.prompt, this.promptTokens);
+    const completion = plausible(reported?.completion, this.delivered);
+    return {
+      promptTokens: prompt ?? this.promptTokens,
+      completionTokens: Math.min(completion ?? this.delivered, this.most),
+      estimated: prompt === undefined || completion === undefined,
+    };
+  }
+}
+
+function plausible(reported: unknown, own: number): number | undefined {
+  if (typeof reported !== 'number' || !Number.isSafeInteger(reported)) return undefined;
+  return reported >= Math.floor(own / 2) && reported >= Math.min(own, 1) && reported <= chargeableMost(own) ? reported : undefined;
+}

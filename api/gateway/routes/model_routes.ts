@@ -1,0 +1,114 @@
+/** The models: in OpenAI's form, and with their ratings and prices. */
+import { z } from 'zod';
+import { classOf } from '../../../engine/commands.ts';
+import { formatMicro, formatTicks } from '../../../engine/units.ts';
+import type { Directory } from '../../directory.ts';
+import { GatewayError } from '../../errors.ts';
+import { pageOf, pageQuery } from '../../http/schemas.ts';
+import { route } from '../../http/route.ts';
+import type { Route } from '../../http/route.ts';
+import { ApiError } from '../../errors.ts';
+import { MODELS, findModel } from '../catalogue/catalogue.ts';
+import type { Model } from '../catalogue/catalogue.ts';
+import { RATINGS_VERSION, ratingsOf } from '../catalogue/ratings.ts';
+import type { Endpoints } from '../endpoints.ts';
+import type { LivePrice, Prices, TokenPrice } from '../prices.ts';
+
+const text = z.string();
+const count = z.number().int();
+const tokenPriceSchema = z.object({
+  class: text,
+  prompt: text.describe('CR for a million tokens'),
+  completion: text.describe('CR for a million tokens'),
+});
+const livePriceSchema = tokenPriceSchema.extend({ market: text, price: text.describe('The ask, CR per GPU-hour') });
+const pricingSchema = z.object({
+  live: livePriceSchema.nullable().describe('At the cheapest ask of the running hour whose provider serves the model'),
+  list: tokenPriceSchema.nullable().describe('On the cheapest class at list price'),
+});
+const openaiModelSchema = z.object({
+  id: text, object: z.literal('model'), created: count, owned_by: text,
+  x_ccx: z.object({ served: z.boolean(), context_tokens: count, pricing: pricingSchema }),
+});
+export const modelSchema = z.object({
+  id: text, aliases: z.array(text), kind: z.enum(['chat', 'completion', 'embedding']), licence: text, context_tokens: count, output_tokens_default: count,
+  modality: z.array(text), features: z.array(text), total_params_millions: count, active_params_millions: count, least_memory_gb: count, served: z.boolean(),
+  rating_version: count,
+  ratings: z.array(z.object({ class: text, gpus: count.describe('Of one replica'), prompt: text.describe('GPU-seconds a token'), completion: text.describe('GPU-seconds a token') })),
+  pricing: pricingSchema,
+});
+
+/** When the catalogue began; OpenAI's form asks for a time. */
+const CREATED = 1_767_225_600;
+
+export function modelRoutes(endpoints: Endpoints, prices: Prices): Route[] {
+  /** Served models first, in the catalogue's order. */
+  const listed = (): { model: Model; served: boolean }[] => {
+    const served = endpoints.servedModels();
+    const all = MODELS.map((model) => ({ model, served: served.has(model.id) }));
+    return [...all.filter((entry) => entry.served), ...all.filter((entry) => !entry.served)];
+  };
+  const openaiForm = (directory: Directory, model: Model, served: boolean): z.infer<typeof openaiModelSchema> => ({
+    id: model.id, object: 'model', created: CREATED, owned_by: model.id.split('/')[0],
+    x_ccx: { served, context_tokens: model.contextTokens, pricing: pricingOf(directory, prices, model) },
+  });
+
+  return [
+    route({
+      method: 'get', path: '/v1/models', operationId: 'listOpenAiModels', summary: 'The models, those that are served first', tag: 'inference', scope: 'inference',
+      responses: { 200: { description: "OpenAI's list, with what a million tokens cost.", schema: z.object({ object: z.literal('list'), data: z.array(openaiModelSchema) }) } },
+      handle: ({ services }) => Promise.resolve({
+        status: 200, body: { object: 'list', data: listed().map(({ model, served }) => openaiForm(services.directory, model, served)) },
+      }),
+    }),
+    route({
+      method: 'get', path: '/v1/models/{id}', expressPath: '/v1/models/*id', operationId: 'getOpenAiModel', summary: 'One model, by its id or an alias', tag: 'inference',
+      scope: 'inference', params: z.object({ id: z.union([text, z.array(text)]) }),
+      responses: { 200: { description: "OpenAI's form.", schema: openaiModelSchema } },
+      handle: ({ services, params }) => {
+        const name = Array.isArray(params.id) ? params.id.join('/') : params.id;
+        const model = findModel(name);
+        if (model === undefined) throw new GatewayError('model_not_found', { field: 'model', values: { model: name } });
+        return Promise.resolve({ status: 200, body: openaiForm(services.directory, model, endpoints.servedModels().has(model.id)) });
+      },
+    }),
+    route({
+      method: 'get', path: '/api/v1/models', operationId: 'listModels', summary: 'The models with their ratings, and what a million tokens cost at the live book and at list price',
+      tag: 'market', scope: 'public', query: z.strictObject(pageQuery),
+      responses: { 200: { description: 'Those that are served first.', schema: pageOf(modelSchema) } },
+      handle: ({ services, query }) => {
+        const rows = listed();
+        const start = positionOf(query.cursor);
+        const end = start + (query.limit ?? rows.length);
+        const data = rows.slice(start, end).map(({ model, served }) => modelWire(services.directory, prices, model, served));
+        return Promise.resolve({ status: 200, body: { data, next_cursor: end < rows.length ? String(end) : null } });
+      },
+    }),
+  ];
+}
+
+function positionOf(cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  if (!/^[0-9]{1,6}$/.test(cursor)) throw new ApiError('invalid_cursor');
+  return Number(cursor);
+}
+
+const modelWire = (directory: Directory, prices: Prices, model: Model, served: boolean): z.infer<typeof modelSchema> => ({
+  id: model.id, aliases: [...model.aliases], kind: model.kind, licence: model.licence, context_tokens: model.contextTokens,
+  output_tokens_default: model.outputTokensDefault, modality: [...model.modality], features: [...model.features],
+  total_params_millions: model.totalParamsMillions, active_params_millions: model.activeParamsMillions, least_memory_gb: model.leastMemoryGb, served,
+  rating_version: RATINGS_VERSION,
+  ratings: [...ratingsOf(model.id)].map(([name, rated]) => ({ class: name, gpus: rated.gpus, prompt: formatMicro(rated.prompt), completion: formatMicro(rated.completion) })),
+  pricing: pricingOf(directory, prices, model),
+});
+
+function pricingOf(directory: Directory, prices: Prices, model: Model): z.infer<typeof pricingSchema> {
+  const { live, list } = prices.of(model);
+  return { live: live === null ? null : livePriceWire(directory, live), list: list === null ? null : tokenPriceWire(directory, list) };
+}
+const tokenPriceWire = (directory: Directory, price: TokenPrice): z.infer<typeof tokenPriceSchema> => ({
+  class: directory.className(price.class), prompt: formatMicro(price.prompt), completion: formatMicro(price.completion),
+});
+const livePriceWire = (directory: Directory, live: LivePrice): z.infer<typeof livePriceSchema> => ({
+  ...tokenPriceWire(directory, live), class: directory.className(classOf(live.market)), market: directory.marketName(live.market), price: formatTicks(live.price),
+});

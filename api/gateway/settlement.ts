@@ -1,0 +1,55 @@
+/** Charges a request: its capture is committed before the client sees the end of the answer. */
+import { formatMicro, formatUnits } from '../../engine/units.ts';
+import { idOf } from '../ids.ts';
+import { eventOf } from '../sequencer/port.ts';
+import type { Services } from '../services.ts';
+import type { Attempt } from './attempts.ts';
+import type { Call } from './call.ts';
+import { gpuTimeOf } from './catalogue/ratings.ts';
+import type { Metered } from './meter.ts';
+
+/** `x_ccx` of a completion. Amounts are decimal strings. */
+export interface Receipt {
+  provider: string;
+  endpoint: string;
+  allocation_id: string;
+  gpu_seconds: string;
+  credits_used: string;
+  credits_remaining: string;
+}
+
+export class Settlement {
+  private readonly services: Pick<Services, 'sequencer' | 'directory' | 'committed'>;
+
+  constructor(services: Pick<Services, 'sequencer' | 'directory' | 'committed'>) {
+    this.services = services;
+  }
+
+  /** Resolves after the commit. @throws Unavailable, Error when the engine refuses what it has authorised */
+  async settle(call: Call, { grant, endpoint, spotFees }: Attempt, metered: Metered): Promise<Receipt> {
+    const { sequencer, directory } = this.services;
+    const { allocation, provider, gpu: held } = grant.authorisation;
+    const gpu = Math.min(held, gpuTimeOf(grant.rated, metered.promptTokens, metered.completionTokens));
+    const captured = sequencer.submit({
+      command: {
+        type: 'capture', company: call.company, allocation, gpu, request: call.id, model: call.modelId, promptTokens: metered.promptTokens,
+        completionTokens: metered.completionTokens, detail: { key: call.key, endpoint: endpoint.id, spotFees, estimated: metered.estimated },
+      },
+      idempotencyKey: '',
+      bodyHash: '',
+    });
+    // Answered at its place: right after the capture.
+    const [ack, balances] = await Promise.all([captured, sequencer.query('balances', { company: call.company })]);
+    grant.settled();
+    const usage = eventOf(ack.events, 'usageCaptured');
+    if (usage === undefined) throw new Error(`capture ${ack.sequence} was refused: ${eventOf(ack.events, 'rejected')?.code ?? 'no usage'}`);
+    return {
+      provider: directory.companyName(provider),
+      endpoint: endpoint.id,
+      allocation_id: idOf('allocation', allocation),
+      gpu_seconds: formatUnits(gpu, 6),
+      credits_used: formatMicro(usage.credits + spotFees),
+      credits_remaining: formatMicro(balances.available + balances.held + balances.contracted),
+    };
+  }
+}
