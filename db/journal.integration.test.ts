@@ -163,7 +163,7 @@ describe('damage', () => {
 });
 
 describe('snapshots', () => {
-  const snapshot = (sequence: number) => ({ sequence, rulesVersion: 1, journalHash: randomBytes(32), state: randomBytes(5_000) });
+  const snapshot = (sequence: number) => ({ sequence, rulesVersion: 1, journalHash: randomBytes(32), state: new Uint8Array(randomBytes(5_000)) });
   const stored = async () => {
     const found = [];
     for await (const item of new PostgresSnapshots(url).newestFirst()) found.push(item);

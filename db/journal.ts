@@ -28,10 +28,12 @@ export class AnotherLeads extends Error {
 
 export interface LeadOptions {
   url: string;
-  /** Who leads, for people. */
+  /** Who leads: unique to a process, and readable. */
   holder: string;
   /** How long to wait for another leader to go; 0: not at all. */
   waitMillis?: number;
+  /** This holder has led before: it waits for its own lost session, never for a successor. */
+  resume?: boolean;
   /** Called once when the lead is lost between appends: by another's takeover, or with the connection. */
   onLost?: (error: Error) => void;
 }
@@ -86,7 +88,7 @@ export class PostgresJournal implements Journal {
    * Connects and takes the lead, under a new epoch.
    * @throws AnotherLeads when another leader still leads after `waitMillis`
    */
-  static async lead({ url, holder, waitMillis = 0, onLost = () => undefined }: LeadOptions): Promise<PostgresJournal> {
+  static async lead({ url, holder, waitMillis = 0, resume = false, onLost = () => undefined }: LeadOptions): Promise<PostgresJournal> {
     const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange journal', connectionTimeoutMillis: CONNECT_MILLIS, keepAlive: true });
     // Until the journal listens itself, the query under way reports what broke.
     const ignore = () => undefined;
@@ -94,7 +96,7 @@ export class PostgresJournal implements Journal {
     await client.connect();
     try {
       await client.query('set synchronous_commit = on');
-      const epoch = await takeLead(client, holder, waitMillis);
+      const epoch = await takeLead(client, holder, waitMillis, resume);
       const journal = new PostgresJournal(client, epoch, await readLastRow(client), onLost);
       client.off('error', ignore);
       return journal;
@@ -164,7 +166,7 @@ export class PostgresJournal implements Journal {
   }
 }
 
-async function takeLead(client: Client, holder: string, waitMillis: number): Promise<number> {
+async function takeLead(client: Client, holder: string, waitMillis: number, resume: boolean): Promise<number> {
   for (const end = performance.now() + waitMillis; ; await sleep(POLL_MILLIS)) {
     const sessionGone = await lock(client);
     const { rows } = await client.query<{ epoch: string }>(
@@ -176,7 +178,8 @@ async function takeLead(client: Client, holder: string, waitMillis: number): Pro
       if (!sessionGone) await endOtherSession(client);
       return Number(rows[0].epoch);
     }
-    if (performance.now() >= end) throw new AnotherLeads(await holderOf(client));
+    const leader = await holderOf(client);
+    if (performance.now() >= end || (resume && leader !== holder)) throw new AnotherLeads(leader);
   }
 }
 

@@ -1,5 +1,5 @@
 /** For tests: a database of one's own in a Postgres that is started once per test file. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -26,13 +26,18 @@ export class TestPostgres {
 
   /** The URL of a new, migrated database. */
   async database(): Promise<string> {
+    const url = await this.emptyDatabase();
+    const database = openDatabase(url, 2);
+    await migrate(database);
+    await database.destroy();
+    return url;
+  }
+
+  async emptyDatabase(): Promise<string> {
     const name = `test_${++this.databases}`;
     await this.query(this.postgres.url, `create database ${name}`);
     const url = new URL(this.postgres.url);
     url.pathname = `/${name}`;
-    const database = openDatabase(url.href, 2);
-    await migrate(database);
-    await database.destroy();
     return url.href;
   }
 
@@ -44,6 +49,12 @@ export class TestPostgres {
     } finally {
       await client.end();
     }
+  }
+
+  /** As `kill -9`; it comes back by itself. */
+  kill(): void {
+    const pid = Number(readFileSync(join(this.dataDir, 'postgres', 'cluster', 'postmaster.pid'), 'utf8').split('\n')[0]);
+    process.kill(pid, 'SIGKILL');
   }
 
   async stop(): Promise<void> {

@@ -19,8 +19,10 @@ const HEARTBEAT_MILLIS = 100;
 
 export interface LeaderOptions {
   url: string;
-  /** Who leads, for people. */
+  /** Who leads: unique to a process, and readable. */
   holder: string;
+  /** This process has led before. */
+  resume: boolean;
   clock: 'wall' | 'manual';
   /** Where a manual clock starts when the market has no time yet. */
   manualStart: number;
@@ -55,8 +57,8 @@ export class Leader {
   /** Answers with a `ready` or a `failed` message; after `failed` nothing more is sent. */
   async start(): Promise<void> {
     try {
-      const { url, holder, leadWaitMillis } = this.options;
-      this.journal = await PostgresJournal.lead({ url, holder, waitMillis: leadWaitMillis, onLost: (error) => this.lost(error) });
+      const { url, holder, resume, leadWaitMillis } = this.options;
+      this.journal = await PostgresJournal.lead({ url, holder, resume, waitMillis: leadWaitMillis, onLost: (error) => this.lost(error) });
       const [recovered] = await Promise.all([this.recover(this.journal), this.verify()]);
       await this.run(this.journal, recovered);
     } catch (error) {

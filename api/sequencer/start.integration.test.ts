@@ -171,6 +171,29 @@ describe('the market', () => {
     expect(await postgres.query(url, 'select max(last_sequence)::int as last from journal')).toEqual([{ last: 2 }]);
   });
 
+  test('stops at once when another took over while it was silent, and leaves the other alone', async () => {
+    const first = await start();
+    await first.submit(envelope(register('a')));
+    await postgres.query(url, `update journal_lease set renewed_at = clock_timestamp() - interval '1 minute'`);
+    const second = await start({ leadWaitMillis: 0 });
+    await expect.poll(() => fatal.splice(0).map(({ message }) => message), { timeout: 3_000 }).toEqual([expect.stringContaining('another engine leads')]);
+    await expect(first.submit(envelope(register('b')))).rejects.toBeInstanceOf(Unavailable);
+    await second.submit(envelope(register('c')));
+    expect((await second.query('directory', {})).companies.map(({ name }) => name)).toEqual(['a', 'c']);
+  });
+
+  test('goes on when Postgres itself is killed and comes back', async () => {
+    const port = await start();
+    await port.submit(envelope(register('a')));
+    const { acknowledged, stop } = load(port);
+    await expect.poll(() => acknowledged.size).toBeGreaterThan(50);
+    postgres.kill();
+    const reached = acknowledged.size;
+    await expect.poll(() => acknowledged.size, { timeout: 20_000 }).toBeGreaterThan(reached + 50);
+    await stop();
+    expect((await port.query('balances', { company: 0 })).usd).toBe(acknowledged.size);
+  });
+
   test('refuses a damaged journal, and says where', async () => {
     const port = await start();
     for (const name of ['a', 'b', 'c']) await port.submit(envelope(register(name)));

@@ -1,4 +1,5 @@
 /** The sequencer in a worker thread of this process. */
+import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -52,6 +53,7 @@ class CannotStart extends Error {
 
 class WorkerSequencer extends SequencerClient {
   private readonly options: StartOptions;
+  private readonly holder = `${hostname()} process ${process.pid} ${randomBytes(4).toString('hex')}`;
   private worker: Worker | undefined;
   private publishedSequence: number | undefined;
   private closing = false;
@@ -99,7 +101,8 @@ class WorkerSequencer extends SequencerClient {
       ...LEADER_DEFAULTS,
       ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
       ...(leadWaitMillis === undefined ? {} : { leadWaitMillis }),
-      url: url(), clock, manualStart: manualStart ?? Date.now(), holder: `${hostname()} process ${process.pid}`,
+      url: url(), clock, manualStart: manualStart ?? Date.now(), holder: this.holder,
+      resume: this.publishedSequence !== undefined,
       publishFrom: this.publishedSequence === undefined ? undefined : this.publishedSequence + 1,
     };
   }
