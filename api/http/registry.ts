@@ -57,7 +57,11 @@ function server(route: Route, limits: RateLimit, { services, metrics }: Registry
   const openai = isOpenAiPath(route.path);
   return async (request, response) => {
     const started = performance.now();
-    response.once('close', () => metrics.observe(route, response.statusCode, performance.now() - started));
+    response.once('close', () => {
+      const millis = performance.now() - started;
+      metrics.observe(route, response.statusCode, millis);
+      if (services.log.isLevelEnabled('debug')) services.log.debug({ route: route.operationId, status: response.statusCode, millis, request_id: requestIdOf(response) }, 'request');
+    });
     try {
       const context = await contextOf(route, request, response, { services, limits, readBody });
       const reply = await route.handle(context);
@@ -120,9 +124,9 @@ function requireRight(route: Route, principal: Principal): void {
 /** Scoped by company and route, so that one client's keys never meet another's. */
 function idempotencyKeyOf(route: Route, request: Request, principal: Principal | undefined): string {
   const header = request.headers['idempotency-key'];
-  if (header === undefined || route.method !== 'post') return '';
+  if (header === undefined || principal === undefined || route.method !== 'post' || route.scope === 'public') return '';
   if (typeof header !== 'string' || !IDEMPOTENCY_KEY.test(header)) throw new ApiError('invalid_idempotency_key');
-  return principal === undefined ? '' : `${principal.company}:${route.operationId}:${header}`;
+  return `${principal.company}:${route.operationId}:${header}`;
 }
 
 /** @throws ApiError invalid_request naming the first field at fault */

@@ -15,6 +15,7 @@ const TYPES: Record<string, string> = {
   '.txt': 'text/plain; charset=utf-8',
   '.webmanifest': 'application/manifest+json',
 };
+/** The smaller first. */
 const ENCODINGS = [
   { name: 'br', suffix: '.br' },
   { name: 'gzip', suffix: '.gz' },
@@ -61,8 +62,7 @@ interface Found {
 }
 
 function sendFile({ folder, files, name }: Found, request: Request, response: Response, next: NextFunction): void {
-  const accepted = request.acceptsEncodings(ENCODINGS.map((encoding) => encoding.name));
-  const encoding = ENCODINGS.find((candidate) => candidate.name === accepted && files.has(name + candidate.suffix));
+  const encoding = ENCODINGS.find((candidate) => files.has(name + candidate.suffix) && request.acceptsEncodings(candidate.name) !== false);
   response.setHeader('content-type', TYPES[extname(name)] ?? 'application/octet-stream');
   response.setHeader('vary', 'accept-encoding');
   response.setHeader('cache-control', HASHED.test(name) && name !== 'index.html' ? 'public, max-age=31536000, immutable' : 'no-cache');
