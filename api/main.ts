@@ -24,11 +24,8 @@ import { startDemoProviders } from './demo/provider_processes.ts';
 import type { DemoProviders } from './demo/provider_processes.ts';
 import { Directory } from './directory.ts';
 import { ApiError } from './errors.ts';
-import { AddressGuard } from './gateway/address_guard.ts';
-import { StoredEndpoints } from './gateway/endpoint_rows.ts';
-import { EndpointWatcher } from './gateway/endpoint_watch.ts';
-import { Endpoints } from './gateway/endpoints.ts';
-import { Upstream } from './gateway/upstream.ts';
+import { openGateway } from './gateway/gateway.ts';
+import type { Gateway } from './gateway/gateway.ts';
 import { openVault } from './gateway/vault.ts';
 import { exchangeRoutes } from './http/all_routes.ts';
 import { MarketView } from './market/market_view.ts';
@@ -83,8 +80,8 @@ async function openCore(config: Config, log: Logger, parts: Parts, onFatal: (err
 /** In dist/ beside the server's bundle; from the sources, where the build puts it. */
 const inDist = (name: string): string => fileURLToPath(new URL(import.meta.url.includes('/dist/') ? name : `../dist/${name}`, import.meta.url));
 
-/** What handlers use. */
-async function openServices(core: Core, parts: Parts, demoAddresses: readonly string[]): Promise<Services> {
+/** What handlers use, and the gateway. */
+async function openServices(core: Core, parts: Parts, demoAddresses: readonly string[]): Promise<{ services: Services; gateway: Gateway }> {
   const { config, log, postgres, database, sequencer } = core;
   const committed = await Committed.follow(sequencer);
   parts.add('committed', () => committed.stop());
@@ -100,20 +97,9 @@ async function openServices(core: Core, parts: Parts, demoAddresses: readonly st
   await auth.start();
   parts.add('auth', () => auth.close());
   const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: await openVault(config) };
-  return { ...base, endpoints: await openEndpoints(base, parts, [...config.endpointAllow, ...demoAddresses]) };
-}
-
-/** @param allowed addresses that endpoints may have although not public */
-async function openEndpoints(services: Omit<Services, 'endpoints'>, parts: Parts, allowed: readonly string[]): Promise<EndpointWatcher> {
-  const guard = new AddressGuard(allowed);
-  const rows = new StoredEndpoints(services.database);
-  const endpoints = new Endpoints(rows, services.vault, services.log);
-  await endpoints.start();
-  parts.add('endpoints', () => endpoints.stop());
-  const watcher = new EndpointWatcher({ services, rows, guard, upstream: new Upstream(guard), endpoints });
-  watcher.start();
-  parts.add('verification', () => watcher.stop());
-  return watcher;
+  const gateway = await openGateway(base, [...config.endpointAllow, ...demoAddresses]);
+  parts.add('gateway', () => gateway.close());
+  return { services: { ...base, endpoints: gateway.endpoints }, gateway };
 }
 
 /** Takes connections from the beginning: who comes too early is told when to try again. */
@@ -149,9 +135,9 @@ function answerStarting(request: IncomingMessage, response: ServerResponse): voi
   response.end(JSON.stringify(lives ? { status: 'ok' } : error.body('')));
 }
 
-function openHttp(front: Front, services: Services, parts: Parts): void {
+function openHttp(front: Front, { services, gateway }: { services: Services; gateway: Gateway }, parts: Parts): void {
   const { market, directory, sequencer, auth, log } = services;
-  front.open(createApp({ services, routes: exchangeRoutes(), webFolder: inDist('web') }));
+  front.open(createApp({ services, routes: [...gateway.routes, ...exchangeRoutes()], webFolder: inDist('web') }));
   const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log });
   // Together: the server ends with its last socket, the sockets end with the live data.
   parts.add('http', () => Promise.allSettled([closeHttp(front.server), realtime.close()]));
@@ -190,9 +176,9 @@ async function start(config: Config, log: Logger, parts: Parts, onFatal: (error:
   const core = await openCore(config, log, parts, onFatal);
   const providers = config.demo ? await startDemoProviders(config, log) : undefined;
   if (providers !== undefined) parts.add('demo providers', () => providers.close());
-  const services = await openServices(core, parts, providers?.addresses ?? []);
-  const demo = await openDemo(services, providers, parts);
-  openHttp(front, services, parts);
+  const opened = await openServices(core, parts, providers?.addresses ?? []);
+  const demo = await openDemo(opened.services, providers, parts);
+  openHttp(front, opened, parts);
   const url = `http://localhost:${port}`;
   introduce(url, await demo?.listening(url));
 }
