@@ -189,7 +189,7 @@ function publicApi(path: string, state: State): Reply | undefined {
     case '/regions':
       return list(market.REGIONS.map((id) => ({ id })));
     case '/models':
-      return list(market.MODELS.map((id) => ({ id })));
+      return list(market.models());
     case '/status':
       return ok({ status: 'open', demo: true, clock: 'wall', now: new Date(now).toISOString(), sequence: 184_220, modes: state.scenario === 'broken' ? [{ scope: '*', mode: 'halted', reason: 'Test' }] : [] });
     case '/demo':

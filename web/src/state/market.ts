@@ -93,11 +93,14 @@ export class Market {
     ];
   }
 
-  /** The hour to start with: the market looked at last, as far as it still exists, and its next full hour. */
+  /**
+   * The hour to start with: the market looked at last, as far as it still exists, and its next full
+   * hour. A first visitor sees the class that most providers publish offers of.
+   */
   startingPoint(directory: Directory | undefined): Instrument | undefined {
     if (directory === undefined) return undefined;
     const [className, region] = this.storage.read(LAST_MARKET).split('.');
-    const chosenClass = directory.classes.find((entry) => entry.id === className) ?? directory.classes[0];
+    const chosenClass = directory.classes.find((entry) => entry.id === className) ?? mostOffered(directory.classes);
     const chosenRegion = directory.regions.find((entry) => entry.id === region) ?? directory.regions[0];
     if (chosenClass === undefined || chosenRegion === undefined) return undefined;
     return makeInstrument(chosenClass.id, chosenRegion.id, hourAt(this.clock.read()) + 1);
@@ -210,6 +213,9 @@ export class Market {
     this.ticker.value = { ...this.ticker.value, ...(message.data as WireTicker) };
   }
 }
+
+const mostOffered = (classes: readonly WireClass[]): WireClass | undefined =>
+  classes.reduce<WireClass | undefined>((most, entry) => (most === undefined || entry.list_price_inputs.length > most.list_price_inputs.length ? entry : most), undefined);
 
 /** The mode that holds for an instrument, the strictest of those whose scope covers it. */
 export function modeOf(status: Pick<WireStatus, 'modes'> | undefined, instrument: Instrument): TradingMode {

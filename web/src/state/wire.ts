@@ -1,5 +1,6 @@
 /** The shapes that the screens read, from the api's schemas. Amounts, prices and quantities are decimal strings, times RFC 3339. */
 import type { z } from 'zod';
+import type { modelSchema } from '../../../api/gateway/routes/model_routes.ts';
 import type { classSchema, curveDataSchema, curvePointSchema, regionSchema, statusDataSchema, tickerSchema, tradeSchema } from '../../../api/market/market_schemas.ts';
 import type { allocationSchema, balancesWire, lotSchema } from '../../../api/http/account_routes.ts';
 import type { facilitySchema, scheduleRowSchema } from '../../../api/http/facility_wire.ts';
@@ -9,9 +10,7 @@ import type { Role, TradingMode } from './ticket.ts';
 
 export type WireClass = z.infer<typeof classSchema>;
 export type WireRegion = z.infer<typeof regionSchema>;
-export interface WireModel {
-  id: string;
-}
+export type WireModel = z.infer<typeof modelSchema>;
 export type WireStatus = z.infer<typeof statusDataSchema> & { status: TradingMode; demo: boolean; clock: 'wall' | 'manual' };
 export type WireTrade = z.infer<typeof tradeSchema>;
 export type WireTicker = z.infer<typeof tickerSchema>;

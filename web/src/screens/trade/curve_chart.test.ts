@@ -13,7 +13,7 @@ describe('the forward curve', () => {
   test('is a step line with a gap where an hour has no quote', () => {
     const { askPath, bidPath } = curveChart([point(FROM, '2.0000', '2.1000'), point(FROM + 1, null, '2.2000'), point(FROM + 3, '2.0000', '2.1000')], FRAME);
     expect(askPath.match(/M/g)).toHaveLength(2);
-    expect(askPath).toMatch(/^M0\.0 \d+\.\dH25\.0V\d+\.\dH50\.0M75\.0/);
+    expect(askPath).toMatch(/^M0\.0 \d+\.\dH50\.0V\d+\.\dH100\.0M150\.0/);
     expect(bidPath.match(/M/g)).toHaveLength(2);
   });
 
@@ -25,8 +25,14 @@ describe('the forward curve', () => {
   test('finds the hour under the pointer', () => {
     const chart = curveChart([point(FROM, '1', '2')], FRAME);
     expect(chart.hourAt(0)).toBe(FROM);
-    expect(chart.hourAt(599)).toBe(FROM + 23);
+    expect(chart.hourAt(599)).toBe(FROM + 11);
     expect(chart.hourAt(640)).toBeUndefined();
+  });
+
+  test('draws one price in the middle', () => {
+    const { priceTicks, askPath } = curveChart([point(FROM, null, '1.2900')], FRAME);
+    expect(priceTicks.map(({ price }) => price)).toEqual([12_600, 12_800, 13_000, 13_200]);
+    expect(askPath).toBe('M0.0 168.0H50.0');
   });
 
   test('of nothing draws nothing', () => {

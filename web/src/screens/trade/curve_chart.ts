@@ -30,7 +30,9 @@ export interface CurveFrame {
 }
 
 const MARGIN = { top: 36, right: 62, bottom: 28 };
-const HOURS_MIN = 24;
+const HOURS_MIN = 12;
+/** Prices closer together than this share of themselves are drawn in the middle of such a range. */
+const RANGE_PERCENT_MIN = 4;
 const HOURS_MAX = 24 * 7;
 const PRICE_LINES = 5;
 const NICE = [1, 2, 5];
@@ -47,7 +49,6 @@ const ticksOf = (price: string | null): number | undefined => (price === null ? 
 interface Scale {
   x(hour: number): number;
   y(ticks: number): number;
-  step: number;
 }
 
 type Quote = Omit<CurvePoint, 'x' | 'lastY'>;
@@ -85,6 +86,17 @@ function bandPath(quotes: readonly Quote[], scale: Scale): string {
     .join('');
 }
 
+/** Ticks: round borders around all prices. */
+function priceRange(prices: readonly number[]): { floor: number; ceiling: number; step: number } {
+  if (prices.length === 0) return { floor: 0, ceiling: 1, step: 1 };
+  const lowest = Math.min(...prices);
+  const highest = Math.max(...prices);
+  const missing = Math.max(0, Math.ceil((highest * RANGE_PERCENT_MIN) / 100) - (highest - lowest));
+  const step = niceStep(highest - lowest + missing, PRICE_LINES);
+  const floor = Math.max(0, Math.floor((lowest - missing / 2) / step) * step);
+  return { floor, ceiling: Math.max(Math.ceil((highest + missing / 2) / step) * step, floor + step), step };
+}
+
 export function curveChart(wire: readonly WireCurvePoint[], frame: CurveFrame): CurveChart {
   const quotes = quotesOf(wire, frame.from);
   const right = Math.max(frame.width - MARGIN.right, 1);
@@ -92,15 +104,10 @@ export function curveChart(wire: readonly WireCurvePoint[], frame: CurveFrame): 
   const hours = Math.max((quotes.at(-1)?.hour ?? frame.from) + 1, (frame.chosen ?? frame.from) + 1, frame.from + HOURS_MIN) - frame.from;
   const shownHours = Math.min(hours, HOURS_MAX);
   const prices = quotes.flatMap(({ ask, bid, last }) => [ask, bid, last]).filter((price) => price !== undefined);
-  const lowest = Math.min(...prices);
-  const highest = Math.max(...prices);
-  const step = prices.length === 0 ? 1 : niceStep(Math.max(highest - lowest, 10), PRICE_LINES);
-  const floor = Math.floor(lowest / step) * step;
-  const ceiling = Math.max(Math.ceil(highest / step) * step, floor + step);
+  const { floor, ceiling, step } = priceRange(prices);
   const scale: Scale = {
     x: (hour) => ((hour - frame.from) * right) / shownHours,
     y: (ticks) => bottom - ((ticks - floor) * (bottom - MARGIN.top)) / (ceiling - floor),
-    step,
   };
   const chosenVisible = frame.chosen !== undefined && frame.chosen < frame.from + shownHours;
   const labelEvery = Math.max(1, Math.ceil(shownHours / 24 / Math.max(1, Math.floor(right / 96)))) * 24;
