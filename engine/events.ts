@@ -130,6 +130,8 @@ export type EventOf<K extends EventKind> = { kind: K } & Fields<K>;
 export type EngineEvent = { [K in EventKind]: EventOf<K> }[EventKind];
 
 export const EVENT_KINDS = Object.keys(EVENTS) as EventKind[];
+/** The fields of each kind in order, by the kind's number. */
+const SHAPES = EVENT_KINDS.map((name) => Object.entries(EVENTS[name]) as [string, FieldKind][]);
 /** The number that stands for each kind in an EventBatch. */
 export const KIND = Object.fromEntries(EVENT_KINDS.map((name, index) => [name, index])) as { readonly [K in EventKind]: number };
 
@@ -165,7 +167,7 @@ export class EventBuffer {
 
   /** Writes one event by name; not for the hot path. */
   emit<K extends EventKind>(kind: K, fields: Fields<K>): void {
-    const shape = Object.entries(EVENTS[kind]) as [keyof Fields<K> & string, FieldKind][];
+    const shape = SHAPES[KIND[kind]] as [keyof Fields<K> & string, FieldKind][];
     this.reserve(2 + shape.length);
     this.words[this.length++] = KIND[kind];
     this.words[this.length++] = shape.length;
@@ -203,7 +205,7 @@ export function decodeEvent(batch: EventBatch, at: number): EngineEvent {
   const kind = EVENT_KINDS[batch.words[at]];
   const event: Record<string, unknown> = { kind };
   let cursor = at + 2;
-  for (const [name, field] of Object.entries(EVENTS[kind]) as [string, FieldKind][]) {
+  for (const [name, field] of SHAPES[batch.words[at]]) {
     event[name] = field === 'entries'
       ? Array.from(batch.words.subarray(at + 2, at + 2 + batch.words[at + 1]))
       : decodeField(batch, field, batch.words[cursor++]);

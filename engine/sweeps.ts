@@ -59,6 +59,7 @@ export class Sweeps {
     const cut = orders.remaining(row) - remaining;
     if (cut === 0) return;
     orders.setRemaining(row, remaining);
+    orders.setQuantity(row, orders.quantity(row) - cut);
     orders.setVisible(row, Math.min(orders.visible(row), remaining));
     supply.offered[orders.cell(row)] -= cut;
     this.events.reduced(row);
