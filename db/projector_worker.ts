@@ -8,7 +8,9 @@ import { Projector } from './projections/projector.ts';
 import { NewerProjection } from './projections/positions.ts';
 import type { ProjectorNotice, ProjectorRequest } from './projector.ts';
 
+/** The first wait after a failure; it doubles while failures follow at once. */
 const RETRY_MILLIS = 500;
+const RETRY_MILLIS_MAX = 15_000;
 
 const port = parentPort;
 if (port === null) throw new Error('this is a worker of the server');
@@ -41,13 +43,17 @@ async function follow(): Promise<void> {
   }
 }
 
+let wait = RETRY_MILLIS;
 while (!stopping.signal.aborted) {
+  const started = performance.now();
   try {
     await follow();
+    wait = RETRY_MILLIS;
   } catch (error) {
     tell({ kind: 'problem', message: error instanceof Error ? error.message : String(error) });
     if (error instanceof NewerProjection) break;
+    wait = performance.now() - started > RETRY_MILLIS_MAX ? RETRY_MILLIS : Math.min(2 * wait, RETRY_MILLIS_MAX);
   }
-  await sleep(RETRY_MILLIS, undefined, { signal: stopping.signal }).catch(() => undefined);
+  await sleep(wait, undefined, { signal: stopping.signal }).catch(() => undefined);
 }
 port.close();

@@ -16,6 +16,7 @@ export const ENTRIES = {
   demo_provider: 'api/demo/provider/main.ts',
   replay: 'api/cli/replay.ts',
   sim: 'api/cli/sim.ts',
+  projections: 'api/cli/projections.ts',
   bench: 'loadtest/bench/main.ts',
 };
 /** What `npm start` needs. */

@@ -51,6 +51,7 @@ const DEFINITION = `
     credits bigint not null, spot_fees bigint not null, payable bigint not null, estimated boolean not null
   );
   create index usage_of_company on ${USAGE} (company, sequence);
+  create index usage_of_key on ${USAGE} (company, key, at);
   create table ${USAGE_DAYS} (
     company int not null, day int not null, model int not null, provider int not null, key text not null, requests bigint not null,
     prompt_tokens bigint not null, completion_tokens bigint not null, gpu bigint not null, credits bigint not null, spot_fees bigint not null,
@@ -208,5 +209,5 @@ function earned(posting: EngineEvent | undefined): Earned {
 }
 
 export const delivery: Projection = {
-  name: 'delivery', version: 1, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
+  name: 'delivery', version: 2, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
 };
