@@ -1,7 +1,6 @@
 /** The gateway: requests in OpenAI's protocol, paid from matched capacity. Built once by the composition root. */
 import type { ServerResponse } from 'node:http';
 import { keySpending } from '../../db/queries/key_spending.ts';
-import { ProjectionWaiter } from '../../db/queries/positions.ts';
 import type { Route } from '../http/route.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { EndpointWatch, Services } from '../services.ts';
@@ -28,10 +27,10 @@ import { SpotBuyer } from './spot_buyer.ts';
 import { TIMEOUTS, Upstream, UpstreamError } from './upstream.ts';
 import type { Timeouts } from './upstream.ts';
 
-export type GatewayServices = Pick<Services, 'config' | 'log' | 'sequencer' | 'committed' | 'database' | 'directory' | 'market' | 'vault'>;
+export type GatewayServices = Pick<Services, 'config' | 'log' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault'>;
 
 export interface GatewayParts {
-  services: Omit<GatewayServices, 'database' | 'config'>;
+  services: Omit<GatewayServices, 'database' | 'projections' | 'config'>;
   rows: EndpointRows;
   history: SpendingHistory;
   /** `host:port` or CIDR that endpoints may use although not public. */
@@ -112,10 +111,9 @@ export class Gateway {
 
 /** @param addresses `host:port` or CIDR that endpoints may use although not public */
 export async function openGateway(services: GatewayServices, addresses: readonly string[]): Promise<Gateway> {
-  const { database } = services;
-  const waiter = new ProjectionWaiter(database);
+  const { database, projections } = services;
   const history: SpendingHistory = async (ask) => {
-    if (!(await waiter.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
+    if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     return keySpending(database, ask);
   };
   const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, addresses });

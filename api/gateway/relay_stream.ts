@@ -75,19 +75,21 @@ export class StreamRelay {
 
   private async relay(pieces: AsyncGenerator<Buffer>): Promise<void> {
     for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-      const out = this.takeAll(this.parser.push(next.value));
-      if (out !== '') await this.send(out);
+      await this.passOn(this.parser.push(next.value));
       if (this.ended) return;
     }
-    const out = this.takeAll(this.parser.end());
-    if (out !== '') await this.send(out);
+    await this.passOn(this.parser.end());
     if (!this.hasTerminal) throw new UpstreamError('broken', 'the stream ended before the answer did');
   }
 
-  private takeAll(events: readonly ServerSentEvent[]): string {
+  /** Sends what may go on of some events; what has been counted is sent even if the next event is unusable. */
+  private async passOn(events: readonly ServerSentEvent[]): Promise<void> {
     let out = '';
-    for (const event of events) if (!this.ended) out += this.take(event);
-    return out;
+    try {
+      for (const event of events) if (!this.ended) out += this.take(event);
+    } finally {
+      if (out !== '') await this.send(out);
+    }
   }
 
   /** What goes on at once because of an event. @throws UpstreamError */

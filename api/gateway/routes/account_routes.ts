@@ -1,6 +1,5 @@
 /** What a developer asks about credit and use, with the key of the completions. */
 import { z } from 'zod';
-import { ProjectionWaiter } from '../../../db/queries/positions.ts';
 import { USAGE_GROUPS, usageReport } from '../../../db/queries/usage.ts';
 import type { UsageGroup, UsageLine } from '../../../db/queries/usage.ts';
 import type { BalancesView, LotView } from '../../../engine/queries.ts';
@@ -75,12 +74,12 @@ const getUsage = route({
   responses: { 200: { description: 'Sums.', schema: usageSchema } },
   async handle(context) {
     const { services, query } = context;
-    const { database, directory, committed } = services;
+    const { database, directory, committed, projections } = services;
     const { company } = principalIn(context);
     const endDay = query.end_date === undefined ? Math.floor(committed.now / MILLIS_PER_DAY) : dayOf(query.end_date);
     const startDay = query.start_date === undefined ? endDay - DEFAULT_DAYS + 1 : dayOf(query.start_date);
     // A client finds here what it was charged a moment ago.
-    if (!(await new ProjectionWaiter(database).waitFor(committed.sequence, PROJECTION_MILLIS_MAX, ['delivery']))) throw new ApiError('unavailable', { retryAfterSeconds: 1 });
+    if (!(await projections.waitFor(committed.sequence, PROJECTION_MILLIS_MAX, ['delivery']))) throw new ApiError('unavailable', { retryAfterSeconds: 1 });
     const lines = await usageReport(database, { company, startDay, endDay, groupBy: query.group_by });
     const data = lines.map((line) => usageWire(directory, query.group_by, line));
     return { status: 200, body: { object: 'list', start_date: dateOf(startDay), end_date: dateOf(endDay), data } };

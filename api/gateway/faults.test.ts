@@ -1,0 +1,252 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createProvider } from '../demo/provider/provider.ts';
+import { CHAT, RATED, micro, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
+import type { GatewayWorld } from './test/gateway_world.ts';
+import { countTokens } from './token_count.ts';
+
+const messages = [{ role: 'user' as const, content: 'hello' }];
+/** Four tokens for the message, two for the request, one for the text and one for the role. */
+const PROMPT = 8;
+const TEXT = 'one two three four five';
+const FAST = { connect: 500, firstByte: 500, idle: 500, total: 3_000 };
+
+let world: GatewayWorld;
+afterEach(async () => {
+  await world.check();
+  await world.close();
+});
+
+type Handler = (request: IncomingMessage, reply: ServerResponse, body: { stream?: boolean; max_tokens?: number }) => void;
+
+/** Passes verification, then does as the test says. */
+function misbehaving(handler: Handler): Server {
+  let verified = 0;
+  return createServer((request, reply) => {
+    if (request.method === 'GET') return void reply.end(JSON.stringify({ object: 'list', data: [{ id: CHAT }] }));
+    let text = '';
+    request.on('data', (piece: Buffer) => (text += piece.toString()));
+    request.on('end', () => {
+      if (verified++ === 0) return void reply.end(JSON.stringify(answerOf('ok', undefined)));
+      handler(request, reply, JSON.parse(text) as { stream?: boolean });
+    });
+  });
+}
+
+const answerOf = (content: string, usage: unknown) => ({
+  id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: CHAT, usage, choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+});
+const chunkOf = (content: string, finish: string | null = null) =>
+  `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: CHAT, choices: [{ index: 0, delta: { content }, finish_reason: finish }] })}\n\n`;
+
+/** A world whose cheapest allocation is of an endpoint that misbehaves; with a second provider if asked. */
+async function open(handler: Handler, withOther = false): Promise<void> {
+  world = await openGatewayWorld({ providers: withOther ? 3 : 2, timeouts: FAST });
+  const [, bad, good] = world.providers;
+  await world.serveAt(bad, misbehaving(handler), [CHAT]);
+  await world.offer(bad, 20_000, 100);
+  await world.buy(20_000, 100);
+  if (!withOther) return;
+  await world.serveAt(good, createProvider({ firstTokenMillis: 0, tokenMillis: 0, apiKey: 'sk-endpoint' }), [CHAT]);
+  await world.offer(good, 30_000, 100);
+  await world.buy(30_000, 100);
+}
+const create = (more: object = {}) => world.client(world.key()).chat.completions.create({ model: CHAT, messages, ...more });
+const usedGpu = async (): Promise<number> =>
+  (await world.services.sequencer.query('allocations', { company: world.borrower })).reduce((sum, view) => sum + view.usedGpu, 0);
+/** Nothing is held any more: the whole rest can be. */
+async function nothingHeld(): Promise<void> {
+  const { sequencer, directory } = world.services;
+  const views = await sequencer.query('allocations', { company: world.borrower });
+  const most = Math.max(...views.map((view) => view.budgetGpu - view.usedGpu));
+  const probe = await sequencer.authorise({ company: world.borrower, request: 'probe', model: directory.modelId(CHAT), worstGpu: { 0: most }, provider: -1, excluded: [] });
+  expect(probe.ok).toBe(true);
+  await sequencer.release('probe');
+}
+
+/** The raw text of a stream. */
+async function streamed(): Promise<string> {
+  const answer = await fetch(`${world.url}/v1/chat/completions`, {
+    method: 'POST', headers: { authorization: `Bearer ${world.key()}`, 'content-type': 'application/json' }, body: JSON.stringify({ model: CHAT, messages, stream: true }),
+  });
+  return answer.text();
+}
+
+describe('usage that lies', () => {
+  test.each([
+    ['tenfold', { prompt_tokens: PROMPT * 10, completion_tokens: 50 }],
+    ['zero', { prompt_tokens: 0, completion_tokens: 0 }],
+    ['negative', { prompt_tokens: -5, completion_tokens: -1 }],
+    ['text', { prompt_tokens: 'many', completion_tokens: '5' }],
+    ['fractions', { prompt_tokens: 8.5, completion_tokens: 5.5 }],
+    ['absent', undefined],
+    ['no object', 7],
+  ])('(%s) is bounded by our own count', async (_, usage) => {
+    await open((_request, reply) => void reply.end(JSON.stringify(answerOf(TEXT, usage))));
+    const answer = await create();
+    expect(answer.usage).toMatchObject({ prompt_tokens: PROMPT, completion_tokens: 5, total_tokens: PROMPT + 5 });
+    expect(micro(receiptOf(answer).gpu_seconds)).toBe(PROMPT * RATED.prompt + 5 * RATED.completion);
+    await nothingHeld();
+  });
+
+  test('within one in a hundred is taken as it is', async () => {
+    await open((_request, reply) => void reply.end(JSON.stringify(answerOf(TEXT, { prompt_tokens: PROMPT + 1, completion_tokens: 4, total_tokens: PROMPT + 5 }))));
+    const answer = await create();
+    expect(micro(receiptOf(answer).gpu_seconds)).toBe((PROMPT + 1) * RATED.prompt + 4 * RATED.completion);
+  });
+
+  test('never charges more than the request allowed', async () => {
+    await open((_request, reply) => void reply.end(JSON.stringify(answerOf('word '.repeat(500), { prompt_tokens: PROMPT, completion_tokens: 500 }))));
+    expect(micro(receiptOf(await create({ max_tokens: 10 })).gpu_seconds)).toBe(PROMPT * RATED.prompt + 10 * RATED.completion);
+  });
+});
+
+describe('before the first byte, a failure leads to another endpoint', () => {
+  test.each<[string, Handler]>([
+    ['an error', (_request, reply) => void reply.writeHead(500).end('<html>oops</html>')],
+    ['a refusal of our key', (_request, reply) => void reply.writeHead(401).end('{}')],
+    ['a cut connection', (request) => void request.socket.destroy()],
+    ['silence', () => undefined],
+    ['nonsense', (_request, reply) => void reply.end('not json')],
+    ['another shape', (_request, reply) => void reply.end('{"ok": true}')],
+    ['a redirect', (_request, reply) => void reply.writeHead(302, { location: 'http://169.254.169.254/' }).end()],
+    ['too many requests', (_request, reply) => void reply.writeHead(429).end('{}')],
+  ])('%s', async (_, handler) => {
+    await open(handler, true);
+    const answer = await create({ max_tokens: 5 });
+    expect(receiptOf(answer).provider).toBe('Provider 2');
+    expect(await streamed()).toContain('[DONE]');
+    await nothingHeld();
+  });
+
+  test('and without another one is told', async () => {
+    await open((_request, reply) => void reply.writeHead(500, { 'set-cookie': 'secret=1' }).end('<html>secret</html>'));
+    const refused = await create().asResponse().catch((error: unknown) => error as { status: number; code: string; message: string; headers: Headers });
+    expect(refused).toMatchObject({ status: 502, code: 'provider_error' });
+    expect(JSON.stringify(refused)).not.toContain('secret');
+    expect(await usedGpu()).toBe(0);
+    await nothingHeld();
+  });
+
+  test('of a request at fault is not repeated elsewhere', async () => {
+    await open((_request, reply) => void reply.writeHead(400).end(JSON.stringify({ error: { message: 'no such tool', code: 400 } })), true);
+    await expect(create()).rejects.toMatchObject({ status: 400, code: 'invalid_request_error', message: expect.stringContaining('no such tool') as string });
+    await nothingHeld();
+  });
+
+  test('silence of the only endpoint is a timeout', async () => {
+    await open(() => undefined);
+    await expect(create()).rejects.toMatchObject({ status: 504, code: 'provider_timeout' });
+    await nothingHeld();
+  });
+});
+
+describe('a stream that breaks', () => {
+  const begin = (reply: ServerResponse): void => {
+    reply.writeHead(200, { 'content-type': 'text/event-stream' });
+    reply.write(chunkOf('one two'));
+  };
+  test.each<[string, Handler]>([
+    ['is cut', (request, reply) => (begin(reply), setTimeout(() => request.socket.destroy(), 50), undefined)],
+    ['stops', (_request, reply) => begin(reply)],
+    ['ends before the answer does', (_request, reply) => (begin(reply), reply.end(), undefined)],
+    ['reports an error', (_request, reply) => (begin(reply), reply.end('data: {"error": {"message": "secret"}}\n\n'), undefined)],
+    ['speaks nonsense', (_request, reply) => (begin(reply), reply.end('data: nonsense\n\n'), undefined)],
+    ['never ends a line', (_request, reply) => {
+      begin(reply);
+      const more = setInterval(() => reply.write('x'.repeat(1 << 20)), 5);
+      reply.once('close', () => clearInterval(more));
+    }],
+  ])('because it %s: one error, no [DONE], and what was delivered is charged', async (_, handler) => {
+    await open(handler);
+    const text = await streamed();
+    expect(text).toContain('one two');
+    expect(text).not.toContain('[DONE]');
+    expect(text).not.toContain('secret');
+    expect(text.match(/data: \{"error"/g)).toHaveLength(1);
+    expect(await usedGpu()).toBe(PROMPT * RATED.prompt + countTokens('one two') * RATED.completion);
+    await nothingHeld();
+  });
+
+  test('bytes cut anywhere and missing usage do no harm', async () => {
+    await open((_request, reply) => {
+      reply.writeHead(200, { 'content-type': 'text/event-stream' });
+      const bytes = Buffer.from(`: hello\r\n\r\n${chunkOf('grüße ')}${chunkOf('日本語')}${chunkOf('', 'stop').replaceAll('\n', '\r\n')}data: [DONE]`);
+      let at = 0;
+      const next = (): void => {
+        if (at >= bytes.length) return void reply.end();
+        reply.write(bytes.subarray(at, at + 3));
+        at += 3;
+        setImmediate(next);
+      };
+      next();
+    });
+    const text = await streamed();
+    expect(text).toContain('grüße ');
+    expect(text).toContain('日本語');
+    expect(text.match(/\[DONE\]/g)).toHaveLength(1);
+    expect(text).toContain('"x_ccx"');
+    expect(await usedGpu()).toBe(PROMPT * RATED.prompt + countTokens('grüße 日本語') * RATED.completion);
+  });
+});
+
+describe('a client that goes away', () => {
+  test('stops the endpoint at once and pays for what was delivered', async () => {
+    let closedAt = 0;
+    await open((_request, reply) => {
+      reply.writeHead(200, { 'content-type': 'text/event-stream' });
+      const more = setInterval(() => reply.write(chunkOf(' word')), 10);
+      reply.once('close', () => {
+        clearInterval(more);
+        closedAt = performance.now();
+      });
+    });
+    const stream = await world.client(world.key()).chat.completions.create({ model: CHAT, messages, stream: true });
+    let chunks = 0;
+    let abortedAt = 0;
+    for await (const chunk of stream) {
+      chunks += chunk.choices.length;
+      if (chunks < 5) continue;
+      abortedAt = performance.now();
+      stream.controller.abort();
+      break;
+    }
+    await expect.poll(() => closedAt, { timeout: 1_000 }).toBeGreaterThan(0);
+    expect(closedAt - abortedAt).toBeLessThan(250);
+    await expect.poll(usedGpu, { timeout: 1_000 }).toBeGreaterThanOrEqual(PROMPT * RATED.prompt + 4 * RATED.completion);
+    expect(await usedGpu()).toBeLessThanOrEqual(PROMPT * RATED.prompt + 10 * RATED.completion);
+    await nothingHeld();
+  });
+
+  test('before anything was delivered pays nothing', async () => {
+    let closed = false;
+    await open((_request, reply) => void reply.once('close', () => (closed = true)));
+    const controller = new AbortController();
+    const asked = world.client(world.key()).chat.completions.create({ model: CHAT, messages }, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 100);
+    await expect(asked).rejects.toThrow();
+    await expect.poll(() => closed, { timeout: 250, interval: 10 }).toBe(true);
+    expect(await usedGpu()).toBe(0);
+    await expect.poll(async () => nothingHeld().then(() => true, () => false)).toBe(true);
+  });
+});
+
+test("the client's key stays here, and the endpoint's headers there", async () => {
+  let seen: IncomingMessage['headers'] = {};
+  await open((request, reply) => {
+    seen = request.headers;
+    reply.setHeader('set-cookie', 'secret=1').setHeader('x-secret', '1').end(JSON.stringify(answerOf(TEXT, undefined)));
+  });
+  const answer = await fetch(`${world.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${world.key()}`, 'content-type': 'application/json', cookie: 'ccx_session=secret', 'x-client': 'secret', 'x-forwarded-for': '1.2.3.4' },
+    body: JSON.stringify({ model: CHAT, messages, vendor_field: { kept: true } }),
+  });
+  expect(answer.status).toBe(200);
+  expect(seen.authorization).toBe('Bearer sk-endpoint');
+  expect(JSON.stringify(seen)).not.toContain('ccx_');
+  expect(Object.keys(seen).sort()).toEqual(['accept', 'accept-encoding', 'authorization', 'connection', 'content-length', 'content-type', 'host', 'user-agent']);
+  expect(answer.headers.get('set-cookie')).toBeNull();
+  expect(answer.headers.get('x-secret')).toBeNull();
+});
