@@ -29,6 +29,9 @@ interface UserRow {
   role: Role;
 }
 
+/** After this a registration that has no company yet is no longer under way. */
+const ABANDONED = '1 minute';
+
 const keyOf = (email: string): string => email.trim().toLowerCase();
 
 /**
@@ -40,11 +43,12 @@ export async function registerUser(services: Pick<Services, 'database' | 'sequen
   const { email, role, group } = registration;
   const passwordHash = await hashPassword(registration.password);
   const reserved = { id: newId('usr'), email: email.trim(), email_key: keyOf(email), password_hash: passwordHash, role };
-  const [row] = await services.database('users').insert(reserved).onConflict('email_key')
-    .merge(['password_hash', 'role']).whereNull('users.company').returning<UserRow[]>(['id', 'email', 'company', 'role']);
+  // One that is under way at this moment is somebody's: only an abandoned one is taken up.
+  const [row] = await services.database('users').insert(reserved).onConflict('email_key').merge({ password_hash: passwordHash, role, created_at: new Date() })
+    .whereNull('users.company').whereRaw(`users.created_at < now() - interval '${ABANDONED}'`).returning<UserRow[]>(['id', 'email', 'company', 'role']);
   if (row === undefined) throw new ApiError('email_taken', { field: 'email' });
   const ack = await services.sequencer.submit({
-    command: { type: 'registerCompany', name: registration.company, role, group }, idempotencyKey: `register:${row.id}`, bodyHash: `${role}:${registration.company}:${group}`,
+    command: { type: 'registerCompany', name: registration.company, role, group }, idempotencyKey: `register:${row.id}:${role}`, bodyHash: '',
   });
   const rejected = eventOf(ack.events, 'rejected');
   if (rejected !== undefined) throw new ApiError(rejected.code);

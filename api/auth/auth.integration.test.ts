@@ -32,7 +32,7 @@ test('registers a person with a company, once', async () => {
 });
 
 test('takes up a registration that was cut off before its company existed', async () => {
-  await world.services.database('users').insert({ id: 'usr_half', email: 'half@example.com', email_key: 'half@example.com', password_hash: 'x', role: 'lender' });
+  await world.services.database('users').insert({ id: 'usr_half', email: 'half@example.com', email_key: 'half@example.com', password_hash: 'x', role: 'lender', created_at: new Date(Date.now() - 120_000) });
   const refused = await login('half@example.com', PASSWORD);
   expect(refused.status).toBe(401);
   const made = await world.call('POST', '/api/v1/auth/register', { body: { email: 'half@example.com', password: PASSWORD, company: 'Half', role: 'lender' } });

@@ -3,16 +3,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ROLES } from '../../engine/commands.ts';
 import type { Role } from '../../engine/commands.ts';
-import { exchangeRoutes } from './all_routes.ts';
+import { isOpenAiPath } from './registry.ts';
 import type { Route } from './route.ts';
 import { INSTRUMENT, equip, fund, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 
-const routes = exchangeRoutes();
+const world: ApiWorld = await openApiWorld();
+const { routes } = world;
 const closed = routes.filter((route) => route.scope !== 'public');
 const named = (some: Route[]) => some.map((route) => [`${route.method.toUpperCase()} ${route.path}`, route] as const);
 
-let world: ApiWorld;
 const members: Partial<Record<Role, Member>> = {};
 const readOnly: Partial<Record<Role, string>> = {};
 let revoked: string;
@@ -22,7 +22,6 @@ let elsewhere: string;
 const owned = { order: '', facility: '', key: '', endpoint: '' };
 
 beforeAll(async () => {
-  world = await openApiWorld();
   for (const role of ROLES) {
     const member = await world.member(role);
     members[role] = member;
@@ -87,7 +86,9 @@ describe.each(named(closed))('%s', (_, route) => {
     ['from an address the key is not for', () => elsewhere, 403, 'ip_not_allowed'],
   ])('is closed %s', async (_name, key, status, code) => {
     const answer = await call(route, { key: key() });
-    expect([answer.status, answer.body.error?.code]).toEqual([status, code]);
+    // OpenAI's clients know no code for a missing key of its own.
+    const expected = isOpenAiPath(route.path) && code === 'unauthenticated' ? 'invalid_api_key' : code;
+    expect([answer.status, answer.body.error?.code]).toEqual([status, expected]);
   });
 
   test('is open to its roles and scope alone', async () => {
@@ -105,7 +106,7 @@ describe.each(named(closed))('%s', (_, route) => {
   });
 });
 
-test.each(named(routes.filter((route) => route.path.includes('{id}') && route.scope !== 'public')))('%s shows and changes nothing of another company', async (_, route) => {
+test.each(named(routes.filter((route) => route.path.includes('{id}') && route.scope !== 'public' && !isOpenAiPath(route.path))))('%s shows and changes nothing of another company', async (_, route) => {
   for (const role of ROLES) {
     if (role === 'operator' || (route.roles !== undefined && !route.roles.includes(role))) continue;
     const stranger = await world.member(role);
@@ -137,9 +138,10 @@ test.each(named(routes.filter((route) => route.scope === 'public' && !route.path
   }
 });
 
-test('every body is checked by a schema that takes no unknown fields', () => {
+/** OpenAI's paths pass on what vendors add. */
+test('every body of the exchange is checked by a schema that takes no unknown fields', () => {
   for (const route of routes) {
-    if (route.body === undefined || route.contentType !== undefined) continue;
+    if (route.body === undefined || route.contentType !== undefined || isOpenAiPath(route.path)) continue;
     expect(route.body instanceof z.ZodObject && route.body.safeParse({ nobody_knows_this: 1 }).success, route.path).toBe(false);
   }
 });

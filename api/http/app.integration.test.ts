@@ -3,7 +3,6 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openApiWorld, INSTRUMENT } from './test/api_world.ts';
 import type { ApiWorld, Member } from './test/api_world.ts';
-import { exchangeRoutes } from './all_routes.ts';
 
 let world: ApiWorld;
 let borrower: Member;
@@ -22,7 +21,7 @@ test('describes every mounted route in a valid OpenAPI 3.1 document', async () =
   expect(result.valid).toBe(true);
   expect(body.openapi).toBe('3.1.0');
   const paths = body.paths as Record<string, Record<string, unknown>>;
-  for (const { method, path } of exchangeRoutes()) expect(paths[path]?.[method], `${method} ${path}`).toBeDefined();
+  for (const { method, path } of world.routes) expect(paths[path]?.[method], `${method} ${path}`).toBeDefined();
   for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']) expect(paths[path]).toBeDefined();
 });
 

@@ -5,7 +5,7 @@ import { ApiError } from '../errors.ts';
 import type { Route } from './route.ts';
 
 export const BODY_LIMIT_BYTES = 256 * 1024;
-const NESTING_LIMIT = 32;
+const NESTING_LIMIT = 64;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPENING = new Set([0x5b, 0x7b]);

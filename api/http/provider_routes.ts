@@ -51,11 +51,15 @@ const declareCapacity = route({
     const { directory } = services;
     const { company } = principalIn(context);
     const market = marketOf(directory, body);
-    const declared = expectEvent(await submit(context, { type: 'declareCapacity', company, market, gpus: body.gpus }), 'capacityDeclared');
+    // What is verified changes: a repeat is answered from what was stored, not from what is.
+    const reply = await once(context, async () => {
+      const declared = expectEvent(await submit(context, { type: 'declareCapacity', company, market, gpus: body.gpus }), 'capacityDeclared');
+      const known = directory.capacities(company).find((capacity) => capacity.market === market);
+      return { reply: { status: 201, body: capacityWire(directory, { company, market, declared: declared.gpus, verified: known?.verified ?? 0, models: known?.models ?? [] }) } };
+    });
     const rows: { id: string }[] = await services.database('endpoints').where({ company, market }).whereNot('status', 'removed').select('id');
     for (const { id } of rows) services.endpoints.changed(id);
-    const known = directory.capacities(company).find((capacity) => capacity.market === market);
-    return { status: 201, body: capacityWire(directory, { company, market, declared: declared.gpus, verified: known?.verified ?? 0, models: known?.models ?? [] }) };
+    return reply;
   },
 });
 

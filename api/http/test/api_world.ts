@@ -20,11 +20,14 @@ import { hashPassword } from '../../auth/passwords.ts';
 import { Committed } from '../../committed.ts';
 import { readConfig } from '../../config.ts';
 import { Directory } from '../../directory.ts';
+import { openGateway } from '../../gateway/gateway.ts';
+import type { Gateway } from '../../gateway/gateway.ts';
 import { Vault } from '../../gateway/vault.ts';
 import { MarketView } from '../../market/market_view.ts';
 import { TEST_EPOCH, createInProcessSequencer } from '../../sequencer/in_process.ts';
 import type { Services } from '../../services.ts';
 import { exchangeRoutes } from '../all_routes.ts';
+import type { Route } from '../route.ts';
 
 export const CLASS = 'H100-SXM-80';
 export const REGION = 'us-east';
@@ -55,6 +58,8 @@ export interface Member {
 export interface ApiWorld {
   services: Services;
   url: string;
+  /** Everything that is mounted but the operations. */
+  routes: readonly Route[];
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   execute(command: Command): Promise<void>;
   /** A person with a company and a key of all scopes of its role. */
@@ -70,13 +75,15 @@ export async function openApiWorld(environment: Record<string, string> = {}): Pr
   const { url: databaseUrl, drop } = await freshDatabase();
   const database = openDatabase(databaseUrl);
   await migrate(database);
-  const { services, stop } = await openServices(config, database, databaseUrl);
-  const server = createServer(createApp({ services, routes: exchangeRoutes() }));
+  const { services, gateway, stop } = await openServices(config, database, databaseUrl);
+  const routes = [...gateway.routes, ...exchangeRoutes()];
+  const server = createServer(createApp({ services, routes }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const world: ApiWorld = {
     services,
     url,
+    routes,
     call: (method, path, options) => call(url, method, path, options),
     execute: (command) => execute(services, command),
     member: (role, name) => addMember(services, role, name),
@@ -96,7 +103,7 @@ export async function openApiWorld(environment: Record<string, string> = {}): Pr
   return world;
 }
 
-async function openServices(config: Services['config'], database: Knex, url: string): Promise<{ services: Services; stop: () => Promise<void> }> {
+async function openServices(config: Services['config'], database: Knex, url: string): Promise<{ services: Services; gateway: Gateway; stop: () => Promise<void> }> {
   const log = pino({ level: config.logLevel });
   const sequencer = createInProcessSequencer({ journal: await PostgresJournal.lead({ url, holder: 'test' }) });
   const stopProjector = await followJournal(url);
@@ -105,12 +112,11 @@ async function openServices(config: Services['config'], database: Knex, url: str
   const market = await MarketView.start(sequencer, directory);
   const auth = new Auth(database, log, () => Math.max(Date.now(), committed.now));
   await auth.start();
-  const endpoints: Services['endpoints'] = {
-    refusal: (url) => Promise.resolve(new URL(url).hostname === '169.254.169.254' ? 'not a public address' : undefined),
-    changed: () => undefined,
-  };
-  const services: Services = { config, log, sequencer, committed, auth, database, projections: new ProjectionWaiter(database), directory, market, endpoints, vault: new Vault(Buffer.alloc(32, 7)) };
+  const base = { config, log, sequencer, committed, auth, database, projections: new ProjectionWaiter(database), directory, market, vault: new Vault(Buffer.alloc(32, 7)) };
+  const gateway = await openGateway(base, []);
+  const services: Services = { ...base, endpoints: gateway.endpoints };
   const stop = async (): Promise<void> => {
+    await gateway.close();
     await auth.close();
     market.close();
     stopDirectory();
@@ -118,7 +124,7 @@ async function openServices(config: Services['config'], database: Knex, url: str
     await sequencer.close();
     await stopProjector();
   };
-  return { services, stop };
+  return { services, gateway, stop };
 }
 
 async function followJournal(url: string): Promise<() => Promise<void>> {
