@@ -8,7 +8,7 @@ import { Projector } from './projections/projector.ts';
 import { NewerProjection } from './projections/positions.ts';
 import type { ProjectorNotice, ProjectorRequest } from './projector.ts';
 
-/** The first wait after a failure; it doubles while failures follow at once. */
+/** The first wait after a failure, and between looks at whether another projector still follows; it doubles with each further failure. */
 const RETRY_MILLIS = 500;
 const RETRY_MILLIS_MAX = 15_000;
 
@@ -43,17 +43,18 @@ async function follow(): Promise<void> {
   }
 }
 
-let wait = RETRY_MILLIS;
+let failures = 0;
 while (!stopping.signal.aborted) {
   const started = performance.now();
   try {
     await follow();
-    wait = RETRY_MILLIS;
+    failures = 0;
   } catch (error) {
     tell({ kind: 'problem', message: error instanceof Error ? error.message : String(error) });
     if (error instanceof NewerProjection) break;
-    wait = performance.now() - started > RETRY_MILLIS_MAX ? RETRY_MILLIS : Math.min(2 * wait, RETRY_MILLIS_MAX);
+    failures = performance.now() - started > RETRY_MILLIS_MAX ? 1 : failures + 1;
   }
+  const wait = Math.min(RETRY_MILLIS * 2 ** Math.max(failures - 1, 0), RETRY_MILLIS_MAX);
   await sleep(wait, undefined, { signal: stopping.signal }).catch(() => undefined);
 }
 port.close();
