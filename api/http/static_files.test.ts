@@ -40,7 +40,7 @@ async function get(path: string, encoding = 'identity', method = 'GET') {
 }
 
 test('serves the page for every path of the app, never stored', async () => {
-  for (const path of ['/', '/trade/H100-SXM-80', '/login?next=/trade', '/index.html']) {
+  for (const path of ['/', '/trade/H100-SXM-80.us-east.20261201T14Z', '/login?next=/trade', '/index.html']) {
     const answer = await get(path);
     expect([path, answer.status, answer.text, answer.header('cache-control')]).toEqual([path, 200, PAGE, 'no-cache']);
   }

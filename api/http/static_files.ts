@@ -31,8 +31,8 @@ export function webApp(folder: string): RequestHandler {
     if ((request.method !== 'GET' && request.method !== 'HEAD') || NOT_PAGES.test(request.path)) return void next();
     const name = request.path === '/' ? 'index.html' : decodedName(request.path);
     if (name !== undefined && files.has(name)) return sendFile({ folder, files, name }, request, response, next);
-    // A page of the app, unless it asks for a file.
-    if (extname(request.path) !== '' || !files.has('index.html')) return void next();
+    // A page of the app, unless it asks for a file. The name of an instrument has dots and is no file.
+    if (extname(request.path) in TYPES || request.path.startsWith('/assets/') || !files.has('index.html')) return void next();
     return sendFile({ folder, files, name: 'index.html' }, request, response, next);
   };
 }
