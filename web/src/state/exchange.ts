@@ -18,8 +18,9 @@ import type { DemoLogin } from './wire.ts';
 const CLOCK_MILLIS = 1_000;
 const STATUS_MILLIS = 15_000;
 
+/** A connection of its own for each namespace: the session's cookie travels with the handshake, and a login comes after the market's. */
 const socketOf = (namespace: string): FeedSocket =>
-  io(namespace, { autoConnect: false, withCredentials: true, transports: ['websocket'], reconnectionDelay: 300, reconnectionDelayMax: 5_000 });
+  io(namespace, { autoConnect: false, forceNew: true, withCredentials: true, transports: ['websocket'], reconnectionDelay: 300, reconnectionDelayMax: 5_000 });
 
 export class Exchange {
   readonly api: ApiClient;

@@ -6,6 +6,7 @@ type Listener = (...values: unknown[]) => void;
 /** A socket whose other end is the test. */
 class FakeSocket implements FeedSocket {
   connected = false;
+  active = false;
   readonly sent: { event: string; body: Record<string, unknown>; acknowledge?: (answer: unknown) => void }[] = [];
   private readonly listeners = new Map<string, Listener>();
 
@@ -16,17 +17,18 @@ class FakeSocket implements FeedSocket {
     this.sent.push({ event, body, acknowledge });
   }
   connect(): void {
-    this.connected = true;
+    this.connected = this.active = true;
     this.receive('connect');
   }
   disconnect(): void {
-    this.connected = false;
+    this.connected = this.active = false;
   }
   receive(event: string, value?: unknown): void {
     this.listeners.get(event)?.(value);
   }
   lose(reason: string): void {
     this.connected = false;
+    this.active = reason !== 'io server disconnect';
     this.receive('disconnect', reason);
   }
   events(): string[] {
@@ -125,6 +127,18 @@ describe('the connection', () => {
     vi.advanceTimersByTime(4_100);
     expect(feed.state.value).toBe('stale');
     socket.receive('heartbeat', { counter: 1 });
+    expect(feed.state.value).toBe('live');
+  });
+
+  test('that is refused asks about the login and tries again later', () => {
+    const socket = new FakeSocket();
+    const closings: string[] = [];
+    const feed = new Feed(socket, ({ code }) => closings.push(code));
+    feed.start();
+    socket.connected = socket.active = false;
+    socket.receive('connect_error', new Error('log in'));
+    expect([closings, feed.state.value]).toEqual([['refused'], 'connecting']);
+    vi.advanceTimersByTime(1_100);
     expect(feed.state.value).toBe('live');
   });
 

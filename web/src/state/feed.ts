@@ -18,6 +18,8 @@ export type FeedState = 'off' | 'connecting' | 'live' | 'stale';
 /** The part of a socket.io client that a feed needs. */
 export interface FeedSocket {
   readonly connected: boolean;
+  /** It is connected, or will try again by itself. */
+  readonly active: boolean;
   on(event: string, listener: (...values: never[]) => void): unknown;
   emit(event: string, ...values: unknown[]): unknown;
   connect(): unknown;
@@ -26,7 +28,7 @@ export interface FeedSocket {
 
 /** How the server answers a request. */
 export type Acknowledgement = { ok: true } | { ok: false; error: { code: string; message: string } };
-/** Why the server ends a connection: `revoked` and `expired` say that the login is over. */
+/** Why the server ends a connection: `revoked`, `expired` and `refused` say that the login may be over. */
 export interface Closing {
   code: string;
   message: string;
@@ -65,9 +67,9 @@ export class Feed {
     this.socket = socket;
     this.onClosed = onClosed;
     socket.on('connect', () => this.onConnect());
-    socket.on('disconnect', (reason: string) => this.onDisconnect(reason));
+    socket.on('disconnect', () => this.onDisconnect());
     socket.on('closed', (closing: Closing) => this.onClosed?.(closing));
-    socket.on('connect_error', () => this.onDisconnect('connect_error'));
+    socket.on('connect_error', (error: Error) => this.onConnectError(error));
     socket.on('heartbeat', () => this.alive());
     socket.on('message', (message: FeedMessage) => this.onMessage(message));
   }
@@ -130,12 +132,18 @@ export class Feed {
     for (const subscription of this.subscriptions) if (!subscription.refused) this.request(subscription);
   }
 
-  private onDisconnect(reason: string): void {
+  private onConnectError(error: Error): void {
+    // Refused rather than unreachable: the login may be over.
+    if (!this.socket.active) this.onClosed?.({ code: 'refused', message: error.message });
+    this.onDisconnect();
+  }
+
+  private onDisconnect(): void {
     if (this.state.value === 'off') return;
     clearTimeout(this.watchdog);
     this.state.value = 'connecting';
-    // The client comes back by itself except when the server has ended the connection.
-    if (reason === 'io server disconnect') setTimeout(() => this.state.value !== 'off' && this.socket.connect(), RECONNECT_MILLIS);
+    // The client comes back by itself except when the server has ended or refused the connection.
+    if (!this.socket.active) setTimeout(() => this.state.value !== 'off' && this.socket.connect(), RECONNECT_MILLIS);
     for (const subscription of this.subscriptions) {
       clearTimeout(subscription.recovery);
       subscription.subscriber.onLive?.(false);
