@@ -96,7 +96,7 @@ async function openServices(core: Core, parts: Parts, demoAddresses: readonly st
   const auth = new Auth(database, log, () => Math.max(Date.now(), committed.now));
   await auth.start();
   parts.add('auth', () => auth.close());
-  const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: await openVault(config) };
+  const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: await openVault(config), clockFollowers: new Set<() => Promise<void>>() };
   const gateway = await openGateway(base, [...config.endpointAllow, ...demoAddresses]);
   parts.add('gateway', () => gateway.close());
   return { services: { ...base, endpoints: gateway.endpoints }, gateway };

@@ -37,4 +37,6 @@ export interface Services {
   endpoints: EndpointWatch;
   /** Seals the credentials of endpoints, each for its endpoint's id. */
   vault: Vault;
+  /** Called when a manual clock has been moved; that is answered when all of them have done what the time asks of them. */
+  clockFollowers: Set<() => Promise<void>>;
 }

@@ -23,7 +23,7 @@ async function opened(): Promise<{ services: BotServices; seeded: SeededMarket; 
   const market = await MarketView.start(sequencer, directory);
   const warnings: string[] = [];
   const log = pino({ level: 'warn' }, { write: (line) => void warnings.push(line) });
-  const services = { config: readConfig({ CLOCK: 'manual' }), directory, log, market, sequencer };
+  const services = { clockFollowers: new Set<() => Promise<void>>(), config: readConfig({ CLOCK: 'manual' }), directory, log, market, sequencer };
   const seeded = await seedMarket(sequencer, ['model-a']);
   for (const { company, market: id } of directory.capacities()) await submit(sequencer, { type: 'verifyCapacity', company, market: id, gpus: DEMO_GPUS });
   closers.push(() => sequencer.close());
@@ -37,12 +37,10 @@ async function startBots(services: BotServices, seeded: SeededMarket): Promise<D
   return bots;
 }
 
-/** Moves the clock and waits until the bots have acted on it. */
+/** As the route of the manual clock does. */
 async function passTo(services: BotServices, now: number): Promise<void> {
   await services.sequencer.setClock(now);
-  const { sequence } = await services.sequencer.status();
-  while ((await services.sequencer.status()).sequence === sequence) await new Promise((resume) => setTimeout(resume, 5));
-  await new Promise((resume) => setTimeout(resume, 40));
+  await Promise.all([...services.clockFollowers].map((follow) => follow()));
 }
 
 const asksOf = ({ directory, market }: BotServices, name: string, region: string, hour: number) =>

@@ -14,11 +14,9 @@ import type { QuoteState } from './quotes.ts';
 import { ensureCredit } from './seed.ts';
 import type { SeededMarket } from './seed.ts';
 
-export type BotServices = Pick<Services, 'config' | 'directory' | 'log' | 'market' | 'sequencer'>;
+export type BotServices = Pick<Services, 'clockFollowers' | 'config' | 'directory' | 'log' | 'market' | 'sequencer'>;
 
 const REFINANCE_EVERY = 5 * MILLIS_PER_MINUTE;
-/** A manual clock that passes many hours moves in many steps: act when it has come to rest. */
-const MANUAL_REST = 20;
 const BEHIND_MILLIS = 5_000;
 /** Refusals that follow from others acting between reading and sending. */
 const EXPECTED = new Set(['unknown_order', 'gate_closed', 'post_only_would_cross', 'halted', 'cancel_only']);
@@ -28,11 +26,9 @@ export class DemoBots {
   private readonly seeded: SeededMarket;
   private readonly bots: ReadonlySet<CompanyId>;
   private acting: Promise<void> | undefined;
-  private again = false;
   private stopped = false;
-  private actedAt: Millis = -1;
   private refinancedAt: Millis = -Infinity;
-  private halt: () => void = () => undefined;
+  private halt: () => unknown = () => undefined;
 
   constructor(services: BotServices, seeded: SeededMarket) {
     this.services = services;
@@ -43,14 +39,15 @@ export class DemoBots {
   /** Resolves when the market is quoted. @throws Unavailable when the sequencer does not answer */
   async start(): Promise<void> {
     await this.step();
-    const { config, sequencer } = this.services;
-    if (config.clock === 'manual') this.halt = this.followClock();
-    else {
-      const timer = setInterval(() => this.act(), STEP_MILLIS);
+    const { clockFollowers, config } = this.services;
+    if (config.clock === 'manual') {
+      const follow = (): Promise<void> => this.actOnce();
+      clockFollowers.add(follow);
+      this.halt = () => clockFollowers.delete(follow);
+    } else {
+      const timer = setInterval(() => void this.act(), STEP_MILLIS);
       this.halt = () => clearInterval(timer);
     }
-    const { sequence } = await sequencer.status();
-    this.services.log.debug({ sequence }, 'the demo market is quoted');
   }
 
   async stop(): Promise<void> {
@@ -72,33 +69,18 @@ export class DemoBots {
     return this.services.directory.companies().map(({ company }) => company).filter((company) => !this.bots.has(company));
   }
 
-  private followClock(): () => void {
-    let timer: NodeJS.Timeout | undefined;
-    const stop = this.services.sequencer.onCommitted((batch) => {
-      if (batch.now <= this.actedAt) return;
-      clearTimeout(timer);
-      timer = setTimeout(() => this.act(), MANUAL_REST);
-    });
-    return () => {
-      stop();
-      clearTimeout(timer);
-    };
+  /** Acts on the time that it is now, not on that of a step under way. */
+  private async actOnce(): Promise<void> {
+    await this.acting;
+    await this.act();
   }
 
-  /** One step at a time; a call during a step asks for another. */
-  private act(): void {
-    if (this.acting !== undefined) {
-      this.again = this.services.config.clock === 'manual';
-      return;
-    }
-    this.acting = this.step()
+  /** One step at a time; what comes during a step is left out. */
+  private act(): Promise<void> {
+    this.acting ??= this.step()
       .catch((error: unknown) => this.failed(error))
-      .finally(() => {
-        this.acting = undefined;
-        if (!this.again || this.stopped) return;
-        this.again = false;
-        this.act();
-      });
+      .finally(() => (this.acting = undefined));
+    return this.acting;
   }
 
   private failed(error: unknown): void {
@@ -109,7 +91,6 @@ export class DemoBots {
   private async step(): Promise<void> {
     const { sequencer } = this.services;
     const { now, committedSequence } = await sequencer.status();
-    this.actedAt = now;
     if (now - this.refinancedAt >= REFINANCE_EVERY) {
       this.refinancedAt = now;
       await Promise.all([...this.seeded.bidders, this.seeded.load].map((company) => ensureCredit(sequencer, company)));

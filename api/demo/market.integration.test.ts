@@ -58,7 +58,7 @@ beforeAll(async () => {
   const { directory } = await Directory.load(sequencer);
   const market = await MarketView.start(sequencer, directory);
   services = {
-    auth, database, directory, log, market, sequencer,
+    auth, database, directory, log, market, sequencer, clockFollowers: new Set(),
     config: readConfig({ DATA_DIR: dataDir, CLOCK: 'manual' }),
     endpoints: { refusal: () => Promise.resolve(undefined), changed: (id) => void believe(id) },
   };

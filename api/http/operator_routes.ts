@@ -181,6 +181,7 @@ const clock = route({
     const wanted = Date.parse(body.now);
     if (wanted < services.committed.now) throw new ApiError('clock_backwards', { field: 'now' });
     const now = await services.sequencer.setClock(wanted);
+    await Promise.all([...services.clockFollowers].map((follow) => follow()));
     return { status: 200, body: { now: formatTime(now) } };
   },
 });

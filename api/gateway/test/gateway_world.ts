@@ -111,7 +111,7 @@ async function openServices(options: WorldOptions): Promise<Opened> {
     committed.stop();
     await sequencer.close();
   };
-  return { services: { ...base, endpoints: gateway.endpoints }, gateway, rows, keys, stop };
+  return { services: { ...base, endpoints: gateway.endpoints, clockFollowers: new Set<() => Promise<void>>() }, gateway, rows, keys, stop };
 }
 
 type Run = (command: Command) => Promise<Ack>;

@@ -114,7 +114,7 @@ async function openServices(config: Services['config'], database: Knex, url: str
   await auth.start();
   const base = { config, log, sequencer, committed, auth, database, projections: new ProjectionWaiter(database), directory, market, vault: new Vault(Buffer.alloc(32, 7)) };
   const gateway = await openGateway(base, []);
-  const services: Services = { ...base, endpoints: gateway.endpoints };
+  const services: Services = { ...base, endpoints: gateway.endpoints, clockFollowers: new Set() };
   const stop = async (): Promise<void> => {
     await gateway.close();
     await auth.close();
