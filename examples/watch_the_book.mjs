@@ -12,7 +12,10 @@ market.on('message', ({ seq, prev_seq, type, data }) => {
   else if (prev_seq !== last) console.log(`a message is missing between ${last} and ${seq}`);
   last = seq;
   for (const side of ['bids', 'asks']) {
-    for (const [price, quantity] of data[side]) quantity === '0' ? book[side].delete(price) : book[side].set(price, quantity);
+    for (const [price, quantity] of data[side]) {
+      if (quantity === '0') book[side].delete(price);
+      else book[side].set(price, quantity);
+    }
   }
   const best = (side, sign) => [...side].sort(([a], [b]) => sign * (Number(a) - Number(b)))[0]?.join(' x ') ?? 'none';
   console.log(`${name} ${type} ${seq}: bid ${best(book.bids, -1)}, ask ${best(book.asks, 1)}`);
