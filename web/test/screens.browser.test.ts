@@ -138,8 +138,11 @@ describe.skipIf(!executablePath)('the screens', () => {
     });
 
     test('the address names the hour, and choosing another changes it', async () => {
-      const page = await visit({ path: '/trade', role: 'borrower' });
+      server.asked.length = 0;
+      const page = await visit({ path: '/', role: 'borrower' });
       await page.waitForURL(/\/trade\/H100-SXM-80\.us-east\.\d{8}T\d{2}Z$/);
+      await page.getByRole('button', { name: /^ask / }).first().waitFor();
+      expect(server.asked.filter((request) => request === 'subscribe book')).toHaveLength(1);
       await page.getByLabel('Region').selectOption('eu-west');
       await page.waitForURL(/\.eu-west\./);
       await page.getByRole('button', { name: 'Day after' }).click();
