@@ -48,8 +48,6 @@ export class Directory {
   private readonly regionTable = new Table<{ region: number; name: string }>();
   private readonly modelTable = new Table<{ model: number; name: string }>();
   private readonly capacityTable = new Map<string, CapacityView>();
-  /** What the announced list price of a class was computed from. */
-  private readonly announcedInputs = new Map<number, ClassEntry['inputs']>();
   /** `hour` -> its text; the running market uses a few thousand. */
   private readonly hourTexts = new Map<number, string>();
 
@@ -95,11 +93,10 @@ export class Directory {
         this.modelTable.set(event.model, { model: event.model, name: event.name });
         break;
       case 'listPriceAnnounced':
-        this.announcedInputs.set(event.class, event.inputs);
-        this.changeClass(event.class, (entry) => ({ ...entry, next: { price: event.price, effectiveAt: event.effectiveAt } }));
+        this.changeClass(event.class, (entry) => ({ ...entry, next: { price: event.price, effectiveAt: event.effectiveAt, inputs: event.inputs } }));
         break;
       case 'listPriceEffective':
-        this.changeClass(event.class, (entry) => ({ ...entry, listPrice: event.price, inputs: this.announcedInputs.get(event.class) ?? entry.inputs, next: null }));
+        this.changeClass(event.class, (entry) => ({ ...entry, listPrice: event.price, inputs: entry.next?.inputs ?? entry.inputs, next: null }));
         break;
       case 'capacityDeclared':
         this.capacityOf(event.company, event.market).declared = event.gpus;

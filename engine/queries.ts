@@ -8,7 +8,7 @@ import type { ScheduleRow } from './events.ts';
 
 export interface DirectoryView {
   companies: { company: number; name: string; role: string; group: string }[];
-  classes: { class: number; name: string; chip: string; memoryGb: number; formFactor: string; listPrice: number; inputs: { provider: string; usd: number }[]; next: { price: number; effectiveAt: number } | null }[];
+  classes: { class: number; name: string; chip: string; memoryGb: number; formFactor: string; listPrice: number; inputs: { provider: string; usd: number }[]; next: { price: number; effectiveAt: number; inputs: { provider: string; usd: number }[] } | null }[];
   regions: { region: number; name: string }[];
   models: { model: number; name: string }[];
   /** Capacity and eligibility of every provider on every market. */

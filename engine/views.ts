@@ -51,7 +51,7 @@ export class Views {
     return {
       companies: companies.map(({ company, name, role, group }) => ({ company, name, role, group })),
       classes: classes.map(({ class: id, name, chip, memoryGb, formFactor, listPrice, inputs, next }) => ({
-        class: id, name, chip, memoryGb, formFactor, listPrice, inputs, next: next === null ? null : { price: next.price, effectiveAt: next.effectiveAt },
+        class: id, name, chip, memoryGb, formFactor, listPrice, inputs, next,
       })),
       regions: regions.map((name, region) => ({ region, name })),
       models: models.map((name, model) => ({ model, name })),

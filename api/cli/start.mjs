@@ -28,6 +28,5 @@ if (stale.length > 0) {
 const server = join(root, 'dist', 'server.js');
 process.chdir(root);
 process.setSourceMapsEnabled(true);
-process.env.DEMO ??= '1';
 process.argv[1] = server;
 await import(pathToFileURL(server).href);

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { IOC, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../engine/commands.ts';
 import type { AmendOrder, CancelOrder, PlaceBlock, PlaceOrder } from '../../engine/commands.ts';
-import { MILLIS_PER_HOUR, NOT_A_MULTIPLE, OUT_OF_RANGE, parseSteps, parseTicks, parseUnits } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR, OUT_OF_RANGE, parseSteps, parseTicks, parseUnits } from '../../engine/units.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
 import { parseId } from '../ids.ts';
@@ -74,7 +74,6 @@ export function placeCommand(directory: Directory, company: number, body: OrderB
   requireConsistent(body);
   const instrument = directory.instrument(body.instrument);
   const price = body.price === null || body.price === undefined ? NONE : parseTicks(body.price);
-  const stopPrice = written(body.stop_price, parseTicks);
   return {
     type: 'place',
     company,
@@ -88,9 +87,7 @@ export function placeCommand(directory: Directory, company: number, body: OrderB
     postOnly: body.post_only,
     displayQuantity: written(body.display_quantity, parseSteps),
     minimumQuantity: written(body.minimum_quantity, parseSteps),
-    // An order without a price carries NONE, which is also what a price between two ticks reads as:
-    // such a protection is told by the stop price, which the engine checks at the same place.
-    stopPrice: price === NOT_A_MULTIPLE && typeof body.price === 'string' ? NOT_A_MULTIPLE : stopPrice,
+    stopPrice: written(body.stop_price, parseTicks),
     expiresAt: body.expires_at === null || body.expires_at === undefined ? 0 : Math.max(1, Date.parse(body.expires_at)),
     model: modelOf(directory, body.model),
     resaleOf: resaleOf(body.resale_of),
