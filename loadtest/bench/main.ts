@@ -7,10 +7,14 @@ const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
   durable: () => import('./durable.ts'),
   recovery: () => import('./recovery.ts'),
   realtime: () => import('./realtime.ts'),
+  gateway: () => import('./gateway.ts'),
 };
 /** What a benchmark starts as a process of its own. */
 const PARTS: Record<string, () => Promise<{ serve(): void }>> = {
   'realtime-clients': () => import('./realtime_clients.ts'),
+  'gateway-upstream': async () => ({ serve: (await import('./gateway_parts.ts')).serveUpstream }),
+  'gateway-bare': async () => ({ serve: (await import('./gateway_parts.ts')).serveBareProxy }),
+  'gateway-server': () => import('./gateway_server.ts'),
 };
 
 async function main(): Promise<number> {

@@ -1,0 +1,144 @@
+/**
+ * The gateway (auth, authorise, durable capture) against the same upstream asked directly, behind a bare
+ * Express 5 proxy, and behind @portkey-ai/gateway. Everything runs in processes of its own and takes
+ * turns; a rate is the median of its rounds. Overhead is measured alone: one connection, one request at
+ * a time, the gateway's percentile less the upstream's.
+ */
+import { fork, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { median, percentile } from './benchmark.ts';
+import type { BenchOptions, BenchResult } from './benchmark.ts';
+import { CHUNKS, MESSAGES, MODEL } from './gateway_parts.ts';
+import type { GatewayReady, GatewayReport } from './gateway_server.ts';
+import { runLoad } from './http_load.ts';
+import type { LoadTarget } from './http_load.ts';
+import { installPeer } from './peer.ts';
+
+const CONNECTIONS = 32;
+const STREAM_CONNECTIONS = 16;
+const WARMUP_MILLIS = 1_500;
+const PATH = '/v1/chat/completions';
+const PEER_MILLIS_MAX = 20_000;
+
+const message = <T>(child: ChildProcess): Promise<T> =>
+  new Promise((resolve, reject) => {
+    child.once('message', (value) => resolve(value as T));
+    child.once('exit', (code) => reject(new Error(`a part of the benchmark ended with ${code}`)));
+  });
+
+class Parts {
+  private readonly children: ChildProcess[] = [];
+
+  start(name: string, ...args: string[]): ChildProcess {
+    return this.keep(fork(process.argv[1], [name, ...args], { execArgv: ['--enable-source-maps'] }));
+  }
+  keep(child: ChildProcess): ChildProcess {
+    this.children.push(child);
+    return child;
+  }
+  end(): void {
+    for (const child of this.children) child.kill();
+  }
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+
+async function startPeer(parts: Parts, say: BenchOptions['say']): Promise<number> {
+  const folder = installPeer('portkey', say);
+  const port = await freePort();
+  // The peer refuses upstreams on loopback unless they are named.
+  const environment = { ...process.env, NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: 'localhost,127.0.0.1,::1' };
+  const program = join(folder, 'node_modules', '@portkey-ai', 'gateway', 'build', 'start-server.js');
+  parts.keep(spawn(process.execPath, [program, '--headless', `--port=${port}`], { cwd: folder, stdio: 'ignore', env: environment }));
+  const deadline = performance.now() + PEER_MILLIS_MAX;
+  for (;;) {
+    const up = await fetch(`http://127.0.0.1:${port}/`).then(() => true, () => false);
+    if (up) return port;
+    if (performance.now() > deadline) throw new Error('the peer does not start');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+type Targets = Record<'direct' | 'bare' | 'gateway' | 'peer', LoadTarget>;
+type Rates = Record<keyof Targets, number>;
+
+/** Each target in turn, several rounds. */
+async function ratesOf(targets: Targets, names: readonly (keyof Targets)[], connections: number, rounds: number, millis: number, options: BenchOptions): Promise<Rates> {
+  const rates: Record<string, number[]> = {};
+  for (const name of names) await runLoad(targets[name], connections, WARMUP_MILLIS);
+  for (let round = 1; round <= rounds; round++) {
+    for (const name of names) {
+      const { perSecond } = await runLoad(targets[name], connections, millis);
+      (rates[name] ??= []).push(perSecond);
+      options.say(`${name}, ${connections} connections, round ${round} of ${rounds}: ${Math.round(perSecond)} a second`);
+    }
+  }
+  return Object.fromEntries(Object.entries(rates).map(([name, values]) => [name, median(values)])) as Rates;
+}
+
+function targetsOf(ports: Record<keyof Targets, number>, key: string, streamed: boolean): Targets {
+  const body = JSON.stringify({ model: MODEL, messages: MESSAGES, max_tokens: 64, ...(streamed ? { stream: true } : {}) });
+  const of = (port: number, headers: Record<string, string>): LoadTarget => ({ port, path: PATH, headers, body });
+  return {
+    direct: of(ports.direct, {}),
+    bare: of(ports.bare, { authorization: 'Bearer upstream' }),
+    gateway: of(ports.gateway, { authorization: `Bearer ${key}` }),
+    peer: of(ports.peer, { authorization: 'Bearer upstream', 'x-portkey-provider': 'openai', 'x-portkey-custom-host': `http://127.0.0.1:${ports.direct}/v1` }),
+  };
+}
+
+async function measure(parts: Parts, options: BenchOptions): Promise<BenchResult> {
+  const millis = options.number('seconds', 3) * 1_000;
+  const rounds = options.number('rounds', 3);
+  const direct = (await message<{ port: number }>(parts.start('gateway-upstream'))).port;
+  const server = parts.start('gateway-server', String(direct));
+  const { port: gateway, key } = await message<GatewayReady>(server);
+  const bare = (await message<{ port: number }>(parts.start('gateway-bare', String(direct)))).port;
+  const peer = await startPeer(parts, options.say);
+  const ports = { direct, bare, gateway, peer };
+  const plain = targetsOf(ports, key, false);
+  const streamed = targetsOf(ports, key, true);
+  const rates = await ratesOf(plain, ['direct', 'bare', 'gateway', 'peer'], CONNECTIONS, rounds, millis, options);
+  const streams = await ratesOf(streamed, ['bare', 'gateway'], STREAM_CONNECTIONS, rounds, millis, options);
+  const alone = { direct: await runLoad(plain.direct, 1, millis), gateway: await runLoad(plain.gateway, 1, millis) };
+  const first = { direct: await runLoad(streamed.direct, 1, millis), gateway: await runLoad(streamed.gateway, 1, millis) };
+  const added = (fraction: number): number => percentile(alone.gateway.latencies, fraction) - percentile(alone.direct.latencies, fraction);
+  options.say(`first byte of a stream: ${(percentile(first.gateway.firstBytes, 0.5) - percentile(first.direct.firstBytes, 0.5)).toFixed(3)} ms added`);
+  server.send('report');
+  const { commitMillis, requests, invariantsOk } = await message<GatewayReport>(server);
+  if (!invariantsOk) throw new Error('an invariant of the engine is broken');
+  options.say(`${requests} commands committed, invariants hold`);
+  server.send('close');
+  await new Promise((resolve) => server.once('exit', resolve));
+  return {
+    requests_per_second: rates.gateway,
+    overhead_p50_ms: added(0.5),
+    overhead_p99_ms: added(0.99),
+    commit_p50_ms: commitMillis,
+    direct_per_second: rates.direct,
+    bare_proxy_per_second: rates.bare,
+    peer_per_second: rates.peer,
+    ratio_to_bare: rates.gateway / rates.bare,
+    ratio_to_peer: rates.gateway / rates.peer,
+    stream_chunks_per_second: streams.gateway * CHUNKS,
+    stream_ratio_to_bare: streams.gateway / streams.bare,
+  };
+}
+
+export async function run(options: BenchOptions): Promise<BenchResult> {
+  const parts = new Parts();
+  try {
+    return await measure(parts, options);
+  } finally {
+    parts.end();
+  }
+}
