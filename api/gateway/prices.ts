@@ -22,7 +22,7 @@ export interface LivePrice extends TokenPrice {
 export interface ModelPrices {
   /** The cheapest ask whose provider serves the model, of the running hour, in its last minute of the next; null: none. */
   live: LivePrice | null;
-  /** The cheapest class at list price; null: no listed class holds the model. */
+  /** At list price: on the class of the live price, else on the cheapest; null: no listed class holds the model. */
   list: TokenPrice | null;
 }
 
@@ -42,7 +42,8 @@ export class Prices {
     const now = Date.now();
     const known = this.known.get(model.id);
     if (known !== undefined && now - known.at < FRESH_MILLIS) return known.prices;
-    const prices = { live: this.live(model), list: this.list(model) };
+    const live = this.live(model);
+    const prices = { live, list: this.list(model, live?.class) };
     this.known.set(model.id, { at: now, prices });
     return prices;
   }
@@ -63,9 +64,10 @@ export class Prices {
     return best;
   }
 
-  private list(model: Model): TokenPrice | null {
+  private list(model: Model, only: ClassId | undefined): TokenPrice | null {
     const ratings = ratingsOf(model.id);
-    const found = this.services.directory.classes().flatMap((entry) => {
+    const classes = this.services.directory.classes().filter((entry) => only === undefined || entry.class === only);
+    const found = classes.flatMap((entry) => {
       const rated = ratings.get(entry.name);
       return rated === undefined || entry.listPrice <= 0 ? [] : [priced(entry.class, rated, entry.listPrice)];
     });

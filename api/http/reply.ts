@@ -11,8 +11,9 @@ export function sendReply(response: Response, reply: Reply): void {
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
   if (reply.body === undefined) return void response.end();
   if (!response.hasHeader('content-type')) response.setHeader('content-type', 'application/json; charset=utf-8');
-  const text = Buffer.from(typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body));
-  response.setHeader('content-length', text.length);
+  // As text, so that head and body leave in one write.
+  const text = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body);
+  response.setHeader('content-length', Buffer.byteLength(text));
   response.end(text);
 }
 

@@ -24,7 +24,7 @@ const tokenPriceSchema = z.object({
 const livePriceSchema = tokenPriceSchema.extend({ market: text, price: text.describe('The ask, CR per GPU-hour') });
 const pricingSchema = z.object({
   live: livePriceSchema.nullable().describe('At the cheapest ask of the running hour whose provider serves the model'),
-  list: tokenPriceSchema.nullable().describe('On the cheapest class at list price'),
+  list: tokenPriceSchema.nullable().describe('At list price, on the class of the live price, else on the cheapest'),
 });
 const openaiModelSchema = z.object({
   id: text, object: z.literal('model'), created: count, owned_by: text,

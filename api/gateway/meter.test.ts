@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Meter, chargeableMost } from './meter.ts';
+
+describe('the meter', () => {
+  test('believes plausible figures and flags others', () => {
+    const result = (reported: unknown) => {
+      const meter = new Meter(100, 1_000);
+      meter.add(0, 'word '.repeat(200).trim());
+      meter.report({ prompt: reported, completion: reported });
+      return meter.result();
+    };
+    expect(result(101)).toEqual({ promptTokens: 101, completionTokens: 101, estimated: false });
+    expect(result(102)).toEqual({ promptTokens: 100, completionTokens: 102, estimated: true });
+    expect(result(99)).toEqual({ promptTokens: 99, completionTokens: 200, estimated: true });
+    expect(result(Number.NaN)).toEqual({ promptTokens: 100, completionTokens: 200, estimated: true });
+  });
+
+  test('takes no figures of an answer that broke off', () => {
+    const meter = new Meter(10, 100);
+    meter.add(0, 'one two');
+    meter.report({ prompt: 10, completion: 2 });
+    expect(meter.result(true)).toEqual({ promptTokens: 10, completionTokens: 2, estimated: true });
+  });
+
+  test('counts each choice by itself', () => {
+    const meter = new Meter(1, 100);
+    meter.add(0, 'trans');
+    meter.add(1, 'on');
+    meter.add(0, 'port');
+    expect(meter.delivered).toBe(3);
+  });
+
+  test('never charges more than a request has held, whatever is reported', () => {
+    fc.assert(
+      fc.property(fc.nat(10_000), fc.nat(1_000), fc.string(), fc.anything(), fc.anything(), (own, most, text, prompt, completion) => {
+        const meter = new Meter(own, most);
+        meter.add(0, text);
+        meter.report({ prompt, completion });
+        const charged = meter.result();
+        expect(charged.promptTokens).toBeLessThanOrEqual(chargeableMost(own));
+        expect(charged.completionTokens).toBeLessThanOrEqual(most);
+        expect(charged.completionTokens).toBeLessThanOrEqual(chargeableMost(meter.delivered));
+        expect(charged.promptTokens).toBeGreaterThanOrEqual(0);
+        expect(charged.completionTokens).toBeGreaterThanOrEqual(0);
+      }),
+    );
+  });
+});

@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { EventStreamParser, writtenEvent } from './sse.ts';
+import { UpstreamError } from './upstream.ts';
+
+function parse(text: string, cuts: readonly number[] = []): { event: string; data: string }[] {
+  const bytes = Buffer.from(text);
+  const borders = [0, ...[...cuts].map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  const parser = new EventStreamParser();
+  const events = borders.slice(1).flatMap((border, index) => parser.push(bytes.subarray(borders[index], border)));
+  return [...events, ...parser.end()];
+}
+
+describe('server-sent events', () => {
+  test.each([
+    ['data: a\n\ndata: b\n\n', [{ event: '', data: 'a' }, { event: '', data: 'b' }]],
+    ['data:a\r\n\r\n', [{ event: '', data: 'a' }]],
+    ['event: x\ndata: a\ndata: b\n\n', [{ event: 'x', data: 'a\nb' }]],
+    [': comment\n\nid: 7\nretry: 3\ndata: a\n\n', [{ event: '', data: 'a' }]],
+    ['data: a', [{ event: '', data: 'a' }]],
+    ['event: x\n\n', []],
+  ])('%j', (text, events) => {
+    expect(parse(text)).toEqual(events);
+  });
+
+  test('do not depend on how the bytes are cut', () => {
+    const data = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !/[\r\n]/.test(text));
+    fc.assert(
+      fc.property(fc.array(data), fc.array(fc.nat()), (all, cuts) => {
+        expect(parse(all.map((text) => writtenEvent('e', text)).join(''), cuts).map((event) => event.data)).toEqual(all);
+      }),
+    );
+  });
+
+  test('without an end are given up', () => {
+    const parser = new EventStreamParser();
+    const piece = Buffer.alloc(1 << 20, 'x');
+    expect(() => {
+      for (let count = 0; count < 10; count++) parser.push(piece);
+    }).toThrow(UpstreamError);
+  });
+});
