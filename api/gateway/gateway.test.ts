@@ -109,6 +109,28 @@ describe('a request paid from an allocation', () => {
   });
 });
 
+describe('a request under way when its hour ends', () => {
+  test('is charged to that hour, and what it leaves is delivered', async () => {
+    const world = await openGatewayWorld({ demo: { firstTokenMillis: 600 }, models: [CHAT] });
+    await world.offer(world.providers[0], 24_000, 100);
+    const allocation = await world.buy(24_000, 100);
+    const before = await world.remaining();
+    const asked = world.client(world.key()).chat.completions.create({ model: CHAT, messages, max_tokens: 20 });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await world.services.sequencer.setClock((HOUR + 1) * 3_600_000 + 1_000);
+    const settled = await world.balances();
+    expect(settled.contracted).toBeGreaterThan(0);
+    const receipt = receiptOf(await asked);
+    expect(receipt.allocation_id).toBe(`alc_${allocation}`);
+    expect(micro(receipt.credits_used)).toBeGreaterThan(0);
+    // The whole hour is paid for, used or not.
+    await expect.poll(async () => (await world.balances()).contracted).toBe(0);
+    expect(before - (await world.remaining())).toBe(2_400_000);
+    await world.check();
+    await world.close();
+  });
+});
+
 describe('a request paid from the spot book', () => {
   let world: GatewayWorld;
   beforeAll(async () => {
