@@ -26,6 +26,7 @@ import { Views } from './views.ts';
 /** Raised whenever the same commands would give other results; written beside every journalled batch. */
 export const RULES_VERSION = 1;
 const NO_COMPANY = -1;
+const SPACIOUS_ROWS = 1 << 19;
 const BATCH_MAX = 500;
 const DEAD_MAN_MAX = 86_400_000;
 
@@ -53,9 +54,17 @@ export class Engine {
     this.facilities = new Facilities(state, this.sweeps);
     this.finance = new Finance(state, this.sweeps, this.facilities);
     this.facilities.connect(this.finance);
-    this.delivery = new Delivery(state, this.sweeps);
+    this.delivery = new Delivery(state, this.sweeps, this.trading.resales, this.facilities);
     this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance);
     this.views = new Views(state, this.facilities);
+  }
+
+  /**
+   * A new market with room for half a million orders and as many allocations, so that it seldom has to
+   * stop for growth. The memory is the system's until rows are used.
+   */
+  static spacious(): Engine {
+    return new Engine(new State(SPACIOUS_ROWS));
   }
 
   /** The engine a snapshot was taken of. @throws Error when the bytes are not a snapshot of a known format */

@@ -77,14 +77,14 @@ export function replayRow(engine: Engine, row: JournalRow): void {
 }
 
 async function fromSnapshot({ journal, snapshots, snapshotSequenceMaximum = Infinity, say = () => undefined }: RecoverOptions): Promise<{ engine: Engine; journalHash: Uint8Array }> {
-  if (snapshots === undefined) return { engine: new Engine(), journalHash: GENESIS_HASH };
+  if (snapshots === undefined) return { engine: Engine.spacious(), journalHash: GENESIS_HASH };
   for await (const found of snapshots.newestFirst()) {
     if (found.sequence > snapshotSequenceMaximum) continue;
     const usable = 'damage' in found ? found.damage : await restored(journal, found);
     if (typeof usable !== 'string') return { engine: usable, journalHash: (found as StoredSnapshot).journalHash };
     say(`the snapshot at ${found.sequence} is not used: ${usable}`);
   }
-  return { engine: new Engine(), journalHash: GENESIS_HASH };
+  return { engine: Engine.spacious(), journalHash: GENESIS_HASH };
 }
 
 /** The engine of a snapshot, or why it is not usable. */

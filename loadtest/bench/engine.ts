@@ -4,7 +4,7 @@
  */
 import type { Envelope } from '../../engine/commands.ts';
 import { BUY } from '../../engine/commands.ts';
-import type { Engine } from '../../engine/engine.ts';
+import { Engine } from '../../engine/engine.ts';
 import { median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
 import { openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
 import { CANCEL, DEEP_MIX, MIX, TAKE, generateOrderFlow, type OrderFlow } from './order_flow.ts';
@@ -146,7 +146,7 @@ function verifyPeer(flow: OrderFlow, book: PeerBook): void {
 
 /** What the engine keeps of a run of the mix (orders, fills, allocations), in megabytes after a full collection. */
 function heapGrowth(envelopes: readonly Envelope[]): number {
-  const { engine } = openMarket();
+  const { engine } = openMarket(new Engine());
   const before = heapBytes();
   applyAll(engine, envelopes);
   const growth = heapBytes() - before;
@@ -155,7 +155,7 @@ function heapGrowth(envelopes: readonly Envelope[]): number {
 }
 
 function bytesPerOrder(): number {
-  const bench = openMarket();
+  const bench = openMarket(new Engine());
   const orders = restingOrders(bench, RESTING_SAMPLE);
   const before = heapBytes();
   applyAll(bench.engine, orders);

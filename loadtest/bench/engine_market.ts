@@ -57,8 +57,8 @@ export function marketCommands(): Command[] {
 }
 
 /** @throws Error when the engine refuses one of the commands */
-export function openMarket(): BenchMarket {
-  const engine = new Engine();
+/** @param engine a spacious one as the server has, or a plain one where what it grows by is measured */
+export function openMarket(engine: Engine = Engine.spacious()): BenchMarket {
   for (const command of [{ type: 'tick', now: START } as const, ...marketCommands()]) {
     engine.apply(inEnvelope(command));
     const refusal = decodeEvents(engine.buffer.take()).find((event) => event.kind === 'rejected');
