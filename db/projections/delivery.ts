@@ -3,6 +3,7 @@ import { ACCOUNT, accountOf } from '../../engine/accounts.ts';
 import type { EngineEvent, EventOf } from '../../engine/events.ts';
 import { MILLIS_PER_DAY } from '../../engine/units.ts';
 import type { CommandEvents } from './commands_of.ts';
+import { CopyBuffer } from './copy_buffer.ts';
 import { SCHEMA } from './projection.ts';
 import type { Projection, ProjectionWriter, Transaction } from './projection.ts';
 import { RowBuffer, insertInto } from './row_buffer.ts';
@@ -84,11 +85,11 @@ type Day = Numbers<Omit<typeof DAY, 'key'>> & { key: string };
 class DeliveryWriter implements ProjectionWriter {
   private delivered = new Map<number, Delivered>();
   private days = new Map<string, Day>();
-  private readonly bought = new RowBuffer('allocations_insert', BOUGHT, insertInto(ALLOCATIONS, BOUGHT));
+  private readonly bought = new CopyBuffer(ALLOCATIONS, BOUGHT);
   private readonly sold = new RowBuffer('deliveries_sell', BOUGHT, SELL_HOUR);
   private readonly deliveredRows = new RowBuffer('allocations_deliver', DELIVERED, DELIVER);
   private readonly deliveredHours = new RowBuffer('deliveries_deliver', DELIVERED, DELIVER_HOUR);
-  private readonly metered = new RowBuffer('usage_insert', METERED, insertInto(USAGE, METERED));
+  private readonly metered = new CopyBuffer(USAGE, METERED);
   private readonly dayRows = new RowBuffer('usage_days_merge', DAY, insertInto(USAGE_DAYS, DAY, MERGE_DAY));
 
   apply(command: CommandEvents): void {

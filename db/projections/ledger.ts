@@ -4,6 +4,7 @@ import type { OwnerKind } from '../../engine/accounts.ts';
 import { EVENT_KINDS, KIND } from '../../engine/events.ts';
 import type { EngineEvent } from '../../engine/events.ts';
 import type { CommandEvents } from './commands_of.ts';
+import { CopyBuffer } from './copy_buffer.ts';
 import { Owners } from './owners.ts';
 import { SCHEMA } from './projection.ts';
 import type { Projection, ProjectionWriter, Transaction } from './projection.ts';
@@ -49,7 +50,7 @@ interface Entry {
 class LedgerWriter implements ProjectionWriter {
   private readonly owners = new Owners();
   private entries: Entry[] = [];
-  private readonly entryRows = new RowBuffer('ledger_entries_insert', ENTRY, insertInto(ENTRIES, ENTRY));
+  private readonly entryRows = new CopyBuffer(ENTRIES, ENTRY);
   private readonly balanceRows = new RowBuffer('ledger_balances_merge', BALANCE,
     insertInto(BALANCES, BALANCE, 'on conflict (account, owner) do update set balance = ledger_balances.balance + excluded.balance'));
 
@@ -70,10 +71,19 @@ class LedgerWriter implements ProjectionWriter {
     await this.owners.write(transaction);
     await this.owners.fetch(transaction, entries.map(({ ref }) => ref));
     const sums = new Map<number, number>();
-    for (const { ref, sequence, entry, amount, event, at } of entries) {
-      const company = this.companyOf(ref, sequence);
-      this.entryRows.add({ company, sequence, entry, account: accountOf(ref), owner: ownerOf(ref), amount, event, at });
-      sums.set(ref, (sums.get(ref) ?? 0) + amount);
+    const byCompany = new Map<number, Entry[]>();
+    for (const entry of entries) {
+      const company = this.companyOf(entry.ref, entry.sequence);
+      const own = byCompany.get(company);
+      if (own === undefined) byCompany.set(company, [entry]);
+      else own.push(entry);
+      sums.set(entry.ref, (sums.get(entry.ref) ?? 0) + entry.amount);
+    }
+    // In the order of the table's key: each page of its index is then visited once.
+    for (const company of [...byCompany.keys()].sort((a, b) => a - b)) {
+      for (const { ref, sequence, entry, amount, event, at } of byCompany.get(company) ?? []) {
+        this.entryRows.add({ company, sequence, entry, account: accountOf(ref), owner: ownerOf(ref), amount, event, at });
+      }
     }
     for (const [ref, balance] of sums) this.balanceRows.add({ account: accountOf(ref), owner: ownerOf(ref), company: this.companyOf(ref, 0), balance });
     await this.entryRows.write(transaction);

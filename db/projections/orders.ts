@@ -2,9 +2,10 @@
 import { ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../engine/commands.ts';
 import type { EngineEvent, EventOf } from '../../engine/events.ts';
 import type { CommandEvents } from './commands_of.ts';
+import { CopyBuffer } from './copy_buffer.ts';
 import { SCHEMA } from './projection.ts';
 import type { Projection, ProjectionWriter, Transaction } from './projection.ts';
-import { RowBuffer, insertInto } from './row_buffer.ts';
+import { RowBuffer } from './row_buffer.ts';
 import type { Row } from './row_buffer.ts';
 
 const TABLE = `${SCHEMA}.orders`;
@@ -52,7 +53,7 @@ type Change = Row<typeof CHANGE> & { filled: number; notional: number; fees: num
 class OrdersWriter implements ProjectionWriter {
   private entered = new Map<number, Row<typeof COLUMNS> & Change>();
   private changed = new Map<number, Change>();
-  private readonly inserts = new RowBuffer('orders_insert', COLUMNS, insertInto(TABLE, COLUMNS));
+  private readonly inserts = new CopyBuffer(TABLE, COLUMNS);
   private readonly updates = new RowBuffer('orders_update', CHANGE, UPDATE);
 
   apply(command: CommandEvents): void {

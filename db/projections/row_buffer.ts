@@ -1,5 +1,6 @@
 /** Rows on their way into one SQL statement: a statement per row would cost more than all else. */
 import type { Transaction } from './projection.ts';
+import { storableJson, storableText } from './storable.ts';
 
 export type ColumnType = 'bigint' | 'int' | 'smallint' | 'boolean' | 'text' | 'jsonb' | 'numeric';
 export type Columns = Readonly<Record<string, ColumnType>>;
@@ -8,7 +9,8 @@ export type Row<C extends Columns> = { -readonly [N in keyof C]: ValueOf<C[N]> |
 type ValueOf<T extends ColumnType> = T extends 'boolean' ? boolean : T extends 'text' | 'jsonb' ? string : number;
 type Value = string | number | boolean | null;
 
-const IS_TEXT: ReadonlySet<ColumnType> = new Set(['text', 'jsonb']);
+/** How values of a column are made fit to be stored; undefined: they are as they are. */
+export const STORABLE: Readonly<Partial<Record<ColumnType, (text: string) => string>>> = { text: storableText, jsonb: storableJson };
 
 export class RowBuffer<C extends Columns> {
   private readonly statement: { name: string; text: string };
@@ -42,7 +44,10 @@ export class RowBuffer<C extends Columns> {
   /** Writes the rows, if there are any, and is empty again. */
   async write(transaction: Transaction): Promise<void> {
     if (this.count === 0) return;
-    const values = this.values.map((column, index) => (IS_TEXT.has(this.types[index]) ? column : arrayLiteral(column)));
+    const values = this.values.map((column, index) => {
+      const storable = STORABLE[this.types[index]];
+      return storable === undefined ? arrayLiteral(column) : column.map((value) => (value === null ? null : storable(value as string)));
+    });
     this.values = this.names.map(() => []);
     this.count = 0;
     await transaction.query({ ...this.statement, values });

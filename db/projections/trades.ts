@@ -4,6 +4,7 @@ import type { EventOf } from '../../engine/events.ts';
 import { mulDiv } from '../../engine/muldiv.ts';
 import { FEE_SCALE, PARAMETERS } from '../../engine/parameters.ts';
 import type { CommandEvents } from './commands_of.ts';
+import { CopyBuffer } from './copy_buffer.ts';
 import { SCHEMA } from './projection.ts';
 import type { Projection, ProjectionWriter, Transaction } from './projection.ts';
 import { RowBuffer, insertInto } from './row_buffer.ts';
@@ -61,7 +62,7 @@ type CandleRow = { -readonly [N in keyof typeof CANDLE]: number };
 
 class TradesWriter implements ProjectionWriter {
   private candles = new Map<string, CandleRow>();
-  private readonly fillRows = new RowBuffer('fills_insert', FILL, insertInto(FILLS, FILL));
+  private readonly fillRows = new CopyBuffer(FILLS, FILL);
   private readonly candleRows = new RowBuffer('candles_merge', CANDLE, insertInto(CANDLES, CANDLE, MERGE));
 
   apply({ sequence, events }: CommandEvents): void {
