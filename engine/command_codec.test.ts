@@ -13,8 +13,8 @@ const amend = fc.record({ type: fc.constant('amend' as const), company, order: n
 const place = fc.record({
   type: fc.constant('place' as const), company, market: number, hour: number, side: fc.constantFrom(0 as const, 1 as const), orderType: number,
   price: number, quantity: number, timeInForce: number, postOnly: fc.boolean(), displayQuantity: number, minimumQuantity: number, stopPrice: number,
-  expiresAt: number, model: number, resaleOf: number, selfTradePrevention: number, cancelOnDisconnect: fc.boolean(), clientOrderId: text,
-});
+  expiresAt: number, model: number, resaleOf: number, selfTradePrevention: number, cancelOnDisconnect: fc.boolean(), clientOrderId: text, held: number,
+}, { requiredKeys: ['type', 'company', 'market', 'hour', 'side', 'orderType', 'price', 'quantity', 'timeInForce', 'postOnly', 'displayQuantity', 'minimumQuantity', 'stopPrice', 'expiresAt', 'model', 'resaleOf', 'selfTradePrevention', 'cancelOnDisconnect', 'clientOrderId'] });
 const batch = fc.record({ type: fc.constant('batch' as const), company, operations: fc.array(fc.oneof(place, cancel, amend), { maxLength: 5 }) });
 const capture = fc.record({
   type: fc.constant('capture' as const), company, allocation: number, gpu: number, request: text, model: number, promptTokens: number, completionTokens: number,

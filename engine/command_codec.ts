@@ -7,7 +7,7 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import type { AmendOrder, BatchOrders, CancelOrder, Capture, Command, Envelope, OrderCommand, PlaceOrder, Side } from './commands.ts';
 
 const FORMAT = 1;
-const CODE = { json: 0, place: 1, cancel: 2, amend: 3, tick: 4, batch: 5, capture: 6 } as const;
+const CODE = { json: 0, place: 1, cancel: 2, amend: 3, tick: 4, batch: 5, capture: 6, placeResale: 7 } as const;
 const POST_ONLY = 1;
 const CANCEL_ON_DISCONNECT = 2;
 
@@ -62,6 +62,7 @@ function readCommand(reader: ByteReader): Command {
     case CODE.place:
     case CODE.cancel:
     case CODE.amend:
+    case CODE.placeResale:
       return readOrderCommand(reader, code);
     case CODE.batch:
       return readBatch(reader);
@@ -77,7 +78,12 @@ function readCommand(reader: ByteReader): Command {
 }
 
 function writeOrderCommand(writer: ByteWriter, command: OrderCommand): void {
-  if (command.type === 'place') return writePlace(writer, command);
+  if (command.type === 'place') {
+    writer.byte(command.held === undefined ? CODE.place : CODE.placeResale);
+    writePlace(writer, command);
+    if (command.held !== undefined) writer.number(command.held);
+    return;
+  }
   writer.byte(CODE[command.type]);
   writer.number(command.company);
   writer.number(command.order);
@@ -88,13 +94,13 @@ function writeOrderCommand(writer: ByteWriter, command: OrderCommand): void {
 
 function readOrderCommand(reader: ByteReader, code: number): OrderCommand {
   if (code === CODE.place) return readPlace(reader);
+  if (code === CODE.placeResale) return { ...readPlace(reader), held: reader.number() };
   if (code === CODE.cancel) return { type: 'cancel', company: reader.number(), order: reader.number() } satisfies CancelOrder;
   if (code !== CODE.amend) throw new RangeError(`code ${code} is not that of an order command`);
   return { type: 'amend', company: reader.number(), order: reader.number(), price: reader.number(), quantity: reader.number() } satisfies AmendOrder;
 }
 
 function writePlace(writer: ByteWriter, command: PlaceOrder): void {
-  writer.byte(CODE.place);
   writer.number(command.company);
   writer.number(command.market);
   writer.number(command.hour);

@@ -87,6 +87,8 @@ export interface PlaceOrder {
   cancelOnDisconnect: boolean;
   /** '' when the client gave none. */
   clientOrderId: string;
+  /** Resales alone: GPU time of the allocation that is held for requests under way. The sequencer writes it, so that replay does not need to know. */
+  held?: MicroGpuSeconds;
 }
 
 export interface CancelOrder {

@@ -6,11 +6,13 @@
 import { ACCOUNT } from './accounts.ts';
 import { ALLOCATION } from './allocations.ts';
 import type { RejectCode } from './catalogue.ts';
-import type { Capture, EndHour, Payout, ReleasePending } from './commands.ts';
+import type { Capture, CompanyId, EndHour, Payout, ReleasePending } from './commands.ts';
 import { classOf } from './commands.ts';
+import type { Facilities } from './facilities.ts';
 import { NIL } from './lot_amounts.ts';
 import { mulDiv } from './muldiv.ts';
 import { FEE_SCALE, PARAMETERS } from './parameters.ts';
+import type { Chain, LegsDelivered, Resales } from './resale.ts';
 import type { HourBook, State } from './state.ts';
 import type { Sweeps } from './sweeps.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR } from './units.ts';
@@ -18,14 +20,19 @@ import type { Micro, MicroGpuSeconds } from './units.ts';
 
 /** A request id stays known this long after its hour: captures of it cannot repeat later. */
 const CAPTURE_KEPT = MILLIS_PER_HOUR;
+const NO_LEGS: LegsDelivered = { cost: 0, gross: 0, commission: 0 };
 
 export class Delivery {
   private readonly state: State;
   private readonly sweeps: Sweeps;
+  private readonly resales: Resales;
+  private readonly facilities: Facilities;
 
-  constructor(state: State, sweeps: Sweeps) {
+  constructor(state: State, sweeps: Sweeps, resales: Resales, facilities: Facilities) {
     this.state = state;
     this.sweeps = sweeps;
+    this.resales = resales;
+    this.facilities = facilities;
   }
 
   budget(row: number): MicroGpuSeconds {
@@ -38,7 +45,8 @@ export class Delivery {
     if (row === NIL || allocations.company[row] !== command.company) return 'unknown_allocation';
     if (captured.has(command.request)) return undefined;
     const settled = allocations.state[row] === ALLOCATION.settled;
-    const limit = settled ? allocations.pendingGpu[row] : this.budget(row) - allocations.usedGpu[row];
+    // What is on offer for resale cannot be consumed.
+    const limit = settled ? allocations.pendingGpu[row] : this.budget(row) - allocations.usedGpu[row] - allocations.offered[row] * MICRO_GPU_SECONDS_PER_STEP;
     if (!Number.isSafeInteger(command.gpu) || command.gpu < 0) return 'invalid_parameter';
     if (command.gpu > limit) return 'budget_exhausted';
     allocations.usedGpu[row] += command.gpu;
@@ -77,39 +85,58 @@ export class Delivery {
   /**
    * Posts the delivery of `gpu` more (already counted in the row): CREDIT.md section 4, row "deliver".
    * Every amount is cumulative over the allocation. Returns what it retired and what the provider earned.
+   * The provider's entries stand before those of resellers.
    */
   private deliver(row: number, gpu: MicroGpuSeconds, payoutDelayDays: number): { credits: Micro; payable: Micro } {
-    const { allocations, ledger, supply, companies } = this.state;
-    const total = mulDiv(this.deliveredGpu(row), allocations.price[row], MICRO_GPU_SECONDS_PER_STEP);
+    const { allocations, ledger, companies } = this.state;
+    const delivered = this.deliveredGpu(row);
+    const total = mulDiv(delivered, allocations.price[row], MICRO_GPU_SECONDS_PER_STEP);
     const credits = total - allocations.retired[row];
-    const gross = mulDiv(total, allocations.redemptionRate[row], MICRO);
-    const commission = mulDiv(total, allocations.redemptionRate[row] * allocations.sellerFee[row], MICRO * FEE_SCALE);
+    const chain = this.chainOf(row);
+    const owed = chain === undefined ? total : mulDiv(delivered, chain.basePrice, MICRO_GPU_SECONDS_PER_STEP);
+    const owedNow = owed - (chain === undefined ? allocations.retired[row] : chain.owed);
+    const gross = mulDiv(owed, allocations.redemptionRate[row], MICRO);
+    const commission = mulDiv(owed, allocations.redemptionRate[row] * allocations.sellerFee[row], MICRO * FEE_SCALE);
     const grossNow = gross - allocations.gross[row];
     const commissionNow = commission - allocations.commission[row];
     const company = allocations.company[row];
     const provider = allocations.provider[row];
     ledger.begin();
-    const cost = this.retireFunding(row, credits);
-    const spread = cost - grossNow;
+    const funded = this.resales.retireFrom(allocations.funding[row], credits);
+    allocations.funding[row] = funded.list;
+    ledger.reserve(16);
     ledger.post(ACCOUNT['provider.payable'], provider, -(grossNow - commissionNow));
     ledger.post(ACCOUNT['commission.seller'], company, -commissionNow);
+    const legs = chain === undefined ? NO_LEGS : this.resales.deliver(chain, delivered, (reseller, amount) => this.owe(reseller, amount, payoutDelayDays));
+    const spread = funded.cost + legs.cost - grossNow - legs.gross;
+    ledger.post(ACCOUNT['commission.seller'], company, -legs.commission);
     ledger.post(ACCOUNT['income.spread'], company, -spread);
-    ledger.post(ACCOUNT['cash.ops'], company, commissionNow + spread);
-    ledger.post(ACCOUNT['cash.escrow'], company, -(commissionNow + spread));
-    const cell = allocations.cell[row];
-    if (gpu > 0) {
-      ledger.postCell(ACCOUNT['capacity.entitled'], cell, supply.cellId(cell), gpu);
-      ledger.postCell(ACCOUNT['capacity.delivered'], cell, supply.cellId(cell), -gpu);
-    }
+    ledger.post(ACCOUNT['cash.ops'], company, commissionNow + legs.commission + spread);
+    ledger.post(ACCOUNT['cash.escrow'], company, -(commissionNow + legs.commission + spread));
+    this.postDelivered(row, gpu);
     ledger.end();
     allocations.retired[row] = total;
     allocations.contract[row] -= credits;
     allocations.gross[row] = gross;
     allocations.commission[row] = commission;
-    companies[provider].undelivered -= credits;
-    this.countRealised(row, gpu, credits, cost);
+    if (chain !== undefined) chain.owed = owed;
+    companies[provider].undelivered -= owedNow;
+    this.countRealised(row, gpu, credits, funded.cost);
     this.owe(provider, grossNow - commissionNow, payoutDelayDays);
     return { credits, payable: grossNow - commissionNow };
+  }
+
+  private chainOf(row: number): Chain | undefined {
+    const { chains } = this.state;
+    return chains.size === 0 ? undefined : chains.get(row);
+  }
+
+  private postDelivered(row: number, gpu: MicroGpuSeconds): void {
+    const { allocations, ledger, supply } = this.state;
+    if (gpu === 0) return;
+    const cell = allocations.cell[row];
+    ledger.postCell(ACCOUNT['capacity.entitled'], cell, supply.cellId(cell), gpu);
+    ledger.postCell(ACCOUNT['capacity.delivered'], cell, supply.cellId(cell), -gpu);
   }
 
   private countRealised(row: number, gpu: MicroGpuSeconds, credits: Micro, cost: Micro): void {
@@ -121,27 +148,8 @@ export class Delivery {
     company.listValue += mulDiv(gpu, listPrice, MICRO_GPU_SECONDS_PER_STEP);
   }
 
-  /** Retires credit from the lots that paid for the allocation, in their order. Returns its cost. */
-  private retireFunding(row: number, credits: Micro): Micro {
-    const { allocations, amounts, ledger, lots } = this.state;
-    let left = credits;
-    let cost = 0;
-    while (left > 0) {
-      const first = allocations.funding[row];
-      const lot = amounts.lot[first];
-      const part = Math.min(left, amounts.amount[first]);
-      ledger.reserve(8);
-      cost += lots.postRelease(lots.rows[lot], part);
-      ledger.post(ACCOUNT['lot.contracted'], lot, part);
-      ledger.post(ACCOUNT['lot.issued'], lot, -part);
-      allocations.funding[row] = amounts.takeFirst(first, part);
-      left -= part;
-    }
-    return cost;
-  }
-
   /** Notes when an earned amount may be paid out; what falls due on the same day is one entry. */
-  private owe(company: number, amount: Micro, delayDays: number): void {
+  private owe(company: CompanyId, amount: Micro, delayDays: number): void {
     if (amount === 0) return;
     const { payables, now } = this.state;
     const dueAt = (Math.floor(now / MILLIS_PER_DAY) + delayDays) * MILLIS_PER_DAY;
@@ -212,6 +220,7 @@ export class Delivery {
     else allocations.companyNext[before] = after;
     if (after !== NIL) allocations.companyPrev[after] = before;
     const book = state.bookOf(allocations.book[row]);
+    for (const leg of this.resales.close(row)) this.facilities.prepayFrom(leg.facility, leg.company, leg.gross - leg.commission);
     state.amounts.dropAll(allocations.funding[row]);
     allocations.destroy(row);
     book.openAllocations--;

@@ -1,27 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from './accounts.ts';
 import { FOK, IOC, MARKET, NONE } from './commands.ts';
-import type { FacilityApplication } from './commands.ts';
 import { Engine } from './engine.ts';
-import { HOUR, START, World, all, gpuHours, one, postings, price, usd } from './test/world.ts';
+import { HOUR, START, World, all, financed, gpuHours, one, postings, price, usd } from './test/world.ts';
 import { MICRO, MILLIS_PER_HOUR } from './units.ts';
 
 const healthy = (world: World): void => expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
-
-const APPLICATION: FacilityApplication = {
-  cash: usd(12_000_000), monthlyBurn: usd(400_000), monthlyRevenue: usd(900_000), cashTrend3m: 50_000, revenueGrowth: 1_500_000,
-  grossMargin: 700_000, computeShare: 300_000, forecastError: 50_000, topCustomer: 100_000, pastDaysOverdue: 0,
-};
-
-function financed(world: World): { borrower: number; lender: number; facility: number; lot: number } {
-  const lender = world.company('lender');
-  const borrower = world.company('borrower');
-  world.run({ type: 'createMandate', company: lender, amount: usd(50_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(10_000_000), minimumAnnualRate: 50_000 });
-  const { facility } = one(world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 12, method: 'annuity', application: APPLICATION }).events, 'facilityOffered');
-  expect(world.run({ type: 'acceptFacility', company: borrower, facility }).rejected).toBeUndefined();
-  const { lot } = one(world.run({ type: 'draw', company: borrower, facility, amount: usd(400_000) }).events, 'lotMinted');
-  return { borrower, lender, facility, lot };
-}
 
 describe('a fill of the worked example', () => {
   it('posts what CREDIT.md says', () => {

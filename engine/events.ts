@@ -101,9 +101,15 @@ export const EVENTS = {
   },
   /** Delivery of an allocation's hour is over. unused: micro-CR delivered without use; failed: refunded. */
   allocationSettled: { allocation: n, usedGpu: n, unused: n, failed: n, pendingGpu: n },
-  allocationResold: { allocation: n, quantity: n, to: n },
+  /** `quantity` of an allocation has become the allocation `to`. company, order: the reseller; fee: micro-CR retired of what was released to it. */
+  allocationResold: { allocation: n, quantity: n, to: n, company: n, order: n, fee: n },
   pendingReleased: { allocation: n, gpu: n },
   hourEnded: { hour: n },
+  // New kinds stand last: a kind's number is its place.
+  /** Steps of an allocation that are on offer from now on: they cannot be consumed. */
+  resaleOffered: { allocation: n, company: n, hour: n, offered: n },
+  /** A refund has given an expired lot a later date. */
+  lotExtended: { lot: n, expiresAt: n },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

@@ -4,7 +4,7 @@ import { addMonths, dayOf } from './calendar.ts';
 import type { RejectCode } from './catalogue.ts';
 import { GRADES } from './commands.ts';
 import type {
-  AcceptFacility, ApplyFacility, CompanyId, CreateMandate, Draw, Freeze, MandateId, Repay, ReturnCredits, Unfreeze,
+  AcceptFacility, ApplyFacility, CompanyId, CreateMandate, Draw, FacilityId, Freeze, MandateId, Repay, ReturnCredits, Unfreeze,
 } from './commands.ts';
 import { scheduleOf } from './credit/facility_schedule.ts';
 import { assess } from './credit/scorecard.ts';
@@ -258,6 +258,23 @@ export class Facilities {
     return undefined;
   }
 
+  /** What a financed seller gained by a resale prepays its principal; what is more is its own. The money is a payable of the company until now. */
+  prepayFrom(id: FacilityId, company: CompanyId, amount: Micro): void {
+    const { ledger, buffer, facilities } = this.state;
+    const facility = facilities[id];
+    const principal = Math.min(amount, this.principal(facility));
+    ledger.begin();
+    ledger.post(ACCOUNT['provider.payable'], company, amount);
+    ledger.post(ACCOUNT['cash.escrow'], company, -amount);
+    ledger.post(ACCOUNT['cash.fund'], company, amount);
+    ledger.post(PRINCIPAL, id, -principal);
+    ledger.post(ACCOUNT.unapplied, company, -(amount - principal));
+    ledger.end();
+    facility.repaidPrincipal += principal;
+    buffer.emit('repaid', { facility: id, amount, interest: 0, principal, fees: 0, unapplied: amount - principal });
+    if (principal > 0) this.afterPrincipalFell(facility);
+  }
+
   private afterPrincipalFell(facility: Facility): void {
     this.reschedule(facility);
     const settled = this.principal(facility) === 0 && this.state.ledger.balance(INTEREST, facility.facility) === 0;
@@ -294,6 +311,8 @@ export class Facilities {
     ledger.post(PRINCIPAL, facility.facility, -principal);
     ledger.post(ACCOUNT.unapplied, lot.company, -(cost - principal));
     ledger.end();
+    // Blocked credit that is gone need not be blocked.
+    if (lot.blocked !== ALL_BLOCKED) lot.blocked = Math.min(lot.blocked, lots.available(lot.lot));
     facility.repaidPrincipal += principal;
     buffer.emit('creditsReturned', { lot: lot.lot, facility: facility.facility, credits, principal });
     this.afterPrincipalFell(facility);

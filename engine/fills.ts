@@ -6,7 +6,9 @@ import type { Holds } from './holds.ts';
 import { NIL } from './lot_amounts.ts';
 import { minutesLeft } from './order_checks.ts';
 import type { OrderEvents } from './order_events.ts';
+import { FLAG } from './orders.ts';
 import { FEE_SCALE, PARAMETERS } from './parameters.ts';
+import type { Resales } from './resale.ts';
 import type { State } from './state.ts';
 import { MICRO_GPU_SECONDS_PER_STEP } from './units.ts';
 import type { Steps, Ticks } from './units.ts';
@@ -15,11 +17,13 @@ export class Fills {
   private readonly state: State;
   private readonly holds: Holds;
   private readonly events: OrderEvents;
+  private readonly resales: Resales;
 
-  constructor(state: State, holds: Holds, events: OrderEvents) {
+  constructor(state: State, holds: Holds, events: OrderEvents, resales: Resales) {
     this.state = state;
     this.holds = holds;
     this.events = events;
+    this.resales = resales;
   }
 
   /** Settles one execution whose quantity has been taken off both orders. */
@@ -30,25 +34,46 @@ export class Fills {
     const bid = takerSells ? maker : taker;
     const ask = takerSells ? taker : maker;
     const fee = this.chargeFee(bid, price * quantity, takerSells ? PARAMETERS.makerFee : PARAMETERS.takerFee);
-    const allocation = this.allocate(bid, ask, price, quantity, takerSells ? PARAMETERS.takerFee : PARAMETERS.makerFee);
-    this.postFill(bid, ask, allocation, price * quantity, fee, quantity);
+    const sellerFee = takerSells ? PARAMETERS.takerFee : PARAMETERS.makerFee;
+    const allocation = this.allocate(bid, ask, price, quantity, sellerFee);
+    const resells = (orders.flags(ask) & FLAG.resale) !== 0;
+    state.ledger.begin();
+    this.postBid(bid, allocation, price * quantity, fee);
+    const resaleFee = resells ? this.resell(ask, allocation, price, quantity, sellerFee) : 0;
+    if (!resells) this.postCapacity(ask, quantity);
+    state.ledger.end();
     const notional = price * quantity;
     orders.setNotional(bid, orders.notional(bid) + notional);
     orders.setNotional(ask, orders.notional(ask) + notional);
     this.countPurchase(orders.company(bid), notional);
-    state.companies[orders.company(ask)].undelivered += notional;
-    state.supply.sell(orders.cell(ask), quantity, minutesLeft(state.bookOf(orders.book(ask)).hour, state.now));
+    if (!resells) {
+      state.companies[orders.company(ask)].undelivered += notional;
+      state.supply.sell(orders.cell(ask), quantity, minutesLeft(state.bookOf(orders.book(ask)).hour, state.now));
+    }
     this.events.fill(maker, taker, allocation, price, quantity, fee);
+    if (resells) this.resales.tell(ask, allocation, quantity, resaleFee);
+  }
+
+  /** The seller's half of a resale: the provider's terms stay those of its own sale. Returns the fee it is charged now. */
+  private resell(ask: number, allocation: number, price: Ticks, quantity: Steps, sellerFee: number): number {
+    const { allocations } = this.state;
+    const source = this.resales.sourceOf(ask);
+    allocations.provider[allocation] = allocations.provider[source];
+    allocations.sellerFee[allocation] = allocations.sellerFee[source];
+    allocations.redemptionRate[allocation] = allocations.redemptionRate[source];
+    const fee = this.chargeFee(ask, Math.min(price, allocations.price[source]) * quantity, sellerFee);
+    this.resales.release(ask, allocation, price, quantity, fee, sellerFee);
+    return fee;
   }
 
   /** Adds a fill's fee to the order's exact sum. Returns what it is charged now. */
-  private chargeFee(bid: number, notional: number, rate: number): number {
+  private chargeFee(row: number, notional: number, rate: number): number {
     const { orders } = this.state;
-    const before = orders.feesCharged(bid);
-    const fraction = orders.feeFraction(bid) + feeRemainder(notional, rate);
-    orders.setFeesFloor(bid, orders.feesFloor(bid) + (feeFloor(notional, rate) + (fraction >= FEE_SCALE ? 1 : 0)));
-    orders.setFeeFraction(bid, fraction >= FEE_SCALE ? fraction - FEE_SCALE : fraction);
-    return orders.feesCharged(bid) - before;
+    const before = orders.feesCharged(row);
+    const fraction = orders.feeFraction(row) + feeRemainder(notional, rate);
+    orders.setFeesFloor(row, orders.feesFloor(row) + (feeFloor(notional, rate) + (fraction >= FEE_SCALE ? 1 : 0)));
+    orders.setFeeFraction(row, fraction >= FEE_SCALE ? fraction - FEE_SCALE : fraction);
+    return orders.feesCharged(row) - before;
   }
 
   private allocate(bid: number, ask: number, price: Ticks, quantity: Steps, sellerFee: number): number {
@@ -78,26 +103,29 @@ export class Fills {
     return row;
   }
 
-  /** CREDIT.md section 4, row "fill". */
-  private postFill(bid: number, ask: number, allocation: number, notional: number, fee: number, quantity: Steps): void {
-    const { orders, allocations, ledger, supply } = this.state;
+  /** CREDIT.md section 4, row "fill", the buyer's half. */
+  private postBid(bid: number, allocation: number, notional: number, fee: number): void {
+    const { orders, allocations, ledger } = this.state;
     const company = orders.company(bid);
     const holdAfter = orders.remaining(bid) === 0 ? 0 : this.holds.required(bid, orders.price(bid), orders.remaining(bid));
-    ledger.begin();
     allocations.funding[allocation] = this.holds.contract(bid, notional, NIL);
     allocations.contract[allocation] = notional;
     const cost = fee === 0 ? 0 : this.holds.retire(bid, fee);
     if (orders.hold(bid) > holdAfter) this.holds.release(bid, orders.hold(bid) - holdAfter);
+    ledger.post(ACCOUNT['commission.buyer'], company, -cost);
+    ledger.post(ACCOUNT['cash.ops'], company, cost);
+    ledger.post(ACCOUNT['cash.escrow'], company, -cost);
+    this.state.companies[company].retired += fee;
+    this.state.companies[company].retiredCost += cost;
+  }
+
+  /** A provider has sold of its capacity. */
+  private postCapacity(ask: number, quantity: Steps): void {
+    const { orders, ledger, supply } = this.state;
     const cell = orders.cell(ask);
     const gpu = quantity * MICRO_GPU_SECONDS_PER_STEP;
     ledger.postCell(ACCOUNT['capacity.source'], cell, supply.cellId(cell), gpu);
     ledger.postCell(ACCOUNT['capacity.entitled'], cell, supply.cellId(cell), -gpu);
-    ledger.post(ACCOUNT['commission.buyer'], company, -cost);
-    ledger.post(ACCOUNT['cash.ops'], company, cost);
-    ledger.post(ACCOUNT['cash.escrow'], company, -cost);
-    ledger.end();
-    this.state.companies[company].retired += fee;
-    this.state.companies[company].retiredCost += cost;
   }
 
   private countPurchase(companyId: number, notional: number): void {

@@ -10,6 +10,7 @@ import { minutesLeft } from './order_checks.ts';
 import { FLAG } from './orders.ts';
 import type { InvariantCheck } from './queries.ts';
 import type { HourBook, State } from './state.ts';
+import { MICRO_GPU_SECONDS_PER_STEP } from './units.ts';
 
 type Check = (state: State) => string | undefined;
 
@@ -84,6 +85,27 @@ function supplyIsReal(state: State): string | undefined {
   return undefined;
 }
 
+/** What cells and allocations have on offer is what live asks still offer of them; no allocation offers what is consumed. */
+function offersAreCounted({ orders, supply, allocations }: State): string | undefined {
+  const ofCell = new Map<number, number>();
+  const ofAllocation = new Map<number, number>();
+  for (let row = 0; row < orders.used; row++) {
+    if ((orders.flags(row) & FLAG.live) === 0 || !orders.isSell(row)) continue;
+    const resells = (orders.flags(row) & FLAG.resale) !== 0;
+    const key = resells ? allocations.rowOf(orders.extra(row)?.resaleOf ?? 0) : orders.cell(row);
+    const sums = resells ? ofAllocation : ofCell;
+    sums.set(key, (sums.get(key) ?? 0) + orders.remaining(row));
+  }
+  for (const [cell, offered] of ofCell) if (supply.offered[cell] !== offered) return `cell ${cell}: ${supply.offered[cell]} counted, ${offered} on offer`;
+  for (let row = 0; row < allocations.used; row++) {
+    if (allocations.state[row] !== ALLOCATION.open) continue;
+    const name = `allocation ${allocations.idOf(row)}`;
+    if (allocations.offered[row] !== (ofAllocation.get(row) ?? 0)) return `${name}: ${allocations.offered[row]} counted, ${ofAllocation.get(row) ?? 0} on offer`;
+    if (allocations.usedGpu[row] > (allocations.quantity[row] - allocations.offered[row]) * MICRO_GPU_SECONDS_PER_STEP) return `${name}: on offer and consumed`;
+  }
+  return undefined;
+}
+
 function cellFault({ supply, ledger, now }: State, book: HourBook, cell: number): string | undefined {
   const sum =
     ledger.balance(ACCOUNT['capacity.source'], cell) + ledger.balance(ACCOUNT['capacity.entitled'], cell) +
@@ -95,13 +117,20 @@ function cellFault({ supply, ledger, now }: State, book: HourBook, cell: number)
   return undefined;
 }
 
-function fundingMatchesContracts({ allocations, amounts, lots }: State): string | undefined {
+function fundingMatchesContracts({ allocations, amounts, lots, chains }: State): string | undefined {
   let contracted = 0n;
   for (let row = 0; row < allocations.used; row++) {
     if (allocations.state[row] === ALLOCATION.free) continue;
     const funded = amounts.sum(allocations.funding[row]);
     if (funded !== allocations.contract[row]) return `allocation ${allocations.idOf(row)}: ${allocations.contract[row]} in contract, ${funded} funded`;
     contracted += BigInt(funded);
+  }
+  for (const [row, chain] of chains) {
+    for (const leg of chain.legs) {
+      const left = amounts.sum(leg.funding);
+      if (left !== Math.max(0, -leg.gain) * allocations.quantity[row] - (leg.gain < 0 ? leg.retired : 0)) return `allocation ${allocations.idOf(row)}: a reseller has ${left} in contract`;
+      contracted += BigInt(left);
+    }
   }
   const sum = lots.rows.reduce((total, lot) => total + BigInt(lots.contracted(lot.lot)), 0n);
   return sum === contracted ? undefined : `lots have ${sum} in contract, allocations ${contracted}`;
@@ -153,7 +182,7 @@ const CHECKS: readonly { number: number; name: string; check: Check }[] = [
   { number: 5, name: 'facilities reconcile with principal, schedule and limit', check: facilitiesReconcile },
   { number: 6, name: 'solvency: escrow = backing + deferred spread + payables + bonds', check: escrowIsWhole },
   { number: 7, name: 'backing = redemption rate x outstanding', check: lotsAreBacked },
-  { number: 8, name: 'no phantom supply', check: supplyIsReal },
+  { number: 8, name: 'no phantom supply', check: (state) => supplyIsReal(state) ?? offersAreCounted(state) },
   { number: 9, name: 'contracted credit = funding of allocations', check: fundingMatchesContracts },
   { number: 10, name: 'posted accrual = round(exact cumulative)', check: accrualsAreCumulative },
   { number: 13, name: 'no hold on blocked credit', check: blockedCreditIsNotHeld },

@@ -88,6 +88,22 @@ export class LotAmounts {
     return node;
   }
 
+  /** Cuts a list after its first `keep`, which is at most its sum. Returns both parts. */
+  split(list: number, keep: number): [number, number] {
+    if (keep === 0) return [NIL, list];
+    let last = list;
+    let left = keep - this.amount[last];
+    while (left > 0) {
+      last = this.next[last];
+      left -= this.amount[last];
+    }
+    const after = this.next[last];
+    this.next[last] = NIL;
+    if (left === 0) return [list, after];
+    this.amount[last] += left;
+    return [list, this.create(this.lot[last], -left, after)];
+  }
+
   contains(list: number, lot: number): boolean {
     for (let node = list; node !== NIL; node = this.next[node]) if (this.lot[node] === lot) return true;
     return false;

@@ -82,6 +82,12 @@ export class Lots {
     list.sort((a, b) => this.rows[a].expiresAt - this.rows[b].expiresAt || a - b);
   }
 
+  /** Gives a lot a later date. */
+  extend(row: Lot, expiresAt: Millis): void {
+    row.expiresAt = expiresAt;
+    this.usable[row.company].sort((a, b) => this.rows[a].expiresAt - this.rows[b].expiresAt || a - b);
+  }
+
   available(lot: LotId): Micro {
     return -this.ledger.balances[ACCOUNT['lot.available']][lot];
   }

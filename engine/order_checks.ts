@@ -11,6 +11,7 @@ import type { Holds } from './holds.ts';
 import { NIL } from './lot_amounts.ts';
 import { mulDiv } from './muldiv.ts';
 import { PARAMETERS } from './parameters.ts';
+import type { Resales } from './resale.ts';
 import type { HourBook, Market, State } from './state.ts';
 import type { Hour, Micro, Steps, Ticks } from './units.ts';
 import {
@@ -31,10 +32,12 @@ export function minutesLeft(hour: Hour, now: number): number {
 export class OrderChecks {
   private readonly state: State;
   private readonly holds: Holds;
+  private readonly resales: Resales;
 
-  constructor(state: State, holds: Holds) {
+  constructor(state: State, holds: Holds, resales: Resales) {
     this.state = state;
     this.holds = holds;
+    this.resales = resales;
   }
 
   /** The limit an order without one carries: a bid never pays above list, an ask takes what is bid. */
@@ -80,7 +83,8 @@ export class OrderChecks {
   private partyRefusal(command: PlaceOrder): RejectCode | undefined {
     const company = this.state.companies[command.company];
     if (company === undefined) return 'unknown_company';
-    const may = command.side === BUY ? company.role === 'borrower' : company.role === 'provider' && command.resaleOf === 0;
+    if (command.resaleOf !== 0) return this.resales.partyRefusal(command);
+    const may = company.role === (command.side === BUY ? 'borrower' : 'provider');
     return may ? undefined : 'not_authorized';
   }
 
@@ -100,6 +104,7 @@ export class OrderChecks {
 
   private sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
     if (price > this.listPrice(command.market)) return 'above_list_price';
+    if (command.resaleOf !== 0) return this.countRefusal(command) ?? (this.resales.covers(command) ? undefined : 'insufficient_capacity');
     return (
       this.countRefusal(command) ??
       (this.covers(command.company, command.market, command.hour, book, command.quantity) ? undefined : 'insufficient_capacity') ??

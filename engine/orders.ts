@@ -22,6 +22,8 @@ export const FLAG = {
   extra: 64,
   /** Row is in use. */
   live: 128,
+  /** Offers an allocation, not a provider's own capacity. */
+  resale: 1 << 14,
 } as const;
 const TYPE_SHIFT = 8;
 const TIF_SHIFT = 10;

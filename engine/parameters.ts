@@ -25,6 +25,8 @@ export const PARAMETERS = {
   idempotencyKept: MILLIS_PER_DAY,
   clientOrderIdKept: MILLIS_PER_DAY,
   prepaidLotMonths: 12,
+  /** A refund to an expired lot extends it by this. */
+  refundedLotExtension: 30 * MILLIS_PER_DAY,
   usedPayoutDelayDays: 7,
   unusedPayoutDelayDays: 30,
   /** Largest single payment, micro-USD. */

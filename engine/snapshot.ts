@@ -7,6 +7,7 @@ import type { GpuClass, Company, Facility, Mandate, Payable, Remembered } from '
 import { HourBook, State } from './state.ts';
 import type { Lot } from './lots.ts';
 import type { OrderExtra } from './orders.ts';
+import type { Chain } from './resale.ts';
 import type { Capacity } from './supply.ts';
 import type { Timer } from './timers.ts';
 import type { TradingMode } from './commands.ts';
@@ -55,6 +56,8 @@ interface Head {
   /** Supply cells with sales in the running hour, exact amounts as digits. */
   spotOccupied: [number, string][];
   orderExtras: [number, OrderExtra][];
+  chains: [number, Chain][];
+  spotResales: [number, { bought: number; occupied: string }][];
   pools: Record<PoolName, { used: number; free: number; count: number }>;
   columns: { name: string; kind: 'f64' | 'i32'; length: number }[];
 }
@@ -123,6 +126,8 @@ function headOf(state: State, columns: Named): Head {
     timers: { heap: state.timers.heap, arrivals: state.timers.arrivals },
     capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
     spotOccupied: [...supply.spotOccupied].map(([cell, occupied]) => [cell, occupied.toString()]),
+    chains: [...state.chains].sort(([a], [b]) => a - b),
+    spotResales: [...state.spotResales].sort(([a], [b]) => a - b).map(([row, { bought, occupied }]) => [row, { bought, occupied: occupied.toString() }]),
     orderExtras: [...orders.extras].sort(([a], [b]) => a - b),
     pools: {
       orders: { used: orders.used, free: orders.free, count: orders.count },
@@ -210,6 +215,8 @@ function restoreParties(state: State, head: Head): void {
     state.supply.setModels(row, capacity.models);
   }
   for (const [cell, occupied] of head.spotOccupied) state.supply.spotOccupied.set(cell, BigInt(occupied));
+  for (const [row, chain] of head.chains) state.chains.set(row, chain);
+  for (const [row, { bought, occupied }] of head.spotResales) state.spotResales.set(row, { bought, occupied: BigInt(occupied) });
   for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
 }
 

@@ -9,6 +9,7 @@ import { Ledger } from './ledger.ts';
 import { LotAmounts } from './lot_amounts.ts';
 import { Lots } from './lots.ts';
 import { Orders } from './orders.ts';
+import type { Chain, SpotResale } from './resale.ts';
 import { Supply } from './supply.ts';
 import { Timers } from './timers.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './units.ts';
@@ -177,6 +178,9 @@ export class State {
   readonly clientOrderIds = new Map<string, Millis>();
   /** Requests captured in the hours not yet settled, with the hour's end. */
   readonly captured = new Map<string, Millis>();
+  /** By row of the allocation: what it owes to and has from resellers; sales of it in the running hour. */
+  readonly chains = new Map<number, Chain>();
+  readonly spotResales = new Map<number, SpotResale>();
   readonly timers = new Timers();
   /** Every hour before this one is settled. */
   settledThrough: Hour = 0;

@@ -148,8 +148,11 @@ export class Supply {
   }
 }
 
+/** A quantity in parts of a step, as `occupancy` counts. */
+export const wholeSteps = (quantity: number): bigint => BigInt(quantity) * STEP_PARTS;
+
 /** quantity x 60/k: what a share of the running hour occupies of a whole one. */
-function occupancy(quantity: number, minutesLeft: number): bigint {
+export function occupancy(quantity: number, minutesLeft: number): bigint {
   return (BigInt(quantity) * BigInt(MINUTES) * STEP_PARTS) / BigInt(minutesLeft);
 }
 

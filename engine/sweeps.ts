@@ -55,13 +55,13 @@ export class Sweeps {
   }
 
   private shrink(row: number, remaining: Steps): void {
-    const { orders, supply } = this.state;
+    const { orders } = this.state;
     const cut = orders.remaining(row) - remaining;
     if (cut === 0) return;
     orders.setRemaining(row, remaining);
     orders.setQuantity(row, orders.quantity(row) - cut);
     orders.setVisible(row, Math.min(orders.visible(row), remaining));
-    supply.offered[orders.cell(row)] -= cut;
+    this.trading.offer(row, -cut);
     this.events.reduced(row);
   }
 

@@ -14,6 +14,7 @@ import { Matcher } from './matching.ts';
 import type { MatchHost, MatchReason } from './matching.ts';
 import { OrderChecks, hasExpired } from './order_checks.ts';
 import { OrderEvents } from './order_events.ts';
+import { Resales } from './resale.ts';
 import { FLAG, Orders } from './orders.ts';
 import { isUnused } from './state.ts';
 import type { HourBook, Market, State } from './state.ts';
@@ -31,6 +32,7 @@ const EXPIRED: ReadonlySet<CancelReason> = new Set(['expired', 'gate_closed', 'h
 export class Trading implements MatchHost {
   readonly holds: Holds;
   readonly events: OrderEvents;
+  readonly resales: Resales;
   private readonly state: State;
   private readonly checks: OrderChecks;
   private readonly matcher: Matcher;
@@ -40,8 +42,9 @@ export class Trading implements MatchHost {
     this.state = state;
     this.holds = new Holds(state);
     this.events = new OrderEvents(state);
-    this.fills = new Fills(state, this.holds, this.events);
-    this.checks = new OrderChecks(state, this.holds);
+    this.resales = new Resales(state);
+    this.fills = new Fills(state, this.holds, this.events, this.resales);
+    this.checks = new OrderChecks(state, this.holds, this.resales);
     this.matcher = new Matcher(state.orders, this);
   }
 
@@ -86,7 +89,8 @@ export class Trading implements MatchHost {
     let flags = Orders.flagsOf(sell, command.orderType, command.timeInForce, command.selfTradePrevention);
     if (command.postOnly) flags |= FLAG.postOnly;
     if (command.cancelOnDisconnect) flags |= FLAG.cancelOnDisconnect;
-    if (command.clientOrderId !== '' || command.displayQuantity !== 0 || command.minimumQuantity !== 0 || command.stopPrice !== 0 || command.expiresAt !== 0) {
+    if (command.resaleOf !== 0) flags |= FLAG.resale;
+    if (command.resaleOf !== 0 || command.clientOrderId !== '' || command.displayQuantity !== 0 || command.minimumQuantity !== 0 || command.stopPrice !== 0 || command.expiresAt !== 0) {
       flags |= FLAG.extra;
       orders.extras.set(row, {
         clientOrderId: command.clientOrderId,
@@ -98,7 +102,8 @@ export class Trading implements MatchHost {
       });
     }
     orders.setFlags(row, flags);
-    orders.setCell(row, sell ? this.cellFor(book, command.company) : NIL);
+    if (command.resaleOf !== 0) orders.setCell(row, this.state.allocations.cell[this.resales.sourceOf(row)]);
+    else orders.setCell(row, sell ? this.cellFor(book, command.company) : NIL);
     return row;
   }
 
@@ -123,7 +128,7 @@ export class Trading implements MatchHost {
     const { state } = this;
     const { orders } = state;
     if (command.side === SELL) {
-      state.supply.offered[orders.cell(row)] += command.quantity;
+      this.offer(row, command.quantity);
     } else {
       state.ledger.begin();
       this.holds.reserve(row, requiredHold(orders.price(row) * command.quantity, 0, 0, 0));
@@ -133,6 +138,13 @@ export class Trading implements MatchHost {
     if (command.clientOrderId !== '') state.clientOrderIds.set(`${command.company}:${command.clientOrderId}`, state.now);
     if (command.expiresAt !== 0) state.timers.add(command.expiresAt, TIMER.orderExpiry, orders.idOf(row));
     this.events.accepted(command, row);
+  }
+
+  /** Counts what an ask offers: a provider's capacity, or an allocation. */
+  offer(row: number, change: Steps): void {
+    const { orders, supply } = this.state;
+    if ((orders.flags(row) & FLAG.resale) === 0) supply.offered[orders.cell(row)] += change;
+    else this.resales.offer(row, change);
   }
 
   private link(row: number): void {
@@ -181,8 +193,8 @@ export class Trading implements MatchHost {
   }
 
   decremented(row: number, quantity: number): void {
-    const { orders, supply } = this.state;
-    if (orders.isSell(row)) supply.offered[orders.cell(row)] -= quantity;
+    const { orders } = this.state;
+    if (orders.isSell(row)) this.offer(row, -quantity);
     else this.adjustHold(row);
     orders.setQuantity(row, orders.quantity(row) - quantity);
     this.events.reduced(row);
@@ -198,9 +210,9 @@ export class Trading implements MatchHost {
 
   /** Ends an order that is in no book any more, giving back what it reserved. */
   private drop(row: number, reason: CancelReason): void {
-    const { orders, supply, ledger } = this.state;
+    const { orders, ledger } = this.state;
     if (orders.isSell(row)) {
-      supply.offered[orders.cell(row)] -= orders.remaining(row);
+      this.offer(row, -orders.remaining(row));
     } else if (orders.hold(row) > 0) {
       ledger.begin();
       this.holds.release(row, orders.hold(row));
@@ -282,25 +294,25 @@ export class Trading implements MatchHost {
   }
 
   private decrease(row: number, remaining: Steps): void {
-    const { orders, supply } = this.state;
+    const { orders } = this.state;
     const cut = orders.remaining(row) - remaining;
     orders.setRemaining(row, remaining);
     orders.setQuantity(row, orders.quantity(row) - cut);
     orders.setVisible(row, Math.min(orders.visible(row), remaining));
-    if (orders.isSell(row)) supply.offered[orders.cell(row)] -= cut;
+    if (orders.isSell(row)) this.offer(row, -cut);
     else this.adjustHold(row);
     this.events.amended(row, true);
     if ((orders.flags(row) & FLAG.resting) !== 0) this.events.reduced(row);
   }
 
   private requeue(row: number, price: Ticks, remaining: Steps): RejectCode | undefined {
-    const { orders, supply } = this.state;
+    const { orders } = this.state;
     const book = this.state.bookOf(orders.book(row));
     const refusal = this.amendRefusal(book, row, price, remaining);
     if (refusal !== undefined) return refusal;
     const resting = (orders.flags(row) & FLAG.resting) !== 0;
     if (resting) this.matcher.withdraw(book, row);
-    if (orders.isSell(row)) supply.offered[orders.cell(row)] += remaining - orders.remaining(row);
+    if (orders.isSell(row)) this.offer(row, remaining - orders.remaining(row));
     orders.setPrice(row, price);
     orders.setQuantity(row, orders.quantity(row) + (remaining - orders.remaining(row)));
     orders.setRemaining(row, remaining);
@@ -320,7 +332,9 @@ export class Trading implements MatchHost {
     if (orders.isSell(row)) {
       if (price > this.checks.listPrice(book.market)) return 'above_list_price';
       const more = remaining - orders.remaining(row);
-      if (more > 0 && !this.checks.covers(company, book.market, book.hour, book, more)) return 'insufficient_capacity';
+      // What requests hold of an allocation is known when an order is placed: a resale grows by another order.
+      const grows = (orders.flags(row) & FLAG.resale) === 0 && this.checks.covers(company, book.market, book.hour, book, more);
+      if (more > 0 && !grows) return 'insufficient_capacity';
     } else {
       const more = this.holds.required(row, price, remaining) - orders.hold(row);
       if (more > 0 && this.holds.spendable(company, more) < more) return this.holds.isBlocked(company) ? 'facility_frozen' : 'insufficient_credits';

@@ -147,7 +147,7 @@ export class Views {
       model: allocations.model[row], price: allocations.price[row], quantity: allocations.quantity[row], usedGpu: allocations.usedGpu[row],
       budgetGpu: settled ? allocations.usedGpu[row] + allocations.pendingGpu[row] : allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP,
       offeredGpu: allocations.offered[row] * MICRO_GPU_SECONDS_PER_STEP, credits: allocations.contract[row],
-      status: settled ? 'delivered' : running ? 'delivering' : 'open', frozen: this.fundedByFrozen(row),
+      status: statusOf(settled, allocations.quantity[row], running), frozen: this.fundedByFrozen(row),
     };
   }
 
@@ -224,4 +224,10 @@ export class Views {
     for (const book of state.books) if (book !== undefined) add(-1, book.market, book.hour, book);
     return found;
   }
+}
+
+function statusOf(settled: boolean, quantity: number, running: boolean): AllocationView['status'] {
+  if (settled) return 'delivered';
+  if (quantity === 0) return 'resold';
+  return running ? 'delivering' : 'open';
 }

@@ -140,6 +140,31 @@ describe('the authoriser', () => {
     expect(ask('b', 600 * SECOND)).toMatchObject({ ok: true });
   });
 
+  it('serves nothing of what is offered for resale, committed or not, until it is cancelled', () => {
+    const desk = new Desk();
+    desk.buy(1);
+    const { engine } = desk.world;
+    const [{ allocation }] = engine.query('allocations', { company: desk.buyer });
+    expect(desk.ask('a', 600 * SECOND)).toMatchObject({ ok: true });
+    expect(desk.authoriser.heldOf(allocation)).toBe(600 * SECOND);
+    const resale = {
+      type: 'place', company: desk.buyer, market: 0, hour: HOUR, side: 1, orderType: 0, price: price(2), quantity: gpuHours(0.75), timeInForce: 0, postOnly: false,
+      displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: allocation, selfTradePrevention: 0, cancelOnDisconnect: false,
+      clientOrderId: '', held: 600 * SECOND,
+    } as const;
+    const apply = (command: Command) => engine.apply({ command, idempotencyKey: '', bodyHash: '' });
+    // The engine has taken the offer, the journal has not: nothing of it may be authorised any more.
+    apply(resale);
+    desk.authoriser.reread(desk.buyer);
+    expect(desk.ask('b', 301 * SECOND)).toMatchObject({ ok: false, reason: 'budget_exhausted' });
+    desk.authoriser.committed({ firstSequence: 0, lastSequence: engine.sequence, now: engine.now, events: engine.buffer.take() });
+    expect(desk.ask('c', 301 * SECOND)).toMatchObject({ ok: false, reason: 'budget_exhausted' });
+    expect(desk.ask('d', 300 * SECOND)).toMatchObject({ ok: true });
+    desk.commit({ type: 'cancelAll', company: desk.buyer, market: NONE, hour: NONE, side: NONE, onDisconnect: false });
+    expect(desk.ask('e', 2_701 * SECOND)).toMatchObject({ ok: false });
+    expect(desk.ask('f', 2_700 * SECOND)).toMatchObject({ ok: true });
+  });
+
   it('takes the allocation on which the request costs least', () => {
     const desk = new Desk();
     desk.world.run({ type: 'addClass', name: 'slow', chip: 'slow', memoryGb: 24, formFactor: 'PCIe', listPrice: price(3), listInputs: [] });

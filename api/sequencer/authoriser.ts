@@ -48,14 +48,14 @@ interface Hold {
 }
 
 /** After these a company's allocations are read anew: they change more than a sum. */
-const REREAD = new Set<number>([KIND.facilityFrozen, KIND.facilityStateChanged, KIND.allocationResold]);
+const REREAD = new Set<number>([KIND.facilityFrozen, KIND.facilityStateChanged]);
 
 export class AllocationAuthoriser implements Authoriser {
   private engine: EngineView | undefined;
   private readonly books = new Map<number, Book>();
   private readonly holds = new Map<string, Hold>();
   /** Sum of the holds of an allocation. */
-  private readonly heldOf = new Map<number, number>();
+  private readonly heldBy = new Map<number, number>();
   /** GPU time of requests whose captures the last batch has committed. */
   private readonly usedBy = new Map<string, number>();
   private sweptAt = 0;
@@ -66,7 +66,7 @@ export class AllocationAuthoriser implements Authoriser {
     this.engine = engine;
     this.books.clear();
     this.holds.clear();
-    this.heldOf.clear();
+    this.heldBy.clear();
     this.served.clear();
     const { companies, capacities } = engine.query('directory', {});
     for (const { company, market, models } of capacities) this.served.set(placeKey(company, market), new Set(models));
@@ -90,7 +90,7 @@ export class AllocationAuthoriser implements Authoriser {
     const { allocation, provider, market, price } = choice;
     const authorisation = { request: request.request, allocation, provider, market, hour, price, gpu };
     this.holds.set(request.request, { authorisation, company: request.company, at: engine.now, pending: false });
-    this.heldOf.set(allocation, this.held(allocation) + gpu);
+    this.heldBy.set(allocation, this.heldOf(allocation) + gpu);
     return { ok: true, authorisation };
   }
 
@@ -144,7 +144,7 @@ export class AllocationAuthoriser implements Authoriser {
       }
       if (refusal === 'no_allocation') refusal = 'budget_exhausted';
       const cost = row.price * gpu;
-      if (cost >= bestCost || gpu > row.budget - row.used - this.held(row.allocation)) continue;
+      if (cost >= bestCost || gpu > row.budget - row.used - this.heldOf(row.allocation)) continue;
       best = row;
       bestCost = cost;
     }
@@ -157,8 +157,12 @@ export class AllocationAuthoriser implements Authoriser {
     return this.served.get(placeKey(provider, market))?.has(request.model) === true;
   }
 
-  private held(allocation: number): number {
-    return this.heldOf.get(allocation) ?? 0;
+  heldOf(allocation: number): number {
+    return this.heldBy.get(allocation) ?? 0;
+  }
+
+  reread(company: number): void {
+    this.books.delete(company);
   }
 
   private end(request: string, used: number): PendingReleases {
@@ -166,9 +170,9 @@ export class AllocationAuthoriser implements Authoriser {
     if (hold === undefined) return [];
     this.holds.delete(request);
     const { allocation, gpu } = hold.authorisation;
-    const left = this.held(allocation) - gpu;
-    if (left === 0) this.heldOf.delete(allocation);
-    else this.heldOf.set(allocation, left);
+    const left = this.heldOf(allocation) - gpu;
+    if (left === 0) this.heldBy.delete(allocation);
+    else this.heldBy.set(allocation, left);
     return hold.pending && used < gpu ? [{ type: 'releasePending', allocation, gpu: gpu - used }] : [];
   }
 
@@ -190,6 +194,9 @@ export class AllocationAuthoriser implements Authoriser {
       else if (kind === KIND.usageCaptured) this.followUsage(words, at, texts, sequence);
       else if (kind === KIND.fill) this.followFill(words, at, sequence);
       else if (kind === KIND.eligibilitySet) this.followEligibility(events, at);
+      // What is offered for resale cannot be used, what was resold is gone.
+      else if (kind === KIND.resaleOffered) this.reread(words[at + FIELD.offeredBy]);
+      else if (kind === KIND.allocationResold) this.reread(words[at + FIELD.resoldBy]);
       // The next request of each company reads what has become of its allocations.
       else if (REREAD.has(kind)) this.books.clear();
     });
@@ -229,6 +236,8 @@ const FIELD = {
   usageCompany: fieldOf('usageCaptured', 'company'),
   usedGpu: fieldOf('usageCaptured', 'gpu'),
   usageRequest: fieldOf('usageCaptured', 'request'),
+  offeredBy: fieldOf('resaleOffered', 'company'),
+  resoldBy: fieldOf('allocationResold', 'company'),
   fillAllocation: fieldOf('fill', 'allocation'),
   buyer: fieldOf('fill', 'buyer'),
   provider: fieldOf('fill', 'provider'),

@@ -30,6 +30,10 @@ export interface Authoriser {
   /** Follows every committed batch, in order. Holds that have become too old end: what they had reserved in a settled hour is returned. */
   committed(batch: CommittedBatch): PendingReleases;
   authorise(request: AuthoriseRequest): AuthoriseResult;
+  /** GPU time of the allocation that requests under way hold now: what its owner may not resell. */
+  heldOf(allocation: number): number;
+  /** The engine has taken a resale of the company's that is not committed yet: its allocations are read anew. */
+  reread(company: number): void;
   /** Ends a hold without use. Unknown or already ended: nothing happens. */
   release(request: string): PendingReleases;
   /**

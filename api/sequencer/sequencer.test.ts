@@ -33,6 +33,7 @@ class HeldJournal extends MemoryJournal {
 /** Nothing to hold. */
 const NO_ALLOCATIONS: Authoriser = {
   load: () => [], committed: () => [], authorise: () => ({ ok: false, reason: 'no_allocation' }), release: () => [], captured: () => [], pendingOf: () => [],
+  heldOf: () => 0, reread: () => undefined,
 };
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -214,5 +215,28 @@ describe('the authoriser', () => {
     await port.query('status', {});
     expect(heard).toEqual(['committed 2', 'committed 3', 'captured r', 'released s', 'committed 4']);
     expect(commandsOf(journal)).toEqual([['tick', 'releasePending'], ['capture'], ['releasePending']]);
+  });
+});
+
+describe('a resale', () => {
+  test('carries what requests under way hold, so that replay needs no table', async () => {
+    const journal = new MemoryJournal();
+    const reread: number[] = [];
+    const authoriser: Authoriser = { ...NO_ALLOCATIONS, heldOf: (allocation) => allocation * 10, reread: (company) => void reread.push(company) };
+    const port = createInProcessSequencer({ journal, authoriser });
+    await port.submit(envelope(register('a')));
+    const ask = {
+      type: 'place', company: 0, market: 0, hour: 0, side: 1, orderType: 0, price: 1, quantity: 1, timeInForce: 0, postOnly: false, displayQuantity: 0, minimumQuantity: 0,
+      stopPrice: 0, expiresAt: 0, model: -1, resaleOf: 7, selfTradePrevention: 0, cancelOnDisconnect: false, clientOrderId: '',
+    } as const;
+    await port.submit(envelope({ type: 'batch', company: 0, operations: [ask, { ...ask, resaleOf: 0 }] }));
+    await port.submit(envelope(ask));
+    const written = journal.written.flatMap((row) => decodeEnvelopes(row.commands).map(({ command }) => command));
+    expect(written.slice(-2)).toEqual([
+      { type: 'batch', company: 0, operations: [{ ...ask, held: 70 }, { ...ask, resaleOf: 0 }] },
+      { ...ask, held: 70 },
+    ]);
+    expect(reread).toEqual([0, 0]);
+    await port.close();
   });
 });

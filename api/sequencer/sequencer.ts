@@ -7,7 +7,7 @@
  * can run it. When the journal fails after the state moved, it stops for good: whoever made it
  * starts again from the journal.
  */
-import type { Command, Envelope } from '../../engine/commands.ts';
+import type { Command, Envelope, OrderCommand } from '../../engine/commands.ts';
 import { encodeEnvelopes } from '../../engine/command_codec.ts';
 import { encodeEvents } from '../../engine/event_codec.ts';
 import { KIND } from '../../engine/events.ts';
@@ -267,6 +267,12 @@ export class Sequencer {
     if (this.engine.now !== now) throw new Error(`engine time is ${this.engine.now} after a tick to ${now}`);
   }
 
+  /** Writes into resales what requests under way hold of their allocations: so the engine, and every replay, can refuse to sell it. */
+  private withHolds<C extends Command>(command: C): C {
+    if (command.type === 'place') return command.resaleOf === 0 ? command : { ...command, held: this.authoriser.heldOf(command.resaleOf) };
+    return command.type === 'batch' ? { ...command, operations: command.operations.map((operation): OrderCommand => this.withHolds(operation)) } : command;
+  }
+
   private applyOwn(turn: Turn, command: Command): void {
     const envelope = { command, ...NO_TEXT };
     turn.envelopes.push(envelope);
@@ -293,11 +299,13 @@ export class Sequencer {
     }
   }
 
-  private applyItem(turn: Turn, id: number, envelope: Envelope): void {
+  private applyItem(turn: Turn, id: number, given: Envelope): void {
     const { engine } = this;
     const begin = engine.buffer.length;
+    const envelope = resells(given.command) ? { ...given, command: this.withHolds(given.command) } : given;
     turn.envelopes.push(envelope);
     engine.apply(envelope);
+    if (envelope !== given && 'company' in envelope.command) this.authoriser.reread(envelope.command.company);
     if (envelope.command.type === 'capture') turn.captured.push(envelope.command.request);
     if (id === NOBODY) return;
     const { words, length } = engine.buffer;
@@ -305,4 +313,10 @@ export class Sequencer {
     if (from < length && words[from] === KIND.repeated) turn.release.repeats.push({ id, original: words[from + 2] });
     else turn.release.acknowledgements.push({ id, sequence: engine.sequence, from, to: length });
   }
+}
+
+/** Whether an allocation may be offered by it. */
+function resells(command: Command): boolean {
+  if (command.type === 'place') return command.resaleOf !== 0;
+  return command.type === 'batch' && command.operations.some(resells);
 }

@@ -54,7 +54,7 @@ export class Simulation {
   /** Where each live order stands in `live`. */
   private readonly places = new Map<number, number>();
   private halted: { class: number; market: number; hour: number }[] = [];
-  private allocations: { allocation: number; company: number; gpu: number; hour: number }[] = [];
+  private allocations: { allocation: number; company: number; gpu: number; market: number; hour: number }[] = [];
   private readonly facilities: { facility: number; company: number }[] = [];
   private readonly commands: Command[] = [];
   private readonly batches: EventBatch[] = [];
@@ -86,7 +86,7 @@ export class Simulation {
     if (event.kind === 'facilityOffered') this.facilities.push({ facility: event.facility, company: event.company });
     if (event.kind === 'fill') {
       this.fills++;
-      this.allocations.push({ allocation: event.allocation, company: event.buyer, gpu: event.quantity * 36_000_000, hour: event.hour });
+      this.allocations.push({ allocation: event.allocation, company: event.buyer, gpu: event.quantity * 36_000_000, market: event.market, hour: event.hour });
     }
   }
 
@@ -155,6 +155,7 @@ export class Simulation {
 
   private readonly acts: readonly (readonly [number, () => void])[] = [
     [500, () => this.run(this.randomOrder())],
+    [60, () => this.resellSome()],
     [200, () => this.cancelSome()],
     [80, () => this.amendSome()],
     [40, () => this.randomBatch()],
@@ -196,6 +197,19 @@ export class Simulation {
       selfTradePrevention: random.between(CANCEL_NEWEST, DECREMENT), cancelOnDisconnect: random.chance(0.1),
       clientOrderId: random.chance(0.1) ? `c${random.between(0, 2_000)}` : '',
     };
+  }
+
+  /** Some of what somebody bought; now and then more than there is, or another's. */
+  private resellSome(): void {
+    const { random } = this;
+    if (this.allocations.length === 0) return;
+    const { allocation, company, gpu, market, hour } = random.pick(this.allocations);
+    this.run({
+      ...this.randomOrder(), company: random.chance(0.98) ? company : this.randomTrader(), market, hour, side: SELL, model: NONE, resaleOf: allocation,
+      quantity: random.between(1, Math.ceil(gpu / 36_000_000 / random.between(1, 4))), displayQuantity: 0, minimumQuantity: 0,
+      price: random.between(random.chance(0.3) ? 15_000 : 19_900, random.chance(0.3) ? 25_000 : 20_100),
+      held: random.chance(0.2) ? random.between(0, gpu) : 0,
+    });
   }
 
   private pickLive(): Live | undefined {

@@ -1,6 +1,6 @@
 /** A small market for tests: commands by name, results as decoded events. */
 import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../commands.ts';
-import type { Command, PlaceOrder, Role } from '../commands.ts';
+import type { Command, FacilityApplication, PlaceOrder, Role } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import { decodeEvents } from '../events.ts';
 import type { EngineEvent, EventKind, EventOf } from '../events.ts';
@@ -87,4 +87,21 @@ export function postings(events: EngineEvent[], nameOf: (ref: number) => string)
     for (let at = 0; at < entries.length; at += 2) sums[nameOf(entries[at])] = (sums[nameOf(entries[at])] ?? 0) + entries[at + 1];
   }
   return Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum !== 0));
+}
+
+/** Of a borrower that gets grade A. */
+const APPLICATION: FacilityApplication = {
+  cash: usd(12_000_000), monthlyBurn: usd(400_000), monthlyRevenue: usd(900_000), cashTrend3m: 50_000, revenueGrowth: 1_500_000,
+  grossMargin: 700_000, computeShare: 300_000, forecastError: 50_000, topCustomer: 100_000, pastDaysOverdue: 0,
+};
+
+/** A borrower that has drawn 400,000 USD of a facility of 1,000,000. */
+export function financed(world: World): { borrower: number; lender: number; facility: number; lot: number } {
+  const lender = world.company('lender');
+  const borrower = world.company('borrower');
+  world.run({ type: 'createMandate', company: lender, amount: usd(50_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(10_000_000), minimumAnnualRate: 50_000 });
+  const { facility } = one(world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 12, method: 'annuity', application: APPLICATION }).events, 'facilityOffered');
+  world.run({ type: 'acceptFacility', company: borrower, facility });
+  const { lot } = one(world.run({ type: 'draw', company: borrower, facility, amount: usd(400_000) }).events, 'lotMinted');
+  return { borrower, lender, facility, lot };
 }
