@@ -16,7 +16,8 @@ const LOT = {
   lot: 'bigint', sequence: 'bigint', company: 'int', facility: 'bigint', source: 'text', usd: 'bigint', credits: 'bigint', conversion_rate: 'bigint',
   redemption_rate: 'bigint', expires_at: 'bigint', minted_at: 'bigint',
 } as const;
-const BURNT = { lot: 'bigint', returned: 'bigint', expired: 'bigint' } as const;
+/** What was burnt since; expires_at: null unless it changed. */
+const LOT_CHANGE = { lot: 'bigint', returned: 'bigint', expired: 'bigint', expires_at: 'bigint' } as const;
 const FACILITY = {
   facility: 'bigint', sequence: 'bigint', company: 'int', lender: 'int', amount: 'bigint', months: 'int', grade: 'text', annual_rate: 'bigint',
   conversion_rate: 'bigint', origination_fee: 'bigint', method: 'text', score: 'bigint', reasons: 'jsonb', application: 'jsonb', offered_at: 'bigint',
@@ -71,8 +72,9 @@ const DEFINITION = `
   create index payments_of_company on ${PAYMENTS} (company, sequence, place);
 `;
 
-const BURN = (given: string): string => `
-  update ${LOTS} as l set returned = l.returned + given.returned, expired = l.expired + given.expired from ${given} where l.lot = given.lot`;
+const UPDATE_LOT = (given: string): string => `
+  update ${LOTS} as l set returned = l.returned + given.returned, expired = l.expired + given.expired,
+    expires_at = coalesce(given.expires_at, l.expires_at) from ${given} where l.lot = given.lot`;
 const UPDATE = (given: string): string => `
   update ${FACILITIES} as f set state = coalesce(given.state, f.state), state_reason = coalesce(given.state_reason, f.state_reason),
     accepted_at = coalesce(f.accepted_at, given.accepted_at), frozen_fraction = coalesce(given.frozen_fraction, f.frozen_fraction),
@@ -87,19 +89,20 @@ interface Change {
   frozen_fraction: number | null;
   schedule: string | null;
 }
-interface Burnt {
+interface LotChange {
   lot: number;
   returned: number;
   expired: number;
+  expires_at: number | null;
 }
 /** Of a line what its event does not say stays at these. */
 const NOTHING = { amount: 0, interest: 0, principal: 0, fees: 0, actor: -1, text: '', detail: '{}' };
 
 class CreditWriter implements ProjectionWriter {
-  private burnt = new Map<number, Burnt>();
+  private lotChanges = new Map<number, LotChange>();
   private changes = new Map<number, Change>();
   private readonly lots = new RowBuffer('lots_insert', LOT, insertInto(LOTS, LOT));
-  private readonly burns = new RowBuffer('lots_burn', BURNT, BURN);
+  private readonly lotUpdates = new RowBuffer('lots_update', LOT_CHANGE, UPDATE_LOT);
   private readonly facilities = new RowBuffer('facilities_insert', FACILITY, insertInto(FACILITIES, FACILITY));
   private readonly updates = new RowBuffer('facilities_update', CHANGE, UPDATE);
   private readonly lines = new RowBuffer('facility_history_insert', LINE, insertInto(HISTORY, LINE));
@@ -120,12 +123,14 @@ class CreditWriter implements ProjectionWriter {
         lot, sequence, company, facility, source, usd, credits, conversion_rate: conversionRate, redemption_rate: redemptionRate, expires_at: expiresAt, minted_at: at,
       }),
     lotExpired: ({ lot, credits }) => {
-      const burnt = this.burntOf(lot);
-      burnt.expired += credits;
+      this.lotChangeOf(lot).expired += credits;
+    },
+    lotExtended: ({ lot, expiresAt }) => {
+      this.lotChangeOf(lot).expires_at = expiresAt;
     },
     creditsReturned: (event, command, place) => {
       // Expiry of financed credit returns it too; what follows then says so.
-      if (!expires(command.events, place)) this.burntOf(event.lot).returned += event.credits;
+      if (!expires(command.events, place)) this.lotChangeOf(event.lot).returned += event.credits;
       this.line(event, command, place, { principal: event.principal, amount: event.principal, detail: JSON.stringify({ lot: event.lot, credits: event.credits }) });
     },
     mandateCreated: ({ mandate, company, amount, grades, maximumPerBorrower, minimumAnnualRate }, { sequence, at }) =>
@@ -180,9 +185,9 @@ class CreditWriter implements ProjectionWriter {
     this.payments.add({ sequence, place, kind: event.kind, company: event.company, amount: event.amount, reference, at });
   }
 
-  private burntOf(lot: number): Burnt {
-    const known = this.burnt.get(lot) ?? { lot, returned: 0, expired: 0 };
-    this.burnt.set(lot, known);
+  private lotChangeOf(lot: number): LotChange {
+    const known = this.lotChanges.get(lot) ?? { lot, returned: 0, expired: 0, expires_at: null };
+    this.lotChanges.set(lot, known);
     return known;
   }
 
@@ -193,11 +198,11 @@ class CreditWriter implements ProjectionWriter {
   }
 
   async write(transaction: Transaction): Promise<void> {
-    for (const burnt of this.burnt.values()) this.burns.add(burnt);
+    for (const change of this.lotChanges.values()) this.lotUpdates.add(change);
     for (const change of this.changes.values()) this.updates.add(change);
-    this.burnt = new Map();
+    this.lotChanges = new Map();
     this.changes = new Map();
-    for (const rows of [this.lots, this.burns, this.facilities, this.updates, this.lines, this.declines, this.mandates, this.payments]) await rows.write(transaction);
+    for (const rows of [this.lots, this.lotUpdates, this.facilities, this.updates, this.lines, this.declines, this.mandates, this.payments]) await rows.write(transaction);
   }
 }
 
@@ -210,6 +215,6 @@ function expires(events: readonly EngineEvent[], place: number): boolean {
 }
 
 export const credit: Projection = {
-  name: 'credit', version: 1, tables: ['lots', 'facilities', 'facility_history', 'facility_declines', 'mandates', 'payments'], definition: DEFINITION,
+  name: 'credit', version: 2, tables: ['lots', 'facilities', 'facility_history', 'facility_declines', 'mandates', 'payments'], definition: DEFINITION,
   open: () => new CreditWriter(),
 };

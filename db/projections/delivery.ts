@@ -7,6 +7,7 @@ import { CopyBuffer } from './copy_buffer.ts';
 import { SCHEMA } from './projection.ts';
 import type { Projection, ProjectionWriter, Transaction } from './projection.ts';
 import { RowBuffer, insertInto } from './row_buffer.ts';
+import { isResale } from './trades.ts';
 
 const ALLOCATIONS = `${SCHEMA}.allocations`;
 const DELIVERIES = `${SCHEMA}.deliveries`;
@@ -106,7 +107,8 @@ class DeliveryWriter implements ProjectionWriter {
     const { allocation, fill, maker, taker, takerSide, buyer, provider, market, hour, price, quantity, now } = event;
     const row = { allocation, sequence, fill, bid: takerSide === 'buy' ? taker : maker, company: buyer, provider, market, hour, price, quantity, bought_at: now };
     this.bought.add(row);
-    this.sold.add(row);
+    // A resale sells nothing new of the provider's.
+    if (!isResale(event)) this.sold.add(row);
   }
 
   private deliveredOf(allocation: number): Delivered {
@@ -195,20 +197,23 @@ interface Earned {
   credits: number;
 }
 
-/** What the posting of a delivery, which stands before its event, brought. */
+/**
+ * What the posting of a delivery, which stands before its event, brought its provider, and what the
+ * allocation's holder retired. What it means to resellers stands after those.
+ */
 function earned(posting: EngineEvent | undefined): Earned {
   const found = { payable: 0, commission: 0, credits: 0 };
   if (posting?.kind !== 'posted') return found;
   for (let pair = 0; pair < posting.entries.length; pair += 2) {
     const account = accountOf(posting.entries[pair]);
     const amount = posting.entries[pair + 1];
-    if (account === ACCOUNT['provider.payable']) found.payable -= amount;
-    else if (account === ACCOUNT['commission.seller']) found.commission -= amount;
-    else if (account === ACCOUNT['lot.issued']) found.credits -= amount;
+    if (account === ACCOUNT['lot.issued'] && found.payable === 0) found.credits -= amount;
+    else if (account === ACCOUNT['provider.payable'] && found.payable === 0) found.payable = -amount;
+    else if (account === ACCOUNT['commission.seller'] && found.commission === 0) found.commission = -amount;
   }
   return found;
 }
 
 export const delivery: Projection = {
-  name: 'delivery', version: 2, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
+  name: 'delivery', version: 3, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
 };

@@ -123,6 +123,10 @@ class OrdersWriter implements ProjectionWriter {
       case 'orderAmended':
         Object.assign(this.changeOf(event.order, at), { price: event.price, remaining: event.remaining, hold: event.hold });
         break;
+      case 'allocationResold':
+        // A reseller's fee is taken from what the fill released.
+        this.changeOf(event.order, at).fees += event.fee;
+        break;
       case 'orderDone':
         Object.assign(this.changeOf(event.order, at), { remaining: event.remaining, visible: 0, hold: 0, status: event.status, reason: event.reason });
         break;
@@ -139,4 +143,4 @@ class OrdersWriter implements ProjectionWriter {
   }
 }
 
-export const orders: Projection = { name: 'orders', version: 1, tables: ['orders'], definition: DEFINITION, open: () => new OrdersWriter() };
+export const orders: Projection = { name: 'orders', version: 2, tables: ['orders'], definition: DEFINITION, open: () => new OrdersWriter() };

@@ -1,6 +1,6 @@
 /** Every fill, once for both sides, and the candles of every instrument. */
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
-import type { EventOf } from '../../engine/events.ts';
+import type { EngineEvent, EventOf } from '../../engine/events.ts';
 import { mulDiv } from '../../engine/muldiv.ts';
 import { FEE_SCALE, PARAMETERS } from '../../engine/parameters.ts';
 import type { CommandEvents } from './commands_of.ts';
@@ -19,7 +19,10 @@ export const CANDLE_INTERVALS = {
 } as const;
 export type CandleInterval = keyof typeof CANDLE_INTERVALS;
 
-/** fee: micro-CR charged to the buyer; commission: micro-USD the seller will owe when all of it is delivered. */
+/**
+ * fee: micro-CR charged to the buyer. commission: the seller's; micro-USD that a provider will owe when
+ * all of it is delivered, micro-CR that a reseller was charged.
+ */
 const FILL = {
   fill: 'bigint', sequence: 'bigint', allocation: 'bigint', maker: 'bigint', taker: 'bigint', taker_side: 'smallint', buyer: 'int', seller: 'int',
   provider: 'int', market: 'int', hour: 'int', price: 'bigint', quantity: 'bigint', fee: 'bigint', commission: 'bigint', at: 'bigint',
@@ -66,11 +69,11 @@ class TradesWriter implements ProjectionWriter {
   private readonly candleRows = new RowBuffer('candles_merge', CANDLE, insertInto(CANDLES, CANDLE, MERGE));
 
   apply({ sequence, events }: CommandEvents): void {
-    for (const event of events) {
-      if (event.kind !== 'fill') continue;
-      this.fillRows.add(rowOf(event, sequence));
+    events.forEach((event, index) => {
+      if (event.kind !== 'fill') return;
+      this.fillRows.add(rowOf(event, sequence, isResale(event) ? resaleFee(events, index, event.allocation) : commissionOf(event)));
       for (const length of Object.values(CANDLE_INTERVALS)) this.addToCandle(event, length);
-    }
+    });
   }
 
   private addToCandle({ market, hour, price, quantity, now }: EventOf<'fill'>, length: number): void {
@@ -98,12 +101,21 @@ class TradesWriter implements ProjectionWriter {
   }
 }
 
-function rowOf(event: EventOf<'fill'>, sequence: number): Row<typeof FILL> {
+/** Whether a buyer has sold what it bought. */
+export const isResale = ({ seller, provider }: Pick<EventOf<'fill'>, 'seller' | 'provider'>): boolean => seller !== provider;
+
+/** What follows a resale's fill tells what the seller was charged. */
+function resaleFee(events: readonly EngineEvent[], fill: number, allocation: number): number {
+  for (const event of events.slice(fill + 1)) if (event.kind === 'allocationResold' && event.to === allocation) return event.fee;
+  return 0;
+}
+
+function rowOf(event: EventOf<'fill'>, sequence: number, commission: number): Row<typeof FILL> {
   const { fill, allocation, maker, taker, takerSide, buyer, seller, provider, market, hour, price, quantity, fee, now } = event;
   return {
     fill, sequence, allocation, maker, taker, taker_side: takerSide === 'buy' ? 0 : 1, buyer, seller, provider, market, hour, price, quantity, fee,
-    commission: commissionOf(event), at: now,
+    commission, at: now,
   };
 }
 
-export const trades: Projection = { name: 'trades', version: 1, tables: ['fills', 'candles'], definition: DEFINITION, open: () => new TradesWriter() };
+export const trades: Projection = { name: 'trades', version: 2, tables: ['fills', 'candles'], definition: DEFINITION, open: () => new TradesWriter() };

@@ -10,7 +10,9 @@ const SUMS = {
   usedGpu: number('used_gpu'), usedCredits: number('used_credits'), unusedCredits: number('unused_credits'), failedCredits: number('failed_credits'),
   /** To the provider, its commission taken off. */
   payable: number('payable'), commission: number('commission'), requests: number('requests'), promptTokens: number('prompt_tokens'),
-  completionTokens: number('completion_tokens'), resold: number('resold'),
+  completionTokens: number('completion_tokens'),
+  /** Steps that became another's; what is left is quantity - resold. */
+  resold: number('resold'),
 } as const;
 const ALLOCATION = {
   allocation: number('allocation'), sequence: number('a.sequence'), fill: number('fill'), company: number('a.company'), provider: number('provider'),

@@ -1,5 +1,6 @@
 /** Fills as one of their sides sees them, the other unnamed. Reads the projection `trades`. */
 import type { Knex } from 'knex';
+import { isResale } from '../projections/trades.ts';
 import type { RawRow } from './fields.ts';
 import { columnsOf, number, oneOf, readRow } from './fields.ts';
 import { readPage } from './pages.ts';
@@ -8,7 +9,7 @@ import type { Page, PageAsk } from './pages.ts';
 const TABLE = 'projections.fills';
 const FIELDS = {
   fill: number('fill'), sequence: number('sequence'), allocation: number('allocation'), maker: number('maker'), taker: number('taker'),
-  takerSide: oneOf('taker_side', ['buy', 'sell']), buyer: number('buyer'), seller: number('seller'), market: number('market'), hour: number('hour'),
+  takerSide: oneOf('taker_side', ['buy', 'sell']), buyer: number('buyer'), seller: number('seller'), provider: number('provider'), market: number('market'), hour: number('hour'),
   price: number('price'), quantity: number('quantity'), fee: number('fee'), commission: number('commission'), at: number('at'),
 } as const;
 
@@ -22,7 +23,7 @@ export interface FillRecord {
   hour: number;
   price: number;
   quantity: number;
-  /** Buyer: micro-CR charged. Seller: micro-USD of commission, owed as it is delivered. */
+  /** Buyer and reseller: micro-CR charged. Provider: micro-USD of commission, owed as it is delivered. */
   fee: number;
   feeCurrency: 'CR' | 'USD';
   /** What the buyer got; null for the seller. */
@@ -35,7 +36,7 @@ function seenFrom(side: 'buy' | 'sell', row: RowOfFill): FillRecord {
   const takes = row.takerSide === side;
   const shared = { fill, sequence, order: takes ? row.taker : row.maker, side, liquidity: takes ? 'taker' as const : 'maker' as const, market, hour, price, quantity, at };
   if (side === 'buy') return { ...shared, fee: row.fee, feeCurrency: 'CR', allocation: row.allocation };
-  return { ...shared, fee: row.commission, feeCurrency: 'USD', allocation: null };
+  return { ...shared, fee: row.commission, feeCurrency: isResale(row) ? 'CR' : 'USD', allocation: null };
 }
 type RowOfFill = ReturnType<typeof readRow<typeof FIELDS>>;
 
