@@ -165,6 +165,26 @@ describe('the authoriser', () => {
     expect(desk.ask('f', 2_700 * SECOND)).toMatchObject({ ok: true });
   });
 
+  it('leaves alone what is offered for resale, until the offer ends', () => {
+    const desk = new Desk();
+    desk.buy(1);
+    const all = desk.ask('a', 3_600 * SECOND);
+    if (!all.ok) throw new Error(all.reason);
+    desk.authoriser.release('a');
+    const offer: Command = {
+      type: 'place', company: desk.buyer, market: 0, hour: HOUR, side: 1, orderType: 0, price: price(2.5), quantity: gpuHours(0.4), timeInForce: 0, postOnly: false,
+      displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: all.authorisation.allocation, selfTradePrevention: 0,
+      cancelOnDisconnect: false, clientOrderId: '',
+    };
+    desk.commit(offer);
+    expect(desk.ask('b', 2_161 * SECOND)).toEqual({ ok: false, reason: 'budget_exhausted' });
+    expect(desk.ask('b', 2_160 * SECOND)).toMatchObject({ ok: true });
+    desk.authoriser.release('b');
+    const [{ order }] = desk.world.engine.query('openOrders', { company: desk.buyer });
+    desk.commit({ type: 'cancel', company: desk.buyer, order });
+    expect(desk.ask('c', 3_600 * SECOND)).toMatchObject({ ok: true });
+  });
+
   it('takes the allocation on which the request costs least', () => {
     const desk = new Desk();
     desk.world.run({ type: 'addClass', name: 'slow', chip: 'slow', memoryGb: 24, formFactor: 'PCIe', listPrice: price(3), listInputs: [] });
