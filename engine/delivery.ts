@@ -6,8 +6,9 @@
 import { ACCOUNT } from './accounts.ts';
 import { ALLOCATION } from './allocations.ts';
 import type { RejectCode } from './catalogue.ts';
-import type { Capture, CompanyId, EndHour, Payout, ReleasePending } from './commands.ts';
-import { classOf } from './commands.ts';
+import type { Capture, EndHour, Payout, ReleasePending } from './commands.ts';
+import { NONE, classOf } from './commands.ts';
+import { daysPastDue } from './facilities.ts';
 import type { Facilities } from './facilities.ts';
 import { NIL } from './lot_amounts.ts';
 import { mulDiv } from './muldiv.ts';
@@ -16,10 +17,13 @@ import type { Chain, LegsDelivered, Resales } from './resale.ts';
 import type { HourBook, State } from './state.ts';
 import type { Sweeps } from './sweeps.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR } from './units.ts';
-import type { Micro, MicroGpuSeconds } from './units.ts';
+import type { Day, Micro, MicroGpuSeconds } from './units.ts';
 
 /** A request id stays known this long after its hour: captures of it cannot repeat later. */
 const CAPTURE_KEPT = MILLIS_PER_HOUR;
+/** Payouts run on Mondays; 1970-01-01, day 0, was a Thursday. */
+const DAYS_OF_WEEK = 7;
+const PAYOUT_WEEKDAY = 4;
 const NO_LEGS: LegsDelivered = { cost: 0, gross: 0, commission: 0 };
 
 export class Delivery {
@@ -52,7 +56,7 @@ export class Delivery {
     allocations.usedGpu[row] += command.gpu;
     if (settled) allocations.pendingGpu[row] -= command.gpu;
     captured.set(command.request, this.state.now);
-    const { credits, payable } = this.deliver(row, command.gpu, PARAMETERS.usedPayoutDelayDays);
+    const { credits, payable } = this.deliver(row, command.gpu, true);
     this.emitUsage(command, row, credits, payable);
     if (settled) this.finishIfDone(row);
     return undefined;
@@ -87,8 +91,9 @@ export class Delivery {
    * Every amount is cumulative over the allocation. Returns what it retired and what the provider earned.
    * The provider's entries stand before those of resellers.
    */
-  private deliver(row: number, gpu: MicroGpuSeconds, payoutDelayDays: number): { credits: Micro; payable: Micro } {
+  private deliver(row: number, gpu: MicroGpuSeconds, used: boolean): { credits: Micro; payable: Micro } {
     const { allocations, ledger, companies } = this.state;
+    const { facility, delayDays } = this.payoutTerms(row, used);
     const delivered = this.deliveredGpu(row);
     const total = mulDiv(delivered, allocations.price[row], MICRO_GPU_SECONDS_PER_STEP);
     const credits = total - allocations.retired[row];
@@ -107,7 +112,7 @@ export class Delivery {
     ledger.reserve(16);
     ledger.post(ACCOUNT['provider.payable'], provider, -(grossNow - commissionNow));
     ledger.post(ACCOUNT['commission.seller'], company, -commissionNow);
-    const legs = chain === undefined ? NO_LEGS : this.resales.deliver(chain, delivered, (reseller, amount) => this.owe(reseller, amount, payoutDelayDays));
+    const legs = chain === undefined ? NO_LEGS : this.resales.deliver(chain, delivered, (reseller, amount) => this.owe(reseller, amount, delayDays, facility));
     const spread = funded.cost + legs.cost - grossNow - legs.gross;
     ledger.post(ACCOUNT['commission.seller'], company, -legs.commission);
     ledger.post(ACCOUNT['income.spread'], company, -spread);
@@ -122,7 +127,7 @@ export class Delivery {
     if (chain !== undefined) chain.owed = owed;
     companies[provider].undelivered -= owedNow;
     this.countRealised(row, gpu, credits, funded.cost);
-    this.owe(provider, grossNow - commissionNow, payoutDelayDays);
+    this.owe(provider, grossNow - commissionNow, delayDays, facility);
     return { credits, payable: grossNow - commissionNow };
   }
 
@@ -148,13 +153,29 @@ export class Delivery {
     company.listValue += mulDiv(gpu, listPrice, MICRO_GPU_SECONDS_PER_STEP);
   }
 
-  /** Notes when an earned amount may be paid out; what falls due on the same day is one entry. */
-  private owe(company: CompanyId, amount: Micro, delayDays: number): void {
+  /** Unused hours that a loan paid for are paid out late, and not while that loan is in trouble: they are where it could be cashed. */
+  private payoutTerms(row: number, used: boolean): { facility: number; delayDays: number } {
+    const facility = used ? NONE : this.financedBy(row);
+    return { facility, delayDays: facility === NONE ? PARAMETERS.usedPayoutDelayDays : PARAMETERS.unusedPayoutDelayDays };
+  }
+
+  /** The first facility that funds what is left in contract; NONE when only cash does. */
+  private financedBy(row: number): number {
+    const { allocations, amounts, lots } = this.state;
+    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next[node]) {
+      const { facility } = lots.rows[amounts.lot[node]];
+      if (facility !== NONE) return facility;
+    }
+    return NONE;
+  }
+
+  /** Notes when an earned amount may be paid out; what falls due on the same day for the same reason is one entry. */
+  private owe(company: number, amount: Micro, delayDays: number, facility: number): void {
     if (amount === 0) return;
-    const { payables, now } = this.state;
-    const dueAt = (Math.floor(now / MILLIS_PER_DAY) + delayDays) * MILLIS_PER_DAY;
-    const key = `${company}:${dueAt}`;
-    payables.set(key, { company, dueAt, amount: (payables.get(key)?.amount ?? 0) + amount });
+    const { payables, day } = this.state;
+    const dueAt = (day + delayDays) * MILLIS_PER_DAY;
+    const key = `${company}:${dueAt}:${facility}`;
+    payables.set(key, { company, facility, dueAt, amount: (payables.get(key)?.amount ?? 0) + amount });
   }
 
   /** Settles every book of an hour that has ended. */
@@ -192,7 +213,7 @@ export class Delivery {
     const kept = Math.min(Math.max(pending, 0), left);
     allocations.pendingGpu[row] = kept;
     allocations.state[row] = ALLOCATION.settled;
-    const { credits } = this.deliver(row, left - kept, PARAMETERS.unusedPayoutDelayDays);
+    const { credits } = this.deliver(row, left - kept, false);
     buffer.emit('allocationSettled', { allocation: allocations.idOf(row), usedGpu: allocations.usedGpu[row], unused: credits, failed: 0, pendingGpu: kept });
     this.finishIfDone(row);
   }
@@ -203,7 +224,7 @@ export class Delivery {
     if (row === NIL || allocations.state[row] !== ALLOCATION.settled) return 'unknown_allocation';
     const gpu = Math.min(command.gpu, allocations.pendingGpu[row]);
     allocations.pendingGpu[row] -= gpu;
-    this.deliver(row, gpu, PARAMETERS.unusedPayoutDelayDays);
+    this.deliver(row, gpu, false);
     buffer.emit('pendingReleased', { allocation: command.allocation, gpu });
     this.finishIfDone(row);
     return undefined;
@@ -241,21 +262,38 @@ export class Delivery {
     }
   }
 
-  /** Pays a provider what has become due. */
+  /** Pays a provider what has become due, out of turn. */
   payout(command: Payout): RejectCode | undefined {
+    return this.payDue(command.company) ? undefined : 'insufficient_funds';
+  }
+
+  /** The weekly run: every provider is paid what has become due. */
+  dayBegan(day: Day): void {
+    if (day % DAYS_OF_WEEK !== PAYOUT_WEEKDAY) return;
+    const companies = [...this.state.payables.values()].map(({ company }) => company);
+    for (const company of [...new Set(companies)].sort((a, b) => a - b)) this.payDue(company);
+  }
+
+  private isHeld(facilityId: number): boolean {
+    if (facilityId === NONE) return false;
+    const facility = this.state.facilities[facilityId];
+    return facility.frozenFraction > 0 || daysPastDue(this.state, facility) > 0;
+  }
+
+  private payDue(company: number): boolean {
     const { payables, ledger, buffer, now } = this.state;
     let amount = 0;
     for (const [key, payable] of payables) {
-      if (payable.company !== command.company || payable.dueAt > now) continue;
+      if (payable.company !== company || payable.dueAt > now || this.isHeld(payable.facility)) continue;
       amount += payable.amount;
       payables.delete(key);
     }
-    if (amount === 0) return 'insufficient_funds';
+    if (amount === 0) return false;
     ledger.begin();
-    ledger.post(ACCOUNT['provider.payable'], command.company, amount);
-    ledger.post(ACCOUNT['cash.escrow'], command.company, -amount);
+    ledger.post(ACCOUNT['provider.payable'], company, amount);
+    ledger.post(ACCOUNT['cash.escrow'], company, -amount);
     ledger.end();
-    buffer.emit('payoutMade', { company: command.company, amount });
-    return undefined;
+    buffer.emit('payoutMade', { company, amount });
+    return true;
   }
 }

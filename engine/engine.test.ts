@@ -51,6 +51,12 @@ describe('a fill of the worked example', () => {
     expect(one(ended.events, 'allocationSettled').unused).toBe(usd(12_000));
     expect(world.engine.query('balances', { company: provider }).payable).toBe(8_910_144_000);
     expect(world.engine.query('allocations', { company: borrower })).toEqual([]);
+    // The used part is due after a week, the unused part after thirty days; both are paid on a Monday.
+    const paid = (days: number): number[] => all(world.run({ type: 'tick', now: START + days * 86_400_000 }).events, 'payoutMade').map(({ amount }) => amount);
+    expect([paid(6), paid(14), paid(30), paid(40)]).toEqual([[], [1_485_024_000], [], []]);
+    world.run({ type: 'deposit', company: borrower, amount: usd(500_000), reference: 'wire' });
+    world.run({ type: 'repay', company: borrower, facility: 0, amount: usd(420_000), mode: 'shorten' });
+    expect(paid(48)).toEqual([7_425_120_000]);
     healthy(world);
   });
 });
@@ -148,6 +154,8 @@ describe('collateral', () => {
     const view = world.engine.query('facility', { facility });
     expect(view?.principal).toBe(usd(406_000));
     expect(view?.accruedInterest).toBe(Math.round((usd(406_000) * (view?.annualRate ?? 0) * 30) / 365 / MICRO));
+    expect(world.run({ type: 'repay', company: borrower, facility, amount: usd(40_000), mode: 'shorten' }).rejected).toBe('insufficient_funds');
+    world.run({ type: 'deposit', company: borrower, amount: usd(40_000), reference: 'wire' });
     const repaid = one(world.run({ type: 'repay', company: borrower, facility, amount: usd(40_000), mode: 'shorten' }).events, 'repaid');
     expect(repaid.interest).toBe(view?.accruedInterest);
     expect(repaid.principal).toBe(usd(40_000) - repaid.interest);

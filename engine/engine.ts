@@ -55,7 +55,7 @@ export class Engine {
     this.finance = new Finance(state, this.sweeps, this.facilities);
     this.facilities.connect(this.finance);
     this.delivery = new Delivery(state, this.sweeps, this.trading.resales, this.facilities);
-    this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance);
+    this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance, this.delivery);
     this.views = new Views(state, this.facilities);
   }
 
@@ -96,6 +96,7 @@ export class Engine {
     if (envelope.idempotencyKey !== '' && !this.isFirst(envelope)) return;
     if (command.type === 'batch') this.batch(command);
     else this.refuse(this.execute(command), 0);
+    if (this.trading.blocks.touched.length > 0) this.trading.blocks.run();
   }
 
   private writeCommand(command: Command): void {
@@ -167,7 +168,7 @@ export class Engine {
       case 'cancelAfter':
         return this.cancelAfter(command.company, command.after);
       case 'placeBlock':
-        return 'not_authorized';
+        return this.trading.blocks.place(command);
       case 'tick':
         return this.timeline.tick(command);
       case 'endHour':

@@ -108,6 +108,15 @@ export const EVENTS = {
   // New kinds stand last: a kind's number is its place.
   /** Steps of an allocation that are on offer from now on: they cannot be consumed. */
   resaleOffered: { allocation: n, company: n, hour: n, offered: n },
+  /** hold: micro-CR reserved over all hours; quantity: steps in each. Its end is an `orderDone` that names it, its fills name it as taker. */
+  blockAccepted: {
+    block: n, company: n, market: n, fromHour: n, toHour: n, side: oneOf(SIDES), price: n, quantity: n, timeInForce: oneOf(TIMES_IN_FORCE),
+    minimumAcceptanceRatio: n, model: n, hold: n, clientOrderId: s,
+  },
+  /** An order, accepted just before, is one of a resting sell block's asks. */
+  blockAsk: { block: n, order: n },
+  /** A block has traded `quantity` in each of its hours, `notional` in all; it still wants `wanted` in each. */
+  blockExecuted: { block: n, quantity: n, notional: n, wanted: n, hold: n },
   /** A refund has given an expired lot a later date. */
   lotExtended: { lot: n, expiresAt: n },
 } as const;

@@ -194,11 +194,8 @@ export class Facilities {
     return this.state.ledger.balance(PRINCIPAL, facility.facility);
   }
 
-  /** Days since the oldest due principal that is not yet repaid fell due. */
   daysPastDue(facility: Facility): number {
-    const today = dayOf(this.state.now);
-    const late = facility.schedule.find((row) => row.due < today && this.principal(facility) > row.balance);
-    return late === undefined ? 0 : today - late.due;
+    return daysPastDue(this.state, facility);
   }
 
   /** Spreads what is outstanding over the instalments that are left. */
@@ -236,18 +233,17 @@ export class Facilities {
     buffer.emit('interestAccrued', { facility: facility.facility, amount, day });
   }
 
-  /** Interest first, then principal; what is more stays in `unapplied`. Paid from `unapplied`. */
+  /** Paid from the company's `unapplied` money: interest first, then principal; what the loan does not need stays there. */
   repay(command: Repay): RejectCode | undefined {
     const { ledger, buffer } = this.state;
     const facility = this.own(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
     if (!validAmount(command.amount)) return 'amount_out_of_range';
     if (!isOpen(facility)) return 'invalid_state';
+    if (-ledger.balance(ACCOUNT.unapplied, command.company) < command.amount) return 'insufficient_funds';
     const interest = Math.min(command.amount, ledger.balance(INTEREST, facility.facility));
     const principal = Math.min(command.amount - interest, this.principal(facility));
     ledger.begin();
-    ledger.post(ACCOUNT['cash.fund'], facility.company, command.amount);
-    ledger.post(ACCOUNT.unapplied, facility.company, -command.amount);
     ledger.post(ACCOUNT.unapplied, facility.company, interest + principal);
     ledger.post(INTEREST, facility.facility, -interest);
     ledger.post(PRINCIPAL, facility.facility, -principal);
@@ -359,6 +355,14 @@ export class Facilities {
       if (fraction > 0) this.sweeps.cancelUntilHeldFits(facility.company, lot.lot, open - Math.min(open, lot.blocked));
     }
   }
+}
+
+/** Days since the oldest instalment whose principal is not repaid fell due; 0 when none is late. */
+export function daysPastDue(state: State, facility: Facility): number {
+  const today = dayOf(state.now);
+  const principal = state.ledger.balance(PRINCIPAL, facility.facility);
+  const late = facility.schedule.find((row) => row.due < today && principal > row.balance);
+  return late === undefined ? 0 : today - late.due;
 }
 
 export const isOpen = (facility: Facility): boolean => facility.state !== 'closed' && facility.state !== 'declined' && facility.state !== 'written_off';

@@ -90,7 +90,7 @@ function offersAreCounted({ orders, supply, allocations }: State): string | unde
   const ofCell = new Map<number, number>();
   const ofAllocation = new Map<number, number>();
   for (let row = 0; row < orders.used; row++) {
-    if ((orders.flags(row) & FLAG.live) === 0 || !orders.isSell(row)) continue;
+    if ((orders.flags(row) & (FLAG.live | FLAG.block)) !== FLAG.live || !orders.isSell(row)) continue;
     const resells = (orders.flags(row) & FLAG.resale) !== 0;
     const key = resells ? allocations.rowOf(orders.extra(row)?.resaleOf ?? 0) : orders.cell(row);
     const sums = resells ? ofAllocation : ofCell;

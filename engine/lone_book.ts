@@ -106,7 +106,7 @@ export class LoneBook implements BookMachine, AuctionHost {
     orders.setFlags(row, Orders.flagsOf(order.sell, order.orderType, order.timeInForce, order.selfTradePrevention) | FLAG.extra | (order.postOnly ? FLAG.postOnly : 0));
     orders.extras.set(row, {
       clientOrderId: '', displayQuantity: order.displayQuantity, minimumQuantity: order.minimumQuantity, stopPrice: order.stopPrice,
-      expiresAt: order.expiresAt, resaleOf: 0,
+      expiresAt: order.expiresAt, resaleOf: 0, block: 0,
     });
     this.ids[row] = order.id;
     this.rows.set(order.id, row);

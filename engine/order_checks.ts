@@ -80,7 +80,7 @@ export class OrderChecks {
     return undefined;
   }
 
-  private partyRefusal(command: PlaceOrder): RejectCode | undefined {
+  partyRefusal(command: PlaceOrder): RejectCode | undefined {
     const company = this.state.companies[command.company];
     if (company === undefined) return 'unknown_company';
     if (command.resaleOf !== 0) return this.resales.partyRefusal(command);
@@ -88,7 +88,7 @@ export class OrderChecks {
     return may ? undefined : 'not_authorized';
   }
 
-  private buyRefusal(command: PlaceOrder, price: Ticks): RejectCode | undefined {
+  buyRefusal(command: PlaceOrder, price: Ticks): RejectCode | undefined {
     const { state } = this;
     const notional = price * command.quantity;
     const hold = requiredHold(notional, 0, 0, 0);
@@ -102,7 +102,7 @@ export class OrderChecks {
     );
   }
 
-  private sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
+  sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
     if (price > this.listPrice(command.market)) return 'above_list_price';
     if (command.resaleOf !== 0) return this.countRefusal(command) ?? (this.resales.covers(command) ? undefined : 'insufficient_capacity');
     return (

@@ -1,8 +1,18 @@
 /** Writes what happens to orders into the event buffer, field by field: the hot half of events.ts. */
 import type { PlaceOrder } from './commands.ts';
-import { KIND } from './events.ts';
+import { CANCEL_REASONS, KIND, ORDER_STATUSES } from './events.ts';
+import type { CancelReason } from './events.ts';
 import type { State } from './state.ts';
 import type { Steps, Ticks } from './units.ts';
+
+export const STATUS_FILLED = ORDER_STATUSES.indexOf('filled');
+const STATUS_CANCELED = ORDER_STATUSES.indexOf('canceled');
+const STATUS_EXPIRED = ORDER_STATUSES.indexOf('expired');
+/** In `orderDone`, reason 0 is 'filled' and the cancel reasons follow. */
+export const REASON_FILLED = 0;
+export const reasonCode = (reason: CancelReason): number => CANCEL_REASONS.indexOf(reason) + 1;
+const EXPIRED: ReadonlySet<CancelReason> = new Set(['expired', 'gate_closed', 'hour_ended']);
+export const statusAfter = (reason: CancelReason): number => (EXPIRED.has(reason) ? STATUS_EXPIRED : STATUS_CANCELED);
 
 export class OrderEvents {
   private readonly state: State;

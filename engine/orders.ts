@@ -24,6 +24,10 @@ export const FLAG = {
   live: 128,
   /** Offers an allocation, not a provider's own capacity. */
   resale: 1 << 14,
+  /** One of a sell block's asks. */
+  blockAsk: 1 << 15,
+  /** Stands for a block; is in no book. */
+  block: 1 << 16,
 } as const;
 const TYPE_SHIFT = 8;
 const TIF_SHIFT = 10;
@@ -38,7 +42,10 @@ export interface OrderExtra {
   stopPrice: number;
   expiresAt: number;
   resaleOf: number;
+  /** The block an ask belongs to; 0: none. */
+  block: number;
 }
+export const NO_EXTRA: OrderExtra = { clientOrderId: '', displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, resaleOf: 0, block: 0 };
 
 /** Places of a row's numbers: one cache line of doubles and one of integers, so that touching an order costs two. */
 const FLOATS = 8;

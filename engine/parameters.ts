@@ -22,6 +22,8 @@ export const PARAMETERS = {
   /** For companies without a facility. */
   openOrdersOther: 100_000,
   daysListedAhead: 93,
+  blockHoursMinimum: 2,
+  blockHoursMaximum: 744,
   idempotencyKept: MILLIS_PER_DAY,
   clientOrderIdKept: MILLIS_PER_DAY,
   prepaidLotMonths: 12,

@@ -84,6 +84,31 @@ export interface OrderView {
   sequence: number;
 }
 
+/** One order over consecutive hours, as long as something of it is in the market. */
+export interface BlockView {
+  block: number;
+  company: number;
+  market: number;
+  fromHour: number;
+  toHour: number;
+  side: number;
+  price: number;
+  /** Steps in each hour, as placed. */
+  quantity: number;
+  timeInForce: number;
+  minimumAcceptanceRatio: number;
+  model: number;
+  clientOrderId: string;
+  acceptedAt: number;
+  sequence: number;
+  /** Steps executed over all hours, and the sum of price x quantity, micro-CR. */
+  filled: number;
+  notional: number;
+  hold: number;
+  /** Of a sell block: the asks that are still in the market. */
+  asks: number[];
+}
+
 export interface AllocationView {
   allocation: number;
   company: number;
@@ -155,6 +180,7 @@ export interface MarketSnapshot {
   sequence: number;
   now: number;
   orders: OrderView[];
+  blocks: BlockView[];
   modes: { class: number; market: number; hour: number; mode: string; reason: string }[];
 }
 
@@ -183,6 +209,8 @@ export interface Queries {
   allocations: { ask: { company: number }; answer: AllocationView[] };
   facilities: { ask: { company: number; lender: boolean }; answer: FacilityView[] };
   facility: { ask: { facility: number }; answer: FacilityView | null };
+  /** Blocks in the market. */
+  blocks: { ask: { company: number }; answer: BlockView[] };
   mandates: { ask: { company: number }; answer: MandateView[] };
   providerHours: { ask: { company: number }; answer: ProviderHourView[] };
   market: { ask: object; answer: MarketSnapshot };

@@ -3,6 +3,7 @@
  * head. Also the canonical form of the state: the hash is taken over the same bytes.
  */
 import { ACCOUNT_NAMES } from './accounts.ts';
+import type { Block } from './blocks.ts';
 import type { GpuClass, Company, Facility, Mandate, Payable, Remembered } from './state.ts';
 import { HourBook, State } from './state.ts';
 import type { Lot } from './lots.ts';
@@ -56,6 +57,7 @@ interface Head {
   /** Supply cells with sales in the running hour, exact amounts as digits. */
   spotOccupied: [number, string][];
   orderExtras: [number, OrderExtra][];
+  blocks: Block[];
   chains: [number, Chain][];
   spotResales: [number, { bought: number; occupied: string }][];
   pools: Record<PoolName, { used: number; free: number; count: number }>;
@@ -126,6 +128,7 @@ function headOf(state: State, columns: Named): Head {
     timers: { heap: state.timers.heap, arrivals: state.timers.arrivals },
     capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
     spotOccupied: [...supply.spotOccupied].map(([cell, occupied]) => [cell, occupied.toString()]),
+    blocks: [...state.blocks.values()],
     chains: [...state.chains].sort(([a], [b]) => a - b),
     spotResales: [...state.spotResales].sort(([a], [b]) => a - b).map(([row, { bought, occupied }]) => [row, { bought, occupied: occupied.toString() }]),
     orderExtras: [...orders.extras].sort(([a], [b]) => a - b),
@@ -215,6 +218,7 @@ function restoreParties(state: State, head: Head): void {
     state.supply.setModels(row, capacity.models);
   }
   for (const [cell, occupied] of head.spotOccupied) state.supply.spotOccupied.set(cell, BigInt(occupied));
+  for (const block of head.blocks) state.blocks.set(block.block, block);
   for (const [row, chain] of head.chains) state.chains.set(row, chain);
   for (const [row, { bought, occupied }] of head.spotResales) state.spotResales.set(row, { bought, occupied: BigInt(occupied) });
   for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);

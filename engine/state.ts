@@ -1,7 +1,8 @@
 /** All that the engine knows, as one value. Everything in it can be written to and read from a snapshot. */
 import { Allocations } from './allocations.ts';
+import type { Block } from './blocks.ts';
 import { Book } from './book.ts';
-import type { ClassId, CompanyId, FacilityApplication, FacilityId, Grade, MandateId, MarketId, Role, ScheduleMethod, TradingMode } from './commands.ts';
+import type { ClassId, CompanyId, FacilityApplication, FacilityId, Grade, MandateId, MarketId, OrderId, Role, ScheduleMethod, TradingMode } from './commands.ts';
 import { REGIONS_PER_CLASS } from './commands.ts';
 import { EventBuffer } from './events.ts';
 import type { ScheduleRow } from './events.ts';
@@ -126,6 +127,8 @@ export interface Mandate {
 /** What is owed to a provider and when it may be paid. */
 export interface Payable {
   readonly company: CompanyId;
+  /** Unused hours that this facility paid for: held while it is frozen or past due. NONE otherwise. */
+  readonly facility: FacilityId;
   readonly amount: Micro;
   readonly dueAt: Millis;
 }
@@ -160,7 +163,7 @@ export class State {
   readonly freeBooks: number[] = [];
   readonly facilities: Facility[] = [];
   readonly mandates: Mandate[] = [];
-  /** By `company:dueAt`. */
+  /** By `company:dueAt:facility`. */
   readonly payables = new Map<string, Payable>();
   mode: TradingMode = 'open';
   reason = '';
@@ -178,6 +181,8 @@ export class State {
   readonly clientOrderIds = new Map<string, Millis>();
   /** Requests captured in the hours not yet settled, with the hour's end. */
   readonly captured = new Map<string, Millis>();
+  /** By id: blocks of which something is left. */
+  readonly blocks = new Map<OrderId, Block>();
   /** By row of the allocation: what it owes to and has from resellers; sales of it in the running hour. */
   readonly chains = new Map<number, Chain>();
   readonly spotResales = new Map<number, SpotResale>();

@@ -78,7 +78,11 @@ export class Supply {
 
   /** Whether the cell's provider serves the model there: one bit. */
   serves(cell: number, model: ModelId): boolean {
-    const served = this.capacities[this.capacity[cell]].served;
+    return this.capacityServes(this.capacity[cell], model);
+  }
+
+  capacityServes(capacity: number, model: ModelId): boolean {
+    const { served } = this.capacities[capacity];
     return model >> 5 < served.length && (served[model >> 5] & (1 << (model & 31))) !== 0;
   }
 

@@ -32,8 +32,10 @@ export class Sweeps {
   }
 
   private matches(command: CancelAll, row: number): boolean {
-    const { orders } = this.state;
-    const book = this.state.bookOf(orders.book(row));
+    const { orders, blocks } = this.state;
+    const isBlock = (orders.flags(row) & FLAG.block) !== 0;
+    // A block is of a market, and of no instrument.
+    const book = isBlock ? { market: blocks.get(orders.idOf(row))?.market, hour: NIL } : this.state.bookOf(orders.book(row));
     return (
       (command.market === NONE || command.market === book.market) &&
       (command.hour === NONE || command.hour === book.hour) &&
@@ -97,6 +99,7 @@ export class Sweeps {
       for (const id of bids) this.trading.reenter(book, orders.rowOf(id));
       this.trading.runStops(book);
     }
+    this.trading.blocks.touchMarket(marketId);
   }
 
   /**

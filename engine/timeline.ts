@@ -2,6 +2,7 @@
 import { NONE } from './commands.ts';
 import type { Tick } from './commands.ts';
 import type { RejectCode } from './catalogue.ts';
+import type { Delivery } from './delivery.ts';
 import type { Finance } from './finance.ts';
 import { NIL } from './lot_amounts.ts';
 import { PARAMETERS } from './parameters.ts';
@@ -20,13 +21,15 @@ export class Timeline {
   private readonly sweeps: Sweeps;
   private readonly registry: Registry;
   private readonly finance: Finance;
+  private readonly delivery: Delivery;
 
-  constructor(state: State, trading: Trading, sweeps: Sweeps, registry: Registry, finance: Finance) {
+  constructor(state: State, trading: Trading, sweeps: Sweeps, registry: Registry, finance: Finance, delivery: Delivery) {
     this.state = state;
     this.trading = trading;
     this.sweeps = sweeps;
     this.registry = registry;
     this.finance = finance;
+    this.delivery = delivery;
   }
 
   /** Moves to `now`, running all that is due on the way in order of time. A time in the past changes nothing. */
@@ -68,6 +71,7 @@ export class Timeline {
     if (this.nextDay() === due) {
       state.daysRun++;
       this.finance.dayEnded(state.daysRun);
+      this.delivery.dayBegan(state.daysRun);
     }
     while (state.timers.next() <= due) this.fire(state.timers.take());
     if (this.nextMinute() <= due) this.minute(due);
@@ -111,6 +115,9 @@ export class Timeline {
     if (timer.kind === TIMER.orderExpiry) {
       const row = state.orders.rowOf(timer.id);
       if (row !== NIL) this.trading.cancelRow(row, 'expired');
+    } else if (timer.kind === TIMER.blockGate) {
+      const row = state.orders.rowOf(timer.id);
+      if (row !== NIL) this.trading.cancelRow(row, 'gate_closed');
     } else if (timer.kind === TIMER.lotExpiry) {
       this.finance.expireLot(timer.id);
     } else if (timer.kind === TIMER.listPrice) {

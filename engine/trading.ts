@@ -2,10 +2,10 @@
  * Orders of the exchange: entry, matching's consequences, cancel and amend. The check, the hold, the
  * match and the postings of an order are one indivisible step.
  */
+import { Blocks } from './blocks.ts';
 import type { RejectCode } from './catalogue.ts';
 import { NONE, SELL, STOP, STOP_LIMIT } from './commands.ts';
-import type { AmendOrder, CancelOrder, PlaceOrder } from './commands.ts';
-import { CANCEL_REASONS, ORDER_STATUSES } from './events.ts';
+import type { AmendOrder, CancelOrder, OrderId, PlaceOrder } from './commands.ts';
 import type { CancelReason } from './events.ts';
 import { Fills } from './fills.ts';
 import { Holds, requiredHold } from './holds.ts';
@@ -13,29 +13,23 @@ import { NIL } from './lot_amounts.ts';
 import { Matcher } from './matching.ts';
 import type { MatchHost, MatchReason } from './matching.ts';
 import { OrderChecks, hasExpired } from './order_checks.ts';
-import { OrderEvents } from './order_events.ts';
+import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode, statusAfter } from './order_events.ts';
 import { Resales } from './resale.ts';
-import { FLAG, Orders } from './orders.ts';
+import { FLAG, NO_EXTRA, Orders } from './orders.ts';
 import { isUnused } from './state.ts';
 import type { HourBook, Market, State } from './state.ts';
 import { TIMER } from './timers.ts';
 import { PRICE_TICKS_MAX, QUANTITY_STEPS_MAX, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE } from './units.ts';
 import type { Steps, Ticks } from './units.ts';
 
-const STATUS_FILLED = ORDER_STATUSES.indexOf('filled');
-const STATUS_CANCELED = ORDER_STATUSES.indexOf('canceled');
-const STATUS_EXPIRED = ORDER_STATUSES.indexOf('expired');
-/** In `orderDone`, reason 0 is 'filled' and the cancel reasons follow. */
-const reasonCode = (reason: CancelReason): number => CANCEL_REASONS.indexOf(reason) + 1;
-const EXPIRED: ReadonlySet<CancelReason> = new Set(['expired', 'gate_closed', 'hour_ended']);
-
 export class Trading implements MatchHost {
   readonly holds: Holds;
   readonly events: OrderEvents;
   readonly resales: Resales;
+  readonly checks: OrderChecks;
+  readonly matcher: Matcher;
+  readonly blocks: Blocks;
   private readonly state: State;
-  private readonly checks: OrderChecks;
-  private readonly matcher: Matcher;
   private readonly fills: Fills;
 
   constructor(state: State) {
@@ -46,6 +40,7 @@ export class Trading implements MatchHost {
     this.fills = new Fills(state, this.holds, this.events, this.resales);
     this.checks = new OrderChecks(state, this.holds, this.resales);
     this.matcher = new Matcher(state.orders, this);
+    this.blocks = new Blocks(state, this);
   }
 
   /** Enters an order. Returns why it was refused, undefined when it was accepted. */
@@ -71,6 +66,18 @@ export class Trading implements MatchHost {
     else this.matcher.enter(book, row);
     this.matcher.runStops(book);
     return undefined;
+  }
+
+  /** Enters an ask of a sell block, which was checked as a whole. */
+  admit(command: PlaceOrder, book: HourBook, price: Ticks, block: OrderId): void {
+    const { orders } = this.state;
+    const row = this.createRow(command, book, price);
+    orders.setFlags(row, orders.flags(row) | FLAG.extra | FLAG.blockAsk);
+    orders.extras.set(row, { ...NO_EXTRA, block });
+    this.accept(command, row);
+    this.blocks.askAccepted(row, block);
+    this.matcher.enter(book, row);
+    this.matcher.runStops(book);
   }
 
   private createRow(command: PlaceOrder, book: HourBook, price: Ticks): number {
@@ -99,6 +106,7 @@ export class Trading implements MatchHost {
         stopPrice: command.stopPrice,
         expiresAt: command.expiresAt,
         resaleOf: command.resaleOf,
+        block: 0,
       });
     }
     orders.setFlags(row, flags);
@@ -107,7 +115,7 @@ export class Trading implements MatchHost {
     return row;
   }
 
-  private cellFor(book: HourBook, company: number): number {
+  cellFor(book: HourBook, company: number): number {
     const existing = book.cells.get(company);
     if (existing !== undefined) return existing;
     const { supply } = this.state;
@@ -147,7 +155,7 @@ export class Trading implements MatchHost {
     else this.resales.offer(row, change);
   }
 
-  private link(row: number): void {
+  link(row: number): void {
     const { orders, firstOrder, openOrders } = this.state;
     const company = orders.company(row);
     const head = firstOrder[company];
@@ -181,7 +189,9 @@ export class Trading implements MatchHost {
   }
 
   rested(row: number): void {
+    const { orders } = this.state;
     this.events.rested(row);
+    if (this.blocks.waiting.length > 0 && orders.isSell(row)) this.blocks.touch(this.state.bookOf(orders.book(row)));
   }
 
   triggered(row: number): void {
@@ -201,7 +211,7 @@ export class Trading implements MatchHost {
   }
 
   filled(row: number): void {
-    this.leave(row, STATUS_FILLED, 0);
+    this.leave(row, STATUS_FILLED, REASON_FILLED);
   }
 
   cancelled(row: number, reason: MatchReason): void {
@@ -209,7 +219,7 @@ export class Trading implements MatchHost {
   }
 
   /** Ends an order that is in no book any more, giving back what it reserved. */
-  private drop(row: number, reason: CancelReason): void {
+  drop(row: number, reason: CancelReason): void {
     const { orders, ledger } = this.state;
     if (orders.isSell(row)) {
       this.offer(row, -orders.remaining(row));
@@ -218,17 +228,18 @@ export class Trading implements MatchHost {
       this.holds.release(row, orders.hold(row));
       ledger.end();
     }
-    this.leave(row, EXPIRED.has(reason) ? STATUS_EXPIRED : STATUS_CANCELED, reasonCode(reason));
+    this.leave(row, statusAfter(reason), reasonCode(reason));
   }
 
   private leave(row: number, status: number, reason: number): void {
     this.events.done(row, status, reason);
     this.unlink(row);
+    if ((this.state.orders.flags(row) & FLAG.blockAsk) !== 0) this.blocks.askLeft(row, status, reason);
     this.state.orders.destroy(row);
   }
 
   /** Brings a bid's hold to what its remainder needs, within what is already held or spendable. */
-  private adjustHold(row: number): void {
+  adjustHold(row: number): void {
     const { orders, ledger } = this.state;
     const remaining = orders.remaining(row);
     const needed = remaining === 0 ? 0 : this.holds.required(row, orders.price(row), remaining);
@@ -258,6 +269,10 @@ export class Trading implements MatchHost {
   /** Takes a live order out of the market, wherever it waits. */
   cancelRow(row: number, reason: CancelReason): void {
     const { orders } = this.state;
+    if ((orders.flags(row) & FLAG.block) !== 0) {
+      this.blocks.cancel(row, reason);
+      return;
+    }
     const book = this.state.bookOf(orders.book(row));
     if ((orders.flags(row) & FLAG.untriggered) !== 0) this.matcher.withdrawStop(book, row);
     else this.matcher.withdraw(book, row);
@@ -280,6 +295,7 @@ export class Trading implements MatchHost {
     const { orders } = this.state;
     const row = this.ownRow(command.company, command.order);
     if (row === NIL) return 'unknown_order';
+    if ((orders.flags(row) & FLAG.block) !== 0) return 'invalid_state';
     if (command.price === NOT_A_MULTIPLE) return 'invalid_tick';
     if (command.quantity === NOT_A_MULTIPLE) return 'invalid_step';
     if (command.price < 0 || command.quantity < 0 || command.price > PRICE_TICKS_MAX || command.quantity > QUANTITY_STEPS_MAX) return 'amount_out_of_range';

@@ -1,6 +1,7 @@
 /** Answers to the queries of queries.ts, read from the state. */
 import { ACCOUNT } from './accounts.ts';
 import { ALLOCATION } from './allocations.ts';
+import type { Block } from './blocks.ts';
 import { BUY } from './commands.ts';
 import type { CompanyId } from './commands.ts';
 import type { Facilities } from './facilities.ts';
@@ -8,7 +9,7 @@ import { checkInvariants } from './invariants.ts';
 import { NIL } from './lot_amounts.ts';
 import { FLAG } from './orders.ts';
 import type {
-  AllocationView, Answer, Ask, BalancesView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, ProviderHourView, QueryName,
+  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, ProviderHourView, QueryName,
 } from './queries.ts';
 import { ALL_BLOCKED } from './lots.ts';
 import type { Facility, State } from './state.ts';
@@ -35,6 +36,7 @@ export class Views {
       allocations: ({ company }) => this.allocations(company),
       facilities: ({ company, lender }) => state.facilities.filter((row) => (lender ? row.lender : row.company) === company).map((row) => this.facilityView(row)),
       facility: ({ facility }) => (state.facilities[facility] === undefined ? null : this.facilityView(state.facilities[facility])),
+      blocks: ({ company }) => [...state.blocks.values()].filter((block) => block.company === company).map((block) => this.blockView(block)),
       mandates: ({ company }) => this.mandates(company),
       providerHours: ({ company }) => this.providerHours(company),
       market: () => this.market(),
@@ -103,13 +105,13 @@ export class Views {
   private openOrders(company: CompanyId): OrderView[] {
     const { orders, firstOrder } = this.state;
     const found: OrderView[] = [];
-    for (let row = firstOrder[company] ?? NIL; row !== NIL; row = orders.companyNext(row)) found.push(this.orderView(row));
+    for (let row = firstOrder[company] ?? NIL; row !== NIL; row = orders.companyNext(row)) if ((orders.flags(row) & FLAG.block) === 0) found.push(this.orderView(row));
     return found;
   }
 
   private order(id: number): OrderView | null {
     const row = this.state.orders.rowOf(id);
-    return row === NIL ? null : this.orderView(row);
+    return row === NIL || (this.state.orders.flags(row) & FLAG.block) !== 0 ? null : this.orderView(row);
   }
 
   private orderView(row: number): OrderView {
@@ -127,6 +129,19 @@ export class Views {
       selfTradePrevention: orders.selfTradePrevention(row), cancelOnDisconnect: (orders.flags(row) & FLAG.cancelOnDisconnect) !== 0,
       clientOrderId: extra?.clientOrderId ?? '', hold: orders.hold(row), fees: orders.feesCharged(row), notional: orders.notional(row),
       status: untriggered ? 'untriggered' : open, acceptedAt: orders.acceptedAt(row), sequence: orders.sequence(row),
+    };
+  }
+
+  private blockView(block: Block): BlockView {
+    const { orders } = this.state;
+    const { asksLeft: _asksLeft, lacking: _lacking, wanted: _wanted, ...terms } = block;
+    const asks = block.asks.map((ask) => orders.rowOf(ask));
+    return {
+      ...terms,
+      // Of asks that left in block.filled, of those that stand in their rows.
+      filled: block.filled + asks.reduce((sum, row) => sum + orders.quantity(row) - orders.remaining(row), 0),
+      notional: block.notional + asks.reduce((sum, row) => sum + orders.notional(row), 0),
+      hold: orders.hold(orders.rowOf(block.block)),
     };
   }
 
@@ -209,7 +224,8 @@ export class Views {
       book.asks.forEach(orders, add);
       book.stops.forEach(add);
     }
-    return { sequence: state.sequence, now: state.now, orders: found, modes: this.modes() };
+    const blocks = [...state.blocks.values()].map((block) => this.blockView(block));
+    return { sequence: state.sequence, now: state.now, orders: found, blocks, modes: this.modes() };
   }
 
   private modes(): MarketSnapshot['modes'] {

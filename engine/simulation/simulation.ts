@@ -3,7 +3,7 @@
  * that they may not; time passes; hours end. After each batch every invariant is checked.
  */
 import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, NONE, ORDER_TYPES, SELL, STOP } from '../commands.ts';
-import type { Command, FacilityApplication, OrderCommand, PlaceOrder } from '../commands.ts';
+import type { Command, FacilityApplication, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import { KIND, decodeEvents, forEachEvent } from '../events.ts';
 import type { EngineEvent, EventBatch } from '../events.ts';
@@ -81,6 +81,7 @@ export class Simulation {
   }
 
   private follow(event: EngineEvent): void {
+    if (event.kind === 'blockAccepted') this.places.set(event.block, this.live.push({ order: event.block, company: event.company }) - 1);
     if (event.kind === 'orderAccepted') this.places.set(event.order, this.live.push({ order: event.order, company: event.company }) - 1);
     if (event.kind === 'orderDone') this.forgetLive(event.order);
     if (event.kind === 'facilityOffered') this.facilities.push({ facility: event.facility, company: event.company });
@@ -156,6 +157,7 @@ export class Simulation {
   private readonly acts: readonly (readonly [number, () => void])[] = [
     [500, () => this.run(this.randomOrder())],
     [60, () => this.resellSome()],
+    [30, () => this.run(this.randomBlock())],
     [200, () => this.cancelSome()],
     [80, () => this.amendSome()],
     [40, () => this.randomBatch()],
@@ -196,6 +198,18 @@ export class Simulation {
       model: side === BUY && random.chance(0.2) ? random.between(0, 2) : NONE, resaleOf: 0,
       selfTradePrevention: random.between(CANCEL_NEWEST, DECREMENT), cancelOnDisconnect: random.chance(0.1),
       clientOrderId: random.chance(0.1) ? `c${random.between(0, 2_000)}` : '',
+    };
+  }
+
+  private randomBlock(): PlaceBlock {
+    const { random } = this;
+    const side = random.chance(0.6) ? BUY : SELL;
+    const fromHour = Math.floor(this.engine.now / MILLIS_PER_HOUR) + random.between(random.chance(0.05) ? 0 : 1, HOURS_AHEAD - 1);
+    return {
+      type: 'placeBlock', company: random.pick(side === BUY ? this.borrowers : this.providers), market: random.pick(this.markets()), fromHour,
+      toHour: fromHour + random.between(random.chance(0.02) ? 1 : 2, HOURS_AHEAD), side, price: random.between(19_900, 20_100), quantity: random.between(1, 800),
+      timeInForce: random.weighted([[60, GTC], [20, IOC], [20, FOK]] as const), minimumAcceptanceRatio: random.pick([0, 100_000, 500_000, MICRO]),
+      model: side === BUY && random.chance(0.15) ? random.between(0, 2) : NONE, clientOrderId: random.chance(0.05) ? `b${random.between(0, 2_000)}` : '',
     };
   }
 
