@@ -30,7 +30,7 @@ export class BlockChecks {
       this.everyHour(command, (hour, book) => this.hourRefusal(command, hour, book)) ??
       amountRefusal(command) ??
       this.checks.partyRefusal(template) ??
-      (command.side === BUY ? this.checks.buyRefusal(template, command.price) : this.sellRefusal(command, template)) ??
+      (command.side === BUY ? this.checks.buyRefusal(template, command.price, undefined) : this.sellRefusal(command, template)) ??
       (command.timeInForce === GTD ? 'invalid_parameter' : undefined)
     );
   }

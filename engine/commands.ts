@@ -303,6 +303,8 @@ export interface Repay {
   facility: FacilityId;
   amount: Micro;
   mode: PrepaymentMode;
+  /** Money that arrives with the command covers what `unapplied` lacks: the demo's bank pays at once. Elsewhere it must be there. */
+  bankCovers: boolean;
 }
 export interface ReturnCredits {
   type: 'returnCredits';

@@ -55,7 +55,7 @@ describe('a fill of the worked example', () => {
     const paid = (days: number): number[] => all(world.run({ type: 'tick', now: START + days * 86_400_000 }).events, 'payoutMade').map(({ amount }) => amount);
     expect([paid(6), paid(14), paid(30), paid(40)]).toEqual([[], [1_485_024_000], [], []]);
     world.run({ type: 'deposit', company: borrower, amount: usd(500_000), reference: 'wire' });
-    world.run({ type: 'repay', company: borrower, facility: 0, amount: usd(420_000), mode: 'shorten' });
+    world.run({ type: 'repay', company: borrower, facility: 0, amount: usd(420_000), mode: 'shorten', bankCovers: false });
     expect(paid(48)).toEqual([7_425_120_000]);
     healthy(world);
   });
@@ -154,9 +154,9 @@ describe('collateral', () => {
     const view = world.engine.query('facility', { facility });
     expect(view?.principal).toBe(usd(406_000));
     expect(view?.accruedInterest).toBe(Math.round((usd(406_000) * (view?.annualRate ?? 0) * 30) / 365 / MICRO));
-    expect(world.run({ type: 'repay', company: borrower, facility, amount: usd(40_000), mode: 'shorten' }).rejected).toBe('insufficient_funds');
+    expect(world.run({ type: 'repay', company: borrower, facility, amount: usd(40_000), mode: 'shorten', bankCovers: false }).rejected).toBe('insufficient_funds');
     world.run({ type: 'deposit', company: borrower, amount: usd(40_000), reference: 'wire' });
-    const repaid = one(world.run({ type: 'repay', company: borrower, facility, amount: usd(40_000), mode: 'shorten' }).events, 'repaid');
+    const repaid = one(world.run({ type: 'repay', company: borrower, facility, amount: usd(40_000), mode: 'shorten', bankCovers: false }).events, 'repaid');
     expect(repaid.interest).toBe(view?.accruedInterest);
     expect(repaid.principal).toBe(usd(40_000) - repaid.interest);
     healthy(world);

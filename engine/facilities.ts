@@ -240,7 +240,9 @@ export class Facilities {
     if (facility === undefined) return 'unknown_facility';
     if (!validAmount(command.amount)) return 'amount_out_of_range';
     if (!isOpen(facility)) return 'invalid_state';
-    if (-ledger.balance(ACCOUNT.unapplied, command.company) < command.amount) return 'insufficient_funds';
+    const missing = command.amount + ledger.balance(ACCOUNT.unapplied, command.company);
+    if (missing > 0 && !command.bankCovers) return 'insufficient_funds';
+    if (missing > 0) this.finance.deposit({ type: 'deposit', company: command.company, amount: missing, reference: `repayment of facility ${facility.facility}` });
     const interest = Math.min(command.amount, ledger.balance(INTEREST, facility.facility));
     const principal = Math.min(command.amount - interest, this.principal(facility));
     ledger.begin();

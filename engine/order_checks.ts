@@ -15,7 +15,7 @@ import type { Resales } from './resale.ts';
 import type { HourBook, Market, State } from './state.ts';
 import type { Hour, Micro, Steps, Ticks } from './units.ts';
 import {
-  MILLIS_PER_HOUR, MILLIS_PER_MINUTE, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
+  MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
   STEPS_PER_GPU_HOUR,
 } from './units.ts';
 
@@ -59,7 +59,7 @@ export class OrderChecks {
       (isStop(command) && command.hour * MILLIS_PER_HOUR - this.state.now <= PARAMETERS.gateClosure ? 'gate_closed' : undefined) ??
       amountRefusal(command, price) ??
       this.partyRefusal(command) ??
-      (command.side === BUY ? this.buyRefusal(command, price) : this.sellRefusal(command, price, book))
+      (command.side === BUY ? this.buyRefusal(command, price, book) : this.sellRefusal(command, price, book))
     );
   }
 
@@ -88,13 +88,14 @@ export class OrderChecks {
     return may ? undefined : 'not_authorized';
   }
 
-  buyRefusal(command: PlaceOrder, price: Ticks): RejectCode | undefined {
+  buyRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
     const { state } = this;
     const notional = price * command.quantity;
     const hold = requiredHold(notional, 0, 0, 0);
     const isShort = this.holds.spendable(command.company, hold) < hold;
     if (isShort && this.holds.isBlocked(command.company)) return 'facility_frozen';
     return (
+      (this.isBidOutside(command.market, book, price) ? 'price_band' : undefined) ??
       this.countRefusal(command) ??
       (this.exceedsDay(command.company, notional) ? 'day_notional' : undefined) ??
       (isShort ? 'insufficient_credits' : undefined) ??
@@ -103,6 +104,7 @@ export class OrderChecks {
   }
 
   sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
+    if (command.price !== NONE && this.isAskOutside(command.market, book, price)) return 'price_band';
     if (price > this.listPrice(command.market)) return 'above_list_price';
     if (command.resaleOf !== 0) return this.countRefusal(command) ?? (this.resales.covers(command) ? undefined : 'insufficient_capacity');
     return (
@@ -112,9 +114,26 @@ export class OrderChecks {
     );
   }
 
+  /** Whether a bid is beyond the band. No ask stands above list price, so a bid up to it can do no harm. */
+  isBidOutside(market: number, book: HourBook | undefined, price: Ticks): boolean {
+    const list = this.listPrice(market);
+    return price > list && price * MICRO > reference(book, list) * PARAMETERS.bandAbove;
+  }
+
+  isAskOutside(market: number, book: HourBook | undefined, price: Ticks): boolean {
+    return price * MICRO < reference(book, this.listPrice(market)) * PARAMETERS.bandBelow;
+  }
+
+  /** Whether the account has entered all the orders that it may in this second. */
+  isTooFast(company: number): boolean {
+    const { rates, second } = this.state;
+    return rates.count[company] >= PARAMETERS.ordersPerSecond && rates.second[company] === second;
+  }
+
   private countRefusal(command: PlaceOrder): RejectCode | undefined {
     const { state } = this;
     if (state.openOrders[command.company] >= state.orderLimits[command.company]) return 'too_many_orders';
+    if (this.isTooFast(command.company)) return 'rate_limited';
     if (command.clientOrderId !== '' && state.clientOrderIds.has(`${command.company}:${command.clientOrderId}`)) return 'duplicate_client_order_id';
     return undefined;
   }
@@ -143,6 +162,8 @@ export class OrderChecks {
     return undelivered === 0 || -ledger.balances[BOND][companyId] >= mulDiv(undelivered, BOND_SHARE, 1_000_000);
   }
 }
+
+const reference = (book: HourBook | undefined, listPrice: Ticks): Ticks => (book === undefined || book.lastPrice === 0 ? listPrice : book.lastPrice);
 
 const isStop = ({ orderType }: PlaceOrder): boolean => orderType === STOP || orderType === STOP_LIMIT;
 

@@ -21,6 +21,14 @@ export const PARAMETERS = {
   openOrders: { A: 100, B: 40, C: 10, D: 0 } satisfies Record<Grade, number>,
   /** For companies without a facility. */
   openOrdersOther: 100_000,
+  /**
+   * Bids may not exceed this multiple of the reference, or list price where that is more; asks not
+   * fall below this share of it. The reference is the hour's last trade, else list price.
+   */
+  bandAbove: 10_000_000,
+  bandBelow: 1_000,
+  /** New and requeued orders of an account in a second of engine time. */
+  ordersPerSecond: 200_000,
   daysListedAhead: 93,
   blockHoursMinimum: 2,
   blockHoursMaximum: 744,

@@ -139,11 +139,15 @@ export interface Remembered {
   readonly at: Millis;
 }
 
+const MILLIS_PER_SECOND = 1_000;
+
 export class State {
-  /** Engine time, with its delivery hour and day; moved by `setNow` alone. */
+  /** Engine time, with its second, delivery hour and day; moved by `setNow` alone. */
   now: Millis = 0;
   hour: Hour = 0;
   day: Day = 0;
+  /** Whole seconds of engine time. */
+  second = 0;
   sequence = 0;
   readonly buffer = new EventBuffer();
   readonly ledger = new Ledger(this.buffer);
@@ -176,6 +180,8 @@ export class State {
   readonly orderLimits: number[] = [];
   readonly dayLimits: Micro[] = [];
   readonly firstAllocation: number[] = [];
+  /** By company: orders entered in the second of engine time in which it last entered one. */
+  readonly rates = { second: [] as number[], count: [] as number[] };
   readonly idempotency = new Map<string, Remembered>();
   /** `company:id` of client order ids, with the time of use. */
   readonly clientOrderIds = new Map<string, Millis>();
@@ -202,6 +208,7 @@ export class State {
 
   setNow(now: Millis): void {
     this.now = now;
+    this.second = Math.floor(now / MILLIS_PER_SECOND);
     this.hour = Math.floor(now / MILLIS_PER_HOUR);
     this.day = Math.floor(now / MILLIS_PER_DAY);
   }

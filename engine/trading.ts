@@ -132,8 +132,18 @@ export class Trading implements MatchHost {
     return undefined;
   }
 
+  private countOrder(company: number): void {
+    const { rates, second } = this.state;
+    if (rates.second[company] !== second) {
+      rates.second[company] = second;
+      rates.count[company] = 0;
+    }
+    rates.count[company]++;
+  }
+
   private accept(command: PlaceOrder, row: number): void {
     const { state } = this;
+    this.countOrder(command.company);
     const { orders } = state;
     if (command.side === SELL) {
       this.offer(row, command.quantity);
@@ -326,6 +336,7 @@ export class Trading implements MatchHost {
     const book = this.state.bookOf(orders.book(row));
     const refusal = this.amendRefusal(book, row, price, remaining);
     if (refusal !== undefined) return refusal;
+    this.countOrder(orders.company(row));
     const resting = (orders.flags(row) & FLAG.resting) !== 0;
     if (resting) this.matcher.withdraw(book, row);
     if (orders.isSell(row)) this.offer(row, remaining - orders.remaining(row));
@@ -345,6 +356,9 @@ export class Trading implements MatchHost {
     const trading = this.checks.tradingRefusal(this.state.markets.get(book.market), book, book.market, book.hour);
     if (trading !== undefined) return trading;
     const company = orders.company(row);
+    const outside = orders.isSell(row) ? this.checks.isAskOutside(book.market, book, price) : this.checks.isBidOutside(book.market, book, price);
+    if (outside && price !== orders.price(row)) return 'price_band';
+    if (this.checks.isTooFast(company)) return 'rate_limited';
     if (orders.isSell(row)) {
       if (price > this.checks.listPrice(book.market)) return 'above_list_price';
       const more = remaining - orders.remaining(row);

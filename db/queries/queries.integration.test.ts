@@ -276,7 +276,7 @@ describe('credit', () => {
     await journal.run({ type: 'acceptFacility', company: BORROWER, facility });
     const lot = eventIn(await journal.run({ type: 'draw', company: BORROWER, facility, amount: usd(100_000) }), 'lotMinted').lot;
     await journal.run({ type: 'tick', now: START + 10 * MILLIS_PER_DAY });
-    await journal.run({ type: 'deposit', company: BORROWER, amount: usd(20_000), reference: '' }, { type: 'repay', company: BORROWER, facility, amount: usd(15_000), mode: 'shorten' });
+    await journal.run({ type: 'deposit', company: BORROWER, amount: usd(20_000), reference: '' }, { type: 'repay', company: BORROWER, facility, amount: usd(15_000), mode: 'shorten', bankCovers: true });
     await journal.run({ type: 'returnCredits', company: BORROWER, facility, lot, credits: usd(1_000) });
     await journal.run({ type: 'freeze', company: LENDER, facility, fraction: 1_000_000, reason: 'covenant' });
     await journal.run({ type: 'setTradingMode', company: OPERATOR, class: NONE, market: 0, hour: NONE, mode: 'halted', reason: 'drill' });

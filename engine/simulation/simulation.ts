@@ -336,7 +336,7 @@ export class Simulation {
       { type: 'acceptFacility', company, facility },
       { type: 'draw', company, facility, amount },
       { type: 'draw', company, facility, amount },
-      { type: 'repay', company, facility, amount, mode: 'shorten' },
+      { type: 'repay', company, facility, amount, mode: 'shorten', bankCovers: random.chance(0.5) },
       { type: 'returnCredits', company, facility, lot: random.between(0, 40), credits: amount },
       { type: 'freeze', company: this.lender, facility, fraction: random.pick([MICRO, 500_000, 250_000]), reason: 'covenant' },
       { type: 'unfreeze', company: this.lender, facility },
