@@ -63,6 +63,7 @@ const HTTP_ERRORS = {
   invalid_request: { status: 400, message: '{detail}' },
   invalid_json: { status: 400, message: 'The body is not valid JSON.' },
   nesting_too_deep: { status: 400, message: 'The body is nested more than {limit} levels deep.' },
+  duplicate_key: { status: 400, message: 'The body names "{name}" twice in one object.' },
   invalid_cursor: { status: 400, message: 'The cursor is not one this list has given out.' },
   invalid_idempotency_key: { status: 400, message: 'An Idempotency-Key is 1 to 255 visible ASCII characters.' },
   unauthenticated: { status: 401, message: 'Send a key as "Authorization: Bearer KEY", or log in.' },

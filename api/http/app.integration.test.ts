@@ -91,10 +91,33 @@ test('names the field at fault', async () => {
   expect(body.error).toMatchObject({ code: 'invalid_request', field: 'side' });
 });
 
-test('takes the last of duplicate fields, like every JSON parser', async () => {
-  const raw = `{"instrument":"${INSTRUMENT}","side":"sell","side":"buy","price":"1","quantity":"1"}`;
-  const { body } = await world.call('POST', '/api/v1/orders', { key: borrower.key, raw });
-  expect(body.error?.code).toBe('insufficient_credits');
+const twice: [string, string][] = [
+  ['at the top', `{"instrument":"${INSTRUMENT}","side":"sell","side":"buy","price":"1","quantity":"1"}`],
+  ['spelled in two ways', `{"instrument":"${INSTRUMENT}","side":"sell","\\u0073ide":"buy","price":"1","quantity":"1"}`],
+  ['in an array, far below', `{"x":[[{"a":{"side":1,"b":[],"side":2}}]]}`],
+  ['among many', `{${Array.from({ length: 5_000 }, (_, index) => `"n${index}":0`).join(',')},"side":1,"n17":0}`],
+];
+test.each(twice)('refuses a name that one object has twice, %s', async (_, raw) => {
+  const { status, body } = await world.call('POST', '/api/v1/orders', { key: borrower.key, raw });
+  expect([status, body.error?.code, body.error?.field]).toEqual([400, 'duplicate_key', raw.includes('n17') ? 'n17' : 'side']);
+  const openai = await world.call('POST', '/v1/chat/completions', { key: borrower.key, raw });
+  expect([openai.status, openai.body.error]).toEqual([400, { message: body.error?.message, type: 'invalid_request_error', param: body.error?.field, code: 'duplicate_key' }]);
+});
+
+test.each(['__proto__', '\\u005f_proto__', 'constructor', 'prototype'])('refuses a field named %s at any depth', async (name) => {
+  for (const raw of [`{"${name}":{"x":1}}`, `{"name":"k","scopes":["read"],"spot":{"enabled":false,"${name}":{"x":1}}}`]) {
+    const { status, body } = await world.call('POST', '/api/v1/keys', { key: borrower.key, raw });
+    expect([status, body.error?.code, body.error?.field]).toEqual([400, 'invalid_request', name.replace('\\u005f', '_')]);
+  }
+  expect(({} as Record<string, unknown>).x).toBeUndefined();
+});
+
+test('lets a request for a model describe any field, and have none that is read as a prototype', async () => {
+  const ask = (name: string) => world.call('POST', '/v1/chat/completions', {
+    key: borrower.key, raw: `{"model":"nobody/knows","messages":[{"role":"user","content":"\\"model\\":\\"model\\""}],"tools":[{"type":"function","${name}":{"x":1}}]}`,
+  });
+  expect((await ask('constructor')).body.error?.code).toBe('model_not_found');
+  expect((await ask('__proto__')).body.error).toMatchObject({ code: 'invalid_request_error', param: '__proto__' });
 });
 
 test('answers 405 with what the path takes, and 404 in the shape of the path', async () => {

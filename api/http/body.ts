@@ -2,14 +2,16 @@
 import express from 'express';
 import type { Request, RequestHandler, Response } from 'express';
 import { ApiError } from '../errors.ts';
+import { flawIn } from './json_scan.ts';
+import type { JsonFlaw } from './json_scan.ts';
 import type { Route } from './route.ts';
 
 export const BODY_LIMIT_BYTES = 256 * 1024;
 const NESTING_LIMIT = 64;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPENING = new Set([0x5b, 0x7b]);
-const CLOSING = new Set([0x5d, 0x7d]);
+/** What the prototype of an object could be reached by. What passes to a provider may describe such a field, but not have one that JavaScript reads otherwise. */
+const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
+const RESERVED_IN_PASSING = new Set(['__proto__']);
+const NAME_SHOWN = 64;
 const EMPTY = Buffer.alloc(0);
 
 export interface ReadBody {
@@ -19,9 +21,10 @@ export interface ReadBody {
 }
 
 /** A reader for one route: parsers are made once, not per request. */
-export function bodyReader(route: Pick<Route, 'contentType' | 'bodyLimit'>): (request: Request, response: Response) => Promise<ReadBody> {
+export function bodyReader(route: Pick<Route, 'contentType' | 'bodyLimit' | 'path'>): (request: Request, response: Response) => Promise<ReadBody> {
   const expected = route.contentType ?? 'application/json';
   const limit = route.bodyLimit ?? BODY_LIMIT_BYTES;
+  const reserved = route.path.startsWith('/api/') ? RESERVED : RESERVED_IN_PASSING;
   const parse = express.raw({ type: expected, limit, inflate: false });
   return async (request, response) => {
     if (!hasBody(request)) return { raw: EMPTY, value: undefined };
@@ -31,7 +34,7 @@ export function bodyReader(route: Pick<Route, 'contentType' | 'bodyLimit'>): (re
     });
     const raw: unknown = request.body;
     if (!Buffer.isBuffer(raw) || raw.length === 0) return { raw: EMPTY, value: undefined };
-    return { raw, value: expected === 'application/json' ? parseJson(raw) : decodeText(raw) };
+    return { raw, value: expected === 'application/json' ? parseJson(raw, reserved) : decodeText(raw) };
   };
 }
 
@@ -58,14 +61,23 @@ function bodyError(error: unknown, limit: number, expected: string): unknown {
   return error;
 }
 
-/** @throws ApiError invalid_json, nesting_too_deep */
-export function parseJson(raw: Buffer): unknown {
-  if (depthOf(raw) > NESTING_LIMIT) throw new ApiError('nesting_too_deep', { values: { limit: NESTING_LIMIT } });
+/** @throws ApiError invalid_json, nesting_too_deep, duplicate_key, invalid_request */
+function parseJson(raw: Buffer, reserved: ReadonlySet<string>): unknown {
+  const text = decodeText(raw);
+  const flaw = flawIn(text, { depth: NESTING_LIMIT, reserved });
+  if (flaw !== undefined) throw flawError(flaw);
   try {
-    return JSON.parse(decodeText(raw)) as unknown;
-  } catch (error) {
-    throw error instanceof ApiError ? error : new ApiError('invalid_json');
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new ApiError('invalid_json');
   }
+}
+
+function flawError(flaw: JsonFlaw): ApiError {
+  if (flaw.kind === 'too_deep') return new ApiError('nesting_too_deep', { values: { limit: NESTING_LIMIT } });
+  const field = flaw.name.slice(0, NAME_SHOWN);
+  if (flaw.kind === 'duplicate') return new ApiError('duplicate_key', { field, values: { name: field } });
+  return new ApiError('invalid_request', { field, values: { detail: `${field}: no field may have this name` } });
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -75,21 +87,4 @@ function decodeText(raw: Buffer): string {
   } catch {
     throw new ApiError('invalid_request', { values: { detail: 'The body is not valid UTF-8.' } });
   }
-}
-
-/** Deepest nesting of brackets outside of strings; counted before a parser may follow them. */
-export function depthOf(raw: Uint8Array): number {
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (let index = 0; index < raw.length; index++) {
-    const byte = raw[index];
-    if (inString) {
-      if (byte === BACKSLASH) index += 1;
-      else if (byte === QUOTE) inString = false;
-    } else if (byte === QUOTE) inString = true;
-    else if (OPENING.has(byte)) deepest = Math.max(deepest, ++depth);
-    else if (CLOSING.has(byte)) depth -= 1;
-  }
-  return deepest;
 }
