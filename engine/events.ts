@@ -62,11 +62,11 @@ export const EVENTS = {
   orderDone: { order: n, status: oneOf(ORDER_STATUSES), reason: oneOf(['filled', ...CANCEL_REASONS]), remaining: n },
   /**
    * One execution. fee: micro-CR charged to the buyer by this fill. maker/taker: orders.
-   * buyerHold: what the buyer's order still holds after it.
+   * buyerHold: what the buyer's order still holds after it. model: that its bid named, NONE when it named none.
    */
   fill: {
     fill: n, allocation: n, maker: n, taker: n, takerSide: oneOf(SIDES), buyer: n, seller: n, provider: n,
-    market: n, hour: n, price: n, quantity: n, fee: n, makerRemaining: n, takerRemaining: n, buyerHold: n, now: n,
+    market: n, hour: n, price: n, quantity: n, fee: n, makerRemaining: n, takerRemaining: n, buyerHold: n, now: n, model: n,
   },
   tradingModeSet: { class: n, market: n, hour: n, mode: s, reason: s, by: n },
 
@@ -117,6 +117,8 @@ export const EVENTS = {
   blockAsk: { block: n, order: n },
   /** A block has traded `quantity` in each of its hours, `notional` in all; it still wants `wanted` in each. */
   blockExecuted: { block: n, quantity: n, notional: n, wanted: n, hold: n },
+  /** A book opens again. price 0: nothing executed. */
+  auctionEnded: { market: n, hour: n, price: n, volume: n },
   /** A refund has given an expired lot a later date. */
   lotExtended: { lot: n, expiresAt: n },
 } as const;

@@ -100,11 +100,11 @@ export class OrderEvents {
     const bid = orders.isSell(taker) ? maker : taker;
     const ask = bid === taker ? maker : taker;
     const book = state.bookOf(orders.book(maker));
-    buffer.reserve(19);
+    buffer.reserve(20);
     const { words } = buffer;
     const at = buffer.length;
     words[at] = KIND.fill;
-    words[at + 1] = 17;
+    words[at + 1] = 18;
     words[at + 2] = ++state.fills;
     words[at + 3] = state.allocations.idOf(allocation);
     words[at + 4] = orders.idOf(maker);
@@ -122,6 +122,7 @@ export class OrderEvents {
     words[at + 16] = orders.remaining(taker);
     words[at + 17] = orders.hold(bid);
     words[at + 18] = state.now;
-    buffer.length = at + 19;
+    words[at + 19] = state.allocations.model[allocation];
+    buffer.length = at + 20;
   }
 }

@@ -16,7 +16,7 @@ const USAGE_DAYS = `${SCHEMA}.usage_days`;
 
 const BOUGHT = {
   allocation: 'bigint', sequence: 'bigint', fill: 'bigint', bid: 'bigint', company: 'int', provider: 'int', market: 'int', hour: 'int', price: 'bigint',
-  quantity: 'bigint', bought_at: 'bigint',
+  quantity: 'bigint', bought_at: 'bigint', model: 'int',
 } as const;
 /** Sums that only grow. Micro-CR, micro-USD, 1e-6 GPU-seconds. */
 const SUMS = {
@@ -39,7 +39,7 @@ const columnsOf = (names: readonly string[]): string => names.map((name) => `${n
 const DEFINITION = `
   create table ${ALLOCATIONS} (
     allocation bigint primary key, sequence bigint not null, fill bigint not null, bid bigint not null, company int not null, provider int not null,
-    market int not null, hour int not null, price bigint not null, quantity bigint not null, bought_at bigint not null,
+    market int not null, hour int not null, price bigint not null, quantity bigint not null, bought_at bigint not null, model int not null,
     ${columnsOf(SUM_NAMES)}, pending_gpu bigint not null default 0, settled_at bigint
   ) with (fillfactor = 80);
   create unique index allocations_of_company on ${ALLOCATIONS} (company, fill);
@@ -104,8 +104,8 @@ class DeliveryWriter implements ProjectionWriter {
   }
 
   private buy(event: EventOf<'fill'>, sequence: number): void {
-    const { allocation, fill, maker, taker, takerSide, buyer, provider, market, hour, price, quantity, now } = event;
-    const row = { allocation, sequence, fill, bid: takerSide === 'buy' ? taker : maker, company: buyer, provider, market, hour, price, quantity, bought_at: now };
+    const { allocation, fill, maker, taker, takerSide, buyer, provider, market, hour, price, quantity, now, model } = event;
+    const row = { allocation, sequence, fill, bid: takerSide === 'buy' ? taker : maker, company: buyer, provider, market, hour, price, quantity, bought_at: now, model };
     this.bought.add(row);
     // A resale sells nothing new of the provider's.
     if (!isResale(event)) this.sold.add(row);
@@ -215,5 +215,5 @@ function earned(posting: EngineEvent | undefined): Earned {
 }
 
 export const delivery: Projection = {
-  name: 'delivery', version: 3, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
+  name: 'delivery', version: 4, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
 };

@@ -12,7 +12,7 @@ const TABLE = `${SCHEMA}.orders`;
 
 /** What an order is from its entry on. Names are indexes into commands.ts's lists, as the engine has them. */
 const ENTRY = {
-  order_id: 'bigint', sequence: 'bigint', operation: 'smallint', company: 'int', market: 'int', hour: 'int', side: 'smallint', order_type: 'smallint',
+  order_id: 'bigint', sequence: 'bigint', place: 'smallint', company: 'int', market: 'int', hour: 'int', side: 'smallint', order_type: 'smallint',
   time_in_force: 'smallint', self_trade_prevention: 'smallint', post_only: 'boolean', cancel_on_disconnect: 'boolean', display_quantity: 'bigint',
   minimum_quantity: 'bigint', stop_price: 'bigint', expires_at: 'bigint', model: 'int', resale_of: 'bigint', client_order_id: 'text', accepted_at: 'bigint',
 } as const;
@@ -27,17 +27,17 @@ const CHANGE = { order_id: 'bigint', ...STATE, hidden: 'bigint' } as const;
 
 const DEFINITION = `
   create table ${TABLE} (
-    order_id bigint primary key, sequence bigint not null, operation smallint not null, company int not null, market int not null, hour int not null,
+    order_id bigint primary key, sequence bigint not null, place smallint not null, company int not null, market int not null, hour int not null,
     side smallint not null, order_type smallint not null, time_in_force smallint not null, self_trade_prevention smallint not null,
     post_only boolean not null, cancel_on_disconnect boolean not null, display_quantity bigint not null, minimum_quantity bigint not null,
     stop_price bigint not null, expires_at bigint not null, model int not null, resale_of bigint not null, client_order_id text not null,
     accepted_at bigint not null, price bigint not null, remaining bigint not null, visible bigint not null, filled bigint not null,
     notional bigint not null, fees bigint not null, hold bigint not null, status text not null, reason text not null, updated_at bigint not null
   ) with (fillfactor = 80);
-  create unique index orders_of_company on ${TABLE} (company, sequence, operation);
+  create unique index orders_of_company on ${TABLE} (company, sequence, place);
   create index orders_by_client_id on ${TABLE} (company, client_order_id) where client_order_id <> '';
   -- Those still in the market: few, however many there have been.
-  create index orders_open on ${TABLE} (company, sequence, operation) where reason = '';
+  create index orders_open on ${TABLE} (company, sequence, place) where reason = '';
 `;
 
 const UPDATE = (given: string): string => `
@@ -57,19 +57,19 @@ class OrdersWriter implements ProjectionWriter {
   private readonly updates = new RowBuffer('orders_update', CHANGE, UPDATE);
 
   apply(command: CommandEvents): void {
-    let operation = 0;
+    // A command may bring several orders in: a batch, or a block of asks. Their place among them makes a key.
+    let place = 0;
     for (const event of command.events) {
-      if (event.kind === 'operation') operation = event.index;
-      else if (event.kind === 'orderAccepted') this.enter(event, command, operation);
+      if (event.kind === 'orderAccepted') this.enter(event, command, place++);
       else if (event.kind === 'fill') this.fill(event, command.at);
       else this.change(event, command.at);
     }
   }
 
-  private enter(event: EventOf<'orderAccepted'>, { sequence, at }: CommandEvents, operation: number): void {
+  private enter(event: EventOf<'orderAccepted'>, { sequence, at }: CommandEvents, place: number): void {
     const waits = event.orderType === 'stop' || event.orderType === 'stop_limit';
     this.entered.set(event.order, {
-      order_id: event.order, sequence, operation, company: event.company, market: event.market, hour: event.hour, side: SIDES.indexOf(event.side),
+      order_id: event.order, sequence, place, company: event.company, market: event.market, hour: event.hour, side: SIDES.indexOf(event.side),
       order_type: ORDER_TYPES.indexOf(event.orderType), time_in_force: TIMES_IN_FORCE.indexOf(event.timeInForce),
       self_trade_prevention: SELF_TRADE_PREVENTIONS.indexOf(event.selfTradePrevention), post_only: event.postOnly,
       cancel_on_disconnect: event.cancelOnDisconnect, display_quantity: event.displayQuantity, minimum_quantity: event.minimumQuantity,
@@ -143,4 +143,4 @@ class OrdersWriter implements ProjectionWriter {
   }
 }
 
-export const orders: Projection = { name: 'orders', version: 2, tables: ['orders'], definition: DEFINITION, open: () => new OrdersWriter() };
+export const orders: Projection = { name: 'orders', version: 3, tables: ['orders'], definition: DEFINITION, open: () => new OrdersWriter() };

@@ -1,6 +1,5 @@
 /** What buyers own and owned, and what providers delivered. Micro-CR, micro-USD, steps, 1e-6 GPU-seconds. Reads the projection `delivery`. */
 import type { Knex } from 'knex';
-import { NONE } from '../../engine/commands.ts';
 import { number, numberOrNull } from './fields.ts';
 import type { RowOf } from './fields.ts';
 import { readOne, readPage } from './pages.ts';
@@ -20,7 +19,7 @@ const ALLOCATION = {
   /** Authorised when the hour ended, neither captured nor released yet. */
   pendingGpu: number('pending_gpu'), settledAt: numberOrNull('settled_at'),
   /** The model its bid named. */
-  model: { column: 'o.model', read: (value: unknown): number => (value === null ? NONE : Number(value)) },
+  model: number('a.model'),
 } as const;
 const DELIVERY = {
   provider: number('provider'), market: number('market'), hour: number('hour'), sold: number('sold'), notional: number('notional'), ...SUMS,
@@ -30,7 +29,7 @@ export type AllocationRecord = RowOf<typeof ALLOCATION>;
 /** A provider's hour on a market. `sold` in steps, `notional` in micro-CR. */
 export type DeliveryRecord = RowOf<typeof DELIVERY>;
 
-const allocations = (db: Knex): Knex.QueryBuilder => db('projections.allocations as a').leftJoin('projections.orders as o', 'o.order_id', 'a.bid');
+const allocations = (db: Knex): Knex.QueryBuilder => db('projections.allocations as a');
 
 /** All a company ever bought, newest first. @throws InvalidCursor */
 export const listAllocations = (db: Knex, { company, ...page }: PageAsk & { company: number }): Promise<Page<AllocationRecord>> =>

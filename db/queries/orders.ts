@@ -10,7 +10,7 @@ import type { Page, PageAsk } from './pages.ts';
 
 const TABLE = 'projections.orders';
 const FIELDS = {
-  order: number('order_id'), sequence: number('sequence'), operation: number('operation'), company: number('company'), market: number('market'),
+  order: number('order_id'), sequence: number('sequence'), place: number('place'), company: number('company'), market: number('market'),
   hour: number('hour'), side: number('side'), orderType: number('order_type'), timeInForce: number('time_in_force'),
   selfTradePrevention: number('self_trade_prevention'), postOnly: flag('post_only'), cancelOnDisconnect: flag('cancel_on_disconnect'),
   displayQuantity: number('display_quantity'), minimumQuantity: number('minimum_quantity'), stopPrice: number('stop_price'), expiresAt: number('expires_at'),
@@ -19,8 +19,8 @@ const FIELDS = {
   hold: number('hold'), status: text<OrderStatus>('status'), reason: text('reason'), updatedAt: number('updated_at'),
 } as const;
 
-/** As the engine views it, `quantity` being filled + remaining. `reason` is empty while it is in the market, `operation` its place in a batch. */
-export type OrderRecord = OrderView & { operation: number; filled: number; reason: string; updatedAt: number };
+/** As the engine views it, `quantity` being filled + remaining. `reason` is empty while it is in the market, `place` its rank among those its command brought in. */
+export type OrderRecord = OrderView & { place: number; filled: number; reason: string; updatedAt: number };
 
 const orderOf = (row: RowOf<typeof FIELDS>): OrderRecord => ({ ...row, quantity: row.filled + row.remaining });
 
@@ -43,7 +43,7 @@ export async function listOrders(db: Knex, { company, status, side, instrument, 
   if (status !== undefined && LIVE.includes(status)) void query.where({ reason: '' });
   if (side !== undefined) void query.where({ side });
   if (instrument !== undefined) void query.where(instrument);
-  const { rows, nextCursor } = await readPage(query, FIELDS, ['sequence', 'operation'], page);
+  const { rows, nextCursor } = await readPage(query, FIELDS, ['sequence', 'place'], page);
   return { rows: rows.map(orderOf), nextCursor };
 }
 
