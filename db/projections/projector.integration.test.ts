@@ -99,12 +99,13 @@ describe('a position', () => {
   });
 
   test('is that of the last one when one is built again, which then joins the others', async () => {
-    await market.journal.runAll(lifeOf(7, 1_200));
+    const life = lifeOf(7, 1_200);
+    await market.journal.runAll(life);
     await market.projector.catchUp();
     const before = await market.dump();
     await reset('trades', 'ledger');
     await market.journal.run({ type: 'addModel', name: 'newest' });
-    await follow(sequences, PROJECTION_NAMES.map(() => 1_201));
+    await follow(sequences, PROJECTION_NAMES.map(() => life.length + 1));
     expect({ ...(await market.dump()), models: before.models, positions: before.positions }).toEqual(before);
   });
 
