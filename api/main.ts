@@ -67,7 +67,8 @@ interface Core {
 /** Postgres, its tables, and the market recovered from them. */
 async function openCore(config: Config, log: Logger, parts: Parts, onFatal: (error: Error) => void): Promise<Core> {
   const postgres = await openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say });
-  parts.add('postgres', () => postgres.stop());
+  // One that was found running may be another server's: it goes on while anybody is connected.
+  parts.add('postgres', () => postgres.stop({ onlyIfIdle: !postgres.started }));
   const database = openDatabase(postgres.url);
   parts.add('database', () => database.destroy());
   const migrations = await migrate(database);
