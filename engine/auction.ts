@@ -7,6 +7,7 @@ import type { Book, BookSide } from './book.ts';
 import { MARKET, STOP } from './commands.ts';
 import { UNPROTECTED_BUY, noteTrade } from './matching.ts';
 import type { MatchHost, Matcher } from './matching.ts';
+import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
 
 export interface Uncross {
@@ -20,11 +21,14 @@ interface Level {
   quantity: bigint;
 }
 
-/** Levels of one side, best first; bids that name a model sit out. */
+/** Bids that may not trade with every ask sit out: those that name a model, and those whose credit some provider may not have. */
+const sitsOut = (orders: Orders, row: number): boolean => orders.model(row) >= 0 || (orders.flags(row) & FLAG.limited) !== 0;
+
+/** Levels of one side, best first. */
 function levelsOf(side: BookSide, orders: Orders): Level[] {
   const levels: Level[] = [];
   side.forEach(orders, (row) => {
-    if (orders.model(row) >= 0) return true;
+    if (sitsOut(orders, row)) return true;
     const price = orders.price(row);
     const last = levels.at(-1);
     if (last?.price === price) last.quantity += BigInt(orders.remaining(row));
@@ -87,7 +91,7 @@ function pairsAt(book: Book, orders: Orders, { price, volume }: Uncross): Pair[]
     const waiting: Waiting[] = [];
     side.forEach(orders, (row) => {
       if (!within(orders.price(row))) return false;
-      if (orders.model(row) < 0) waiting.push({ row, left: orders.remaining(row) });
+      if (!sitsOut(orders, row)) waiting.push({ row, left: orders.remaining(row) });
       return true;
     });
     return waiting;

@@ -105,6 +105,7 @@ export class Blocks {
       trading.holds.reserve(row, requiredHold(command.price * command.quantity * hours, 0, 0, 0));
       state.ledger.end();
       trading.link(row);
+      if (trading.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
     }
     const { type: _type, ...terms } = command;
     const block: Block = {
@@ -279,6 +280,7 @@ export class Blocks {
   private mayTrade(block: Block, row: number, maker: number): boolean {
     const { orders, supply } = this.state;
     if (this.trading.sameGroup(maker, row) || orders.pendingMinimum(maker) > 0) return false;
+    if ((orders.flags(row) & FLAG.limited) !== 0 && !this.trading.mayBuyFrom(row, maker)) return false;
     if (block.side === BUY) return block.model < 0 || supply.serves(orders.cell(maker), block.model);
     return orders.model(maker) < 0 || supply.capacityServes(supply.find(block.company, block.market), orders.model(maker));
   }

@@ -327,7 +327,8 @@ export interface Unfreeze {
   facility: FacilityId;
 }
 
-export const TRADING_MODES = ['open', 'cancel_only', 'halted'] as const;
+/** In an auction orders are taken and collect; they execute at one price when the mode becomes open. */
+export const TRADING_MODES = ['open', 'cancel_only', 'halted', 'auction'] as const;
 export type TradingMode = (typeof TRADING_MODES)[number];
 /** scope: everything, one class, one market or one instrument (NONE where not narrowed). */
 export interface SetTradingMode {

@@ -53,7 +53,7 @@ export class Engine {
     this.registry = new Registry(state, this.sweeps);
     this.facilities = new Facilities(state, this.sweeps);
     this.finance = new Finance(state, this.sweeps, this.facilities);
-    this.facilities.connect(this.finance);
+    this.facilities.connect(this.finance, this.trading.limits);
     this.delivery = new Delivery(state, this.sweeps, this.trading.resales, this.facilities);
     this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance, this.delivery);
     this.views = new Views(state, this.facilities);
@@ -96,6 +96,7 @@ export class Engine {
     if (envelope.idempotencyKey !== '' && !this.isFirst(envelope)) return;
     if (command.type === 'batch') this.batch(command);
     else this.refuse(this.execute(command), 0);
+    if (this.trading.limits.loosened.length > 0) this.trading.runLoosened();
     if (this.trading.blocks.touched.length > 0) this.trading.blocks.run();
   }
 

@@ -2,6 +2,7 @@
 import { ACCOUNT } from './accounts.ts';
 import { addMonths, dayOf } from './calendar.ts';
 import type { RejectCode } from './catalogue.ts';
+import type { CreditLimits } from './credit_limits.ts';
 import { GRADES } from './commands.ts';
 import type {
   AcceptFacility, ApplyFacility, CompanyId, CreateMandate, Draw, FacilityId, Freeze, MandateId, Repay, ReturnCredits, Unfreeze,
@@ -29,6 +30,7 @@ export class Facilities {
   private readonly state: State;
   private readonly sweeps: Sweeps;
   private finance!: Finance;
+  private limits!: CreditLimits;
 
   constructor(state: State, sweeps: Sweeps) {
     this.state = state;
@@ -36,8 +38,9 @@ export class Facilities {
   }
 
   /** Minting belongs to finance, burning here; each needs the other. */
-  connect(finance: Finance): void {
+  connect(finance: Finance, limits: CreditLimits): void {
     this.finance = finance;
+    this.limits = limits;
   }
 
   createMandate(command: CreateMandate): RejectCode | undefined {
@@ -135,6 +138,17 @@ export class Facilities {
     facility.state = next;
     this.state.buffer.emit('facilityStateChanged', { facility: facility.facility, state: next, reason, by });
     this.setLimits(facility.company);
+    this.limits.refresh(facility);
+  }
+
+  /** A facility whose unsecured exposure has reached its limit buys nothing more until that has fallen. */
+  reviewExposure(): void {
+    for (const facility of this.state.facilities) {
+      if (facility.state !== 'active' && facility.state !== 'watch' && facility.state !== 'cancel_only') continue;
+      const over = this.limits.isOverexposed(facility);
+      if (over === (facility.state === 'cancel_only')) continue;
+      this.setState(facility, over ? 'cancel_only' : 'active', 'exposure', facility.lender);
+    }
   }
 
   /** Open orders by the best grade, day purchases by the sum of commitments at their conversion. */
@@ -275,6 +289,7 @@ export class Facilities {
 
   private afterPrincipalFell(facility: Facility): void {
     this.reschedule(facility);
+    this.limits.refresh(facility);
     const settled = this.principal(facility) === 0 && this.state.ledger.balance(INTEREST, facility.facility) === 0;
     if (settled && this.undrawn(facility) === 0) {
       this.block(facility, 0);

@@ -1,6 +1,7 @@
 /** What an execution means: fees, the allocation, the postings of the fill. */
 import { ACCOUNT } from './accounts.ts';
 import { ALLOCATION } from './allocations.ts';
+import type { CreditLimits } from './credit_limits.ts';
 import { feeFloor, feeRemainder } from './holds.ts';
 import type { Holds } from './holds.ts';
 import { NIL } from './lot_amounts.ts';
@@ -18,12 +19,14 @@ export class Fills {
   private readonly holds: Holds;
   private readonly events: OrderEvents;
   private readonly resales: Resales;
+  private readonly limits: CreditLimits;
 
-  constructor(state: State, holds: Holds, events: OrderEvents, resales: Resales) {
+  constructor(state: State, holds: Holds, events: OrderEvents, resales: Resales, limits: CreditLimits) {
     this.state = state;
     this.holds = holds;
     this.events = events;
     this.resales = resales;
+    this.limits = limits;
   }
 
   /** Settles one execution whose quantity has been taken off both orders. */
@@ -50,6 +53,7 @@ export class Fills {
       state.companies[orders.company(ask)].undelivered += notional;
       state.supply.sell(orders.cell(ask), quantity, minutesLeft(state.bookOf(orders.book(ask)).hour, state.now));
     }
+    if (this.limits.isFinanced(orders.company(bid))) this.limits.count(allocation);
     this.events.fill(maker, taker, allocation, price, quantity, fee);
     if (resells) this.resales.tell(ask, allocation, quantity, resaleFee);
   }

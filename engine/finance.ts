@@ -162,5 +162,6 @@ export class Finance {
   /** Day `day` begins: interest of the day before accrues. */
   dayEnded(day: Day): void {
     this.facilities.accrueThrough(day);
+    this.facilities.reviewExposure();
   }
 }

@@ -4,6 +4,7 @@
  */
 import { ACCOUNT } from './accounts.ts';
 import { ALLOCATION } from './allocations.ts';
+import { mayBuyFrom } from './credit_limits.ts';
 import { requiredHold } from './holds.ts';
 import { NIL } from './lot_amounts.ts';
 import { minutesLeft } from './order_checks.ts';
@@ -153,20 +154,22 @@ function blockedCreditIsNotHeld({ lots }: State): string | undefined {
 /** No two orders that may trade with each other cross; orders of one group and unserved models may. */
 function booksDoNotCross(state: State): string | undefined {
   for (const book of state.books) {
-    if (book === undefined || book.mode !== 'open' || book.bids.best() === NIL || book.asks.best() === NIL) continue;
+    if (book === undefined || book.auction || book.bids.best() === NIL || book.asks.best() === NIL) continue;
     if (book.bids.best() >= book.asks.best() && eligiblePairCrosses(state, book)) return `market ${book.market}, hour ${book.hour}: crossed`;
   }
   return undefined;
 }
 
-function eligiblePairCrosses({ orders, groupIds, supply }: State, book: HourBook): boolean {
+function eligiblePairCrosses(state: State, book: HourBook): boolean {
+  const { orders, groupIds, supply } = state;
   let crosses = false;
   book.bids.forEach(orders, (bid) => {
     book.asks.forEach(orders, (ask) => {
       const eligible = orders.model(bid) < 0 || supply.serves(orders.cell(ask), orders.model(bid));
       const related = groupIds[orders.company(bid)] === groupIds[orders.company(ask)];
       const bound = [bid, ask].some((row) => (orders.extra(row)?.minimumQuantity ?? 0) > 0);
-      crosses ||= eligible && !related && !bound && orders.price(bid) >= orders.price(ask);
+      const limited = (orders.flags(bid) & FLAG.limited) !== 0 && !mayBuyFrom(state, bid, ask);
+      crosses ||= eligible && !limited && !related && !bound && orders.price(bid) >= orders.price(ask);
       return !crosses && orders.price(ask) <= orders.price(bid);
     });
     return !crosses && orders.price(bid) >= book.asks.best();

@@ -239,6 +239,9 @@ export class LoneBook implements BookMachine, AuctionHost {
   serves(): boolean {
     return true;
   }
+  mayBuyFrom(): boolean {
+    return true;
+  }
   sameGroup(a: number, b: number): boolean {
     return this.orders.company(a) === this.orders.company(b);
   }

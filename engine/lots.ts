@@ -82,6 +82,13 @@ export class Lots {
     list.sort((a, b) => this.rows[a].expiresAt - this.rows[b].expiresAt || a - b);
   }
 
+  /** Its credit cannot be newly held. */
+  makeUnusable(row: Lot): void {
+    const list = this.usable[row.company];
+    const place = list.indexOf(row.lot);
+    if (place !== -1) list.splice(place, 1);
+  }
+
   /** Gives a lot a later date. */
   extend(row: Lot, expiresAt: Millis): void {
     row.expiresAt = expiresAt;

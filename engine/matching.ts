@@ -15,6 +15,8 @@ export type MatchReason = 'ioc' | 'fok' | 'self_trade' | 'no_liquidity';
 export interface MatchHost {
   /** Whether the ask may serve the model a bid named; asked only for bids that name one. */
   serves(ask: number, model: number): boolean;
+  /** Whether the bid's credit may go to the ask's provider; asked only for bids flagged as limited. */
+  mayBuyFrom(bid: number, ask: number): boolean;
   /** Whether both orders belong to one beneficial owner. */
   sameGroup(a: number, b: number): boolean;
   /** quantity has been taken off both orders' remaining. */
@@ -55,8 +57,11 @@ export class Matcher {
 
   /** Whether an order that arrives may trade with one in the book, self-trade apart. */
   private eligible(maker: number, taker: number, takerSells: boolean): boolean {
-    const model = this.orders.model(takerSells ? maker : taker);
-    return model < 0 || this.host.serves(takerSells ? taker : maker, model);
+    const bid = takerSells ? maker : taker;
+    const ask = takerSells ? taker : maker;
+    const model = this.orders.model(bid);
+    if ((this.orders.flags(bid) & FLAG.limited) !== 0 && !this.host.mayBuyFrom(bid, ask)) return false;
+    return model < 0 || this.host.serves(ask, model);
   }
 
   /** Whether the best eligible order opposite is within the limit. */

@@ -6,6 +6,7 @@ import { ACCOUNT } from './accounts.ts';
 import type { RejectCode } from './catalogue.ts';
 import { BUY, GTD, MARKET, NONE, SELL, STOP, STOP_LIMIT, classOf } from './commands.ts';
 import type { PlaceOrder } from './commands.ts';
+import type { CreditLimits } from './credit_limits.ts';
 import { requiredHold } from './holds.ts';
 import type { Holds } from './holds.ts';
 import { NIL } from './lot_amounts.ts';
@@ -33,11 +34,13 @@ export class OrderChecks {
   private readonly state: State;
   private readonly holds: Holds;
   private readonly resales: Resales;
+  private readonly limits: CreditLimits;
 
-  constructor(state: State, holds: Holds, resales: Resales) {
+  constructor(state: State, holds: Holds, resales: Resales, limits: CreditLimits) {
     this.state = state;
     this.holds = holds;
     this.resales = resales;
+    this.limits = limits;
   }
 
   /** The limit an order without one carries: a bid never pays above list, an ask takes what is bid. */
@@ -71,7 +74,8 @@ export class OrderChecks {
     const bookMode = book?.mode ?? 'open';
     if (state.mode !== 'open' || classMode !== 'open' || marketMode !== 'open' || bookMode !== 'open') {
       const halted = state.mode === 'halted' || classMode === 'halted' || marketMode === 'halted' || bookMode === 'halted';
-      return halted ? 'halted' : 'cancel_only';
+      if (halted) return 'halted';
+      if (state.mode === 'cancel_only' || classMode === 'cancel_only' || marketMode === 'cancel_only' || bookMode === 'cancel_only') return 'cancel_only';
     }
     if (market === undefined) return 'instrument_unknown';
     const current = state.hour;
@@ -95,10 +99,12 @@ export class OrderChecks {
     const isShort = this.holds.spendable(command.company, hold) < hold;
     if (isShort && this.holds.isBlocked(command.company)) return 'facility_frozen';
     return (
+      (isShort ? this.limits.barOf(command.company) : undefined) ??
       (this.isBidOutside(command.market, book, price) ? 'price_band' : undefined) ??
       this.countRefusal(command) ??
       (this.exceedsDay(command.company, notional) ? 'day_notional' : undefined) ??
       (isShort ? 'insufficient_credits' : undefined) ??
+      (this.limits.isFinanced(command.company) ? this.limits.bidRefusal(command.company, hold, price, command.model, command.market, command.hour, book) : undefined) ??
       (state.models.length <= command.model ? 'invalid_parameter' : undefined)
     );
   }

@@ -28,6 +28,8 @@ export const FLAG = {
   blockAsk: 1 << 15,
   /** Stands for a block; is in no book. */
   block: 1 << 16,
+  /** Some provider group may not have its credit: whose, is looked up. */
+  limited: 1 << 17,
 } as const;
 const TYPE_SHIFT = 8;
 const TIF_SHIFT = 10;

@@ -18,6 +18,18 @@ export const PARAMETERS = {
   drawShareMaximum: 400_000,
   /** Share of the commitment that may be bought in a day. */
   dayPurchaseShare: 250_000,
+  /** Of a facility's spend in so many days, and of its commitment: the larger of both may go to one provider group. */
+  concentrationDays: 30,
+  concentrationShare: 400_000,
+  concentrationFloor: 50_000,
+  /** Net unsecured exposure, of the commitment. */
+  exposureShare: { A: 600_000, B: 450_000, C: 300_000, D: 0 } satisfies Record<Grade, number>,
+  /** What hours that were bought lose as collateral, far ahead and near. */
+  haircutFar: 250_000,
+  haircutNear: 400_000,
+  haircutNearWithin: 7 * MILLIS_PER_DAY,
+  /** Days past due from which a facility's credit buys nothing new. */
+  pastDueCancelOnly: 10,
   openOrders: { A: 100, B: 40, C: 10, D: 0 } satisfies Record<Grade, number>,
   /** For companies without a facility. */
   openOrdersOther: 100_000,

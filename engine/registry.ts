@@ -165,6 +165,7 @@ export class Registry {
     state.buffer.emit('tradingModeSet', {
       class: command.class, market: command.market, hour: command.hour, mode: command.mode, reason: command.reason, by: command.company,
     });
+    this.sweeps.followMode(command);
     return undefined;
   }
 

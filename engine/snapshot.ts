@@ -4,6 +4,7 @@
  */
 import { ACCOUNT_NAMES } from './accounts.ts';
 import type { Block } from './blocks.ts';
+import type { Spending } from './credit_limits.ts';
 import type { GpuClass, Company, Facility, Mandate, Payable, Remembered } from './state.ts';
 import { HourBook, State } from './state.ts';
 import type { Lot } from './lots.ts';
@@ -24,6 +25,7 @@ interface BookImage {
   mode: TradingMode;
   reason: string;
   lastPrice: number;
+  auction: boolean;
   firstAllocation: number;
   openAllocations: number;
   /** Rows in queue order, best price first. */
@@ -57,6 +59,8 @@ interface Head {
   /** Supply cells with sales in the running hour, exact amounts as digits. */
   spotOccupied: [number, string][];
   orderExtras: [number, OrderExtra][];
+  bars: [number, 'facility_not_active' | 'past_due'][];
+  spending: [number, Spending][];
   blocks: Block[];
   chains: [number, Chain][];
   spotResales: [number, { bought: number; occupied: string }][];
@@ -90,7 +94,7 @@ function columnsOf(state: State): Named {
 
 function bookImage(state: State, book: HourBook): BookImage {
   const image: BookImage = {
-    row: book.row, market: book.market, hour: book.hour, mode: book.mode, reason: book.reason, lastPrice: book.lastPrice,
+    row: book.row, market: book.market, hour: book.hour, mode: book.mode, reason: book.reason, lastPrice: book.lastPrice, auction: book.auction,
     firstAllocation: book.firstAllocation, openAllocations: book.openAllocations, bids: [], asks: [], stops: [...book.stops], cells: [...book.cells],
   };
   book.bids.forEach(state.orders, (row) => image.bids.push(row) > 0);
@@ -129,6 +133,8 @@ function headOf(state: State, columns: Named): Head {
     timers: { heap: state.timers.heap, arrivals: state.timers.arrivals },
     capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
     spotOccupied: [...supply.spotOccupied].map(([cell, occupied]) => [cell, occupied.toString()]),
+    bars: [...state.bars],
+    spending: [...state.spending],
     blocks: [...state.blocks.values()],
     chains: [...state.chains].sort(([a], [b]) => a - b),
     spotResales: [...state.spotResales].sort(([a], [b]) => a - b).map(([row, { bought, occupied }]) => [row, { bought, occupied: occupied.toString() }]),
@@ -221,6 +227,8 @@ function restoreParties(state: State, head: Head): void {
     state.supply.setModels(row, capacity.models);
   }
   for (const [cell, occupied] of head.spotOccupied) state.supply.spotOccupied.set(cell, BigInt(occupied));
+  for (const [facility, bar] of head.bars) state.bars.set(facility, bar);
+  for (const [facility, spending] of head.spending) state.spending.set(facility, spending);
   for (const block of head.blocks) state.blocks.set(block.block, block);
   for (const [row, chain] of head.chains) state.chains.set(row, chain);
   for (const [row, { bought, occupied }] of head.spotResales) state.spotResales.set(row, { bought, occupied: BigInt(occupied) });
@@ -254,7 +262,7 @@ function withCapacity(column: Float64Array | Int32Array): Float64Array | Int32Ar
 function restoreBook(state: State, image: BookImage): void {
   const book = new HourBook(image.row, image.market, image.hour);
   Object.assign(book, {
-    mode: image.mode, reason: image.reason, lastPrice: image.lastPrice, firstAllocation: image.firstAllocation, openAllocations: image.openAllocations,
+    mode: image.mode, reason: image.reason, lastPrice: image.lastPrice, auction: image.auction, firstAllocation: image.firstAllocation, openAllocations: image.openAllocations,
   });
   for (const [provider, cell] of image.cells) book.cells.set(provider, cell);
   book.stops.push(...image.stops);

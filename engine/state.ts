@@ -3,7 +3,8 @@ import { Allocations } from './allocations.ts';
 import type { Block } from './blocks.ts';
 import { Book } from './book.ts';
 import type { ClassId, CompanyId, FacilityApplication, FacilityId, Grade, MandateId, MarketId, OrderId, Role, ScheduleMethod, TradingMode } from './commands.ts';
-import { REGIONS_PER_CLASS } from './commands.ts';
+import { REGIONS_PER_CLASS, classOf } from './commands.ts';
+import type { Spending } from './credit_limits.ts';
 import { EventBuffer } from './events.ts';
 import type { ScheduleRow } from './events.ts';
 import { Ledger } from './ledger.ts';
@@ -140,6 +141,7 @@ export interface Remembered {
 }
 
 const MILLIS_PER_SECOND = 1_000;
+const STRICTEST_FIRST: readonly TradingMode[] = ['halted', 'cancel_only', 'auction'];
 
 export class State {
   /** Engine time, with its second, delivery hour and day; moved by `setNow` alone. */
@@ -187,6 +189,9 @@ export class State {
   readonly clientOrderIds = new Map<string, Millis>();
   /** Requests captured in the hours not yet settled, with the hour's end. */
   readonly captured = new Map<string, Millis>();
+  /** Facilities whose credit buys nothing new, and why; what each has spent with whom. */
+  readonly bars = new Map<FacilityId, 'facility_not_active' | 'past_due'>();
+  readonly spending = new Map<FacilityId, Spending>();
   /** By id: blocks of which something is left. */
   readonly blocks = new Map<OrderId, Block>();
   /** By row of the allocation: what it owes to and has from resellers; sales of it in the running hour. */
@@ -222,6 +227,12 @@ export class State {
     }
   }
 
+  /** What holds in a market or book: the strictest mode of all that it belongs to. */
+  modeOf(market: MarketId, book: HourBook | undefined): TradingMode {
+    const modes = [this.mode, this.classes[classOf(market)].mode, this.markets.get(market)?.mode, book?.mode];
+    return STRICTEST_FIRST.find((mode) => modes.includes(mode)) ?? 'open';
+  }
+
   bookOf(row: number): HourBook {
     const book = this.books[row];
     if (book === undefined) throw new Error(`no book in row ${row}`);
@@ -236,6 +247,7 @@ export class State {
     if (hour <= this.hour + 1) this.minutesRun = Math.min(this.minutesRun, Math.floor(this.now / MILLIS_PER_MINUTE));
     const row = this.freeBooks.pop() ?? this.books.length;
     const book = new HourBook(row, market.market, hour);
+    book.auction = this.modeOf(market.market, undefined) === 'auction';
     this.books[row] = book;
     market.books.set(hour, row);
     return book;

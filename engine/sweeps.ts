@@ -1,6 +1,6 @@
 /** What touches many orders at once: mass cancels, the minutes of the running hour, frozen credit, lost capacity. */
-import { NONE, SELL } from './commands.ts';
-import type { CancelAll } from './commands.ts';
+import { NONE, SELL, classOf } from './commands.ts';
+import type { CancelAll, SetTradingMode } from './commands.ts';
 import type { CancelReason } from './events.ts';
 import { NIL } from './lot_amounts.ts';
 import { minutesLeft } from './order_checks.ts';
@@ -136,6 +136,20 @@ export class Sweeps {
   /** Gate closure: what waits for a trigger leaves. */
   cancelStops(book: HourBook): void {
     for (const row of [...book.stops]) this.trading.cancelRow(row, 'gate_closed');
+  }
+
+  /** Books whose mode has changed begin or end their call. A book that was halted in its call goes on with it: crossed orders never meet in continuous trading. */
+  followMode({ class: classId, market, hour }: SetTradingMode): void {
+    const { state } = this;
+    const books = state.books.filter((book) => book !== undefined).sort((a, b) => a.hour - b.hour || a.market - b.market);
+    for (const book of books) {
+      const affected = market !== NONE ? book.market === market && (hour === NONE || book.hour === hour) : classId === NONE || classOf(book.market) === classId;
+      if (!affected) continue;
+      const mode = state.modeOf(book.market, book);
+      if (mode === 'auction') book.auction = true;
+      else if (mode === 'open' && book.auction) this.trading.endAuction(book);
+    }
+    this.trading.blocks.touchMarket(market);
   }
 
   /** Ends every order of a book. */

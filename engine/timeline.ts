@@ -72,6 +72,7 @@ export class Timeline {
       state.daysRun++;
       this.finance.dayEnded(state.daysRun);
       this.delivery.dayBegan(state.daysRun);
+      this.trading.limits.dayBegan(state.daysRun);
     }
     while (state.timers.next() <= due) this.fire(state.timers.take());
     if (this.nextMinute() <= due) this.minute(due);

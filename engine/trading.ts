@@ -2,16 +2,19 @@
  * Orders of the exchange: entry, matching's consequences, cancel and amend. The check, the hold, the
  * match and the postings of an order are one indivisible step.
  */
+import { uncross } from './auction.ts';
+import type { AuctionHost } from './auction.ts';
 import { Blocks } from './blocks.ts';
 import type { RejectCode } from './catalogue.ts';
 import { NONE, SELL, STOP, STOP_LIMIT } from './commands.ts';
 import type { AmendOrder, CancelOrder, OrderId, PlaceOrder } from './commands.ts';
 import type { CancelReason } from './events.ts';
+import { CreditLimits, mayBuyFrom } from './credit_limits.ts';
 import { Fills } from './fills.ts';
 import { Holds, requiredHold } from './holds.ts';
 import { NIL } from './lot_amounts.ts';
 import { Matcher } from './matching.ts';
-import type { MatchHost, MatchReason } from './matching.ts';
+import type { MatchReason } from './matching.ts';
 import { OrderChecks, hasExpired } from './order_checks.ts';
 import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode, statusAfter } from './order_events.ts';
 import { Resales } from './resale.ts';
@@ -22,13 +25,14 @@ import { TIMER } from './timers.ts';
 import { PRICE_TICKS_MAX, QUANTITY_STEPS_MAX, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE } from './units.ts';
 import type { Steps, Ticks } from './units.ts';
 
-export class Trading implements MatchHost {
+export class Trading implements AuctionHost {
   readonly holds: Holds;
   readonly events: OrderEvents;
   readonly resales: Resales;
   readonly checks: OrderChecks;
   readonly matcher: Matcher;
   readonly blocks: Blocks;
+  readonly limits: CreditLimits;
   private readonly state: State;
   private readonly fills: Fills;
 
@@ -37,8 +41,9 @@ export class Trading implements MatchHost {
     this.holds = new Holds(state);
     this.events = new OrderEvents(state);
     this.resales = new Resales(state);
-    this.fills = new Fills(state, this.holds, this.events, this.resales);
-    this.checks = new OrderChecks(state, this.holds, this.resales);
+    this.limits = new CreditLimits(state);
+    this.fills = new Fills(state, this.holds, this.events, this.resales, this.limits);
+    this.checks = new OrderChecks(state, this.holds, this.resales, this.limits);
     this.matcher = new Matcher(state.orders, this);
     this.blocks = new Blocks(state, this);
   }
@@ -126,7 +131,7 @@ export class Trading implements MatchHost {
 
   /** The checks that need the book: post-only and minimum quantity. */
   private bookRefusal(book: HourBook, row: number, command: PlaceOrder): RejectCode | undefined {
-    if (command.orderType === STOP || command.orderType === STOP_LIMIT) return undefined;
+    if (command.orderType === STOP || command.orderType === STOP_LIMIT || book.auction) return undefined;
     if (command.postOnly && this.matcher.wouldCross(book, row)) return 'post_only_would_cross';
     if (this.matcher.undercutsMinimum(book, row)) return 'minimum_quantity';
     return undefined;
@@ -151,6 +156,7 @@ export class Trading implements MatchHost {
       state.ledger.begin();
       this.holds.reserve(row, requiredHold(orders.price(row) * command.quantity, 0, 0, 0));
       state.ledger.end();
+      if (this.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
     }
     this.link(row);
     if (command.clientOrderId !== '') state.clientOrderIds.set(`${command.company}:${command.clientOrderId}`, state.now);
@@ -193,9 +199,18 @@ export class Trading implements MatchHost {
     return this.state.supply.serves(this.state.orders.cell(ask), model);
   }
 
+  /** By the command that entered it, then by its place there: of one command the bid is the newer. */
+  isOlder(a: number, b: number): boolean {
+    return this.state.orders.sequence(a) < this.state.orders.sequence(b);
+  }
+
   sameGroup(a: number, b: number): boolean {
     const { orders, groupIds } = this.state;
     return groupIds[orders.company(a)] === groupIds[orders.company(b)];
+  }
+
+  mayBuyFrom(bid: number, ask: number): boolean {
+    return mayBuyFrom(this.state, bid, ask);
   }
 
   rested(row: number): void {
@@ -296,6 +311,32 @@ export class Trading implements MatchHost {
     this.matcher.enter(book, row);
   }
 
+  /** Provider groups are open again to some companies' credit: bids that waited for them trade now, the oldest first. */
+  runLoosened(): void {
+    const { orders, firstOrder } = this.state;
+    while (this.limits.loosened.length > 0) {
+      const company = this.limits.loosened.shift() ?? 0;
+      const bids: number[] = [];
+      for (let row = firstOrder[company]; row !== NIL; row = orders.companyNext(row)) {
+        if ((orders.flags(row) & (FLAG.limited | FLAG.resting)) === (FLAG.limited | FLAG.resting)) bids.push(orders.idOf(row));
+      }
+      for (const id of bids.reverse()) {
+        const row = orders.rowOf(id);
+        if (row === NIL) continue;
+        const book = this.state.bookOf(orders.book(row));
+        if (!book.auction) this.reenter(book, row);
+        this.matcher.runStops(book);
+      }
+      this.blocks.touchMarket(NONE);
+    }
+  }
+
+  /** Ends a book's call: its orders execute at one price, nearest the last trade or list price, and continuous trading begins. */
+  endAuction(book: HourBook): void {
+    const found = uncross(book, this.state.orders, this, this.matcher, book.lastPrice === 0 ? this.checks.listPrice(book.market) : book.lastPrice);
+    this.state.buffer.emit('auctionEnded', { market: book.market, hour: book.hour, price: found?.price ?? 0, volume: Number(found?.volume ?? 0n) });
+  }
+
   runStops(book: HourBook): void {
     this.matcher.runStops(book);
   }
@@ -367,7 +408,9 @@ export class Trading implements MatchHost {
       if (more > 0 && !grows) return 'insufficient_capacity';
     } else {
       const more = this.holds.required(row, price, remaining) - orders.hold(row);
-      if (more > 0 && this.holds.spendable(company, more) < more) return this.holds.isBlocked(company) ? 'facility_frozen' : 'insufficient_credits';
+      if (more > 0 && this.holds.spendable(company, more) < more) return this.holds.isBlocked(company) ? 'facility_frozen' : (this.limits.barOf(company) ?? 'insufficient_credits');
+      const limit = more > 0 && this.limits.isFinanced(company) ? this.limits.bidRefusal(company, more, price, orders.model(row), book.market, book.hour, book) : undefined;
+      if (limit !== undefined) return limit;
     }
     return this.wouldCrossAt(book, row, price) ? 'post_only_would_cross' : undefined;
   }
@@ -375,7 +418,7 @@ export class Trading implements MatchHost {
   /** Whether a post-only order would trade at another price. */
   private wouldCrossAt(book: HourBook, row: number, price: Ticks): boolean {
     const { orders } = this.state;
-    if ((orders.flags(row) & FLAG.postOnly) === 0) return false;
+    if ((orders.flags(row) & FLAG.postOnly) === 0 || book.auction) return false;
     const current = orders.price(row);
     orders.setPrice(row, price);
     const crosses = this.matcher.wouldCross(book, row);

@@ -1,0 +1,257 @@
+/**
+ * What financed credit may not do: buy while its facility is not active or long past due, go too much
+ * to one provider group (CREDIT.md section 4), or leave the lender too exposed (section 6).
+ * Companies without a facility pay nothing for it.
+ */
+import { ACCOUNT } from './accounts.ts';
+import type { RejectCode } from './catalogue.ts';
+import { classOf } from './commands.ts';
+import type { CompanyId, FacilityId } from './commands.ts';
+import { daysPastDue } from './facilities.ts';
+import { NIL } from './lot_amounts.ts';
+import { mulDiv } from './muldiv.ts';
+import { FLAG } from './orders.ts';
+import { PARAMETERS } from './parameters.ts';
+import type { Facility, HourBook, State } from './state.ts';
+import { MICRO, MILLIS_PER_HOUR } from './units.ts';
+import type { Day, Hour, Micro, Ticks } from './units.ts';
+
+/** USD of a facility that went to providers in the last 30 days, at cost. */
+export interface Spending {
+  total: Micro;
+  /** Sums by provider group, and what they consist of. */
+  groups: { group: number; amount: Micro; barred: boolean }[];
+  days: { day: Day; group: number; amount: Micro }[];
+}
+
+const nothingSpent = (): Spending => ({ total: 0, groups: [], days: [] });
+
+/** Facilities in these states lend no more; their credit buys nothing new. */
+const INACTIVE: ReadonlySet<Facility['state']> = new Set(['cancel_only', 'defaulted', 'written_off']);
+
+/** Whether the bid's credit may go to the ask's provider. */
+export function mayBuyFrom(state: State, bid: number, ask: number): boolean {
+  const { orders, amounts, lots } = state;
+  const group = providerGroup(state, ask);
+  for (let node = orders.holdList(bid); node !== NIL; node = amounts.next[node]) {
+    const { facility } = lots.rows[amounts.lot[node]];
+    if (facility !== NIL && isBarred(state, facility, group)) return false;
+  }
+  return true;
+}
+
+function providerGroup({ orders, supply, groupIds }: State, ask: number): number {
+  return groupIds[supply.capacities[supply.capacity[orders.cell(ask)]].company];
+}
+
+const isBarred = ({ spending }: State, facility: FacilityId, group: number): boolean =>
+  spending.get(facility)?.groups.some((entry) => entry.barred && entry.group === group) ?? false;
+
+export class CreditLimits {
+  /** Companies whose bids may trade with more asks than before. */
+  readonly loosened: CompanyId[] = [];
+  private readonly state: State;
+  /** Accepted facilities by company; undefined for companies without. */
+  private readonly owned: (Facility[] | undefined)[] = [];
+
+  constructor(state: State) {
+    this.state = state;
+    for (const facility of state.facilities) if (facility.state !== 'offered') this.opened(facility);
+  }
+
+  private opened(facility: Facility): void {
+    const own = this.owned[facility.company] ?? [];
+    if (!own.includes(facility)) own.push(facility);
+    this.owned[facility.company] = own;
+  }
+
+  isFinanced(company: CompanyId): boolean {
+    return this.owned[company] !== undefined;
+  }
+
+  /** A facility's state or debt has changed: whether its credit may buy. */
+  refresh(facility: Facility): void {
+    const { lots, bars } = this.state;
+    this.opened(facility);
+    const late = daysPastDue(this.state, facility) >= PARAMETERS.pastDueCancelOnly;
+    const bar = INACTIVE.has(facility.state) ? 'facility_not_active' : late ? 'past_due' : undefined;
+    if (bars.get(facility.facility) === bar) return;
+    if (bar === undefined) bars.delete(facility.facility);
+    else bars.set(facility.facility, bar);
+    for (const lot of lots.rows) {
+      if (lot.facility !== facility.facility) continue;
+      if (bar === undefined) lots.makeUsable(lot);
+      else lots.makeUnusable(lot);
+    }
+  }
+
+  /** Why credit that the company has cannot be used; asked when what it can use is short. */
+  barOf(company: CompanyId): RejectCode | undefined {
+    const { bars, lots, facilities } = this.state;
+    let found: RejectCode | undefined;
+    for (const [id, bar] of bars) {
+      if (facilities[id].company !== company || found === 'facility_not_active') continue;
+      if (lots.rows.some((lot) => lot.facility === id && lots.available(lot.lot) > 0)) found = bar;
+    }
+    return found;
+  }
+
+  dayBegan(day: Day): void {
+    for (const facility of this.state.facilities) if (facility.state !== 'offered' && facility.state !== 'closed') this.refresh(facility);
+    for (const [id, spending] of this.state.spending) {
+      const kept = spending.days.filter((entry) => entry.day > day - PARAMETERS.concentrationDays);
+      if (kept.length === spending.days.length) continue;
+      spending.days = kept;
+      spending.total = kept.reduce((sum, { amount }) => sum + amount, 0);
+      for (const entry of spending.groups) entry.amount = kept.reduce((sum, { group, amount }) => sum + (group === entry.group ? amount : 0), 0);
+      this.review(this.state.facilities[id], spending);
+    }
+  }
+
+  // Concentration.
+
+  /** A fill has spent financed credit. */
+  count(allocation: number): void {
+    const { allocations, amounts, lots, groupIds, facilities } = this.state;
+    const group = groupIds[allocations.provider[allocation]];
+    for (let node = allocations.funding[allocation]; node !== NIL; node = amounts.next[node]) {
+      const lot = lots.rows[amounts.lot[node]];
+      if (lot.facility === NIL) continue;
+      this.spend(facilities[lot.facility], group, lots.cost(lot, amounts.amount[node]));
+    }
+  }
+
+  private spend(facility: Facility, group: number, amount: Micro): void {
+    const { state } = this;
+    const spending = state.spending.get(facility.facility) ?? nothingSpent();
+    state.spending.set(facility.facility, spending);
+    spending.total += amount;
+    const own = spending.groups.find((entry) => entry.group === group);
+    if (own === undefined) spending.groups.push({ group, amount, barred: false });
+    else own.amount += amount;
+    const today = spending.days.findLast((entry) => entry.group === group);
+    if (today?.day === state.day) today.amount += amount;
+    else spending.days.push({ day: state.day, group, amount });
+    this.review(facility, spending);
+  }
+
+  /** Who has had too much of the facility, and who no longer has. */
+  private review(facility: Facility, spending: Spending): void {
+    const limit = Math.max(mulDiv(spending.total, PARAMETERS.concentrationShare, MICRO), mulDiv(facility.amount, PARAMETERS.concentrationFloor, MICRO));
+    for (const entry of spending.groups) {
+      const barred = entry.amount >= limit;
+      if (barred === entry.barred) continue;
+      entry.barred = barred;
+      if (barred) this.flagBids(facility.company);
+      else this.loosened.push(facility.company);
+    }
+  }
+
+  /** From now on every ask is looked at before one of the company's bids trades with it. */
+  private flagBids(company: CompanyId): void {
+    const { orders, firstOrder } = this.state;
+    for (let row = firstOrder[company]; row !== NIL; row = orders.companyNext(row)) {
+      if (!orders.isSell(row)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
+    }
+  }
+
+  /** Whether some provider group is barred for the company. */
+  isLimited(company: CompanyId): boolean {
+    const own = this.owned[company];
+    return own !== undefined && own.some(({ facility }) => this.state.spending.get(facility)?.groups.some(({ barred }) => barred) === true);
+  }
+
+  /** Whether asks stand in the book that could serve a bid, and all of them are barred for the credit it would use. */
+  private isConcentrated(company: CompanyId, hold: Micro, model: number, book: HourBook): boolean {
+    const { state } = this;
+    const { orders, supply, groupIds } = state;
+    const payers = this.payers(company, hold).map(({ facility }) => facility.facility);
+    let barred = false;
+    let free = false;
+    book.asks.forEach(orders, (ask) => {
+      if (groupIds[orders.company(ask)] === groupIds[company] || (model >= 0 && !supply.serves(orders.cell(ask), model))) return true;
+      const group = providerGroup(state, ask);
+      if (payers.some((facility) => isBarred(state, facility, group))) barred = true;
+      else free = true;
+      return !free;
+    });
+    return barred && !free;
+  }
+
+  // Exposure.
+
+  /** Facilities whose credit a hold would take, with how much of their money. */
+  private payers(company: CompanyId, hold: Micro): { facility: Facility; cost: Micro }[] {
+    const { lots, facilities } = this.state;
+    const found: { facility: Facility; cost: Micro }[] = [];
+    let left = hold;
+    for (const id of lots.usable[company]) {
+      const part = Math.min(left, lots.spendable(id));
+      const lot = lots.rows[id];
+      left -= part;
+      if (part === 0 || lot.facility === NIL) continue;
+      const known = found.find(({ facility }) => facility.facility === lot.facility);
+      if (known === undefined) found.push({ facility: facilities[lot.facility], cost: lots.cost(lot, part) });
+      else known.cost += lots.cost(lot, part);
+    }
+    return found;
+  }
+
+  /** Why a bid of a financed company may not spend so much there. */
+  bidRefusal(company: CompanyId, hold: Micro, price: Ticks, model: number, market: number, hour: Hour, book: HourBook | undefined): RejectCode | undefined {
+    if (book !== undefined && this.isLimited(company) && this.isConcentrated(company, hold, model, book)) return 'concentration';
+    for (const { facility, cost } of this.payers(company, hold)) {
+      const limit = exposureLimit(facility);
+      // Most bids are within the limit even if nothing that was bought counted.
+      if (this.unspent(facility) + cost <= limit) continue;
+      if (this.exposure(facility) + cost - this.collateral(cost, price, market, hour, book) > limit) return 'exposure';
+    }
+    return undefined;
+  }
+
+  /** Debt less what the facility's unspent credit cost. */
+  private unspent(facility: Facility): Micro {
+    const { ledger, lots } = this.state;
+    const id = facility.facility;
+    let sum = ledger.balance(ACCOUNT['loan.principal'], id) + ledger.balance(ACCOUNT['interest.receivable'], id) + ledger.balance(ACCOUNT['fee.receivable'], id);
+    for (const lot of lots.rows) if (lot.facility === id) sum -= lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot));
+    return sum;
+  }
+
+  /** Net unsecured exposure: debt less unspent credit at cost, less what was bought with it at the lower of price and mark, after a haircut. */
+  exposure(facility: Facility): Micro {
+    const { allocations, amounts, lots, firstAllocation } = this.state;
+    let sum = this.unspent(facility);
+    for (let row = firstAllocation[facility.company]; row !== NIL; row = allocations.companyNext[row]) {
+      const book = this.state.bookOf(allocations.book[row]);
+      for (let node = allocations.funding[row]; node !== NIL; node = amounts.next[node]) {
+        const lot = lots.rows[amounts.lot[node]];
+        if (lot.facility === facility.facility) sum -= this.collateral(lots.cost(lot, amounts.amount[node]), allocations.price[row], book.market, book.hour, book);
+      }
+    }
+    return sum;
+  }
+
+  /** At the limit a facility buys nothing more. */
+  isOverexposed(facility: Facility): boolean {
+    const limit = exposureLimit(facility);
+    return this.unspent(facility) >= limit && this.exposure(facility) >= limit;
+  }
+
+  /** What hours that cost so much are worth to a lender. */
+  private collateral(cost: Micro, price: Ticks, market: number, hour: Hour, book: HourBook | undefined): Micro {
+    const { now } = this.state;
+    const ahead = hour * MILLIS_PER_HOUR - now;
+    if (ahead <= -MILLIS_PER_HOUR) return 0;
+    const haircut = ahead < PARAMETERS.haircutNearWithin ? PARAMETERS.haircutNear : PARAMETERS.haircutFar;
+    return mulDiv(mulDiv(cost, Math.min(price, this.mark(market, book)), price), MICRO - haircut, MICRO);
+  }
+
+  /** Half of list price, or the best bid where that is lower: what is left of the marks' order while none is told. */
+  private mark(market: number, book: HourBook | undefined): Ticks {
+    const half = Math.floor(this.state.classes[classOf(market)].listPrice / 2);
+    return book === undefined || book.bids.count === 0 ? half : Math.min(half, book.bids.best());
+  }
+}
+
+const exposureLimit = (facility: Facility): Micro => mulDiv(facility.amount, PARAMETERS.exposureShare[facility.grade], MICRO);
