@@ -1,6 +1,5 @@
 /** Namespace /account: one company's own channels, for a key or a session. */
 import type { Namespace, Socket } from 'socket.io';
-import { z } from 'zod';
 import { ApiError } from '../errors.ts';
 import type { Principal } from '../http/route.ts';
 import { AccountRooms } from './account_rooms.ts';
@@ -14,13 +13,12 @@ import type { SocketAuth } from './sessions.ts';
 import { serveSubscriptions } from './subscriptions.ts';
 
 const EXPIRY_MILLIS = 1_000;
-const intentSchema = z.object({ enabled: z.boolean() });
 
 interface Session {
   readonly principal: Principal;
   readonly connection: Connection;
-  /** Orders marked so are cancelled when this connection ends. */
-  cancels: boolean;
+  /** False until the client is told that it is. */
+  connected: boolean;
 }
 
 export interface AccountNamespaceMeans extends AccountMeans {
@@ -34,6 +32,8 @@ export class AccountNamespace {
   private readonly rooms: RoomTable;
   private readonly accounts: AccountRooms;
   private readonly sessions = new Map<string, Session>();
+  /** By company: connections of those who may trade. */
+  private readonly watchers = new Map<number, number>();
   private readonly endings: (() => void)[];
 
   constructor(namespace: Namespace, means: AccountNamespaceMeans) {
@@ -59,10 +59,9 @@ export class AccountNamespace {
   private async admit(socket: Socket): Promise<void> {
     const handshake = handshakeOf(socket);
     const principal = await principalOf(this.means.auth, socket, handshake);
-    if (handshake.cancel_on_disconnect === true) requireScope(principal, 'trade');
     const connection = new Connection(socket);
     // Known from here on: a key that ends while the socket connects ends the socket too.
-    this.sessions.set(socket.id, { principal, connection, cancels: handshake.cancel_on_disconnect === true });
+    this.sessions.set(socket.id, { principal, connection, connected: false });
     socket.conn.once('close', () => this.sessions.delete(socket.id));
   }
 
@@ -72,31 +71,38 @@ export class AccountNamespace {
       socket.disconnect(true);
       return;
     }
+    this.begin(session);
     const { principal, connection } = session;
     serveSubscriptions(socket, connection, {
       rooms: this.rooms,
       plan: (request) => {
-        requireScope(principal, 'read');
+        requireRead(principal);
         return this.accounts.plan(principal.company, principal.role === 'lender', request);
       },
       onError: this.means.onError,
     });
-    socket.on('cancel_on_disconnect', (payload: unknown, acknowledge: unknown) => {
-      const answer = intend(session, payload);
-      if (typeof acknowledge === 'function') acknowledge(answer);
-    });
     socket.on('disconnect', () => this.disconnected(socket.id));
   }
 
+  private begin(session: Session): void {
+    const { company } = session.principal;
+    session.connected = true;
+    if (mayTrade(session.principal)) this.watchers.set(company, (this.watchers.get(company) ?? 0) + 1);
+  }
+
+  /** With the last connection of a company that may trade nobody watches over its orders any more. */
   private disconnected(id: string): void {
     const session = this.sessions.get(id);
     this.sessions.delete(id);
-    if (session !== undefined) this.cancelFor(session);
-  }
-
-  private cancelFor(session: Session): void {
-    if (session.cancels) this.means.cancelOnDisconnect.cancel(session.principal.company);
-    session.cancels = false;
+    if (session?.connected !== true || !mayTrade(session.principal)) return;
+    const { company } = session.principal;
+    const left = (this.watchers.get(company) ?? 1) - 1;
+    if (left > 0) {
+      this.watchers.set(company, left);
+      return;
+    }
+    this.watchers.delete(company);
+    this.means.cancelOnDisconnect.cancel(company);
   }
 
   private end(code: CloseCode, concerns: (session: Session) => boolean): void {
@@ -105,27 +111,18 @@ export class AccountNamespace {
 
   close(): void {
     for (const ending of this.endings) ending();
-    for (const session of this.sessions.values()) this.cancelFor(session);
+    const sessions = [...this.sessions];
     this.end('server_closing', () => true);
+    // A transport may take longer to close than the sequencer stays open.
+    for (const [id] of sessions) this.disconnected(id);
     this.rooms.close();
   }
 }
 
-function requireScope(principal: Principal, scope: 'read' | 'trade'): void {
-  if (!principal.scopes.includes(scope)) throw new ApiError('insufficient_scope', { values: { scope } });
-}
+const mayTrade = (principal: Principal): boolean => principal.scopes.includes('trade');
 
-function intend(session: Session, payload: unknown): { ok: boolean; error?: { code: string; message: string } } {
-  const parsed = intentSchema.safeParse(payload);
-  try {
-    if (!parsed.success) throw new ApiError('invalid_request', { field: 'enabled', values: { detail: 'enabled: must be true or false' } });
-    requireScope(session.principal, 'trade');
-    session.cancels = parsed.data.enabled;
-    return { ok: true };
-  } catch (error) {
-    const { code, message } = error instanceof ApiError ? error : new ApiError('internal_error');
-    return { ok: false, error: { code, message } };
-  }
+function requireRead(principal: Principal): void {
+  if (!principal.scopes.includes('read')) throw new ApiError('insufficient_scope', { values: { scope: 'read' } });
 }
 
 /** What the client's `connect_error` carries: `{message, data: {code, message}}`. */

@@ -1,4 +1,4 @@
-/** Orders that asked for it are cancelled when the session that watches over them ends. */
+/** Orders that asked for it are cancelled when the last connection that watches over them ends. */
 import type { Logger } from 'pino';
 import { NONE } from '../../engine/commands.ts';
 import { Unavailable } from '../sequencer/port.ts';
@@ -19,7 +19,7 @@ export class CancelOnDisconnect {
   /** Cancels the company's orders; tries again while the market takes no commands. */
   cancel(company: number): void {
     const done = this.attempt(company).catch((error: unknown) => {
-      this.log.error({ err: error, company }, 'orders of an ended session could not be cancelled');
+      this.log.error({ err: error, company }, 'orders of a company that is gone could not be cancelled');
     });
     this.running.add(done);
     void done.finally(() => this.running.delete(done));

@@ -296,28 +296,45 @@ describe('the account namespace', () => {
     expect(trader.socket.connected).toBe(true);
   });
 
-  test('cancels orders that asked for it when a session that asked for it ends', async () => {
+  const cancels = () => exchange.sequencer.submitted.map(({ command }) => command);
+  const cancelOfBuyer = () => ({ type: 'cancelAll', company: auth.buyer, onDisconnect: true });
+  const joined = async (token: string): Promise<Client> => {
+    const client = connect('/account', { auth: { token } });
+    await ask(client, 'subscribe', { channel: 'orders' });
+    return client;
+  };
+
+  test('cancels orders that asked for it when the last connection that may trade ends', async () => {
     place(exchange, auth.buyer, BUY, 19_000, 100, { cancelOnDisconnect: true });
     const kept = place(exchange, auth.buyer, BUY, 18_000, 100);
-    expect(await refused(connect('/account', { auth: { token: READER, cancel_on_disconnect: true } }))).toMatchObject({ code: 'insufficient_scope' });
-    const plain = connect('/account', { auth: { token: TRADER } });
-    await ask(plain, 'subscribe', { channel: 'orders' });
-    plain.socket.disconnect();
+    const [first, last, reader] = [await joined(TRADER), await joined(TRADER), await joined(READER)];
+    for (const client of [first, reader]) client.socket.disconnect();
     await pause(50);
-    expect(exchange.view.openOrders(auth.buyer)).toHaveLength(2);
-    const watching = connect('/account', { auth: { token: TRADER } });
-    expect(await ask(watching, 'cancel_on_disconnect', { enabled: true })).toEqual({ ok: true });
-    watching.socket.disconnect();
+    expect(cancels()).toEqual([]);
+    const alsoReads = await joined(READER);
+    last.socket.disconnect();
     await vi.waitFor(() => expect(exchange.view.openOrders(auth.buyer).map(({ order }) => order)).toEqual([kept]));
-    expect(exchange.sequencer.submitted.map(({ command }) => command)).toMatchObject([{ type: 'cancelAll', company: auth.buyer, onDisconnect: true }]);
+    alsoReads.socket.disconnect();
+    await pause(50);
+    expect(cancels()).toMatchObject([cancelOfBuyer()]);
   });
 
-  test('cancels them too when the server closes', async () => {
+  test.each<[string, (client: Client) => void]>([
+    ['is cut', ({ socket }) => void wireOf(socket).destroy()],
+    ['is revoked', () => auth.revoke({ kind: 'key', subject: TRADER })],
+  ])('cancels them when the connection %s', async (_, end) => {
     place(exchange, auth.buyer, BUY, 19_000, 100, { cancelOnDisconnect: true });
-    const client = connect('/account', { auth: { token: TRADER, cancel_on_disconnect: true } });
-    await ask(client, 'subscribe', { channel: 'orders' });
+    end(await joined(TRADER));
+    await vi.waitFor(() => expect(exchange.view.openOrders(auth.buyer)).toEqual([]));
+    expect(cancels()).toMatchObject([cancelOfBuyer()]);
+  });
+
+  test('cancels them when the server closes', async () => {
+    place(exchange, auth.buyer, BUY, 19_000, 100, { cancelOnDisconnect: true });
+    const clients = [await joined(TRADER), await joined(TRADER)];
     await realtime.close();
     expect(exchange.view.openOrders(auth.buyer)).toEqual([]);
-    await vi.waitFor(() => expect(client.closed).toMatchObject([{ code: 'server_closing' }]));
+    expect(cancels()).toMatchObject([cancelOfBuyer()]);
+    for (const client of clients) await vi.waitFor(() => expect(client.closed).toMatchObject([{ code: 'server_closing' }]));
   });
 });

@@ -58,7 +58,7 @@ export class Realtime {
     return { market: this.market.size, account: this.account.size };
   }
 
-  /** Tells everyone, cancels the orders of sessions that asked for it, then closes. Ends before the sequencer does. */
+  /** Tells everyone, cancels the orders that asked for it, then closes. Ends before the sequencer does. */
   async close(): Promise<void> {
     clearInterval(this.heart);
     this.account.close();

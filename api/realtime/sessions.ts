@@ -10,13 +10,13 @@ import type { Principal } from '../http/route.ts';
 /** The part of Auth that sockets need. */
 export type SocketAuth = Pick<Auth, 'authenticate' | 'onRevoked'>;
 
-const handshakeSchema = z.object({ token: z.string().min(1).max(200).optional(), cancel_on_disconnect: z.boolean().optional() });
+const handshakeSchema = z.object({ token: z.string().min(1).max(200).optional() });
 export type Handshake = z.infer<typeof handshakeSchema>;
 
 /** @throws ApiError when the handshake is malformed */
 export function handshakeOf(socket: Socket): Handshake {
   const parsed = handshakeSchema.safeParse(socket.handshake.auth);
-  if (!parsed.success) throw new ApiError('invalid_request', { field: 'auth', values: { detail: 'auth: {token?: string, cancel_on_disconnect?: boolean}' } });
+  if (!parsed.success) throw new ApiError('invalid_request', { field: 'auth', values: { detail: 'auth: {token?: string}' } });
   return parsed.data;
 }
 
