@@ -170,6 +170,7 @@ export class Blocks {
     }
     const place = this.waiting.findIndex(({ price }) => price < block.price);
     this.waiting.splice(place === -1 ? this.waiting.length : place, 0, block);
+    this.noteWaiting();
     this.state.timers.add(block.fromHour * MILLIS_PER_HOUR - PARAMETERS.gateClosure, TIMER.blockGate, block.block);
   }
 
@@ -209,11 +210,17 @@ export class Blocks {
     this.state.blocks.delete(block.block);
     const place = this.waiting.indexOf(block);
     if (place !== -1) this.waiting.splice(place, 1);
+    this.noteWaiting();
   }
 
   /** A book has gained an ask, or opens again. */
   touch(book: HourBook): void {
     if (!this.touched.includes(book)) this.touched.push(book);
+    this.state.unsettled = true;
+  }
+
+  private noteWaiting(): void {
+    this.trading.blocksWait = this.waiting.length > 0;
   }
 
   /** All books of a market, NONE: of every market. */

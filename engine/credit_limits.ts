@@ -9,6 +9,7 @@ import { classOf } from './commands.ts';
 import type { CompanyId, FacilityId } from './commands.ts';
 import { daysPastDue } from './facilities.ts';
 import { NIL } from './lot_amounts.ts';
+import type { Matcher } from './matching.ts';
 import { mulDiv } from './muldiv.ts';
 import { FLAG } from './orders.ts';
 import { PARAMETERS } from './parameters.ts';
@@ -51,12 +52,15 @@ export class CreditLimits {
   /** Companies whose bids may trade with more asks than before. */
   readonly loosened: CompanyId[] = [];
   private readonly state: State;
+  private readonly matcher: Matcher;
   /** Accepted facilities by company; undefined for companies without. */
   private readonly owned: (Facility[] | undefined)[] = [];
 
-  constructor(state: State) {
+  constructor(state: State, matcher: Matcher) {
     this.state = state;
+    this.matcher = matcher;
     for (const facility of state.facilities) if (facility.state !== 'offered') this.opened(facility);
+    matcher.anyLimited = [...state.spending.values()].some(({ groups }) => groups.some(({ barred }) => barred));
   }
 
   private opened(facility: Facility): void {
@@ -142,6 +146,8 @@ export class CreditLimits {
       const barred = entry.amount >= limit;
       if (barred === entry.barred) continue;
       entry.barred = barred;
+      this.matcher.anyLimited ||= barred;
+      this.state.unsettled = true;
       if (barred) this.flagBids(facility.company);
       else this.loosened.push(facility.company);
     }

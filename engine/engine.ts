@@ -96,8 +96,7 @@ export class Engine {
     if (envelope.idempotencyKey !== '' && !this.isFirst(envelope)) return;
     if (command.type === 'batch') this.batch(command);
     else this.refuse(this.execute(command), 0);
-    if (this.trading.limits.loosened.length > 0) this.trading.runLoosened();
-    if (this.trading.blocks.touched.length > 0) this.trading.blocks.run();
+    if (state.unsettled) this.trading.settle();
   }
 
   private writeCommand(command: Command): void {

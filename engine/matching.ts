@@ -47,6 +47,8 @@ export function noteTrade(book: Book, price: number): void {
 export class Matcher {
   private readonly orders: Orders;
   private readonly host: MatchHost;
+  /** Whether a bid may be flagged as limited at all. */
+  anyLimited = false;
   /** Ids of resting orders whose minimum has just been met. */
   private readonly freed: number[] = [];
 
@@ -60,7 +62,7 @@ export class Matcher {
     const bid = takerSells ? maker : taker;
     const ask = takerSells ? taker : maker;
     const model = this.orders.model(bid);
-    if ((this.orders.flags(bid) & FLAG.limited) !== 0 && !this.host.mayBuyFrom(bid, ask)) return false;
+    if (this.anyLimited && (this.orders.flags(bid) & FLAG.limited) !== 0 && !this.host.mayBuyFrom(bid, ask)) return false;
     return model < 0 || this.host.serves(ask, model);
   }
 

@@ -13,6 +13,7 @@ import { NIL } from './lot_amounts.ts';
 import { mulDiv } from './muldiv.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { Resales } from './resale.ts';
+import { RATE_SCALE } from './state.ts';
 import type { HourBook, Market, State } from './state.ts';
 import type { Hour, Micro, Steps, Ticks } from './units.ts';
 import {
@@ -122,18 +123,21 @@ export class OrderChecks {
 
   /** Whether a bid is beyond the band. No ask stands above list price, so a bid up to it can do no harm. */
   isBidOutside(market: number, book: HourBook | undefined, price: Ticks): boolean {
+    const last = book === undefined ? 0 : book.lastPrice;
+    if (price * MICRO <= last * PARAMETERS.bandAbove) return false;
     const list = this.listPrice(market);
-    return price > list && price * MICRO > reference(book, list) * PARAMETERS.bandAbove;
+    return price > list && (last > 0 || price * MICRO > list * PARAMETERS.bandAbove);
   }
 
   isAskOutside(market: number, book: HourBook | undefined, price: Ticks): boolean {
-    return price * MICRO < reference(book, this.listPrice(market)) * PARAMETERS.bandBelow;
+    const last = book === undefined ? 0 : book.lastPrice;
+    return price * MICRO < (last > 0 ? last : this.listPrice(market)) * PARAMETERS.bandBelow;
   }
 
   /** Whether the account has entered all the orders that it may in this second. */
   isTooFast(company: number): boolean {
     const { rates, second } = this.state;
-    return rates.count[company] >= PARAMETERS.ordersPerSecond && rates.second[company] === second;
+    return rates[company] - second * RATE_SCALE >= PARAMETERS.ordersPerSecond;
   }
 
   private countRefusal(command: PlaceOrder): RejectCode | undefined {
@@ -168,8 +172,6 @@ export class OrderChecks {
     return undelivered === 0 || -ledger.balances[BOND][companyId] >= mulDiv(undelivered, BOND_SHARE, 1_000_000);
   }
 }
-
-const reference = (book: HourBook | undefined, listPrice: Ticks): Ticks => (book === undefined || book.lastPrice === 0 ? listPrice : book.lastPrice);
 
 const isStop = ({ orderType }: PlaceOrder): boolean => orderType === STOP || orderType === STOP_LIMIT;
 

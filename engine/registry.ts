@@ -45,8 +45,7 @@ export class Registry {
     state.firstOrder[company] = NONE;
     state.openOrders[company] = 0;
     state.firstAllocation[company] = NONE;
-    state.rates.second[company] = 0;
-    state.rates.count[company] = 0;
+    state.rates[company] = 0;
     state.orderLimits[company] = PARAMETERS.openOrdersOther;
     state.dayLimits[company] = Number.MAX_SAFE_INTEGER;
     state.lots.usable[company] = [];

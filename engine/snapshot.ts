@@ -40,7 +40,7 @@ interface Head {
   scalars: { now: number; sequence: number; mode: TradingMode; reason: string; fills: number; settledThrough: number; minutesRun: number; daysRun: number };
   companies: Company[];
   groups: [string, number][];
-  perCompany: { groupIds: number[]; orderLimits: number[]; dayLimits: number[]; firstOrder: number[]; openOrders: number[]; firstAllocation: number[]; usable: number[][]; rateSeconds: number[]; rateCounts: number[] };
+  perCompany: { groupIds: number[]; orderLimits: number[]; dayLimits: number[]; firstOrder: number[]; openOrders: number[]; firstAllocation: number[]; usable: number[][]; rates: number[] };
   classes: GpuClass[];
   regions: string[];
   models: string[];
@@ -115,7 +115,7 @@ function headOf(state: State, columns: Named): Head {
     perCompany: {
       groupIds: state.groupIds, orderLimits: state.orderLimits, dayLimits: state.dayLimits, firstOrder: state.firstOrder,
       openOrders: state.openOrders, firstAllocation: state.firstAllocation, usable: state.lots.usable,
-      rateSeconds: state.rates.second, rateCounts: state.rates.count,
+      rates: state.rates,
     },
     classes: state.classes,
     regions: state.regions,
@@ -206,8 +206,7 @@ function restoreParties(state: State, head: Head): void {
   for (const [name, id] of head.groups) state.groups.set(name, id);
   for (const name of ['groupIds', 'orderLimits', 'dayLimits', 'firstOrder', 'openOrders', 'firstAllocation'] as const) fill(state[name], head.perCompany[name]);
   fill(state.lots.usable, head.perCompany.usable);
-  fill(state.rates.second, head.perCompany.rateSeconds);
-  fill(state.rates.count, head.perCompany.rateCounts);
+  fill(state.rates, head.perCompany.rates);
   fill(state.classes, head.classes);
   fill(state.regions, head.regions);
   fill(state.models, head.models);

@@ -141,6 +141,8 @@ export interface Remembered {
 }
 
 const MILLIS_PER_SECOND = 1_000;
+/** More orders than an account can enter in a second. */
+export const RATE_SCALE = 2 ** 20;
 const STRICTEST_FIRST: readonly TradingMode[] = ['halted', 'cancel_only', 'auction'];
 
 export class State {
@@ -182,8 +184,10 @@ export class State {
   readonly orderLimits: number[] = [];
   readonly dayLimits: Micro[] = [];
   readonly firstAllocation: number[] = [];
-  /** By company: orders entered in the second of engine time in which it last entered one. */
-  readonly rates = { second: [] as number[], count: [] as number[] };
+  /** By company: the second of engine time in which it last entered an order, times RATE_SCALE, plus the orders entered in it. */
+  readonly rates: number[] = [];
+  /** Something that this command has caused waits for its end; never true between commands. */
+  unsettled = false;
   readonly idempotency = new Map<string, Remembered>();
   /** `company:id` of client order ids, with the time of use. */
   readonly clientOrderIds = new Map<string, Millis>();

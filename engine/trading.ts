@@ -19,7 +19,7 @@ import { OrderChecks, hasExpired } from './order_checks.ts';
 import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode, statusAfter } from './order_events.ts';
 import { Resales } from './resale.ts';
 import { FLAG, NO_EXTRA, Orders } from './orders.ts';
-import { isUnused } from './state.ts';
+import { RATE_SCALE, isUnused } from './state.ts';
 import type { HourBook, Market, State } from './state.ts';
 import { TIMER } from './timers.ts';
 import { PRICE_TICKS_MAX, QUANTITY_STEPS_MAX, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE } from './units.ts';
@@ -33,19 +33,22 @@ export class Trading implements AuctionHost {
   readonly matcher: Matcher;
   readonly blocks: Blocks;
   readonly limits: CreditLimits;
+  /** Whether buy blocks wait for asks. */
+  blocksWait = false;
   private readonly state: State;
   private readonly fills: Fills;
 
   constructor(state: State) {
     this.state = state;
     this.holds = new Holds(state);
+    this.matcher = new Matcher(state.orders, this);
+    this.limits = new CreditLimits(state, this.matcher);
     this.events = new OrderEvents(state);
     this.resales = new Resales(state);
-    this.limits = new CreditLimits(state);
     this.fills = new Fills(state, this.holds, this.events, this.resales, this.limits);
     this.checks = new OrderChecks(state, this.holds, this.resales, this.limits);
-    this.matcher = new Matcher(state.orders, this);
     this.blocks = new Blocks(state, this);
+    this.blocksWait = this.blocks.waiting.length > 0;
   }
 
   /** Enters an order. Returns why it was refused, undefined when it was accepted. */
@@ -139,11 +142,8 @@ export class Trading implements AuctionHost {
 
   private countOrder(company: number): void {
     const { rates, second } = this.state;
-    if (rates.second[company] !== second) {
-      rates.second[company] = second;
-      rates.count[company] = 0;
-    }
-    rates.count[company]++;
+    const begun = second * RATE_SCALE;
+    rates[company] = (rates[company] < begun ? begun : rates[company]) + 1;
   }
 
   private accept(command: PlaceOrder, row: number): void {
@@ -156,7 +156,7 @@ export class Trading implements AuctionHost {
       state.ledger.begin();
       this.holds.reserve(row, requiredHold(orders.price(row) * command.quantity, 0, 0, 0));
       state.ledger.end();
-      if (this.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
+      if (this.matcher.anyLimited && this.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
     }
     this.link(row);
     if (command.clientOrderId !== '') state.clientOrderIds.set(`${command.company}:${command.clientOrderId}`, state.now);
@@ -216,7 +216,7 @@ export class Trading implements AuctionHost {
   rested(row: number): void {
     const { orders } = this.state;
     this.events.rested(row);
-    if (this.blocks.waiting.length > 0 && orders.isSell(row)) this.blocks.touch(this.state.bookOf(orders.book(row)));
+    if (this.blocksWait && orders.isSell(row)) this.blocks.touch(this.state.bookOf(orders.book(row)));
   }
 
   triggered(row: number): void {
@@ -311,8 +311,15 @@ export class Trading implements AuctionHost {
     this.matcher.enter(book, row);
   }
 
+  /** What a command has brought about and may trade now: bids whose credit is free again, then blocks. */
+  settle(): void {
+    this.state.unsettled = false;
+    this.runLoosened();
+    this.blocks.run();
+  }
+
   /** Provider groups are open again to some companies' credit: bids that waited for them trade now, the oldest first. */
-  runLoosened(): void {
+  private runLoosened(): void {
     const { orders, firstOrder } = this.state;
     while (this.limits.loosened.length > 0) {
       const company = this.limits.loosened.shift() ?? 0;
