@@ -20,7 +20,18 @@ function ledgersBalance({ ledger }: State): string | undefined {
   return sums.length === 0 ? undefined : sums.map(([name, sum]) => `${name} sums to ${sum}`).join('; ');
 }
 
-const accountsWithinBounds: Check = ({ ledger }) => ledger.violations()[0];
+const accountsWithinBounds: Check = ({ ledger }) => ledger.outOfBound();
+const numbersAreWhole: Check = ({ ledger }) => ledger.outOfRange();
+
+/** A key names one command of the past, and no command has two. */
+function keysNameOneCommand({ idempotency, sequence }: State): string | undefined {
+  const seen = new Set<number>();
+  for (const [key, remembered] of idempotency) {
+    if (remembered.sequence > sequence || seen.has(remembered.sequence)) return `key ${key} names command ${remembered.sequence}`;
+    seen.add(remembered.sequence);
+  }
+  return undefined;
+}
 
 function lotsAddUp({ lots }: State): string | undefined {
   for (const lot of lots.rows) {
@@ -181,14 +192,16 @@ const CHECKS: readonly { number: number; name: string; check: Check }[] = [
   { number: 1, name: 'every ledger sums to zero', check: ledgersBalance },
   { number: 2, name: 'no account below its bound', check: accountsWithinBounds },
   { number: 3, name: 'each lot: available + held + contracted = issued = minted - retired', check: lotsAddUp },
+  { number: 3, name: 'contracted credit = funding of allocations', check: fundingMatchesContracts },
   { number: 4, name: 'holds equal the worst cases of open orders', check: holdsAreExact },
   { number: 5, name: 'facilities reconcile with principal, schedule and limit', check: facilitiesReconcile },
   { number: 6, name: 'solvency: escrow = backing + deferred spread + payables + bonds', check: escrowIsWhole },
   { number: 7, name: 'backing = redemption rate x outstanding', check: lotsAreBacked },
   { number: 8, name: 'no phantom supply', check: (state) => supplyIsReal(state) ?? offersAreCounted(state) },
-  { number: 9, name: 'contracted credit = funding of allocations', check: fundingMatchesContracts },
   { number: 10, name: 'posted accrual = round(exact cumulative)', check: accrualsAreCumulative },
+  { number: 12, name: 'an idempotency key names one command', check: keysNameOneCommand },
   { number: 13, name: 'no hold on blocked credit', check: blockedCreditIsNotHeld },
+  { number: 16, name: 'every balance is a whole number within range', check: numbersAreWhole },
   { number: 17, name: 'no two eligible orders cross', check: booksDoNotCross },
 ];
 

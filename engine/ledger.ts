@@ -3,7 +3,7 @@
  * pairs [account reference, signed amount], so that an auditor can rebuild them from events alone.
  */
 import { ACCOUNTS, ACCOUNT_NAMES, LEDGERS, accountRef } from './accounts.ts';
-import type { LedgerName, OwnerKind } from './accounts.ts';
+import type { AccountName, LedgerName, OwnerKind } from './accounts.ts';
 import { grownCapacity, grownFloats } from './columns.ts';
 import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
@@ -98,17 +98,23 @@ export class Ledger {
     return sums;
   }
 
-  /** Accounts that broke their bound, the range or whole numbers, as text; empty when all is well. */
-  violations(): string[] {
-    const found: string[] = [];
-    ACCOUNT_NAMES.forEach((name, account) => {
-      const { bound } = ACCOUNTS[name];
-      this.balances[account].forEach((balance, owner) => {
-        const wrongSign = (bound === 'debit' && balance < 0) || (bound === 'credit' && balance > 0);
-        if (wrongSign) found.push(`${name}:${owner} is ${balance}, must be a ${bound} balance`);
-        if (!Number.isInteger(balance) || Math.abs(balance) > ACCOUNT_MICRO_MAX) found.push(`${name}:${owner} is ${balance}, out of range`);
-      });
-    });
-    return found;
+  /** The first account whose balance has the wrong sign, as text; undefined when none has. */
+  outOfBound(): string | undefined {
+    return this.find(({ bound }, balance) => ((bound === 'debit' && balance < 0) || (bound === 'credit' && balance > 0) ? `must be a ${bound} balance` : undefined));
+  }
+
+  /** The first account whose balance is no whole number within range, as text. */
+  outOfRange(): string | undefined {
+    return this.find((_, balance) => (Number.isInteger(balance) && Math.abs(balance) <= ACCOUNT_MICRO_MAX ? undefined : 'is no whole number within range'));
+  }
+
+  private find(fault: (kind: (typeof ACCOUNTS)[AccountName], balance: number) => string | undefined): string | undefined {
+    for (const [account, name] of ACCOUNT_NAMES.entries()) {
+      for (const [owner, balance] of this.balances[account].entries()) {
+        const wrong = fault(ACCOUNTS[name], balance);
+        if (wrong !== undefined) return `${name}:${owner} is ${balance}, ${wrong}`;
+      }
+    }
+    return undefined;
   }
 }
