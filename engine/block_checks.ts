@@ -27,7 +27,7 @@ export class BlockChecks {
   /** `template`: the block as a single order; of a buy over all hours, of a sell in one. */
   refusal(command: PlaceBlock, template: PlaceOrder): RejectCode | undefined {
     return (
-      this.everyHour(command, (hour, book) => this.hourRefusal(command, hour, book)) ??
+      this.tradingRefusal(command) ??
       amountRefusal(command) ??
       this.checks.partyRefusal(template) ??
       (command.side === BUY ? this.checks.buyRefusal(template, command.price, undefined) : this.sellRefusal(command, template)) ??
@@ -42,6 +42,20 @@ export class BlockChecks {
     for (let hour = command.fromHour; hour < last; hour++) {
       const row = books?.get(hour);
       found = earlier(found, check(hour, row === undefined ? undefined : this.state.bookOf(row)));
+    }
+    return found;
+  }
+
+  /** Whether an hour is listed and before its gate is asked of the first and the last; a mode of its own each book may have. */
+  private tradingRefusal(command: PlaceBlock): RejectCode | undefined {
+    const { state } = this;
+    const books = state.markets.get(command.market)?.books;
+    const last = Math.min(command.toHour, command.fromHour + PARAMETERS.blockHoursMaximum);
+    let found = earlier(this.hourRefusal(command, command.fromHour, undefined), this.hourRefusal(command, last - 1, undefined));
+    for (let hour = command.fromHour; hour < last; hour++) {
+      const row = books?.get(hour);
+      const mode = row === undefined ? 'open' : state.bookOf(row).mode;
+      if (mode === 'halted' || mode === 'cancel_only') found = earlier(found, mode);
     }
     return found;
   }

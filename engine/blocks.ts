@@ -263,7 +263,8 @@ export class Blocks {
   private openBooks(block: Block): HourBook[] | undefined {
     const { state } = this;
     const market = state.markets.get(block.market);
-    if (market === undefined || (block.lacking !== 0 && this.bookOf(block, market, block.lacking) === undefined)) return undefined;
+    if (market === undefined || this.trading.checks.tradingRefusal(market, undefined, block.market, block.fromHour) !== undefined) return undefined;
+    if (block.lacking !== 0 && this.bookOf(block, market, block.lacking) === undefined) return undefined;
     const books: HourBook[] = [];
     for (let hour = block.fromHour; hour < block.toHour; hour++) {
       const book = this.bookOf(block, market, hour);
@@ -280,8 +281,7 @@ export class Blocks {
     const row = market.books.get(hour);
     if (row === undefined) return undefined;
     const book = this.state.bookOf(row);
-    if (book.side(block.side === BUY).count === 0 || book.auction) return undefined;
-    return this.trading.checks.tradingRefusal(market, book, block.market, hour) === undefined ? book : undefined;
+    return book.side(block.side === BUY).count > 0 && book.mode === 'open' && !book.auction ? book : undefined;
   }
 
   private mayTrade(block: Block, row: number, maker: number): boolean {
