@@ -96,7 +96,7 @@ export class Engine {
     if (envelope.idempotencyKey !== '' && !this.isFirst(envelope)) return;
     if (command.type === 'batch') this.batch(command);
     else this.refuse(this.execute(command), 0);
-    if (state.unsettled) this.trading.settle();
+    if (state.unsettled) this.sweeps.settle();
   }
 
   private writeCommand(command: Command): void {

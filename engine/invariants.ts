@@ -165,7 +165,7 @@ function blockedCreditIsNotHeld({ lots }: State): string | undefined {
 /** No two orders that may trade with each other cross; orders of one group and unserved models may. */
 function booksDoNotCross(state: State): string | undefined {
   for (const book of state.books) {
-    if (book === undefined || book.auction || book.bids.best() === NIL || book.asks.best() === NIL) continue;
+    if (book === undefined || !state.isTrading(book) || book.bids.best() === NIL || book.asks.best() === NIL) continue;
     if (book.bids.best() >= book.asks.best() && eligiblePairCrosses(state, book)) return `market ${book.market}, hour ${book.hour}: crossed`;
   }
   return undefined;

@@ -237,6 +237,11 @@ export class State {
     return STRICTEST_FIRST.find((mode) => modes.includes(mode)) ?? 'open';
   }
 
+  /** Whether orders that cross in the book trade. */
+  isTrading(book: HourBook): boolean {
+    return !book.auction && this.modeOf(book.market, book) === 'open';
+  }
+
   bookOf(row: number): HourBook {
     const book = this.books[row];
     if (book === undefined) throw new Error(`no book in row ${row}`);

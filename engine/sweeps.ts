@@ -93,7 +93,7 @@ export class Sweeps {
     const { state } = this;
     const { orders } = state;
     const books = [...(state.markets.get(marketId)?.books.values() ?? [])].map((row) => state.bookOf(row)).filter((book) => book.cells.has(provider));
-    for (const book of books.sort((a, b) => a.hour - b.hour)) {
+    for (const book of books.filter((open) => state.isTrading(open)).sort((a, b) => a.hour - b.hour)) {
       const bids: number[] = [];
       book.bids.forEach(orders, (row) => !models.has(orders.model(row)) || bids.push(orders.idOf(row)) > 0);
       for (const id of bids) this.trading.reenter(book, orders.rowOf(id));
@@ -138,6 +138,36 @@ export class Sweeps {
     for (const row of [...book.stops]) this.trading.cancelRow(row, 'gate_closed');
   }
 
+  /** What a command has brought about and may trade now: bids whose credit is free again, then blocks. */
+  settle(): void {
+    this.state.unsettled = false;
+    this.runLoosened();
+    this.trading.blocks.run();
+  }
+
+  /** Provider groups are open again to some companies' credit: bids that waited for them trade now, the oldest first. */
+  private runLoosened(): void {
+    const { state, trading } = this;
+    const { orders, firstOrder } = state;
+    const { loosened } = trading.limits;
+    while (loosened.length > 0) {
+      const bids: number[] = [];
+      for (let row = firstOrder[loosened.shift() ?? 0]; row !== NIL; row = orders.companyNext(row)) {
+        if ((orders.flags(row) & (FLAG.limited | FLAG.resting)) === (FLAG.limited | FLAG.resting)) bids.push(orders.idOf(row));
+      }
+      for (const id of bids.reverse()) {
+        const row = orders.rowOf(id);
+        if (row === NIL) continue;
+        const book = state.bookOf(orders.book(row));
+        // Where trading is stopped they meet when it begins again.
+        if (!state.isTrading(book)) continue;
+        trading.reenter(book, row);
+        trading.runStops(book);
+      }
+      trading.blocks.touchMarket(NONE);
+    }
+  }
+
   /** Books whose mode has changed begin or end their call. A book that was halted in its call goes on with it: crossed orders never meet in continuous trading. */
   followMode({ class: classId, market, hour }: SetTradingMode): void {
     const { state } = this;
@@ -147,7 +177,7 @@ export class Sweeps {
       if (!affected) continue;
       const mode = state.modeOf(book.market, book);
       if (mode === 'auction') book.auction = true;
-      else if (mode === 'open' && book.auction) this.trading.endAuction(book);
+      else if (mode === 'open') this.trading.reopen(book);
     }
     this.trading.blocks.touchMarket(market);
   }

@@ -132,12 +132,25 @@ export class Trading implements AuctionHost {
     return cell;
   }
 
-  /** The checks that need the book: post-only and minimum quantity. */
+  /** The checks that need the book: post-only and minimum quantity, which an own order may stand in the way of. */
   private bookRefusal(book: HourBook, row: number, command: PlaceOrder): RejectCode | undefined {
     if (command.orderType === STOP || command.orderType === STOP_LIMIT || book.auction) return undefined;
     if (command.postOnly && this.matcher.wouldCross(book, row)) return 'post_only_would_cross';
-    if (this.matcher.undercutsMinimum(book, row)) return 'minimum_quantity';
+    if (this.matcher.undercutsMinimum(book, row)) return this.meetsOwn(book, row) ? 'self_trade' : 'minimum_quantity';
     return undefined;
+  }
+
+  /** Whether an order of its own group stands within its limit: it is that which the minimum fails for. */
+  private meetsOwn(book: HourBook, row: number): boolean {
+    const { orders } = this.state;
+    const side = book.side(!orders.isSell(row));
+    const limit = side.keyOf(orders.price(row));
+    let meets = false;
+    side.forEach(orders, (maker) => {
+      meets = side.keyOf(orders.price(maker)) >= limit && this.sameGroup(maker, row);
+      return !meets && side.keyOf(orders.price(maker)) >= limit;
+    });
+    return meets;
   }
 
   private countOrder(company: number): void {
@@ -311,35 +324,16 @@ export class Trading implements AuctionHost {
     this.matcher.enter(book, row);
   }
 
-  /** What a command has brought about and may trade now: bids whose credit is free again, then blocks. */
-  settle(): void {
-    this.state.unsettled = false;
-    this.runLoosened();
-    this.blocks.run();
-  }
-
-  /** Provider groups are open again to some companies' credit: bids that waited for them trade now, the oldest first. */
-  private runLoosened(): void {
-    const { orders, firstOrder } = this.state;
-    while (this.limits.loosened.length > 0) {
-      const company = this.limits.loosened.shift() ?? 0;
-      const bids: number[] = [];
-      for (let row = firstOrder[company]; row !== NIL; row = orders.companyNext(row)) {
-        if ((orders.flags(row) & (FLAG.limited | FLAG.resting)) === (FLAG.limited | FLAG.resting)) bids.push(orders.idOf(row));
-      }
-      for (const id of bids.reverse()) {
-        const row = orders.rowOf(id);
-        if (row === NIL) continue;
-        const book = this.state.bookOf(orders.book(row));
-        if (!book.auction) this.reenter(book, row);
-        this.matcher.runStops(book);
-      }
-      this.blocks.touchMarket(NONE);
+  /**
+   * Continuous trading begins. After a call orders execute at one price first, nearest the last trade
+   * or list price; orders that became eligible for each other while it was stopped meet now.
+   */
+  reopen(book: HourBook): void {
+    if (!book.auction) {
+      this.matcher.settleCrossed(book);
+      this.matcher.runStops(book);
+      return;
     }
-  }
-
-  /** Ends a book's call: its orders execute at one price, nearest the last trade or list price, and continuous trading begins. */
-  endAuction(book: HourBook): void {
     const found = uncross(book, this.state.orders, this, this.matcher, book.lastPrice === 0 ? this.checks.listPrice(book.market) : book.lastPrice);
     this.state.buffer.emit('auctionEnded', { market: book.market, hour: book.hour, price: found?.price ?? 0, volume: Number(found?.volume ?? 0n) });
   }
