@@ -126,6 +126,18 @@ test('a key is shown once, works within its scopes, and dies at once', async () 
   expect((await world.call('DELETE', `/api/v1/keys/${record.id}`, { key: borrower.key })).status).toBe(404);
 });
 
+test.each([
+  ['has expired', { expires_at: '2020-01-01T00:00:00Z' }, 'expires_at'],
+  ['expires at this moment of the market', () => ({ expires_at: new Date(world.services.committed.now).toISOString() }), 'expires_at'],
+  ['is for a model nobody knows', { allowed_models: ['llama-3.1-8b', 'gpt-9'] }, 'allowed_models.1'],
+])('no key is made that %s', async (_, more, field) => {
+  const names = async () => ((await world.call('GET', '/api/v1/keys', { key: borrower.key })).body.data as { name: string }[]).map(({ name }) => name);
+  const body = { name: 'of no use', scopes: ['read'], ...(typeof more === 'function' ? more() : more) };
+  const answer = await world.call('POST', '/api/v1/keys', { key: borrower.key, body });
+  expect([answer.status, codeOf(answer), answer.body.error?.field]).toEqual([400, 'invalid_request', field]);
+  expect(await names()).not.toContain('of no use');
+});
+
 test('a key makes no key that may do more than itself', async () => {
   const key = await world.keyFor(borrower.user, { scopes: ['keys', 'read'] });
   const answer = await world.call('POST', '/api/v1/keys', { key, body: { name: 'more', scopes: ['read', 'trade'] } });

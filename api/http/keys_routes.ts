@@ -1,9 +1,12 @@
 /** API keys of a company. */
 import { z } from 'zod';
+import { NONE } from '../../engine/commands.ts';
 import { formatMicro, formatTicks, parseMicro, parseTicks } from '../../engine/units.ts';
 import { isAddressOrRange, keyOfRow } from '../auth/keys.ts';
 import type { ApiKey, KeyRow, SpotPolicy } from '../auth/keys.ts';
+import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
+import { findModel } from '../gateway/catalogue/catalogue.ts';
 import { principalIn } from './caller.ts';
 import { once } from './idempotency.ts';
 import { pageOfRows } from './pages.ts';
@@ -69,6 +72,15 @@ export const keyWire = (key: ApiKey): KeyWire => ({
   created_at: timeOf(key.createdAt),
 });
 
+/** @throws ApiError for a key that would be of no use: one that has expired, or is for a model nobody knows */
+function requireUsable(directory: Directory, { expiresAt, allowedModels }: Pick<ApiKey, 'expiresAt' | 'allowedModels'>, now: number): void {
+  if (expiresAt !== null && expiresAt <= now) throw new ApiError('invalid_request', { field: 'expires_at', values: { detail: 'expires_at: has passed' } });
+  const unknown = allowedModels?.findIndex((name) => findModel(name) === undefined && directory.modelId(name) === NONE) ?? -1;
+  if (unknown < 0) return;
+  const field = `allowed_models.${unknown}`;
+  throw new ApiError('invalid_request', { field, values: { detail: `${field}: there is no model "${allowedModels?.[unknown] ?? ''}"` } });
+}
+
 /** @throws ApiError when the text has too many places or is too large */
 function amountIn(field: string, text: string | null | undefined, parse: (text: string) => number): number | null {
   if (text === null || text === undefined) return null;
@@ -99,6 +111,8 @@ const createKey = route({
       monthlyLimit: amountIn('monthly_limit', body.monthly_limit, parseMicro), spot: spotOf(body.spot),
     };
     const reply = await once(context, async (transaction) => {
+      // A repeat is answered even when the key has expired meanwhile.
+      requireUsable(services.directory, created, Math.max(Date.now(), services.committed.now));
       const { id, text } = await services.auth.createKey(transaction, principal, created);
       const record = keyWire(keyOfRow({ ...(await transaction('api_keys').where('id', id).first<KeyRow>()), role: principal.role }));
       return { reply: { status: 201, body: { ...record, secret: text } }, repeat: { status: 201, body: record } };
