@@ -327,8 +327,8 @@ export interface Unfreeze {
   facility: FacilityId;
 }
 
-/** In an auction orders are taken and collect; they execute at one price when the mode becomes open. */
-export const TRADING_MODES = ['open', 'cancel_only', 'halted', 'auction'] as const;
+/** Each stricter than those before. In an auction orders are taken and collect; they execute at one price when the mode becomes open. */
+export const TRADING_MODES = ['open', 'auction', 'cancel_only', 'halted'] as const;
 export type TradingMode = (typeof TRADING_MODES)[number];
 /** scope: everything, one class, one market or one instrument (NONE where not narrowed). */
 export interface SetTradingMode {

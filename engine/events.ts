@@ -115,6 +115,8 @@ export const EVENTS = {
   },
   /** An order, accepted just before, is one of a resting sell block's asks. */
   blockAsk: { block: n, order: n },
+  /** One of a sell block's asks has left, `filled` steps of it executed for `notional`; `remaining` of the whole block is not executed. */
+  blockAskLeft: { block: n, order: n, filled: n, notional: n, remaining: n },
   /** A block has traded `quantity` in each of its hours, `notional` in all; it still wants `wanted` in each. */
   blockExecuted: { block: n, quantity: n, notional: n, wanted: n, hold: n },
   /** A book opens again. price 0: nothing executed. */

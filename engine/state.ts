@@ -3,7 +3,7 @@ import { Allocations } from './allocations.ts';
 import type { Block } from './blocks.ts';
 import { Book } from './book.ts';
 import type { ClassId, CompanyId, FacilityApplication, FacilityId, Grade, MandateId, MarketId, OrderId, Role, ScheduleMethod, TradingMode } from './commands.ts';
-import { REGIONS_PER_CLASS, classOf } from './commands.ts';
+import { REGIONS_PER_CLASS, TRADING_MODES, classOf } from './commands.ts';
 import type { Spending } from './credit_limits.ts';
 import { EventBuffer } from './events.ts';
 import type { ScheduleRow } from './events.ts';
@@ -143,7 +143,7 @@ export interface Remembered {
 const MILLIS_PER_SECOND = 1_000;
 /** More orders than an account can enter in a second. */
 export const RATE_SCALE = 2 ** 20;
-const STRICTEST_FIRST: readonly TradingMode[] = ['halted', 'cancel_only', 'auction'];
+const STRICTEST_FIRST = TRADING_MODES.toReversed();
 
 export class State {
   /** Engine time, with its second, delivery hour and day; moved by `setNow` alone. */

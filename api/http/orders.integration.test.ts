@@ -73,7 +73,28 @@ test('amends and cancels, and the answer is the order as it stands', async () =>
   const canceled = await world.call('DELETE', `/api/v1/orders/${id}`, { key: borrower.key });
   expect(canceled.status).toBe(200);
   expect(orderOf(canceled)).toMatchObject({ id, status: 'canceled', cancel_reason: 'requested', hold: '0.00', remaining_quantity: '5', filled_quantity: '0' });
-  expect((await world.call('DELETE', `/api/v1/orders/${id}`, { key: borrower.key })).status).toBe(404);
+});
+
+test("one's own order that is over can be changed no more, and another company learns nothing of it", async () => {
+  await sell({ price: '2.0000', quantity: '1' });
+  const ids = [
+    orderOf(await place(borrower, { price: '2.0000', quantity: '1' })).id, orderOf(await place(borrower, { price: '1.0000', time_in_force: 'ioc' })).id,
+    orderOf(await place(borrower, { price: '1.0000' })).id,
+  ].map(String);
+  expect((await world.call('DELETE', `/api/v1/orders/${ids[2]}`, { key: borrower.key })).status).toBe(200);
+  const seenBy = async (member: Member, id: string) => {
+    const single = await Promise.all([
+      world.call('DELETE', `/api/v1/orders/${id}`, { key: member.key }), world.call('PATCH', `/api/v1/orders/${id}`, { key: member.key, body: { quantity: '1' } }),
+    ]);
+    const batch = await world.call('POST', '/api/v1/orders/batch', { key: member.key, body: { operations: [{ op: 'cancel', id }, { op: 'amend', id, quantity: '1' }] } });
+    const results = batch.body.results as { status: number; error?: { code: string } }[];
+    return [...single.map((answer) => [answer.status, codeOf(answer)]), ...results.map(({ status, error }) => [status, error?.code])];
+  };
+  for (const id of ids) {
+    expect(await seenBy(borrower, id)).toEqual(Array.from({ length: 4 }, () => [409, 'order_closed']));
+    expect(await seenBy(other, id)).toEqual(Array.from({ length: 4 }, () => [404, 'unknown_order']));
+  }
+  expect(await seenBy(borrower, 'ord_999999')).toEqual(Array.from({ length: 4 }, () => [404, 'unknown_order']));
 });
 
 test('an amend that crosses tells its fills', async () => {
@@ -118,6 +139,16 @@ test.each(refusals)('refuses %s and stores nothing', async (_, order, code) => {
   expect(answer.body.order).toBeUndefined();
   const open = await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key });
   expect(open.body.data).toEqual([]);
+});
+
+test.each([
+  ['price', '1.00001', 'invalid_tick', 'The price is not a multiple of 0.0001.'],
+  ['price', '0', 'amount_out_of_range', 'The amount is zero, or beyond the accepted range.'],
+  ['quantity', '1.005', 'invalid_step', 'The quantity is not a multiple of 0.01.'],
+  ['quantity', '0', 'amount_out_of_range', 'The amount is zero, or beyond the accepted range.'],
+])('says of a %s of %s what is wrong with it', async (field, value, code, message) => {
+  const answer = await place(borrower, { price: '1.0000', quantity: '1', [field]: value });
+  expect([answer.status, codeOf(answer), answer.body.error?.message]).toEqual([422, code, message]);
 });
 
 test('a bid may name a model that is served', async () => {
@@ -225,6 +256,53 @@ test('a preview tells price, fee, hold and what a GPU-hour costs in dollars', as
   const asked = await world.call('POST', '/api/v1/orders/preview', { key: provider.key, body: { ...body, side: 'sell', price: '5.0000' } });
   expect(asked.body).toMatchObject({ reject_code: 'above_list_price', filled_quantity: '0', net_usd_per_gpu_hour: '3.0938' });
   expect((await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key })).body.data).toEqual([]);
+});
+
+test('a block is one order over its hours', async () => {
+  const start = Date.parse('2026-12-01T14:00:00Z');
+  const at = (hours: number) => new Date(start + hours * MILLIS_PER_HOUR).toISOString();
+  const block = (member: Member, more: Record<string, unknown>) => world.call('POST', '/api/v1/blocks', {
+    key: member.key, body: { class: CLASS, region: REGION, start_at: at(0), end_at: at(3), quantity: '4', price: '2.0000', time_in_force: 'gtc', ...more },
+  });
+  const offered = await block(provider, { side: 'sell' });
+  expect(offered.status).toBe(201);
+  const { id } = orderOf(offered);
+  expect(orderOf(offered)).toMatchObject({
+    status: 'open', quantity: '12', remaining_quantity: '12', block: { start_at: at(0), end_at: at(3), quantity: '4', minimum_acceptance_ratio: '1' },
+  });
+  const bid = await place(borrower, { price: '2.0000', quantity: '1' });
+  expect(orderOf(bid)).toMatchObject({ status: 'filled' });
+  const open = (await world.call('GET', '/api/v1/orders?status=open', { key: provider.key })).body.data as { id: string; block_id: string | null; block: unknown }[];
+  expect(open.filter((order) => order.block_id === id)).toHaveLength(3);
+  expect(open.find((order) => order.id === id)).toMatchObject({ status: 'partially_filled', filled_quantity: '1', remaining_quantity: '11' });
+  const bought = await block(borrower, { side: 'buy', quantity: '2', time_in_force: 'fok' });
+  expect(orderOf(bought)).toMatchObject({ status: 'filled', filled_quantity: '6', average_price: '2.0000', hold: '0.00' });
+  expect((bought.body.fills as { instrument: string }[]).map((fill) => fill.instrument.slice(-3))).toEqual(['14Z', '15Z', '16Z']);
+  const cancelled = await world.call('DELETE', `/api/v1/orders/${String(id)}`, { key: provider.key });
+  expect(orderOf(cancelled)).toMatchObject({ id, status: 'canceled', filled_quantity: '7', remaining_quantity: '5' });
+  const past = (await world.call('GET', `/api/v1/orders/${String(id)}`, { key: provider.key })).body;
+  expect(past.order).toMatchObject({ id, status: 'canceled', filled_quantity: '7', remaining_quantity: '5', average_price: '2.0000', block: { quantity: '4', end_at: at(3) } });
+  expect((past.fills as { quantity: string }[]).map(({ quantity }) => quantity)).toEqual(['1', '2', '2', '2']);
+  expect((await world.call('GET', '/api/v1/orders?status=open', { key: provider.key })).body.data).toEqual([]);
+  const waiting = await block(borrower, { side: 'buy', quantity: '2', minimum_acceptance_ratio: '0.5' });
+  expect(orderOf(waiting)).toMatchObject({ status: 'open', hold: '12.06' });
+  await world.call('DELETE', '/api/v1/orders', { key: borrower.key });
+  expect((await world.call('GET', '/api/v1/balances', { key: borrower.key })).body).toMatchObject({ credits: { held: '0.00' } });
+  expect(codeOf(await block(borrower, { side: 'buy', end_at: at(1) }))).toBe('amount_out_of_range');
+});
+
+test('what was bought may be sold again: its seller pays in credits', async () => {
+  await sell({ quantity: '4' });
+  const bought = await place(borrower, { price: '2.0000', quantity: '4' });
+  const [{ allocation_id: allocation }] = bought.body.fills as { allocation_id: string }[];
+  const offer = await place(borrower, { side: 'sell', price: '1.5000', quantity: '4', resale_of: allocation });
+  expect(orderOf(offer)).toMatchObject({ status: 'open', resale_of: allocation });
+  expect(codeOf(await place(borrower, { side: 'sell', price: '1.5000', quantity: '1', resale_of: allocation }))).toBe('insufficient_capacity');
+  await world.call('DELETE', '/api/v1/orders', { key: borrower.key });
+  await place(other, { price: '1.5000', quantity: '4' });
+  const sold = await place(borrower, { side: 'sell', price: '1.5000', quantity: '4', resale_of: allocation });
+  expect(orderOf(sold)).toMatchObject({ status: 'filled', fees: '0.03' });
+  expect(sold.body.fills).toEqual([expect.objectContaining({ side: 'sell', fee: '0.03', fee_currency: 'CR', allocation_id: null })]);
 });
 
 test('a halt is told before anything else, and two operators lift it', async () => {

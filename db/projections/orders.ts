@@ -1,5 +1,5 @@
 /** Every order that was accepted, as it stands and as it ended. */
-import { ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../engine/commands.ts';
+import { CANCEL_NEWEST, LIMIT, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../engine/commands.ts';
 import type { EngineEvent, EventOf } from '../../engine/events.ts';
 import type { CommandEvents } from './commands_of.ts';
 import { CopyBuffer } from './copy_buffer.ts';
@@ -15,6 +15,8 @@ const ENTRY = {
   order_id: 'bigint', sequence: 'bigint', place: 'smallint', company: 'int', market: 'int', hour: 'int', side: 'smallint', order_type: 'smallint',
   time_in_force: 'smallint', self_trade_prevention: 'smallint', post_only: 'boolean', cancel_on_disconnect: 'boolean', display_quantity: 'bigint',
   minimum_quantity: 'bigint', stop_price: 'bigint', expires_at: 'bigint', model: 'int', resale_of: 'bigint', client_order_id: 'text', accepted_at: 'bigint',
+  // A block is of its first hour, up to before to_hour; of a single order that is 0. block_id: the sell block that an ask is of.
+  block_id: 'bigint', to_hour: 'int', acceptance_ratio: 'int',
 } as const;
 /** What becomes of it. Steps, ticks, micro-CR; `reason` is empty until it has left the market. */
 const STATE = {
@@ -31,9 +33,10 @@ const DEFINITION = `
     side smallint not null, order_type smallint not null, time_in_force smallint not null, self_trade_prevention smallint not null,
     post_only boolean not null, cancel_on_disconnect boolean not null, display_quantity bigint not null, minimum_quantity bigint not null,
     stop_price bigint not null, expires_at bigint not null, model int not null, resale_of bigint not null, client_order_id text not null,
-    accepted_at bigint not null, price bigint not null, remaining bigint not null, visible bigint not null, filled bigint not null,
+    accepted_at bigint not null, block_id bigint not null, to_hour int not null, acceptance_ratio int not null, price bigint not null, remaining bigint not null, visible bigint not null, filled bigint not null,
     notional bigint not null, fees bigint not null, hold bigint not null, status text not null, reason text not null, updated_at bigint not null
   ) with (fillfactor = 80);
+  create index orders_of_block on ${TABLE} (block_id) where block_id <> 0;
   create unique index orders_of_company on ${TABLE} (company, sequence, place);
   create index orders_by_client_id on ${TABLE} (company, client_order_id) where client_order_id <> '';
   -- Those still in the market: few, however many there have been.
@@ -61,6 +64,7 @@ class OrdersWriter implements ProjectionWriter {
     let place = 0;
     for (const event of command.events) {
       if (event.kind === 'orderAccepted') this.enter(event, command, place++);
+      else if (event.kind === 'blockAccepted') this.enterBlock(event, command, place++);
       else if (event.kind === 'fill') this.fill(event, command.at);
       else this.change(event, command.at);
     }
@@ -74,9 +78,31 @@ class OrdersWriter implements ProjectionWriter {
       self_trade_prevention: SELF_TRADE_PREVENTIONS.indexOf(event.selfTradePrevention), post_only: event.postOnly,
       cancel_on_disconnect: event.cancelOnDisconnect, display_quantity: event.displayQuantity, minimum_quantity: event.minimumQuantity,
       stop_price: event.stopPrice, expires_at: event.expiresAt, model: event.model, resale_of: event.resaleOf, client_order_id: event.clientOrderId,
-      accepted_at: at, price: event.price, remaining: event.quantity, visible: 0, filled: 0, notional: 0, fees: 0, hold: event.hold,
+      accepted_at: at, block_id: 0, to_hour: 0, acceptance_ratio: 0, price: event.price, remaining: event.quantity, visible: 0, filled: 0, notional: 0, fees: 0, hold: event.hold,
       status: waits ? 'untriggered' : 'open', reason: '', updated_at: at, hidden: 0,
     });
+  }
+
+  /** A block's quantities are over all its hours. */
+  private enterBlock(event: EventOf<'blockAccepted'>, { sequence, at }: CommandEvents, place: number): void {
+    this.entered.set(event.block, {
+      order_id: event.block, sequence, place, company: event.company, market: event.market, hour: event.fromHour, side: SIDES.indexOf(event.side), order_type: LIMIT,
+      time_in_force: TIMES_IN_FORCE.indexOf(event.timeInForce), self_trade_prevention: CANCEL_NEWEST, post_only: false, cancel_on_disconnect: false,
+      display_quantity: 0, minimum_quantity: 0, stop_price: 0, expires_at: 0, model: event.model, resale_of: 0, client_order_id: event.clientOrderId, accepted_at: at,
+      block_id: 0, to_hour: event.toHour, acceptance_ratio: event.minimumAcceptanceRatio, price: event.price,
+      remaining: event.quantity * (event.toHour - event.fromHour), visible: 0, filled: 0, notional: 0, fees: 0, hold: event.hold, status: 'open', reason: '',
+      updated_at: at, hidden: 0,
+    });
+  }
+
+  /** What an ask of a sell block has executed counts for the block when it leaves. */
+  private leaveBlock({ block, filled, notional, remaining }: EventOf<'blockAskLeft'>, at: number): void {
+    if (filled === 0) return;
+    const change = this.changeOf(block, at);
+    change.filled += filled;
+    change.notional += notional;
+    change.remaining = remaining;
+    change.status = 'partially_filled';
   }
 
   private changeOf(order: number, at: number): Change {
@@ -127,6 +153,17 @@ class OrdersWriter implements ProjectionWriter {
         // A reseller's fee is taken from what the fill released.
         this.changeOf(event.order, at).fees += event.fee;
         break;
+      case 'blockAsk': {
+        const ask = this.entered.get(event.order);
+        if (ask !== undefined) ask.block_id = event.block;
+        break;
+      }
+      case 'blockExecuted':
+        this.changeOf(event.block, at).hold = event.hold;
+        break;
+      case 'blockAskLeft':
+        this.leaveBlock(event, at);
+        break;
       case 'orderDone':
         Object.assign(this.changeOf(event.order, at), { remaining: event.remaining, visible: 0, hold: 0, status: event.status, reason: event.reason });
         break;
@@ -143,4 +180,4 @@ class OrdersWriter implements ProjectionWriter {
   }
 }
 
-export const orders: Projection = { name: 'orders', version: 3, tables: ['orders'], definition: DEFINITION, open: () => new OrdersWriter() };
+export const orders: Projection = { name: 'orders', version: 4, tables: ['orders'], definition: DEFINITION, open: () => new OrdersWriter() };

@@ -7,6 +7,7 @@ import { readPage } from './pages.ts';
 import type { Page, PageAsk } from './pages.ts';
 
 const TABLE = 'projections.fills';
+const ORDERS = 'projections.orders';
 const FIELDS = {
   fill: number('fill'), sequence: number('sequence'), allocation: number('allocation'), maker: number('maker'), taker: number('taker'),
   takerSide: oneOf('taker_side', ['buy', 'sell']), buyer: number('buyer'), seller: number('seller'), provider: number('provider'), market: number('market'), hour: number('hour'),
@@ -54,11 +55,13 @@ export async function listFills(db: Knex, { company, instrument, ...page }: Fill
   return { rows: rows.map((row) => seenFrom(row.buyer === company ? 'buy' : 'sell', row)), nextCursor };
 }
 
-/** Fills of one order, oldest first, as its company sees them. */
+/** Fills of one order, oldest first, as its company sees them; of a sell block those of its asks. */
 export async function listFillsOfOrder(db: Knex, order: number, limit = 1_000): Promise<FillRecord[]> {
-  const raw = (await db(TABLE).where({ maker: order }).orWhere({ taker: order }).select(columnsOf(FIELDS)).orderBy('fill').limit(limit)) as RawRow[];
+  const asks = (await db(ORDERS).where({ block_id: order }).whereNot({ block_id: 0 }).pluck('order_id')) as string[];
+  const own = [order, ...asks.map(Number)];
+  const raw = (await db(TABLE).whereIn('maker', own).orWhereIn('taker', own).select(columnsOf(FIELDS)).orderBy('fill').limit(limit)) as RawRow[];
   return raw.map((one) => readRow(FIELDS, one)).map((row) => {
-    const takes = row.taker === order;
+    const takes = own.includes(row.taker);
     return seenFrom(takes === (row.takerSide === 'buy') ? 'buy' : 'sell', row);
   });
 }

@@ -5,7 +5,7 @@ import type { OrderStatus } from '../../engine/events.ts';
 import type { OrderView } from '../../engine/queries.ts';
 import { flag, number, text } from './fields.ts';
 import type { RowOf } from './fields.ts';
-import { readOne, readPage } from './pages.ts';
+import { readAll, readOne, readPage } from './pages.ts';
 import type { Page, PageAsk } from './pages.ts';
 
 const TABLE = 'projections.orders';
@@ -16,13 +16,26 @@ const FIELDS = {
   displayQuantity: number('display_quantity'), minimumQuantity: number('minimum_quantity'), stopPrice: number('stop_price'), expiresAt: number('expires_at'),
   model: number('model'), resaleOf: number('resale_of'), clientOrderId: text('client_order_id'), acceptedAt: number('accepted_at'), price: number('price'),
   remaining: number('remaining'), visible: number('visible'), filled: number('filled'), notional: number('notional'), fees: number('fees'),
-  hold: number('hold'), status: text<OrderStatus>('status'), reason: text('reason'), updatedAt: number('updated_at'),
+  blockId: number('block_id'), toHour: number('to_hour'), acceptanceRatio: number('acceptance_ratio'), hold: number('hold'), status: text<OrderStatus>('status'), reason: text('reason'), updatedAt: number('updated_at'),
 } as const;
 
 /** As the engine views it, `quantity` being filled + remaining. `reason` is empty while it is in the market, `place` its rank among those its command brought in. */
-export type OrderRecord = OrderView & { place: number; filled: number; reason: string; updatedAt: number };
+export type OrderRecord = OrderView & {
+  place: number;
+  filled: number;
+  reason: string;
+  updatedAt: number;
+  /** The sell block that an ask is of; 0: none. */
+  blockId: number;
+  /** Of a block: its hours, the steps in each, and the least part it takes in ppm. */
+  block: { fromHour: number; toHour: number; quantity: number; minimumAcceptanceRatio: number } | null;
+};
 
-const orderOf = (row: RowOf<typeof FIELDS>): OrderRecord => ({ ...row, quantity: row.filled + row.remaining });
+function orderOf({ toHour, acceptanceRatio, ...row }: RowOf<typeof FIELDS>): OrderRecord {
+  const quantity = row.filled + row.remaining;
+  const block = toHour === 0 ? null : { fromHour: row.hour, toHour, quantity: quantity / (toHour - row.hour), minimumAcceptanceRatio: acceptanceRatio };
+  return { ...row, quantity, block };
+}
 
 export interface OrdersAsk extends PageAsk {
   company: number;
@@ -54,6 +67,12 @@ export const listOffers = (db: Knex, ask: Omit<OrdersAsk, 'side'>): Promise<Page
 export async function getOrder(db: Knex, order: number): Promise<OrderRecord | undefined> {
   const row = await readOne(db(TABLE).where({ order_id: order }), FIELDS);
   return row === undefined ? undefined : orderOf(row);
+}
+
+/** Which of some orders are the company's own and not in the market any more. */
+export async function closedOrders(db: Knex, ask: { company: number; orders: readonly number[] }): Promise<Set<number>> {
+  const rows = await readAll(db(TABLE).where({ company: ask.company }).whereIn('order_id', [...ask.orders]).whereNot({ reason: '' }), { order: FIELDS.order });
+  return new Set(rows.map(({ order }) => order));
 }
 
 /** The company's newest order of that client id, however old. */
