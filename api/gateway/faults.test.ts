@@ -191,6 +191,32 @@ describe('a stream that breaks', () => {
   });
 });
 
+describe('the end of a stream, whatever the endpoint sends last', () => {
+  const head = { id: 'c', object: 'chat.completion.chunk', created: 1, model: CHAT };
+  const eventOf = (more: object): string => `data: ${JSON.stringify({ ...head, ...more })}\n\n`;
+  const empty = eventOf({ choices: [] });
+  const usage = eventOf({ choices: [], usage: { prompt_tokens: PROMPT, completion_tokens: 2, total_tokens: PROMPT + 2 } });
+  test.each<[string, string[]]>([
+    ['an empty chunk', [chunkOf('one two'), chunkOf('', 'stop'), empty]],
+    ['empty chunks everywhere', [empty, chunkOf('one'), empty, chunkOf(' two'), empty, chunkOf('', 'stop'), empty, empty]],
+    ['figures, then an empty chunk', [chunkOf('one two'), chunkOf('', 'stop'), usage, empty]],
+    ['figures that are null', [chunkOf('one two'), chunkOf('', 'stop'), eventOf({ choices: [], usage: null })]],
+    ['a chunk after the end', [chunkOf('one two'), chunkOf('', 'stop'), chunkOf('')]],
+    ['content in the end itself', [chunkOf('one'), chunkOf(' two', 'stop'), empty]],
+    ['no end but [DONE]', [chunkOf('one two')]],
+  ])('(%s) has the receipt in its last chunk, and no chunk without a choice', async (_, events) => {
+    await open((_request, reply) => void reply.writeHead(200, { 'content-type': 'text/event-stream' }).end(`${events.join('')}data: [DONE]\n\n`));
+    const chunks = [];
+    for await (const chunk of await world.client(world.key()).chat.completions.create({ model: CHAT, messages, stream: true })) chunks.push(chunk);
+    expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('one two');
+    expect(chunks.filter(({ choices }) => choices.length === 0)).toEqual([]);
+    expect(chunks.some(({ choices }) => choices[0].finish_reason === 'stop')).toBe(true);
+    expect(chunks.filter((chunk) => 'x_ccx' in chunk)).toEqual([chunks.at(-1)]);
+    expect(micro(receiptOf(chunks.at(-1)).gpu_seconds)).toBe(PROMPT * RATED.prompt + 2 * RATED.completion);
+    await nothingHeld();
+  });
+});
+
 describe('a client that goes away', () => {
   test('stops the endpoint at once and pays for what was delivered', async () => {
     let closedAt = 0;

@@ -40,6 +40,8 @@ export class StreamRelay {
   private readonly parser = new EventStreamParser();
   /** What waits for the commit. */
   private held: HeldEvent[] = [];
+  /** The last event that went on at once. */
+  private latest: HeldEvent | undefined;
   private hasTerminal = false;
   private hasUsage = false;
   private ended = false;
@@ -76,10 +78,20 @@ export class StreamRelay {
   private async relay(pieces: AsyncGenerator<Buffer>): Promise<void> {
     for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
       await this.passOn(this.parser.push(next.value));
-      if (this.ended) return;
+      if (this.ended) return this.requireEnd();
     }
     await this.passOn(this.parser.end());
-    if (!this.hasTerminal) throw new UpstreamError('broken', 'the stream ended before the answer did');
+    if (!this.ended && !this.hasTerminal) throw new UpstreamError('broken', 'the stream ended before the answer did');
+    this.requireEnd();
+  }
+
+  /** Something must be left to carry the receipt, whatever the endpoint sent last. @throws UpstreamError */
+  private requireEnd(): void {
+    if (this.held.length > 0) return;
+    const { latest } = this;
+    const data = latest === undefined ? undefined : this.call.dialect.ending(latest.data);
+    if (latest === undefined || data === undefined) throw new UpstreamError('broken', 'the stream ended before the answer did');
+    this.held.push({ event: latest.event, data });
   }
 
   /** Sends what may go on of some events; what has been counted is sent even if the next event is unusable. */
@@ -102,19 +114,23 @@ export class StreamRelay {
     const value = parsed(data);
     const role = dialect.readEvent(value, this.meter);
     if (role === 'failure') throw new UpstreamError('broken', 'the endpoint reported an error');
-    if (role === 'content') {
+    if (role === 'empty') return '';
+    if (role === 'content' && !this.hasTerminal) {
+      this.latest = { event, data: value };
       const named = value.model === undefined || value.model === modelName ? data : this.renamed(value);
-      return this.releaseHeld() + writtenEvent(event, named);
+      return writtenEvent(event, named);
     }
+    // After an end of one choice, the content of another may be the last event, which carries the receipt.
+    const out = role === 'content' ? this.releaseHeld() : '';
     if (role === 'usage') {
       this.hasUsage = true;
       if (!dialect.wantsUsage(this.call.body)) return '';
-    } else {
+    } else if (role === 'terminal') {
       this.hasTerminal = true;
       this.ended = !dialect.endsWithDone;
     }
     this.held.push({ event, data: value });
-    return '';
+    return out;
   }
 
   private renamed(value: JsonObject): string {
@@ -178,7 +194,7 @@ export class StreamRelay {
       shown = settling;
     }
     if (this.parts.response.destroyed) return;
-    await this.send(this.errorEvent(shown));
+    await this.send(this.releaseHeld() + this.errorEvent(shown));
     this.parts.response.end();
   }
 

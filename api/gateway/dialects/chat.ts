@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Meter } from '../meter.ts';
 import { correctUsage, readUsage } from './completion_usage.ts';
-import { isObject, outputBound, renameModel } from './dialect.ts';
+import { endingOf, isObject, outputBound, renameModel } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject } from './dialect.ts';
 import { choiceCount, modelName, penalties, sampling, streaming, tokenCount } from './fields.ts';
 import { chatPromptTokens } from './prompt.ts';
@@ -83,8 +83,11 @@ export const chat: Dialect = {
       finished ||= typeof choice.finish_reason === 'string';
     }
     if (finished) return 'terminal';
-    return choices.length === 0 && hasUsage ? 'usage' : 'content';
+    if (choices.length > 0) return 'content';
+    return hasUsage ? 'usage' : 'empty';
   },
+
+  ending: (event) => endingOf(event, { delta: {} }),
 
   wantsUsage: (body) => (body as ChatBody).stream_options?.include_usage === true,
   correctUsage,

@@ -1,7 +1,7 @@
 /** POST /v1/completions */
 import { z } from 'zod';
 import { correctUsage, readUsage } from './completion_usage.ts';
-import { isObject, outputBound, renameModel } from './dialect.ts';
+import { endingOf, isObject, outputBound, renameModel } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject } from './dialect.ts';
 import { choiceCount, modelName, penalties, sampling, streaming, tokenCount, tokenInput } from './fields.ts';
 import { inputTokens, longestInput } from './prompt.ts';
@@ -73,8 +73,11 @@ export const completions: Dialect = {
       finished ||= typeof choice.finish_reason === 'string';
     }
     if (finished) return 'terminal';
-    return choices.length === 0 && hasUsage ? 'usage' : 'content';
+    if (choices.length > 0) return 'content';
+    return hasUsage ? 'usage' : 'empty';
   },
+
+  ending: (event) => endingOf(event, { text: '' }),
 
   wantsUsage: (body) => (body as CompletionBody).stream_options?.include_usage === true,
   correctUsage,

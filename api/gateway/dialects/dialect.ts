@@ -22,9 +22,10 @@ export interface Demand {
 
 /**
  * What an event of a stream is: `content` goes on at once; `terminal` ends the answer (or a choice) and
- * waits for the commit; `usage` has only figures; `failure` is the endpoint's own error.
+ * waits for the commit; `usage` has only figures; `empty` has nothing that anybody asked for; `failure` is
+ * the endpoint's own error.
  */
-export type EventRole = 'content' | 'terminal' | 'usage' | 'failure';
+export type EventRole = 'content' | 'terminal' | 'usage' | 'empty' | 'failure';
 
 export interface Dialect {
   /** Below `/v1`. */
@@ -41,6 +42,8 @@ export interface Dialect {
   /** Counts a whole answer. @returns false when it is none */
   readWhole(answer: JsonObject, meter: Meter): boolean;
   readEvent(event: JsonObject, meter: Meter): EventRole;
+  /** The end of an answer whose endpoint sent none, after its last event; undefined where an answer without its end is broken. */
+  ending(event: JsonObject): JsonObject | undefined;
   /** Whether the client asked for an event that has only figures. */
   wantsUsage(body: JsonObject): boolean;
   /** Puts our figures where the endpoint's are missing or not to be believed. */
@@ -53,6 +56,12 @@ export interface Dialect {
 export function outputBound(asked: number | null | undefined, promptTokens: number, model: Model): number {
   const room = Math.max(1, model.contextTokens - promptTokens);
   return Math.min(asked ?? model.outputTokensDefault, room);
+}
+
+/** An event that ends every choice of another, with nothing more in them. */
+export function endingOf(event: JsonObject, nothing: JsonObject): JsonObject {
+  const choices = Array.isArray(event.choices) ? event.choices.filter(isObject) : [];
+  return { ...event, choices: choices.map(({ index }) => ({ index, ...nothing, finish_reason: 'stop' })) };
 }
 
 export const renameModel = (answer: JsonObject, model: string): void => {

@@ -34,6 +34,7 @@ export const embeddings: Dialect = {
   },
 
   readEvent: () => 'failure',
+  ending: () => undefined,
   wantsUsage: () => false,
   correctUsage(answer, { promptTokens }) {
     if (isObject(answer.usage) && answer.usage.prompt_tokens === promptTokens) return;

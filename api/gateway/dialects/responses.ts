@@ -75,6 +75,7 @@ export const responses: Dialect = {
     return 'terminal';
   },
 
+  ending: () => undefined,
   wantsUsage: () => false,
 
   correctUsage(answer, { promptTokens, completionTokens }) {
