@@ -86,6 +86,24 @@ test('lists go on where they stopped', async () => {
   await world.call('DELETE', '/api/v1/orders', { key: borrower.key });
 });
 
+test('a list refuses the cursor of another', async () => {
+  for (const side of ['buy', 'buy', 'buy']) await place(borrower, { side, price: '1.0000' });
+  const cursorOf = async (path: string): Promise<string> => {
+    const { next_cursor: cursor } = (await get(borrower, `${path}${path.includes('?') ? '&' : '?'}limit=1`)).body;
+    return typeof cursor === 'string' ? cursor : expect.fail(`${path} has one page`);
+  };
+  const lists = ['/orders', '/orders?status=open', '/ledger', '/instruments', '/models'];
+  for (const from of lists) {
+    const cursor = await cursorOf(from);
+    for (const to of [...lists, '/fills', '/allocations', '/lots', '/keys', '/facilities']) {
+      const answer = await get(borrower, `${to}${to.includes('?') ? '&' : '?'}cursor=${cursor}`);
+      const expected = from === to ? [200, undefined] : [400, 'invalid_cursor'];
+      expect([from, to, answer.status, answer.body.error?.code]).toEqual([from, to, ...expected]);
+    }
+  }
+  await world.call('DELETE', '/api/v1/orders', { key: borrower.key });
+});
+
 test('a facility from application to freeze', async () => {
   const post = (member: Member, path: string, body: unknown) => world.call('POST', `/api/v1${path}`, { key: member.key, body });
   const application = {

@@ -42,7 +42,7 @@ const scopeBody = z.strictObject({ scope: z.string().min(1).max(200).describe('`
 const modeSchema = z.object({ scope: text, mode: z.enum(TRADING_MODES), reason: text });
 const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: text });
 
-const setMode = (verb: 'halt' | 'cancel-only' | 'resume', mode: TradingMode, summary: string): Route =>
+const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', mode: TradingMode, summary: string): Route =>
   route({
     method: 'post', path: `/api/v1/markets/${verb}`, operationId: `${verb.replace('-o', 'O')}Markets`, summary, tag, scope: 'operate', roles: operator, body: scopeBody,
     responses: {
@@ -189,6 +189,7 @@ const clock = route({
 export const operatorRoutes: Route[] = [
   setMode('halt', 'halted', 'Stop trading'),
   setMode('cancel-only', 'cancel_only', 'Accept cancels only'),
+  setMode('auction', 'auction', 'Take orders without trading; on resume they execute at one price'),
   setMode('resume', 'open', 'Trade again; takes two operators'),
   invariants, risk, audit, clock,
 ];

@@ -1,13 +1,15 @@
 /** Orders and fills as they are sent, and how a command's events become them. */
 import { z } from 'zod';
-import { BUY, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SELL, SIDES, TIMES_IN_FORCE, IOC, MARKET, STOP } from '../../engine/commands.ts';
+import { BUY, CANCEL_NEWEST, LIMIT, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SELL, SIDES, TIMES_IN_FORCE, IOC, MARKET, STOP } from '../../engine/commands.ts';
 import { ORDER_STATUSES } from '../../engine/events.ts';
 import type { EngineEvent, EventOf } from '../../engine/events.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
 import type { OrderView } from '../../engine/queries.ts';
-import { MICRO, formatMicro, formatSteps, formatTicks, formatUnits } from '../../engine/units.ts';
+import { MICRO, MILLIS_PER_HOUR, formatMicro, formatSteps, formatTicks, formatUnits } from '../../engine/units.ts';
 import type { Directory } from '../directory.ts';
 import { idOf } from '../ids.ts';
+import type { BlockTerms } from '../market/live_orders.ts';
+import type { FillEvent } from '../market/market_data.ts';
 
 const text = z.string();
 export const orderSchema = z.object({
@@ -31,6 +33,9 @@ export const orderSchema = z.object({
   stop_price: text.nullable(),
   expires_at: text.nullable(),
   model: text.nullable(),
+  block: z.object({ start_at: text, end_at: text, quantity: text, minimum_acceptance_ratio: text }).nullable()
+    .describe('Of a block: its hours, the GPU-hours in each, and the least part it takes. Its instrument is its first hour, its other quantities are over all hours'),
+  block_id: text.nullable().describe('Of one of the asks of a resting sell block: the block'),
   resale_of: text.nullable(),
   self_trade_prevention: z.enum(SELF_TRADE_PREVENTIONS),
   cancel_on_disconnect: z.boolean(),
@@ -61,6 +66,9 @@ export type FillWire = z.infer<typeof fillSchema>;
 /** An order and why it left the market; '' while it has not. */
 export interface OrderState extends OrderView {
   reason: string;
+  block?: BlockTerms | null;
+  /** The sell block it is an ask of; 0: none. */
+  blockId?: number;
 }
 
 const orNull = (value: number, format: (value: number) => string): string | null => (value > 0 ? format(value) : null);
@@ -90,6 +98,8 @@ export function orderWire(directory: Directory, order: OrderState): OrderWire {
     stop_price: orNull(order.stopPrice, formatTicks),
     expires_at: orNull(order.expiresAt, timeOf),
     model: order.model === NONE ? null : directory.modelName(order.model),
+    block: order.block == null ? null : blockWire(order.block),
+    block_id: order.blockId === undefined || order.blockId === 0 ? null : idOf('order', order.blockId),
     resale_of: order.resaleOf > 0 ? idOf('allocation', order.resaleOf) : null,
     self_trade_prevention: SELF_TRADE_PREVENTIONS[order.selfTradePrevention],
     cancel_on_disconnect: order.cancelOnDisconnect,
@@ -100,6 +110,13 @@ export function orderWire(directory: Directory, order: OrderState): OrderWire {
     created_at: timeOf(order.acceptedAt),
   };
 }
+
+const blockWire = ({ fromHour, toHour, quantity, minimumAcceptanceRatio }: BlockTerms): NonNullable<OrderWire['block']> => ({
+  start_at: timeOf(fromHour * MILLIS_PER_HOUR),
+  end_at: timeOf(toHour * MILLIS_PER_HOUR),
+  quantity: formatSteps(quantity),
+  minimum_acceptance_ratio: formatUnits(minimumAcceptanceRatio, 6),
+});
 
 /** Half-even to 8 places of a CR. Notional is micro-CR, quantity steps: their quotient is ticks. */
 function averagePrice(notional: number, steps: number): string {
@@ -128,9 +145,10 @@ export function netUsd(notional: number, steps: number, takes: boolean): string 
 }
 
 /** A fill as one of its two sides sees it. The other side stays unnamed. */
-export function fillWire(directory: Directory, fill: EventOf<'fill'>, order: number): FillWire {
+export function fillWire(directory: Directory, fill: FillEvent, order: number): FillWire {
   const isTaker = fill.taker === order;
   const isBuyer = isTaker === (fill.takerSide === 'buy');
+  const resells = !isBuyer && fill.seller !== fill.provider;
   const commission = Number(divideHalfEven(
     BigInt(fill.price * fill.quantity) * BigInt(PARAMETERS.redemptionRate) * BigInt(isTaker ? PARAMETERS.takerFee : PARAMETERS.makerFee), BigInt(MICRO) * BigInt(MICRO),
   ));
@@ -142,8 +160,8 @@ export function fillWire(directory: Directory, fill: EventOf<'fill'>, order: num
     price: formatTicks(fill.price),
     quantity: formatSteps(fill.quantity),
     liquidity: isTaker ? 'taker' : 'maker',
-    fee: formatMicro(isBuyer ? fill.fee : commission),
-    fee_currency: isBuyer ? 'CR' : 'USD',
+    fee: formatMicro(isBuyer ? fill.fee : resells ? (fill.resaleFee ?? 0) : commission),
+    fee_currency: isBuyer || resells ? 'CR' : 'USD',
     counterparty: null,
     allocation_id: isBuyer ? idOf('allocation', fill.allocation) : null,
     created_at: timeOf(fill.now),
@@ -153,20 +171,51 @@ export function fillWire(directory: Directory, fill: EventOf<'fill'>, order: num
 /** An order as it stands after the events of the command that placed it, with its fills. */
 export interface Placed {
   order: OrderState;
-  fills: EventOf<'fill'>[];
+  /** Each with the order that traded: of a resting sell block, one of its asks. */
+  fills: { fill: FillEvent; order: number }[];
 }
 
 /** Follows one order through the events of one command. Undefined when they place none. */
 export function placedBy(events: readonly EngineEvent[], sequence: number, now: number): Placed | undefined {
-  const accepted = events.find((event) => event.kind === 'orderAccepted');
+  const accepted = events.find((event) => event.kind === 'blockAccepted' || event.kind === 'orderAccepted');
   if (accepted === undefined) return undefined;
-  const order = acceptedOrder(accepted, sequence, now);
-  const fills: EventOf<'fill'>[] = [];
+  const order = accepted.kind === 'blockAccepted' ? acceptedBlock(accepted, sequence, now) : acceptedOrder(accepted, sequence, now);
+  // A sell block that rests is its asks.
+  const asks = new Set(events.flatMap((event) => (event.kind === 'blockAsk' && event.block === order.order ? [event.order] : [])));
+  const fills: Placed['fills'] = [];
   for (const event of events) {
-    if (event.kind === 'fill' && (event.maker === order.order || event.taker === order.order)) fills.push(event);
+    if (event.kind === 'fill') {
+      const own = [event.taker, event.maker].find((id) => id === order.order || asks.has(id));
+      if (own !== undefined) fills.push({ fill: event, order: own });
+      if (own !== undefined && own !== order.order) applyAskFill(order, event);
+    }
     applyToOrder(order, event);
   }
-  return { order, fills };
+  return { order, fills: fills.map((own) => ({ ...own, fill: withResaleFee(own.fill, events) })) };
+}
+
+/** A resale's fill with what its seller was charged, which an event after it tells. */
+export function withResaleFee(fill: EventOf<'fill'>, events: readonly EngineEvent[]): FillEvent {
+  if (fill.seller === fill.provider) return fill;
+  const resold = events.find((event) => event.kind === 'allocationResold' && event.to === fill.allocation);
+  return resold?.kind === 'allocationResold' ? { ...fill, resaleFee: resold.fee } : fill;
+}
+
+function acceptedBlock(event: EventOf<'blockAccepted'>, sequence: number, now: number): OrderState {
+  const { kind: _kind, block, side, timeInForce, fromHour, toHour, quantity, minimumAcceptanceRatio, ...rest } = event;
+  const total = quantity * (toHour - fromHour);
+  return {
+    ...rest, order: block, hour: fromHour, side: SIDES.indexOf(side), orderType: LIMIT, quantity: total, remaining: total, timeInForce: TIMES_IN_FORCE.indexOf(timeInForce),
+    block: { fromHour, toHour, quantity, minimumAcceptanceRatio }, postOnly: false, displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, resaleOf: 0,
+    selfTradePrevention: CANCEL_NEWEST, cancelOnDisconnect: false, visible: 0, fees: 0, notional: 0, status: 'open', acceptedAt: now, sequence, reason: '',
+  };
+}
+
+/** An ask of the block has traded. */
+function applyAskFill(order: OrderState, event: EventOf<'fill'>): void {
+  order.remaining -= event.quantity;
+  order.notional += event.price * event.quantity;
+  order.status = 'partially_filled';
 }
 
 function acceptedOrder(event: EventOf<'orderAccepted'>, sequence: number, now: number): OrderState {
@@ -182,6 +231,7 @@ function acceptedOrder(event: EventOf<'orderAccepted'>, sequence: number, now: n
 
 function applyToOrder(order: OrderState, event: EngineEvent): void {
   if (event.kind === 'fill') return applyFill(order, event);
+  if (event.kind === 'blockExecuted' && event.block === order.order) order.hold = event.hold;
   if (!('order' in event) || event.order !== order.order) return;
   switch (event.kind) {
     case 'orderRested':
@@ -197,6 +247,9 @@ function applyToOrder(order: OrderState, event: EngineEvent): void {
       break;
     case 'orderTriggered':
       order.status = 'open';
+      break;
+    case 'allocationResold':
+      order.fees += event.fee;
       break;
     case 'orderDone':
       order.remaining = event.remaining;

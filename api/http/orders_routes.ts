@@ -14,14 +14,16 @@ import type { Ack } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
 import { principalIn } from './caller.ts';
 import { ClientOrderIds } from './client_order_ids.ts';
+import { absence, reasonsOf, submitChange } from './closed_orders.ts';
 import { amendBody, amendCommand, batchBody, blockBody, blockCommand, cancelCommand, orderBody, placeCommand } from './order_commands.ts';
 import type { BatchOperation } from './order_commands.ts';
-import { fillSchema, fillWire, orderSchema, orderWire, placedBy } from './order_wire.ts';
+import { fillSchema, fillWire, orderSchema, orderWire, placedBy, withResaleFee } from './order_wire.ts';
 import type { OrderState, OrderWire } from './order_wire.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
 import { errorSchema, idParams, identifier } from './schemas.ts';
 import { attempt, marketCaughtUp, submit } from './submit.ts';
+import type { Caller } from './submit.ts';
 
 const tag = 'orders';
 const placedSchema = z.object({ order: orderSchema, fills: z.array(fillSchema) });
@@ -50,7 +52,7 @@ const placeOrder = (ids: ClientOrderIds): Route => route({
 function placedWire(directory: Directory, ack: Ack): z.infer<typeof placedSchema> {
   const placed = placedBy(ack.events, ack.sequence, ack.now);
   if (placed === undefined) throw new Error(`command ${ack.sequence} placed nothing`);
-  return { order: orderWire(directory, placed.order), fills: placed.fills.map((fill) => fillWire(directory, fill, placed.order.order)) };
+  return { order: orderWire(directory, placed.order), fills: placed.fills.map(({ fill, order }) => fillWire(directory, fill, order)) };
 }
 
 const placeBatch = (ids: ClientOrderIds): Route => route({
@@ -63,7 +65,8 @@ const placeBatch = (ids: ClientOrderIds): Route => route({
     const operations = body.operations.map((operation) => batchCommand(services.directory, company, operation));
     await ids.requireNew(services, company, operations.flatMap((operation) => (operation.type === 'place' ? [operation.clientOrderId] : [])));
     const ack = await attempt(context, { type: 'batch', company, operations });
-    return { status: 200, body: { results: resultsOf(services.directory, ack, operations.length, context.requestId) } };
+    const results = resultsOf(services.directory, ack, operations.length, context.requestId);
+    return { status: 200, body: { results: await withReasons(context, company, operations, results) } };
   },
 });
 
@@ -92,7 +95,19 @@ function resultOf(directory: Directory, events: EngineEvent[], ack: Ack, request
   }
   const placed = placedBy(events, ack.sequence, ack.now);
   if (placed === undefined) return { status: 200, order: changeOf(events), fills: [] };
-  return { status: 201, order: orderWire(directory, placed.order), fills: placed.fills.map((fill) => fillWire(directory, fill, placed.order.order)) };
+  return { status: 201, order: orderWire(directory, placed.order), fills: placed.fills.map(({ fill, order }) => fillWire(directory, fill, order)) };
+}
+
+/** Tells the caller's own orders that are over from those that never were. */
+async function withReasons({ services, requestId }: Caller & { requestId: string }, company: number, operations: BatchOrders['operations'], results: Result[]): Promise<Result[]> {
+  const orders = operations.map((operation, index) => (operation.type !== 'place' && results[index].error?.code === 'unknown_order' ? operation.order : undefined));
+  const reasons = await reasonsOf(services, company, orders.filter((order) => order !== undefined));
+  return results.map((result, index) => {
+    const reason = reasons.get(orders[index] ?? NONE);
+    if (reason === undefined) return result;
+    const error = new ApiError(reason);
+    return { status: error.status, error: error.body(requestId).error };
+  });
 }
 
 function changeOf(events: EngineEvent[]): z.infer<typeof changeSchema> | undefined {
@@ -114,8 +129,8 @@ const amendOrder = route({
     const { company } = principalIn(context);
     const command = amendCommand(company, params.id, context.body);
     const before = await liveOrder(services, company, params.id);
-    const ack = await submit(context, command);
-    const fills = ack.events.flatMap((event) => (event.kind === 'fill' && event.taker === command.order ? [fillWire(services.directory, event, command.order)] : []));
+    const ack = await submitChange(context, command);
+    const fills = ack.events.flatMap((event) => (event.kind === 'fill' && event.taker === command.order ? [fillWire(services.directory, withResaleFee(event, ack.events), command.order)] : []));
     return { status: 200, body: { order: await orderAfter(services, before, params.id), fills } };
   },
 });
@@ -127,20 +142,21 @@ const cancelOrder = route({
     const { services, params } = context;
     const { company } = principalIn(context);
     const before = await liveOrder(services, company, params.id);
-    await submit(context, cancelCommand(company, params.id));
+    await submitChange(context, cancelCommand(company, params.id));
     return { status: 200, body: { order: await orderAfter(services, before, params.id) } };
   },
 });
 
 /**
  * The order as market data keeps it; the object goes on telling what becomes of the order.
- * @throws ApiError unknown_order when there is no such order in the market, or it is another company's
+ * @throws ApiError order_closed when it is over; unknown_order when there is none, or it is another company's
  */
 async function liveOrder(services: Services, company: number, id: string): Promise<LiveOrder> {
   await marketCaughtUp(services);
   const number = parseId('order', id);
   const order = number === undefined ? undefined : services.market.order(number);
-  if (order === undefined || order.company !== company) throw new ApiError('unknown_order');
+  if (number === undefined) throw new ApiError('unknown_order');
+  if (order === undefined || order.company !== company) throw await absence(services, company, number);
   return order;
 }
 
@@ -152,7 +168,9 @@ async function orderAfter(services: Services, order: LiveOrder, id: string): Pro
   return orderWire(services.directory, stateOf(current));
 }
 
-export const stateOf = (order: LiveOrder): OrderState => ({ ...orderViewOf(order), reason: order.done?.reason ?? '' });
+export const stateOf = (order: LiveOrder): OrderState => ({
+  ...orderViewOf(order), reason: order.done?.reason ?? '', block: order.block, blockId: order.parent?.order ?? 0,
+});
 
 const massCancel = route({
   method: 'delete', path: '/api/v1/orders', operationId: 'cancelOrders', summary: 'Cancel all orders, those of an instrument, or one side', tag, scope: 'trade',

@@ -9,6 +9,7 @@ import { ApiError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { bodyReader } from './body.ts';
 import type { ReadBody } from './body.ts';
+import { withOpenedCursor, withSealedCursor } from './cursors.ts';
 import type { Metrics } from './metrics.ts';
 import { RateLimit } from './rate_limit.ts';
 import { publicError, sendError, sendReply } from './reply.ts';
@@ -65,7 +66,7 @@ function server(route: Route, limits: RateLimit, { services, metrics }: Registry
     try {
       const context = await contextOf(route, request, response, { services, limits, readBody });
       const reply = await route.handle(context);
-      if (reply !== undefined) sendReply(response, reply);
+      if (reply !== undefined) sendReply(response, { ...reply, body: withSealedCursor(route.operationId, reply.body) });
     } catch (error) {
       const shown = publicError(error);
       if (shown.status >= 500) services.log.error({ err: error, route: route.operationId, request_id: requestIdOf(response) }, 'request failed');
@@ -95,7 +96,7 @@ async function contextOf(route: Route, request: Request, response: Response, mea
     idempotencyKey: idempotencyKeyOf(route, request, principal),
     bodyHash: route.method === 'get' ? '' : createHash('sha256').update(request.originalUrl).update('\0').update(raw).digest('base64url'),
     params: checked(route.params, request.params, 'params'),
-    query: checked(route.query, request.query, 'query'),
+    query: withOpenedCursor(route.operationId, checked(route.query, request.query, 'query')),
     body: checked(route.body, value === undefined ? emptyBodyOf(route) : value, 'body'),
     rawBody: raw,
     address,

@@ -1,7 +1,16 @@
 /** Orders that are in the market, resting or waiting for their trigger, as committed events tell them. */
 import type { OrderStatus } from '../../engine/events.ts';
-import type { OrderView } from '../../engine/queries.ts';
+import { CANCEL_NEWEST, LIMIT } from '../../engine/commands.ts';
+import type { BlockView, OrderView } from '../../engine/queries.ts';
 import type { Level } from './levels.ts';
+
+/** What makes an order a block: its hours, the steps in each, and the least part of them it takes, in ppm. */
+export interface BlockTerms {
+  readonly fromHour: number;
+  readonly toHour: number;
+  readonly quantity: number;
+  readonly minimumAcceptanceRatio: number;
+}
 
 export interface LiveOrder {
   readonly order: number;
@@ -24,6 +33,10 @@ export interface LiveOrder {
   readonly acceptedAt: number;
   /** Of the command that placed it. */
   readonly sequence: number;
+  /** Set for a block: it stands in no book, its instrument is its first hour, its quantities are over all hours. */
+  readonly block: BlockTerms | null;
+  /** Of one of a sell block's asks: the block. */
+  parent: LiveOrder | null;
   price: number;
   /** Steps executed, and steps still to execute. */
   filled: number;
@@ -57,15 +70,27 @@ export function liveOrderOf(view: OrderView): LiveOrder {
     filled: quantity - view.remaining,
     untriggered: status === 'untriggered',
     done: null,
+    block: null,
+    parent: null,
     level: null,
     next: null,
     previous: null,
   };
 }
 
+/** A block as the engine's snapshot, or the event of its entry, tells it. */
+export function liveBlockOf(view: BlockView): LiveOrder {
+  const { block, fromHour, toHour, quantity, minimumAcceptanceRatio, asks: _asks, filled, ...rest } = view;
+  return {
+    ...rest, order: block, hour: fromHour, filled, remaining: quantity * (toHour - fromHour) - filled, block: { fromHour, toHour, quantity, minimumAcceptanceRatio },
+    orderType: LIMIT, postOnly: false, displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, resaleOf: 0, selfTradePrevention: CANCEL_NEWEST,
+    cancelOnDisconnect: false, visible: 0, fees: 0, untriggered: false, done: null, parent: null, level: null, next: null, previous: null,
+  };
+}
+
 /** The engine's view of the order, as a query would answer it. */
 export function orderViewOf(live: LiveOrder): OrderView {
-  const { filled, untriggered: _untriggered, done: _done, level: _level, next: _next, previous: _previous, ...rest } = live;
+  const { filled, untriggered: _untriggered, done: _done, level: _level, next: _next, previous: _previous, block: _block, parent: _parent, ...rest } = live;
   return { ...rest, quantity: filled + live.remaining, status: statusOf(live) };
 }
 

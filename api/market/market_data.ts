@@ -116,7 +116,8 @@ export interface InstrumentFilter {
   after?: number;
 }
 
-export type FillEvent = EventOf<'fill'>;
+/** resaleFee: of a resale, micro-CR that the seller was charged. */
+export type FillEvent = EventOf<'fill'> & { resaleFee?: number };
 /** Follows the levels of one book. */
 export interface LevelTracker {
   /** Levels changed since the last call as they are now, quantity 0 where there is none any more; null when none changed. */

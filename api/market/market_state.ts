@@ -2,14 +2,14 @@
  * Orders, books and trades rebuilt from events. The frequent kinds are read from the words of the
  * batch without decoding the event.
  */
-import { BUY, SIDES, STOP, STOP_LIMIT, classOf } from '../../engine/commands.ts';
+import { BUY, SIDES, STOP, STOP_LIMIT, TIMES_IN_FORCE, classOf } from '../../engine/commands.ts';
 import { CANCEL_REASONS, ORDER_STATUSES, decodeEvent } from '../../engine/events.ts';
-import type { EventBatch } from '../../engine/events.ts';
-import type { OrderView } from '../../engine/queries.ts';
+import type { EventBatch, EventOf } from '../../engine/events.ts';
+import type { BlockView, OrderView } from '../../engine/queries.ts';
 import { fieldsOf } from './event_fields.ts';
 import { InstrumentState } from './instrument_state.ts';
 import { hourOfKey, instrumentKey } from './instruments.ts';
-import { LiveOrders, liveOrderOf } from './live_orders.ts';
+import { LiveOrders, liveBlockOf, liveOrderOf } from './live_orders.ts';
 import type { LiveOrder } from './live_orders.ts';
 import type { MarketChanges } from './market_changes.ts';
 import type { FillEvent, Trade } from './market_data.ts';
@@ -21,6 +21,7 @@ const REDUCED = fieldsOf('orderReduced');
 const AMENDED = fieldsOf('orderAmended');
 const DONE = fieldsOf('orderDone');
 const FILL = fieldsOf('fill');
+const RESOLD = fieldsOf('allocationResold');
 const DONE_REASONS = ['filled', ...CANCEL_REASONS];
 
 export class MarketState {
@@ -51,11 +52,15 @@ export class MarketState {
   }
 
   /** Orders of a snapshot, each level's in the order of its queue. */
-  load(views: readonly OrderView[]): void {
+  load(views: readonly OrderView[], blocks: readonly BlockView[]): void {
     for (const view of views) {
       const order = liveOrderOf(view);
       this.orders.add(order);
       if (!order.untriggered && order.visible > 0) this.open(instrumentKey(order.market, order.hour)).side(order).append(order);
+    }
+    for (const view of blocks) {
+      this.orders.add(liveBlockOf(view));
+      for (const ask of view.asks) this.blockAsk(view.block, ask);
     }
   }
 
@@ -91,11 +96,35 @@ export class MarketState {
       notional: 0,
       untriggered: orderType === STOP || orderType === STOP_LIMIT,
       done: null,
+      block: null,
+      parent: null,
       level: null,
       next: null,
       previous: null,
     };
     this.orders.add(order);
+    this.changes.addOrder(order);
+  }
+
+  acceptedBlock(event: EventOf<'blockAccepted'>, now: number, sequence: number): void {
+    const { kind: _kind, side, timeInForce, ...terms } = event;
+    const block = liveBlockOf({
+      ...terms, side: SIDES.indexOf(side), timeInForce: TIMES_IN_FORCE.indexOf(timeInForce), acceptedAt: now, sequence, filled: 0, notional: 0, asks: [],
+    });
+    this.orders.add(block);
+    this.changes.addOrder(block);
+  }
+
+  blockAsk(block: number, ask: number): void {
+    const order = this.orders.get(ask);
+    if (order !== undefined) order.parent = this.orders.get(block) ?? null;
+  }
+
+  /** Its fills have been told: what it holds for the rest. */
+  blockExecuted(block: number, hold: number): void {
+    const order = this.orders.get(block);
+    if (order === undefined) return;
+    order.hold = hold;
     this.changes.addOrder(order);
   }
 
@@ -175,20 +204,37 @@ export class MarketState {
     this.changes.addCompany(words[at + FILL.provider]);
   }
 
+  /** What a reseller was charged follows its fill. */
+  resold(words: Float64Array, at: number): void {
+    const order = this.orders.get(words[at + RESOLD.order]);
+    if (order !== undefined) order.fees += words[at + RESOLD.fee];
+    const fill = this.changes.fills.findLast(({ allocation }) => allocation === words[at + RESOLD.to]);
+    if (fill !== undefined) fill.resaleFee = words[at + RESOLD.fee];
+  }
+
   /** One order's part of a fill. */
   private execute(words: Float64Array, at: number, id: number, remaining: number, isBid: boolean): void {
     const order = this.orders.get(id);
     if (order === undefined) return;
     const quantity = words[at + FILL.quantity];
+    const notional = words[at + FILL.price] * quantity;
     order.remaining = remaining;
     order.filled += quantity;
-    order.notional += words[at + FILL.price] * quantity;
+    order.notional += notional;
+    if (order.parent !== null) this.executeBlock(order.parent, quantity, notional);
     if (isBid) {
       order.fees += words[at + FILL.fee];
       order.hold = words[at + FILL.buyerHold];
     }
     if (order.level !== null) this.sideOf(order).show(order, Math.max(0, order.visible - quantity));
     this.note(order);
+  }
+
+  private executeBlock(block: LiveOrder, quantity: number, notional: number): void {
+    block.remaining -= quantity;
+    block.filled += quantity;
+    block.notional += notional;
+    this.changes.addOrder(block);
   }
 
   private trade(words: Float64Array, at: number): void {

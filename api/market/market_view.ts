@@ -66,7 +66,7 @@ export class MarketView implements MarketData {
   load(snapshot: MarketSnapshot, trades: readonly PastTrade[] = []): void {
     this.sequence = snapshot.sequence;
     this.now = snapshot.now;
-    this.books.load(snapshot.orders);
+    this.books.load(snapshot.orders, snapshot.blocks);
     for (const mode of snapshot.modes) this.tradingModes.set({ ...mode, mode: mode.mode as TradingMode });
     for (const trade of trades) this.books.record(trade, trade.buyer, trade.seller, trade.provider);
     this.books.drop(hourAt(this.now) - 1);
@@ -103,6 +103,13 @@ export class MarketView implements MarketData {
       case KIND.fill: books.filled(batch, at); break;
       case KIND.orderReduced: books.reduced(batch.words, at); break;
       case KIND.orderAmended: books.amended(batch.words, at); break;
+      case KIND.allocationResold:
+        books.resold(batch.words, at);
+        this.noteAccounts(batch.words, kind, at);
+        break;
+      case KIND.blockAccepted: books.acceptedBlock(decodeEvent(batch, at) as EventOf<'blockAccepted'>, this.now, this.sequence); break;
+      case KIND.blockExecuted: books.blockExecuted(batch.words[at + 2], batch.words[at + 6]); break;
+      case KIND.blockAsk: books.blockAsk(batch.words[at + 2], batch.words[at + 3]); break;
       case KIND.orderTriggered: books.triggered(batch.words, at); break;
       case KIND.ticked: this.now = Math.max(this.now, batch.words[at + 2]); break;
       case KIND.hourEnded: this.endHour(batch.words[at + 2]); break;

@@ -1,5 +1,5 @@
 /** Which scopes do not trade normally: everything, a class, a market, an instrument. */
-import { NONE, classOf } from '../../engine/commands.ts';
+import { NONE, TRADING_MODES, classOf } from '../../engine/commands.ts';
 import type { TradingMode } from '../../engine/commands.ts';
 import type { TradingModeView } from './market_data.ts';
 
@@ -23,8 +23,7 @@ export class TradingModes {
     let strictest: { mode: TradingMode; reason: string } = { mode: 'open', reason: '' };
     for (const view of this.byScope.values()) {
       if (!covers(view.class, classOf(market)) || !covers(view.market, market) || !covers(view.hour, hour)) continue;
-      if (view.mode === 'halted') return view;
-      strictest = view;
+      if (TRADING_MODES.indexOf(view.mode) > TRADING_MODES.indexOf(strictest.mode)) strictest = view;
     }
     return strictest;
   }

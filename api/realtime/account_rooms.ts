@@ -40,7 +40,7 @@ class OrdersSource implements Source {
   }
 
   private wire(order: LiveOrder) {
-    return orderWire(this.means.directory, { ...orderViewOf(order), reason: order.done?.reason ?? '' });
+    return orderWire(this.means.directory, { ...orderViewOf(order), reason: order.done?.reason ?? '', block: order.block, blockId: order.parent?.order ?? 0 });
   }
 
   update(): unknown {

@@ -222,7 +222,8 @@ export function modeOf(status: Pick<WireStatus, 'modes'> | undefined, instrument
   const scopes = ['*', instrument.class, `${instrument.class}.${instrument.region}`, instrument.id];
   const modes = (status?.modes ?? []).filter((entry) => scopes.includes(entry.scope)).map((entry) => entry.mode);
   if (modes.includes('halted')) return 'halted';
-  return modes.includes('cancel_only') ? 'cancel_only' : 'open';
+  if (modes.includes('cancel_only')) return 'cancel_only';
+  return modes.includes('auction') ? 'auction' : 'open';
 }
 
 async function fetchDirectory(api: ApiClient): Promise<Directory> {

@@ -7,7 +7,7 @@ import { affordable, previewOrder, type Preview } from './preview.ts';
 export type Side = 'buy' | 'sell';
 export type OrderType = 'limit' | 'market';
 export type TimeInForce = 'gtc' | 'gtd' | 'ioc' | 'fok';
-export type TradingMode = 'open' | 'cancel_only' | 'halted';
+export type TradingMode = 'open' | 'auction' | 'cancel_only' | 'halted';
 export type Role = 'borrower' | 'provider' | 'lender' | 'operator';
 
 /** As typed; nothing is corrected under the person's hands. */
