@@ -8,7 +8,10 @@
 import { call, demo, instrument } from './demo.mjs';
 
 const url = process.argv[2];
-if (url === undefined) throw new Error('usage: node examples/sell_gpu_hours.mjs ENDPOINT_URL [MODEL]');
+if (url === undefined) {
+  console.error('usage: node examples/sell_gpu_hours.mjs ENDPOINT_URL [MODEL]');
+  process.exit(2);
+}
 const [gpuClass, region] = ['H100-SXM-80', 'eu-west'];
 const key = demo.provider.api_key;
 

@@ -36,8 +36,9 @@ export class DemoBots {
     this.bots = new Set([...seeded.providers.values(), ...seeded.bidders]);
   }
 
-  /** Resolves when the market is quoted. @throws Unavailable when the sequencer does not answer */
+  /** Resolves when the market is quoted and has last prices. @throws Unavailable when the sequencer does not answer */
   async start(): Promise<void> {
+    await this.step();
     await this.step();
     const { clockFollowers, config } = this.services;
     if (config.clock === 'manual') {
@@ -130,6 +131,7 @@ export class DemoBots {
       now, markets, bidders,
       orders: [...this.bots].flatMap((company) => market.openOrders(company)),
       others: (id, hour) => others.get(`${id}:${hour}`) ?? NOBODY,
+      traded: (id, hour) => market.trades(market.instrumentOf(id, hour), 1).length > 0,
     };
   }
 

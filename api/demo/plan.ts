@@ -11,7 +11,9 @@ import type { Hour, Millis, Ticks } from '../../engine/units.ts';
 export const MAIN_CLASSES = ['H100-SXM-80', 'A100-SXM-80', 'L40S-PCIe-48', 'H100-PCIe-80', 'B200-SXM-180', 'RTX4090-PCIe-24'] as const;
 
 /** Companies that bid and take: borrowers of the demo that pay with prepaid credit. */
-export const BIDDERS = ['Aurora Labs', 'Basalt AI', 'Cobalt Robotics', 'Delta Genomics', 'Ember Studio'] as const;
+export const BIDDERS = [
+  'Aurora Labs', 'Basalt AI', 'Cobalt Robotics', 'Delta Genomics', 'Ember Studio', 'Fathom Health', 'Garnet Vision', 'Helio Weather',
+] as const;
 /** Pays for the inference load, and buys for it on these classes only. */
 export const LOAD_COMPANY = 'Foundry Copilot';
 export const LOAD_CLASSES: readonly string[] = ['A100-SXM-80', 'L40S-PCIe-48', 'RTX4090-PCIe-24'];

@@ -70,7 +70,7 @@ function run(from: number, until: number): Run {
     if (now % MILLIS_PER_HOUR < STEP_MILLIS) apply(engine, { type: 'endHour', hour: Math.floor(now / MILLIS_PER_HOUR) - 1, pending: [] });
     const { orders } = engine.query('market', {});
     collectEmpty(result, now, orders);
-    for (const batch of planStep({ now, markets: quoted, bidders, orders, others: () => ({ bid: 0, ask: 0 }) })) {
+    for (const batch of planStep({ now, markets: quoted, bidders, orders, others: () => ({ bid: 0, ask: 0 }), traded: () => true })) {
       if (result.steps > 0) result.operations += batch.operations.length;
       for (const event of apply(engine, batch)) {
         if (event.kind === 'rejected') result.rejected.set(event.code, (result.rejected.get(event.code) ?? 0) + 1);

@@ -11,7 +11,7 @@ import type { QuoteOrder, QuoteState } from './quotes.ts';
 
 const HOUR = 495_000;
 const START = HOUR * MILLIS_PER_HOUR + 10 * 60_000;
-const BIDDERS = [101, 102, 103, 104, 105];
+const BIDDERS = [101, 102, 103, 104, 105, 106, 107, 108];
 const classId = (name: string) => CLASSES.findIndex((entry) => entry.name === name);
 const regionId = (name: string) => REGIONS.findIndex((entry) => entry === name);
 const names: Names = {
@@ -21,7 +21,7 @@ const names: Names = {
 };
 const markets = quotedMarkets(names);
 const nobody = () => ({ bid: 0, ask: 0 });
-const stateAt = (now: number, orders: QuoteOrder[] = [], others: QuoteState['others'] = nobody): QuoteState => ({ now, markets, bidders: BIDDERS, orders, others });
+const stateAt = (now: number, orders: QuoteOrder[] = [], others: QuoteState['others'] = nobody): QuoteState => ({ now, markets, bidders: BIDDERS, orders, others, traded: () => true });
 const operations = (batches: readonly BatchOrders[]): OrderCommand[] => batches.flatMap((batch) => batch.operations);
 const places = (batches: readonly BatchOrders[], side: number) =>
   operations(batches).filter((command): command is PlaceOrder => command.type === 'place' && command.side === side);
@@ -87,7 +87,7 @@ describe('a step', () => {
 
   test('bids below the lowest ask there can be, and only rests', () => {
     const bids = places(first, BUY);
-    expect(bids).toHaveLength(MAIN_CLASSES.length * 3 * 8 * 4);
+    expect(bids).toHaveLength(MAIN_CLASSES.length * 3 * 8 * 8);
     for (const bid of bids) {
       expect(bid.price).toBeLessThan(markets.find((market) => market.market === bid.market)?.asks[0].price ?? 0);
       expect(bid.postOnly).toBe(true);

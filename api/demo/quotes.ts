@@ -12,16 +12,22 @@ import type { AskSlot, QuotedMarket } from './plan.ts';
 import { hashOf, randomOf } from './random.ts';
 import type { Random } from './random.ts';
 
-export const STEP_MILLIS = 3_000;
+export const STEP_MILLIS = 1_500;
 /** The contract's limit of one batch. */
 export const BATCH_MAX = 500;
 
-const BID_LEVELS = 4;
-const BID_WINDOW = 2 * MILLIS_PER_MINUTE;
-const SHAVED_PER_STEP = 8;
-const REPLENISH_PERCENT = 25;
-const TRADE_PERCENT = 80;
-const SWEEP_PERCENT = 25;
+const BID_LEVELS = 8;
+/** How long a bid keeps its price: in the hours that people look at, and in those further ahead. */
+const NEAR_WINDOW = MILLIS_PER_MINUTE / 4;
+const FAR_WINDOW = 2 * MILLIS_PER_MINUTE;
+const NEAR_HOURS = 2;
+const SHAVED_PER_STEP = 6;
+const REPLENISH_PERCENT = 10;
+const TRADES_PER_STEP = 2;
+const SWEEP_PERCENT = 15;
+const SOLD_PERCENT = 40;
+/** A sweep goes no further than a fifth above the best price: beyond is another kind of offer. */
+const SWEEP_REACH_PERCENT = 120;
 
 /** A live order of a bot. */
 export interface QuoteOrder {
@@ -43,9 +49,11 @@ export interface QuoteState {
   orders: Iterable<QuoteOrder>;
   /** Best prices of everybody else in a book; 0: none. */
   others(market: MarketId, hour: Hour): { bid: Ticks; ask: Ticks };
+  /** Whether a book has a last price. */
+  traded(market: MarketId, hour: Hour): boolean;
 }
 
-/** The commands of one step, to be applied in this order: quotes by company in batches of at most 500, then a purchase. */
+/** The commands of one step, to be applied in this order: quotes by company in batches of at most 500, then trades. */
 export function planStep(state: QuoteState): BatchOrders[] {
   const random = randomOf(Math.floor(state.now / STEP_MILLIS));
   const books = new Books(state.orders);
@@ -56,9 +64,8 @@ export function planStep(state: QuoteState): BatchOrders[] {
     for (const hour of bidHours(state.now)) planBids(state, market, hour, books, commands);
   }
   planChanges(state, books, random, commands);
-  const trade = planTrade(state, books, random);
-  // Last, so that no maker changes an ask that has just been bought.
-  return [...batchesOf(commands), ...(trade === undefined ? [] : batchesOf([trade]))];
+  // Last, so that nobody changes an order that has just been taken.
+  return [...batchesOf(commands), ...batchesOf(planTrades(state, books, random))];
 }
 
 /** Live orders by book and side. */
@@ -116,7 +123,7 @@ function planAsks(state: QuoteState, market: QuotedMarket, hour: Hour, books: Bo
   }
 }
 
-/** A ladder of bids below the lowest ask there can be, each level by another bidder, moving a little every two minutes. */
+/** A ladder of bids below the lowest ask there can be, each level by another bidder, each moving a little now and then. */
 function planBids(state: QuoteState, market: QuotedMarket, hour: Hour, books: Books, commands: OrderCommand[]): void {
   const standing = new Map(books.side(market.market, hour, BUY).map((order) => [order.company, order]));
   const book = hashOf(market.market, hour);
@@ -124,9 +131,10 @@ function planBids(state: QuoteState, market: QuotedMarket, hour: Hour, books: Bo
   const ceiling = others === 0 ? market.asks[0].price : Math.min(market.asks[0].price, others);
   for (let level = 0; level < Math.min(BID_LEVELS, state.bidders.length); level++) {
     const company = state.bidders[(book + level) % state.bidders.length];
-    const window = Math.floor((state.now + (hashOf(book, level) % BID_WINDOW)) / BID_WINDOW);
-    // 0.8 % to 1.8 % below for the best, each further level 1.2 % lower, in units of 0.01 %.
-    const below = 80 + 120 * level + (hashOf(book, level, window) % 100);
+    const lasts = hour <= hourOf(state.now) + NEAR_HOURS ? NEAR_WINDOW : FAR_WINDOW;
+    const window = Math.floor((state.now + (hashOf(book, level) % lasts)) / lasts);
+    // 0.4 % to 1.0 % below for the best, each further level 0.7 % lower, in units of 0.01 %.
+    const below = 40 + 70 * level + (hashOf(book, level, window) % 60);
     const price = Math.max(1, Math.min(ceiling - 1 - level, Math.floor((ceiling * (10_000 - below)) / 10_000)));
     const order = standing.get(company);
     if (order === undefined) {
@@ -143,7 +151,7 @@ function planChanges(state: QuoteState, books: Books, random: Random, commands: 
   const hours = bidHours(state.now);
   for (let count = 0; count < SHAVED_PER_STEP && markets.length > 0; count++) {
     const market = markets[random.below(markets.length)].market;
-    const standing = books.side(market, hours[random.below(hours.length)], SELL);
+    const standing = books.side(market, hours[nearest(hours.length, random)], SELL);
     if (standing.length === 0) continue;
     const order = standing[random.below(standing.length)];
     const quantity = Math.floor((order.remaining * (60 + random.below(36))) / 100);
@@ -153,29 +161,59 @@ function planChanges(state: QuoteState, books: Books, random: Random, commands: 
   }
 }
 
-/** In most steps somebody buys: usually a few GPUs at the best price, sometimes all of it and some of the next. */
-function planTrade(state: QuoteState, books: Books, random: Random): PlaceOrder | undefined {
+/** A book without a last price gets one as soon as it is quoted; beside that, some trades in books by chance. */
+function planTrades(state: QuoteState, books: Books, random: Random): PlaceOrder[] {
   const markets = state.markets.filter((market) => market.main);
-  if (markets.length === 0 || state.bidders.length === 0 || !random.chance(TRADE_PERCENT)) return undefined;
-  const market = markets[random.below(markets.length)].market;
+  if (markets.length === 0 || state.bidders.length === 0) return [];
   const hours = bidHours(state.now);
-  // The nearest hours trade most.
-  const hour = hours[Math.min(random.below(hours.length), random.below(hours.length))];
+  const untraded = markets.flatMap(({ market }) => hours.filter((hour) => !state.traded(market, hour)).map((hour) => ({ market, hour })));
+  const chosen = Array.from({ length: TRADES_PER_STEP }, () => ({
+    market: markets[random.below(markets.length)].market,
+    hour: hours[nearest(hours.length, random)],
+  }));
+  const first = untraded.map((book) => planPurchase(state, book.market, book.hour, books, random, 0));
+  const others = chosen.map(({ market, hour }) =>
+    random.chance(SOLD_PERCENT) ? planSale(state, market, hour, books, random) : planPurchase(state, market, hour, books, random, SWEEP_PERCENT));
+  // Two trades in one book would each count on all of it.
+  const seen = new Set<string>();
+  return [...first, ...others].flatMap((order) => {
+    const key = order === undefined ? '' : `${order.market}:${order.hour}`;
+    if (order === undefined || seen.has(key)) return [];
+    seen.add(key);
+    return [order];
+  });
+}
+
+/** The nearest hours trade most. */
+const nearest = (count: number, random: Random): number => Math.min(random.below(count), random.below(count), random.below(count));
+
+/** Usually a few GPUs at the best price, sometimes all of it and some of the next. */
+function planPurchase(state: QuoteState, market: MarketId, hour: Hour, books: Books, random: Random, sweepPercent: number): PlaceOrder | undefined {
   const company = state.bidders[random.below(state.bidders.length)];
   const levels = levelsOf(books.side(market, hour, SELL));
   if (levels.length === 0) return undefined;
   const best = levels[0];
   const next = levels[1];
-  const sweeps = next !== undefined && random.chance(SWEEP_PERCENT);
+  const sweeps = next !== undefined && next.price * 100 <= best.price * SWEEP_REACH_PERCENT && random.chance(sweepPercent);
   const limit = sweeps ? next.price : best.price;
   const { ask } = state.others(market, hour);
   if (ask !== 0 && ask <= limit) return undefined;
-  const few = Math.min(best.quantity, (1 + random.below(8)) * STEPS_PER_GPU_HOUR);
-  const wanted = sweeps ? best.quantity + Math.floor(next.quantity / 3) : few;
+  const wanted = sweeps ? best.quantity + Math.floor(next.quantity / 3) : fewOf(best.quantity, random);
   // Half of a book stays for others to buy.
   const quantity = Math.min(wanted, Math.floor(sumOf(levels.map((level) => level.quantity)) / 2));
-  return quantity > 0 ? { ...place(company, market, hour, BUY, limit, quantity), timeInForce: IOC, postOnly: false } : undefined;
+  return quantity > 0 ? taking(place(company, market, hour, BUY, limit, quantity)) : undefined;
 }
+
+/** The cheapest provider, glad to be rid of idle hours, gives a few to the best bid. */
+function planSale(state: QuoteState, market: MarketId, hour: Hour, books: Books, random: Random): PlaceOrder | undefined {
+  const cheapest = books.side(market, hour, SELL).reduce<QuoteOrder | undefined>((best, ask) => (best === undefined || ask.price < best.price ? ask : best), undefined);
+  const best = books.side(market, hour, BUY).reduce<QuoteOrder | undefined>((highest, bid) => (highest === undefined || bid.price > highest.price ? bid : highest), undefined);
+  if (cheapest === undefined || best === undefined || state.others(market, hour).bid >= best.price) return undefined;
+  return taking(place(cheapest.company, market, hour, SELL, best.price, fewOf(best.remaining, random)));
+}
+
+const fewOf = (quantity: Steps, random: Random): Steps => Math.min(quantity, (1 + random.below(8)) * STEPS_PER_GPU_HOUR);
+const taking = (order: PlaceOrder): PlaceOrder => ({ ...order, timeInForce: IOC, postOnly: false });
 
 function levelsOf(asks: readonly QuoteOrder[]): { price: Ticks; quantity: Steps }[] {
   const levels = new Map<Ticks, Steps>();

@@ -29,7 +29,7 @@ describe('seeding', () => {
     const market = await seedMarket(sequencer, MODELS);
     const view = await sequencer.query('directory', {});
     expect([view.classes.length, view.regions.length, view.models.length]).toEqual([20, 3, 2]);
-    expect(view.companies).toHaveLength(4 + 21 + 6);
+    expect(view.companies).toHaveLength(4 + 21 + 9);
     expect(new Set(view.companies.map((entry) => entry.name)).size).toBe(view.companies.length);
     expect([...market.providers.keys()]).toEqual(PROVIDERS.map((entry) => entry.provider));
 
@@ -57,12 +57,12 @@ describe('seeding', () => {
     await sequencer.close();
   });
 
-  test.each([3, 25, 40, 60, 190, 215, 225, 236, 238, 239, 240])('ends in the same place after being killed at command %i', async (commands) => {
+  test.each([3, 25, 40, 60, 190, 215, 225, 236, 245, 247, 248, 249])('ends in the same place after being killed at command %i', async (commands) => {
     const sequencer = createInProcessSequencer();
     await expect(seedMarket(dyingAfter(sequencer, commands), MODELS)).rejects.toThrow('killed');
     const market = await seedMarket(sequencer, MODELS);
     const view = await sequencer.query('directory', {});
-    expect(view.companies).toHaveLength(31);
+    expect(view.companies).toHaveLength(34);
     expect(view.capacities).toHaveLength(125);
     for (const company of market.providers.values()) {
       expect(await balancesOf(sequencer, company)).toMatchObject({ usd: 0, bond: 1_000_000 * MICRO });
