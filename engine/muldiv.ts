@@ -21,13 +21,13 @@ export function mulDiv(a: number, b: number, c: number): number {
   return mulDivBig(a, b, c);
 }
 
-function mulDivBig(a: number, b: number, c: number): number {
-  const divisor = BigInt(c);
-  const product = BigInt(a) * BigInt(b);
-  const quotient = product / divisor;
-  const twice = 2n * (product - quotient * divisor);
-  const up = twice > divisor || (twice === divisor && (quotient & 1n) === 1n);
-  return Number(up ? quotient + 1n : quotient);
+const mulDivBig = (a: number, b: number, c: number): number => Number(divideHalfEven(BigInt(a) * BigInt(b), BigInt(c)));
+
+/** round(numerator / denominator) with ties to even; numerator >= 0 and denominator > 0. */
+export function divideHalfEven(numerator: bigint, denominator: bigint): bigint {
+  const quotient = numerator / denominator;
+  const twice = 2n * (numerator - quotient * denominator);
+  return twice > denominator || (twice === denominator && (quotient & 1n) === 1n) ? quotient + 1n : quotient;
 }
 
 /** floor(a x b / c) under the conditions of mulDiv. */

@@ -45,8 +45,14 @@ function merged(flows: readonly CashFlow[]): CashFlow[] {
   return [...byDay].map(([on, amount]) => ({ on, amount })).sort((a, b) => a.on - b.on);
 }
 
-/** What a rate makes of the flows: advances count positive, payments negative; falls as the rate rises from the solution down. */
-type Balance = (rate: Decimal) => Decimal;
+/**
+ * What a rate makes of the flows, exactly and in binary: advances count positive, payments negative; it
+ * falls as the rate rises from the solution down. The binary one finds the rate, the exact one has the last word.
+ */
+interface Balance {
+  exact(rate: Decimal): Decimal;
+  binary(rate: number): number;
+}
 
 interface Term {
   amount: number;
@@ -61,27 +67,32 @@ function actuarial(advances: readonly CashFlow[], payments: readonly CashFlow[])
   const monthEnds = areMonthEnds(dates);
   const start = advances[0].on;
   const terms = signed(advances, payments).map(({ on, amount }): Term => ({ amount, ...elapsedUnits(unit, start, on, monthEnds) }));
-  const balance: Balance = (rate) => {
-    const discount = powers(ONE.div(rate.plus(1)));
-    return terms.reduce((sum, { amount, full, fraction }) => {
-      const present = discount(full).times(amount);
-      return sum.plus(fraction.isZero() ? present : present.div(fraction.times(rate).plus(1)));
-    }, ZERO);
-  };
-  return solve(balance).times(unit.perYear);
+  const parts = terms.map(({ fraction }) => fraction.toNumber());
+  return solve({
+    exact(rate) {
+      const discount = powers(ONE.div(rate.plus(1)));
+      return terms.reduce((sum, { amount, full, fraction }) => {
+        const present = discount(full).times(amount);
+        return sum.plus(fraction.isZero() ? present : present.div(fraction.times(rate).plus(1)));
+      }, ZERO);
+    },
+    binary: (rate) => terms.reduce((sum, { amount, full }, index) => sum + (amount * (1 + rate) ** -full) / (1 + parts[index] * rate), 0),
+  }).times(unit.perYear);
 }
 
 function effective(advances: readonly CashFlow[], payments: readonly CashFlow[]): Decimal {
   const monthEnds = areMonthEnds(payments.map(({ on }) => on));
   const start = advances[0].on;
   const terms = signed(advances, payments).map(({ on, amount }) => ({ amount, ...monthsBack(start, on, monthEnds) }));
-  const balance: Balance = (rate) => {
-    const logarithm = rate.plus(1).ln().negated();
-    const byMonth = powers(logarithm.div(12).exp());
-    const byDay = powers(logarithm.div(365).exp());
-    return terms.reduce((sum, { amount, full, rest }) => sum.plus(byMonth(full).times(byDay(rest)).times(amount)), ZERO);
-  };
-  return solve(balance);
+  return solve({
+    exact(rate) {
+      const logarithm = rate.plus(1).ln().negated();
+      const byMonth = powers(logarithm.div(12).exp());
+      const byDay = powers(logarithm.div(365).exp());
+      return terms.reduce((sum, { amount, full, rest }) => sum.plus(byMonth(full).times(byDay(rest)).times(amount)), ZERO);
+    },
+    binary: (rate) => terms.reduce((sum, { amount, full, rest }) => sum + amount * (1 + rate) ** -(full / 12 + rest / 365), 0),
+  });
 }
 
 const signed = (advances: readonly CashFlow[], payments: readonly CashFlow[]): CashFlow[] => [
@@ -98,46 +109,55 @@ function powers(base: Decimal): (exponent: number) => Decimal {
   };
 }
 
-const RATE_LEAST = new Exact('-0.99');
-const RATE_MOST = new Exact('1e6');
-const PRECISION = new Exact('1e-16');
+const RATE_LEAST = -0.99;
+const RATE_MOST = 1e6;
 const STEPS_MOST = 200;
+/** Of the rate: where binary search ends, and the distance over which the slope is measured. */
+const CLOSE = 1e-12;
+const NUDGE = 1e-6;
 
-/** The rate at which the balance is zero, between bounds that the false position narrows (Illinois). */
+/** The rate at which the balance is zero. @throws AprError when there is none */
 function solve(balance: Balance): Decimal {
-  let { low, high } = bracket(balance);
-  let [atLow, atHigh] = [balance(low), balance(high)];
-  let kept = '';
-  for (let step = 0; step < STEPS_MOST && high.minus(low).abs().greaterThan(PRECISION); step++) {
-    const middle = high.minus(atHigh.times(high.minus(low)).div(atHigh.minus(atLow)));
-    const value = balance(middle);
-    if (value.isZero()) return middle;
-    if (value.isNegative() === atLow.isNegative()) {
-      if (value.abs().lessThan(PRECISION) || middle.minus(low).abs().lessThan(PRECISION)) return middle;
-      [low, atLow] = [middle, value];
-      if (kept === 'high') atHigh = atHigh.div(2);
-      kept = 'high';
-    } else {
-      if (value.abs().lessThan(PRECISION) || middle.minus(high).abs().lessThan(PRECISION)) return middle;
-      [high, atHigh] = [middle, value];
-      if (kept === 'low') atLow = atLow.div(2);
-      kept = 'low';
-    }
-  }
-  return high;
+  const atZero = balance.binary(0);
+  if (atZero === 0) return ZERO;
+  const near = close(balance, ...bracket(balance, atZero));
+  const width = Math.max(Math.abs(near), NUDGE) * NUDGE;
+  const slope = (balance.binary(near + width) - balance.binary(near - width)) / (2 * width);
+  // One step of Newton's method doubles the digits that are right.
+  const rate = new Exact(near);
+  return slope === 0 ? rate : rate.minus(balance.exact(rate).div(slope));
 }
 
-/** Two rates between which the balance changes its sign, as near to zero as possible. */
-function bracket(balance: Balance): { low: Decimal; high: Decimal } {
-  const atZero = balance(ZERO);
-  if (atZero.isZero()) return { low: ZERO, high: ZERO };
-  // Paid back more than was lent: the rate is positive, and doubling finds a bound.
-  if (atZero.isNegative()) {
-    for (let high = new Exact('0.05'); high.lessThanOrEqualTo(RATE_MOST); high = high.times(4)) {
-      if (!balance(high).isNegative()) return { low: ZERO, high };
-    }
-  } else if (balance(RATE_LEAST).isNegative()) {
-    return { low: RATE_LEAST, high: ZERO };
+/** Two rates between which the balance changes its sign. */
+function bracket(balance: Balance, atZero: number): [low: number, high: number] {
+  // Paid back more than was lent: the rate is positive, and growing steps find a bound.
+  if (atZero < 0) {
+    for (let low = 0, high = 0.05; high <= RATE_MOST; low = high, high *= 4) if (balance.binary(high) >= 0) return [low, high];
+  } else if (balance.binary(RATE_LEAST) < 0) {
+    return [RATE_LEAST, 0];
   }
   throw new AprError('no rate solves the equation');
+}
+
+/** Narrows the bracket by the false position (Illinois). */
+function close({ binary }: Balance, from: number, to: number): number {
+  let [low, high] = [from, to];
+  let [atLow, atHigh] = [binary(low), binary(high)];
+  let kept = 0;
+  for (let step = 0; step < STEPS_MOST && high - low > CLOSE * Math.max(Math.abs(high), CLOSE); step++) {
+    const middle = high - (atHigh * (high - low)) / (atHigh - atLow);
+    if (middle <= low || middle >= high) break;
+    const value = binary(middle);
+    if (value === 0) return middle;
+    if (value < 0) {
+      [low, atLow] = [middle, value];
+      if (kept < 0) atHigh /= 2;
+      kept = -1;
+    } else {
+      [high, atHigh] = [middle, value];
+      if (kept > 0) atLow /= 2;
+      kept = 1;
+    }
+  }
+  return Math.abs(atLow) < Math.abs(atHigh) ? low : high;
 }

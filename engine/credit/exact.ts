@@ -15,3 +15,19 @@ export function formatPercent(value: Decimal): string {
   const [whole, fraction = ''] = value.times(100).toDecimalPlaces(6).toFixed().split('.');
   return `${whole}.${fraction.padEnd(2, '0')}`;
 }
+
+/** A number that is known exactly: rates of periods, whose decimals need not end. */
+export interface Fraction {
+  numerator: bigint;
+  /** Above zero. */
+  denominator: bigint;
+}
+
+export const fractionOf = (value: Decimal): Fraction => {
+  const places = value.decimalPlaces();
+  return { numerator: BigInt(value.times(new Exact(10).pow(places)).toFixed()), denominator: 10n ** BigInt(places) };
+};
+
+export const timesRatio = ({ numerator, denominator }: Fraction, over: number, under: number): Fraction => ({
+  numerator: numerator * BigInt(over), denominator: denominator * BigInt(under),
+});

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatDate, parseDate } from './dates.ts';
 import type { DayCount } from './day_count.ts';
-import { Exact } from './exact.ts';
+import { Exact, fractionOf, timesRatio, type Fraction } from './exact.ts';
 import { annuityInstalment, repaymentSchedule, totalInterest, type ScheduleError, type ScheduleTerms } from './schedule.ts';
 
 const day = (text: string): number => parseDate(text) ?? Number.NaN;
@@ -31,8 +31,8 @@ describe('the annuity', () => {
     ['9.99', 48, 1_500_000, '38036.671895969'],
     ['24', 6, 100_000, '17852.581233520'],
   ])('at %s %% over %i months of %i cents pays %s', (rate, periods, principal, expected) => {
-    const monthly = new Exact(rate).div(1200);
-    expect(annuityInstalment(principal, new Array(periods).fill(monthly)).toFixed(9)).toBe(expected);
+    const monthly = timesRatio(fractionOf(new Exact(rate)), 1, 1_200);
+    expect(annuityInstalment(principal, new Array<Fraction>(periods).fill(monthly)).toFixed(9)).toBe(expected);
   });
 
   test('is the one known schedule of 1,000 at 12 % over 12 months', () => {

@@ -5,9 +5,10 @@
 import type { Decimal } from 'decimal.js';
 import type { ScheduleMethod } from '../commands.ts';
 import type { Day } from '../units.ts';
+import { divideHalfEven } from '../muldiv.ts';
 import { addMonths } from './dates.ts';
 import { basisOf, countDays, isActual, type DayCount } from './day_count.ts';
-import { Exact, ONE, ZERO, roundWhole } from './exact.ts';
+import { Exact, fractionOf, roundWhole, timesRatio, type Fraction } from './exact.ts';
 
 export const PERIOD_UNITS = ['months', 'weeks', 'days'] as const;
 export type PeriodUnit = (typeof PERIOD_UNITS)[number];
@@ -65,7 +66,7 @@ export class ScheduleError extends Error {
 interface Period {
   dueOn: Day;
   days: number;
-  rate: Decimal;
+  rate: Fraction;
 }
 
 /** @throws ScheduleError when the terms contradict each other */
@@ -112,10 +113,11 @@ function checkTerms(terms: ScheduleTerms): void {
 /** Due dates and the rate of each period. */
 function periodsOf(terms: ScheduleTerms): Period[] {
   const periods: Period[] = [];
+  const annualRate = fractionOf(terms.annualRate);
   let start = terms.disbursedOn;
   for (let number = 1; number <= terms.periods; number++) {
     const dueOn = dueDate(terms, number);
-    periods.push({ dueOn, days: countDays(terms.dayCount, start, dueOn), rate: periodRate(terms, start, dueOn, number) });
+    periods.push({ dueOn, days: countDays(terms.dayCount, start, dueOn), rate: periodRate(terms, annualRate, start, dueOn, number) });
     start = dueOn;
   }
   return periods;
@@ -133,27 +135,27 @@ function dueDate(terms: ScheduleTerms, number: number): Day {
 }
 
 /** Interest for one unit of principal over the period. */
-function periodRate(terms: ScheduleTerms, start: Day, dueOn: Day, number: number): Decimal {
-  const { annualRate, dayCount, every, unit } = terms;
+function periodRate(terms: ScheduleTerms, annualRate: Fraction, start: Day, dueOn: Day, number: number): Fraction {
+  const { dayCount, every, unit } = terms;
   const basis = basisOf(dayCount);
-  if (isActual(dayCount) && unit === 'months') return annualRate.times(dueOn - start).div(basis);
+  if (isActual(dayCount) && unit === 'months') return timesRatio(annualRate, dueOn - start, basis);
   const length = unit === 'months' ? 30 * every : unit === 'weeks' ? 7 * every : every;
-  const whole = annualRate.times(length).div(basis);
-  return number === 1 ? whole.times(firstPeriodShare(terms, start, dueOn)) : whole;
+  const whole = timesRatio(annualRate, length, basis);
+  return number === 1 ? timesRatio(whole, ...firstPeriodShare(terms, start, dueOn)) : whole;
 }
 
 /**
  * How many regular periods the first one is. Regular periods are laid back from the due date; the one
  * in which the loan begins counts by the share of its calendar days that is left.
  */
-function firstPeriodShare({ every, unit, firstDueOn, disbursedOn }: ScheduleTerms, start: Day, dueOn: Day): Decimal {
-  if (unit !== 'months') return new Exact(dueOn - start).div(every * (unit === 'weeks' ? 7 : 1));
-  if (firstDueOn === undefined || dueOn === addMonths(disbursedOn, every)) return ONE;
+function firstPeriodShare({ every, unit, firstDueOn, disbursedOn }: ScheduleTerms, start: Day, dueOn: Day): [over: number, under: number] {
+  if (unit !== 'months') return [dueOn - start, every * (unit === 'weeks' ? 7 : 1)];
+  if (firstDueOn === undefined || dueOn === addMonths(disbursedOn, every)) return [1, 1];
   let whole = 0;
   while (addMonths(dueOn, -(whole + 1) * every) >= start) whole += 1;
   const end = addMonths(dueOn, -whole * every);
   const begin = addMonths(dueOn, -(whole + 1) * every);
-  return new Exact(end - start).div(end - begin).plus(whole);
+  return [end - start + whole * (end - begin), end - begin];
 }
 
 /** Amounts drawn by the number of instalments that are due before they count; 0: at disbursement. */
@@ -199,10 +201,10 @@ function planOf(terms: ScheduleTerms, periods: readonly Period[], from: number, 
   });
 }
 
-const interestOf = (balance: number, rate: Decimal): number => roundWhole(rate.times(balance));
+const interestOf = (balance: number, { numerator, denominator }: Fraction): number => Number(divideHalfEven(BigInt(balance) * numerator, denominator));
 
 /** Equal instalments, refined when the terms ask for it. */
-function annuity(principal: number, rates: readonly Decimal[], terms: ScheduleTerms): Part[] {
+function annuity(principal: number, rates: readonly Fraction[], terms: ScheduleTerms): Part[] {
   const instalment = toMultiple(annuityInstalment(principal, rates), terms.instalmentMultipleOf);
   const plan = amortise(principal, rates, instalment);
   if (terms.refine !== true) return plan;
@@ -218,16 +220,19 @@ function annuity(principal: number, rates: readonly Decimal[], terms: ScheduleTe
  * The instalment that repays `principal` over periods of the given rates, unrounded:
  * fn_1 = 1, fn_k = fn_(k-1) (1 + r_k) + 1; P x prod(1 + r_i) / fn_n. Rate 0 gives P / n.
  */
-export function annuityInstalment(principal: number, rates: readonly Decimal[]): Decimal {
-  let factor = ZERO;
-  let growth = ONE;
-  for (const rate of rates) {
-    const grown = rate.plus(1);
-    factor = factor.times(grown).plus(1);
-    growth = growth.times(grown);
+export function annuityInstalment(principal: number, rates: readonly Fraction[]): Decimal {
+  let factor = 0n;
+  let growth = FIXED_ONE;
+  for (const { numerator, denominator } of rates) {
+    const grown = FIXED_ONE + (numerator * FIXED_ONE) / denominator;
+    factor = (factor * grown) / FIXED_ONE + FIXED_ONE;
+    growth = (growth * grown) / FIXED_ONE;
   }
-  return growth.times(principal).div(factor);
+  return new Exact((growth * BigInt(principal)).toString()).div(factor.toString());
 }
+
+/** Fixed point of 60 decimal places: what 600 periods round off stays far below what 40 digits show. */
+const FIXED_ONE = 10n ** 60n;
 
 /** To the nearest cent, or multiple of cents; a multiple that would round the instalment to nothing is not applied. */
 function toMultiple(amount: Decimal, multiple = 1): number {
@@ -235,7 +240,7 @@ function toMultiple(amount: Decimal, multiple = 1): number {
   return rounded > 0 ? rounded : roundWhole(amount);
 }
 
-function amortise(principal: number, rates: readonly Decimal[], instalment: number): Part[] {
+function amortise(principal: number, rates: readonly Fraction[], instalment: number): Part[] {
   let left = principal;
   return rates.map((rate, index) => {
     const interest = interestOf(left, rate);

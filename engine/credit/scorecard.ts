@@ -8,7 +8,7 @@ import type { Decimal } from 'decimal.js';
 import type { FacilityApplication, Grade } from '../commands.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { MICRO, type Micro, type Ppm } from '../units.ts';
-import { Exact, ONE, roundWhole } from './exact.ts';
+import { Exact, ONE, roundWhole, type Fraction } from './exact.ts';
 import { annuityInstalment } from './schedule.ts';
 import { conversionRate } from './tiers.ts';
 
@@ -136,8 +136,8 @@ const worse = (a: GradeTerms, b: GradeTerms): GradeTerms => (GRADE_TERMS.indexOf
 /** Whether cash / (burn + instalment) reaches the term. */
 function outlasts({ cash, monthlyBurn }: FacilityApplication, amount: Micro, months: number, annualRate: Ppm): boolean {
   const debt = roundWhole(new Exact(amount).times(MICRO + PARAMETERS.originationFee).div(MICRO));
-  const rate = fraction(annualRate).div(12);
-  const spent = annuityInstalment(debt, new Array<Decimal>(months).fill(rate)).plus(monthlyBurn);
+  const monthly: Fraction = { numerator: BigInt(annualRate), denominator: 12n * BigInt(MICRO) };
+  const spent = annuityInstalment(debt, new Array<Fraction>(months).fill(monthly)).plus(monthlyBurn);
   return spent.lessThanOrEqualTo(0) || new Exact(cash).greaterThanOrEqualTo(spent.times(months));
 }
 
