@@ -8,6 +8,7 @@ const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
   recovery: () => import('./recovery.ts'),
   realtime: () => import('./realtime.ts'),
   gateway: () => import('./gateway.ts'),
+  web: () => import('./web.ts'),
 };
 /** What a benchmark starts as a process of its own. */
 const PARTS: Record<string, () => Promise<{ serve(): void }>> = {

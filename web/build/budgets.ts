@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import type { Plugin } from 'vite';
@@ -43,7 +43,7 @@ export function measure(folder: string, budgets: Record<string, Budget>): Record
   return sizes;
 }
 
-/** Fails the build when a route grows beyond its budget, so that growth is a decision. */
+/** Fails the build when a route grows beyond its budget, so that growth is a decision; leaves the sizes in `.vite/sizes.json`. */
 export function budgets(limits: Record<string, Budget>): Plugin {
   let folder = '';
   return {
@@ -53,7 +53,9 @@ export function budgets(limits: Record<string, Budget>): Plugin {
       folder = join(config.root, config.build.outDir);
     },
     closeBundle() {
-      for (const [name, kb] of Object.entries(measure(folder, limits))) {
+      const sizes = measure(folder, limits);
+      writeFileSync(join(folder, '.vite/sizes.json'), JSON.stringify(sizes));
+      for (const [name, kb] of Object.entries(sizes)) {
         const maximum = limits[name].maximumKb;
         this.info(`${name}: ${kb} kB brotli of ${maximum}`);
         if (kb > maximum) this.error(`${name} is ${kb} kB brotli, its budget is ${maximum}`);

@@ -1,0 +1,142 @@
+/**
+ * What the page of the web benchmark talks to: the built app, the few lists it needs, and one book that changes. Each
+ * update is a message of its own. The server conflates them to twenty messages a second, so a page has less to do with it.
+ */
+import { createServer } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { crc32 } from 'node:zlib';
+import express from 'express';
+import { Server as Sockets } from 'socket.io';
+import type { Socket } from 'socket.io';
+import { webApp } from '../../api/http/static_files.ts';
+import { securityHeaders } from '../../api/http/security_headers.ts';
+import { formatSteps, formatTicks, MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { Random } from './random.ts';
+
+const CLASS = 'H100-SXM-80';
+const REGION = 'us-east';
+const MIDDLE = 21_000;
+const LEVELS = 200;
+/** Updates fall on levels so near to the middle that a ladder of 30 rows shows most of them. */
+const NEAR = 30;
+const CHECKED = 10;
+const TICK_MILLIS = 4;
+
+type Level = [price: string, quantity: string];
+interface Side {
+  prices: string[];
+  quantities: string[];
+}
+
+/** Best first; every level exists all the time and changes its quantity. */
+class FeedBook {
+  private readonly random = new Random(1);
+  private readonly sides: [bids: Side, asks: Side];
+
+  constructor() {
+    const side = (direction: number): Side => ({
+      prices: Array.from({ length: LEVELS }, (_, index) => formatTicks(MIDDLE + direction * (index + 1) * 5)),
+      quantities: Array.from({ length: LEVELS }, () => this.size()),
+    });
+    this.sides = [side(-1), side(1)];
+  }
+
+  move(): { bids: Level[]; asks: Level[]; checksum: number } {
+    const which = this.random.below(2);
+    const level = this.random.below(NEAR);
+    this.sides[which].quantities[level] = this.size();
+    const changed: Level[] = [[this.sides[which].prices[level], this.sides[which].quantities[level]]];
+    return { bids: which === 0 ? changed : [], asks: which === 1 ? changed : [], checksum: this.checksum() };
+  }
+
+  whole(): { bids: Level[]; asks: Level[]; checksum: number } {
+    const [bids, asks] = this.sides.map(({ prices, quantities }) => prices.map((price, index): Level => [price, quantities[index]]));
+    return { bids, asks, checksum: this.checksum() };
+  }
+
+  private size(): string {
+    return formatSteps(100 + 25 * this.random.below(400));
+  }
+
+  private checksum(): number {
+    return crc32(this.sides.flatMap(({ prices, quantities }) => prices.slice(0, CHECKED).map((price, index) => `${price}:${quantities[index]}`)).join('|'));
+  }
+}
+
+export interface WebFeed {
+  url: string;
+  /** The page of the instrument that moves. */
+  path: string;
+  /** Messages of the book a second. */
+  rate: number;
+  sent: number;
+  close(): Promise<void>;
+}
+
+/** @param folder where the build put the app */
+export async function startWebFeed(folder: string): Promise<WebFeed> {
+  const app = express();
+  const http = createServer(app);
+  const hour = Math.floor(Date.now() / MILLIS_PER_HOUR) + 3;
+  const instrument = `${CLASS}.${REGION}.${new Date(hour * MILLIS_PER_HOUR).toISOString().slice(0, 13).replaceAll('-', '')}Z`;
+  app.use(securityHeaders(false));
+  app.get('/api/v1/*path', (request, response) => {
+    const body = bodyOf(request.path.slice('/api/v1'.length));
+    if (body === undefined) response.status(401).json({ error: { code: 'unauthenticated', message: 'Nobody is logged in.', request_id: '' } });
+    else response.json(body);
+  });
+  app.use(webApp(folder));
+  const feed: WebFeed = { url: '', path: `/trade/${instrument}`, rate: 0, sent: 0, close: () => Promise.resolve() };
+  const timers = serveBook(new Sockets(http), feed);
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  feed.url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  feed.close = () => end(http, timers);
+  return feed;
+}
+
+function bodyOf(path: string): object | undefined {
+  const page = (data: object[]): object => ({ data, next_cursor: null });
+  if (path === '/classes') return page([{ id: CLASS, chip: 'H100', memory_gb: 80, form_factor: 'SXM', list_price: '3.3900', list_price_inputs: [], next_list_price: null }]);
+  if (path === '/regions') return page([{ id: REGION }]);
+  if (path === '/status') return { status: 'open', demo: false, clock: 'wall', now: new Date().toISOString(), sequence: 1, modes: [] };
+  return path === '/me' ? undefined : page([]);
+}
+
+function serveBook(sockets: Sockets, feed: WebFeed): NodeJS.Timeout[] {
+  const book = new FeedBook();
+  const followers = new Set<Socket>();
+  let seq = 1;
+  const message = (type: 'snapshot' | 'update', channel: string, instrument: string | null, data: unknown, previous: number | null) =>
+    ({ channel, instrument, seq, prev_seq: previous, ts: new Date().toISOString(), type, data });
+  sockets.of('/market').on('connection', (socket) => {
+    socket.on('subscribe', ({ channel, instrument = null }: { channel: string; instrument?: string | null }, acknowledge?: (answer: object) => void) => {
+      acknowledge?.({ ok: true });
+      const data = channel === 'book' ? book.whole() : channel === 'curve' ? { points: [], removed: [], otherwise: [] } : channel === 'candles' ? { interval: '1m', candles: [] } : channel === 'trades' ? [] : {};
+      socket.emit('message', message('snapshot', channel, instrument, data, null));
+      if (channel === 'book') followers.add(socket);
+    });
+    socket.on('disconnect', () => followers.delete(socket));
+  });
+  let last = performance.now();
+  let due = 0;
+  const mover = setInterval(() => {
+    const now = performance.now();
+    due += ((now - last) * feed.rate) / 1000;
+    last = now;
+    for (; due >= 1; due--) {
+      const data = book.move();
+      seq += 1;
+      feed.sent += followers.size;
+      for (const socket of followers) socket.emit('message', message('update', 'book', feed.path.slice('/trade/'.length), data, seq - 1));
+    }
+  }, TICK_MILLIS);
+  const beat = setInterval(() => sockets.of('/market').emit('heartbeat', { counter: seq }), 1000);
+  return [mover, beat];
+}
+
+async function end(http: HttpServer, timers: NodeJS.Timeout[]): Promise<void> {
+  for (const timer of timers) clearInterval(timer);
+  http.closeAllConnections();
+  await new Promise((resolve) => http.close(resolve));
+}
