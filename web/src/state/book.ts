@@ -1,4 +1,4 @@
-import { fromSteps, fromTicks, toSteps, toTicks } from './decimal.ts';
+import { bookSteps, bookTicks, fromSteps, fromTicks } from './decimal.ts';
 import { crc32 } from './checksum.ts';
 
 /** [price, quantity], decimal strings; quantities are absolute and "0" removes the level. */
@@ -57,9 +57,9 @@ export class Book {
 
 function write(side: Map<number, number>, levels: readonly WireLevel[]): void {
   for (const [price, quantity] of levels) {
-    const steps = toSteps(quantity);
-    if (steps === 0) side.delete(toTicks(price));
-    else side.set(toTicks(price), steps);
+    const steps = bookSteps(quantity);
+    if (steps === 0) side.delete(bookTicks(price));
+    else side.set(bookTicks(price), steps);
   }
 }
 

@@ -61,6 +61,18 @@ export function toMicro(text: string): bigint {
   return scaled;
 }
 
+/** The price of a tick and the quantity of a step of the wire, read without BigInt: a book reads thousands a second. */
+export const bookTicks = (text: string): number => shortInteger(text, PRICE_PLACES);
+export const bookSteps = (text: string): number => shortInteger(text, QUANTITY_PLACES);
+
+const SHORT = /^(\d{1,9})(?:\.(\d{1,4}))?$/;
+function shortInteger(text: string, places: number): number {
+  const match = SHORT.exec(text);
+  const fraction = match?.[2] ?? '';
+  if (match === null || fraction.length > places) return wireInteger(text, places);
+  return Number(match[1] + fraction.padEnd(places, '0'));
+}
+
 export const fromTicks = (ticks: number | bigint): string => formatScaled(ticks, PRICE_PLACES, PRICE_PLACES);
 export const fromSteps = (steps: number | bigint): string => formatScaled(steps, QUANTITY_PLACES);
 export const fromMicro = (micro: bigint): string => formatScaled(micro, AMOUNT_PLACES, 2);

@@ -17,10 +17,18 @@ function group(text: string): string {
 const fixed = (value: bigint | number, places: number, shown: number): string =>
   group(formatScaled(rescale(BigInt(value), places, shown), shown, shown));
 
+/** As `fixed`, for what a book shows in every frame: no BigInt, and no grouping below a thousand. */
+function quick(value: number, places: number): string {
+  const unit = 10 ** places;
+  if (value < 0 || value >= 1000 * unit) return fixed(value, places, places);
+  const fraction = String(value % unit).padStart(places, '0');
+  return `${Math.floor(value / unit)}.${fraction}`;
+}
+
 /** Ticks as CR per GPU-hour, four places. */
-export const price = (ticks: number | undefined): string => (ticks === undefined ? NO_VALUE : fixed(ticks, PRICE_PLACES, PRICE_PLACES));
+export const price = (ticks: number | undefined): string => (ticks === undefined ? NO_VALUE : quick(ticks, PRICE_PLACES));
 /** Steps as GPU-hours, two places. */
-export const quantity = (steps: number | undefined): string => (steps === undefined ? NO_VALUE : fixed(steps, QUANTITY_PLACES, QUANTITY_PLACES));
+export const quantity = (steps: number | undefined): string => (steps === undefined ? NO_VALUE : quick(steps, QUANTITY_PLACES));
 /** Micro-units of CR or USD, two places, or as many as asked. */
 export const amount = (micro: bigint | undefined, places = 2): string => (micro === undefined ? NO_VALUE : fixed(micro, AMOUNT_PLACES, places));
 

@@ -1,5 +1,5 @@
 /**
- * `node docs/screens/take.mjs [--data .data] [--out docs/screens] [--png]`: pictures of every screen of a running demo
+ * `node web/test/take_screens.mjs [--data .data] [--out docs/screens] [--png]`: pictures of every screen of a running demo
  * server, light and dark, and of the trade screen on a phone. It logs in as the demo's companies and changes nothing.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -55,7 +55,7 @@ for (const { name, path, as, whole = false, viewport = DESKTOP } of SCREENS) {
     await page.goto(demo.url + path);
     await page.waitForTimeout(SETTLE_MILLIS);
     await picture(page, join(values.out, `${name}-${colorScheme}`), whole);
-    console.log(`${name}-${colorScheme}`);
+    process.stdout.write(`${name}-${colorScheme}\n`);
     await context.close();
   }
 }
