@@ -1,12 +1,11 @@
 /**
- * `node web/test/take_screens.mjs [--data .data] [--out docs/screens] [--png]`: pictures of every screen of a running demo
+ * `[CHROMIUM_PATH=...] node web/test/take_screens.mjs [--data .data] [--out docs/screens] [--png]`: pictures of every screen of a running demo
  * server, light and dark, and of the trade screen on a phone. It logs in as the demo's companies and changes nothing.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
-import { findChromium } from '../../api/cli/tools.mjs';
 
 const { values } = parseArgs({ options: { data: { type: 'string', default: '.data' }, out: { type: 'string', default: 'docs/screens' }, only: { type: 'string', default: '' }, png: { type: 'boolean', default: false } } });
 const demo = JSON.parse(readFileSync(join(values.data, 'demo.json'), 'utf8'));
@@ -46,7 +45,7 @@ async function picture(page, file, whole) {
 }
 
 mkdirSync(values.out, { recursive: true });
-const browser = await chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
 for (const { name, path, as, whole = false, viewport = DESKTOP } of SCREENS) {
   for (const colorScheme of viewport === PHONE ? KEPT_PHONE_THEMES : ['light', 'dark']) {
     const context = await browser.newContext({ viewport, colorScheme });
