@@ -5,7 +5,7 @@
  */
 import type { Book, BookSide } from './book.ts';
 import { MARKET, STOP } from './commands.ts';
-import { UNPROTECTED_BUY, noteTrade } from './matching.ts';
+import { isLimit, noteTrade } from './matching.ts';
 import type { MatchHost, Matcher } from './matching.ts';
 import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
@@ -38,7 +38,6 @@ function levelsOf(side: BookSide, orders: Orders): Level[] {
   return levels;
 }
 
-const isLimit = (price: number): boolean => price > 0 && price < UNPROTECTED_BUY;
 const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const distance = (a: bigint, b: bigint): bigint => (a > b ? a - b : b - a);
 
@@ -46,11 +45,15 @@ const distance = (a: bigint, b: bigint): bigint => (a > b ? a - b : b - a);
 export function findUncross(book: Book, orders: Orders, reference: number): Uncross | undefined {
   const bids = levelsOf(book.bids, orders);
   const asks = levelsOf(book.asks, orders);
-  const candidates = candidatePrices([...bids, ...asks].map(({ price }) => price).filter(isLimit), reference);
+  // One walk up the prices: asks join as the price reaches them, bids leave as it passes them.
+  let demand = bids.reduce((sum, level) => sum + level.quantity, 0n);
+  let supply = 0n;
+  let bid = bids.length - 1;
+  let ask = 0;
   let best: (Uncross & { surplus: bigint }) | undefined;
-  for (const price of candidates) {
-    const demand = bids.reduce((sum, level) => (level.price >= price ? sum + level.quantity : sum), 0n);
-    const supply = asks.reduce((sum, level) => (level.price <= price ? sum + level.quantity : sum), 0n);
+  for (const price of candidatePrices([...bids, ...asks].map((level) => level.price).filter(isLimit), reference)) {
+    for (; bid >= 0 && bids[bid].price < price; bid--) demand -= bids[bid].quantity;
+    for (; ask < asks.length && asks[ask].price <= price; ask++) supply += asks[ask].quantity;
     const found = { price, volume: smaller(demand, supply), surplus: distance(demand, supply) };
     if (found.volume > 0n && (best === undefined || isBetter(found, best, reference))) best = found;
   }

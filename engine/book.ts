@@ -10,6 +10,7 @@ import { grownCapacity, grownFloats, grownInts } from './columns.ts';
 import { NIL } from './lot_amounts.ts';
 import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
+import { StopQueue } from './stop_queue.ts';
 
 /** Below this many levels a plain loop moves them faster than copyWithin. */
 const SHORT_MOVE = 24;
@@ -148,8 +149,8 @@ export class BookSide {
 export class Book {
   readonly bids = new BookSide(false);
   readonly asks = new BookSide(true);
-  /** Untriggered stops in the order in which they arrived. */
-  readonly stops: number[] = [];
+  /** Stops that wait for their trigger. */
+  readonly stops = new StopQueue();
   /** Price of the last trade; 0: none yet. */
   lastPrice = 0;
   /** Range of the trades since stops were last looked at; empty when low > high. */

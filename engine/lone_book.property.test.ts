@@ -23,6 +23,7 @@ function recorder(): { told: string[]; listener: BookListener } {
       cancelled: (id, remaining, reason) => told.push(`cancelled ${id} ${remaining} ${reason}`),
       triggered: (id) => told.push(`triggered ${id}`),
       amended: (id, price, quantity, kept) => told.push(`amended ${id} ${price} ${quantity} ${kept}`),
+      filled: (id) => told.push(`filled ${id}`),
     },
   };
 }

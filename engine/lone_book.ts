@@ -9,9 +9,10 @@ import { Book } from './book.ts';
 import type { RejectCode } from './catalogue.ts';
 import { GTD, MARKET, NONE, STOP, STOP_LIMIT } from './commands.ts';
 import { NIL } from './lot_amounts.ts';
-import { Matcher, UNPROTECTED_BUY } from './matching.ts';
+import { Matcher, UNPROTECTED_BUY, isLimit } from './matching.ts';
 import type { MatchReason } from './matching.ts';
-import { FLAG, Orders } from './orders.ts';
+import { FLAG, NO_EXTRA, Orders } from './orders.ts';
+import { TIMER, Timers } from './timers.ts';
 
 /** Quantities in steps, prices in ticks; ids and owners as the caller's numbers. */
 export interface BookOrder {
@@ -37,7 +38,10 @@ export interface BookListener {
   traded(maker: number, taker: number, price: number, quantity: number): void;
   cancelled(id: number, remaining: number, reason: MatchReason | 'requested' | 'expired'): void;
   triggered(id: number): void;
+  /** price 0: it has none. */
   amended(id: number, price: number, quantity: number, keptPriority: boolean): void;
+  /** Nothing of it is left; its trades have been told. */
+  filled(id: number): void;
 }
 
 /** One level of the market's view: what is shown, by how many orders. */
@@ -68,6 +72,7 @@ export class LoneBook implements BookMachine, AuctionHost {
   private readonly listener: BookListener;
   private readonly rows = new Map<number, number>();
   private readonly ids: number[] = [];
+  private readonly expiries = new Timers();
   private now = 0;
   private arrivals = 0;
 
@@ -86,6 +91,7 @@ export class LoneBook implements BookMachine, AuctionHost {
       this.forget(row);
       return late;
     }
+    if (order.expiresAt > 0) this.expiries.add(order.expiresAt, TIMER.orderExpiry, this.orders.idOf(row));
     this.listener.accepted(order.id);
     if (order.orderType === STOP || order.orderType === STOP_LIMIT) this.matcher.enterStop(this.book, row);
     else this.matcher.enter(this.book, row);
@@ -103,11 +109,11 @@ export class LoneBook implements BookMachine, AuctionHost {
     orders.setCompany(row, order.owner);
     orders.setModel(row, NONE);
     orders.setSequence(row, this.arrivals++);
-    orders.setFlags(row, Orders.flagsOf(order.sell, order.orderType, order.timeInForce, order.selfTradePrevention) | FLAG.extra | (order.postOnly ? FLAG.postOnly : 0));
-    orders.extras.set(row, {
-      clientOrderId: '', displayQuantity: order.displayQuantity, minimumQuantity: order.minimumQuantity, stopPrice: order.stopPrice,
-      expiresAt: order.expiresAt, resaleOf: 0, block: 0,
-    });
+    const { displayQuantity, minimumQuantity, stopPrice, expiresAt } = order;
+    const hasExtra = displayQuantity !== 0 || minimumQuantity !== 0 || stopPrice !== 0 || expiresAt !== 0;
+    if (hasExtra) orders.extras.set(row, { ...NO_EXTRA, displayQuantity, minimumQuantity, stopPrice, expiresAt });
+    const flags = Orders.flagsOf(order.sell, order.orderType, order.timeInForce, order.selfTradePrevention);
+    orders.setFlags(row, flags | (hasExtra ? FLAG.extra : 0) | (order.postOnly ? FLAG.postOnly : 0));
     this.ids[row] = order.id;
     this.rows.set(order.id, row);
     return row;
@@ -158,7 +164,7 @@ export class LoneBook implements BookMachine, AuctionHost {
     orders.setQuantity(row, orders.quantity(row) + (remaining - orders.remaining(row)));
     orders.setRemaining(row, remaining);
     orders.setVisible(row, Math.min(orders.visible(row), remaining));
-    this.listener.amended(id, newPrice, remaining, keeps);
+    this.listener.amended(id, isLimit(newPrice) ? newPrice : 0, remaining, keeps);
     if (!keeps && resting) {
       orders.setSequence(row, this.arrivals++);
       this.matcher.enter(book, row);
@@ -178,14 +184,10 @@ export class LoneBook implements BookMachine, AuctionHost {
 
   advance(now: number): void {
     this.now = Math.max(this.now, now);
-    const due = [...this.rows.values()].filter((row) => this.expiry(row) <= this.now);
-    due.sort((a, b) => this.expiry(a) - this.expiry(b) || this.orders.sequence(a) - this.orders.sequence(b));
-    for (const row of due) this.leave(row, 'expired');
-  }
-
-  private expiry(row: number): number {
-    const at = this.orders.extra(row)?.expiresAt ?? 0;
-    return at === 0 ? Infinity : at;
+    while (this.expiries.next() <= this.now) {
+      const row = this.orders.rowOf(this.expiries.take().id);
+      if (row !== NIL) this.leave(row, 'expired');
+    }
   }
 
   startAuction(): void {
@@ -200,6 +202,8 @@ export class LoneBook implements BookMachine, AuctionHost {
     const found: DepthLevel[] = [];
     this.book.side(sell).forEach(this.orders, (row) => {
       const price = this.orders.price(row);
+      // Market orders that wait for an uncross stand at no price.
+      if (!isLimit(price)) return true;
       const last = found.at(-1);
       if (last?.price === price) {
         last.quantity += BigInt(this.orders.visible(row));
@@ -252,7 +256,9 @@ export class LoneBook implements BookMachine, AuctionHost {
     this.listener.traded(this.ids[maker], this.ids[taker], price, quantity);
   }
   filled(row: number): void {
+    const id = this.ids[row];
     this.forget(row);
+    this.listener.filled(id);
   }
   cancelled(row: number, reason: MatchReason): void {
     this.tellCancelled(row, reason);
@@ -268,7 +274,9 @@ export class LoneBook implements BookMachine, AuctionHost {
   }
 }
 
-const inRange = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+/** Every whole number up to here is exact. */
+export const UNITS_MAX = 2 ** 53;
+const inRange = (value: number): boolean => Number.isInteger(value) && value >= 0 && value <= UNITS_MAX;
 
 function rangeRefusal(order: BookOrder): RejectCode | undefined {
   const { price, quantity, displayQuantity, minimumQuantity, stopPrice, orderType } = order;

@@ -34,7 +34,9 @@ export interface MatchHost {
 }
 
 /** A limit beyond any price: a market order without protection. */
-export const UNPROTECTED_BUY = Number.MAX_SAFE_INTEGER;
+export const UNPROTECTED_BUY = Infinity;
+/** Whether a price is one that was named, not that of a market order without protection. */
+export const isLimit = (price: number): boolean => price > 0 && price < UNPROTECTED_BUY;
 
 /** Every trade moves the last price and may trigger stops. */
 export function noteTrade(book: Book, price: number): void {
@@ -185,19 +187,18 @@ export class Matcher {
       return;
     }
     this.orders.setFlags(row, this.orders.flags(row) | FLAG.untriggered);
-    book.stops.push(row);
+    book.stops.add(row, this.orders.isSell(row), this.stopPrice(row));
   }
 
   /** Takes a stop that waits for its trigger out of its book. */
   withdrawStop(book: Book, row: number): void {
-    book.stops.splice(book.stops.indexOf(row), 1);
+    book.stops.remove(row, this.orders.isSell(row), this.stopPrice(row));
     this.orders.setFlags(row, this.orders.flags(row) & ~FLAG.untriggered);
   }
 
   /** Whether trades between `low` and `high` trigger the stop. */
   private meets(row: number, low: number, high: number): boolean {
-    const stopPrice = this.orders.extra(row)?.stopPrice ?? 0;
-    return this.orders.isSell(row) ? low <= stopPrice : high >= stopPrice;
+    return this.orders.isSell(row) ? low <= this.stopPrice(row) : high >= this.stopPrice(row);
   }
 
   /**
@@ -207,13 +208,11 @@ export class Matcher {
    */
   runStops(book: Book): void {
     if (book.stops.length === 0 || book.auction) return;
-    const due: number[] = [];
-    for (;;) {
-      due.push(...this.takeTriggered(book));
-      const row = due.shift();
-      if (row === undefined) return;
-      this.host.triggered(row);
-      this.enter(book, row);
+    const due = this.takeTriggered(book);
+    for (let next = 0; next < due.length; next++) {
+      this.host.triggered(due[next]);
+      this.enter(book, due[next]);
+      for (const row of this.takeTriggered(book)) due.push(row);
     }
   }
 
@@ -222,11 +221,9 @@ export class Matcher {
     book.tradedLow = Infinity;
     book.tradedHigh = 0;
     if (tradedHigh === 0) return [];
-    const due = book.stops.filter((row) => this.meets(row, tradedLow, tradedHigh));
-    for (const row of due) this.withdrawStop(book, row);
-    const rank = (row: number): number => (this.orders.isSell(row) ? -this.stopPrice(row) : this.stopPrice(row));
-    // The sort is stable: stops stand in order of arrival.
-    return due.sort((a, b) => Number(this.orders.isSell(a)) - Number(this.orders.isSell(b)) || rank(a) - rank(b));
+    const due = book.stops.takeTriggered(tradedLow, tradedHigh);
+    for (const row of due) this.orders.setFlags(row, this.orders.flags(row) & ~FLAG.untriggered);
+    return due;
   }
 
   private stopPrice(row: number): number {

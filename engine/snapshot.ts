@@ -95,7 +95,7 @@ function columnsOf(state: State): Named {
 function bookImage(state: State, book: HourBook): BookImage {
   const image: BookImage = {
     row: book.row, market: book.market, hour: book.hour, mode: book.mode, reason: book.reason, lastPrice: book.lastPrice, auction: book.auction,
-    firstAllocation: book.firstAllocation, openAllocations: book.openAllocations, bids: [], asks: [], stops: [...book.stops], cells: [...book.cells],
+    firstAllocation: book.firstAllocation, openAllocations: book.openAllocations, bids: [], asks: [], stops: book.stops.rows(), cells: [...book.cells],
   };
   book.bids.forEach(state.orders, (row) => image.bids.push(row) > 0);
   book.asks.forEach(state.orders, (row) => image.asks.push(row) > 0);
@@ -193,14 +193,14 @@ function stateFrom(head: Head, columns: Named): State {
   restoreParties(state, head);
   restoreColumns(state, head, columns);
   for (const row of head.freeBooks) state.books[row] = undefined;
-  state.freeBooks.push(...head.freeBooks);
+  for (const row of head.freeBooks) state.freeBooks.push(row);
   for (const image of head.books) restoreBook(state, image);
   return state;
 }
 
 function restoreParties(state: State, head: Head): void {
   const fill = <T>(target: T[], source: readonly T[]): void => {
-    target.push(...source);
+    for (const value of source) target.push(value);
   };
   fill(state.companies, head.companies);
   for (const [name, id] of head.groups) state.groups.set(name, id);
@@ -264,7 +264,7 @@ function restoreBook(state: State, image: BookImage): void {
     mode: image.mode, reason: image.reason, lastPrice: image.lastPrice, auction: image.auction, firstAllocation: image.firstAllocation, openAllocations: image.openAllocations,
   });
   for (const [provider, cell] of image.cells) book.cells.set(provider, cell);
-  book.stops.push(...image.stops);
+  for (const row of image.stops) book.stops.add(row, state.orders.isSell(row), state.orders.extra(row)?.stopPrice ?? 0);
   for (const row of image.bids) book.bids.append(state.orders, row);
   for (const row of image.asks) book.asks.append(state.orders, row);
   state.books[image.row] = book;

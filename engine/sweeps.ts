@@ -128,14 +128,14 @@ export class Sweeps {
   /** A new list price is a promise about every ask that stands. */
   cancelAsksAbove(book: HourBook, listPrice: Ticks): void {
     const { orders } = this.state;
-    const rows: number[] = book.stops.filter((row) => orders.isSell(row) && orders.price(row) > listPrice);
+    const rows: number[] = book.stops.rows().filter((row) => orders.isSell(row) && orders.price(row) > listPrice);
     book.asks.forEach(orders, (row) => orders.price(row) <= listPrice || rows.push(row) > 0);
     for (const row of rows) this.trading.cancelRow(row, 'above_list_price');
   }
 
   /** Gate closure: what waits for a trigger leaves. */
   cancelStops(book: HourBook): void {
-    for (const row of [...book.stops]) this.trading.cancelRow(row, 'gate_closed');
+    for (const row of book.stops.rows()) this.trading.cancelRow(row, 'gate_closed');
   }
 
   /** What a command has brought about and may trade now: bids whose credit is free again, then blocks. */
@@ -185,7 +185,7 @@ export class Sweeps {
   /** Ends every order of a book. */
   clearBook(book: HourBook, reason: CancelReason): void {
     const { orders } = this.state;
-    const rows: number[] = [...book.stops];
+    const rows = book.stops.rows();
     book.bids.forEach(orders, (row) => rows.push(row) > 0);
     book.asks.forEach(orders, (row) => rows.push(row) > 0);
     for (const row of rows) this.trading.cancelRow(row, reason);

@@ -222,7 +222,7 @@ export class Views {
       if (book === undefined) continue;
       book.bids.forEach(orders, add);
       book.asks.forEach(orders, add);
-      book.stops.forEach(add);
+      book.stops.rows().forEach(add);
     }
     const blocks = [...state.blocks.values()].map((block) => this.blockView(block));
     return { sequence: state.sequence, now: state.now, orders: found, blocks, modes: this.modes() };

@@ -1,6 +1,7 @@
 /** `npm run replay`: executes recorded commands again, of one book or of a whole market. */
 import { parseArgs } from 'node:util';
 import { readConfig } from '../config.ts';
+import { outputWithoutBanner } from './npm_banner.ts';
 import { replayBook } from './replay_book.ts';
 import { replayJournal } from './replay_journal.ts';
 
@@ -27,7 +28,7 @@ const MODES: Record<'journal' | 'book', Mode> = {
   book: {
     options: ['tick', 'step', 'depth'],
     run: async ({ tick = '0.0001', step = '0.01', depth = '0' }) => {
-      await replayBook({ tick, step, depth: whole(depth) }, process.stdin, process.stdout);
+      await replayBook({ tick, step, depth: whole(depth) }, process.stdin, outputWithoutBanner(), (line, what) => console.error(`line ${line}: ${what}`));
       return 0;
     },
   },

@@ -2,13 +2,21 @@ import { PassThrough, Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { replayBook } from './replay_book.ts';
 
-async function replay(operations: object[], options: { tick?: string; step?: string; depth?: number } = {}): Promise<unknown[]> {
+const replay = (operations: object[], options: { tick?: string; step?: string; depth?: number } = {}): Promise<unknown[]> =>
+  replayLines(operations.map((operation) => JSON.stringify(operation)), options).then(({ events }) => events);
+
+async function replayLines(lines: string[], options: { tick?: string; step?: string; depth?: number } = {}): Promise<{ events: unknown[]; text: string; complaints: string[] }> {
   const output = new PassThrough();
   const chunks: string[] = [];
   output.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
-  const input = Readable.from([operations.map((operation) => JSON.stringify(operation)).join('\n')]);
-  await replayBook({ tick: options.tick ?? '0.0001', step: options.step ?? '0.01', depth: options.depth ?? 0 }, input, output);
-  return chunks.join('').trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown);
+  const complaints: string[] = [];
+  // In pieces that end anywhere, as a pipe delivers them.
+  const bytes = Buffer.from(lines.join('\n'));
+  const piece = bytes.length > 10_000 ? 65_536 : 7;
+  const input = Readable.from(Array.from({ length: Math.ceil(bytes.length / piece) }, (_, at) => bytes.subarray(at * piece, (at + 1) * piece)));
+  await replayBook({ tick: options.tick ?? '0.0001', step: options.step ?? '0.01', depth: options.depth ?? 0 }, input, output, (line, what) => complaints.push(`${line}: ${what}`));
+  const text = chunks.join('');
+  return { text, complaints, events: text.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown) };
 }
 
 const limit = (id: number, side: string, price: string, quantity: string, more: object = {}): object => ({
@@ -38,7 +46,7 @@ describe('replay of one book', () => {
   });
 
   it('keeps prices and quantities exact up to 2^53 units of any size', async () => {
-    const most = String(Number.MAX_SAFE_INTEGER);
+    const most = String(2n ** 53n);
     expect(await replay([limit(1, 'sell', most, most), limit(2, 'sell', most, most), limit(3, 'buy', `${most}0`, '1')], { tick: '1', step: '1', depth: 1 })).toEqual([
       { line: 1, event: 'accepted', id: 1 },
       { line: 2, event: 'accepted', id: 2 },
@@ -102,5 +110,60 @@ describe('replay of one book', () => {
       { line: 2, event: 'canceled', id: 1, remaining: '1', reason: 'expired' },
       { line: 3, event: 'rejected', id: 7, code: 'invalid_parameter' },
     ]);
+  });
+
+  it('answers a line that is no operation, says why and goes on', async () => {
+    const { events, complaints } = await replayLines([JSON.stringify(limit(1, 'buy', '1', '1')), 'nonsense', '[1]', '', '{"op":"add","id":"é","side":"up","type":"limit","price":"1","quantity":"1"}', '{"op":"cancel","id":1}']);
+    expect(events).toEqual([
+      { line: 1, event: 'accepted', id: 1 },
+      { line: 2, event: 'rejected', id: null, code: 'invalid_parameter' },
+      { line: 3, event: 'rejected', id: null, code: 'invalid_parameter' },
+      { line: 5, event: 'rejected', id: 'é', code: 'invalid_parameter' },
+      { line: 6, event: 'canceled', id: 1, remaining: '1', reason: 'requested' },
+    ]);
+    expect(complaints.map((complaint) => complaint.slice(0, 2))).toEqual(['2:', '3:', '5:']);
+  });
+
+  it('keeps ids as they were written, however long, and lets an id be used again', async () => {
+    const add = (id: string, side: string): string => `{"op":"add","id":${id},"side":"${side}","type":"limit","price":"1","quantity":"1"}`;
+    const { text } = await replayLines([add('12345678901234567890', 'buy'), add('12345678901234567891', 'buy'), add('"1"', 'sell'), add('1', 'sell'), add('1', 'sell'), add('1', 'sell')]);
+    expect(text.trim().split('\n')).toEqual([
+      '{"line":1,"event":"accepted","id":12345678901234567890}',
+      '{"line":2,"event":"accepted","id":12345678901234567891}',
+      '{"line":3,"event":"accepted","id":"1"}',
+      '{"line":3,"event":"trade","maker":12345678901234567890,"taker":"1","price":"1","quantity":"1"}',
+      '{"line":4,"event":"accepted","id":1}',
+      '{"line":4,"event":"trade","maker":12345678901234567891,"taker":1,"price":"1","quantity":"1"}',
+      '{"line":5,"event":"accepted","id":1}',
+      '{"line":6,"event":"rejected","id":1,"code":"duplicate_client_order_id"}',
+    ]);
+  });
+
+  it('gives a market order no price, in the book or when it is amended', async () => {
+    expect(await replay([
+      { op: 'auction_start' },
+      { op: 'add', id: 1, side: 'sell', type: 'market', quantity: '5' },
+      { op: 'add', id: 2, side: 'buy', type: 'stop', stop_price: '2', quantity: '5' },
+      { op: 'amend', id: 2, quantity: '4' },
+      { op: 'amend', id: 1, quantity: '6' },
+    ], { depth: 5 })).toEqual([
+      { line: 2, event: 'accepted', id: 1 },
+      { line: 3, event: 'accepted', id: 2 },
+      { line: 4, event: 'amended', id: 2, price: null, quantity: '4', kept_priority: true },
+      { line: 5, event: 'amended', id: 1, price: null, quantity: '6', kept_priority: false },
+      { event: 'book', bids: [], asks: [] },
+    ]);
+  });
+
+  it('does not slow down with time, stops or a large auction', async () => {
+    const many = 20_000;
+    const stops = Array.from({ length: many }, (_, id) => ({ op: 'add', id, side: 'buy', type: 'stop', stop_price: String(2 + id), quantity: '1' }));
+    const ticks = Array.from({ length: many }, (_, at) => ({ op: 'time', now: at + 1 }));
+    const crossed = Array.from({ length: many }, (_, at) => limit(many + at, at % 2 === 0 ? 'buy' : 'sell', String(1_000_000 + (at * 7) % many), '1'));
+    const began = performance.now();
+    const events = await replay([...stops, { op: 'auction_start' }, ...crossed, ...ticks, { op: 'auction_uncross' }], { tick: '1', step: '1' });
+    expect(events.length).toBeGreaterThan(2 * many);
+    // A scan of all for each would take minutes.
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 });

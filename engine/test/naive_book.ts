@@ -12,6 +12,8 @@ interface Order extends BookOrder {
   remaining: number;
   visible: number;
   executed: boolean;
+  /** Which order it was. */
+  placed: number;
   /** Time priority in its queue, and age since it was placed or requeued. */
   turn: number;
   arrived: number;
@@ -19,6 +21,7 @@ interface Order extends BookOrder {
 
 const opposite = (order: Order) => (other: Order): boolean => other.sell !== order.sell;
 const better = (a: Order, b: Order): number => (a.sell ? a.limit - b.limit : b.limit - a.limit) || a.turn - b.turn;
+const hasPrice = ({ limit }: Order): boolean => limit > 0 && limit < Infinity;
 const isStop = (order: BookOrder): boolean => order.orderType === STOP || order.orderType === STOP_LIMIT;
 
 export class NaiveBook implements BookMachine {
@@ -26,6 +29,7 @@ export class NaiveBook implements BookMachine {
   private stops: Order[] = [];
   private turn = 0;
   private arrivals = 0;
+  private placed = 0;
   private now = 0;
   private auction = false;
   private last = 0;
@@ -44,8 +48,8 @@ export class NaiveBook implements BookMachine {
   place(input: BookOrder): RejectCode | undefined {
     if (this.find(input.id) !== undefined) return 'duplicate_client_order_id';
     if (input.timeInForce === GTD && input.expiresAt <= this.now) return 'invalid_parameter';
-    const limit = input.price > 0 ? input.price : input.sell ? 0 : Number.MAX_SAFE_INTEGER;
-    const order: Order = { ...input, limit, remaining: input.quantity, visible: 0, executed: false, turn: 0, arrived: this.arrivals++ };
+    const limit = input.price > 0 ? input.price : input.sell ? 0 : Infinity;
+    const order: Order = { ...input, limit, remaining: input.quantity, visible: 0, executed: false, placed: this.placed++, turn: 0, arrived: this.arrivals++ };
     if (!isStop(order) && !this.auction) {
       if (order.postOnly && this.dryRun(order, 1) > 0) return 'post_only_would_cross';
       if (order.minimumQuantity > 0) {
@@ -124,7 +128,10 @@ export class NaiveBook implements BookMachine {
         this.trade(maker, order);
       } else skipped.add(maker);
     }
-    if (order.remaining === 0) return;
+    if (order.remaining === 0) {
+      this.tell.filled(order.id);
+      return;
+    }
     if (order.orderType === MARKET || order.orderType === STOP) this.tell.cancelled(order.id, order.remaining, 'no_liquidity');
     else if (immediate) this.tell.cancelled(order.id, order.remaining, 'ioc');
     else this.rest(order);
@@ -156,8 +163,12 @@ export class NaiveBook implements BookMachine {
     order.remaining -= quantity;
     order.visible = Math.max(0, order.visible - quantity);
     order.executed = true;
-    if (order.remaining === 0) this.remove(order);
-    else if (order.visible === 0) this.rest(order);
+    if (order.remaining === 0) {
+      this.remove(order);
+      this.tell.filled(order.id);
+    } else if (order.visible === 0) {
+      this.rest(order);
+    }
   }
 
   private preventSelfTrade(maker: Order, taker: Order): boolean {
@@ -220,7 +231,7 @@ export class NaiveBook implements BookMachine {
     order.limit = limit;
     order.remaining = remaining;
     order.visible = Math.min(order.visible, remaining);
-    this.tell.amended(id, limit, remaining, keeps);
+    this.tell.amended(id, hasPrice(order) ? limit : 0, remaining, keeps);
     if (keeps || waits) return undefined;
     this.remove(order);
     order.arrived = this.arrivals++;
@@ -232,7 +243,7 @@ export class NaiveBook implements BookMachine {
   advance(now: number): void {
     this.now = Math.max(this.now, now);
     const due = [...this.resting, ...this.stops].filter(({ expiresAt }) => expiresAt > 0 && expiresAt <= this.now);
-    for (const order of due.sort((a, b) => a.expiresAt - b.expiresAt || a.arrived - b.arrived)) {
+    for (const order of due.sort((a, b) => a.expiresAt - b.expiresAt || a.placed - b.placed)) {
       this.remove(order);
       this.tell.cancelled(order.id, order.remaining, 'expired');
     }
@@ -302,7 +313,7 @@ export class NaiveBook implements BookMachine {
 
   /** Tries every price there is between the extremes. */
   private pairs(reference: number): { price: number; trades: { bid: Order; ask: Order; quantity: number }[] } {
-    const limits = this.resting.map(({ limit }) => limit).filter((limit) => limit > 0 && limit < Number.MAX_SAFE_INTEGER);
+    const limits = this.resting.filter(hasPrice).map(({ limit }) => limit);
     const [least, most] = limits.length === 0 ? [reference, reference] : [Math.min(...limits), Math.max(...limits)];
     let best = { price: 0, volume: 0, surplus: 0 };
     for (let price = Math.max(least, 1); price <= most; price++) {
@@ -330,7 +341,7 @@ export class NaiveBook implements BookMachine {
 
   depth(sell: boolean, levels: number): DepthLevel[] {
     const found: DepthLevel[] = [];
-    for (const order of this.resting.filter((other) => other.sell === sell).sort(better)) {
+    for (const order of this.resting.filter((other) => other.sell === sell && hasPrice(other)).sort(better)) {
       const level = found.find(({ price }) => price === order.limit);
       if (level === undefined) found.push({ price: order.limit, quantity: BigInt(order.visible), orders: 1 });
       else {
