@@ -37,6 +37,8 @@ const SETTINGS: Record<string, string> = {
   full_page_writes: 'on',
   max_wal_size: '2GB',
   log_min_messages: 'warning',
+  // After a crash every file is made durable before anything else: on Linux in one call instead of one for each file.
+  ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 };
 
 export type Say = (line: string) => void;

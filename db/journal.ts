@@ -17,6 +17,9 @@ export const LEASE_MILLIS = 5_000;
 const RENEW_MILLIS = 1_000;
 const POLL_MILLIS = 100;
 const CONNECT_MILLIS = 5_000;
+/** The last resort: whatever is asked of the journal fails when it has taken this long. */
+const ANSWER_MILLIS_MAX = 60_000;
+const PROBE_MILLIS = 1_000;
 
 /** Somebody else leads, and goes on leading. */
 export class AnotherLeads extends Error {
@@ -70,6 +73,7 @@ export class PostgresJournal implements Journal {
   private readonly renewal: NodeJS.Timeout;
   private readonly onLost: (error: Error) => void;
   private renewedAt = performance.now();
+  private renewing = false;
   private over = false;
 
   private constructor(client: Client, epoch: number, last: JournalRow | undefined, onLost: (error: Error) => void) {
@@ -89,7 +93,7 @@ export class PostgresJournal implements Journal {
    * @throws AnotherLeads when another leader still leads after `waitMillis`
    */
   static async lead({ url, holder, waitMillis = 0, resume = false, onLost = () => undefined }: LeadOptions): Promise<PostgresJournal> {
-    const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange journal', connectionTimeoutMillis: CONNECT_MILLIS, keepAlive: true });
+    const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange journal', connectionTimeoutMillis: CONNECT_MILLIS, keepAlive: true, query_timeout: ANSWER_MILLIS_MAX });
     // Until the journal listens itself, the query under way reports what broke.
     const ignore = () => undefined;
     client.on('error', ignore);
@@ -128,6 +132,30 @@ export class PostgresJournal implements Journal {
     return this.lastHash;
   }
 
+  /**
+   * Whether the server answers others and does not work for this connection: then what we wait for
+   * will never come. A server that is slow, or does not answer anybody, has forgotten nothing.
+   */
+  async isForgotten(): Promise<boolean> {
+    const { processID, connectionParameters } = this.client as Client & { processID: number; connectionParameters: object };
+    const probe = new pg.Client({ ...connectionParameters, connectionTimeoutMillis: PROBE_MILLIS, query_timeout: PROBE_MILLIS });
+    probe.on('error', () => undefined);
+    try {
+      await probe.connect();
+      const { rowCount } = await probe.query(`select 1 from pg_stat_activity where pid = $1 and state = 'active'`, [processID]);
+      return rowCount === 0;
+    } catch {
+      return false;
+    } finally {
+      probe.end().catch(() => undefined);
+    }
+  }
+
+  /** Gives up a connection that `isForgotten`. */
+  abandon(): void {
+    this.lose(new Error('the connection to the database has died'));
+  }
+
   /** The next leader need not wait for this one's lease to run out. */
   async close(): Promise<void> {
     if (this.over) return;
@@ -142,7 +170,8 @@ export class PostgresJournal implements Journal {
   }
 
   private async renew(): Promise<void> {
-    if (this.over || performance.now() - this.renewedAt < RENEW_MILLIS / 2) return;
+    if (this.over || this.renewing || performance.now() - this.renewedAt < RENEW_MILLIS / 2) return;
+    this.renewing = true;
     try {
       const { rowCount } = await this.connection.query('update journal_lease set renewed_at = clock_timestamp() where epoch = $1', [this.epoch]);
       if (rowCount !== 1) this.lose(new StaleEpoch(this.epoch));
@@ -150,6 +179,7 @@ export class PostgresJournal implements Journal {
     } catch (error) {
       this.lose(error instanceof Error ? error : new Error(String(error)));
     }
+    this.renewing = false;
   }
 
   private end(): void {

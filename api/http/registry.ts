@@ -11,6 +11,7 @@ import { bodyReader } from './body.ts';
 import type { ReadBody } from './body.ts';
 import { withOpenedCursor, withSealedCursor } from './cursors.ts';
 import type { Metrics } from './metrics.ts';
+import { Patience } from './patience.ts';
 import { RateLimit } from './rate_limit.ts';
 import { publicError, sendError, sendReply } from './reply.ts';
 import type { Principal, Route, RouteContext } from './route.ts';
@@ -28,8 +29,9 @@ export const expressPathOf = (route: Route): string => route.expressPath ?? rout
 
 export function mountRoutes(app: Express, routes: readonly Route[], options: RegistryOptions): void {
   const limits = new RateLimit(options.services.config.rateLimit);
+  const patience = new Patience(async () => options.services.database.raw('select 1'));
   for (const route of routes) {
-    const serve = server(route, limits, options);
+    const serve = server(route, { limits, patience }, options);
     app[route.method](expressPathOf(route), (request, response) => serve(request, response));
   }
   refuseOtherMethods(app, routes);
@@ -53,7 +55,7 @@ function refuseOtherMethods(app: Express, routes: readonly Route[]): void {
 
 export const requestIdOf = (response: Response): string => String(response.getHeader('x-request-id') ?? '');
 
-function server(route: Route, limits: RateLimit, { services, metrics }: RegistryOptions): (request: Request, response: Response) => Promise<void> {
+function server(route: Route, { limits, patience }: { limits: RateLimit; patience: Patience }, { services, metrics }: RegistryOptions): (request: Request, response: Response) => Promise<void> {
   const readBody = bodyReader(route);
   const openai = isOpenAiPath(route.path);
   return async (request, response) => {
@@ -64,8 +66,9 @@ function server(route: Route, limits: RateLimit, { services, metrics }: Registry
       if (services.log.isLevelEnabled('debug')) services.log.debug({ route: route.operationId, status: response.statusCode, millis, request_id: requestIdOf(response) }, 'request');
     });
     try {
-      const context = await contextOf(route, request, response, { services, limits, readBody });
-      const reply = await route.handle(context);
+      const work = contextOf(route, request, response, { services, limits, readBody }).then((context) => route.handle(context));
+      // A stream may last; it meets an absent database when it settles.
+      const reply = await (openai ? work : patience.with(work));
       if (reply !== undefined) sendReply(response, { ...reply, body: withSealedCursor(route.operationId, reply.body) });
     } catch (error) {
       const shown = publicError(error);

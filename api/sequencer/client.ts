@@ -37,6 +37,8 @@ export class SequencerClient implements SequencerPort {
   private nextId = 1;
   /** Why nothing is taken at present. */
   private unavailable: string | undefined;
+  /** As `unavailable`, and over when the journal answers again. */
+  private stalled: string | undefined;
 
   constructor({ channel, schedule }: ClientOptions) {
     this.channel = channel;
@@ -76,6 +78,7 @@ export class SequencerClient implements SequencerPort {
   /** Takes nothing more, and resolves when all that was taken is answered. */
   async close(): Promise<void> {
     if (this.unavailable !== undefined) return;
+    this.stalled = undefined;
     const drained = this.ask<void>((id) => ({ kind: 'close', id }));
     this.unavailable = 'shutting down';
     await drained;
@@ -89,6 +92,11 @@ export class SequencerClient implements SequencerPort {
   /** Nothing is taken until `resume`; what waits for a reply is refused, its outcome unknown. */
   suspend(why: string): void {
     this.unavailable = why;
+    this.stalled = undefined;
+    this.rejectAll(why);
+  }
+
+  private rejectAll(why: string): void {
     this.outbox = [];
     this.envelopes = [];
     this.envelopeIds = [];
@@ -99,6 +107,7 @@ export class SequencerClient implements SequencerPort {
   resume(channel: Channel<Request>): void {
     this.channel = channel;
     this.unavailable = undefined;
+    this.stalled = undefined;
   }
 
   private ask<T>(request: (id: number) => Request): Promise<T> {
@@ -109,7 +118,8 @@ export class SequencerClient implements SequencerPort {
   }
 
   private call<T>(enqueue: (id: number) => void): Promise<T> {
-    if (this.unavailable !== undefined) return Promise.reject(new Unavailable(this.unavailable));
+    const why = this.unavailable ?? this.stalled;
+    if (why !== undefined) return Promise.reject(new Unavailable(why));
     if (this.calls.size >= PENDING_MAX) return Promise.reject(new Unavailable('too much is waiting'));
     const id = this.nextId++;
     return new Promise<T>((resolve, reject) => {
@@ -153,6 +163,14 @@ export class SequencerClient implements SequencerPort {
         return this.take(reply.id)?.reject(new Error(reply.message));
       case 'refused':
         for (const id of reply.ids) this.take(id)?.reject(new Unavailable(reply.message));
+        return;
+      case 'stalled':
+        // Who shuts down goes on waiting: what was taken is to be answered.
+        if (this.unavailable !== undefined) return;
+        this.stalled = reply.message;
+        return this.rejectAll(reply.message);
+      case 'flowing':
+        this.stalled = undefined;
         return;
       case 'failed':
         return this.suspend(reply.message);

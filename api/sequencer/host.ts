@@ -10,6 +10,10 @@ import { Sequencer } from './sequencer.ts';
 import type { Acknowledgement, Release, SequencerParts } from './sequencer.ts';
 
 const FULL = 'too much is waiting';
+const EXPIRED = 'it waited too long and was not executed';
+/** An append that takes longer than this is not waited for by callers: they are to have an answer within a second. */
+export const STALL_MILLIS = 700;
+const STALLED = 'the database does not answer';
 
 export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
   channel: Channel<Reply>;
@@ -30,6 +34,7 @@ export class SequencerHost {
   private readonly onFailed: (error: Error) => void;
   private readonly onClose: () => Promise<void>;
   private readonly repeats = new Set<Promise<void>>();
+  private stalled = false;
 
   constructor({ channel, onReleased, onFailed, onClose, ...parts }: HostOptions) {
     this.channel = channel;
@@ -43,6 +48,20 @@ export class SequencerHost {
 
   receive(requests: readonly Request[]): void {
     for (const request of requests) this.handle(request);
+  }
+
+  /**
+   * Lets engine time follow the clock, and tells callers when the journal does not answer: those whose
+   * commands are being appended that their outcome is unknown, all others that nothing was executed.
+   * To be called several times a second.
+   */
+  heartbeat(): void {
+    this.sequencer.heartbeat();
+    if (this.sequencer.appendingMillis < STALL_MILLIS) return;
+    const shed = this.sequencer.shed();
+    if (shed.length > 0) this.reply({ kind: 'refused', ids: shed, message: STALLED });
+    if (!this.stalled) this.reply({ kind: 'stalled', message: STALLED });
+    this.stalled = true;
   }
 
   /** All that was accepted is released, repeats included. */
@@ -93,8 +112,9 @@ export class SequencerHost {
     this.channel.post(replies, []);
   }
 
-  private released({ batch, acknowledgements, repeats, answers }: Release): void {
+  private released({ batch, acknowledgements, repeats, answers, expired }: Release): void {
     const replies: Reply[] = [];
+    if (expired.length > 0) replies.push({ kind: 'refused', ids: expired, message: EXPIRED });
     const transfer: ArrayBuffer[] = [];
     if (batch !== undefined) {
       const packed = packAcknowledgements(acknowledgements);
@@ -104,6 +124,8 @@ export class SequencerHost {
     for (const answer of answers) {
       replies.push(answer.ok ? { kind: 'answer', id: answer.id, value: answer.value } : { kind: 'error', id: answer.id, message: answer.message });
     }
+    if (this.stalled) replies.push({ kind: 'flowing' });
+    this.stalled = false;
     this.channel.post(replies, transfer);
     for (const { id, original } of repeats) this.track(this.repeat(id, original));
     if (batch !== undefined) this.onReleased(batch.lastSequence);
@@ -125,7 +147,6 @@ export class SequencerHost {
       this.reply({ kind: 'refused', ids: [id], message: `the original could not be read: ${error instanceof Error ? error.message : String(error)}` });
     }
   }
-
 }
 
 function packAcknowledgements(acknowledgements: readonly Acknowledgement[]): Float64Array<ArrayBuffer> {

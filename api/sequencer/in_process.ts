@@ -46,7 +46,7 @@ export function createInProcessSequencer(options: InProcessOptions = {}): Sequen
     onFailed: (error) => client.suspend(error.message),
   });
   if (clock.set !== undefined) return client;
-  const timer = setInterval(() => host.sequencer.heartbeat(), 250);
+  const timer = setInterval(() => host.heartbeat(), 250);
   timer.unref();
   const close = client.close.bind(client);
   return Object.assign(client, {

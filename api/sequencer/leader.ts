@@ -1,4 +1,5 @@
 /** The engine's process or thread: takes the lead, recovers from the journal, and runs the sequencer until it is told to stop or loses. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { RULES_VERSION } from '../../engine/engine.ts';
 import { decodeEventBytes } from '../../engine/event_codec.ts';
@@ -16,6 +17,11 @@ import type { Recovered } from './recovery.ts';
 import { Snapshotter } from './snapshotter.ts';
 
 const HEARTBEAT_MILLIS = 100;
+/** From here on it is asked whether the journal's connection still lives, and this often. */
+const PROBE_AFTER_MILLIS = 2_000;
+const PROBE_PAUSE_MILLIS = 500;
+/** A server that has just begun or ended our append may look as if it had forgotten it. */
+const FORGOTTEN_TIMES = 2;
 
 export interface LeaderOptions {
   url: string;
@@ -47,6 +53,7 @@ export class Leader {
   private host: SequencerHost | undefined;
   private journal: PostgresJournal | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
+  private probing = false;
   private failed = false;
 
   constructor(options: LeaderOptions, parts: LeaderParts) {
@@ -105,12 +112,29 @@ export class Leader {
       onClose: () => this.close(journal, snapshotter),
     });
     this.host = host;
+    this.heartbeat = setInterval(() => this.beat(host, journal), HEARTBEAT_MILLIS);
     // What passed while nobody led is settled before anybody is served.
     host.sequencer.heartbeat();
     await host.drain();
     if (this.failed) return;
-    this.heartbeat = setInterval(() => host.sequencer.heartbeat(), HEARTBEAT_MILLIS);
     channel.post([{ kind: 'ready', status: host.sequencer.status() }], []);
+  }
+
+  private beat(host: SequencerHost, journal: PostgresJournal): void {
+    host.heartbeat();
+    if (host.sequencer.appendingMillis > PROBE_AFTER_MILLIS && !this.probing) void this.probe(host, journal);
+  }
+
+  /** An append that never returns is worse than one that fails: a connection can die without a word. */
+  private async probe(host: SequencerHost, journal: PostgresJournal): Promise<void> {
+    this.probing = true;
+    let times = 0;
+    while (times < FORGOTTEN_TIMES && !this.failed && host.sequencer.appendingMillis > PROBE_AFTER_MILLIS) {
+      times = (await journal.isForgotten()) ? times + 1 : 0;
+      await sleep(PROBE_PAUSE_MILLIS);
+    }
+    if (times === FORGOTTEN_TIMES && host.sequencer.appendingMillis > PROBE_AFTER_MILLIS) journal.abandon();
+    this.probing = false;
   }
 
   /** A batch may be durable although its leader never learnt of it: those who follow commits have not seen it. */

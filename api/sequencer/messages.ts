@@ -23,6 +23,9 @@ export type Reply =
   | { kind: 'error'; id: number; message: string }
   /** Not taken; may be tried again. */
   | { kind: 'refused'; ids: number[]; message: string }
+  /** The journal does not answer: what has no reply by now has an unknown outcome, and nothing is taken until `flowing`. */
+  | { kind: 'stalled'; message: string }
+  | { kind: 'flowing' }
   /** The last message: what has no reply by now has an unknown outcome. final: starting again would not help. */
   | { kind: 'failed'; message: string; final: boolean };
 

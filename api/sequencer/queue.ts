@@ -21,6 +21,11 @@ export class Queue<T> {
     this.items = this.items.slice(this.head);
     this.head = 0;
   }
+  /** Takes out what does not fit, from first to last. */
+  keep(fits: (item: T) => boolean): void {
+    this.items = this.items.slice(this.head).filter(fits);
+    this.head = 0;
+  }
   clear(): void {
     this.items = [];
     this.head = 0;

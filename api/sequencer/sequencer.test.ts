@@ -98,6 +98,39 @@ describe('the sequencer', () => {
     await expect(port.submit(envelope({ type: 'tick', now: 1 }))).rejects.toThrow('own command');
   });
 
+  test('tells callers within a second when the journal does not answer; what was not applied is never executed', async () => {
+    const journal = new HeldJournal();
+    const port = createInProcessSequencer({ journal, clock: { now: () => TEST_EPOCH } });
+    const applied = port.submit(envelope(register('applied')));
+    await settled();
+    const waiting = port.submit(envelope(register('waiting')));
+    const begun = performance.now();
+    await expect(waiting).rejects.toThrow('does not answer');
+    await expect(applied).rejects.toBeInstanceOf(Unavailable);
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    await expect(port.submit(envelope(register('at once')))).rejects.toBeInstanceOf(Unavailable);
+    await journal.let();
+    const next = port.submit(envelope(register('after')));
+    await settled();
+    await journal.let();
+    expect(eventOf((await next).events, 'companyRegistered')).toMatchObject({ company: 1, name: 'after' });
+    expect((await port.query('directory', {})).companies.map(({ name }) => name)).toEqual(['applied', 'after']);
+    await port.close();
+  });
+
+  test('gives back what has waited longer than anybody does', async () => {
+    const journal = new HeldJournal();
+    const port = createInProcessSequencer({ journal, limits: { waitMillis: 20 } });
+    const first = port.submit(envelope(register('a')));
+    await settled();
+    const late = expect(port.submit(envelope(register('b')))).rejects.toThrow('not executed');
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    await journal.let();
+    await first;
+    await late;
+    expect((await port.query('directory', {})).companies.map(({ name }) => name)).toEqual(['a']);
+  });
+
   test('refuses what its queue cannot hold', async () => {
     const journal = new HeldJournal();
     const port = createInProcessSequencer({ journal, limits: { queue: 2 } });

@@ -42,6 +42,8 @@ export interface Release {
   /** Commands whose idempotency key was used before: they are acknowledged with the original's events. */
   repeats: { id: number; original: number }[];
   answers: QueryAnswer[];
+  /** Waited longer than callers do; they were not executed. */
+  expired: number[];
 }
 
 export interface Outlet {
@@ -54,6 +56,8 @@ export interface Outlet {
 export interface SequencerLimits {
   /** Commands, queries and clock moves that wait; beyond them callers are refused. */
   queue: number;
+  /** What has waited longer is given back instead of executed: nobody is there for it any more. */
+  waitMillis: number;
   /** Commands of one batch. */
   batchCommands: number;
   /** Event words after which a batch is closed. */
@@ -61,7 +65,7 @@ export interface SequencerLimits {
   /** Idle time after which engine time moves on by itself. */
   idleMillis: number;
 }
-export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, batchCommands: 2_000, batchWords: 1 << 20, idleMillis: 1_000 };
+export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, waitMillis: 5_000, batchCommands: 2_000, batchWords: 1 << 20, idleMillis: 1_000 };
 
 export interface SequencerParts {
   engine: SequencedEngine;
@@ -71,12 +75,16 @@ export interface SequencerParts {
   outlet: Outlet;
   rulesVersion: number;
   limits?: Partial<SequencerLimits>;
+  /** Milliseconds that never go back, to tell how long something has waited. */
+  elapsed?: () => number;
 }
 
-type Item =
-  | { kind: 'command'; id: number; envelope: Envelope }
-  | { kind: 'query'; id: number; name: QueryName; ask: object }
-  | { kind: 'clock'; id: number; now: number };
+/** since: when it came, in elapsed milliseconds. */
+type Item = { id: number; since: number } & (
+  | { kind: 'command'; envelope: Envelope }
+  | { kind: 'query'; name: QueryName; ask: object }
+  | { kind: 'clock'; now: number }
+);
 
 /** The id of commands nobody waits for. */
 const NOBODY = 0;
@@ -97,8 +105,11 @@ export class Sequencer {
   private readonly outlet: Outlet;
   private readonly rulesVersion: number;
   private readonly limits: SequencerLimits;
+  private readonly elapsed: () => number;
   private readonly queue = new Queue<Item>();
   private committedSequence: number;
+  /** When the append under way was given to the journal; undefined: none is. */
+  private appendingSince: number | undefined;
   private running = false;
   private stopped = false;
   private drained: (() => void)[] = [];
@@ -111,21 +122,22 @@ export class Sequencer {
     this.outlet = parts.outlet;
     this.rulesVersion = parts.rulesVersion;
     this.limits = { ...SEQUENCER_LIMITS, ...parts.limits };
+    this.elapsed = parts.elapsed ?? (() => performance.now());
     this.committedSequence = this.engine.sequence;
     this.sendReleases(this.authoriser.load(this.engine));
   }
 
   /** @returns false when the queue is full or the sequencer has stopped */
   submit(id: number, envelope: Envelope): boolean {
-    return this.add({ kind: 'command', id, envelope });
+    return this.add({ kind: 'command', id, since: this.elapsed(), envelope });
   }
   /** Answered at its place between commands. @returns false as in `submit` */
   query(id: number, name: QueryName, ask: object): boolean {
-    return this.add({ kind: 'query', id, name, ask });
+    return this.add({ kind: 'query', id, since: this.elapsed(), name, ask });
   }
   /** Moves a manual clock; answered with engine time when all that is due has run. @returns false as in `submit` */
   setClock(id: number, now: number): boolean {
-    return this.add({ kind: 'clock', id, now });
+    return this.add({ kind: 'clock', id, since: this.elapsed(), now });
   }
   /** Lets engine time follow the clock when nothing else does. To be called now and then. */
   heartbeat(): void {
@@ -142,6 +154,21 @@ export class Sequencer {
   status(): SequencerStatus {
     const { engine, journal, committedSequence, queue } = this;
     return { sequence: engine.sequence, committedSequence, epoch: journal.epoch, now: engine.now, queueLength: queue.length };
+  }
+
+  /** How long the journal has owed an answer; 0 when it owes none. */
+  get appendingMillis(): number {
+    return this.appendingSince === undefined ? 0 : this.elapsed() - this.appendingSince;
+  }
+
+  /** Gives back what waits and has had no effect yet. What nobody waits for stays. */
+  shed(): number[] {
+    const ids: number[] = [];
+    this.queue.keep(({ id }) => {
+      if (id !== NOBODY) ids.push(id);
+      return id === NOBODY;
+    });
+    return ids;
   }
 
   /** Stops for good, as when an append fails: the journal is no longer ours. */
@@ -166,7 +193,7 @@ export class Sequencer {
 
   private sendReleases(releases: PendingReleases): void {
     if (this.stopped || releases.length === 0) return;
-    for (const command of releases) this.queue.push({ kind: 'command', id: NOBODY, envelope: { command, ...NO_TEXT } });
+    for (const command of releases) this.queue.push({ kind: 'command', id: NOBODY, since: 0, envelope: { command, ...NO_TEXT } });
     this.wake();
   }
 
@@ -212,6 +239,7 @@ export class Sequencer {
     const events = engine.buffer.take();
     const batch = { firstSequence: this.committedSequence + 1, lastSequence: engine.sequence, now: engine.now, events };
     turn.release.batch = batch;
+    this.appendingSince = this.elapsed();
     await this.journal.append({
       firstSequence: batch.firstSequence,
       lastSequence: batch.lastSequence,
@@ -220,6 +248,7 @@ export class Sequencer {
       commands: encodeEnvelopes(turn.envelopes),
       events: encodeEvents(events),
     });
+    this.appendingSince = undefined;
     if (this.isStopped()) return;
     this.committedSequence = batch.lastSequence;
     this.sendReleases(this.authoriser.committed(batch));
@@ -227,12 +256,12 @@ export class Sequencer {
   }
 
   private releaseTurn({ release }: Turn): void {
-    if (release.batch !== undefined || release.answers.length > 0) this.outlet.released(release);
+    if (release.batch !== undefined || release.answers.length > 0 || release.expired.length > 0) this.outlet.released(release);
   }
 
   /** Time first, then what waits, until the batch is full. */
   private takeTurn(): Turn {
-    const turn: Turn = { envelopes: [], captured: [], release: { batch: undefined, acknowledgements: [], repeats: [], answers: [] } };
+    const turn: Turn = { envelopes: [], captured: [], release: { batch: undefined, acknowledgements: [], repeats: [], answers: [], expired: [] } };
     if (this.advanceTime(turn)) this.takeItems(turn);
     return turn;
   }
@@ -280,8 +309,14 @@ export class Sequencer {
   }
 
   private takeItems(turn: Turn): void {
+    const tooOld = this.elapsed() - this.limits.waitMillis;
     while (this.queue.length > 0 && !this.isFull(turn)) {
       const item = this.queue.first();
+      if (item.id !== NOBODY && item.since < tooOld) {
+        this.queue.shift();
+        turn.release.expired.push(item.id);
+        continue;
+      }
       // The next turn moves time, and finds the item answered.
       if (item.kind === 'clock' && item.now > this.engine.now) return this.clock.set?.(item.now);
       this.queue.shift();
