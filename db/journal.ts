@@ -72,6 +72,7 @@ export class PostgresJournal implements Journal {
   lastSequence: number;
   private readonly renewal: NodeJS.Timeout;
   private readonly onLost: (error: Error) => void;
+  /** When what last confirmed the lead was sent. */
   private renewedAt = performance.now();
   private renewing = false;
   private over = false;
@@ -114,11 +115,12 @@ export class PostgresJournal implements Journal {
     const row = { ...record, epoch: this.epoch };
     const hash = hashRow(this.lastHash, row);
     const values = [row.firstSequence, row.lastSequence, row.engineTime, row.epoch, row.rulesVersion, row.commands, row.events, hash];
+    const asked = performance.now();
     const { rowCount } = await this.connection.query({ name: 'journal_append', text: APPEND, values });
     if (rowCount !== 1) throw await this.whyNothingWasWritten(record);
     this.lastHash = hash;
     this.lastSequence = row.lastSequence;
-    this.renewedAt = performance.now();
+    this.renewedAt = asked;
   }
 
   rowOf(sequence: number): Promise<JournalRow | undefined> {
@@ -126,6 +128,10 @@ export class PostgresJournal implements Journal {
   }
   rows(sequence: number): AsyncIterable<JournalRow> {
     return readRows(this.connection, sequence);
+  }
+  /** Milliseconds since the lead was last confirmed: below LEASE_MILLIS nobody else can have it. */
+  get leaseAge(): number {
+    return performance.now() - this.renewedAt;
   }
   /** Hash of the newest row: what a snapshot of the present state belongs to. */
   get headHash(): Uint8Array {
@@ -170,12 +176,13 @@ export class PostgresJournal implements Journal {
   }
 
   private async renew(): Promise<void> {
-    if (this.over || this.renewing || performance.now() - this.renewedAt < RENEW_MILLIS / 2) return;
+    if (this.over || this.renewing || this.leaseAge < RENEW_MILLIS / 2) return;
     this.renewing = true;
+    const asked = performance.now();
     try {
       const { rowCount } = await this.connection.query('update journal_lease set renewed_at = clock_timestamp() where epoch = $1', [this.epoch]);
       if (rowCount !== 1) this.lose(new StaleEpoch(this.epoch));
-      this.renewedAt = performance.now();
+      this.renewedAt = asked;
     } catch (error) {
       this.lose(error instanceof Error ? error : new Error(String(error)));
     }

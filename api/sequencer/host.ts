@@ -17,6 +17,8 @@ const STALLED = 'the database does not answer';
 
 export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
   channel: Channel<Reply>;
+  /** As `SequencerStatus` has it. */
+  leaseAge?: () => number;
   /** Called after each release, when everything applied is durable. */
   onReleased?: (lastSequence: number) => void;
   /** Called once, when the sequencer has failed: to be told with a `failed` message, and nothing after it. */
@@ -30,14 +32,16 @@ export class SequencerHost {
   private readonly journal: Journal;
   private readonly channel: Channel<Reply>;
   private readonly manualClock: boolean;
+  private readonly leaseAge: (() => number) | undefined;
   private readonly onReleased: (lastSequence: number) => void;
   private readonly onFailed: (error: Error) => void;
   private readonly onClose: () => Promise<void>;
   private readonly repeats = new Set<Promise<void>>();
   private stalled = false;
 
-  constructor({ channel, onReleased, onFailed, onClose, ...parts }: HostOptions) {
+  constructor({ channel, leaseAge, onReleased, onFailed, onClose, ...parts }: HostOptions) {
     this.channel = channel;
+    this.leaseAge = leaseAge;
     this.journal = parts.journal;
     this.manualClock = parts.clock.set !== undefined;
     this.onReleased = onReleased ?? (() => undefined);
@@ -86,7 +90,7 @@ export class SequencerHost {
         sequencer.release(request.request);
         return this.reply({ kind: 'answer', id: request.id, value: undefined });
       case 'status':
-        return this.reply({ kind: 'answer', id: request.id, value: sequencer.status() });
+        return this.reply({ kind: 'answer', id: request.id, value: { ...sequencer.status(), leaseAge: this.leaseAge?.() } });
       case 'close':
         void this.close(request.id);
     }

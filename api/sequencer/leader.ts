@@ -15,6 +15,8 @@ import type { Channel, Reply, Request } from './messages.ts';
 import { recover, ReplayMismatch } from './recovery.ts';
 import type { Recovered } from './recovery.ts';
 import { Snapshotter } from './snapshotter.ts';
+import { standBy } from './standby.ts';
+import type { Lead } from './standby.ts';
 
 const HEARTBEAT_MILLIS = 100;
 /** From here on it is asked whether the journal's connection still lives, and this often. */
@@ -38,13 +40,17 @@ export interface LeaderOptions {
   leadWaitMillis: number;
   /** Batches from this sequence on are sent again: the callers have not seen them. undefined: none. */
   publishFrom: number | undefined;
+  /** Waits for the lead however long it takes, and follows the journal meanwhile. */
+  standby: boolean;
 }
-export const LEADER_DEFAULTS = { snapshotEvery: 250_000, leadWaitMillis: 8_000 };
+export const LEADER_DEFAULTS = { snapshotEvery: 250_000, leadWaitMillis: 8_000, standby: false };
 
 export interface LeaderParts {
   channel: Channel<Reply>;
   authoriser: Authoriser;
   say: (line: string) => void;
+  /** Told how far the engine of a standby has come. */
+  onFollowing?: (sequence: number) => void;
 }
 
 export class Leader {
@@ -64,10 +70,8 @@ export class Leader {
   /** Answers with a `ready` or a `failed` message; after `failed` nothing more is sent. */
   async start(): Promise<void> {
     try {
-      const { url, holder, resume, leadWaitMillis } = this.options;
-      this.journal = await PostgresJournal.lead({ url, holder, resume, waitMillis: leadWaitMillis, onLost: (error) => this.lost(error) });
-      const [recovered] = await Promise.all([this.recover(this.journal), this.verify()]);
-      await this.run(this.journal, recovered);
+      const { journal, recovered } = await (this.options.standby ? this.standBy() : this.takeLead());
+      await this.run(journal, recovered);
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -75,6 +79,22 @@ export class Leader {
 
   receive(requests: readonly Request[]): void {
     this.host?.receive(requests);
+  }
+
+  private async takeLead(): Promise<Lead> {
+    const { url, holder, resume, leadWaitMillis } = this.options;
+    this.journal = await PostgresJournal.lead({ url, holder, resume, waitMillis: leadWaitMillis, onLost: (error) => this.lost(error) });
+    const [recovered] = await Promise.all([this.recover(this.journal), this.verify()]);
+    return { journal: this.journal, recovered };
+  }
+
+  private async standBy(): Promise<Lead> {
+    const { url, holder } = this.options;
+    await this.verify();
+    const { say, onFollowing = () => undefined } = this.parts;
+    const lead = await standBy({ url, holder, say, onFollowing, onLost: (error) => this.lost(error) });
+    this.journal = lead.journal;
+    return lead;
   }
 
   private async recover(journal: PostgresJournal): Promise<Recovered> {
@@ -106,7 +126,7 @@ export class Leader {
     });
     await this.publishUnseen(journal);
     const host = new SequencerHost({
-      engine, journal, clock: this.clockAt(engine.now), authoriser, rulesVersion: RULES_VERSION, channel,
+      engine, journal, clock: this.clockAt(engine.now), authoriser, rulesVersion: RULES_VERSION, channel, leaseAge: () => journal.leaseAge,
       onReleased: (lastSequence) => snapshotter.afterRelease(lastSequence),
       onFailed: (error) => this.fail(error),
       onClose: () => this.close(journal, snapshotter),

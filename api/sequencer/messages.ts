@@ -36,5 +36,17 @@ export interface Channel<Out> {
   post(messages: Out[], transfer: ArrayBuffer[]): void;
 }
 
-/** What the worker thread posts: replies, or a line for the log. */
-export type WorkerMessage = { kind: 'replies'; replies: Reply[] } | { kind: 'say'; line: string };
+/** What the worker thread posts: replies, a line for the log, or how far the engine of a standby has come. */
+export type WorkerMessage = { kind: 'replies'; replies: Reply[] } | { kind: 'say'; line: string } | { kind: 'following'; sequence: number };
+
+/**
+ * What passes on the messages of callers in other processes. They are many, and whoever speaks for them
+ * gives their requests ids from `REMOTE_IDS` on, so that none of them meets a local caller's.
+ */
+export interface Line {
+  /** @returns false when nothing is taken at present */
+  post(requests: Request[]): boolean;
+  /** Hears all replies, in order, whomever they are for. Returns the unsubscription. */
+  onReplies(listener: (replies: readonly Reply[]) => void): () => void;
+}
+export const REMOTE_IDS = 2 ** 40;

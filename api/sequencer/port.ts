@@ -59,6 +59,8 @@ export interface SequencerStatus {
   epoch: number;
   now: number;
   queueLength: number;
+  /** Milliseconds since the lead was last confirmed; absent where nobody can take it. */
+  leaseAge?: number;
 }
 
 /** Thrown when the sequencer takes no more (queue full, database away, shutting down): 503 with Retry-After. */

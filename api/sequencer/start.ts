@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SequencerClient } from './client.ts';
 import { LEADER_DEFAULTS } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
-import type { Channel, Reply, Request, WorkerMessage } from './messages.ts';
+import type { Channel, Line, Reply, Request, WorkerMessage } from './messages.ts';
 import type { SequencerPort } from './port.ts';
 
 const RETRY_MILLIS = 500;
@@ -24,6 +24,10 @@ export interface StartOptions {
   /** The bundled worker. */
   workerFile?: string;
   say?: (line: string) => void;
+  /** Waits for the lead however long it takes, and follows the journal meanwhile. */
+  standby?: boolean;
+  /** Told how far the engine of a standby has come. */
+  onFollowing?: (sequence: number) => void;
   /** Called when the market cannot go on in this process: another engine leads, or the journal is damaged. The process must end. */
   onFatal: (error: Error) => void;
 }
@@ -33,9 +37,9 @@ export interface StartOptions {
  * callers are refused while the thread starts again from the journal.
  * @throws Error saying why the market cannot start
  */
-export async function startSequencer(options: StartOptions): Promise<SequencerPort> {
+export async function startSequencer(options: StartOptions): Promise<SequencerPort & Line> {
   const sequencer = new WorkerSequencer(options);
-  await sequencer.launch();
+  await (options.standby === true ? sequencer.standBy() : sequencer.launch());
   return sequencer;
 }
 
@@ -51,11 +55,13 @@ class CannotStart extends Error {
   }
 }
 
-class WorkerSequencer extends SequencerClient {
+class WorkerSequencer extends SequencerClient implements Line {
   private readonly options: StartOptions;
   private readonly holder = `${hostname()} process ${process.pid} ${randomBytes(4).toString('hex')}`;
   private worker: Worker | undefined;
   private publishedSequence: number | undefined;
+  private readonly hearers = new Set<(replies: readonly Reply[]) => void>();
+  private running = false;
   private closing = false;
 
   constructor(options: StartOptions) {
@@ -74,6 +80,7 @@ class WorkerSequencer extends SequencerClient {
       await new Promise<void>((resolve, reject) => {
         worker.on('message', (message: WorkerMessage) => {
           if (message.kind === 'say') return say(message.line);
+          if (message.kind === 'following') return this.options.onFollowing?.(message.sequence);
           for (const reply of message.replies) if (reply.kind === 'failed') reject(new CannotStart(reply.message, reply.final));
           if (message.replies.some(({ kind }) => kind === 'ready')) resolve();
           this.follow(message.replies);
@@ -86,7 +93,31 @@ class WorkerSequencer extends SequencerClient {
       throw error;
     }
     this.watch(worker);
+    this.running = true;
     this.resume(channelTo(worker));
+  }
+
+  /** Launches until the lead has come. @throws CannotStart when the journal is damaged */
+  async standBy(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.launch();
+      } catch (error) {
+        if (!(error instanceof CannotStart) || error.final || this.closing) throw error;
+        this.options.say?.(`cannot stand by: ${error.message}`);
+      }
+      await sleep(RETRY_MILLIS);
+    }
+  }
+
+  post(requests: Request[]): boolean {
+    if (this.running) this.worker?.postMessage(requests);
+    return this.running;
+  }
+
+  onReplies(listener: (replies: readonly Reply[]) => void): () => void {
+    this.hearers.add(listener);
+    return () => this.hearers.delete(listener);
   }
 
   override async close(): Promise<void> {
@@ -104,6 +135,7 @@ class WorkerSequencer extends SequencerClient {
       url: url(), clock, manualStart: manualStart ?? Date.now(), holder: this.holder,
       resume: this.publishedSequence !== undefined,
       publishFrom: this.publishedSequence === undefined ? undefined : this.publishedSequence + 1,
+      standby: this.options.standby === true && this.publishedSequence === undefined,
     };
   }
 
@@ -113,6 +145,7 @@ class WorkerSequencer extends SequencerClient {
       else if (reply.kind === 'ready') this.publishedSequence = Math.max(this.publishedSequence ?? 0, reply.status.committedSequence);
     }
     this.receive(replies);
+    for (const hear of this.hearers) hear(replies);
   }
 
   /** From `ready` on: the first sign of failure ends this thread and starts another. */
@@ -121,6 +154,7 @@ class WorkerSequencer extends SequencerClient {
     const end = (message: string, final: boolean) => {
       if (over || this.closing) return;
       over = true;
+      this.running = false;
       this.suspend(RESTARTING);
       void this.restart(worker, message, final);
     };

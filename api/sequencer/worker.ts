@@ -12,6 +12,7 @@ const leader = new Leader(workerData as LeaderOptions, {
   channel: { post: (replies, transfer) => port.postMessage({ kind: 'replies', replies } satisfies WorkerMessage, transfer) },
   authoriser: new AllocationAuthoriser(),
   say: (line) => port.postMessage({ kind: 'say', line } satisfies WorkerMessage),
+  onFollowing: (sequence) => port.postMessage({ kind: 'following', sequence } satisfies WorkerMessage),
 });
 port.on('message', (requests: Request[]) => leader.receive(requests));
 await leader.start();

@@ -1,0 +1,46 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Command, Envelope } from '../../engine/commands.ts';
+import { openDatabase } from '../../db/database.ts';
+import { migrate } from '../../db/migrate.ts';
+import { freshDatabase } from '../../db/test/fresh_database.ts';
+import type { FreshDatabase } from '../../db/test/fresh_database.ts';
+import { TEST_EPOCH } from './in_process.ts';
+import { startSequencer } from './start.ts';
+import type { StartOptions } from './start.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let fresh: FreshDatabase;
+
+beforeAll(async () => {
+  execFileSync(process.execPath, ['api/cli/build.mjs', 'sequencer_worker'], { cwd: root });
+  fresh = await freshDatabase();
+  const database = openDatabase(fresh.url, 2);
+  await migrate(database);
+  await database.destroy();
+});
+afterAll(() => fresh.drop());
+
+const fatal: Error[] = [];
+const start = (options: Partial<StartOptions> = {}) =>
+  startSequencer({ url: () => fresh.url, clock: 'manual', manualStart: TEST_EPOCH, onFatal: (error) => fatal.push(error), ...options });
+const envelope = (command: Command): Envelope => ({ command, idempotencyKey: '', bodyHash: '' });
+
+test('a standby follows warm and continues with the same state under a new epoch when the lead is free', async () => {
+  const leader = await start();
+  let followed = 0;
+  const standby = start({ standby: true, onFollowing: (sequence) => (followed = sequence) });
+  for (const name of ['a', 'b', 'c']) await leader.submit(envelope({ type: 'registerCompany', name, role: 'borrower', group: '' }));
+  const { sequence, stateHash } = await leader.query('status', {});
+  await expect.poll(() => followed, { timeout: 20_000 }).toBe(sequence);
+  await leader.close();
+  const successor = await standby;
+  expect((await successor.query('status', {})).stateHash).toBe(stateHash);
+  const { epoch, leaseAge } = await successor.status();
+  expect(epoch).toBe(2);
+  expect(leaseAge).toBeLessThan(5_000);
+  await successor.submit(envelope({ type: 'registerCompany', name: 'd', role: 'borrower', group: '' }));
+  await successor.close();
+  expect(fatal).toEqual([]);
+});

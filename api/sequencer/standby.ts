@@ -1,0 +1,67 @@
+/**
+ * Waits for the lead with a warm engine: what the journal holds is executed as it is written, so that
+ * taking over needs only the last rows. A standby reads; until it leads it writes nothing.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { PostgresJournal } from '../../db/journal.ts';
+import { readRowOf, readRows } from '../../db/journal_reader.ts';
+import { verifyRow } from '../../db/journal_record.ts';
+import { PostgresSnapshots } from '../../db/snapshots.ts';
+import { recover, replayRow } from './recovery.ts';
+import type { JournalSource, Recovered } from './recovery.ts';
+
+const POLL_MILLIS = 50;
+
+export interface StandbyOptions {
+  url: string;
+  holder: string;
+  say: (line: string) => void;
+  /** Told the last sequence executed, after each look at the journal. */
+  onFollowing: (sequence: number) => void;
+  onLost: (error: Error) => void;
+}
+
+/** The lead, and an engine that has executed all that the journal holds. */
+export interface Lead {
+  journal: PostgresJournal;
+  recovered: Recovered;
+}
+
+/**
+ * Resolves when the lead has come to this process, however long that takes.
+ * @throws JournalCorrupt, ReplayMismatch, and what breaks with the database
+ */
+export async function standBy({ url, holder, say, onFollowing, onLost }: StandbyOptions): Promise<Lead> {
+  const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange standby', keepAlive: true });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    const source: JournalSource = { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => readRows(client, sequence) };
+    const recovered = await recover({ journal: source, snapshots: new PostgresSnapshots(url), say });
+    const lead = PostgresJournal.lead({ url, holder, waitMillis: Infinity, onLost });
+    const waiting = { over: false };
+    const over = (): void => void (waiting.over = true);
+    lead.then(over, over);
+    while (!waiting.over) {
+      await catchUp(source, recovered);
+      onFollowing(recovered.engine.sequence);
+      await Promise.race([lead, sleep(POLL_MILLIS)]);
+    }
+    const journal = await lead;
+    await catchUp(journal, recovered);
+    return { journal, recovered };
+  } finally {
+    await client.end();
+  }
+}
+
+async function catchUp(source: JournalSource, recovered: Recovered): Promise<void> {
+  const { engine } = recovered;
+  for await (const row of source.rows(engine.sequence + 1)) {
+    verifyRow(engine.sequence, recovered.journalHash, row);
+    replayRow(engine, row);
+    recovered.journalHash = row.hash;
+    recovered.replayedRows++;
+  }
+}
