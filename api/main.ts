@@ -28,6 +28,7 @@ import { openGateway } from './gateway/gateway.ts';
 import type { Gateway } from './gateway/gateway.ts';
 import { openVault } from './gateway/vault.ts';
 import { exchangeRoutes } from './http/all_routes.ts';
+import { ListPrices } from './list_prices.ts';
 import { MarketView } from './market/market_view.ts';
 import { pastTrades } from './past_trades.ts';
 import { Realtime } from './realtime/realtime.ts';
@@ -179,6 +180,9 @@ async function start(config: Config, log: Logger, parts: Parts, onFatal: (error:
   if (providers !== undefined) parts.add('demo providers', () => providers.close());
   const opened = await openServices(core, parts, providers?.addresses ?? []);
   const demo = await openDemo(opened.services, providers, parts);
+  const listPrices = new ListPrices(opened.services);
+  await listPrices.start();
+  parts.add('list prices', () => listPrices.close());
   openHttp(front, opened, parts);
   const url = `http://localhost:${port}`;
   introduce(url, await demo?.listening(url));

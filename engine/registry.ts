@@ -11,7 +11,7 @@ import type { Sweeps } from './sweeps.ts';
 import { MILLIS_PER_DAY, PRICE_TICKS_MAX } from './units.ts';
 
 const GPUS_MAX = 1_000_000;
-const LIST_PRICE_NOTICE = 7 * MILLIS_PER_DAY;
+export const LIST_PRICE_NOTICE = 7 * MILLIS_PER_DAY;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._/:+ -]{0,127}$/;
 
 export class Registry {

@@ -17,6 +17,7 @@ export const ENTRIES = {
   replay: 'api/cli/replay.ts',
   sim: 'api/cli/sim.ts',
   projections: 'api/cli/projections.ts',
+  bootstrap: 'api/cli/bootstrap.ts',
   bench: 'loadtest/bench/main.ts',
 };
 /** What `npm start` needs. */

@@ -8,9 +8,11 @@ import { root, runNode } from './tools.mjs';
 
 /** Flags of node that a program needs. */
 const NODE_ARGUMENTS = { bench: ['--expose-gc'] };
+/** Other programs that it starts. */
+const PARTS = { bootstrap: ['sequencer_worker'] };
 
 const [name, ...programArguments] = process.argv.slice(2);
-const { missing } = await build([name], (line) => console.error(line));
+const { missing } = await build([name, ...(PARTS[name] ?? [])], (line) => console.error(line));
 if (missing.length > 0) {
   console.error(`${name} has no source in this checkout`);
   process.exit(1);

@@ -4,12 +4,12 @@
  * is missing, so a start after an interrupted start ends in the same place, and a start on a seeded
  * market sends nothing.
  */
-import { listInputs, listPrice } from '../../db/seed/list_price.ts';
-import { CLASSES, OFFERS, PROVIDERS, REGIONS } from '../../db/seed/offers.ts';
+import { OFFERS, PROVIDERS } from '../../db/seed/offers.ts';
 import type { Command, CompanyId, FacilityApplication, Role } from '../../engine/commands.ts';
 import type { DirectoryView } from '../../engine/queries.ts';
 import { MICRO } from '../../engine/units.ts';
 import type { Micro } from '../../engine/units.ts';
+import { foundingCommands } from '../founding.ts';
 import { eventOf } from '../sequencer/port.ts';
 import type { Ack, SequencerPort } from '../sequencer/port.ts';
 import { BIDDERS, LOAD_COMPANY, offeredMarkets } from './plan.ts';
@@ -81,20 +81,8 @@ export async function seedMarket(sequencer: SequencerPort, models: readonly stri
 const directoryOf = (sequencer: SequencerPort): Promise<DirectoryView> => sequencer.query('directory', {});
 
 async function seedNames(sequencer: SequencerPort, models: readonly string[]): Promise<void> {
-  const view = await directoryOf(sequencer);
-  const missing = (names: readonly string[], known: readonly { name: string }[]) => names.filter((name) => !known.some((entry) => entry.name === name));
-  const commands: Command[] = [
-    ...missing(REGIONS, view.regions).map((name): Command => ({ type: 'addRegion', name })),
-    ...missing(CLASSES.map(({ name }) => name), view.classes).map(addClass),
-    ...missing(models, view.models).map((name): Command => ({ type: 'addModel', name })),
-  ];
+  const commands = foundingCommands(await directoryOf(sequencer), OFFERS, models);
   await Promise.all(commands.map((command) => submit(sequencer, command)));
-}
-
-function addClass(name: string): Command {
-  const { chip, memoryGb, formFactor } = CLASSES[CLASSES.findIndex((entry) => entry.name === name)];
-  const inputs = listInputs(OFFERS, name);
-  return { type: 'addClass', name, chip, memoryGb, formFactor, listPrice: listPrice(inputs), listInputs: inputs };
 }
 
 /** The first company of a name and role is the demo's: it was registered before anybody could log in. */

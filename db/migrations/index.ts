@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import * as accounts from './accounts.ts';
 import * as journal from './journal.ts';
 import * as projections from './projections.ts';
+import * as publishedOffers from './published_offers.ts';
 
 export interface NamedMigration {
   name: string;
@@ -14,4 +15,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '001_journal', ...journal },
   { name: '002_accounts', ...accounts },
   { name: '003_projections', ...projections },
+  { name: '004_published_offers', ...publishedOffers },
 ];
