@@ -3,11 +3,11 @@ import { grownCapacity, grownFloats, grownInts } from './columns.ts';
 import { NIL } from './lot_amounts.ts';
 
 const SLOTS = 2 ** 24;
-const FLOAT_COLUMNS = ['price', 'quantity', 'usedGpu', 'pendingGpu', 'contract', 'retired', 'gross', 'commission', 'offered', 'redemptionRate'] as const;
-const INT_COLUMNS = ['generation', 'company', 'provider', 'cell', 'book', 'model', 'funding', 'sellerFee', 'state', 'companyNext', 'companyPrev', 'bookNext'] as const;
+const FLOAT_COLUMNS = ['price', 'quantity', 'usedGpu', 'pendingGpu', 'contract', 'retired', 'gross', 'commission', 'offered', 'redemptionRate', 'fee', 'bought', 'failedGpu', 'penalGpu', 'refunded'] as const;
+const INT_COLUMNS = ['generation', 'company', 'provider', 'cell', 'book', 'model', 'funding', 'sellerFee', 'state', 'companyNext', 'companyPrev', 'bookNext', 'fromMinute', 'feeLots', 'spent'] as const;
 
-/** Values of the `state` column; FREE rows are not in use. */
-export const ALLOCATION = { free: 0, open: 1, settled: 2 } as const;
+/** Values of the `state` column; FREE rows are not in use. What is `done` is kept for as long as a failure of it may still be found. */
+export const ALLOCATION = { free: 0, open: 1, settled: 2, done: 3 } as const;
 
 export class Allocations {
   price: Float64Array;
@@ -26,6 +26,13 @@ export class Allocations {
   offered: Float64Array;
   /** Stamped at the fill, ppm. */
   redemptionRate: Float64Array;
+  /** Micro-CR that the buyer was charged at the fill, and the steps it was charged for. */
+  fee: Float64Array;
+  bought: Float64Array;
+  /** 1e-6 GPU-seconds that were not delivered, and of them by the provider's fault; micro-CR given back for them, the fee apart. */
+  failedGpu: Float64Array;
+  penalGpu: Float64Array;
+  refunded: Float64Array;
   generation: Int32Array;
   company: Int32Array;
   provider: Int32Array;
@@ -41,6 +48,11 @@ export class Allocations {
   companyPrev: Int32Array;
   /** Chain of the allocations of one book. */
   bookNext: Int32Array;
+  /** The first minute of the hour in which it is promised. */
+  fromMinute: Int32Array;
+  /** Lists of (lot, credits): what paid the fee, and what delivery has retired. */
+  feeLots: Int32Array;
+  spent: Int32Array;
   used = 0;
   free = NIL;
 
@@ -55,6 +67,11 @@ export class Allocations {
     this.commission = new Float64Array(rows);
     this.offered = new Float64Array(rows);
     this.redemptionRate = new Float64Array(rows);
+    this.fee = new Float64Array(rows);
+    this.bought = new Float64Array(rows);
+    this.failedGpu = new Float64Array(rows);
+    this.penalGpu = new Float64Array(rows);
+    this.refunded = new Float64Array(rows);
     this.generation = new Int32Array(rows);
     this.company = new Int32Array(rows);
     this.provider = new Int32Array(rows);
@@ -67,6 +84,9 @@ export class Allocations {
     this.companyNext = new Int32Array(rows);
     this.companyPrev = new Int32Array(rows);
     this.bookNext = new Int32Array(rows);
+    this.fromMinute = new Int32Array(rows);
+    this.feeLots = new Int32Array(rows);
+    this.spent = new Int32Array(rows);
   }
 
   /** A free row; the caller sets what the fill decides, the rest begins at zero. */
@@ -86,7 +106,11 @@ export class Allocations {
     this.gross[row] = 0;
     this.commission[row] = 0;
     this.offered[row] = 0;
+    this.failedGpu[row] = 0;
+    this.penalGpu[row] = 0;
+    this.refunded[row] = 0;
     this.funding[row] = NIL;
+    this.spent[row] = NIL;
     this.state[row] = ALLOCATION.open;
     return row;
   }

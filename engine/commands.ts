@@ -369,6 +369,61 @@ export interface ReleasePending {
   gpu: MicroGpuSeconds;
 }
 
+/** What is known of one minute of a provider on a market. */
+export interface MinuteOutcome {
+  company: CompanyId;
+  market: MarketId;
+  /** NONE: of all that it sold there; else of what named this model. */
+  model: ModelId;
+  canary: 'passed' | 'failed' | 'none';
+  /** Requests of the minute that have ended, and those that failed by the provider's fault. */
+  requests: number;
+  failures: number;
+  /** What a load test could not reach of the rate sold. */
+  shortfall: Ppm;
+  /** A model that was promised is not served. */
+  notServed: boolean;
+}
+/** What probes and requests have shown of a minute that has begun. The engine decides whether it failed; a minute of which nothing is told was delivered. */
+export interface ReportMinute {
+  type: 'reportMinute';
+  /** Minutes since 1970. */
+  minute: number;
+  outcomes: MinuteOutcome[];
+  /** GPU time that is held for requests under way: it is not bought elsewhere. The sequencer writes it, so that replay does not need to know. */
+  held?: { allocation: AllocationId; gpu: MicroGpuSeconds }[];
+}
+export const ANNULMENTS = ['wrong_answers', 'operator'] as const;
+/** Nothing that the provider delivered there from `since` until now counts. `company` is who says so: an operator, or NONE for the market's own probes. */
+export interface AnnulDelivery {
+  type: 'annulDelivery';
+  company: CompanyId;
+  provider: CompanyId;
+  market: MarketId;
+  model: ModelId;
+  since: Millis;
+  reason: (typeof ANNULMENTS)[number];
+}
+/** The platform could not serve in the whole minutes between: they are refunded without damages. */
+export interface PlatformDown {
+  type: 'platformDown';
+  from: Millis;
+  to: Millis;
+}
+/** `company` is who acts: an operator, or NONE for the market's own probes. */
+export interface SuspendProvider {
+  type: 'suspendProvider';
+  company: CompanyId;
+  provider: CompanyId;
+  reason: string;
+}
+export interface ReinstateProvider {
+  type: 'reinstateProvider';
+  company: CompanyId;
+  provider: CompanyId;
+  reason: string;
+}
+
 export type Command =
   | PlaceOrder | CancelOrder | AmendOrder | BatchOrders | CancelAll | CancelAfter | PlaceBlock
   | Tick | EndHour
@@ -376,13 +431,15 @@ export type Command =
   | DeclareCapacity | VerifyCapacity | SetEligibility
   | Deposit | Withdraw | Prepay | PostBond | Payout
   | CreateMandate | ApplyFacility | AcceptFacility | Draw | Repay | ReturnCredits | Freeze | Unfreeze
-  | SetTradingMode | Capture | ReleasePending;
+  | SetTradingMode | Capture | ReleasePending
+  | ReportMinute | AnnulDelivery | PlatformDown | SuspendProvider | ReinstateProvider;
 
 /** Every command's name; its place stands for it in events. New ones come last. */
 export const COMMAND_TYPES = [
   'place', 'cancel', 'amend', 'batch', 'cancelAll', 'cancelAfter', 'placeBlock', 'tick', 'endHour', 'registerCompany', 'addClass', 'addRegion', 'addModel',
   'setListPrice', 'declareCapacity', 'verifyCapacity', 'setEligibility', 'deposit', 'withdraw', 'prepay', 'postBond', 'payout', 'createMandate',
   'applyFacility', 'acceptFacility', 'draw', 'repay', 'returnCredits', 'freeze', 'unfreeze', 'setTradingMode', 'capture', 'releasePending',
+  'reportMinute', 'annulDelivery', 'platformDown', 'suspendProvider', 'reinstateProvider',
 ] as const;
 export type CommandType = Command['type'];
 

@@ -6,18 +6,20 @@
 import { ACCOUNT } from './accounts.ts';
 import { ALLOCATION } from './allocations.ts';
 import type { RejectCode } from './catalogue.ts';
-import type { Capture, EndHour, Payout, ReleasePending } from './commands.ts';
+import type { Capture, CompanyId, EndHour, MarketId, Payout, ReleasePending } from './commands.ts';
 import { NONE, classOf } from './commands.ts';
+import type { Failures } from './failures.ts';
 import { daysPastDue } from './facilities.ts';
 import type { Facilities } from './facilities.ts';
 import { NIL } from './lot_amounts.ts';
+import type { DeliveryMinutes, Shares } from './minutes.ts';
 import { mulDiv } from './muldiv.ts';
 import { FEE_SCALE, PARAMETERS } from './parameters.ts';
 import type { Chain, LegsDelivered, Resales } from './resale.ts';
 import type { HourBook, State } from './state.ts';
 import type { Sweeps } from './sweeps.ts';
-import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR } from './units.ts';
-import type { Day, Micro, MicroGpuSeconds } from './units.ts';
+import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR, MINUTES_PER_HOUR } from './units.ts';
+import type { Day, Hour, Micro, MicroGpuSeconds } from './units.ts';
 
 /** A request id stays known this long after its hour: captures of it cannot repeat later. */
 const CAPTURE_KEPT = MILLIS_PER_HOUR;
@@ -31,12 +33,16 @@ export class Delivery {
   private readonly sweeps: Sweeps;
   private readonly resales: Resales;
   private readonly facilities: Facilities;
+  private readonly failures: Failures;
+  private readonly minutes: DeliveryMinutes;
 
-  constructor(state: State, sweeps: Sweeps, resales: Resales, facilities: Facilities) {
+  constructor(state: State, sweeps: Sweeps, resales: Resales, facilities: Facilities, failures: Failures, minutes: DeliveryMinutes) {
     this.state = state;
     this.sweeps = sweeps;
     this.resales = resales;
     this.facilities = facilities;
+    this.failures = failures;
+    this.minutes = minutes;
   }
 
   budget(row: number): MicroGpuSeconds {
@@ -46,11 +52,11 @@ export class Delivery {
   capture(command: Capture): RejectCode | undefined {
     const { allocations, captured } = this.state;
     const row = allocations.rowOf(command.allocation);
-    if (row === NIL || allocations.company[row] !== command.company) return 'unknown_allocation';
+    if (row === NIL || allocations.company[row] !== command.company || allocations.state[row] === ALLOCATION.done) return 'unknown_allocation';
     if (captured.has(command.request)) return undefined;
     const settled = allocations.state[row] === ALLOCATION.settled;
     // What is on offer for resale cannot be consumed.
-    const limit = settled ? allocations.pendingGpu[row] : this.budget(row) - allocations.usedGpu[row] - allocations.offered[row] * MICRO_GPU_SECONDS_PER_STEP;
+    const limit = settled ? allocations.pendingGpu[row] : this.budget(row) - allocations.usedGpu[row] - allocations.failedGpu[row] - allocations.offered[row] * MICRO_GPU_SECONDS_PER_STEP;
     if (!Number.isSafeInteger(command.gpu) || command.gpu < 0) return 'invalid_parameter';
     if (command.gpu > limit) return 'budget_exhausted';
     allocations.usedGpu[row] += command.gpu;
@@ -83,7 +89,7 @@ export class Delivery {
   /** GPU time of the allocation that is delivered so far. */
   private deliveredGpu(row: number): MicroGpuSeconds {
     const { allocations } = this.state;
-    return allocations.state[row] === ALLOCATION.settled ? this.budget(row) - allocations.pendingGpu[row] : allocations.usedGpu[row];
+    return allocations.state[row] === ALLOCATION.settled ? this.budget(row) - allocations.pendingGpu[row] - allocations.failedGpu[row] : allocations.usedGpu[row];
   }
 
   /**
@@ -107,8 +113,9 @@ export class Delivery {
     const company = allocations.company[row];
     const provider = allocations.provider[row];
     ledger.begin();
-    const funded = this.resales.retireFrom(allocations.funding[row], credits);
+    const funded = this.resales.retireFrom(allocations.funding[row], credits, allocations.spent[row]);
     allocations.funding[row] = funded.list;
+    allocations.spent[row] = funded.spent;
     ledger.reserve(16);
     ledger.post(ACCOUNT['provider.payable'], provider, -(grossNow - commissionNow));
     ledger.post(ACCOUNT['commission.seller'], company, -commissionNow);
@@ -127,6 +134,11 @@ export class Delivery {
     if (chain !== undefined) chain.owed = owed;
     companies[provider].undelivered -= owedNow;
     this.countRealised(row, gpu, credits, funded.cost);
+    const counted = companies[company].delivered;
+    counted.cost += funded.cost + legs.cost;
+    counted.spread += spread;
+    counted.commission += commissionNow + legs.commission;
+    companies[provider].earned += grossNow - commissionNow;
     this.owe(provider, grossNow - commissionNow, delayDays, facility);
     return { credits, payable: grossNow - commissionNow };
   }
@@ -186,10 +198,12 @@ export class Delivery {
     const pending = new Map(command.pending.map((entry) => [entry.allocation, entry.gpu]));
     for (const market of state.markets.values()) {
       for (const [hour, row] of [...market.books].sort(([a], [b]) => a - b)) {
-        if (hour <= command.hour && state.bookOf(row).hour >= state.settledThrough) this.settleBook(state.bookOf(row), pending);
+        if (hour <= command.hour && hour >= state.settledThrough) this.settleBook(state.bookOf(row), pending);
       }
     }
     state.settledThrough = command.hour + 1;
+    this.closePast();
+    this.minutes.forget();
     this.forgetCaptures();
     state.buffer.emit('hourEnded', { hour: command.hour });
     return undefined;
@@ -203,19 +217,89 @@ export class Delivery {
       this.settle(row, pending.get(allocations.idOf(row)) ?? 0);
       row = next;
     }
-    book.firstAllocation = NIL;
-    if (book.openAllocations === 0) this.closeBook(book);
+  }
+
+  /** Closes the books of settled hours in which no failure can be found any more. */
+  private closePast(): void {
+    const { state } = this;
+    for (const market of state.markets.values()) {
+      for (const [hour, row] of [...market.books].sort(([a], [b]) => a - b)) {
+        if (hour < state.settledThrough && this.isPast(state.bookOf(row))) this.closeBook(state.bookOf(row));
+      }
+    }
   }
 
   private settle(row: number, pending: MicroGpuSeconds): void {
     const { allocations, buffer } = this.state;
-    const left = this.budget(row) - allocations.usedGpu[row];
+    const left = this.budget(row) - allocations.usedGpu[row] - allocations.failedGpu[row];
     const kept = Math.min(Math.max(pending, 0), left);
     allocations.pendingGpu[row] = kept;
     allocations.state[row] = ALLOCATION.settled;
-    const { credits } = this.deliver(row, left - kept, false);
-    buffer.emit('allocationSettled', { allocation: allocations.idOf(row), usedGpu: allocations.usedGpu[row], unused: credits, failed: 0, pendingGpu: kept });
+    const credits = this.deliverRest(row, left - kept);
+    buffer.emit('allocationSettled', { allocation: allocations.idOf(row), usedGpu: allocations.usedGpu[row], unused: credits, failed: allocations.refunded[row], pendingGpu: kept });
     this.finishIfDone(row);
+  }
+
+  /** Of `rest` that nobody consumed, what was available is delivered unused; the rest of it fails. Returns the micro-CR that the former retired. */
+  private deliverRest(row: number, rest: MicroGpuSeconds): Micro {
+    const { failedGpu } = this.state.allocations;
+    const before = failedGpu[row];
+    const shares = this.sharesOf(row);
+    this.failures.beforeDelivery(row, this.failures.dueUnconsumed(row, shares), shares.reason);
+    return this.deliver(row, rest - (failedGpu[row] - before), false).credits;
+  }
+
+  /** What failed of the allocation's minutes. After a replacement only a part of the later ones counts: what was not bought elsewhere. */
+  private sharesOf(row: number): Shares {
+    const { allocations, replacements } = this.state;
+    const book = this.state.bookOf(allocations.book[row]);
+    const promised = { company: allocations.provider[row], market: book.market, hour: book.hour, model: allocations.model[row], fromMinute: allocations.fromMinute[row], toMinute: MINUTES_PER_HOUR };
+    const replaced = replacements.get(row);
+    if (replaced === undefined) return this.minutes.shares(promised);
+    const early = this.minutes.shares({ ...promised, toMinute: replaced.minute });
+    const late = this.minutes.shares({ ...promised, fromMinute: replaced.minute });
+    // Nothing of it was promised but what was replaced: a remainder of less than a step.
+    if (early.promised === 0 && replaced.taken === replaced.wanted) return late;
+    const weigh = (sum: 'promised' | 'provider' | 'platform' | 'void'): number => early[sum] * replaced.wanted + late[sum] * (replaced.wanted - replaced.taken);
+    return { promised: weigh('promised'), provider: weigh('provider'), platform: weigh('platform'), void: weigh('void'), reason: early.provider > 0 ? early.reason : late.reason };
+  }
+
+  /** A settled hour of which more is known now: what proves not to have been delivered is taken back. */
+  reviewHour(market: MarketId, hour: Hour, provider: CompanyId): void {
+    const { state } = this;
+    const bookRow = state.markets.get(market)?.books.get(hour);
+    if (bookRow === undefined || hour >= state.settledThrough) return;
+    const { allocations } = state;
+    for (let row = state.bookOf(bookRow).firstAllocation; row !== NIL; row = allocations.bookNext[row]) {
+      if (allocations.provider[row] === provider && allocations.state[row] === ALLOCATION.done) this.review(row);
+    }
+  }
+
+  private review(row: number): void {
+    const shares = this.sharesOf(row);
+    this.failures.afterDelivery(row, this.failures.due(row, shares), shares.reason, (company, amount) => this.clawBack(company, amount));
+  }
+
+  /**
+   * Takes back what a company had earned, inside an open transaction: from what is still owed to it, the
+   * latest first; what has been paid out already it owes.
+   */
+  private clawBack(company: CompanyId, amount: Micro): void {
+    const { payables, ledger, companies } = this.state;
+    const entries = [...payables].filter(([, payable]) => payable.company === company).sort(([, a], [, b]) => b.dueAt - a.dueAt);
+    let left = amount;
+    for (const [key, payable] of entries) {
+      const part = Math.min(left, payable.amount);
+      left -= part;
+      if (part === payable.amount) payables.delete(key);
+      else payables.set(key, { ...payable, amount: payable.amount - part });
+      if (left === 0) break;
+    }
+    ledger.post(ACCOUNT['provider.payable'], company, amount - left);
+    ledger.post(ACCOUNT['provider.receivable'], company, left);
+    ledger.post(ACCOUNT['cash.escrow'], company, left);
+    ledger.post(ACCOUNT['cash.ops'], company, -left);
+    companies[company].earned -= amount;
   }
 
   releasePending(command: ReleasePending): RejectCode | undefined {
@@ -224,13 +308,13 @@ export class Delivery {
     if (row === NIL || allocations.state[row] !== ALLOCATION.settled) return 'unknown_allocation';
     const gpu = Math.min(command.gpu, allocations.pendingGpu[row]);
     allocations.pendingGpu[row] -= gpu;
-    this.deliver(row, gpu, false);
+    this.deliverRest(row, gpu);
     buffer.emit('pendingReleased', { allocation: command.allocation, gpu });
     this.finishIfDone(row);
     return undefined;
   }
 
-  /** Frees a settled allocation of which nothing is under way; the last one closes its book. */
+  /** Nothing of a settled allocation is under way any more. It is kept for as long as a failure of it may be found. */
   private finishIfDone(row: number): void {
     const { state } = this;
     const { allocations } = state;
@@ -241,14 +325,31 @@ export class Delivery {
     else allocations.companyNext[before] = after;
     if (after !== NIL) allocations.companyPrev[after] = before;
     const book = state.bookOf(allocations.book[row]);
-    for (const leg of this.resales.close(row)) this.facilities.prepayFrom(leg.facility, leg.company, leg.gross - leg.commission);
-    state.amounts.dropAll(allocations.funding[row]);
-    allocations.destroy(row);
+    for (const leg of this.resales.finish(row)) {
+      this.facilities.prepayFrom(leg.facility, leg.company, leg.gross - leg.commission);
+      state.companies[leg.company].paid += leg.gross - leg.commission;
+    }
+    allocations.state[row] = ALLOCATION.done;
     book.openAllocations--;
-    if (book.openAllocations === 0 && book.firstAllocation === NIL && book.hour < state.settledThrough) this.closeBook(book);
+    if (state.failedPlaces.size > 0) this.review(row);
+  }
+
+  /** Whether nothing of a book can change any more. */
+  private isPast(book: HourBook): boolean {
+    return book.openAllocations === 0 && book.isEmpty() && book.stops.length === 0 && (book.firstAllocation === NIL || book.hour < this.minutes.oldestHour());
   }
 
   private closeBook(book: HourBook): void {
+    const { allocations, amounts, replacements } = this.state;
+    for (let row = book.firstAllocation; row !== NIL; ) {
+      const next = allocations.bookNext[row];
+      this.resales.forget(row);
+      replacements.delete(row);
+      for (const list of [allocations.funding[row], allocations.spent[row], allocations.feeLots[row]]) amounts.dropAll(list);
+      allocations.destroy(row);
+      row = next;
+    }
+    book.firstAllocation = NIL;
     for (const cell of book.cells.values()) this.state.supply.destroyCell(cell);
     book.cells.clear();
     this.state.closeBook(book);
@@ -281,7 +382,7 @@ export class Delivery {
   }
 
   private payDue(company: number): boolean {
-    const { payables, ledger, buffer, now } = this.state;
+    const { payables, ledger, buffer, companies, now } = this.state;
     let amount = 0;
     for (const [key, payable] of payables) {
       if (payable.company !== company || payable.dueAt > now || this.isHeld(payable.facility)) continue;
@@ -292,8 +393,13 @@ export class Delivery {
     ledger.begin();
     ledger.post(ACCOUNT['provider.payable'], company, amount);
     ledger.post(ACCOUNT['cash.escrow'], company, -amount);
+    // What it owes for hours that were paid and not delivered stays with the house.
+    const owed = Math.min(amount, ledger.balance(ACCOUNT['provider.receivable'], company));
+    ledger.post(ACCOUNT['provider.receivable'], company, -owed);
+    ledger.post(ACCOUNT['cash.ops'], company, owed);
     ledger.end();
-    buffer.emit('payoutMade', { company, amount });
+    companies[company].paid += amount - owed;
+    buffer.emit('payoutMade', { company, amount: amount - owed, withheld: owed });
     return true;
   }
 }

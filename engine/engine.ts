@@ -9,6 +9,10 @@ import { Delivery } from './delivery.ts';
 import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
 import { REJECT_CODES } from './catalogue.ts';
+import { DeliveryMinutes } from './minutes.ts';
+import { Failures } from './failures.ts';
+import { ProviderFaults } from './provider_faults.ts';
+import { Replacements } from './replacement.ts';
 import { Facilities } from './facilities.ts';
 import { Finance } from './finance.ts';
 import { checkInvariants } from './invariants.ts';
@@ -24,7 +28,7 @@ import { Trading } from './trading.ts';
 import { Views } from './views.ts';
 
 /** Raised whenever the same commands would give other results; written beside every journalled batch. */
-export const RULES_VERSION = 1;
+export const RULES_VERSION = 2;
 const NO_COMPANY = -1;
 const SPACIOUS_ROWS = 1 << 19;
 const BATCH_MAX = 500;
@@ -42,7 +46,9 @@ export class Engine {
   private readonly registry: Registry;
   private readonly facilities: Facilities;
   private readonly finance: Finance;
+  private readonly minutes: DeliveryMinutes;
   private readonly delivery: Delivery;
+  private readonly faults: ProviderFaults;
   private readonly timeline: Timeline;
   private readonly views: Views;
 
@@ -54,7 +60,11 @@ export class Engine {
     this.facilities = new Facilities(state, this.sweeps);
     this.finance = new Finance(state, this.sweeps, this.facilities);
     this.facilities.connect(this.finance, this.trading.limits);
-    this.delivery = new Delivery(state, this.sweeps, this.trading.resales, this.facilities);
+    const minutes = new DeliveryMinutes(state);
+    const failures = new Failures(state, this.trading.resales);
+    this.minutes = minutes;
+    this.delivery = new Delivery(state, this.sweeps, this.trading.resales, this.facilities, failures, minutes);
+    this.faults = new ProviderFaults(state, this.sweeps, minutes, this.delivery, new Replacements(state, this.trading, this.sweeps, failures));
     this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance, this.delivery);
     this.views = new Views(state, this.facilities);
   }
@@ -185,7 +195,7 @@ export class Engine {
   }
 
   private executeRare(command: RareCommand): RejectCode | undefined {
-    const { registry, finance, facilities } = this;
+    const { registry, finance, facilities, faults } = this;
     switch (command.type) {
       case 'registerCompany': return registry.registerCompany(command);
       case 'addClass': return registry.addClass(command);
@@ -208,6 +218,11 @@ export class Engine {
       case 'returnCredits': return facilities.returnCredits(command);
       case 'freeze': return facilities.freeze(command);
       case 'unfreeze': return facilities.unfreeze(command);
+      case 'reportMinute': return faults.reportMinute(command);
+      case 'annulDelivery': return faults.annulDelivery(command);
+      case 'platformDown': return this.minutes.noteOutage(command);
+      case 'suspendProvider': return faults.suspend(command);
+      case 'reinstateProvider': return faults.reinstate(command);
     }
   }
 

@@ -10,9 +10,13 @@ import { REJECT_CODES } from './catalogue.ts';
 
 export const CANCEL_REASONS = [
   'requested', 'ioc', 'fok', 'self_trade', 'expired', 'no_liquidity', 'gate_closed', 'lot_expired',
-  'facility_frozen', 'above_list_price', 'mass_cancel', 'disconnected', 'dead_man', 'margin', 'hour_ended', 'capacity_reduced',
+  'facility_frozen', 'above_list_price', 'mass_cancel', 'disconnected', 'dead_man', 'margin', 'hour_ended', 'capacity_reduced', 'delivery_failed', 'suspended',
 ] as const;
 export type CancelReason = (typeof CANCEL_REASONS)[number];
+
+/** Why something that was sold was not delivered. */
+export const FAILURE_REASONS = ['canary', 'requests', 'load_test', 'not_served', 'wrong_answers', 'suspended', 'operator', 'platform_down', 'replaced'] as const;
+export type FailureReason = (typeof FAILURE_REASONS)[number];
 
 export const ORDER_STATUSES = ['open', 'partially_filled', 'filled', 'canceled', 'expired', 'rejected', 'untriggered'] as const;
 export type OrderStatus = (typeof ORDER_STATUSES)[number];
@@ -76,7 +80,8 @@ export const EVENTS = {
   deposited: { company: n, amount: n, reference: s },
   withdrawn: { company: n, amount: n },
   bondPosted: { company: n, amount: n },
-  payoutMade: { company: n, amount: n },
+  /** withheld: what was due as well, and stayed for hours that had been paid and proved not delivered. */
+  payoutMade: { company: n, amount: n, withheld: n },
   lotMinted: { lot: n, company: n, facility: n, source: s, usd: n, credits: n, conversionRate: n, redemptionRate: n, expiresAt: n },
   lotExpired: { lot: n, credits: n },
   creditsReturned: { lot: n, facility: n, credits: n, principal: n },
@@ -123,6 +128,24 @@ export const EVENTS = {
   auctionEnded: { market: n, hour: n, price: n, volume: n },
   /** A refund has given an expired lot a later date. */
   lotExtended: { lot: n, expiresAt: n },
+  /** A minute (since 1970) was not delivered, or `share` ppm of the capacity in it. model NONE: whatever was bought. */
+  minuteFailed: { company: n, market: n, model: n, minute: n, reason: oneOf(FAILURE_REASONS), share: n, requests: n, failures: n },
+  /** Whole minutes within are refunded without damages. */
+  platformWasDown: { from: n, to: n },
+  /**
+   * GPU time of an allocation that was not delivered, `penal` of it by the provider's fault. micro-CR given back, and of the fee minted
+   * anew; micro-USD of damages paid, taken back of what the provider had earned, and of the commission out of it.
+   */
+  deliveryFailed: {
+    allocation: n, company: n, provider: n, found: oneOf(['before_delivery', 'after_delivery']), gpu: n, penal: n, credits: n, fee: n, damages: n, clawedBack: n, commission: n,
+    reason: oneOf(FAILURE_REASONS),
+  },
+  /** Nothing delivered there since then counts. by: NONE is the market itself. */
+  deliveryAnnulled: { provider: n, market: n, model: n, since: n, reason: oneOf(FAILURE_REASONS), by: n },
+  /** After three failed probes: steps of an allocation that were to be bought elsewhere, those that were, by which order (0: none), and what the bond paid for it. */
+  replacementSought: { allocation: n, company: n, provider: n, wanted: n, replaced: n, order: n, extra: n, outcome: oneOf(['replaced', 'partly_replaced', 'no_offer', 'bond_exhausted', 'refused']) },
+  providerSuspended: { company: n, reason: s, by: n },
+  providerReinstated: { company: n, reason: s, by: n },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

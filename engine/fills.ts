@@ -11,7 +11,7 @@ import { FLAG } from './orders.ts';
 import { FEE_SCALE, PARAMETERS } from './parameters.ts';
 import type { Resales } from './resale.ts';
 import type { State } from './state.ts';
-import { MICRO_GPU_SECONDS_PER_STEP } from './units.ts';
+import { MICRO_GPU_SECONDS_PER_STEP, MINUTES_PER_HOUR } from './units.ts';
 import type { Steps, Ticks } from './units.ts';
 
 export class Fills {
@@ -96,6 +96,8 @@ export class Fills {
     allocations.sellerFee[row] = sellerFee;
     allocations.redemptionRate[row] = PARAMETERS.redemptionRate;
     allocations.state[row] = ALLOCATION.open;
+    allocations.bought[row] = quantity;
+    allocations.fromMinute[row] = MINUTES_PER_HOUR - minutesLeft(book.hour, state.now);
     const head = state.firstAllocation[company];
     allocations.companyNext[row] = head;
     allocations.companyPrev[row] = NIL;
@@ -115,6 +117,8 @@ export class Fills {
     allocations.funding[allocation] = this.holds.contract(bid, notional, NIL);
     allocations.contract[allocation] = notional;
     const cost = fee === 0 ? 0 : this.holds.retire(bid, fee);
+    allocations.fee[allocation] = fee;
+    allocations.feeLots[allocation] = fee === 0 ? NIL : this.holds.retired;
     if (orders.hold(bid) > holdAfter) this.holds.release(bid, orders.hold(bid) - holdAfter);
     ledger.post(ACCOUNT['commission.buyer'], company, -cost);
     ledger.post(ACCOUNT['cash.ops'], company, cost);

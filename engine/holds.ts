@@ -43,6 +43,8 @@ export function requiredHold(remainingNotional: Micro, feesFloor: Micro, feeFrac
 }
 
 export class Holds {
+  /** List of (lot, credits) that the last fee took. */
+  retired = NIL;
   private readonly state: State;
 
   constructor(state: State) {
@@ -124,9 +126,10 @@ export class Holds {
     return list;
   }
 
-  /** Retires held credit as a fee, first lot first. Returns what that credit cost in USD. */
+  /** Retires held credit as a fee, first lot first; `retired` then names its lots. Returns what that credit cost in USD. */
   retire(row: number, amount: Micro): Micro {
     const { orders, amounts, ledger, lots } = this.state;
+    this.retired = NIL;
     let left = amount;
     let cost = 0;
     while (left > 0) {
@@ -137,6 +140,7 @@ export class Holds {
       ledger.post(HELD, lot, part);
       ledger.post(ISSUED, lot, -part);
       orders.setHoldList(row, amounts.takeFirst(first, part));
+      this.retired = amounts.append(this.retired, lot, part);
       left -= part;
     }
     orders.setHold(row, orders.hold(row) - amount);

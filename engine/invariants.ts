@@ -127,7 +127,7 @@ function offersAreCounted({ orders, supply, allocations }: State): string | unde
     if (allocations.state[row] !== ALLOCATION.open) continue;
     const name = `allocation ${allocations.idOf(row)}`;
     if (allocations.offered[row] !== (ofAllocation.get(row) ?? 0)) return `${name}: ${allocations.offered[row]} counted, ${ofAllocation.get(row) ?? 0} on offer`;
-    if (allocations.usedGpu[row] > (allocations.quantity[row] - allocations.offered[row]) * MICRO_GPU_SECONDS_PER_STEP) return `${name}: on offer and consumed`;
+    if (allocations.usedGpu[row] + allocations.failedGpu[row] > (allocations.quantity[row] - allocations.offered[row]) * MICRO_GPU_SECONDS_PER_STEP) return `${name}: on offer and consumed`;
   }
   return undefined;
 }
@@ -154,12 +154,36 @@ function fundingMatchesContracts({ allocations, amounts, lots, chains }: State):
   for (const [row, chain] of chains) {
     for (const leg of chain.legs) {
       const left = amounts.sum(leg.funding);
-      if (left !== Math.max(0, -leg.gain) * allocations.quantity[row] - (leg.gain < 0 ? leg.retired : 0)) return `allocation ${allocations.idOf(row)}: a reseller has ${left} in contract`;
+      if (left !== Math.max(0, -leg.gain) * allocations.quantity[row] - (leg.gain < 0 ? leg.retired + leg.refunded : 0)) return `allocation ${allocations.idOf(row)}: a reseller has ${left} in contract`;
       contracted += BigInt(left);
     }
   }
   const sum = lots.rows.reduce((total, lot) => total + BigInt(lots.contracted(lot.lot)), 0n);
   return sum === contracted ? undefined : `lots have ${sum} in contract, allocations ${contracted}`;
+}
+
+/** Of what was delivered, the cost of its credits is what the provider, the market and resellers had of it. */
+function deliveriesAreShared({ companies }: State): string | undefined {
+  let cost = 0n;
+  let shared = 0n;
+  for (const { delivered, earned } of companies) {
+    cost += BigInt(delivered.cost);
+    shared += BigInt(delivered.spread) + BigInt(delivered.commission) + BigInt(earned);
+  }
+  return cost === shared ? undefined : `deliveries cost ${cost}, of which ${shared} is accounted for`;
+}
+
+/** Nobody was paid more than it earned, but for what it owes back. */
+function payoutsAreEarned({ companies, ledger, payables }: State): string | undefined {
+  const noted = new Map<number, bigint>();
+  for (const { company, amount } of payables.values()) noted.set(company, (noted.get(company) ?? 0n) + BigInt(amount));
+  for (const { company, earned, paid, name } of companies) {
+    const payable = -BigInt(ledger.balance(ACCOUNT['provider.payable'], company));
+    const owes = BigInt(ledger.balance(ACCOUNT['provider.receivable'], company));
+    if (BigInt(earned) + owes !== BigInt(paid) + payable) return `${name}: earned ${earned} and owes ${owes}, was paid ${paid} and has ${payable} to come`;
+    if ((noted.get(company) ?? 0n) > payable) return `${name}: more falls due than is payable`;
+  }
+  return undefined;
 }
 
 function accrualsAreCumulative({ facilities }: State): string | undefined {
@@ -212,8 +236,10 @@ const CHECKS: readonly { number: number; name: string; check: Check }[] = [
   { number: 7, name: 'backing = redemption rate x outstanding', check: lotsAreBacked },
   { number: 8, name: 'no phantom supply', check: (state) => supplyIsReal(state) ?? offersAreCounted(state) },
   { number: 10, name: 'posted accrual = round(exact cumulative)', check: accrualsAreCumulative },
+  { number: 11, name: 'spread + commissions + payable = cost of the credits retired', check: deliveriesAreShared },
   { number: 12, name: 'an idempotency key names one command', check: keysNameOneCommand },
   { number: 13, name: 'no hold on blocked credit', check: blockedCreditIsNotHeld },
+  { number: 14, name: 'payouts never exceed what was delivered, less claw-backs', check: payoutsAreEarned },
   { number: 16, name: 'every balance is a whole number within range', check: numbersAreWhole },
   { number: 17, name: 'no two eligible orders cross', check: booksDoNotCross },
 ];

@@ -90,7 +90,7 @@ export class OrderChecks {
     if (company === undefined) return 'unknown_company';
     if (command.resaleOf !== 0) return this.resales.partyRefusal(command);
     const may = company.role === (command.side === BUY ? 'borrower' : 'provider');
-    return may ? undefined : 'not_authorized';
+    return may && company.suspendedAt === 0 ? undefined : 'not_authorized';
   }
 
   buyRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {

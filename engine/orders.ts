@@ -96,6 +96,11 @@ export class Orders {
     this.ints = new Int32Array(rows * INTS);
   }
 
+  /** The id that the next order will have. */
+  nextId(): number {
+    return this.free === NIL ? SLOTS + this.used : (this.generation(this.free) + 1) * SLOTS + this.free;
+  }
+
   /** A free row, its generation advanced; what an order does not begin with is zero. */
   create(): number {
     let row = this.free;

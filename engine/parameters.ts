@@ -49,6 +49,8 @@ export const PARAMETERS = {
   prepaidLotMonths: 12,
   /** A refund to an expired lot extends it by this. */
   refundedLotExtension: 30 * MILLIS_PER_DAY,
+  /** So long after an hour it may be found that it was not delivered: a day more than its use is paid after. */
+  clawBackHours: 8 * 24,
   usedPayoutDelayDays: 7,
   unusedPayoutDelayDays: 30,
   /** Largest single payment, micro-USD. */

@@ -31,7 +31,7 @@ export class Registry {
     state.groups.set(group, groupId);
     state.companies.push({
       company, name: command.name, role: command.role, group: command.group, groupId, undelivered: 0, boughtToday: 0, boughtOn: 0,
-      deadMan: 0, retired: 0, retiredCost: 0, listValue: 0,
+      deadMan: 0, retired: 0, retiredCost: 0, listValue: 0, earned: 0, paid: 0, delivered: { cost: 0, spread: 0, commission: 0 }, suspendedAt: 0,
     });
     this.openCompany(company, groupId);
     state.buffer.emit('companyRegistered', { company, name: command.name, role: command.role, group: command.group });
@@ -144,6 +144,7 @@ export class Registry {
     const { state } = this;
     if (state.companies[command.company]?.role !== 'provider') return 'not_authorized';
     if (!state.markets.has(command.market)) return 'instrument_unknown';
+    if (state.companies[command.company].suspendedAt !== 0) return 'invalid_state';
     if (command.models.some((model) => !(model >= 0 && model < state.models.length))) return 'invalid_parameter';
     const capacity = state.supply.open(command.company, command.market);
     const before = new Set(capacity.models);

@@ -22,6 +22,7 @@ import type { Micro, MicroGpuSeconds, Ppm, Steps, Ticks } from './units.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP } from './units.ts';
 
 const MINUTES = 60;
+const NOTHING_YET = { spent: NIL, refunded: 0, retired: 0, gross: 0, commission: 0, prepaid: false };
 
 /** What one reseller has still to give or to get for an allocation. */
 export interface Leg {
@@ -34,10 +35,15 @@ export interface Leg {
   readonly facility: FacilityId;
   readonly redemptionRate: Ppm;
   readonly sellerFee: number;
-  /** Micro-CR retired so far, micro-USD earned so far and the commission out of it. */
+  /** List of (lot, credits) that delivery has retired; NIL for a gain. */
+  spent: number;
+  /** Micro-CR given back, retired so far; micro-USD earned so far and the commission out of it. */
+  refunded: Micro;
   retired: Micro;
   gross: Micro;
   commission: Micro;
+  /** A gain that prepays a loan has done so. */
+  prepaid: boolean;
 }
 
 /** Kept only for allocations that were resold at another price than the provider's. */
@@ -94,7 +100,7 @@ export class Resales {
     const { allocations } = this.state;
     const row = allocations.rowOf(command.resaleOf);
     const offered = allocations.offered[row] + command.quantity;
-    const spoken = allocations.usedGpu[row] + Math.max(0, command.held ?? 0);
+    const spoken = allocations.usedGpu[row] + allocations.failedGpu[row] + Math.max(0, command.held ?? 0);
     if (offered * MICRO_GPU_SECONDS_PER_STEP + spoken > allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP) return false;
     return this.fitsHour(row, offered);
   }
@@ -140,7 +146,7 @@ export class Resales {
     if (price !== cost) {
       legs.push({
         company: allocations.company[source], gain: price - cost, funding: left, facility: price > cost ? this.financierOf(released) : NIL,
-        redemptionRate: PARAMETERS.redemptionRate, sellerFee, retired: 0, gross: 0, commission: 0,
+        redemptionRate: PARAMETERS.redemptionRate, sellerFee, ...NOTHING_YET,
       });
     }
     const basePrice = this.state.chains.get(source)?.basePrice ?? cost;
@@ -151,12 +157,18 @@ export class Resales {
 
   /** Tells of what `release` has done, when the fill's transaction is closed. */
   tell(ask: number, allocation: number, quantity: Steps, fee: Micro): void {
-    const { allocations, orders, buffer, lots } = this.state;
-    for (const lot of this.extended.splice(0)) buffer.emit('lotExtended', { lot, expiresAt: lots.rows[lot].expiresAt });
+    const { allocations, orders, buffer } = this.state;
+    this.tellExtended();
     const source = this.sourceOf(ask);
     buffer.emit('allocationResold', {
       allocation: allocations.idOf(source), quantity, to: allocations.idOf(allocation), company: orders.company(ask), order: orders.idOf(ask), fee,
     });
+  }
+
+  /** Tells of expired lots that a refund has given a later date, when its transaction is closed. */
+  tellExtended(): void {
+    const { buffer, lots } = this.state;
+    for (const lot of this.extended.splice(0)) buffer.emit('lotExtended', { lot, expiresAt: lots.rows[lot].expiresAt });
   }
 
   /** Takes the last credits that fund `quantity` steps out of the allocation's contract. */
@@ -177,7 +189,7 @@ export class Resales {
     return chain.legs.map((leg) => {
       const [head, tail] = amounts.split(leg.funding, amounts.sum(leg.funding) + Math.min(0, leg.gain) * quantity);
       leg.funding = head;
-      return { ...leg, funding: tail, retired: 0, gross: 0, commission: 0 };
+      return { ...leg, funding: tail, ...NOTHING_YET };
     });
   }
 
@@ -192,7 +204,7 @@ export class Resales {
   }
 
   /** Retires the fee, first lot first, and makes the rest available again. Drops the list. */
-  private giveBack(company: CompanyId, list: number, fee: Micro): void {
+  giveBack(company: CompanyId, list: number, fee: Micro): void {
     const { amounts, ledger, lots, companies } = this.state;
     let feeLeft = fee;
     let cost = 0;
@@ -217,7 +229,7 @@ export class Resales {
   }
 
   /** Credit that returns to an expired lot can be spent for a while. */
-  private extendExpired(list: number): void {
+  extendExpired(list: number): void {
     const { amounts, lots, timers, now } = this.state;
     for (let node = list; node !== NIL; node = amounts.next[node]) {
       const lot = lots.rows[amounts.lot[node]];
@@ -258,8 +270,9 @@ export class Resales {
 
   private retire(leg: Leg, credits: Micro): Micro {
     const { companies } = this.state;
-    const funded = this.retireFrom(leg.funding, credits);
+    const funded = this.retireFrom(leg.funding, credits, leg.spent);
     leg.funding = funded.list;
+    leg.spent = funded.spent;
     companies[leg.company].retired += credits;
     companies[leg.company].retiredCost += funded.cost;
     return funded.cost;
@@ -271,6 +284,7 @@ export class Resales {
     const net = gross - leg.gross - (commission - leg.commission);
     this.state.ledger.reserve(8);
     this.state.ledger.post(ACCOUNT['provider.payable'], leg.company, -net);
+    this.state.companies[leg.company].earned += net;
     if (leg.facility === NIL) earn(leg.company, net);
     sums.gross += gross - leg.gross;
     sums.commission += commission - leg.commission;
@@ -278,10 +292,48 @@ export class Resales {
     leg.commission = commission;
   }
 
-  /** Retires contracted credit, first lot first. Returns the list that is left and what the credit cost. */
-  retireFrom(list: number, credits: Micro): { list: number; cost: Micro } {
+  /**
+   * Takes back what a delivery had meant to the resellers, so that `delivered` is left of it; inside an
+   * open transaction. `remint` gives credit back into its lots, `clawBack` takes what was earned.
+   */
+  undeliver(chain: Chain, delivered: MicroGpuSeconds, remint: (company: CompanyId, list: number, keep: Micro) => { rest: number; cost: Micro }, clawBack: (company: CompanyId, amount: Micro) => void): LegsDelivered {
+    const sums: LegsDelivered = { cost: 0, gross: 0, commission: 0 };
+    for (const leg of chain.legs) {
+      const total = mulDiv(delivered, Math.abs(leg.gain), MICRO_GPU_SECONDS_PER_STEP);
+      if (leg.gain < 0) {
+        const reminted = remint(leg.company, leg.spent, total);
+        leg.spent = reminted.rest;
+        leg.refunded += leg.retired - total;
+        sums.cost += reminted.cost;
+      } else {
+        this.takeGain(leg, total, sums, clawBack);
+      }
+      leg.retired = total;
+    }
+    return sums;
+  }
+
+  private takeGain(leg: Leg, total: Micro, sums: LegsDelivered, clawBack: (company: CompanyId, amount: Micro) => void): void {
+    const gross = leg.gross - mulDiv(total, leg.redemptionRate, MICRO);
+    const commission = leg.commission - mulDiv(total, leg.redemptionRate * leg.sellerFee, MICRO * FEE_SCALE);
+    // A gain that is to prepay a loan has not been noted as payable to anybody yet.
+    if (leg.facility !== NIL && !leg.prepaid) {
+      this.state.ledger.post(ACCOUNT['provider.payable'], leg.company, gross - commission);
+      this.state.companies[leg.company].earned -= gross - commission;
+    } else {
+      clawBack(leg.company, gross - commission);
+    }
+    sums.gross += gross;
+    sums.commission += commission;
+    leg.gross -= gross;
+    leg.commission -= commission;
+  }
+
+  /** Retires contracted credit, first lot first, and notes it at the end of `spent`. Returns both lists and what the credit cost. */
+  retireFrom(list: number, credits: Micro, spent: number): { list: number; spent: number; cost: Micro } {
     const { amounts, ledger, lots } = this.state;
     let rest = list;
+    let noted = spent;
     let cost = 0;
     for (let left = credits; left > 0; ) {
       const lot = amounts.lot[rest];
@@ -290,20 +342,28 @@ export class Resales {
       cost += lots.postRelease(lots.rows[lot], part);
       ledger.post(ACCOUNT['lot.contracted'], lot, part);
       ledger.post(ACCOUNT['lot.issued'], lot, -part);
+      noted = amounts.append(noted, lot, part);
       rest = amounts.takeFirst(rest, part);
       left -= part;
     }
-    return { list: rest, cost };
+    return { list: rest, spent: noted, cost };
   }
 
-  /** The allocation is done: what is kept of its resales goes with it. Returns the legs that still have a loan to prepay. */
-  close(row: number): Leg[] {
-    const { chains, spotResales, amounts } = this.state;
-    const chain = chains.get(row);
+  /** The allocation is delivered. Returns the legs that have a loan to prepay now. */
+  finish(row: number): Leg[] {
+    this.state.spotResales.delete(row);
+    const legs = (this.state.chains.get(row)?.legs ?? []).filter((leg) => leg.facility !== NIL && leg.gross > leg.commission);
+    for (const leg of legs) leg.prepaid = true;
+    return legs;
+  }
+
+  /** No failure of the allocation can be found any more: what is kept of its resales goes. */
+  forget(row: number): void {
+    const { chains, amounts } = this.state;
+    for (const leg of chains.get(row)?.legs ?? []) {
+      amounts.dropAll(leg.funding);
+      amounts.dropAll(leg.spent);
+    }
     chains.delete(row);
-    spotResales.delete(row);
-    if (chain === undefined) return [];
-    for (const leg of chain.legs) amounts.dropAll(leg.funding);
-    return chain.legs.filter((leg) => leg.facility !== NIL && leg.gross > leg.commission);
   }
 }

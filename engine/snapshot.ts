@@ -8,13 +8,15 @@ import type { Spending } from './credit_limits.ts';
 import type { GpuClass, Company, Facility, Mandate, Payable, Remembered } from './state.ts';
 import { HourBook, State } from './state.ts';
 import type { Lot } from './lots.ts';
+import type { FailedPlace, Outage } from './minutes.ts';
 import type { OrderExtra } from './orders.ts';
+import type { Replacement } from './replacement.ts';
 import type { Chain } from './resale.ts';
 import type { Capacity } from './supply.ts';
 import type { Timer } from './timers.ts';
 import type { TradingMode } from './commands.ts';
 
-export const SNAPSHOT_FORMAT = 1;
+export const SNAPSHOT_FORMAT = 2;
 const MAGIC = 0x58434331;
 const HEADER_BYTES = 12;
 
@@ -64,6 +66,9 @@ interface Head {
   blocks: Block[];
   chains: [number, Chain][];
   spotResales: [number, { bought: number; occupied: string }][];
+  failedPlaces: [string, FailedPlace][];
+  outages: Outage[];
+  replacements: [number, Replacement][];
   pools: Record<PoolName, { used: number; free: number; count: number }>;
   columns: { name: string; kind: 'f64' | 'i32'; length: number }[];
 }
@@ -138,6 +143,9 @@ function headOf(state: State, columns: Named): Head {
     blocks: [...state.blocks.values()],
     chains: [...state.chains].sort(([a], [b]) => a - b),
     spotResales: [...state.spotResales].sort(([a], [b]) => a - b).map(([row, { bought, occupied }]) => [row, { bought, occupied: occupied.toString() }]),
+    failedPlaces: [...state.failedPlaces],
+    outages: state.outages,
+    replacements: [...state.replacements].sort(([a], [b]) => a - b),
     orderExtras: [...orders.extras].sort(([a], [b]) => a - b),
     pools: {
       orders: { used: orders.used, free: orders.free, count: orders.count },
@@ -231,6 +239,9 @@ function restoreParties(state: State, head: Head): void {
   for (const block of head.blocks) state.blocks.set(block.block, block);
   for (const [row, chain] of head.chains) state.chains.set(row, chain);
   for (const [row, { bought, occupied }] of head.spotResales) state.spotResales.set(row, { bought, occupied: BigInt(occupied) });
+  for (const [key, place] of head.failedPlaces) state.failedPlaces.set(key, place);
+  state.outages = head.outages;
+  for (const [row, replacement] of head.replacements) state.replacements.set(row, replacement);
   for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
 }
 

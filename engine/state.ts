@@ -10,7 +10,9 @@ import type { ScheduleRow } from './events.ts';
 import { Ledger } from './ledger.ts';
 import { LotAmounts } from './lot_amounts.ts';
 import { Lots } from './lots.ts';
+import type { FailedPlace, Outage } from './minutes.ts';
 import { Orders } from './orders.ts';
+import type { Replacement } from './replacement.ts';
 import type { Chain, SpotResale } from './resale.ts';
 import { Supply } from './supply.ts';
 import { Timers } from './timers.ts';
@@ -35,6 +37,13 @@ export interface Company {
   retired: Micro;
   retiredCost: Micro;
   listValue: Micro;
+  /** Micro-USD earned by deliveries, what was taken back left out, and what of it has left the house. */
+  earned: Micro;
+  paid: Micro;
+  /** Of what was delivered to it: cost of the credits, and the spread and commissions out of it. */
+  delivered: { cost: Micro; spread: Micro; commission: Micro };
+  /** Suspended from then on; 0: it is not. */
+  suspendedAt: Millis;
 }
 
 export interface GpuClass {
@@ -201,6 +210,11 @@ export class State {
   /** By row of the allocation: what it owes to and has from resellers; sales of it in the running hour. */
   readonly chains = new Map<number, Chain>();
   readonly spotResales = new Map<number, SpotResale>();
+  /** By hour, provider, market and model: minutes that were not delivered; and those in which the platform was down. */
+  readonly failedPlaces = new Map<string, FailedPlace>();
+  outages: Outage[] = [];
+  /** By row of the allocation: what of it was bought elsewhere when its provider failed. */
+  readonly replacements = new Map<number, Replacement>();
   readonly timers = new Timers();
   /** Every hour before this one is settled. */
   settledThrough: Hour = 0;

@@ -29,6 +29,7 @@ export type Ppm = Nominal<'ppm'>;
 export const MICRO = 1_000_000;
 export const TICKS_PER_CREDIT = 10_000;
 export const STEPS_PER_GPU_HOUR = 100;
+export const MINUTES_PER_HOUR = 60;
 export const MILLIS_PER_MINUTE = 60_000;
 export const MILLIS_PER_HOUR = 3_600_000;
 export const MILLIS_PER_DAY = 86_400_000;

@@ -160,7 +160,7 @@ export class Views {
     return {
       allocation: allocations.idOf(row), company: allocations.company[row], provider: allocations.provider[row], market: book.market, hour: book.hour,
       model: allocations.model[row], price: allocations.price[row], quantity: allocations.quantity[row], usedGpu: allocations.usedGpu[row],
-      budgetGpu: settled ? allocations.usedGpu[row] + allocations.pendingGpu[row] : allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP,
+      budgetGpu: settled ? allocations.usedGpu[row] + allocations.pendingGpu[row] : allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP - allocations.failedGpu[row],
       offeredGpu: allocations.offered[row] * MICRO_GPU_SECONDS_PER_STEP, credits: allocations.contract[row],
       status: statusOf(settled, allocations.quantity[row], running), frozen: this.fundedByFrozen(row),
     };
@@ -196,7 +196,7 @@ export class Views {
     const found: ProviderHourView[] = [];
     for (const book of books) {
       const cell = book?.cells.get(company);
-      if (book === undefined || cell === undefined) continue;
+      if (book === undefined || cell === undefined || book.hour < this.state.settledThrough) continue;
       let sold = 0;
       let delivered = 0;
       for (let row = book.firstAllocation; row !== NIL; row = allocations.bookNext[row]) {

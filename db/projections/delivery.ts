@@ -18,10 +18,13 @@ const BOUGHT = {
   allocation: 'bigint', sequence: 'bigint', fill: 'bigint', bid: 'bigint', company: 'int', provider: 'int', market: 'int', hour: 'int', price: 'bigint',
   quantity: 'bigint', bought_at: 'bigint', model: 'int',
 } as const;
-/** Sums that only grow. Micro-CR, micro-USD, 1e-6 GPU-seconds. */
+/**
+ * Sums: micro-CR, micro-USD, 1e-6 GPU-seconds. undone_credits: of the failed ones, those that had been delivered; penal_gpu: of what
+ * failed, what the provider is at fault for; replacement: what its bond paid for hours bought elsewhere.
+ */
 const SUMS = {
   used_gpu: 'bigint', used_credits: 'bigint', unused_credits: 'bigint', failed_credits: 'bigint', payable: 'bigint', commission: 'bigint', requests: 'bigint',
-  prompt_tokens: 'bigint', completion_tokens: 'bigint', resold: 'bigint',
+  prompt_tokens: 'bigint', completion_tokens: 'bigint', resold: 'bigint', failed_gpu: 'bigint', penal_gpu: 'bigint', undone_credits: 'bigint', damages: 'bigint', replacement: 'bigint',
 } as const;
 /** pending_gpu: what of the settled hour is still under way; null unless settled here. released_gpu comes off it. */
 const DELIVERED = { allocation: 'bigint', ...SUMS, pending_gpu: 'bigint', released_gpu: 'bigint', settled_at: 'bigint' } as const;
@@ -99,6 +102,8 @@ class DeliveryWriter implements ProjectionWriter {
       else if (event.kind === 'usageCaptured') this.capture(event, command, earned(command.events[index - 1]));
       else if (event.kind === 'allocationSettled') this.settle(event, command.at, earned(command.events[index - 1]));
       else if (event.kind === 'pendingReleased') this.release(event, earned(command.events[index - 1]));
+      else if (event.kind === 'deliveryFailed') this.fail(event);
+      else if (event.kind === 'replacementSought') this.deliveredOf(event.allocation).replacement += event.extra;
       else if (event.kind === 'allocationResold') this.deliveredOf(event.allocation).resold += event.quantity;
     });
   }
@@ -116,7 +121,7 @@ class DeliveryWriter implements ProjectionWriter {
     if (found === undefined) {
       found = {
         allocation, used_gpu: 0, used_credits: 0, unused_credits: 0, failed_credits: 0, payable: 0, commission: 0, requests: 0, prompt_tokens: 0,
-        completion_tokens: 0, resold: 0, pending_gpu: null, released_gpu: 0, settled_at: null,
+        completion_tokens: 0, resold: 0, failed_gpu: 0, penal_gpu: 0, undone_credits: 0, damages: 0, replacement: 0, pending_gpu: null, released_gpu: 0, settled_at: null,
       };
       this.delivered.set(allocation, found);
     }
@@ -155,10 +160,21 @@ class DeliveryWriter implements ProjectionWriter {
   private settle(event: EventOf<'allocationSettled'>, at: number, earnings: Earned): void {
     const row = this.deliveredOf(event.allocation);
     this.earn(row, { ...earnings, credits: event.unused });
-    row.failed_credits += event.failed;
     row.pending_gpu = event.pendingGpu;
     row.released_gpu = 0;
     row.settled_at = at;
+  }
+
+  private fail(event: EventOf<'deliveryFailed'>): void {
+    const row = this.deliveredOf(event.allocation);
+    row.failed_gpu += event.gpu;
+    row.penal_gpu += event.penal;
+    row.failed_credits += event.credits;
+    row.damages += event.damages;
+    if (event.found === 'before_delivery') return;
+    row.undone_credits += event.credits;
+    row.payable -= event.clawedBack;
+    row.commission -= event.commission;
   }
 
   private release(event: EventOf<'pendingReleased'>, earnings: Earned): void {
@@ -215,5 +231,5 @@ function earned(posting: EngineEvent | undefined): Earned {
 }
 
 export const delivery: Projection = {
-  name: 'delivery', version: 4, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
+  name: 'delivery', version: 5, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
 };

@@ -3,7 +3,7 @@
  * that they may not; time passes; hours end. After each batch every invariant is checked.
  */
 import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, NONE, ORDER_TYPES, SELL, STOP } from '../commands.ts';
-import type { Command, FacilityApplication, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
+import type { Command, FacilityApplication, MinuteOutcome, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import { KIND, decodeEvents, forEachEvent } from '../events.ts';
 import type { EngineEvent, EventBatch } from '../events.ts';
@@ -168,6 +168,8 @@ export class Simulation {
     [1, () => this.pass(this.random.between(1, 10 * 24 * MILLIS_PER_HOUR))],
     [80, () => this.captureSome()],
     [10, () => this.payOut()],
+    [60, () => this.minutePasses()],
+    [3, () => this.faults()],
     [20, () => this.moneyMoves()],
     [25, () => this.creditMoves()],
     [12, () => this.halts()],
@@ -303,6 +305,38 @@ export class Simulation {
       request: `r${random.chance(0.05) ? this.requests : ++this.requests}`, promptTokens: 10, completionTokens: 10,
       detail: { key: 'key', endpoint: 'endpoint', spotFees: 0, estimated: false },
     });
+  }
+
+  /** What probes and requests show of a minute: mostly the running one, now and then one long gone. */
+  private minutePasses(): void {
+    const { random } = this;
+    const minute = Math.floor(this.engine.now / MILLIS_PER_MINUTE) - (random.chance(0.9) ? random.between(0, 3) : random.between(0, 9 * 24 * 60));
+    const outcomes = Array.from({ length: random.between(1, 3) }, () => this.randomOutcome());
+    this.run({ type: 'reportMinute', minute, outcomes });
+  }
+
+  private randomOutcome(): MinuteOutcome {
+    const { random } = this;
+    const requests = random.between(0, 20);
+    return {
+      company: random.chance(0.98) ? random.pick(this.providers) : this.randomTrader(), market: random.pick(this.markets()), model: random.chance(0.7) ? NONE : random.between(0, 2),
+      canary: random.pick(['passed', 'failed', 'failed', 'none'] as const), requests, failures: random.between(0, requests),
+      shortfall: random.chance(0.2) ? random.between(1, MICRO) : 0, notServed: random.chance(0.05),
+    };
+  }
+
+  private faults(): void {
+    const { random } = this;
+    const provider = random.pick(this.providers);
+    const by = random.pick([NONE, this.operator, this.lender]);
+    const reach = random.chance(0.5) ? MILLIS_PER_HOUR : 10 * 24 * MILLIS_PER_HOUR;
+    this.run(random.pick<Command>([
+      { type: 'annulDelivery', company: by, provider, market: random.pick(this.markets()), model: random.between(NONE, 2), since: this.engine.now - random.between(0, reach), reason: 'wrong_answers' },
+      { type: 'platformDown', from: this.engine.now, to: this.engine.now + random.between(0, MILLIS_PER_HOUR) },
+      { type: 'suspendProvider', company: by, provider, reason: 'drill' },
+      { type: 'reinstateProvider', company: by, provider, reason: 'over' },
+      { type: 'reinstateProvider', company: NONE, provider, reason: 'over' },
+    ]));
   }
 
   private payOut(): void {

@@ -96,11 +96,21 @@ const APPLICATION: FacilityApplication = {
 };
 
 /** A borrower that has drawn 400,000 USD of a facility of 1,000,000. */
-export function financed(world: World): { borrower: number; lender: number; facility: number; lot: number } {
+export const financed = (world: World): Loan => loan(world, 12);
+
+export interface Loan {
+  borrower: number;
+  lender: number;
+  facility: number;
+  lot: number;
+}
+
+/** The same for so many months: 6 of them mint at 1.40. */
+export function loan(world: World, months: number): Loan {
   const lender = world.company('lender');
   const borrower = world.company('borrower');
   world.run({ type: 'createMandate', company: lender, amount: usd(50_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(10_000_000), minimumAnnualRate: 50_000 });
-  const { facility } = one(world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 12, method: 'annuity', application: APPLICATION }).events, 'facilityOffered');
+  const { facility } = one(world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months, method: 'annuity', application: APPLICATION }).events, 'facilityOffered');
   world.run({ type: 'acceptFacility', company: borrower, facility });
   const { lot } = one(world.run({ type: 'draw', company: borrower, facility, amount: usd(400_000) }).events, 'lotMinted');
   return { borrower, lender, facility, lot };
