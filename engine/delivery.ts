@@ -336,7 +336,7 @@ export class Delivery {
 
   /** Whether nothing of a book can change any more. */
   private isPast(book: HourBook): boolean {
-    return book.openAllocations === 0 && book.isEmpty() && book.stops.length === 0 && (book.firstAllocation === NIL || book.hour < this.minutes.oldestHour());
+    return book.openAllocations === 0 && book.isEmpty() && (book.firstAllocation === NIL || book.hour < this.minutes.oldestHour());
   }
 
   private closeBook(book: HourBook): void {

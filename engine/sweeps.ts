@@ -185,7 +185,7 @@ export class Sweeps {
   /** Ends all asks of a book that sell a provider's capacity, its buyers' resales among them. */
   cancelAsksOf(book: HourBook, cell: number, reason: CancelReason): void {
     const { orders } = this.state;
-    const rows: number[] = book.stops.filter((row) => orders.isSell(row) && orders.cell(row) === cell);
+    const rows: number[] = book.stops.rows().filter((row) => orders.isSell(row) && orders.cell(row) === cell);
     book.asks.forEach(orders, (row) => orders.cell(row) !== cell || rows.push(row) > 0);
     for (const row of rows) this.trading.cancelRow(row, reason);
   }

@@ -161,6 +161,14 @@ export class AllocationAuthoriser implements Authoriser {
     return this.heldBy.get(allocation) ?? 0;
   }
 
+  allHeld(): { allocation: number; gpu: number }[] {
+    return [...this.heldBy].map(([allocation, gpu]) => ({ allocation, gpu }));
+  }
+
+  rereadAll(): void {
+    this.books.clear();
+  }
+
   reread(company: number): void {
     this.books.delete(company);
   }

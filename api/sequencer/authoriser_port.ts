@@ -32,6 +32,10 @@ export interface Authoriser {
   authorise(request: AuthoriseRequest): AuthoriseResult;
   /** GPU time of the allocation that requests under way hold now: what its owner may not resell. */
   heldOf(allocation: number): number;
+  /** The same of every allocation. */
+  allHeld(): { allocation: number; gpu: number }[];
+  /** Any company's allocations may have changed in a way that is not committed yet. */
+  rereadAll(): void;
   /** The engine has taken a resale of the company's that is not committed yet: its allocations are read anew. */
   reread(company: number): void;
   /** Ends a hold without use. Unknown or already ended: nothing happens. */

@@ -33,7 +33,7 @@ class HeldJournal extends MemoryJournal {
 /** Nothing to hold. */
 const NO_ALLOCATIONS: Authoriser = {
   load: () => [], committed: () => [], authorise: () => ({ ok: false, reason: 'no_allocation' }), release: () => [], captured: () => [], pendingOf: () => [],
-  heldOf: () => 0, reread: () => undefined,
+  heldOf: () => 0, reread: () => undefined, allHeld: () => [], rereadAll: () => undefined,
 };
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -248,6 +248,39 @@ describe('the authoriser', () => {
     await port.query('status', {});
     expect(heard).toEqual(['committed 2', 'committed 3', 'captured r', 'released s', 'committed 4']);
     expect(commandsOf(journal)).toEqual([['tick', 'releasePending'], ['capture'], ['releasePending']]);
+  });
+});
+
+describe('a report of a minute', () => {
+  test('carries what requests under way hold', async () => {
+    const journal = new MemoryJournal();
+    let reread = 0;
+    const authoriser: Authoriser = { ...NO_ALLOCATIONS, allHeld: () => [{ allocation: 7, gpu: 70 }], rereadAll: () => void reread++ };
+    const port = createInProcessSequencer({ journal, authoriser });
+    await port.submit(envelope({ type: 'reportMinute', minute: 0, outcomes: [] }));
+    const [written] = journal.written.flatMap((row) => decodeEnvelopes(row.commands).map(({ command }) => command)).slice(-1);
+    expect(written).toEqual({ type: 'reportMinute', minute: 0, outcomes: [], held: [{ allocation: 7, gpu: 70 }] });
+    expect(reread).toBe(1);
+    await port.close();
+  });
+});
+
+describe('time that nobody moved', () => {
+  test('was an outage of the platform, told before what it brings; a clock that is set leaves nothing out', async () => {
+    let wall = TEST_EPOCH;
+    const journal = new MemoryJournal();
+    const port = createInProcessSequencer({ journal, clock: { now: () => wall } });
+    await port.submit(envelope(register('a')));
+    wall += 3_600_000;
+    await port.submit(envelope(register('b')));
+    expect(journal.written.flatMap((row) => decodeEnvelopes(row.commands).map(({ command }) => command))).toContainEqual({ type: 'platformDown', from: TEST_EPOCH, to: wall });
+    await port.close();
+    const manual = new MemoryJournal();
+    const other = createInProcessSequencer({ journal: manual });
+    await other.submit(envelope(register('a')));
+    await other.setClock(TEST_EPOCH + 3_600_000);
+    expect(commandsOf(manual).flat()).not.toContain('platformDown');
+    await other.close();
   });
 });
 

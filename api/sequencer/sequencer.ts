@@ -13,7 +13,7 @@ import { encodeEvents } from '../../engine/event_codec.ts';
 import { KIND } from '../../engine/events.ts';
 import type { EventBuffer } from '../../engine/events.ts';
 import type { QueryName } from '../../engine/queries.ts';
-import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
 import type { Clock } from './clock.ts';
@@ -88,6 +88,8 @@ type Item = { id: number; since: number } & (
 
 /** The id of commands nobody waits for. */
 const NOBODY = 0;
+/** Time that stood still for so long was an outage. */
+const OUTAGE_MILLIS = 2 * MILLIS_PER_MINUTE;
 const NO_TEXT = { idempotencyKey: '', bodyHash: '' };
 
 /** What has been applied and is not yet released. */
@@ -278,6 +280,7 @@ export class Sequencer {
    */
   private advanceTime(turn: Turn): boolean {
     const target = this.clock.now();
+    this.noteOutage(turn, target);
     while (this.engine.now < target) {
       if (this.isFull(turn)) return false;
       const { now } = this.engine;
@@ -291,13 +294,24 @@ export class Sequencer {
     return true;
   }
 
+  /**
+   * Nobody was there to move time for whole minutes: hours sold in them are refunded, and no provider is to
+   * blame. A clock that an operator moves leaves nothing out.
+   */
+  private noteOutage(turn: Turn, target: number): void {
+    const { now } = this.engine;
+    if (now === 0 || this.clock.set !== undefined || target - now < OUTAGE_MILLIS) return;
+    this.applyOwn(turn, { type: 'platformDown', from: now, to: target });
+  }
+
   private tick(turn: Turn, now: number): void {
     this.applyOwn(turn, { type: 'tick', now });
     if (this.engine.now !== now) throw new Error(`engine time is ${this.engine.now} after a tick to ${now}`);
   }
 
-  /** Writes into resales what requests under way hold of their allocations: so the engine, and every replay, can refuse to sell it. */
+  /** Writes into resales, and into reports after which hours are bought elsewhere, what requests under way hold: so the engine, and every replay, leaves it alone. */
   private withHolds<C extends Command>(command: C): C {
+    if (command.type === 'reportMinute') return { ...command, held: this.authoriser.allHeld() };
     if (command.type === 'place') return command.resaleOf === 0 ? command : { ...command, held: this.authoriser.heldOf(command.resaleOf) };
     return command.type === 'batch' ? { ...command, operations: command.operations.map((operation): OrderCommand => this.withHolds(operation)) } : command;
   }
@@ -337,10 +351,11 @@ export class Sequencer {
   private applyItem(turn: Turn, id: number, given: Envelope): void {
     const { engine } = this;
     const begin = engine.buffer.length;
-    const envelope = resells(given.command) ? { ...given, command: this.withHolds(given.command) } : given;
+    const envelope = needsHolds(given.command) ? { ...given, command: this.withHolds(given.command) } : given;
     turn.envelopes.push(envelope);
     engine.apply(envelope);
-    if (envelope !== given && 'company' in envelope.command) this.authoriser.reread(envelope.command.company);
+    if (envelope.command.type === 'reportMinute') this.authoriser.rereadAll();
+    else if (envelope !== given && 'company' in envelope.command) this.authoriser.reread(envelope.command.company);
     if (envelope.command.type === 'capture') turn.captured.push(envelope.command.request);
     if (id === NOBODY) return;
     const { words, length } = engine.buffer;
@@ -350,8 +365,9 @@ export class Sequencer {
   }
 }
 
-/** Whether an allocation may be offered by it. */
-function resells(command: Command): boolean {
+/** Whether an allocation may be offered, or bought elsewhere, by it. */
+function needsHolds(command: Command): boolean {
+  if (command.type === 'reportMinute') return true;
   if (command.type === 'place') return command.resaleOf !== 0;
-  return command.type === 'batch' && command.operations.some(resells);
+  return command.type === 'batch' && command.operations.some(needsHolds);
 }
