@@ -1,8 +1,10 @@
-/** Builds the express app; it needs no port, so tests mount it where they like. */
+/** Builds the app: OpenAI's paths behind a door of their own, all others on express. It needs no port, so tests mount it where they like. */
 import { randomUUID } from 'node:crypto';
+import type { RequestListener } from 'node:http';
 import express from 'express';
-import type { ErrorRequestHandler, Express, RequestHandler } from 'express';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { ApiError } from './errors.ts';
+import { Door } from './gateway/door.ts';
 import { createMetrics } from './http/metrics.ts';
 import { operationsRoutes } from './http/operations_routes.ts';
 import { isOpenAiPath, mountRoutes, requestIdOf } from './http/registry.ts';
@@ -23,7 +25,7 @@ export interface AppOptions {
   webFolder?: string;
 }
 
-export function createApp({ services, routes, webFolder }: AppOptions): Express {
+export function createApp({ services, routes, webFolder }: AppOptions): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -31,11 +33,13 @@ export function createApp({ services, routes, webFolder }: AppOptions): Express 
   app.enable('case sensitive routing');
   const metrics = createMetrics(services);
   app.use(identified, securityHeaders(services.config.production), boundedUrl, notStored);
-  mountRoutes(app, [...routes, ...operationsRoutes(routes, metrics, API_VERSION)], { services, metrics });
+  const isOpenAi = ({ path }: Route): boolean => isOpenAiPath(path);
+  const door = new Door({ services, metrics, routes: routes.filter(isOpenAi) });
+  mountRoutes(app, [...routes.filter((route) => !isOpenAi(route)), ...operationsRoutes(routes, metrics, API_VERSION)], { services, metrics });
   if (webFolder !== undefined) app.use(webApp(webFolder));
-  app.use((request, response) => sendError(response, new ApiError('not_found'), requestIdOf(response), isOpenAiPath(request.path)));
+  app.use((_request, response) => sendError(response, new ApiError('not_found'), requestIdOf(response)));
   app.use(lastResort(services));
-  return app;
+  return (request, response) => (isOpenAiPath(request.url?.split('?', 1)[0] ?? '') ? door.serve(request, response) : app(request, response));
 }
 
 /** The client's request id when it is usable, else one of ours; it stands in the answer, in errors and in the log. */
@@ -57,9 +61,9 @@ const notStored: RequestHandler = (_request, response, next) => {
 
 const lastResort =
   (services: Services): ErrorRequestHandler =>
-  (error: unknown, request, response, _next) => {
+  (error: unknown, _request, response, _next) => {
     const shown = publicError(error);
     if (shown.status >= 500) services.log.error({ err: error, request_id: requestIdOf(response) }, 'request failed');
     if (response.headersSent) response.destroy();
-    else sendError(response, shown, requestIdOf(response), isOpenAiPath(request.path));
+    else sendError(response, shown, requestIdOf(response));
   };

@@ -7,6 +7,7 @@ import { GatewayError } from '../errors.ts';
 import type { GatewayErrorCode } from '../errors.ts';
 import type { Call } from './call.ts';
 import { isObject } from './dialects/dialect.ts';
+import type { Detour } from './dialects/dialect.ts';
 import type { Endpoint, Endpoints, Place } from './endpoints.ts';
 import type { Funding, Grant } from './funding.ts';
 import { UpstreamError } from './upstream.ts';
@@ -17,6 +18,8 @@ export interface Attempt {
   readonly grant: Grant;
   readonly endpoint: Endpoint;
   readonly answer: Answer;
+  /** The path on which it was asked for, where the endpoint does not know the request's own. */
+  readonly detour: Detour | undefined;
   /** Fees of hours bought for this request so far. */
   readonly spotFees: Micro;
 }
@@ -25,6 +28,14 @@ const ENDPOINTS_MAX = 4;
 const PLACES_MAX = 16;
 const ERROR_LIMIT_BYTES = 64 * 1024;
 const MESSAGE_LENGTH_MAX = 1_000;
+/** What a request may wait in all until an endpoint that is full has room. */
+const WAIT_MILLIS_MAX = 5_000;
+/** An answer takes no longer than a slow replica would. */
+const TOTAL_MILLIS = { least: 60_000, perToken: 500 };
+/** What servers answer on paths that they do not have. */
+const NO_SUCH_PATH = new Set([404, 405, 501]);
+
+type Outcome<T> = { done: true; value: T } | { done: false; failure: GatewayError };
 
 export class Attempts {
   private readonly funding: Funding;
@@ -45,49 +56,59 @@ export class Attempts {
   async run<T>(call: Call, signal: AbortSignal, use: (attempt: Attempt) => Promise<T>): Promise<T> {
     const tried = new Set<Endpoint>();
     const excluded: Place[] = [];
+    const deadline = performance.now() + WAIT_MILLIS_MAX;
     let spotFees = 0;
     let failure: GatewayError | undefined;
     while (tried.size < ENDPOINTS_MAX && excluded.length < PLACES_MAX) {
-      const grant = await this.obtain(call, excluded, failure, (fees) => (spotFees += fees));
-      const place = { provider: grant.authorisation.provider, market: grant.authorisation.market };
+      const grant = await this.obtain(call, excluded, signal, failure, (fees) => (spotFees += fees));
+      const { provider, market } = grant.authorisation;
+      const place = { provider, market };
+      const by = { strategy: call.strategy, session: sessionOf(call), room: grant.rated.gpus };
       for (;;) {
-        const endpoint = this.endpoints.leastBusy(this.endpoints.serving(call.model.id, place).filter((candidate) => !tried.has(candidate)));
+        const endpoint = this.endpoints.choose(this.endpoints.serving(call.model.id, place).filter((candidate) => !tried.has(candidate)), by);
         if (endpoint === undefined || tried.size >= ENDPOINTS_MAX) break;
+        if (!(await this.enter(call, grant, endpoint, deadline, signal))) {
+          failure ??= new GatewayError('capacity_exhausted', { retryAfterSeconds: 1 });
+          break;
+        }
         tried.add(endpoint);
         const outcome = await this.ask(call, signal, { grant, endpoint, spotFees }, use);
         if (outcome.done) return outcome.value;
         failure = outcome.failure;
       }
       grant.release();
+      if (signal.aborted) throw new UpstreamError('aborted', 'given up');
       excluded.push(place);
       failure ??= new GatewayError('provider_unavailable');
     }
     throw failure ?? new GatewayError('provider_unavailable');
   }
 
+  private enter({ company }: Call, { authorisation, rated }: Grant, endpoint: Endpoint, deadline: number, signal: AbortSignal): boolean | Promise<boolean> {
+    const entry = { flow: company, weight: authorisation.quantity, cost: authorisation.gpu, room: rated.gpus };
+    return this.endpoints.enter(endpoint, entry, deadline - performance.now(), signal);
+  }
+
   /** Once an endpoint has failed, that is what the client hears if nothing else can be had. */
-  private async obtain(call: Call, excluded: readonly Place[], failure: GatewayError | undefined, spent: (fees: Micro) => void): Promise<Grant> {
+  private async obtain(call: Call, excluded: readonly Place[], signal: AbortSignal, failure: GatewayError | undefined, spent: (fees: Micro) => void): Promise<Grant> {
     try {
-      return await this.funding.obtain(call, excluded, spent);
+      const preferred = this.endpoints.preferred(call.model.id, call.strategy, sessionOf(call));
+      return await this.funding.obtain(call, { excluded, preferred, signal, waits: failure === undefined }, spent);
     } catch (error) {
       throw error instanceof GatewayError && failure !== undefined ? failure : error;
     }
   }
 
-  private async ask<T>(
-    call: Call,
-    signal: AbortSignal,
-    held: Omit<Attempt, 'answer'>,
-    use: (attempt: Attempt) => Promise<T>,
-  ): Promise<{ done: true; value: T } | { done: false; failure: GatewayError }> {
+  private async ask<T>(call: Call, signal: AbortSignal, held: Omit<Attempt, 'answer' | 'detour'>, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
     const { grant, endpoint } = held;
     this.endpoints.began(endpoint);
+    const began = performance.now();
     let fault: boolean | undefined;
     try {
-      const body = JSON.stringify(call.dialect.outgoing(call.body, endpoint.models.get(call.model.id) ?? call.model.id, call.demand));
-      const answer = await this.upstream.post(endpoint.target, call.dialect.path, body, signal);
-      if (answer.status !== 200) throw await refusalOf(answer);
-      const value = await use({ ...held, answer });
+      const { answer, detour } = await this.post(call, endpoint, signal);
+      if (answer.status !== 200) throw await refusalOf(answer, endpoint);
+      this.endpoints.answered(endpoint, performance.now() - began, sessionOf(call));
+      const value = await use({ ...held, answer, detour });
       fault = false;
       return { done: true, value };
     } catch (error) {
@@ -103,9 +124,28 @@ export class Attempts {
       throw error instanceof EndpointRefusal ? error.failure : error;
     } finally {
       this.endpoints.ended(endpoint, fault);
+      this.endpoints.left(endpoint, grant.rated.gpus);
     }
   }
+
+  /** Asks on the request's own path, or by a detour where the endpoint does not know it. */
+  private async post(call: Call, endpoint: Endpoint, signal: AbortSignal): Promise<Pick<Attempt, 'answer' | 'detour'>> {
+    const { dialect, demand, body } = call;
+    const name = endpoint.models.get(call.model.id) ?? call.model.id;
+    const total = TOTAL_MILLIS.least + demand.completionTokens * TOTAL_MILLIS.perToken;
+    if (dialect.detour === undefined || !this.endpoints.lacks(endpoint, dialect.path)) {
+      const answer = await this.upstream.post(endpoint.target, dialect.path, JSON.stringify(dialect.outgoing(body, name, demand)), signal, total);
+      if (dialect.detour === undefined || !NO_SUCH_PATH.has(answer.status)) return { answer, detour: undefined };
+      answer.drain();
+      this.endpoints.learnedLack(endpoint, dialect.path);
+    }
+    const { detour } = dialect;
+    return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour };
+  }
 }
+
+/** Sessions of different companies and models have nothing in common. */
+const sessionOf = ({ company, modelId, sticky }: Call): string => (sticky === '' ? '' : `${company}:${modelId}:${sticky}`);
 
 /** The endpoint answered with an error. */
 class EndpointRefusal extends Error {
@@ -124,13 +164,19 @@ export function asGatewayError(error: UpstreamError): GatewayError {
 }
 
 /** What the client sent is at fault (400, 413, 422): it hears why. Anything else is between us and the endpoint. */
-async function refusalOf(answer: Answer): Promise<EndpointRefusal> {
+async function refusalOf(answer: Answer, { target }: Endpoint): Promise<EndpointRefusal> {
   const { status } = answer;
   const text = await answer.text(ERROR_LIMIT_BYTES);
   if (status === 429) return new EndpointRefusal(new GatewayError('capacity_exhausted', { retryAfterSeconds: 1 }));
   if (status !== 400 && status !== 413 && status !== 422) return new EndpointRefusal(new GatewayError(status === 504 || status === 408 ? 'provider_timeout' : 'provider_error'));
-  const detail = messageIn(text) ?? 'The provider does not accept this request.';
+  const detail = withoutSecrets(messageIn(text), target) ?? 'The provider does not accept this request.';
   return new EndpointRefusal(new GatewayError('invalid_request_error', { values: { detail } }));
+}
+
+/** What only we and the endpoint know stays between us. */
+function withoutSecrets(text: string | undefined, { url, credential }: Endpoint['target']): string | undefined {
+  const { origin, host } = new URL(url);
+  return [credential, origin, host].reduce((left, secret) => (secret === undefined || secret === '' ? left : left?.replaceAll(secret, '***')), text);
 }
 
 /** OpenAI's `error.message`, or `message` or `detail` as some servers have it. */

@@ -12,7 +12,7 @@ import { findModel } from './catalogue/catalogue.ts';
 import type { Model } from './catalogue/catalogue.ts';
 import { gpuTimeOf, ratingsOf } from './catalogue/ratings.ts';
 import type { Rating } from './catalogue/roofline.ts';
-import type { Demand, Dialect, JsonObject } from './dialects/dialect.ts';
+import type { Demand, Dialect, JsonObject, Shown } from './dialects/dialect.ts';
 import { chargeableMost } from './meter.ts';
 
 export interface Call {
@@ -38,14 +38,34 @@ export interface Call {
   readonly worstGpu: Record<number, MicroGpuSeconds>;
   /** The provider that the client picked; NONE: any. */
   readonly provider: number;
+  /** How the answer presents itself. */
+  readonly shown: Shown;
+  /** What the client says its requests have in common, so that they meet the same prompt cache; '' when nothing. */
+  readonly sticky: string;
+  readonly strategy: Strategy;
+  /** Scoped by company and path; '' when the client sent none. */
+  readonly idempotencyKey: string;
+  readonly bodyHash: string;
 }
+
+/** Of several places that would do: the cheapest, the one that answers soonest, or the one with most room. */
+export const STRATEGIES = ['price', 'latency', 'load'] as const;
+export type Strategy = (typeof STRATEGIES)[number];
 
 export interface Asked {
   principal: Principal;
   body: JsonObject & { model: string; stream?: boolean | null };
   /** The header `x-ccx-provider`: a company's id or name. */
   provider: string | undefined;
+  /** The headers `x-ccx-strategy` and `x-ccx-session`. */
+  strategy?: string;
+  session?: string;
+  idempotencyKey?: string;
+  bodyHash?: string;
 }
+
+const SESSION_LENGTH_MAX = 200;
+const MILLIS_PER_SECOND = 1_000;
 
 /** @throws GatewayError model_not_found, model_not_allowed, context_length_exceeded, invalid_request_error */
 export function admit(dialect: Dialect, asked: Asked, directory: Directory): Call {
@@ -55,8 +75,9 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory): Cal
   const demand = dialect.demand(body, model);
   if (demand.longestPrompt >= model.contextTokens) throw new GatewayError('context_length_exceeded', { values: { limit: model.contextTokens } });
   const ratings = ratingsByClass(model, directory);
+  const id = randomUUID();
   return {
-    id: randomUUID(),
+    id,
     company: principal.company,
     key: principal.key,
     spot: principal.apiKey?.spot ?? NO_SPOT,
@@ -71,7 +92,24 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory): Cal
     ratings,
     worstGpu: Object.fromEntries([...ratings].map(([id, rated]) => [id, gpuTimeOf(rated, chargeableMost(demand.promptTokens), demand.completionTokens)])),
     provider: providerOf(asked.provider, directory),
+    shown: { id: '', fallbackId: dialect.idPrefix + id.replaceAll('-', ''), created: Math.floor(Date.now() / MILLIS_PER_SECOND), model: body.model, sequence: 0 },
+    sticky: stickyOf(asked),
+    strategy: strategyOf(asked.strategy),
+    idempotencyKey: asked.idempotencyKey ?? '',
+    bodyHash: asked.bodyHash ?? '',
   };
+}
+
+function stickyOf({ body, session }: Asked): string {
+  const named = session ?? body.prompt_cache_key ?? body.user;
+  return typeof named === 'string' ? named.slice(0, SESSION_LENGTH_MAX) : '';
+}
+
+function strategyOf(asked: string | undefined): Strategy {
+  if (asked === undefined || asked === '') return 'price';
+  const strategy = STRATEGIES.find((known) => known === asked);
+  if (strategy === undefined) throw new GatewayError('invalid_request_error', { field: 'x-ccx-strategy', values: { detail: `x-ccx-strategy must be one of ${STRATEGIES.join(', ')}.` } });
+  return strategy;
 }
 
 function modelOf(name: string, dialect: Dialect): Model {

@@ -4,9 +4,14 @@
  * rests for a while; then one request tries it.
  */
 import type { Logger } from 'pino';
+import type { Strategy } from './call.ts';
 import { findModel } from './catalogue/catalogue.ts';
+import { STREAMS } from './catalogue/roofline.ts';
 import type { EndpointRow, EndpointRows } from './endpoint_rows.ts';
+import { Lane } from './lanes.ts';
+import type { Entry } from './lanes.ts';
 import type { Target } from './upstream.ts';
+import type { Directory } from '../directory.ts';
 import type { Vault } from './vault.ts';
 
 export interface Endpoint {
@@ -23,11 +28,22 @@ interface Health {
   inFlight: number;
   failures: number;
   restsUntil: number;
+  /** Mean time to the first byte, milliseconds, newer answers counting more. */
+  latency: number;
+  lane: Lane;
+  /** Room for requests, in streams of one GPU; see `STREAMS`. */
+  capacity: number;
+  /** Paths that the endpoint does not know, and until when that is believed. */
+  lacks: Map<string, number>;
 }
 
 const REFRESH_MILLIS = 1_000;
 const FAILURES_MAX = 3;
 const REST_MILLIS = 10_000;
+const LACKS_MILLIS = 10 * 60_000;
+const LATENCY_SHARE = 0.2;
+/** What is remembered of who was served where. */
+const SESSIONS_MAX = 20_000;
 
 /** Where a model may be asked for. */
 export interface Place {
@@ -39,13 +55,17 @@ export class Endpoints {
   private readonly rows: EndpointRows;
   private readonly vault: Vault;
   private readonly log: Logger;
+  private readonly directory: Pick<Directory, 'capacities'>;
   private endpoints: Endpoint[] = [];
+  /** The endpoint that last served requests which have something in common. */
+  private readonly sessions = new Map<string, string>();
   private readonly health = new Map<string, Health>();
   /** Endpoints as they were opened, with what of their rows they were made of. */
   private readonly opened = new Map<string, { endpoint: Endpoint; signature: string }>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(rows: EndpointRows, vault: Vault, log: Logger) {
+  constructor(rows: EndpointRows, vault: Vault, log: Logger, directory: Pick<Directory, 'capacities'>) {
+    this.directory = directory;
     this.rows = rows;
     this.vault = vault;
     this.log = log;
@@ -70,6 +90,20 @@ export class Endpoints {
     const known = new Set(rows.map(({ id }) => id));
     for (const id of this.health.keys()) if (!known.has(id)) this.health.delete(id);
     for (const id of this.opened.keys()) if (!known.has(id)) this.opened.delete(id);
+    this.measureRoom();
+  }
+
+  /** A provider's verified GPUs on a market serve so many streams at once, over all its endpoints there. */
+  private measureRoom(): void {
+    const shared = new Map<string, Endpoint[]>();
+    for (const endpoint of this.endpoints) {
+      const name = `${endpoint.company}:${endpoint.market}`;
+      shared.set(name, [...(shared.get(name) ?? []), endpoint]);
+    }
+    for (const { company, market, verified } of this.directory.capacities()) {
+      const endpoints = shared.get(`${company}:${market}`) ?? [];
+      for (const endpoint of endpoints) this.healthOf(endpoint).capacity = (verified * STREAMS) / endpoints.length;
+    }
   }
 
   /** Endpoints of the model that take requests now, of one place or of all. */
@@ -88,13 +122,62 @@ export class Endpoints {
     return new Set(this.endpoints.flatMap(({ models }) => [...models.keys()]));
   }
 
-  /** The endpoint with the fewest requests under way. */
-  leastBusy(candidates: readonly Endpoint[]): Endpoint | undefined {
+  /** One with room before one without, then where the session was served last, then by the strategy. */
+  choose(candidates: readonly Endpoint[], by: { strategy: Strategy; session: string; room: number }): Endpoint | undefined {
+    const session = by.session === '' ? undefined : this.sessions.get(by.session);
     let best: Endpoint | undefined;
+    let bestRank: readonly number[] = [];
     for (const endpoint of candidates) {
-      if (best === undefined || this.healthOf(endpoint).inFlight < this.healthOf(best).inFlight) best = endpoint;
+      const health = this.healthOf(endpoint);
+      const load = health.inFlight;
+      const rank = [health.lane.hasRoom(by.room, health.capacity) ? 0 : 1, endpoint.id === session ? 0 : 1, by.strategy === 'latency' ? health.latency : load, load];
+      if (best !== undefined && !isLess(rank, bestRank)) continue;
+      best = endpoint;
+      bestRank = rank;
     }
     return best;
+  }
+
+  /** Places in the order in which a strategy would have them; empty when price alone decides. */
+  preferred(model: string, strategy: Strategy, session: string): Place[] {
+    const last = session === '' ? undefined : this.sessions.get(session);
+    if (strategy === 'price' && last === undefined) return [];
+    const ranked = this.serving(model).map((endpoint) => {
+      const { latency, inFlight, capacity } = this.healthOf(endpoint);
+      const rank = strategy === 'price' ? 0 : strategy === 'latency' ? latency : inFlight / Math.max(1, capacity);
+      return { endpoint, rank: endpoint.id === last ? -1 : rank };
+    });
+    return ranked.filter(({ rank }) => strategy !== 'price' || rank < 0).sort((a, b) => a.rank - b.rank)
+      .map(({ endpoint }) => ({ provider: endpoint.company, market: endpoint.market }));
+  }
+
+  /** Resolves with true when the request may go to the endpoint; `ended` gives its room back. */
+  enter(endpoint: Endpoint, entry: Entry, millis: number, signal: AbortSignal): boolean | Promise<boolean> {
+    const { lane, capacity } = this.healthOf(endpoint);
+    return lane.tryEnter(entry, capacity) || (millis > 0 && lane.wait(entry, millis, signal));
+  }
+
+  left(endpoint: Endpoint, room: number): void {
+    const { lane, capacity } = this.healthOf(endpoint);
+    lane.left(room, capacity);
+  }
+
+  /** An answer began so many milliseconds after it was asked for. */
+  answered(endpoint: Endpoint, millis: number, session: string): void {
+    const health = this.healthOf(endpoint);
+    health.latency += (millis - health.latency) * (health.latency === 0 ? 1 : LATENCY_SHARE);
+    if (session === '') return;
+    // The newest stand last; the oldest are forgotten.
+    this.sessions.delete(session);
+    this.sessions.set(session, endpoint.id);
+    if (this.sessions.size > SESSIONS_MAX) this.sessions.delete(this.sessions.keys().next().value ?? '');
+  }
+
+  lacks(endpoint: Endpoint, path: string): boolean {
+    return (this.healthOf(endpoint).lacks.get(path) ?? 0) > Date.now();
+  }
+  learnedLack(endpoint: Endpoint, path: string): void {
+    this.healthOf(endpoint).lacks.set(path, Date.now() + LACKS_MILLIS);
   }
 
   began(endpoint: Endpoint): void {
@@ -115,7 +198,7 @@ export class Endpoints {
 
   private healthOf(endpoint: Endpoint): Health {
     let health = this.health.get(endpoint.id);
-    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0 }));
+    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map() }));
     return health;
   }
 
@@ -131,6 +214,11 @@ export class Endpoints {
       return undefined;
     }
   }
+}
+
+function isLess(a: readonly number[], b: readonly number[]): boolean {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return at !== -1 && a[at] < b[at];
 }
 
 const signatureOf = (row: EndpointRow): string => JSON.stringify([row.company, row.market, row.url, row.models, row.credential?.toString('base64')]);

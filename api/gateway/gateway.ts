@@ -1,10 +1,11 @@
 /** The gateway: requests in OpenAI's protocol, paid from matched capacity. Built once by the composition root. */
-import type { ServerResponse } from 'node:http';
 import { keySpending } from '../../db/queries/key_spending.ts';
 import type { Route } from '../http/route.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { EndpointWatch, Services } from '../services.ts';
 import { AddressGuard } from './address_guard.ts';
+import { Repeats, StoredAnswers } from './answers.ts';
+import type { KeptAnswer, KeptAnswers } from './answers.ts';
 import { Attempts } from './attempts.ts';
 import { admit } from './call.ts';
 import type { Asked, Call } from './call.ts';
@@ -14,8 +15,9 @@ import type { EndpointRows } from './endpoint_rows.ts';
 import { EndpointWatcher } from './endpoint_watch.ts';
 import { Endpoints } from './endpoints.ts';
 import { Funding } from './funding.ts';
+import type { Outgoing } from './outgoing.ts';
 import { Prices } from './prices.ts';
-import { StreamRelay } from './relay_stream.ts';
+import { STREAM_HEAD, StreamRelay } from './relay_stream.ts';
 import { relayWhole } from './relay_whole.ts';
 import { accountRoutes } from './routes/account_routes.ts';
 import { inferenceRoutes } from './routes/inference_routes.ts';
@@ -33,6 +35,7 @@ export interface GatewayParts {
   services: Omit<GatewayServices, 'database' | 'projections' | 'config'>;
   rows: EndpointRows;
   history: SpendingHistory;
+  answers: KeptAnswers;
   /** `host:port` or CIDR that endpoints may use although not public. */
   addresses: readonly string[];
   timeouts?: Timeouts;
@@ -50,18 +53,20 @@ export class Gateway {
   private readonly spending: Spending;
   private readonly attempts: Attempts;
   private readonly settlement: Settlement;
+  private readonly repeats: Repeats;
 
   constructor(parts: GatewayParts) {
     const { services, rows } = parts;
     const guard = new AddressGuard(parts.addresses);
     this.parts = parts;
     this.upstream = new Upstream(guard, parts.timeouts ?? TIMEOUTS);
-    this.known = new Endpoints(rows, services.vault, services.log);
+    this.known = new Endpoints(rows, services.vault, services.log, services.directory);
     this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known });
     this.spending = new Spending(services, parts.history);
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending);
     this.attempts = new Attempts(funding, this.known, this.upstream);
     this.settlement = new Settlement(services);
+    this.repeats = new Repeats(parts.answers);
     this.endpoints = this.watcher;
     this.routes = [...inferenceRoutes(this), ...modelRoutes(this.known, new Prices(services)), ...accountRoutes];
   }
@@ -79,34 +84,52 @@ export class Gateway {
     return Promise.resolve();
   }
 
-  /**
-   * Serves one request. A stream is written to the response; anything else is returned.
-   * @returns undefined when the response has been written, or nobody waits for it any more
-   * @throws GatewayError, Unavailable
-   */
-  async serve(dialect: Dialect, asked: Asked, response: ServerResponse): Promise<object | undefined> {
+  /** Serves one request: writes its answer. @throws ApiError, GatewayError, Unavailable while nothing has been written */
+  async serve(dialect: Dialect, asked: Asked, out: Outgoing): Promise<void> {
     const call = admit(dialect, asked, this.parts.services.directory);
+    if (call.idempotencyKey === '') return this.serveOnce(call, out, undefined);
+    const kept = await this.repeats.once(call.idempotencyKey, call.bodyHash, (keep) => this.serveOnce(call, out, keep));
+    if (kept !== undefined) repeat(kept, out);
+  }
+
+  private async serveOnce(call: Call, out: Outgoing, keep: Keep | undefined): Promise<void> {
+    const { response } = out;
     const gone = new AbortController();
     const left = (): void => gone.abort();
+    if (response.destroyed) return;
     response.once('close', left);
     try {
-      return await this.answer(call, gone.signal, response);
+      await this.answer(call, gone.signal, out, keep);
     } catch (error) {
-      if (error instanceof UpstreamError && error.fault === 'aborted') return undefined;
-      throw error;
+      if (!(error instanceof UpstreamError) || error.fault !== 'aborted') throw error;
     } finally {
       response.off('close', left);
     }
   }
 
-  private answer(call: Call, signal: AbortSignal, response: ServerResponse): Promise<object | undefined> {
+  private async answer(call: Call, signal: AbortSignal, out: Outgoing, keep: Keep | undefined): Promise<void> {
     const { settlement } = this;
-    if (!call.streamed) return this.attempts.run(call, signal, (attempt) => relayWhole(call, attempt, settlement));
-    return this.attempts.run(call, signal, async (attempt) => {
-      await new StreamRelay(call, attempt, { response, settlement, log: this.parts.services.log }).run();
-      return undefined;
-    });
+    const { log } = this.parts.services;
+    const count = (tokens: number): void => out.window?.used(Date.now(), tokens);
+    if (call.streamed) {
+      const keepStream = keep && ((text: string) => keep({ streamed: true, text }));
+      return this.attempts.run(call, signal, (attempt) => new StreamRelay(call, attempt, { out, settlement, log, count, keep: keepStream }).run());
+    }
+    const answer = await this.attempts.run(call, signal, (attempt) => relayWhole(call, attempt, { settlement, count }));
+    const text = JSON.stringify(answer);
+    await keep?.({ streamed: false, text });
+    out.json(200, text);
   }
+}
+
+type Keep = (answer: Omit<KeptAnswer, 'bodyHash'>) => Promise<void>;
+
+/** The answer of an earlier request under the same key. */
+function repeat({ streamed, text }: KeptAnswer, out: Outgoing): void {
+  const said = ['idempotent-replayed', 'true'];
+  if (!streamed) return out.json(200, text, said);
+  out.head(200, [...STREAM_HEAD, ...said]);
+  out.response.end(text);
 }
 
 /** @param addresses `host:port` or CIDR that endpoints may use although not public */
@@ -116,7 +139,7 @@ export async function openGateway(services: GatewayServices, addresses: readonly
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     return keySpending(database, ask);
   };
-  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, addresses });
+  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses });
   await gateway.start();
   return gateway;
 }

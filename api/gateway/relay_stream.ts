@@ -2,7 +2,6 @@
  * An answer that streams: every event goes on at once, but the last ones, which wait until the request
  * has been charged. A stream that fails after it began ends with one error event and without `[DONE]`.
  */
-import type { ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { GatewayError } from '../errors.ts';
 import { Unavailable } from '../sequencer/port.ts';
@@ -10,16 +9,21 @@ import { asGatewayError } from './attempts.ts';
 import type { Attempt } from './attempts.ts';
 import type { Call } from './call.ts';
 import { isObject } from './dialects/dialect.ts';
-import type { JsonObject } from './dialects/dialect.ts';
+import type { EventTranslator, JsonObject } from './dialects/dialect.ts';
 import { Meter } from './meter.ts';
 import type { Metered } from './meter.ts';
-import type { Settlement } from './settlement.ts';
+import type { Outgoing } from './outgoing.ts';
+import type { Receipt, Settlement } from './settlement.ts';
 import { EventStreamParser, writtenEvent } from './sse.ts';
 import type { ServerSentEvent } from './sse.ts';
 import { UpstreamError } from './upstream.ts';
 
-const HEAD = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
+export const STREAM_HEAD = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache', 'x-accel-buffering', 'no'];
 const DONE = '[DONE]';
+const KEEP_ALIVE = ': keep-alive\n\n';
+const KEEP_ALIVE_MILLIS = 10_000;
+/** An endpoint that says so much more than it was asked for will not end by itself. */
+const BEYOND = { times: 4, tokens: 256 };
 
 interface HeldEvent {
   event: string;
@@ -27,9 +31,13 @@ interface HeldEvent {
 }
 
 export interface StreamParts {
-  response: ServerResponse;
+  out: Outgoing;
   settlement: Settlement;
   log: Logger;
+  /** Takes the tokens that were charged. */
+  count: (tokens: number) => void;
+  /** Keeps all that the client was sent, before it is sent the end. */
+  keep?: (text: string) => Promise<void>;
 }
 
 export class StreamRelay {
@@ -38,20 +46,26 @@ export class StreamRelay {
   private readonly parts: StreamParts;
   private readonly meter: Meter;
   private readonly parser = new EventStreamParser();
+  private readonly translator: EventTranslator | undefined;
+  private readonly tokensMost: number;
   /** What waits for the commit. */
   private held: HeldEvent[] = [];
   /** The last event that went on at once. */
   private latest: HeldEvent | undefined;
   private hasTerminal = false;
-  private hasUsage = false;
   private ended = false;
   private begun = false;
+  private keepAlive: NodeJS.Timeout | undefined;
+  /** All that was sent, where it is to be kept. */
+  private sent = '';
 
   constructor(call: Call, attempt: Attempt, parts: StreamParts) {
     this.call = call;
     this.attempt = attempt;
     this.parts = parts;
     this.meter = new Meter(call.demand.promptTokens, call.demand.completionTokens);
+    this.translator = attempt.detour?.events(call.body, call.shown.fallbackId);
+    this.tokensMost = call.demand.completionTokens * BEYOND.times + BEYOND.tokens;
   }
 
   /** @throws UpstreamError while nothing has been sent; nothing is charged then */
@@ -61,27 +75,32 @@ export class StreamRelay {
       answer.abort();
       throw new UpstreamError('broken', 'the answer is not a stream');
     }
-    const pieces = answer.pieces();
     try {
-      await this.relay(pieces);
+      await this.relay();
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
       answer.abort();
       if (!this.begun) throw error;
-      return this.breakOff(error);
+      return await this.breakOff(error);
+    } finally {
+      clearInterval(this.keepAlive);
     }
-    // What an endpoint still says is of no interest, but its connection is.
-    void drain(pieces);
+    answer.drain();
     return this.finish();
   }
 
-  private async relay(pieces: AsyncGenerator<Buffer>): Promise<void> {
-    for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
-      await this.passOn(this.parser.push(next.value));
+  private async relay(): Promise<void> {
+    const { answer } = this.attempt;
+    for (let piece = await answer.read(); piece !== undefined; piece = await answer.read()) {
+      await this.passOn(this.parser.push(piece));
       if (this.ended) return this.requireEnd();
+      if (this.meter.delivered > this.tokensMost) throw new UpstreamError('broken', 'the endpoint says more than it was asked for');
     }
     await this.passOn(this.parser.end());
-    if (!this.ended && !this.hasTerminal) throw new UpstreamError('broken', 'the stream ended before the answer did');
+    if (this.ended) return this.requireEnd();
+    // An endpoint that just ends has not said that it is done, unless its answer has an end.
+    await this.passOn([{ event: '', data: DONE }]);
+    if (!this.hasTerminal) throw new UpstreamError('broken', 'the stream ended before the answer did');
     this.requireEnd();
   }
 
@@ -104,54 +123,66 @@ export class StreamRelay {
     }
   }
 
-  /** What goes on at once because of an event. @throws UpstreamError */
+  /** What goes on at once because of an event of the endpoint's. @throws UpstreamError */
   private take({ event, data }: ServerSentEvent): string {
-    const { dialect, modelName } = this.call;
+    const { translator } = this;
     if (data === DONE) {
+      const rest = translator?.end().map((told) => this.takeEvent(told.event, told.data, undefined)).join('') ?? '';
       this.ended = true;
-      return '';
+      return rest;
     }
     const value = parsed(data);
+    if (translator === undefined) return this.takeEvent(event, value, data);
+    return translator.next(value).map((told) => this.takeEvent(told.event, told.data, undefined)).join('');
+  }
+
+  /** @param text as it came, when it came in the client's own protocol */
+  private takeEvent(event: string, value: JsonObject, text: string | undefined): string {
+    const { dialect, shown, body } = this.call;
     const role = dialect.readEvent(value, this.meter);
     if (role === 'failure') throw new UpstreamError('broken', 'the endpoint reported an error');
     if (role === 'empty') return '';
+    // Figures have an event of their own, at the end.
+    const hadUsage = 'usage' in value && role !== 'usage';
+    if (hadUsage) delete value.usage;
     if (role === 'content' && !this.hasTerminal) {
+      const changed = dialect.shapeEvent(value, shown, body) || hadUsage;
       this.latest = { event, data: value };
-      const named = value.model === undefined || value.model === modelName ? data : this.renamed(value);
-      return writtenEvent(event, named);
+      return writtenEvent(event, changed || text === undefined || text.includes('\n') ? JSON.stringify(value) : text);
     }
     // After an end of one choice, the content of another may be the last event, which carries the receipt.
     const out = role === 'content' ? this.releaseHeld() : '';
-    if (role === 'usage') {
-      this.hasUsage = true;
-      if (!dialect.wantsUsage(this.call.body)) return '';
-    } else if (role === 'terminal') {
+    if (role === 'usage') return '';
+    if (role === 'terminal') {
       this.hasTerminal = true;
       this.ended = !dialect.endsWithDone;
     }
+    dialect.shapeEvent(value, shown, body);
     this.held.push({ event, data: value });
     return out;
-  }
-
-  private renamed(value: JsonObject): string {
-    this.call.dialect.rename(value, this.call.modelName);
-    return JSON.stringify(value);
   }
 
   /** One of several choices had ended; the answer goes on. */
   private releaseHeld(): string {
     if (this.held.length === 0) return '';
-    const out = this.held.map(({ event, data }) => writtenEvent(event, this.renamed(data))).join('');
+    const out = this.held.map(({ event, data }) => writtenEvent(event, JSON.stringify(data))).join('');
     this.held = [];
     return out;
   }
 
   private async send(text: string): Promise<void> {
-    const { response } = this.parts;
-    if (!this.begun) response.writeHead(200, HEAD);
+    const { out, keep } = this.parts;
+    const { response } = out;
+    if (this.begun) {
+      this.keepAlive?.refresh();
+    } else {
+      out.head(200, STREAM_HEAD);
+      this.keepAlive = setInterval(() => response.write(KEEP_ALIVE), KEEP_ALIVE_MILLIS);
+    }
     this.begun = true;
+    if (keep !== undefined) this.sent += text;
     if (response.write(text) || response.destroyed) return;
-    await writable(response);
+    await writable(out);
   }
 
   /** The answer is complete: charge it, then send its end. */
@@ -160,26 +191,40 @@ export class StreamRelay {
     const metered = this.meter.result();
     const out: string[] = [];
     try {
-      const receipt = await this.parts.settlement.settle(this.call, this.attempt, metered);
-      if (!this.hasUsage && dialect.wantsUsage(body)) this.held.push(this.usageEvent());
+      const receipt = await this.settle(metered);
+      if (dialect.wantsUsage(body)) this.held.push(this.usageEvent());
       const last = this.held.at(-1);
       if (last !== undefined) last.data.x_ccx = receipt;
+      if (isObject(last?.data.response)) last.data.response.x_ccx = receipt;
       for (const { event, data } of this.held) out.push(writtenEvent(event, this.corrected(data, metered)));
       if (dialect.endsWithDone) out.push(writtenEvent('', DONE));
     } catch (error) {
       out.push(this.errorEvent(error));
     }
-    await this.send(out.join(''));
-    this.parts.response.end();
+    await this.end(out.join(''));
+  }
+
+  private async end(text: string): Promise<void> {
+    const { out, keep } = this.parts;
+    await keep?.(this.sent + text);
+    if (out.response.destroyed) return;
+    if (!this.begun) out.head(200, STREAM_HEAD);
+    clearInterval(this.keepAlive);
+    out.response.end(text);
+  }
+
+  private async settle(metered: Metered): Promise<Receipt> {
+    const receipt = await this.parts.settlement.settle(this.call, this.attempt, metered);
+    this.parts.count(metered.promptTokens + metered.completionTokens);
+    return receipt;
   }
 
   private corrected(data: JsonObject, metered: Metered): string {
-    const { dialect } = this.call;
-    if (isObject(data.usage) || isObject(data.response)) dialect.correctUsage(data, metered);
-    return this.renamed(data);
+    if (isObject(data.usage) || isObject(data.response)) this.call.dialect.correctUsage(data, metered);
+    return JSON.stringify(data);
   }
 
-  /** An event with figures only, where the endpoint sent none. */
+  /** An event with figures only. */
   private usageEvent(): HeldEvent {
     const { choices: _choices, usage: _usage, ...head } = this.held.at(-1)?.data ?? {};
     return { event: '', data: { ...head, choices: [], usage: {} } };
@@ -189,13 +234,11 @@ export class StreamRelay {
   private async breakOff(error: UpstreamError): Promise<void> {
     let shown: unknown = asGatewayError(error);
     try {
-      await this.parts.settlement.settle(this.call, this.attempt, this.meter.result(true));
+      await this.settle(this.meter.result(true));
     } catch (settling) {
       shown = settling;
     }
-    if (this.parts.response.destroyed) return;
-    await this.send(this.releaseHeld() + this.errorEvent(shown));
-    this.parts.response.end();
+    await this.end(this.releaseHeld() + this.errorEvent(shown));
   }
 
   private errorEvent(error: unknown): string {
@@ -216,7 +259,7 @@ function parsed(data: string): JsonObject {
 }
 
 /** Resolves when more can be written, or never again. */
-function writable(response: ServerResponse): Promise<void> {
+function writable({ response }: Outgoing): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       response.off('drain', done).off('close', done);
@@ -224,12 +267,4 @@ function writable(response: ServerResponse): Promise<void> {
     };
     response.on('drain', done).on('close', done);
   });
-}
-
-async function drain(pieces: AsyncGenerator<Buffer>): Promise<void> {
-  try {
-    while ((await pieces.next()).done !== true);
-  } catch {
-    // The answer had ended.
-  }
 }

@@ -1,5 +1,6 @@
 /** Charges a request: its capture is committed before the client sees the end of the answer. */
 import { formatMicro, formatUnits } from '../../engine/units.ts';
+import { ApiError } from '../errors.ts';
 import { idOf } from '../ids.ts';
 import { eventOf } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
@@ -16,6 +17,8 @@ export interface Receipt {
   gpu_seconds: string;
   credits_used: string;
   credits_remaining: string;
+  /** The endpoint's own figures were missing or not to be believed: these are ours. */
+  estimated?: true;
 }
 
 export class Settlement {
@@ -35,14 +38,17 @@ export class Settlement {
         type: 'capture', company: call.company, allocation, gpu, request: call.id, model: call.modelId, promptTokens: metered.promptTokens,
         completionTokens: metered.completionTokens, detail: { key: call.key, endpoint: endpoint.id, spotFees, estimated: metered.estimated },
       },
-      idempotencyKey: '',
-      bodyHash: '',
+      // Under one key one capture, whatever becomes of this process: a repeat is told what the first one cost.
+      idempotencyKey: call.idempotencyKey,
+      bodyHash: call.bodyHash,
     });
     // Answered at its place: right after the capture.
     const [ack, balances] = await Promise.all([captured, sequencer.query('balances', { company: call.company })]);
     grant.settled();
     const usage = eventOf(ack.events, 'usageCaptured');
-    if (usage === undefined) throw new Error(`capture ${ack.sequence} was refused: ${eventOf(ack.events, 'rejected')?.code ?? 'no usage'}`);
+    const refusal = eventOf(ack.events, 'rejected')?.code;
+    if (refusal === 'idempotency_mismatch') throw new ApiError('idempotency_mismatch');
+    if (usage === undefined) throw new Error(`capture ${ack.sequence} was refused: ${refusal ?? 'no usage'}`);
     return {
       provider: directory.companyName(provider),
       endpoint: endpoint.id,
@@ -50,6 +56,7 @@ export class Settlement {
       gpu_seconds: formatUnits(gpu, 6),
       credits_used: formatMicro(usage.credits + spotFees),
       credits_remaining: formatMicro(balances.available + balances.held + balances.contracted),
+      ...(metered.estimated ? { estimated: true } : {}),
     };
   }
 }

@@ -2,9 +2,8 @@
  * HTTP to endpoints: connections are kept, addresses are guarded, nothing of the client's request but
  * its body goes out, no redirect is followed, and every phase has its timeout.
  */
-import http from 'node:http';
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import https from 'node:https';
+import { Pool, buildConnector } from 'undici';
+import type { Dispatcher } from 'undici';
 import { AddressRefused } from './address_guard.ts';
 import type { AddressGuard } from './address_guard.ts';
 
@@ -40,13 +39,22 @@ export interface Target {
 }
 
 const USER_AGENT = 'compute-credit-exchange';
-const FREE_SOCKETS_MAX = 256;
+/** Bytes that may wait for a reader before the endpoint is held back. */
+const WAITING_BYTES_MAX = 256 * 1024;
+
+interface Origin {
+  pool: Pool;
+  origin: string;
+  /** Path before that of the protocol. */
+  base: string;
+}
 
 export class Upstream {
   private readonly guard: AddressGuard;
   private readonly timeouts: Timeouts;
-  private readonly plain = new http.Agent({ keepAlive: true, maxFreeSockets: FREE_SOCKETS_MAX, scheduling: 'lifo' });
-  private readonly secure = new https.Agent({ keepAlive: true, maxFreeSockets: FREE_SOCKETS_MAX, scheduling: 'lifo' });
+  private readonly pools = new Map<string, Pool>();
+  /** By the text of a target's URL. */
+  private readonly origins = new Map<string, Origin>();
 
   constructor(guard: AddressGuard, timeouts: Timeouts = TIMEOUTS) {
     this.guard = guard;
@@ -54,108 +62,134 @@ export class Upstream {
   }
 
   /** Resolves with the head of the answer, whatever its status. @throws UpstreamError */
-  post(target: Target, path: string, body: string, signal?: AbortSignal): Promise<Answer> {
-    return this.exchange(target, path, 'POST', body, signal);
+  post(target: Target, path: string, body: string, signal?: AbortSignal, totalMillis = this.timeouts.total): Promise<Answer> {
+    return this.exchange(target, path, 'POST', body, signal, totalMillis);
   }
   get(target: Target, path: string, signal?: AbortSignal): Promise<Answer> {
-    return this.exchange(target, path, 'GET', '', signal);
+    return this.exchange(target, path, 'GET', undefined, signal, this.timeouts.total);
   }
 
   close(): void {
-    this.plain.destroy();
-    this.secure.destroy();
+    for (const pool of this.pools.values()) pool.destroy().catch(() => undefined);
+    this.pools.clear();
+    this.origins.clear();
   }
 
-  private async exchange(target: Target, path: string, method: string, body: string, signal: AbortSignal | undefined): Promise<Answer> {
-    const url = new URL(target.url + path);
+  private async exchange(target: Target, path: string, method: 'GET' | 'POST', body: string | undefined, signal: AbortSignal | undefined, totalMillis: number): Promise<Answer> {
+    const { pool, origin, base } = this.originOf(target.url);
+    const headers = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity', 'user-agent', USER_AGENT];
+    if (body !== undefined) headers.push('content-type', 'application/json');
+    if (target.credential !== undefined) headers.push('authorization', `Bearer ${target.credential}`);
+    const { firstByte, idle } = this.timeouts;
+    const options = { origin, path: base + path, method, headers, body, headersTimeout: firstByte, bodyTimeout: idle };
+    const total = Math.min(totalMillis, this.timeouts.total);
+    try {
+      return await new Exchange(pool, options, total, signal).answered;
+    } catch (error) {
+      // An idle connection that the other side had closed before it saw the request.
+      if (!(error instanceof StaleConnection)) throw error;
+      return new Exchange(pool, options, total, signal).answered;
+    }
+  }
+
+  /** @throws UpstreamError refused */
+  private originOf(text: string): Origin {
+    const known = this.origins.get(text);
+    if (known !== undefined) return known;
+    const url = new URL(text);
     try {
       this.guard.check(url);
     } catch (error) {
       throw asUpstreamError(error);
     }
-    const options = this.optionsOf(url, target.credential, method, body);
-    try {
-      return await new Exchange(url, options, body, this.timeouts, signal).answered;
-    } catch (error) {
-      // An idle connection that the other side had closed before it saw the request.
-      if (!(error instanceof StaleConnection)) throw error;
-      return new Exchange(url, options, body, this.timeouts, signal).answered;
+    let pool = this.pools.get(url.origin);
+    if (pool === undefined) {
+      const connect = buildConnector({ timeout: this.timeouts.connect, lookup: this.guard.lookupFor(url) } as buildConnector.BuildOptions);
+      this.pools.set(url.origin, (pool = new Pool(url.origin, { connect, pipelining: 1 })));
     }
-  }
-
-  private optionsOf(url: URL, credential: string | undefined, method: string, body: string): RequestOptions {
-    const headers: Record<string, string> = { accept: 'application/json, text/event-stream', 'accept-encoding': 'identity', 'user-agent': USER_AGENT };
-    if (method === 'POST') {
-      headers['content-type'] = 'application/json';
-      headers['content-length'] = String(Buffer.byteLength(body));
-    }
-    if (credential !== undefined) headers.authorization = `Bearer ${credential}`;
-    return { method, headers, agent: url.protocol === 'https:' ? this.secure : this.plain, lookup: this.guard.lookupFor(url) };
+    const opened = { pool, origin: url.origin, base: url.pathname.replace(/\/+$/, '') };
+    this.origins.set(text, opened);
+    return opened;
   }
 }
 
 class StaleConnection extends UpstreamError {}
 
-/** One request on its way. */
-class Exchange {
+/** One request on its way, and what comes back. */
+class Exchange implements Dispatcher.DispatchHandler {
   readonly answered: Promise<Answer>;
-  private readonly request: ClientRequest;
-  private readonly timeouts: Timeouts;
+  private resolve!: (answer: Answer) => void;
+  private reject!: (error: UpstreamError) => void;
+  private readonly signal: AbortSignal | undefined;
   private readonly total: NodeJS.Timeout;
-  private phase: NodeJS.Timeout;
-  private message: IncomingMessage | undefined;
+  private answer: Answer | undefined;
+  private cut: ((error?: Error) => void) | undefined;
   private failure: UpstreamError | undefined;
+  private readonly aborted = (): void => this.fail(new UpstreamError('aborted', 'given up'));
 
-  constructor(url: URL, options: RequestOptions, body: string, timeouts: Timeouts, signal: AbortSignal | undefined) {
-    this.timeouts = timeouts;
-    this.request = (url.protocol === 'https:' ? https : http).request(url, options);
-    this.total = setTimeout(() => this.fail(new UpstreamError('timeout', 'the answer took too long')), timeouts.total);
-    this.phase = setTimeout(() => this.fail(new UpstreamError('timeout', 'no connection in time')), timeouts.connect);
-    const abort = (): void => this.fail(new UpstreamError('aborted', 'given up'));
-    signal?.addEventListener('abort', abort, { once: true });
-    this.request.once('close', () => {
-      clearTimeout(this.phase);
-      clearTimeout(this.total);
-      signal?.removeEventListener('abort', abort);
+  constructor(pool: Pool, options: Dispatcher.DispatchOptions, totalMillis: number, signal: AbortSignal | undefined) {
+    this.signal = signal;
+    this.answered = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
     });
-    this.answered = this.awaitHead();
-    this.request.end(body);
-    if (signal?.aborted === true) abort();
+    this.total = setTimeout(() => this.fail(new UpstreamError('timeout', 'the answer took too long')), totalMillis);
+    if (signal?.aborted === true) {
+      this.aborted();
+    } else {
+      signal?.addEventListener('abort', this.aborted, { once: true });
+      pool.dispatch(options, this);
+    }
   }
 
+  /** Ends the exchange and closes its connection. */
   fail(error: UpstreamError): void {
-    this.failure ??= error;
-    if (this.message === undefined) this.request.destroy(this.failure);
-    else this.message.destroy(this.failure);
+    if (this.failure !== undefined) return;
+    this.failure = error;
+    this.ended();
+    this.reject(error);
+    this.answer?.failed(error);
+    this.cut?.(error);
   }
 
-  private awaitHead(): Promise<Answer> {
-    const { request } = this;
-    return new Promise((resolve, reject) => {
-      request.once('socket', (socket) => {
-        if (socket.connecting) socket.once(socket instanceof Object && 'encrypted' in socket ? 'secureConnect' : 'connect', () => this.connected());
-        else this.connected();
-      });
-      request.on('error', (error: NodeJS.ErrnoException) => {
-        const stale = request.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE') && this.failure === undefined;
-        reject(stale ? new StaleConnection('unreachable', error.message) : (this.failure ?? asUpstreamError(error)));
-      });
-      request.once('response', (message) => {
-        this.message = message;
-        this.restartPhase(this.timeouts.idle, 'the answer stopped');
-        resolve(new Answer(message, this.phase, () => this.fail(new UpstreamError('aborted', 'given up'))));
-      });
-    });
+  onConnect(abort: (error?: Error) => void): void {
+    if (this.failure !== undefined) return abort(this.failure);
+    this.cut = abort;
   }
 
-  private connected(): void {
-    this.restartPhase(this.timeouts.firstByte, 'no answer in time');
+  onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
+    // An informational answer comes before the answer.
+    if (status < 200) return true;
+    this.answer = new Answer(status, contentTypeIn(headers), resume, this.aborted);
+    this.resolve(this.answer);
+    return true;
   }
 
-  private restartPhase(millis: number, message: string): void {
-    clearTimeout(this.phase);
-    if (this.failure === undefined) this.phase = setTimeout(() => this.fail(new UpstreamError('timeout', message)), millis);
+  onData(piece: Buffer): boolean {
+    return this.answer?.take(piece) ?? true;
   }
+
+  onComplete(): void {
+    this.ended();
+    this.answer?.completed();
+  }
+
+  onError(error: Error): void {
+    const first = this.answer === undefined && this.failure === undefined;
+    this.fail(first && isStale(error) ? new StaleConnection('unreachable', error.message) : asUpstreamError(error));
+  }
+
+  private ended(): void {
+    clearTimeout(this.total);
+    this.signal?.removeEventListener('abort', this.aborted);
+  }
+}
+
+function contentTypeIn(headers: readonly Buffer[]): string {
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at].length === 12 && headers[at].toString('latin1').toLowerCase() === 'content-type') return headers[at + 1].toString('latin1').split(';')[0].trim().toLowerCase();
+  }
+  return '';
 }
 
 /** The answer of an endpoint, its body still to come. */
@@ -165,35 +199,34 @@ export class Answer {
   readonly contentType: string;
   /** Ends the exchange and closes its connection. */
   readonly abort: () => void;
-  private readonly message: IncomingMessage;
-  private readonly idle: NodeJS.Timeout;
+  private readonly resume: () => void;
+  private waiting: Buffer[] = [];
+  private waitingBytes = 0;
+  private heldBack = false;
+  private complete = false;
+  private failure: UpstreamError | undefined;
+  private reader: { resolve: (piece: Buffer | undefined) => void; reject: (error: UpstreamError) => void } | undefined;
 
-  constructor(message: IncomingMessage, idle: NodeJS.Timeout, abort: () => void) {
-    this.message = message;
-    this.idle = idle;
+  constructor(status: number, contentType: string, resume: () => void, abort: () => void) {
+    this.status = status;
+    this.contentType = contentType;
+    this.resume = resume;
     this.abort = abort;
-    this.status = message.statusCode ?? 0;
-    this.contentType = (message.headers['content-type'] ?? '').split(';')[0].trim().toLowerCase();
   }
 
-  /** @throws UpstreamError when it breaks off, stops for too long or takes too long */
-  async *pieces(): AsyncGenerator<Buffer> {
-    try {
-      for await (const piece of this.message as AsyncIterable<Buffer>) {
-        this.idle.refresh();
-        yield piece;
-      }
-    } catch (error) {
-      throw asUpstreamError(error);
-    }
-    if (!this.message.complete) throw new UpstreamError('broken', 'the answer broke off');
+  /** What has come since; undefined at the end. One reader at a time. @throws UpstreamError when it breaks off, stops for too long or takes too long */
+  read(): Promise<Buffer | undefined> {
+    if (this.waitingBytes > 0) return Promise.resolve(this.taken());
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    if (this.complete) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => (this.reader = { resolve, reject }));
   }
 
   /** The whole body. @throws UpstreamError; also when it is longer than `limit` bytes */
   async text(limit: number): Promise<string> {
     const pieces: Buffer[] = [];
     let length = 0;
-    for await (const piece of this.pieces()) {
+    for (let piece = await this.read(); piece !== undefined; piece = await this.read()) {
       length += piece.length;
       if (length > limit) {
         this.abort();
@@ -203,13 +236,73 @@ export class Answer {
     }
     return (pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)).toString('utf8');
   }
+
+  /** What an endpoint still says is of no interest, but its connection is. */
+  drain(): void {
+    this.waiting = [];
+    this.waitingBytes = 0;
+    this.read().then((piece) => (piece === undefined ? undefined : this.drain()), () => undefined);
+  }
+
+  /** @returns false when the endpoint is to wait */
+  take(piece: Buffer): boolean {
+    const { reader } = this;
+    if (reader !== undefined) {
+      this.reader = undefined;
+      reader.resolve(piece);
+      return true;
+    }
+    this.waiting.push(piece);
+    this.waitingBytes += piece.length;
+    this.heldBack = this.waitingBytes > WAITING_BYTES_MAX;
+    return !this.heldBack;
+  }
+
+  completed(): void {
+    this.complete = true;
+    this.reader?.resolve(undefined);
+    this.reader = undefined;
+  }
+  failed(error: UpstreamError): void {
+    this.failure = error;
+    this.reader?.reject(error);
+    this.reader = undefined;
+  }
+
+  private taken(): Buffer {
+    const { waiting } = this;
+    this.waiting = [];
+    this.waitingBytes = 0;
+    if (this.heldBack) {
+      this.heldBack = false;
+      this.resume();
+    }
+    return waiting.length === 1 ? waiting[0] : Buffer.concat(waiting);
+  }
 }
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
+
+/** Whether the connection had served before and was closed as the request left. */
+function isStale(error: Error): boolean {
+  if (!['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))) return false;
+  const socket = 'socket' in error ? (error.socket as { bytesRead?: number } | null) : null;
+  return socket?.bytesRead !== 0;
+}
+
+const AWAY = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL']);
+const LATE = new Map([
+  ['UND_ERR_CONNECT_TIMEOUT', 'no connection in time'],
+  ['UND_ERR_HEADERS_TIMEOUT', 'no answer in time'],
+  ['UND_ERR_BODY_TIMEOUT', 'the answer stopped'],
+]);
 
 function asUpstreamError(error: unknown): UpstreamError {
   if (error instanceof UpstreamError) return error;
   if (error instanceof AddressRefused) return new UpstreamError('refused', error.message);
+  const code = codeOf(error);
+  const late = LATE.get(code);
+  if (late !== undefined) return new UpstreamError('timeout', late);
   const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const away = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL'].includes(code);
-  return new UpstreamError(away ? 'unreachable' : 'broken', message);
+  return new UpstreamError(AWAY.has(code) ? 'unreachable' : 'broken', message);
 }

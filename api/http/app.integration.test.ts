@@ -101,7 +101,7 @@ test.each(twice)('refuses a name that one object has twice, %s', async (_, raw) 
   const { status, body } = await world.call('POST', '/api/v1/orders', { key: borrower.key, raw });
   expect([status, body.error?.code, body.error?.field]).toEqual([400, 'duplicate_key', raw.includes('n17') ? 'n17' : 'side']);
   const openai = await world.call('POST', '/v1/chat/completions', { key: borrower.key, raw });
-  expect([openai.status, openai.body.error]).toEqual([400, { message: body.error?.message, type: 'invalid_request_error', param: body.error?.field, code: 'duplicate_key' }]);
+  expect([openai.status, openai.body.error]).toEqual([400, { message: body.error?.message, type: 'invalid_request_error', param: body.error?.field, code: 'invalid_request_error' }]);
 });
 
 test.each(['__proto__', '\\u005f_proto__', 'constructor', 'prototype'])('refuses a field named %s at any depth', async (name) => {
@@ -114,7 +114,7 @@ test.each(['__proto__', '\\u005f_proto__', 'constructor', 'prototype'])('refuses
 
 test('lets a request for a model describe any field, and have none that is read as a prototype', async () => {
   const ask = (name: string) => world.call('POST', '/v1/chat/completions', {
-    key: borrower.key, raw: `{"model":"nobody/knows","messages":[{"role":"user","content":"\\"model\\":\\"model\\""}],"tools":[{"type":"function","${name}":{"x":1}}]}`,
+    key: borrower.key, raw: `{"model":"nobody/knows","messages":[{"role":"user","content":"\\"model\\":\\"model\\""}],"tools":[{"type":"function","function":{"name":"f"},"${name}":{"x":1}}]}`,
   });
   expect((await ask('constructor')).body.error?.code).toBe('model_not_found');
   expect((await ask('__proto__')).body.error).toMatchObject({ code: 'invalid_request_error', param: '__proto__' });

@@ -1,4 +1,5 @@
 /** Reads a request's body within hard limits, before anything looks at it. */
+import type { IncomingMessage } from 'node:http';
 import express from 'express';
 import type { Request, RequestHandler, Response } from 'express';
 import { ApiError } from '../errors.ts';
@@ -10,7 +11,7 @@ export const BODY_LIMIT_BYTES = 256 * 1024;
 const NESTING_LIMIT = 64;
 /** What the prototype of an object could be reached by. What passes to a provider may describe such a field, but not have one that JavaScript reads otherwise. */
 const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
-const RESERVED_IN_PASSING = new Set(['__proto__']);
+export const RESERVED_IN_PASSING = new Set(['__proto__']);
 const NAME_SHOWN = 64;
 const EMPTY = Buffer.alloc(0);
 
@@ -38,10 +39,10 @@ export function bodyReader(route: Pick<Route, 'contentType' | 'bodyLimit' | 'pat
   };
 }
 
-const hasBody = (request: Request): boolean =>
+export const hasBody = (request: IncomingMessage): boolean =>
   request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] !== undefined && request.headers['content-length'] !== '0');
 
-function requireType(request: Request, expected: string): void {
+export function requireType(request: IncomingMessage, expected: string): void {
   const [type, ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';').map((part) => part.trim());
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice(8).replaceAll('"', '');
   const isUtf8 = charset === undefined || charset === 'utf-8' || charset === 'utf8';
@@ -62,7 +63,7 @@ function bodyError(error: unknown, limit: number, expected: string): unknown {
 }
 
 /** @throws ApiError invalid_json, nesting_too_deep, duplicate_key, invalid_request */
-function parseJson(raw: Buffer, reserved: ReadonlySet<string>): unknown {
+export function parseJson(raw: Buffer, reserved: ReadonlySet<string>): unknown {
   const text = decodeText(raw);
   const flaw = flawIn(text, { depth: NESTING_LIMIT, reserved });
   if (flaw !== undefined) throw flawError(flaw);

@@ -15,8 +15,22 @@ export class RateLimit {
     this.limit = perSecond * WINDOW_SECONDS;
   }
 
-  /** Counts one request. @throws ApiError rate_limit_exceeded */
+  /** Counts one request, and says so in the answer. @throws ApiError rate_limit_exceeded */
   take(account: string, response: Response): void {
+    const { used, reset } = this.count(account);
+    response.setHeader('RateLimit-Limit', this.limit);
+    response.setHeader('RateLimit-Remaining', Math.max(0, this.limit - used));
+    response.setHeader('RateLimit-Reset', reset);
+    this.refuseBeyond(used, reset);
+  }
+
+  /** Counts one request. @throws ApiError rate_limit_exceeded */
+  require(account: string): void {
+    const { used, reset } = this.count(account);
+    this.refuseBeyond(used, reset);
+  }
+
+  private count(account: string): { used: number; reset: number } {
     const now = Date.now();
     if (now - this.windowStart >= WINDOW_SECONDS * 1000 || this.counts.size >= ACCOUNTS_MAX) {
       this.counts = new Map();
@@ -24,10 +38,10 @@ export class RateLimit {
     }
     const used = (this.counts.get(account) ?? 0) + 1;
     this.counts.set(account, used);
-    const reset = Math.max(1, Math.ceil((this.windowStart + WINDOW_SECONDS * 1000 - now) / 1000));
-    response.setHeader('RateLimit-Limit', this.limit);
-    response.setHeader('RateLimit-Remaining', Math.max(0, this.limit - used));
-    response.setHeader('RateLimit-Reset', reset);
+    return { used, reset: Math.max(1, Math.ceil((this.windowStart + WINDOW_SECONDS * 1000 - now) / 1000)) };
+  }
+
+  private refuseBeyond(used: number, reset: number): void {
     if (used > this.limit) throw new ApiError('rate_limit_exceeded', { values: { seconds: reset }, retryAfterSeconds: reset });
   }
 }

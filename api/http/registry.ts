@@ -3,6 +3,7 @@
  * who is calling, how often, what was sent, whether it is well formed; then the handler.
  */
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Express, Request, Response } from 'express';
 import type { z } from 'zod';
 import { ApiError } from '../errors.ts';
@@ -48,7 +49,7 @@ function refuseOtherMethods(app: Express, routes: readonly Route[]): void {
     app.all(path, (request, response) => {
       response.setHeader('allow', allowed.join(', '));
       const error = new ApiError('method_not_allowed', { values: { method: request.method } });
-      sendError(response, error, requestIdOf(response), isOpenAiPath(request.path));
+      sendError(response, error, requestIdOf(response));
     });
   }
 }
@@ -57,7 +58,6 @@ export const requestIdOf = (response: Response): string => String(response.getHe
 
 function server(route: Route, { limits, patience }: { limits: RateLimit; patience: Patience }, { services, metrics }: RegistryOptions): (request: Request, response: Response) => Promise<void> {
   const readBody = bodyReader(route);
-  const openai = isOpenAiPath(route.path);
   return async (request, response) => {
     const started = performance.now();
     response.once('close', () => {
@@ -74,7 +74,7 @@ function server(route: Route, { limits, patience }: { limits: RateLimit; patienc
       const shown = publicError(error);
       if (shown.status >= 500) services.log.error({ err: error, route: route.operationId, request_id: requestIdOf(response) }, 'request failed');
       if (response.headersSent) response.destroy();
-      else sendError(response, shown, requestIdOf(response), openai);
+      else sendError(response, shown, requestIdOf(response));
     }
   };
 }
@@ -111,14 +111,14 @@ async function contextOf(route: Route, request: Request, response: Response, mea
 const emptyBodyOf = (route: Route): unknown => (route.contentType === undefined || route.contentType === 'application/json' ? {} : '');
 
 /** On a public route an unusable key or session is as good as none. */
-async function principalOf(route: Route, request: Request, address: string, services: Services): Promise<Principal | undefined> {
-  const answer = await services.auth.authenticate({ method: request.method, headers: request.headers, address });
+export async function principalOf(route: Route, request: IncomingMessage, address: string, services: Services): Promise<Principal | undefined> {
+  const answer = await services.auth.authenticate({ method: request.method ?? 'GET', headers: request.headers, address });
   if (answer.ok) return answer.principal;
   if (route.scope === 'public') return undefined;
   throw new ApiError(answer.reason);
 }
 
-function requireRight(route: Route, principal: Principal): void {
+export function requireRight(route: Route, principal: Principal): void {
   if (route.scope === 'public') return;
   const { roles } = route;
   if (roles !== undefined && roles.length > 0 && !roles.includes(principal.role)) throw new ApiError('role_not_allowed', { values: { roles: roles.join(', ') } });
@@ -126,7 +126,7 @@ function requireRight(route: Route, principal: Principal): void {
 }
 
 /** Scoped by company and route, so that one client's keys never meet another's. */
-function idempotencyKeyOf(route: Route, request: Request, principal: Principal | undefined): string {
+export function idempotencyKeyOf(route: Route, request: IncomingMessage, principal: Principal | undefined): string {
   const header = request.headers['idempotency-key'];
   if (header === undefined || principal === undefined || route.method !== 'post' || route.scope === 'public') return '';
   if (typeof header !== 'string' || !IDEMPOTENCY_KEY.test(header)) throw new ApiError('invalid_idempotency_key');
@@ -134,7 +134,7 @@ function idempotencyKeyOf(route: Route, request: Request, principal: Principal |
 }
 
 /** @throws ApiError invalid_request naming the first field at fault */
-function checked(schema: z.ZodType | undefined, value: unknown, where: 'params' | 'query' | 'body'): unknown {
+export function checked(schema: z.ZodType | undefined, value: unknown, where: 'params' | 'query' | 'body'): unknown {
   if (schema === undefined) return undefined;
   const result = schema.safeParse(value);
   if (result.success) return result.data;

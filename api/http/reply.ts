@@ -1,7 +1,6 @@
-/** How answers and errors are written: one shape for the exchange, OpenAI's for its paths. */
+/** How answers and errors of the exchange are written. */
 import type { Response } from 'express';
-import { ApiError, GATEWAY_ERRORS, GatewayError } from '../errors.ts';
-import type { ErrorCode, GatewayErrorCode } from '../errors.ts';
+import { ApiError, GatewayError } from '../errors.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { Reply } from './route.ts';
 
@@ -34,33 +33,14 @@ function isDatabaseAway(error: unknown): boolean {
     || error.name === 'KnexTimeoutError' || error.message.startsWith('Connection terminated');
 }
 
-/** @param openai the path is one of OpenAI's */
-export function sendError(response: Response, error: ApiError | GatewayError, requestId: string, openai: boolean): void {
+export function sendError(response: Response, error: ApiError | GatewayError, requestId: string): void {
   const retryAfter = error.retryAfterSeconds ?? (error.status === 429 || error.status === 503 ? 1 : undefined);
   const headers: Record<string, string> = retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) };
   if (error.status === 401) headers['www-authenticate'] = 'Bearer';
-  sendReply(response, { status: error.status, headers, body: openai ? asGatewayError(error) : asApiError(error, requestId) });
+  sendReply(response, { status: error.status, headers, body: asApiError(error, requestId) });
 }
 
 function asApiError(error: ApiError | GatewayError, requestId: string): object {
   if (error instanceof ApiError) return error.body(requestId);
   return { error: { code: error.code, message: error.message, request_id: requestId } };
-}
-
-/** Codes of the exchange that have another name on OpenAI's paths. */
-const OPENAI_CODES: Partial<Record<ErrorCode, GatewayErrorCode>> = {
-  unauthenticated: 'invalid_api_key',
-  invalid_request: 'invalid_request_error',
-  invalid_json: 'invalid_request_error',
-  nesting_too_deep: 'invalid_request_error',
-  unsupported_media_type: 'invalid_request_error',
-  unavailable: 'provider_unavailable',
-};
-
-/** OpenAI's clients know its types; a code of ours that is none of theirs keeps its name. */
-function asGatewayError(error: ApiError | GatewayError): object {
-  if (error instanceof GatewayError) return error.body();
-  const code = OPENAI_CODES[error.code] ?? error.code;
-  const type = code in GATEWAY_ERRORS ? GATEWAY_ERRORS[code as GatewayErrorCode].type : error.status >= 500 ? 'api_error' : 'invalid_request_error';
-  return { error: { message: error.message, type, param: error.field ?? null, code } };
 }

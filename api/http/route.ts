@@ -6,6 +6,7 @@ import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { Role } from '../../engine/commands.ts';
 import type { ApiKey } from '../auth/keys.ts';
+import type { Outgoing } from '../gateway/outgoing.ts';
 import type { Services } from '../services.ts';
 
 /** Who is calling: resolved from the bearer key or the session cookie. */
@@ -42,6 +43,8 @@ export interface RouteContext<Params, Query, Body> {
   /** For streams, cookies and the like; ordinary handlers return a Reply instead. */
   request: Request;
   response: Response;
+  /** On OpenAI's paths: the way back. */
+  out?: Outgoing;
 }
 
 /** What a handler answers; undefined when it has written the response itself. */

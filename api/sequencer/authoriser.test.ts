@@ -54,7 +54,7 @@ describe('the authoriser', () => {
     desk.buy(1);
     const results = Array.from({ length: 200 }, (_, index) => desk.ask(`r${index}`, 100 * SECOND));
     expect(results.filter(({ ok }) => ok)).toHaveLength(36);
-    expect(results.at(-1)).toEqual({ ok: false, reason: 'budget_exhausted' });
+    expect(results.at(-1)).toEqual({ ok: false, reason: 'budget_exhausted', pending: true });
   });
 
   it('gives back what a request held and did not use', () => {

@@ -25,6 +25,8 @@ interface Row {
   provider: number;
   market: number;
   price: number;
+  /** Steps bought. */
+  quantity: number;
   /** 1e-6 GPU-seconds: bought and not offered for resale, consumed. */
   budget: number;
   used: number;
@@ -85,10 +87,10 @@ export class AllocationAuthoriser implements Authoriser {
     const engine = this.loaded();
     const hour = Math.floor(engine.now / MILLIS_PER_HOUR);
     const choice = this.choose(request, this.bookOf(request.company, hour));
-    if (typeof choice === 'string') return { ok: false, reason: choice };
+    if ('reason' in choice) return { ok: false, ...choice };
     const gpu = request.worstGpu[classOf(choice.market)];
-    const { allocation, provider, market, price } = choice;
-    const authorisation = { request: request.request, allocation, provider, market, hour, price, gpu };
+    const { allocation, provider, market, price, quantity } = choice;
+    const authorisation = { request: request.request, allocation, provider, market, hour, price, gpu, quantity };
     this.holds.set(request.request, { authorisation, company: request.company, at: engine.now, pending: false });
     this.heldBy.set(allocation, this.heldOf(allocation) + gpu);
     return { ok: true, authorisation };
@@ -131,10 +133,12 @@ export class AllocationAuthoriser implements Authoriser {
   }
 
   /** The allocation on which the request costs least, of those that have room for its worst case. */
-  private choose(request: AuthoriseRequest, book: Book): Row | AuthoriseRefusal {
+  private choose(request: AuthoriseRequest, book: Book): Row | { reason: AuthoriseRefusal; pending?: true } {
     let best: Row | undefined;
     let bestCost = Infinity;
+    let bestRank = Infinity;
     let refusal: AuthoriseRefusal = 'no_allocation';
+    let pending = false;
     for (const row of book.rows.values()) {
       const gpu = request.worstGpu[classOf(row.market)];
       if (gpu === undefined || !this.serves(row, request)) continue;
@@ -143,12 +147,16 @@ export class AllocationAuthoriser implements Authoriser {
         continue;
       }
       if (refusal === 'no_allocation') refusal = 'budget_exhausted';
+      const left = row.budget - row.used;
+      pending ||= gpu <= left;
       const cost = row.price * gpu;
-      if (cost >= bestCost || gpu > row.budget - row.used - this.heldOf(row.allocation)) continue;
+      const rank = rankOf(row, request);
+      if (rank > bestRank || (rank === bestRank && cost >= bestCost) || gpu > left - this.heldOf(row.allocation)) continue;
       best = row;
       bestCost = cost;
+      bestRank = rank;
     }
-    return best ?? refusal;
+    return best ?? { reason: refusal, ...(pending ? { pending: true } : {}) };
   }
 
   private serves({ provider, market }: Row, request: AuthoriseRequest): boolean {
@@ -226,7 +234,7 @@ export class AllocationAuthoriser implements Authoriser {
     const allocation = words[at + FIELD.fillAllocation];
     book.rows.set(allocation, {
       allocation, provider: words[at + FIELD.provider], market: words[at + FIELD.market], price: words[at + FIELD.price],
-      budget: words[at + FIELD.quantity] * MICRO_GPU_SECONDS_PER_STEP, used: 0, frozen: false,
+      quantity: words[at + FIELD.quantity], budget: words[at + FIELD.quantity] * MICRO_GPU_SECONDS_PER_STEP, used: 0, frozen: false,
     });
   }
 
@@ -255,10 +263,17 @@ const FIELD = {
   quantity: fieldOf('fill', 'quantity'),
 };
 
+/** Where the row stands among what the request prefers; what it does not name comes last. */
+function rankOf({ provider, market }: Row, { preferred }: AuthoriseRequest): number {
+  if (preferred === undefined) return 0;
+  const at = preferred.findIndex((place) => place.provider === provider && place.market === market);
+  return at === -1 ? preferred.length : at;
+}
+
 const placeKey = (provider: number, market: number): string => `${provider}:${market}`;
 
 const rowOf = (view: AllocationView): Row => ({
-  allocation: view.allocation, provider: view.provider, market: view.market, price: view.price,
+  allocation: view.allocation, provider: view.provider, market: view.market, price: view.price, quantity: view.quantity,
   budget: view.budgetGpu - view.offeredGpu, used: view.usedGpu, frozen: view.frozen,
 });
 

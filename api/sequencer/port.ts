@@ -37,6 +37,8 @@ export interface AuthoriseRequest {
   provider: number;
   /** Markets and providers to leave out (their endpoints are down). */
   excluded: { provider: number; market: number }[];
+  /** Markets and providers to use before all others, in this order; among equals the cheapest. */
+  preferred?: { provider: number; market: number }[];
 }
 export interface Authorisation {
   request: string;
@@ -48,10 +50,13 @@ export interface Authorisation {
   price: number;
   /** Held, 1e-6 GPU-seconds. */
   gpu: number;
+  /** Bought, steps. */
+  quantity: number;
 }
 /** Why no allocation could be held: none fits, the fitting ones are used up, or their credit is frozen. */
 export type AuthoriseRefusal = 'no_allocation' | 'budget_exhausted' | 'credits_blocked';
-export type AuthoriseResult = { ok: true; authorisation: Authorisation } | { ok: false; reason: AuthoriseRefusal };
+/** `pending`: what requests under way hold would suffice, if they do not use it. */
+export type AuthoriseResult = { ok: true; authorisation: Authorisation } | { ok: false; reason: AuthoriseRefusal; pending?: true };
 
 export interface SequencerStatus {
   sequence: number;

@@ -8,6 +8,7 @@ import { NO_SPOT } from '../../api/auth/keys.ts';
 import { Committed } from '../../api/committed.ts';
 import { readConfig } from '../../api/config.ts';
 import { Directory } from '../../api/directory.ts';
+import { AnswersInMemory } from '../../api/gateway/answers.ts';
 import { EndpointsInMemory } from '../../api/gateway/endpoint_rows.ts';
 import { Gateway } from '../../api/gateway/gateway.ts';
 import { Vault } from '../../api/gateway/vault.ts';
@@ -87,7 +88,7 @@ async function start(upstreamPort: number): Promise<{ ready: GatewayReady; repor
     vault: new Vault(Buffer.alloc(32, 1)), clockFollowers: new Set<() => Promise<void>>(),
   };
   const rows = new EndpointsInMemory();
-  const gateway = new Gateway({ services: base, rows, history: () => Promise.resolve({ used: 0, bought: 0 }), addresses: ['127.0.0.0/8'] });
+  const gateway = new Gateway({ services: base, rows, history: () => Promise.resolve({ used: 0, bought: 0 }), answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'] });
   await gateway.start();
   rows.rows.push({ id: 'end_bench', company: COMPANY.provider, market: MARKET, url: `http://127.0.0.1:${upstreamPort}/v1`, credential: null, models: [MODEL], status: 'pending' });
   gateway.endpoints.changed('end_bench');

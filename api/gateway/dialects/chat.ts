@@ -2,16 +2,31 @@
 import { z } from 'zod';
 import type { Meter } from '../meter.ts';
 import { correctUsage, readUsage } from './completion_usage.ts';
-import { endingOf, isObject, outputBound, renameModel } from './dialect.ts';
-import type { Dialect, EventRole, JsonObject } from './dialect.ts';
+import { endingOf, isObject, outputBound } from './dialect.ts';
+import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { choiceCount, modelName, penalties, sampling, streaming, tokenCount } from './fields.ts';
 import { chatPromptTokens } from './prompt.ts';
+import { shapeCalls, shapeChoice, shapeContent, shapeHead, withoutNulls } from './shape.ts';
 
-const content = z.union([z.string(), z.array(z.looseObject({ type: z.string() }))]).nullish();
+const content = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
+const named = z.looseObject({ name: z.string().min(1).max(256) });
+/** What a role must bring; the rest of a message passes through. */
+const message = z.discriminatedUnion('role', [
+  z.looseObject({ role: z.enum(['system', 'developer', 'user']), content }),
+  z.looseObject({
+    role: z.literal('assistant'), content: content.nullish(),
+    tool_calls: z.array(z.looseObject({ id: z.string(), function: z.looseObject({ name: z.string(), arguments: z.string() }).optional() })).nullish(),
+  }),
+  z.looseObject({ role: z.literal('tool'), content, tool_call_id: z.string() }),
+  z.looseObject({ role: z.literal('function'), content: content.nullish(), name: z.string() }),
+]);
+const tool = z.looseObject({ type: z.string() }).refine((given) => given.type !== 'function' || named.safeParse(given.function).success, { path: ['function'], message: 'must name the function' });
+const format = z.looseObject({ type: z.enum(['text', 'json_object', 'json_schema']) })
+  .refine((given) => given.type !== 'json_schema' || named.safeParse(given.json_schema).success, { path: ['json_schema'], message: 'must have a name and a schema' });
 
 export const chatBody = z.looseObject({
   model: modelName,
-  messages: z.array(z.looseObject({ role: z.string().min(1), content })).min(1),
+  messages: z.array(message).min(1),
   max_tokens: tokenCount,
   max_completion_tokens: tokenCount,
   n: choiceCount,
@@ -20,11 +35,12 @@ export const chatBody = z.looseObject({
   ...streaming,
   logprobs: z.boolean().nullish(),
   top_logprobs: z.int().min(0).max(20).nullish(),
-  tools: z.array(z.looseObject({ type: z.string() })).max(128).nullish(),
+  tools: z.array(tool).max(128).nullish(),
+  tool_choice: z.union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.string() })]).nullish(),
   parallel_tool_calls: z.boolean().nullish(),
-  response_format: z.looseObject({ type: z.string() }).nullish(),
+  response_format: format.nullish(),
   user: z.string().nullish(),
-});
+}).refine((given) => given.top_logprobs == null || given.logprobs === true, { path: ['top_logprobs'], message: 'needs logprobs to be true' });
 type ChatBody = z.output<typeof chatBody>;
 
 /** Everything of a message or a delta that a model has written. */
@@ -40,12 +56,27 @@ function addMessage(message: JsonObject, choice: number, meter: Meter): void {
   }
 }
 
+function shapeMessage(message: JsonObject, shown: Shown): void {
+  message.role = 'assistant';
+  shapeContent(message, true);
+  shapeCalls(message, shown, true);
+  if (typeof message.refusal !== 'string') message.refusal = null;
+  withoutNulls(message, ['function_call', 'annotations']);
+}
+
+function shapeDelta(delta: JsonObject, shown: Shown): boolean {
+  let changed = shapeContent(delta, false);
+  changed = shapeCalls(delta, shown, false) || changed;
+  return withoutNulls(delta, ['role', 'function_call']) || changed;
+}
+
 export const chat: Dialect = {
   path: '/chat/completions',
   kinds: ['chat'],
   schema: chatBody,
   streams: true,
   endsWithDone: true,
+  idPrefix: 'chatcmpl-',
 
   demand(body, model) {
     const chat = body as ChatBody;
@@ -56,14 +87,16 @@ export const chat: Dialect = {
 
   outgoing(body, name, demand) {
     const chat = body as ChatBody;
-    const sent: JsonObject = { ...body, model: name };
-    if (chat.max_completion_tokens == null && chat.max_tokens == null) sent.max_tokens = demand.completionTokens / (chat.n ?? 1);
+    const each = demand.completionTokens / (chat.n ?? 1);
+    // Servers know one of the two names or both; what was held must be the most under either.
+    const sent: JsonObject = { ...body, model: name, max_tokens: each };
+    if (chat.max_completion_tokens != null) sent.max_completion_tokens = each;
     if (chat.stream === true) sent.stream_options = { ...chat.stream_options, include_usage: true };
     return sent;
   },
 
   readWhole(answer, meter) {
-    if (!Array.isArray(answer.choices)) return false;
+    if (!Array.isArray(answer.choices) || answer.choices.length === 0) return false;
     for (const [index, choice] of answer.choices.entries()) {
       if (!isObject(choice) || !isObject(choice.message)) return false;
       addMessage(choice.message, index, meter);
@@ -91,5 +124,25 @@ export const chat: Dialect = {
 
   wantsUsage: (body) => (body as ChatBody).stream_options?.include_usage === true,
   correctUsage,
-  rename: renameModel,
+
+  shapeWhole(answer, shown) {
+    shapeHead(answer, shown, 'chat.completion');
+    for (const [position, choice] of (answer.choices as JsonObject[]).entries()) {
+      const message = choice.message as JsonObject;
+      shapeMessage(message, shown);
+      shapeChoice(choice, position, true, Array.isArray(message.tool_calls));
+    }
+  },
+
+  shapeEvent(event, shown) {
+    let changed = shapeHead(event, shown, 'chat.completion.chunk');
+    const choices = Array.isArray(event.choices) ? event.choices : (event.choices = []);
+    for (const [position, choice] of choices.entries()) {
+      if (!isObject(choice)) continue;
+      if (!isObject(choice.delta)) changed = Boolean((choice.delta = {}));
+      changed = shapeDelta(choice.delta as JsonObject, shown) || changed;
+      changed = shapeChoice(choice, position, false, false) || changed;
+    }
+    return changed;
+  },
 };

@@ -2,6 +2,7 @@
 import type { Meter, Metered } from '../meter.ts';
 import { isObject } from './dialect.ts';
 import type { JsonObject } from './dialect.ts';
+import { withoutNulls } from './shape.ts';
 
 export function readUsage(answer: JsonObject, meter: Meter): boolean {
   const { usage } = answer;
@@ -11,7 +12,11 @@ export function readUsage(answer: JsonObject, meter: Meter): boolean {
 }
 
 export function correctUsage(answer: JsonObject, { promptTokens, completionTokens }: Metered): void {
+  const total = promptTokens + completionTokens;
   const known = isObject(answer.usage) ? answer.usage : {};
-  if (known.prompt_tokens === promptTokens && known.completion_tokens === completionTokens) return;
-  answer.usage = { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens };
+  if (known.prompt_tokens === promptTokens && known.completion_tokens === completionTokens && known.total_tokens === total) {
+    withoutNulls(known, ['prompt_tokens_details', 'completion_tokens_details']);
+    return;
+  }
+  answer.usage = { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: total };
 }

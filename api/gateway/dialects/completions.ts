@@ -1,10 +1,11 @@
 /** POST /v1/completions */
 import { z } from 'zod';
 import { correctUsage, readUsage } from './completion_usage.ts';
-import { endingOf, isObject, outputBound, renameModel } from './dialect.ts';
+import { endingOf, isObject, outputBound } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject } from './dialect.ts';
 import { choiceCount, modelName, penalties, sampling, streaming, tokenCount, tokenInput } from './fields.ts';
 import { inputTokens, longestInput } from './prompt.ts';
+import { shapeChoice, shapeHead } from './shape.ts';
 
 export const completionBody = z.looseObject({
   model: modelName,
@@ -19,7 +20,8 @@ export const completionBody = z.looseObject({
   ...penalties,
   ...streaming,
   user: z.string().nullish(),
-});
+}).refine((given) => given.best_of == null || given.best_of >= (given.n ?? 1), { path: ['best_of'], message: 'must not be less than n' })
+  .refine((given) => given.stream !== true || (given.best_of ?? 1) <= (given.n ?? 1), { path: ['best_of'], message: 'cannot be streamed' });
 type CompletionBody = z.output<typeof completionBody>;
 
 /** OpenAI's own default of this path. */
@@ -33,6 +35,7 @@ export const completions: Dialect = {
   schema: completionBody,
   streams: true,
   endsWithDone: true,
+  idPrefix: 'cmpl-',
 
   demand(body, model) {
     const completion = body as CompletionBody;
@@ -53,7 +56,7 @@ export const completions: Dialect = {
   },
 
   readWhole(answer, meter) {
-    if (!Array.isArray(answer.choices)) return false;
+    if (!Array.isArray(answer.choices) || answer.choices.length === 0) return false;
     for (const [index, choice] of answer.choices.entries()) {
       if (!isObject(choice) || typeof choice.text !== 'string') return false;
       meter.add(index, choice.text);
@@ -81,5 +84,23 @@ export const completions: Dialect = {
 
   wantsUsage: (body) => (body as CompletionBody).stream_options?.include_usage === true,
   correctUsage,
-  rename: renameModel,
+
+  shapeWhole(answer, shown) {
+    shapeHead(answer, shown, 'text_completion');
+    for (const [position, choice] of (answer.choices as JsonObject[]).entries()) shapeChoice(choice, position, true, false);
+  },
+
+  shapeEvent(event, shown) {
+    let changed = shapeHead(event, shown, 'text_completion');
+    const choices = Array.isArray(event.choices) ? event.choices : (event.choices = []);
+    for (const [position, choice] of choices.entries()) {
+      if (!isObject(choice)) continue;
+      if (typeof choice.text !== 'string') {
+        choice.text = '';
+        changed = true;
+      }
+      changed = shapeChoice(choice, position, false, false) || changed;
+    }
+    return changed;
+  },
 };

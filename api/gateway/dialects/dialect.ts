@@ -20,12 +20,42 @@ export interface Demand {
   longestPrompt: number;
 }
 
+/** How an answer presents itself to the client; one for all events of a stream. */
+export interface Shown {
+  /** The endpoint's, once it has named one. */
+  id: string;
+  /** Where the endpoint names none. */
+  readonly fallbackId: string;
+  /** Seconds. */
+  created: number;
+  /** As the client called it. */
+  readonly model: string;
+  /** Number of the next event, where events have numbers. */
+  sequence: number;
+}
+
 /**
  * What an event of a stream is: `content` goes on at once; `terminal` ends the answer (or a choice) and
  * waits for the commit; `usage` has only figures; `empty` has nothing that anybody asked for; `failure` is
  * the endpoint's own error.
  */
 export type EventRole = 'content' | 'terminal' | 'usage' | 'empty' | 'failure';
+
+/** How the events of a stream that another path answered become those of this one. */
+export interface EventTranslator {
+  next(event: JsonObject): { event: string; data: JsonObject }[];
+  /** After the endpoint's last event. */
+  end(): { event: string; data: JsonObject }[];
+}
+
+/** Another path of the protocol on which an endpoint can serve a request that it does not know itself. */
+export interface Detour {
+  readonly path: string;
+  outgoing(body: JsonObject, name: string, demand: Demand): JsonObject;
+  /** undefined when the answer is none. */
+  whole(answer: JsonObject, body: JsonObject): JsonObject | undefined;
+  events(body: JsonObject, fallbackId: string): EventTranslator;
+}
 
 export interface Dialect {
   /** Below `/v1`. */
@@ -36,11 +66,15 @@ export interface Dialect {
   readonly streams: boolean;
   /** Whether a complete stream ends with `[DONE]`. */
   readonly endsWithDone: boolean;
+  /** For endpoints that do not know the path. */
+  readonly detour?: Detour;
+  /** What an answer's id begins with. */
+  readonly idPrefix: string;
   demand(body: JsonObject, model: Model): Demand;
   /** The body for the endpoint. */
   outgoing(body: JsonObject, name: string, demand: Demand): JsonObject;
   /** Counts a whole answer. @returns false when it is none */
-  readWhole(answer: JsonObject, meter: Meter): boolean;
+  readWhole(answer: JsonObject, meter: Meter, body: JsonObject): boolean;
   readEvent(event: JsonObject, meter: Meter): EventRole;
   /** The end of an answer whose endpoint sent none, after its last event; undefined where an answer without its end is broken. */
   ending(event: JsonObject): JsonObject | undefined;
@@ -48,8 +82,10 @@ export interface Dialect {
   wantsUsage(body: JsonObject): boolean;
   /** Puts our figures where the endpoint's are missing or not to be believed. */
   correctUsage(answer: JsonObject, metered: Metered): void;
-  /** Names the model as the client called it. */
-  rename(answer: JsonObject, model: string): void;
+  /** Gives an answer the shape of OpenAI's schema. */
+  shapeWhole(answer: JsonObject, shown: Shown, body: JsonObject): void;
+  /** The same for an event of a stream. @returns whether anything was changed */
+  shapeEvent(event: JsonObject, shown: Shown, body: JsonObject): boolean;
 }
 
 /** Tokens that a completion may take: what was asked for, else the model's default, within its context. */
@@ -61,9 +97,5 @@ export function outputBound(asked: number | null | undefined, promptTokens: numb
 /** An event that ends every choice of another, with nothing more in them. */
 export function endingOf(event: JsonObject, nothing: JsonObject): JsonObject {
   const choices = Array.isArray(event.choices) ? event.choices.filter(isObject) : [];
-  return { ...event, choices: choices.map(({ index }) => ({ index, ...nothing, finish_reason: 'stop' })) };
+  return { ...event, choices: choices.map(({ index }) => ({ index, ...nothing, logprobs: null, finish_reason: 'stop' })) };
 }
-
-export const renameModel = (answer: JsonObject, model: string): void => {
-  if ('model' in answer) answer.model = model;
-};

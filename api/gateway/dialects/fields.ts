@@ -2,10 +2,12 @@
 import { z } from 'zod';
 
 const TOKENS_MAX = 10_000_000;
+const INPUTS_MAX = 2_048;
 
 export const modelName = z.string().min(1).max(200);
 export const tokenCount = z.int().min(1).max(TOKENS_MAX).nullish();
 export const choiceCount = z.int().min(1).max(128).nullish();
+const stopText = z.string().max(10_000);
 
 export const sampling = {
   temperature: z.number().min(0).max(2).nullish(),
@@ -14,16 +16,18 @@ export const sampling = {
 export const penalties = {
   presence_penalty: z.number().min(-2).max(2).nullish(),
   frequency_penalty: z.number().min(-2).max(2).nullish(),
-  seed: z.int().nullish(),
-  stop: z.union([z.string(), z.array(z.string()).max(4)]).nullish(),
+  logit_bias: z.record(z.string(), z.number().min(-100).max(100)).nullish(),
+  seed: z.number().refine(Number.isInteger, 'must be a whole number').nullish(),
+  stop: z.union([stopText, z.array(stopText).max(4)]).nullish(),
 };
 export const streaming = {
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
 };
+const token = z.int().nonnegative();
 export const tokenInput = z.union([
   z.string(),
-  z.array(z.string()).min(1),
-  z.array(z.int().nonnegative()).min(1),
-  z.array(z.array(z.int().nonnegative()).min(1)).min(1),
+  z.array(z.string()).min(1).max(INPUTS_MAX),
+  z.array(token).min(1),
+  z.array(z.array(token).min(1)).min(1).max(INPUTS_MAX),
 ]);

@@ -1,10 +1,15 @@
 /** POST /v1/responses */
 import { z } from 'zod';
 import type { Meter } from '../meter.ts';
-import { isObject, outputBound, renameModel } from './dialect.ts';
-import type { Dialect, EventRole, JsonObject } from './dialect.ts';
+import { isObject, outputBound } from './dialect.ts';
+import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { modelName, sampling, tokenCount } from './fields.ts';
 import { responsePromptTokens } from './prompt.ts';
+import { responsesByChat } from './responses_by_chat.ts';
+import { withoutNulls } from './shape.ts';
+
+const KEPT_NOWHERE = 'is not available here: responses are not kept';
+const none = z.null(KEPT_NOWHERE).optional();
 
 export const responseBody = z.looseObject({
   model: modelName,
@@ -12,11 +17,18 @@ export const responseBody = z.looseObject({
   instructions: z.string().nullish(),
   max_output_tokens: tokenCount,
   ...sampling,
+  top_logprobs: z.int().min(0).max(20).nullish(),
   stream: z.boolean().nullish(),
   tools: z.array(z.looseObject({ type: z.string() })).max(128).nullish(),
+  tool_choice: z.union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.string() })]).nullish(),
+  parallel_tool_calls: z.boolean().nullish(),
+  metadata: z.record(z.string(), z.string()).nullish(),
   user: z.string().nullish(),
+  previous_response_id: none,
+  conversation: none,
+  background: z.literal(false, KEPT_NOWHERE).nullish(),
 });
-type ResponseBody = z.output<typeof responseBody>;
+export type ResponseBody = z.output<typeof responseBody>;
 
 const TERMINAL = new Set(['response.completed', 'response.incomplete']);
 const FAILED = new Set(['response.failed', 'error']);
@@ -44,12 +56,49 @@ function report(answer: JsonObject, meter: Meter): void {
 /** The response object: the answer itself, or what an event carries. */
 const responseIn = (answer: JsonObject): JsonObject => (isObject(answer.response) ? answer.response : answer);
 
+/** What a response says of its request, where the endpoint does not. */
+const echoed = (body: ResponseBody): JsonObject => ({
+  error: null, incomplete_details: null, instructions: body.instructions ?? null, metadata: body.metadata ?? {}, parallel_tool_calls: body.parallel_tool_calls ?? true,
+  temperature: body.temperature ?? 1, top_p: body.top_p ?? 1, tool_choice: body.tool_choice ?? 'auto', tools: body.tools ?? [],
+  max_output_tokens: body.max_output_tokens ?? null, text: body.text ?? { format: { type: 'text' } },
+});
+
+export function shapeResponse(response: JsonObject, shown: Shown, body: JsonObject): void {
+  if (shown.id === '') shown.id = typeof response.id === 'string' && response.id !== '' ? response.id : shown.fallbackId;
+  response.id = shown.id;
+  response.object = 'response';
+  response.model = shown.model;
+  if (typeof response.created_at !== 'number') response.created_at = shown.created;
+  if (typeof response.status !== 'string') response.status = 'completed';
+  if (!Array.isArray(response.output)) response.output = [];
+  for (const [name, value] of Object.entries(echoed(body as ResponseBody))) response[name] ??= value;
+  for (const [position, item] of listOf(response.output).entries()) shapeItem(item, `${shown.id.replace(/^resp_?/, '')}${position}`);
+  response.previous_response_id ??= null;
+  response.store = false;
+  withoutNulls(response, ['usage']);
+}
+
+function shapeItem(item: JsonObject, id: string): void {
+  if (item.type === 'message') {
+    if (typeof item.id !== 'string') item.id = `msg_${id}`;
+    if (typeof item.status !== 'string') item.status = 'completed';
+    item.role = 'assistant';
+  }
+  for (const part of listOf(item.content)) {
+    if (part.type !== 'output_text') continue;
+    if (!Array.isArray(part.annotations)) part.annotations = [];
+    if (!Array.isArray(part.logprobs)) part.logprobs = [];
+  }
+}
+
 export const responses: Dialect = {
   path: '/responses',
   kinds: ['chat'],
   schema: responseBody,
   streams: true,
   endsWithDone: false,
+  idPrefix: 'resp_',
+  detour: responsesByChat,
 
   demand(body, model) {
     const response = body as ResponseBody;
@@ -57,11 +106,10 @@ export const responses: Dialect = {
     return { promptTokens, completionTokens: outputBound(response.max_output_tokens, promptTokens, model), longestPrompt: promptTokens };
   },
 
-  outgoing(body, name, demand) {
-    return { ...body, model: name, max_output_tokens: (body as ResponseBody).max_output_tokens ?? demand.completionTokens };
-  },
+  outgoing: (body, name, demand) => ({ ...body, model: name, max_output_tokens: demand.completionTokens, store: false }),
 
   readWhole(answer, meter) {
+    if (answer.status === 'failed' || isObject(answer.error)) return false;
     report(answer, meter);
     return addOutput(answer.output, meter);
   },
@@ -81,12 +129,24 @@ export const responses: Dialect = {
   correctUsage(answer, { promptTokens, completionTokens }) {
     const response = responseIn(answer);
     const known = isObject(response.usage) ? response.usage : {};
-    if (known.input_tokens === promptTokens && known.output_tokens === completionTokens) return;
+    const total = promptTokens + completionTokens;
+    const same = known.input_tokens === promptTokens && known.output_tokens === completionTokens;
     response.usage = {
-      input_tokens: promptTokens, output_tokens: completionTokens, total_tokens: promptTokens + completionTokens,
-      input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 },
+      input_tokens: promptTokens, output_tokens: completionTokens, total_tokens: total,
+      input_tokens_details: { cached_tokens: 0, ...(same && isObject(known.input_tokens_details) ? known.input_tokens_details : {}) },
+      output_tokens_details: { reasoning_tokens: 0, ...(same && isObject(known.output_tokens_details) ? known.output_tokens_details : {}) },
     };
   },
 
-  rename: (answer, model) => renameModel(responseIn(answer), model),
+  shapeWhole: shapeResponse,
+
+  shapeEvent(event, shown, body) {
+    const { sequence } = shown;
+    const numbered = event.sequence_number === sequence;
+    event.sequence_number = sequence;
+    shown.sequence = sequence + 1;
+    if (!isObject(event.response)) return !numbered;
+    shapeResponse(event.response, shown, body);
+    return true;
+  },
 };

@@ -21,6 +21,7 @@ export const receiptSchema = z.object({
   gpu_seconds: z.string(),
   credits_used: z.string().describe('CR retired, and the fees of hours bought on the spot book for this request'),
   credits_remaining: z.string(),
+  estimated: z.literal(true).optional().describe("The endpoint's own figures were missing or not to be believed: these are ours"),
 });
 const counts = z.int().nonnegative();
 const usage = z.looseObject({ prompt_tokens: counts, completion_tokens: counts.optional(), total_tokens: counts });
@@ -50,10 +51,15 @@ export const inferenceRoutes = (gateway: Gateway): Route[] =>
       method: 'post', path: `/v1${dialect.path}`, operationId, summary, tag: 'inference', scope: 'inference', bodyLimit: BODY_LIMIT_BYTES, body: dialect.schema,
       responses: { 200: { description: 'With `"stream": true`, server-sent events instead.', schema: answer } },
       async handle(context) {
-        const provider = context.request.headers['x-ccx-provider'];
-        const asked: Asked = { principal: principalIn(context), body: context.body as Asked['body'], provider: typeof provider === 'string' ? provider : undefined };
-        const body = await gateway.serve(dialect, asked, context.response);
-        return body === undefined ? undefined : { status: 200, body };
+        const { out, request, idempotencyKey, bodyHash } = context;
+        if (out === undefined) throw new Error(`${dialect.path} is asked for at the door`);
+        const header = (name: string): string | undefined => [request.headers[name]].flat()[0];
+        const asked: Asked = {
+          principal: principalIn(context), body: context.body as Asked['body'], provider: header('x-ccx-provider'), strategy: header('x-ccx-strategy'),
+          session: header('x-ccx-session'), idempotencyKey, bodyHash,
+        };
+        await gateway.serve(dialect, asked, out);
+        return undefined;
       },
     }),
   );

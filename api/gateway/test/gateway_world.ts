@@ -29,6 +29,7 @@ import { createInProcessSequencer } from '../../sequencer/in_process.ts';
 import { eventOf } from '../../sequencer/port.ts';
 import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
+import { AnswersInMemory } from '../answers.ts';
 import { EndpointsInMemory } from '../endpoint_rows.ts';
 import { Gateway } from '../gateway.ts';
 import type { Timeouts } from '../upstream.ts';
@@ -102,7 +103,7 @@ async function openServices(options: WorldOptions): Promise<Opened> {
   };
   const rows = new EndpointsInMemory();
   const history = () => Promise.resolve(options.spent ?? { used: 0, bought: 0 });
-  const gateway = new Gateway({ services: base, rows, history, addresses: ['127.0.0.0/8'], timeouts: options.timeouts });
+  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts });
   await gateway.start();
   const stop = async (): Promise<void> => {
     await gateway.close();

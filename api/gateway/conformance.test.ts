@@ -1,0 +1,263 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CHAT, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
+import type { GatewayWorld } from './test/gateway_world.ts';
+import * as schema from './test/openai_schema.ts';
+
+const EMBED = 'BAAI/bge-m3';
+const CODE = 'bigcode/starcoder2-15b';
+const messages = [{ role: 'user' as const, content: 'hello' }];
+
+type Asked = { path: string; body: Record<string, unknown>; headers: IncomingMessage['headers'] };
+let world: GatewayWorld;
+let answer: (asked: Asked, reply: ServerResponse) => void;
+let seen: Asked[] = [];
+
+/** Passes verification, then does as the test at hand says. */
+const endpoint = (): Server =>
+  createServer((request, reply) => {
+    if (request.method === 'GET') return void reply.end(JSON.stringify({ object: 'list', data: [{ id: CHAT }, { id: EMBED }, { id: CODE }] }));
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('end', () => {
+      const asked = { path: request.url ?? '', body: JSON.parse(Buffer.concat(pieces).toString()) as Record<string, unknown>, headers: request.headers };
+      seen.push(asked);
+      answer(asked, reply);
+    });
+  });
+const verified = (asked: Asked, reply: ServerResponse): void =>
+  void reply.end(JSON.stringify(asked.path.endsWith('/embeddings') ? { data: [{ embedding: [1] }] } : { choices: [{ text: 'x', message: { content: 'x' } }] }));
+const json = (body: unknown) => (_asked: Asked, reply: ServerResponse): void => void reply.end(JSON.stringify(body));
+const sse = (events: (object | string)[]) => (_asked: Asked, reply: ServerResponse): void => {
+  reply.writeHead(200, { 'content-type': 'text/event-stream' });
+  reply.end(events.map((event) => `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`).join(''));
+};
+
+beforeAll(async () => {
+  answer = verified;
+  world = await openGatewayWorld({ providers: 2 });
+  await world.serveAt(world.providers[1], endpoint(), [CHAT, EMBED, CODE]);
+  await world.offer(world.providers[1], 20_000, 1_000);
+  await world.buy(20_000, 1_000);
+});
+afterAll(async () => {
+  await world.check();
+  await world.close();
+});
+
+interface Told {
+  status: number;
+  headers: Headers;
+  text: string;
+}
+async function ask(path: string, body: unknown, headers: Record<string, string> = {}, method = 'POST'): Promise<Told> {
+  seen = [];
+  const sent = method === 'GET' ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+  const told = await fetch(world.url + path, { method, body: sent, headers: { authorization: `Bearer ${world.key()}`, 'content-type': 'application/json', ...headers } });
+  return { status: told.status, headers: told.headers, text: await told.text() };
+}
+const eventsIn = (text: string): Record<string, unknown>[] =>
+  text.split('\n\n').flatMap((block) => /^data: (?!\[DONE\])(.*)$/m.exec(block)?.[1] ?? []).map((data) => JSON.parse(data) as Record<string, unknown>);
+
+describe('answers that leave things out have the published shape', () => {
+  test('a chat', async () => {
+    answer = json({ choices: [{ message: { content: 'hi', refusal: undefined, tool_calls: null, function_call: null }, finish_reason: 'eos' }], system_fingerprint: null, usage: null });
+    const told = schema.chatCompletion.parse(JSON.parse((await ask('/v1/chat/completions', { model: CHAT, messages })).text));
+    expect(told).toMatchObject({ model: CHAT, choices: [{ index: 0, finish_reason: 'stop', message: { content: 'hi' } }], x_ccx: { estimated: true } });
+  });
+
+  test('a chat that calls tools', async () => {
+    answer = json({ model: 'other', choices: [{ message: { tool_calls: [{ function: { name: 'f', arguments: { a: 1 } } }, { id: 'b', function: { name: 'g', arguments: '{}' } }] }, finish_reason: null }] });
+    const told = schema.chatCompletion.parse(JSON.parse((await ask('/v1/chat/completions', { model: CHAT, messages })).text));
+    expect(told.choices[0].finish_reason).toBe('tool_calls');
+    expect(told.choices[0].message.tool_calls?.map((call) => call.function.arguments)).toEqual(['{"a":1}', '{}']);
+  });
+
+  test('the chunks of a chat, with one id and figures only when asked', async () => {
+    const usage = { prompt_tokens: 8, completion_tokens: 2 };
+    answer = sse([
+      { choices: [{ delta: { role: 'assistant', content: null, tool_calls: null } }], usage: null }, { choices: [{ index: 0, delta: { content: 'one' } }], usage },
+      { id: 'late', choices: [{ index: 0, delta: { content: ' two' }, finish_reason: null }], usage }, { choices: [{ delta: null, finish_reason: 'eos_token' }], usage }, '[DONE]',
+    ]);
+    const plain = await ask('/v1/chat/completions', { model: CHAT, messages, stream: true });
+    const chunks = eventsIn(plain.text).map((event) => schema.chatChunk.parse(event));
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
+    expect(chunks.every(({ usage: figures, choices }) => figures === undefined && choices.length === 1)).toBe(true);
+    const counted = eventsIn((await ask('/v1/chat/completions', { model: CHAT, messages, stream: true, stream_options: { include_usage: true } })).text);
+    expect(counted.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 8, completion_tokens: 2, total_tokens: 10 } });
+    expect(counted.filter((event) => 'usage' in event && event.usage !== null)).toHaveLength(1);
+  });
+
+  test('a completion, and its stream', async () => {
+    answer = json({ choices: [{ text: 'x = 1', finish_reason: 'max_tokens' }] });
+    const told = schema.textCompletion.parse(JSON.parse((await ask('/v1/completions', { model: CODE, prompt: 'def' })).text));
+    expect(told.choices[0].finish_reason).toBe('length');
+    answer = sse([{ choices: [{ text: 'x' }] }, { choices: [{ text: '', finish_reason: 'stop' }] }, '[DONE]']);
+    for (const event of eventsIn((await ask('/v1/completions', { model: CODE, prompt: 'def', stream: true })).text)) schema.textCompletion.parse(event);
+  });
+
+  test('embeddings, in the form that was asked for', async () => {
+    answer = json({ data: [{ embedding: [0.5, -2] }, { embedding: [1, 2] }] });
+    const told = schema.embeddingList.parse(JSON.parse((await ask('/v1/embeddings', { model: EMBED, input: ['a', 'b'] })).text));
+    expect(told.data.map(({ index }) => index)).toEqual([0, 1]);
+    // The SDK asks for base64 and reads floats.
+    const read = await world.client(world.key()).embeddings.create({ model: EMBED, input: ['a', 'b'] });
+    expect([...read.data[0].embedding]).toEqual([0.5, -2]);
+    answer = json({ data: [{ embedding: Buffer.from(new Float32Array([0.25]).buffer).toString('base64') }] });
+    const floats = JSON.parse((await ask('/v1/embeddings', { model: EMBED, input: [1, 2, 3], encoding_format: 'float', dimensions: 1 })).text) as { data: { embedding: number[] }[] };
+    expect(floats.data[0].embedding).toEqual([0.25]);
+    answer = json({ data: [{ embedding: [1] }] });
+    expect((await ask('/v1/embeddings', { model: EMBED, input: ['a', 'b'] })).status).toBe(502);
+  });
+
+  test('models', async () => {
+    schema.modelList.parse(JSON.parse((await ask('/v1/models', undefined, {}, 'GET')).text));
+    for (const id of [CHAT, encodeURIComponent(CHAT)]) schema.modelObject.parse(JSON.parse((await ask(`/v1/models/${id}`, undefined, {}, 'GET')).text));
+  });
+});
+
+describe('responses of an endpoint that only knows chats', () => {
+  const asChat = (then: typeof answer): typeof answer => (asked, reply) => (asked.path.endsWith('/responses') ? void reply.writeHead(404).end('{"detail":"Not Found"}') : then(asked, reply));
+
+  test('come whole', async () => {
+    answer = asChat(json({ id: 'chatcmpl-7', choices: [{ message: { content: 'hi there' }, finish_reason: 'length' }], usage: { prompt_tokens: 8, completion_tokens: 2 } }));
+    const input = [{ role: 'user', content: [{ type: 'input_text', text: 'hello' }, { type: 'input_image', image_url: 'data:image/png;base64,AA==' }] }, { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' }, { type: 'function_call_output', call_id: 'c1', output: '7' }];
+    const told = schema.responseObject.parse(JSON.parse((await ask('/v1/responses', {
+      model: CHAT, input, instructions: 'be short', max_output_tokens: 9, tools: [{ type: 'function', name: 'f', parameters: { type: 'object' } }], text: { format: { type: 'json_schema', name: 'n', schema: {} } },
+    })).text));
+    expect(told).toMatchObject({ id: 'resp_7', status: 'incomplete', output: [{ content: [{ text: 'hi there' }] }] });
+    expect(seen.at(-1)).toMatchObject({ path: expect.stringMatching(/chat\/completions$/) as string, body: {
+      max_tokens: 9, response_format: { type: 'json_schema', json_schema: { name: 'n' } }, tools: [{ type: 'function', function: { name: 'f' } }],
+      messages: [
+        { role: 'system', content: 'be short' }, { role: 'user', content: [{ type: 'text', text: 'hello' }, { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }] },
+        { role: 'assistant', tool_calls: [{ id: 'c1', function: { name: 'f' } }] }, { role: 'tool', tool_call_id: 'c1', content: '7' },
+      ],
+    } });
+    // What the endpoint lacks is remembered.
+    await ask('/v1/responses', { model: CHAT, input: 'hello' });
+    expect(seen.map(({ path }) => path.split('/').at(-1))).toEqual(['completions']);
+  });
+
+  test('stream in the published order', async () => {
+    const delta = (fields: object, finish: string | null = null): object => ({ id: 'c', choices: [{ index: 0, delta: fields, finish_reason: finish }] });
+    answer = asChat(sse([
+      delta({ role: 'assistant', content: '' }), delta({ reasoning_content: 'hmm' }), delta({ content: 'hi' }), delta({ content: ' there' }),
+      delta({ tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name: 'f', arguments: '' } }] }), delta({ tool_calls: [{ index: 0, function: { arguments: '{"a":1}' } }] }),
+      delta({}, 'tool_calls'), { choices: [], usage: { prompt_tokens: 8, completion_tokens: 9 } }, '[DONE]',
+    ]));
+    const { text } = await ask('/v1/responses', { model: CHAT, input: 'hello', stream: true });
+    const events = eventsIn(text).map((event) => schema.responseEvent.parse(event));
+    expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, index) => index));
+    expect(events.map(({ type }) => type.replace('response.', ''))).toEqual([
+      'created', 'in_progress', 'output_item.added', 'content_part.added', 'reasoning_text.delta', 'reasoning_text.done', 'content_part.done', 'output_item.done', 'output_item.added', 'content_part.added',
+      'output_text.delta', 'output_text.delta', 'output_text.done', 'content_part.done', 'output_item.done', 'output_item.added', 'function_call_arguments.delta',
+      'function_call_arguments.done', 'output_item.done', 'completed',
+    ]);
+    expect(text).not.toContain('[DONE]');
+    const stream = world.client(world.key()).responses.stream({ model: CHAT, input: 'hello' });
+    const final = await stream.finalResponse();
+    expect(final.output_text).toBe('hi there');
+    expect(receiptOf(final).provider).toBe('Provider 1');
+  });
+
+  test('that break off say so once', async () => {
+    answer = asChat((_asked, reply) => {
+      reply.writeHead(200, { 'content-type': 'text/event-stream' });
+      reply.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'hi' } }] })}\n\n`);
+      setTimeout(() => reply.destroy(), 20);
+    });
+    const { text } = await ask('/v1/responses', { model: CHAT, input: 'hello', stream: true });
+    expect(text.match(/data: \{"error"/g)).toHaveLength(1);
+    expect(text).not.toContain('response.completed');
+  });
+});
+
+describe('what a client asks for reaches the endpoint', () => {
+  test('all of it, and nothing that is not its business', async () => {
+    answer = verified;
+    const asked = {
+      messages: [{ role: 'system', content: 's' }, { role: 'user', content: [{ type: 'text', text: 't' }, { type: 'image_url', image_url: { url: 'https://x.example/i.png', detail: 'low' } }] }],
+      tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'object', properties: { constructor: { type: 'string' } } }, strict: true } }], tool_choice: { type: 'function', function: { name: 'f' } },
+      parallel_tool_calls: false, response_format: { type: 'json_schema', json_schema: { name: 'n', schema: {}, strict: true } }, logprobs: true, top_logprobs: 3, n: 1, seed: -9, stop: ['a', 'b'],
+      logit_bias: { '5': -100 }, temperature: 0, top_p: 0.5, presence_penalty: -2, frequency_penalty: 2, max_completion_tokens: 7, user: 'u', vendor_field: { deep: [1, { kept: null }] }, guided_json: {},
+    };
+    await ask('/v1/chat/completions', { model: 'llama-3.1-8b-instruct', ...asked }, { cookie: 'ccx_session=1', 'x-forwarded-for': '1.1.1.1', 'openai-organization': 'o', 'x-api-key': 'k' });
+    expect(seen[0].body).toEqual({ model: CHAT, ...asked, max_tokens: 7 });
+    for (const name of ['cookie', 'x-forwarded-for', 'openai-organization', 'x-api-key', 'x-request-id', 'origin']) expect(seen[0].headers[name]).toBeUndefined();
+  });
+});
+
+describe('refusals are of the published shape, with the headers of every answer', () => {
+  const chat = '/v1/chat/completions';
+  const deep = `{"model":"m","messages":${'['.repeat(100)}${']'.repeat(100)}}`;
+  test.each<[string, string, unknown, Record<string, string>, number, string, string | null]>([
+    ['no JSON', chat, '{"model":', {}, 400, 'invalid_request_error', null],
+    ['deep nesting', chat, deep, {}, 400, 'invalid_request_error', null],
+    ['a name twice', chat, '{"model":"a","model":"b","messages":[]}', {}, 400, 'invalid_request_error', 'model'],
+    ['a number beyond all', chat, `{"model":"${CHAT}","messages":[{"role":"user","content":"x"}],"temperature":1e999}`, {}, 400, 'invalid_request_error', 'temperature'],
+    ['another type', chat, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }, 400, 'invalid_request_error', null],
+    ['a compressed body', chat, '{}', { 'content-encoding': 'gzip' }, 400, 'invalid_request_error', null],
+    ['too much', chat, `{"x":"${'x'.repeat(21 * 1024 * 1024)}"}`, {}, 413, 'request_too_large', null],
+    ['an unknown role', chat, { model: CHAT, messages: [{ role: 'wizard', content: 'x' }] }, {}, 400, 'invalid_request_error', 'messages[0].role'],
+    ['no content', chat, { model: CHAT, messages: [{ role: 'user' }] }, {}, 400, 'invalid_request_error', 'messages[0].content'],
+    ['n of zero', chat, { model: CHAT, messages, n: 0 }, {}, 400, 'invalid_request_error', 'n'],
+    ['text for a number', chat, { model: CHAT, messages, max_tokens: '5' }, {}, 400, 'invalid_request_error', 'max_tokens'],
+    ['top_logprobs alone', chat, { model: CHAT, messages, top_logprobs: 2 }, {}, 400, 'invalid_request_error', 'top_logprobs'],
+    ['a tool without a name', chat, { model: CHAT, messages, tools: [{ type: 'function' }] }, {}, 400, 'invalid_request_error', 'tools[0].function'],
+    ['an empty input', '/v1/embeddings', { model: EMBED, input: '' }, {}, 400, 'invalid_request_error', 'input'],
+    ['a response that should be kept', '/v1/responses', { model: CHAT, input: 'x', previous_response_id: 'resp_1' }, {}, 400, 'invalid_request_error', 'previous_response_id'],
+    ['an unknown model', chat, { model: 'a/b', messages }, {}, 404, 'model_not_found', 'model'],
+    ['no key', chat, { model: CHAT, messages }, { authorization: '' }, 401, 'invalid_api_key', null],
+    ['an unknown path', '/v1/images/generations', {}, {}, 404, 'not_found', null],
+    ['a session key that is none', chat, { model: CHAT, messages }, { authorization: 'Basic eA==' }, 401, 'invalid_api_key', null],
+  ])('%s', async (_, path, body, headers, status, code, param) => {
+    const told = await ask(path, body, headers);
+    const { error } = schema.errorBody.parse(JSON.parse(told.text));
+    expect([told.status, error.code, error.param]).toEqual([status, code, param]);
+    for (const name of ['x-request-id', 'openai-processing-ms', 'x-ratelimit-limit-requests', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-requests']) expect(told.headers.get(name)).not.toBeNull();
+  });
+
+  test('a method that the path does not take', async () => {
+    const told = await ask(chat, undefined, {}, 'GET');
+    expect([told.status, told.headers.get('allow')]).toEqual([405, 'POST']);
+    schema.errorBody.parse(JSON.parse(told.text));
+  });
+
+  test("an endpoint's secrets stay where they are", async () => {
+    answer = (asked, reply) => void reply.writeHead(400).end(JSON.stringify({ error: { message: `bad key ${String(asked.headers.authorization)} at ${String(asked.headers.host)}`, code: 17 } }));
+    const told = await ask(chat, { model: CHAT, messages });
+    expect(told.status).toBe(400);
+    expect(told.text).not.toContain('sk-endpoint');
+    expect(told.text).not.toContain('127.0.0.1');
+  });
+});
+
+describe('a request with an Idempotency-Key', () => {
+  const chat = (): object => ({ id: 'c', choices: [{ message: { content: 'one two three' }, finish_reason: 'stop' }] });
+  const used = async (): Promise<number> => (await world.services.sequencer.query('allocations', { company: world.borrower })).reduce((sum, view) => sum + view.usedGpu, 0);
+
+  test('is charged once, whole or as a stream, and a repeat has the same answer', async () => {
+    const key = world.key();
+    for (const stream of [false, true]) {
+      answer = stream ? sse([{ choices: [{ index: 0, delta: { content: 'one' }, finish_reason: null }] }, { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }, '[DONE]']) : json(chat());
+      const headers = { 'idempotency-key': `k-${stream}`, authorization: `Bearer ${key}` };
+      const both = await Promise.all([ask('/v1/chat/completions', { model: CHAT, messages, stream }, headers), ask('/v1/chat/completions', { model: CHAT, messages, stream }, headers)]);
+      const after = await used();
+      const again = await ask('/v1/chat/completions', { model: CHAT, messages, stream }, headers);
+      expect(new Set([...both, again].map(({ text }) => text)).size).toBe(1);
+      expect(again.headers.get('idempotent-replayed')).toBe('true');
+      expect(await used()).toBe(after);
+      const other = await ask('/v1/chat/completions', { model: CHAT, messages, stream, max_tokens: 3 }, headers);
+      expect([other.status, (JSON.parse(other.text) as { error: { code: string } }).error.code]).toEqual([409, 'idempotency_mismatch']);
+    }
+  });
+
+  test('may be tried again when it failed', async () => {
+    const headers = { 'idempotency-key': 'k-failed', authorization: `Bearer ${world.key()}` };
+    answer = (_asked, reply) => void reply.writeHead(500).end();
+    expect((await ask('/v1/chat/completions', { model: CHAT, messages }, headers)).status).toBe(502);
+    answer = json(chat());
+    expect((await ask('/v1/chat/completions', { model: CHAT, messages }, headers)).status).toBe(200);
+  });
+});

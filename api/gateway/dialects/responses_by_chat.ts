@@ -1,0 +1,252 @@
+/**
+ * Responses from endpoints that only know chat completions: the request is asked as a chat, and its
+ * answer told as a response, whole or event by event.
+ */
+import { chat } from './chat.ts';
+import { isObject } from './dialect.ts';
+import type { Demand, Detour, EventTranslator, JsonObject } from './dialect.ts';
+
+const listOf = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
+
+/** A part of a message's content, in the words of a chat. */
+function partOf(part: JsonObject): JsonObject {
+  const { type } = part;
+  if (type === 'input_text' || type === 'output_text' || type === 'text') return { type: 'text', text: part.text };
+  if (type === 'input_image') return { type: 'image_url', image_url: { url: part.image_url, ...(part.detail == null ? {} : { detail: part.detail }) } };
+  if (type === 'input_file') return { type: 'file', file: { file_data: part.file_data, filename: part.filename, file_id: part.file_id } };
+  return part.type === 'refusal' ? { type: 'text', text: part.refusal } : part;
+}
+
+const textOf = (content: unknown): string => (typeof content === 'string' ? content : listOf(content).map(({ text }) => (typeof text === 'string' ? text : '')).join(''));
+
+/** Items in the order of the conversation; calls that follow each other belong to one message. */
+function messagesOf(body: JsonObject): JsonObject[] {
+  const messages: JsonObject[] = [];
+  if (typeof body.instructions === 'string') messages.push({ role: 'system', content: body.instructions });
+  if (typeof body.input === 'string') return [...messages, { role: 'user', content: body.input }];
+  for (const item of listOf(body.input)) {
+    const last = messages.at(-1);
+    if (item.type === 'function_call') {
+      const call = { id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } };
+      if (last?.role === 'assistant' && Array.isArray(last.tool_calls)) last.tool_calls.push(call);
+      else if (last?.role === 'assistant') last.tool_calls = [call];
+      else messages.push({ role: 'assistant', content: null, tool_calls: [call] });
+    } else if (item.type === 'function_call_output') {
+      messages.push({ role: 'tool', tool_call_id: item.call_id, content: typeof item.output === 'string' ? item.output : textOf(item.output) });
+    } else if (item.type === undefined || item.type === 'message') {
+      const role = item.role === 'developer' ? 'system' : item.role;
+      const plain = typeof item.content === 'string' || role === 'assistant' || role === 'system';
+      messages.push({ role, content: plain ? textOf(item.content) : listOf(item.content).map(partOf) });
+    }
+  }
+  return messages;
+}
+
+function toolsOf(tools: unknown): JsonObject[] {
+  return listOf(tools).filter(({ type }) => type === 'function').map(({ name, description, parameters, strict }) => ({
+    type: 'function', function: { name, ...(description == null ? {} : { description }), ...(parameters == null ? {} : { parameters }), ...(strict == null ? {} : { strict }) },
+  }));
+}
+
+function choiceOf(choice: unknown): unknown {
+  return isObject(choice) && choice.type === 'function' ? { type: 'function', function: { name: choice.name } } : choice;
+}
+
+function formatOf(text: unknown): JsonObject | undefined {
+  const format = isObject(text) ? text.format : undefined;
+  if (!isObject(format) || format.type === 'text') return undefined;
+  const { type, ...schema } = format;
+  return type === 'json_schema' ? { type, json_schema: schema } : { type };
+}
+
+/** Fields of a response that a chat has under the same name. */
+const SAME = ['temperature', 'top_p', 'parallel_tool_calls', 'user', 'seed', 'stop', 'presence_penalty', 'frequency_penalty', 'service_tier', 'safety_identifier', 'prompt_cache_key'];
+/** Fields of a response that mean nothing to a chat, or are told otherwise. */
+const OWN = new Set([...SAME, 'model', 'input', 'instructions', 'tools', 'tool_choice', 'text', 'reasoning', 'max_output_tokens', 'top_logprobs', 'include', 'stream', 'stream_options', 'store', 'truncation',
+  'metadata', 'previous_response_id', 'conversation', 'background', 'max_tool_calls', 'prompt']);
+
+function chatBodyOf(body: JsonObject): JsonObject {
+  const asked: JsonObject = { model: body.model, messages: messagesOf(body) };
+  for (const name of SAME) if (body[name] != null) asked[name] = body[name];
+  // What we do not know may mean something to the endpoint.
+  for (const [name, value] of Object.entries(body)) if (!OWN.has(name)) asked[name] = value;
+  const tools = toolsOf(body.tools);
+  if (tools.length > 0) {
+    asked.tools = tools;
+    if (body.tool_choice != null) asked.tool_choice = choiceOf(body.tool_choice);
+  }
+  const format = formatOf(body.text);
+  if (format !== undefined) asked.response_format = format;
+  if (isObject(body.reasoning) && body.reasoning.effort != null) asked.reasoning_effort = body.reasoning.effort;
+  if (body.stream === true) asked.stream = true;
+  return asked;
+}
+
+const usageOf = (usage: unknown): JsonObject | undefined =>
+  isObject(usage) ? { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens, total_tokens: usage.total_tokens } : undefined;
+
+const messageItem = (id: string, status: string, content: JsonObject[]): JsonObject => ({ type: 'message', id: `msg_${id}`, status, role: 'assistant', content });
+const textPart = (text: string): JsonObject => ({ type: 'output_text', text, annotations: [], logprobs: [] });
+const refusalPart = (refusal: string): JsonObject => ({ type: 'refusal', refusal });
+const reasoningItem = (id: string, text: string): JsonObject => ({ type: 'reasoning', id: `rs_${id}`, summary: [], content: [{ type: 'reasoning_text', text }] });
+const callItem = (id: string, status: string, callId: unknown, name: unknown, args: string): JsonObject => ({
+  type: 'function_call', id: `fc_${id}`, call_id: typeof callId === 'string' ? callId : `call_${id}`, name, arguments: args, status,
+});
+const isCut = (reason: unknown): boolean => reason === 'length' || reason === 'max_tokens';
+const ended = (reason: unknown): JsonObject =>
+  isCut(reason) ? { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } }
+  : reason === 'content_filter' ? { status: 'incomplete', incomplete_details: { reason: 'content_filter' } } : { status: 'completed', incomplete_details: null };
+
+function wholeOf(answer: JsonObject): JsonObject | undefined {
+  const [choice] = listOf(answer.choices);
+  if (choice === undefined || !isObject(choice.message)) return undefined;
+  const { message, finish_reason: reason } = choice;
+  const id = typeof answer.id === 'string' ? answer.id.replace(/^chatcmpl-?/, '') : 'response';
+  const end = ended(reason);
+  const status = String(end.status);
+  const output: JsonObject[] = [];
+  const reasoning = message.reasoning_content ?? message.reasoning;
+  if (typeof reasoning === 'string' && reasoning !== '') output.push(reasoningItem(`${id}_0`, reasoning));
+  const calls = listOf(message.tool_calls);
+  const content: JsonObject[] = [];
+  const text = textOf(message.content);
+  if (text !== '' || (calls.length === 0 && typeof message.refusal !== 'string')) content.push(textPart(text));
+  if (typeof message.refusal === 'string' && message.refusal !== '') content.push(refusalPart(message.refusal));
+  if (content.length > 0) output.push(messageItem(`${id}_${output.length}`, status, content));
+  for (const call of calls) {
+    const named = isObject(call.function) ? call.function : {};
+    const args = typeof named.arguments === 'string' ? named.arguments : JSON.stringify(named.arguments ?? {});
+    output.push(callItem(`${id}_${output.length}`, 'completed', call.id, named.name, args));
+  }
+  return { id: `resp_${id}`, object: 'response', created_at: answer.created, ...end, output, usage: usageOf(answer.usage) };
+}
+
+/** An item of the output while it is being told. */
+interface OpenItem {
+  kind: 'message' | 'reasoning' | 'call';
+  id: string;
+  index: number;
+  text: string;
+  callId: unknown;
+  name: unknown;
+  /** Of a chat's call. */
+  position: number;
+}
+
+type Event = { event: string; data: JsonObject };
+
+/** Tells the chunks of a chat as the events of a response; what follows the last chunk waits for `end`. */
+class ChatAsResponse implements EventTranslator {
+  private readonly id: string;
+  private readonly output: JsonObject[] = [];
+  private open: OpenItem | undefined;
+  private begun = false;
+  private reason: unknown;
+  private usage: JsonObject | undefined;
+  private created: unknown;
+
+  constructor(fallbackId: string) {
+    this.id = fallbackId.replace(/^resp_/, '');
+  }
+
+  next(chunk: JsonObject): Event[] {
+    if ('error' in chunk) return [told('error', {})];
+    const events: Event[] = [];
+    if (!this.begun) {
+      this.begun = true;
+      this.created = chunk.created;
+      events.push(told('response.created', { response: this.response({ status: 'in_progress' }) }), told('response.in_progress', { response: this.response({ status: 'in_progress' }) }));
+    }
+    this.usage = usageOf(chunk.usage) ?? this.usage;
+    for (const choice of listOf(chunk.choices)) {
+      if (isObject(choice.delta)) this.addDelta(choice.delta, events);
+      if (typeof choice.finish_reason === 'string') this.reason = choice.finish_reason;
+    }
+    return events;
+  }
+
+  end(): Event[] {
+    if (this.reason === undefined) return [];
+    const end = ended(this.reason);
+    const events: Event[] = [];
+    this.close(events, String(end.status));
+    return [...events, told(`response.${String(end.status)}`, { response: this.response({ ...end, output: this.output, usage: this.usage }) })];
+  }
+
+  private response(fields: JsonObject): JsonObject {
+    return { id: `resp_${this.id}`, object: 'response', created_at: this.created, output: [], ...fields };
+  }
+
+  private addDelta(delta: JsonObject, events: Event[]): void {
+    const reasoning = delta.reasoning_content ?? delta.reasoning;
+    if (typeof reasoning === 'string' && reasoning !== '') this.addText('reasoning', reasoning, events);
+    if (typeof delta.content === 'string' && delta.content !== '') this.addText('message', delta.content, events);
+    if (typeof delta.refusal === 'string' && delta.refusal !== '') this.addText('message', delta.refusal, events);
+    for (const call of listOf(delta.tool_calls)) this.addCall(call, events);
+  }
+
+  private addText(kind: 'message' | 'reasoning', text: string, events: Event[]): void {
+    const item = this.open?.kind === kind ? this.open : this.begin({ kind, callId: undefined, name: undefined, position: 0 }, events);
+    item.text += text;
+    const type = kind === 'message' ? 'response.output_text.delta' : 'response.reasoning_text.delta';
+    events.push(told(type, { ...this.place(item), delta: text, ...(kind === 'message' ? { logprobs: [] } : {}) }));
+  }
+
+  private addCall(call: JsonObject, events: Event[]): void {
+    const position = typeof call.index === 'number' ? call.index : 0;
+    const named = isObject(call.function) ? call.function : {};
+    const { open } = this;
+    const item = open?.kind === 'call' && open.position === position ? open : this.begin({ kind: 'call', callId: call.id, name: named.name, position }, events);
+    if (typeof named.arguments !== 'string' || named.arguments === '') return;
+    item.text += named.arguments;
+    events.push(told('response.function_call_arguments.delta', { item_id: itemIdOf(item), output_index: item.index, delta: named.arguments }));
+  }
+
+  private begin(what: Pick<OpenItem, 'kind' | 'callId' | 'name' | 'position'>, events: Event[]): OpenItem {
+    this.close(events, 'completed');
+    const item = { ...what, id: `${this.id}_${this.output.length}`, index: this.output.length, text: '' };
+    this.open = item;
+    events.push(told('response.output_item.added', { output_index: item.index, item: toldItem(item, 'in_progress', true) }));
+    if (item.kind !== 'call') events.push(told('response.content_part.added', { ...this.place(item), part: partOfItem(item.kind, '') }));
+    return item;
+  }
+
+  private close(events: Event[], status: string): void {
+    const item = this.open;
+    if (item === undefined) return;
+    this.open = undefined;
+    const whole = toldItem(item, item.kind === 'call' ? 'completed' : status, false);
+    if (item.kind === 'message') {
+      events.push(told('response.output_text.done', { ...this.place(item), text: item.text, logprobs: [] }));
+    } else if (item.kind === 'reasoning') {
+      events.push(told('response.reasoning_text.done', { ...this.place(item), text: item.text }));
+    } else {
+      events.push(told('response.function_call_arguments.done', { item_id: itemIdOf(item), output_index: item.index, name: item.name, arguments: item.text }));
+    }
+    if (item.kind !== 'call') events.push(told('response.content_part.done', { ...this.place(item), part: partOfItem(item.kind, item.text) }));
+    this.output.push(whole);
+    events.push(told('response.output_item.done', { output_index: item.index, item: whole }));
+  }
+
+  private place(item: OpenItem): JsonObject {
+    return { item_id: itemIdOf(item), output_index: item.index, content_index: 0 };
+  }
+}
+
+const told = (type: string, fields: JsonObject): Event => ({ event: type, data: { type, ...fields } });
+const partOfItem = (kind: 'message' | 'reasoning', text: string): JsonObject => (kind === 'message' ? textPart(text) : { type: 'reasoning_text', text });
+const PREFIXES = { message: 'msg_', reasoning: 'rs_', call: 'fc_' };
+const itemIdOf = ({ kind, id }: OpenItem): string => PREFIXES[kind] + id;
+
+function toldItem(item: OpenItem, status: string, empty: boolean): JsonObject {
+  if (item.kind === 'call') return callItem(item.id, status, item.callId, item.name, item.text);
+  if (item.kind === 'reasoning') return { ...reasoningItem(item.id, item.text), ...(empty ? { content: [] } : {}) };
+  return messageItem(item.id, status, empty ? [] : [textPart(item.text)]);
+}
+
+export const responsesByChat: Detour = {
+  path: chat.path,
+  outgoing: (body: JsonObject, name: string, demand: Demand) => chat.outgoing(chatBodyOf(body), name, demand),
+  whole: wholeOf,
+  events: (_body, fallbackId) => new ChatAsResponse(fallbackId),
+};

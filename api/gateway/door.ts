@@ -1,0 +1,163 @@
+/**
+ * The door of OpenAI's paths. They answer before express: whatever is asked under /v1 is met by the
+ * same steps in the same order (who is calling, how often, what was sent, whether it is well formed), in
+ * OpenAI's words, with the headers that its clients read.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Request } from 'express';
+import type { Response } from 'express';
+import { ApiError, GatewayError } from '../errors.ts';
+import { RESERVED_IN_PASSING, hasBody, parseJson, requireType } from '../http/body.ts';
+import type { Metrics } from '../http/metrics.ts';
+import { RateLimit } from '../http/rate_limit.ts';
+import { checked, idempotencyKeyOf, principalOf, requireRight } from '../http/registry.ts';
+import { publicError } from '../http/reply.ts';
+import type { Principal, Route } from '../http/route.ts';
+import type { Services } from '../services.ts';
+import { Outgoing } from './outgoing.ts';
+import { Pace } from './pace.ts';
+
+const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/;
+const URL_LENGTH_MAX = 8_192;
+const BODY_LIMIT_BYTES = 256 * 1024;
+const EMPTY = Buffer.alloc(0);
+const SECONDS_PER_MINUTE = 60;
+
+interface DoorParts {
+  services: Services;
+  metrics: Metrics;
+  routes: readonly Route[];
+}
+
+/** A path, and what may be done there. */
+type Methods = Map<string, Route>;
+
+export class Door {
+  private readonly services: Services;
+  private readonly metrics: Metrics;
+  private readonly limits: RateLimit;
+  private readonly pace: Pace;
+  private readonly exact = new Map<string, Methods>();
+  /** Paths whose end is a name, which may have slashes: the part before it. */
+  private readonly named = new Map<string, Methods>();
+
+  constructor({ services, metrics, routes }: DoorParts) {
+    this.services = services;
+    this.metrics = metrics;
+    this.limits = new RateLimit(services.config.rateLimit);
+    this.pace = new Pace(services.config.rateLimit * SECONDS_PER_MINUTE);
+    for (const route of routes) {
+      const [fixed, name] = route.path.split('{');
+      const paths = name === undefined ? this.exact : this.named;
+      const methods = paths.get(fixed) ?? new Map<string, Route>();
+      methods.set(route.method.toUpperCase(), route);
+      paths.set(fixed, methods);
+    }
+  }
+
+  serve(request: IncomingMessage, response: ServerResponse): void {
+    const given = request.headers['x-request-id'];
+    const out = new Outgoing(response, typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID());
+    this.answer(request, out).catch((error: unknown) => this.fail(error, out));
+  }
+
+  private async answer(request: IncomingMessage, out: Outgoing): Promise<void> {
+    const url = request.url ?? '/';
+    if (url.length > URL_LENGTH_MAX) throw new ApiError('uri_too_long');
+    const mark = url.indexOf('?');
+    const path = (mark === -1 ? url : url.slice(0, mark)).replace(/(.)\/$/, '$1');
+    const found = this.find(path);
+    if (found === undefined) return this.refuse(request, out, new ApiError('not_found'));
+    const { methods, name } = found;
+    const route = methods.get(request.method === 'HEAD' ? 'GET' : (request.method ?? ''));
+    if (route === undefined) return this.refuse(request, out, new ApiError('method_not_allowed', { values: { method: request.method ?? '' } }), ['allow', [...methods.keys()].join(', ')]);
+    out.response.once('close', () => this.metrics.observe(route, out.response.statusCode, performance.now() - out.started));
+    const query = mark === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(mark + 1)));
+    await this.handle(route, request, out, { params: name === undefined ? {} : { id: name }, query });
+  }
+
+  private find(path: string): { methods: Methods; name?: string } | undefined {
+    const methods = this.exact.get(path);
+    if (methods !== undefined) return { methods };
+    for (const [fixed, named] of this.named) {
+      if (path.length > fixed.length && path.startsWith(fixed)) return { methods: named, name: decodeURIComponent(path.slice(fixed.length)) };
+    }
+    return undefined;
+  }
+
+  private async handle(route: Route, request: IncomingMessage, out: Outgoing, { params, query }: { params: object; query: object }): Promise<void> {
+    const { services } = this;
+    const address = request.socket.remoteAddress ?? '';
+    const principal = await this.admitted(route, request, address, out);
+    const raw = hasBody(request) ? await readBody(request, route.bodyLimit ?? BODY_LIMIT_BYTES) : EMPTY;
+    const value: unknown = raw.length === 0 ? {} : parseJson(raw, RESERVED_IN_PASSING);
+    const idempotencyKey = idempotencyKeyOf(route, request, principal);
+    const reply = await route.handle({
+      services, principal, requestId: out.requestId, idempotencyKey,
+      bodyHash: idempotencyKey === '' ? '' : createHash('sha256').update(request.url ?? '').update('\0').update(raw).digest('base64url'),
+      params: checked(route.params, params, 'params'), query: checked(route.query, query, 'query'), body: checked(route.body, value, 'body'),
+      rawBody: raw, address, request: request as Request, response: out.response as Response, out,
+    });
+    if (reply !== undefined) out.json(reply.status, typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body), Object.entries(reply.headers ?? {}).flat());
+  }
+
+  /** Who is calling, and whether it may at present. */
+  private async admitted(route: Route, request: IncomingMessage, address: string, out: Outgoing): Promise<Principal | undefined> {
+    // Until it is known who asks, the address is counted.
+    let principal;
+    try {
+      principal = await principalOf(route, request, address, this.services);
+    } catch (error) {
+      this.countAddress(address, out);
+      throw error;
+    }
+    if (principal === undefined) {
+      this.countAddress(address, out);
+      return undefined;
+    }
+    out.window = this.pace.windowOf(`${principal.company}:${principal.key}`);
+    this.limits.require(`company ${principal.company}`);
+    requireRight(route, principal);
+    out.window.request(Date.now());
+    return principal;
+  }
+
+  private countAddress(address: string, out: Outgoing): void {
+    out.window = this.pace.windowOf(`address ${address}`);
+    this.limits.require(`address ${address}`);
+    out.window.request(Date.now());
+  }
+
+  private refuse(request: IncomingMessage, out: Outgoing, error: ApiError, headers: readonly string[] = []): void {
+    this.countAddress(request.socket.remoteAddress ?? '', out);
+    out.error(error, headers);
+  }
+
+  private fail(error: unknown, out: Outgoing): void {
+    const shown = publicError(error);
+    if (shown.status >= 500 && !(shown instanceof GatewayError)) this.services.log.error({ err: error, request_id: out.requestId }, 'request failed');
+    else if (shown.status >= 500) this.services.log.debug({ err: error, request_id: out.requestId }, 'a provider failed');
+    if (out.response.headersSent) out.response.destroy();
+    else out.error(shown);
+  }
+}
+
+/** @throws ApiError request_too_large, unsupported_media_type, invalid_request */
+function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
+  requireType(request, 'application/json');
+  if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') throw new ApiError('unsupported_media_type', { values: { expected: 'application/json' } });
+  const tooLarge = (): ApiError => new ApiError('request_too_large', { values: { limit } });
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let length = 0;
+    request.on('data', (piece: Buffer) => {
+      length += piece.length;
+      if (length > limit) reject(tooLarge());
+      else pieces.push(piece);
+    });
+    request.once('end', () => resolve(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)));
+    request.once('error', () => reject(new ApiError('invalid_request', { values: { detail: 'The body is shorter or longer than announced.' } })));
+  });
+}
