@@ -10,6 +10,7 @@ import type { Response } from 'express';
 import { ApiError, GatewayError } from '../errors.ts';
 import { RESERVED_IN_PASSING, hasBody, parseJson, requireType } from '../http/body.ts';
 import type { Metrics } from '../http/metrics.ts';
+import { Patience } from '../http/patience.ts';
 import { RateLimit } from '../http/rate_limit.ts';
 import { checked, idempotencyKeyOf, principalOf, requireRight } from '../http/registry.ts';
 import { publicError } from '../http/reply.ts';
@@ -38,6 +39,7 @@ export class Door {
   private readonly metrics: Metrics;
   private readonly limits: RateLimit;
   private readonly pace: Pace;
+  private readonly patience: Patience;
   private readonly exact = new Map<string, Methods>();
   /** Paths whose end is a name, which may have slashes: the part before it. */
   private readonly named = new Map<string, Methods>();
@@ -47,6 +49,7 @@ export class Door {
     this.metrics = metrics;
     this.limits = new RateLimit(services.config.rateLimit);
     this.pace = new Pace(services.config.rateLimit * SECONDS_PER_MINUTE);
+    this.patience = new Patience(async () => services.database.raw('select 1'));
     for (const route of routes) {
       const [fixed, name] = route.path.split('{');
       const paths = name === undefined ? this.exact : this.named;
@@ -74,7 +77,9 @@ export class Door {
     if (route === undefined) return this.refuse(request, out, new ApiError('method_not_allowed', { values: { method: request.method ?? '' } }), ['allow', [...methods.keys()].join(', ')]);
     out.response.once('close', () => this.metrics.observe(route, out.response.statusCode, performance.now() - out.started));
     const query = mark === -1 ? {} : Object.fromEntries(new URLSearchParams(url.slice(mark + 1)));
-    await this.handle(route, request, out, { params: name === undefined ? {} : { id: name }, query });
+    const work = this.handle(route, request, out, { params: name === undefined ? {} : { id: name }, query });
+    // An answer of a model may last; it meets an absent database when it settles.
+    await (route.method === 'get' ? this.patience.with(work) : work);
   }
 
   private find(path: string): { methods: Methods; name?: string } | undefined {

@@ -1,7 +1,7 @@
 /** The way back to one client of OpenAI's paths: every answer's head is written once, with what all of them bear. */
 import type { ServerResponse } from 'node:http';
-import { ApiError, GATEWAY_ERRORS, GatewayError } from '../errors.ts';
-import type { ErrorCode, GatewayErrorCode } from '../errors.ts';
+import { GATEWAY_ERRORS, GatewayError } from '../errors.ts';
+import type { ApiError, ErrorCode, GatewayErrorCode } from '../errors.ts';
 import type { PaceWindow } from './pace.ts';
 
 /** Nothing here is a page: no browser need ever show, frame or guess it. */

@@ -67,8 +67,7 @@ function server(route: Route, { limits, patience }: { limits: RateLimit; patienc
     });
     try {
       const work = contextOf(route, request, response, { services, limits, readBody }).then((context) => route.handle(context));
-      // A stream may last; it meets an absent database when it settles.
-      const reply = await (openai ? work : patience.with(work));
+      const reply = await patience.with(work);
       if (reply !== undefined) sendReply(response, { ...reply, body: withSealedCursor(route.operationId, reply.body) });
     } catch (error) {
       const shown = publicError(error);
