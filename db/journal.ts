@@ -65,6 +65,7 @@ class OneAtATime implements Queryable {
 
 export class PostgresJournal implements Journal {
   readonly epoch: number;
+  private readonly url: string;
   private readonly client: Client;
   private readonly connection: Queryable;
   private lastHash: Uint8Array;
@@ -77,7 +78,8 @@ export class PostgresJournal implements Journal {
   private renewing = false;
   private over = false;
 
-  private constructor(client: Client, epoch: number, last: JournalRow | undefined, onLost: (error: Error) => void) {
+  private constructor(url: string, client: Client, epoch: number, last: JournalRow | undefined, onLost: (error: Error) => void) {
+    this.url = url;
     this.client = client;
     this.connection = new OneAtATime(client);
     this.epoch = epoch;
@@ -102,7 +104,7 @@ export class PostgresJournal implements Journal {
     try {
       await client.query('set synchronous_commit = on');
       const epoch = await takeLead(client, holder, waitMillis, resume);
-      const journal = new PostgresJournal(client, epoch, await readLastRow(client), onLost);
+      const journal = new PostgresJournal(url, client, epoch, await readLastRow(client), onLost);
       client.off('error', ignore);
       return journal;
     } catch (error) {
@@ -143,8 +145,8 @@ export class PostgresJournal implements Journal {
    * will never come. A server that is slow, or does not answer anybody, has forgotten nothing.
    */
   async isForgotten(): Promise<boolean> {
-    const { processID, connectionParameters } = this.client as Client & { processID: number; connectionParameters: object };
-    const probe = new pg.Client({ ...connectionParameters, connectionTimeoutMillis: PROBE_MILLIS, query_timeout: PROBE_MILLIS });
+    const { processID } = this.client as Client & { processID: number };
+    const probe = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: PROBE_MILLIS, query_timeout: PROBE_MILLIS });
     probe.on('error', () => undefined);
     try {
       await probe.connect();

@@ -66,6 +66,7 @@ export async function* readRows(client: Queryable, sequence: number): AsyncGener
 /** The highest sequence ever appended, as noted apart from the journal. */
 export async function readHighWater(client: Queryable): Promise<number> {
   const { rows } = await client.query<{ high_water: string }>('select high_water from journal_lease');
+  if (rows.length !== 1) throw new JournalCorrupt(1, 'its lease, with the high-water mark, is missing');
   return Number(rows[0].high_water);
 }
 
@@ -76,11 +77,16 @@ export async function readHighWater(client: Queryable): Promise<number> {
 export async function verifyJournal(client: Queryable): Promise<void> {
   await client.query('begin isolation level repeatable read, read only');
   try {
-    await verifyChain(client);
-    await verifyEnd(client);
+    await checkJournal(client);
   } finally {
     await client.query('rollback');
   }
+}
+
+/** As `verifyJournal`, in the caller's transaction. */
+export async function checkJournal(client: Queryable): Promise<void> {
+  await verifyChain(client);
+  await verifyEnd(client);
 }
 
 async function verifyChain(client: Queryable): Promise<void> {
@@ -101,7 +107,8 @@ async function verifyChain(client: Queryable): Promise<void> {
   throw new JournalCorrupt(Number(first), 'its hash does not match');
 }
 
-async function verifyEnd(client: Queryable): Promise<void> {
+/** The end against the high-water mark alone. @throws JournalCorrupt */
+export async function verifyEnd(client: Queryable): Promise<void> {
   const { rows } = await client.query<{ last: string }>('select coalesce(max(last_sequence), 0) as last from journal');
   const last = Number(rows[0].last);
   const highWater = await readHighWater(client);

@@ -19,6 +19,7 @@ export const ENTRIES = {
   projections: 'api/cli/projections.ts',
   bootstrap: 'api/cli/bootstrap.ts',
   bench: 'loadtest/bench/main.ts',
+  faults: 'loadtest/faults/main.ts',
 };
 /** What `npm start` needs. */
 export const SERVER_ENTRIES = ['server', 'sequencer_worker', 'projector_worker', 'demo_provider'];

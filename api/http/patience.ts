@@ -6,7 +6,7 @@ import { ApiError } from '../errors.ts';
 
 /** How long a request may take before the database is suspected, and how long that may take to answer. */
 const SUSPECT_MILLIS = 350;
-const ANSWER_MILLIS = 350;
+const ANSWER_MILLIS = 500;
 const LOOK_MILLIS = 100;
 
 interface Waiting {

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { RULES_VERSION } from '../../engine/engine.ts';
 import { decodeEventBytes } from '../../engine/event_codec.ts';
 import { AnotherLeads, PostgresJournal } from '../../db/journal.ts';
-import { verifyJournal } from '../../db/journal_reader.ts';
+import { verifyEnd, verifyJournal } from '../../db/journal_reader.ts';
 import { JournalCorrupt, StaleEpoch } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import type { Authoriser } from './authoriser_port.ts';
@@ -19,6 +19,7 @@ import { standBy } from './standby.ts';
 import type { Lead } from './standby.ts';
 
 const HEARTBEAT_MILLIS = 100;
+const CONNECT_MILLIS = 5_000;
 /** From here on it is asked whether the journal's connection still lives, and this often. */
 const PROBE_AFTER_MILLIS = 2_000;
 const PROBE_PAUSE_MILLIS = 500;
@@ -107,13 +108,16 @@ export class Leader {
     return recovered;
   }
 
-  /** The whole chain, also what a snapshot covers, meanwhile and over a connection of its own. */
+  /**
+   * The whole chain, also what a snapshot covers, meanwhile and over a connection of its own. Who has
+   * led before has looked at it when it first led, and is to go on soon: it looks at the end.
+   */
   private async verify(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.options.url });
+    const client = new pg.Client({ connectionString: this.options.url, connectionTimeoutMillis: CONNECT_MILLIS });
     client.on('error', () => undefined);
     await client.connect();
     try {
-      await verifyJournal(client);
+      await (this.options.resume ? verifyEnd(client) : verifyJournal(client));
     } finally {
       await client.end();
     }

@@ -142,6 +142,7 @@ class WorkerSequencer extends SequencerClient implements Line {
   private follow(replies: Reply[]): void {
     for (const reply of replies) {
       if (reply.kind === 'committed') this.publishedSequence = reply.batch.lastSequence;
+      else if (reply.kind === 'stalled' || reply.kind === 'flowing') this.options.say?.(reply.kind === 'stalled' ? `the market waits: ${reply.message}` : 'the market goes on: the database answers');
       else if (reply.kind === 'ready') this.publishedSequence = Math.max(this.publishedSequence ?? 0, reply.status.committedSequence);
     }
     this.receive(replies);

@@ -20,23 +20,27 @@ interface Wire {
 }
 
 export class TcpProxy {
-  private readonly target: { host: string; port: number };
+  private readonly target: () => { host: string; port: number };
   private readonly server: Server;
   private readonly wires = new Set<Wire>();
   private mode: WireMode = 'open';
   /** Milliseconds that everything takes longer, each way. */
   delayMillis = 0;
-  /** Bytes to the server after which, in one write, the connection is cut before any answer returns; 0: never. */
-  private cutAbove = 0;
+  /** What is looked for on the way to the server; empty: nothing is. */
+  private cutAfter = '';
   cuts = 0;
 
-  private constructor(target: { host: string; port: number }) {
+  private constructor(target: () => { host: string; port: number }) {
     this.target = target;
     this.server = createServer((near) => this.join(near));
   }
 
-  static async open(host: string, port: number): Promise<TcpProxy> {
-    const proxy = new TcpProxy({ host, port });
+  /** @param databaseUrl where the server is at present */
+  static async open(databaseUrl: () => string): Promise<TcpProxy> {
+    const proxy = new TcpProxy(() => {
+      const { hostname, port } = new URL(databaseUrl());
+      return { host: hostname, port: Number(port) };
+    });
     await new Promise<void>((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
     return proxy;
   }
@@ -58,9 +62,9 @@ export class TcpProxy {
     }
   }
 
-  /** The next write to the server of more than so many bytes arrives there; its answer never does. */
-  cutNextAbove(bytes: number): void {
-    this.cutAbove = bytes;
+  /** The next bytes to the server that contain this text arrive there; their answer never returns. */
+  cutNextAfter(text: string): void {
+    this.cutAfter = text;
   }
 
   async close(): Promise<void> {
@@ -70,7 +74,7 @@ export class TcpProxy {
 
   private join(near: Socket): void {
     if (this.mode === 'resetting') return void near.resetAndDestroy();
-    const wire: Wire = { near, far: connect(this.target), dead: this.mode === 'silent' };
+    const wire: Wire = { near, far: connect(this.target()), dead: this.mode === 'silent' };
     this.wires.add(wire);
     for (const socket of [near, wire.far]) {
       socket.setNoDelay(true);
@@ -86,8 +90,8 @@ export class TcpProxy {
     if (wire.dead) return;
     if (this.delayMillis > 0) setTimeout(() => to.write(bytes), this.delayMillis);
     else to.write(bytes);
-    if (to !== wire.far || this.cutAbove === 0 || bytes.length < this.cutAbove) return;
-    this.cutAbove = 0;
+    if (to !== wire.far || this.cutAfter === '' || !bytes.includes(this.cutAfter)) return;
+    this.cutAfter = '';
     this.cuts++;
     // The server has it all and will commit; what it answers finds nobody.
     wire.dead = true;

@@ -1,0 +1,41 @@
+/** `npm run faults`: breaks everything the market rests on, and looks whether it holds. Exit 1 when it does not. */
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { CONDITIONS } from './checker.ts';
+import { buildServer } from './server_process.ts';
+import { FAULTS, passed, runSuite } from './suite.ts';
+
+const USAGE = `usage: npm run faults -- [--long] [--only TEXT]... [--times N] [--list]
+  without options: every fault a few times, in some minutes
+  --long           as often and as long as the promises are made for: hours
+  --only TEXT      faults whose name contains the text; may be given again
+  --times N        each N times`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { long: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, times: { type: 'string' }, list: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  });
+  if (values.help || (values.times !== undefined && !/^[1-9][0-9]{0,5}$/.test(values.times))) {
+    console.log(USAGE);
+    return values.help ? 0 : 2;
+  }
+  if (values.list) {
+    for (const { name, times } of FAULTS) console.log(`${name.padEnd(54)} ${times.short} short, ${times.long} long`);
+    return 0;
+  }
+  const say = (line: string): void => console.log(line);
+  // The bundle stands in dist/, one folder below the root.
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  buildServer(root);
+  console.log(`${'fault'.padEnd(54)} times  verdict`);
+  const outcomes = await runSuite({ root, long: values.long, only: values.only, times: values.times === undefined ? undefined : Number(values.times), say });
+  const failed = outcomes.filter((outcome) => !passed(outcome)).length;
+  console.log(`after each fault: ${CONDITIONS.join('; ')}`);
+  console.log(`${outcomes.length - failed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  return 2;
+});
