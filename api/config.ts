@@ -30,6 +30,8 @@ export interface Config {
   rateLimit: number;
   /** 32 bytes in hex that encrypt stored endpoint credentials; undefined: a file in `dataDir` holds them. */
   secretKey: string | undefined;
+  /** Where people outside reach the exchange; undefined: this process's port on localhost. */
+  publicUrl: string | undefined;
   /** The demo sends every n-th of the recorded requests; 0: none. */
   demoLoadEvery: number;
 }
@@ -67,6 +69,7 @@ const environmentSchema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   RATE_LIMIT: wholeNumber(1, 10_000_000).default(20_000),
   SECRET_KEY: z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits').optional(),
+  PUBLIC_URL: url(['http:', 'https:']).transform((text) => text.replace(/\/+$/, '')).optional(),
   DEMO_LOAD_EVERY: wholeNumber(0, 10_000).default(20),
   NODE_ENV: z.string().optional(),
 });
@@ -102,6 +105,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     logLevel: values.LOG_LEVEL,
     rateLimit: values.RATE_LIMIT,
     secretKey: values.SECRET_KEY,
+    publicUrl: values.PUBLIC_URL,
     demoLoadEvery: values.DEMO_LOAD_EVERY,
   };
 }

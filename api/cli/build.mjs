@@ -18,6 +18,7 @@ export const ENTRIES = {
   sim: 'api/cli/sim.ts',
   projections: 'api/cli/projections.ts',
   bootstrap: 'api/cli/bootstrap.ts',
+  cluster: 'api/cli/cluster.ts',
   bench: 'loadtest/bench/main.ts',
   faults: 'loadtest/faults/main.ts',
 };

@@ -3,13 +3,13 @@
  * changed and runs it. Nothing but the program itself writes to standard output.
  */
 import { join } from 'node:path';
-import { build } from './build.mjs';
+import { SERVER_ENTRIES, build } from './build.mjs';
 import { root, runNode } from './tools.mjs';
 
 /** Flags of node that a program needs. */
 const NODE_ARGUMENTS = { bench: ['--expose-gc'] };
 /** Other programs that it starts. */
-const PARTS = { bootstrap: ['sequencer_worker'] };
+const PARTS = { bootstrap: ['sequencer_worker'], cluster: [...SERVER_ENTRIES, 'web'] };
 
 const [name, ...programArguments] = process.argv.slice(2);
 const { missing } = await build([name, ...(PARTS[name] ?? [])], (line) => console.error(line));

@@ -22,8 +22,9 @@ export interface DemoMarket {
   /**
    * Call it when the server listens: writes demo.json and starts the recorded requests.
    * @param url as people outside see the server, without a path
+   * @param inferenceUrl where the requests go; undefined: nowhere
    */
-  listening(url: string): Promise<DemoFile>;
+  listening(url: string, inferenceUrl?: string): Promise<DemoFile>;
   /** Ends bots, load and provider processes. Quotes stay in the book. */
   close(): Promise<void>;
 }
@@ -44,12 +45,12 @@ export async function openDemoMarket(services: DemoServices, providers: DemoProv
   await bots.start();
   let load: InferenceLoad | undefined;
   return {
-    async listening(url) {
+    async listening(url, inferenceUrl) {
       const file = await openAccounts(services, seeded, url);
       // The requests come at times of the day, which a manual clock does not have.
-      if (config.clock === 'wall' && config.demoLoadEvery > 0) {
+      if (inferenceUrl !== undefined && config.clock === 'wall' && config.demoLoadEvery > 0) {
         load = new InferenceLoad({
-          url, key: await openLoadKey(services, seeded), models: CHAT_MODELS, every: config.demoLoadEvery, log,
+          url: inferenceUrl, key: await openLoadKey(services, seeded), models: CHAT_MODELS, every: config.demoLoadEvery, log,
           // The load would buy from whoever asks least; what others offer is for others.
           maySend: () => !bots.othersOffer(LOAD_CLASSES),
         });

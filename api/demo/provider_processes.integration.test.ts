@@ -16,7 +16,7 @@ afterAll(async () => {
 });
 
 async function start(): Promise<DemoProviders> {
-  const providers = await startDemoProviders({ dataDir }, log);
+  const providers = await startDemoProviders({ dataDir, single: true, host: '127.0.0.1' }, log);
   started.push(providers);
   return providers;
 }

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -17,10 +18,13 @@ import type { Services } from '../services.ts';
 const START_MILLIS_MAX = 15_000;
 const RESTART_MILLIS = 1_000;
 const STOP_MILLIS_MAX = 3_000;
-const LISTENING = /listening on (http:\/\/127\.0\.0\.1:([0-9]+))/;
+const LISTENING = /listening on http:\/\/[^ ]+:([0-9]+)/;
 
-/** Regions to ports: kept, so that endpoints stay where they were registered. */
-const portsSchema = z.partialRecord(z.enum(REGIONS), z.int().min(1).max(65_535));
+/** Regions to ports, kept so that endpoints stay where they were registered; and the host, for the processes that reach them. */
+const fileSchema = z.object({ host: z.string(), ports: z.partialRecord(z.enum(REGIONS), z.int().min(1).max(65_535)) });
+type ProvidersFile = z.infer<typeof fileSchema>;
+const LOOPBACK = '127.0.0.1';
+const fileOf = (dataDir: string): string => join(dataDir, 'demo_providers.json');
 
 export interface DemoProviders {
   /** `host:port` of every process, for the list of addresses that endpoints may use. */
@@ -30,11 +34,15 @@ export interface DemoProviders {
   close(): Promise<void>;
 }
 
-/** @throws Error when a process does not listen within 15 s */
-export async function startDemoProviders(config: Pick<Config, 'dataDir'>, log: Services['log']): Promise<DemoProviders> {
-  const file = join(config.dataDir, 'demo_providers.json');
-  const known = await readPorts(file);
-  const processes = new Map(REGIONS.map((region) => [region, new ProviderProcess(region, log)]));
+/**
+ * With roles, and where the server itself listens on more than loopback, other machines must reach them too.
+ * @throws Error when a process does not listen within 15 s
+ */
+export async function startDemoProviders(config: Pick<Config, 'dataDir' | 'single' | 'host'>, log: Services['log']): Promise<DemoProviders> {
+  const known = (await readFileOf(config.dataDir))?.ports ?? {};
+  const isShared = !config.single && config.host !== LOOPBACK;
+  const host = isShared ? hostname() : LOOPBACK;
+  const processes = new Map(REGIONS.map((region) => [region, new ProviderProcess(region, isShared ? config.host : LOOPBACK, log)]));
   try {
     await Promise.all([...processes].map(([region, process]) => process.start(known[region] ?? 0)));
   } catch (error) {
@@ -42,14 +50,15 @@ export async function startDemoProviders(config: Pick<Config, 'dataDir'>, log: S
     throw error;
   }
   await mkdir(config.dataDir, { recursive: true });
-  await writeFile(file, JSON.stringify(Object.fromEntries([...processes].map(([region, { port }]) => [region, port]))));
+  const file: ProvidersFile = { host, ports: Object.fromEntries([...processes].map(([region, { port }]) => [region, port])) };
+  await writeFile(fileOf(config.dataDir), JSON.stringify(file));
   const regionOf = new Map(PROVIDERS.map(({ provider, region }) => [provider, region]));
   return {
-    addresses: [...processes.values()].map(({ port }) => `127.0.0.1:${port}`),
+    addresses: addressesOf(file),
     endpointUrl(provider) {
       const process = processes.get(regionOf.get(provider) as RegionName);
       if (process === undefined) throw new Error(`no provider ${provider}`);
-      return `http://127.0.0.1:${process.port}/${provider}/v1`;
+      return `http://${host}:${process.port}/${provider}/v1`;
     },
     close: async () => {
       await Promise.all([...processes.values()].map((process) => process.close()));
@@ -57,11 +66,19 @@ export async function startDemoProviders(config: Pick<Config, 'dataDir'>, log: S
   };
 }
 
-async function readPorts(file: string): Promise<z.infer<typeof portsSchema>> {
+/** `host:port` of the providers that were started last with this data folder, whichever process did. */
+export async function readDemoAddresses(dataDir: string): Promise<string[]> {
+  const file = await readFileOf(dataDir);
+  return file === undefined ? [] : addressesOf(file);
+}
+
+const addressesOf = ({ host, ports }: ProvidersFile): string[] => Object.values(ports).map((port) => `${host}:${port}`);
+
+async function readFileOf(dataDir: string): Promise<ProvidersFile | undefined> {
   try {
-    return portsSchema.safeParse(JSON.parse(await readFile(file, 'utf8'))).data ?? {};
+    return fileSchema.safeParse(JSON.parse(await readFile(fileOf(dataDir), 'utf8'))).data;
   } catch {
-    return {};
+    return undefined;
   }
 }
 
@@ -77,13 +94,16 @@ function programFile(): string {
 class ProviderProcess {
   port = 0;
   private readonly region: RegionName;
+  private readonly host: string;
   private readonly log: Services['log'];
   private child: ChildProcess | undefined;
   private closing = false;
   private restart: NodeJS.Timeout | undefined;
 
-  constructor(region: RegionName, log: Services['log']) {
+  /** @param host on which it listens */
+  constructor(region: RegionName, host: string, log: Services['log']) {
     this.region = region;
+    this.host = host;
     this.log = log;
   }
 
@@ -111,7 +131,7 @@ class ProviderProcess {
 
   private async spawn(port: number): Promise<void> {
     // Nothing of the server's environment: a provider is somebody else's machine.
-    const environment = { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port) };
+    const environment = { PATH: process.env.PATH, HOST: this.host, PORT: String(port) };
     const child = spawn(process.execPath, ['--enable-source-maps', programFile()], { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
     this.child = child;
     this.port = await listeningPort(child, this.region);
@@ -147,7 +167,7 @@ function listeningPort(child: ChildProcess, region: RegionName): Promise<number>
       if (match === null) return;
       clearTimeout(timer);
       child.removeAllListeners('exit');
-      resolve(Number(match[2]));
+      resolve(Number(match[1]));
     });
   });
 }

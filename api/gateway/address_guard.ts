@@ -33,8 +33,13 @@ export class AddressGuard {
     this.resolve = resolve;
     for (const entry of allow) {
       if (entry.includes('/')) this.ranges.push(ipaddr.parseCIDR(entry));
-      else this.hosts.add(entry.toLowerCase());
+      else this.allow([entry]);
     }
+  }
+
+  /** @param entries `host:port`, added to those that need not be public */
+  allow(entries: readonly string[]): void {
+    for (const entry of entries) this.hosts.add(entry.toLowerCase());
   }
 
   /** @throws AddressRefused for a scheme, a port or a literal address that no endpoint may have */

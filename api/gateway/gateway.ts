@@ -54,10 +54,12 @@ export class Gateway {
   private readonly attempts: Attempts;
   private readonly settlement: Settlement;
   private readonly repeats: Repeats;
+  private readonly guard: AddressGuard;
 
   constructor(parts: GatewayParts) {
     const { services, rows } = parts;
     const guard = new AddressGuard(parts.addresses);
+    this.guard = guard;
     this.parts = parts;
     this.upstream = new Upstream(guard, parts.timeouts ?? TIMEOUTS);
     this.known = new Endpoints(rows, services.vault, services.log, services.directory);
@@ -69,6 +71,11 @@ export class Gateway {
     this.repeats = new Repeats(parts.answers);
     this.endpoints = this.watcher;
     this.routes = [...inferenceRoutes(this), ...modelRoutes(this.known, new Prices(services)), ...accountRoutes];
+  }
+
+  /** @param addresses `host:port` that endpoints may use from now on although not public */
+  allow(addresses: readonly string[]): void {
+    this.guard.allow(addresses);
   }
 
   async start(): Promise<void> {

@@ -1,6 +1,6 @@
 /** Counters for Prometheus. */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import type { Services } from '../services.ts';
+import type { SequencerPort } from '../sequencer/port.ts';
 import type { Route } from './route.ts';
 
 export interface Metrics {
@@ -10,7 +10,7 @@ export interface Metrics {
   observe(route: Route, status: number, millis: number): void;
 }
 
-export function createMetrics(services: Pick<Services, 'sequencer'>): Metrics {
+export function createMetrics(services: { sequencer: Pick<SequencerPort, 'status'> }): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({ name: 'http_requests_total', help: 'Requests by operation and status.', labelNames: ['operation', 'status'], registers: [registry] });

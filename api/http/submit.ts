@@ -39,9 +39,9 @@ export function expectEvent<K extends EventKind>(ack: Ack, kind: K): EventOf<K> 
 
 const BEHIND_MILLIS = 1_000;
 
-/** Waits until market data includes everything this process has seen committed. @throws ApiError unavailable when it stays behind */
+/** Waits until market data includes everything acknowledged before. @throws ApiError unavailable when it stays behind */
 export async function marketCaughtUp({ market, committed }: Services): Promise<void> {
-  const target = committed.sequence;
+  const target = await committed.present();
   const deadline = performance.now() + BEHIND_MILLIS;
   while (market.sequence < target) {
     if (performance.now() > deadline) throw new ApiError('unavailable', { retryAfterSeconds: 1 });

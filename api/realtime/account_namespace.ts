@@ -4,7 +4,7 @@ import { ApiError } from '../errors.ts';
 import type { Principal } from '../http/route.ts';
 import { AccountRooms } from './account_rooms.ts';
 import type { AccountMeans } from './account_rooms.ts';
-import type { CancelOnDisconnect } from './cancel_on_disconnect.ts';
+import type { OrderWatch } from './cancel_on_disconnect.ts';
 import { Connection } from './connection.ts';
 import type { CloseCode } from './messages.ts';
 import { RoomTable } from './room_table.ts';
@@ -23,7 +23,7 @@ interface Session {
 
 export interface AccountNamespaceMeans extends AccountMeans {
   auth: SocketAuth;
-  cancelOnDisconnect: CancelOnDisconnect;
+  orderWatch: OrderWatch;
   onError: (error: unknown) => void;
 }
 
@@ -87,7 +87,10 @@ export class AccountNamespace {
   private begin(session: Session): void {
     const { company } = session.principal;
     session.connected = true;
-    if (mayTrade(session.principal)) this.watchers.set(company, (this.watchers.get(company) ?? 0) + 1);
+    if (!mayTrade(session.principal)) return;
+    const watchers = (this.watchers.get(company) ?? 0) + 1;
+    this.watchers.set(company, watchers);
+    if (watchers === 1) this.means.orderWatch.began(company);
   }
 
   /** With the last connection of a company that may trade nobody watches over its orders any more. */
@@ -102,7 +105,7 @@ export class AccountNamespace {
       return;
     }
     this.watchers.delete(company);
-    this.means.cancelOnDisconnect.cancel(company);
+    this.means.orderWatch.ended(company);
   }
 
   private end(code: CloseCode, concerns: (session: Session) => boolean): void {

@@ -6,7 +6,16 @@ import type { SequencerPort } from '../sequencer/port.ts';
 
 const ATTEMPTS = 30;
 
-export class CancelOnDisconnect {
+/** Told of connections that watch over a company's orders in this process: the first has begun, the last has ended. */
+export interface OrderWatch {
+  began(company: number): void;
+  ended(company: number): void;
+  /** Resolves when all that was told has been done or passed on. */
+  settle(): Promise<void>;
+}
+
+/** For one process that knows all connections there are. */
+export class CancelOnDisconnect implements OrderWatch {
   private readonly sequencer: SequencerPort;
   private readonly log: Logger;
   private readonly running = new Set<Promise<void>>();
@@ -16,8 +25,12 @@ export class CancelOnDisconnect {
     this.log = log;
   }
 
+  began(): void {
+    // As long as somebody watches nothing is to be done.
+  }
+
   /** Cancels the company's orders; tries again while the market takes no commands. */
-  cancel(company: number): void {
+  ended(company: number): void {
     const done = this.attempt(company).catch((error: unknown) => {
       this.log.error({ err: error, company }, 'orders of a company that is gone could not be cancelled');
     });
@@ -38,7 +51,6 @@ export class CancelOnDisconnect {
     }
   }
 
-  /** Resolves when all that was begun is done. */
   async settle(): Promise<void> {
     await Promise.all(this.running);
   }

@@ -4,9 +4,11 @@ import type { Logger } from 'pino';
 import { Server } from 'socket.io';
 import type { Directory } from '../directory.ts';
 import type { MarketData } from '../market/market_data.ts';
+import { Unavailable } from '../sequencer/port.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
 import { AccountNamespace } from './account_namespace.ts';
 import { CancelOnDisconnect } from './cancel_on_disconnect.ts';
+import type { OrderWatch } from './cancel_on_disconnect.ts';
 import { MarketNamespace } from './market_namespace.ts';
 import type { SocketAuth } from './sessions.ts';
 
@@ -17,6 +19,8 @@ export interface RealtimeMeans {
   sequencer: SequencerPort;
   auth: SocketAuth;
   log: Logger;
+  /** Absent: no other process has connections. */
+  orderWatch?: OrderWatch;
 }
 
 const HEARTBEAT_MILLIS = 1_000;
@@ -27,12 +31,16 @@ export class Realtime {
   private readonly io: Server;
   private readonly market: MarketNamespace;
   private readonly account: AccountNamespace;
-  private readonly cancelOnDisconnect: CancelOnDisconnect;
+  private readonly orderWatch: OrderWatch;
   private readonly heart: NodeJS.Timeout;
 
   /** Serves `/socket.io` on the given server. */
-  constructor({ http, market, directory, sequencer, auth, log }: RealtimeMeans) {
-    const onError = (error: unknown): void => log.error({ err: error }, 'live data failed');
+  constructor({ http, market, directory, sequencer, auth, log, orderWatch = new CancelOnDisconnect(sequencer, log) }: RealtimeMeans) {
+    const onError = (error: unknown): void => {
+      // Rooms ask again by themselves.
+      if (error instanceof Unavailable) log.debug({ err: error }, 'live data wait');
+      else log.error({ err: error }, 'live data failed');
+    };
     this.io = new Server(http, {
       serveClient: false,
       maxHttpBufferSize: REQUEST_BYTES_MAX,
@@ -40,10 +48,9 @@ export class Realtime {
       cors: { origin: '*' },
       allowRequest: (_request, answer) => answer(null, this.io.engine.clientsCount < CONNECTIONS_MAX),
     });
-    this.cancelOnDisconnect = new CancelOnDisconnect(sequencer, log);
-    const { cancelOnDisconnect } = this;
+    this.orderWatch = orderWatch;
     this.market = new MarketNamespace(this.io.of('/market'), market, directory, onError);
-    this.account = new AccountNamespace(this.io.of('/account'), { market, directory, sequencer, auth, cancelOnDisconnect, onError });
+    this.account = new AccountNamespace(this.io.of('/account'), { market, directory, sequencer, auth, orderWatch, onError });
     this.io.of('/').use((_socket, next) => next(new Error('connect to /market or /account')));
     let counter = 0;
     this.heart = setInterval(() => {
@@ -63,7 +70,7 @@ export class Realtime {
     clearInterval(this.heart);
     this.account.close();
     this.market.close();
-    await this.cancelOnDisconnect.settle();
+    await this.orderWatch.settle();
     await this.io.close();
   }
 }

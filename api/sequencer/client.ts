@@ -178,6 +178,11 @@ export class SequencerClient implements SequencerPort {
     }
   }
 
+  /** Calls that wait for a reply. */
+  protected get pending(): number {
+    return this.calls.size;
+  }
+
   private take(id: number): Call | undefined {
     const call = this.calls.get(id);
     this.calls.delete(id);
@@ -186,7 +191,15 @@ export class SequencerClient implements SequencerPort {
 
   /** Listeners first: whoever acts on an acknowledgement finds its effects already followed. */
   private committed(batch: CommittedBatch, acknowledgements: Float64Array): void {
+    this.published(batch);
+    this.acknowledged(batch, acknowledgements);
+  }
+
+  protected published(batch: CommittedBatch): void {
     for (const listener of this.listeners) listener(batch);
+  }
+
+  protected acknowledged(batch: CommittedBatch, acknowledgements: Float64Array): void {
     for (let at = 0; at < acknowledgements.length; at += WORDS_PER_ACKNOWLEDGEMENT) {
       const call = this.take(acknowledgements[at]);
       if (call === undefined) continue;

@@ -1,6 +1,7 @@
 /** Every migration, in order. One that has been released is never changed: what is new is a new one, at the end. */
 import type { Knex } from 'knex';
 import * as accounts from './accounts.ts';
+import * as cluster from './cluster.ts';
 import * as journal from './journal.ts';
 import * as projections from './projections.ts';
 import * as publishedOffers from './published_offers.ts';
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '002_accounts', ...accounts },
   { name: '003_projections', ...projections },
   { name: '004_published_offers', ...publishedOffers },
+  { name: '005_cluster', ...cluster },
 ];

@@ -79,7 +79,7 @@ const getUsage = route({
     const endDay = query.end_date === undefined ? Math.floor(committed.now / MILLIS_PER_DAY) : dayOf(query.end_date);
     const startDay = query.start_date === undefined ? endDay - DEFAULT_DAYS + 1 : dayOf(query.start_date);
     // A client finds here what it was charged a moment ago.
-    if (!(await projections.waitFor(committed.sequence, PROJECTION_MILLIS_MAX, ['delivery']))) throw new ApiError('unavailable', { retryAfterSeconds: 1 });
+    if (!(await projections.waitFor(await committed.present(), PROJECTION_MILLIS_MAX, ['delivery']))) throw new ApiError('unavailable', { retryAfterSeconds: 1 });
     const lines = await usageReport(database, { company, startDay, endDay, groupBy: query.group_by });
     const data = lines.map((line) => usageWire(directory, query.group_by, line));
     return { status: 200, body: { object: 'list', start_date: dateOf(startDay), end_date: dateOf(endDay), data } };

@@ -1,0 +1,143 @@
+/**
+ * The processes of TOPOLOGY on this machine, with a Redis and a Postgres of their own, for tests and for
+ * a look at how they do. `DATA_DIR/cluster.json` tells who they are.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { openPostgres } from '../../db/postgres.ts';
+import { MemberProcess } from './member_process.ts';
+import { TOPOLOGY } from './topology.ts';
+import type { Member } from './topology.ts';
+
+export interface ClusterOptions {
+  dataDir: string;
+  /** The built server. */
+  serverFile: string;
+  redisServer: string;
+  /** undefined: one is started. */
+  databaseUrl: string | undefined;
+  redisUrl: string | undefined;
+  /** Of the first api process, the others follow; the engine's is ten higher. 0: any. */
+  port: number;
+  redisPort: number;
+  /** How many api processes. */
+  processes: number;
+  /** Server processes that end are started again. */
+  restarts: boolean;
+  /** Given to every process beside what it is told here. */
+  environment: NodeJS.ProcessEnv;
+  say: (line: string) => void;
+}
+
+/** What `cluster.json` holds. */
+export interface ClusterFile {
+  database_url: string;
+  redis_url: string;
+  processes: { name: string; pid: number | undefined; url: string }[];
+}
+
+const ENGINE_PORT_OFFSET = 10;
+const SERVER_READY = /^ready (http:\/\/\S+)/;
+const REDIS_READY = /Ready to accept connections/;
+
+export class Cluster {
+  private readonly options: ClusterOptions;
+  private readonly closers: (() => Promise<unknown>)[] = [];
+  private readonly members: MemberProcess[] = [];
+  private databaseUrl = '';
+  private redisUrl = '';
+
+  constructor(options: ClusterOptions) {
+    this.options = options;
+  }
+
+  /** Resolves when all are ready. @throws Error when one does not start; all are ended then */
+  async start(): Promise<void> {
+    try {
+      await this.startAll();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  get file(): ClusterFile {
+    const processes = this.members.map(({ name, pid, url }) => ({ name, pid, url }));
+    return { database_url: this.databaseUrl, redis_url: this.redisUrl, processes };
+  }
+
+  /** Addresses of the api processes. */
+  get urls(): string[] {
+    return this.members.filter(({ name }) => name.startsWith('api')).map(({ url }) => url);
+  }
+
+  async close(): Promise<void> {
+    for (let close = this.closers.pop(); close !== undefined; close = this.closers.pop()) await close();
+  }
+
+  private async startAll(): Promise<void> {
+    const { dataDir, say } = this.options;
+    mkdirSync(dataDir, { recursive: true });
+    const postgres = await openPostgres({ databaseUrl: this.options.databaseUrl, dataDir, say });
+    this.databaseUrl = postgres.url;
+    this.closers.push(() => postgres.stop());
+    this.redisUrl = this.options.redisUrl ?? (await this.startRedis());
+    // The engine first: whoever comes after it finds the tables made and the door open.
+    for (const member of TOPOLOGY) {
+      const count = member.name === 'api' ? this.options.processes : member.count;
+      await Promise.all(Array.from({ length: count }, (_, index) => this.startMember(member, index)));
+    }
+  }
+
+  private async startRedis(): Promise<string> {
+    const { redisServer, redisPort, dataDir, environment } = this.options;
+    const port = redisPort === 0 ? await freePort() : redisPort;
+    const args = ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no', '--dir', dataDir];
+    // What is in it may be lost at any time, and so may it: who ends it starts it again.
+    await this.run({ name: 'redis', command: redisServer, args, environment, readyLine: REDIS_READY, restarts: false, url: `redis://127.0.0.1:${port}` });
+    return `redis://127.0.0.1:${port}`;
+  }
+
+  private startMember({ name, role, count }: Member, index: number): Promise<void> {
+    const { serverFile, port, environment, restarts } = this.options;
+    const isApi = name === 'api';
+    const offset = (isApi ? 0 : ENGINE_PORT_OFFSET + (name === 'standby' ? 1 : 0)) + index;
+    const own = port === 0 ? 0 : port + offset;
+    return this.run({
+      name: count > 1 ? `${name} ${index + 1}` : name,
+      command: process.execPath,
+      args: ['--enable-source-maps', serverFile],
+      environment: {
+        ...environment, ROLE: role, PORT: String(own), DATABASE_URL: this.databaseUrl, REDIS_URL: this.redisUrl, DATA_DIR: this.options.dataDir,
+        ...(port === 0 ? {} : { PUBLIC_URL: environment.PUBLIC_URL ?? `http://localhost:${port}` }),
+      },
+      readyLine: SERVER_READY, restarts, url: '',
+    });
+  }
+
+  private async run({ url, ...options }: Omit<ConstructorParameters<typeof MemberProcess>[0], 'say' | 'changed'> & { url: string }): Promise<void> {
+    const member = new MemberProcess({ ...options, say: (line) => this.options.say(`[${options.name}] ${line}`), changed: () => this.write() });
+    member.url = url;
+    this.members.push(member);
+    this.closers.push(() => member.stop());
+    await member.start();
+    this.write();
+  }
+
+  private write(): void {
+    writeFileSync(join(this.options.dataDir, 'cluster.json'), `${JSON.stringify(this.file, null, 2)}\n`, { mode: 0o600 });
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

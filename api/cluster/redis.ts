@@ -1,0 +1,21 @@
+/** Connections to Redis. What is lost with one is lost: nothing is kept for later, nothing is sent twice. */
+import { Redis } from 'ioredis';
+
+const CONNECT_MILLIS = 1_000;
+const RETRY_MILLIS = 150;
+
+export function connectRedis(url: string, name: string): Redis {
+  const redis = new Redis(url, {
+    connectionName: `compute-credit-exchange ${name}`,
+    protocol: 2,
+    connectTimeout: CONNECT_MILLIS,
+    retryStrategy: () => RETRY_MILLIS,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+  });
+  // Whoever uses the connection sees what fails, and `close` and `ready` tell when.
+  redis.on('error', () => undefined);
+  return redis;
+}

@@ -1,0 +1,16 @@
+/** The processes of an exchange with roles; `npm run cluster` and docker-compose.yml start these. */
+export interface Member {
+  /** Of the service. */
+  name: string;
+  /** ROLE */
+  role: string;
+  /** How many of it there are, unless told otherwise. */
+  count: number;
+}
+
+export const TOPOLOGY: readonly Member[] = [
+  // Leads when nobody does, and stands by when it comes back after another took over.
+  { name: 'engine', role: 'engine,standby', count: 1 },
+  { name: 'standby', role: 'standby', count: 1 },
+  { name: 'api', role: 'api,gateway', count: 2 },
+];

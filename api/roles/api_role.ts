@@ -1,0 +1,73 @@
+/** What clients reach: the exchange, the gateway, live data, the web app. As many processes as one likes. */
+import { ProjectionWaiter } from '../../db/queries/positions.ts';
+import { createApp } from '../app.ts';
+import { Auth } from '../auth/auth.ts';
+import { RemoteSequencer } from '../cluster/remote_sequencer.ts';
+import { Seal } from '../cluster/seal.ts';
+import { Committed } from '../committed.ts';
+import { Directory } from '../directory.ts';
+import { openGateway } from '../gateway/gateway.ts';
+import type { Gateway } from '../gateway/gateway.ts';
+import { openVault } from '../gateway/vault.ts';
+import { exchangeRoutes } from '../http/all_routes.ts';
+import { isOpenAiPath } from '../http/registry.ts';
+import { ListPrices } from '../list_prices.ts';
+import { MarketView } from '../market/market_view.ts';
+import { pastTrades } from '../past_trades.ts';
+import type { OrderWatch } from '../realtime/cancel_on_disconnect.ts';
+import { Realtime } from '../realtime/realtime.ts';
+import type { SequencerPort } from '../sequencer/port.ts';
+import type { Services } from '../services.ts';
+import { inDist } from './core.ts';
+import type { Core } from './core.ts';
+
+export interface Opened {
+  services: Services;
+  gateway: Gateway;
+}
+
+/** The engine of another process. Resolves when it has been heard. */
+export async function reachEngine({ config, log, postgres, database, parts, onFatal }: Core): Promise<RemoteSequencer> {
+  const remote = await RemoteSequencer.open({ redisUrl: config.redisUrl ?? '', databaseUrl: () => postgres.url, seal: await Seal.of(database), log, onFatal });
+  parts.add('engine', () => remote.close());
+  return remote;
+}
+
+/** What handlers use, and the gateway. */
+export async function openServices(core: Core, sequencer: SequencerPort, demoAddresses: readonly string[]): Promise<Opened> {
+  const { config, log, database, parts } = core;
+  const committed = await Committed.follow(sequencer, { shared: !config.single });
+  parts.add('committed', () => committed.stop());
+  const { directory, stop } = await Directory.load(sequencer);
+  parts.add('directory', stop);
+  const projections = new ProjectionWaiter(database);
+  const market = await MarketView.start(sequencer, directory, pastTrades(database, projections));
+  parts.add('market data', () => market.close());
+  // With a manual clock the market may be ahead of the wall: a key is dead when either says so.
+  const auth = new Auth(database, log, () => Math.max(Date.now(), committed.now));
+  await auth.start();
+  parts.add('auth', () => auth.close());
+  const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: await openVault(config), clockFollowers: new Set<() => Promise<void>>() };
+  const gateway = await openGateway(base, [...config.endpointAllow, ...demoAddresses]);
+  parts.add('gateway', () => gateway.close());
+  return { services: { ...base, endpoints: gateway.endpoints }, gateway };
+}
+
+/** In every process that may: what two of them announce at once is announced once. */
+export async function openListPrices({ parts }: Core, { services }: Opened): Promise<void> {
+  const listPrices = new ListPrices(services);
+  await listPrices.start();
+  parts.add('list prices', () => listPrices.close());
+}
+
+/** @param orderWatch absent: no other process has connections */
+export function openHttp({ config, front, parts }: Core, { services, gateway }: Opened, orderWatch?: OrderWatch): void {
+  const { market, directory, sequencer, auth, log } = services;
+  const [exchange, openai] = [config.roles.includes('api'), config.roles.includes('gateway')];
+  const routes = [...gateway.routes, ...exchangeRoutes()].filter(({ path }) => (isOpenAiPath(path) ? openai : exchange));
+  front.open(createApp({ services, routes, ...(exchange ? { webFolder: inDist('web') } : {}) }));
+  if (!exchange) return parts.add('http', () => front.close());
+  const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log, ...(orderWatch === undefined ? {} : { orderWatch }) });
+  // Together: the server ends with its last socket, the sockets end with the live data.
+  parts.add('http', () => Promise.allSettled([front.close(), realtime.close()]));
+}

@@ -1,0 +1,45 @@
+/** What every process has: its database and its port. */
+import { fileURLToPath } from 'node:url';
+import type { Knex } from 'knex';
+import type { Logger } from 'pino';
+import { openDatabase } from '../../db/database.ts';
+import { migrate } from '../../db/migrate.ts';
+import { openPostgres } from '../../db/postgres.ts';
+import type { Postgres } from '../../db/postgres.ts';
+import type { Config } from '../config.ts';
+import { Front } from './front.ts';
+import type { Parts } from './parts.ts';
+
+export interface Core {
+  config: Config;
+  log: Logger;
+  /** Told to the person at the terminal. */
+  say: (line: string) => void;
+  parts: Parts;
+  front: Front;
+  /** Where people on this machine reach it. */
+  url: string;
+  postgres: Postgres;
+  database: Knex;
+  /** The process cannot go on. */
+  onFatal: (error: Error) => void;
+}
+
+/** In dist/ beside the server's bundle; from the sources, where the build puts it. */
+export const inDist = (name: string): string => fileURLToPath(new URL(import.meta.url.includes('/dist/') ? name : `../../dist/${name}`, import.meta.url));
+
+/** Listens, and opens Postgres with its tables. */
+export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'parts' | 'onFatal'>): Promise<Core> {
+  const { config, say, parts } = means;
+  const front = new Front();
+  const port = await front.listen(config);
+  parts.add('port', () => front.close());
+  const postgres = await openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say });
+  // One that was found running may be another server's: it goes on while anybody is connected.
+  parts.add('postgres', () => postgres.stop({ onlyIfIdle: !postgres.started }));
+  const database = openDatabase(postgres.url);
+  parts.add('database', () => database.destroy());
+  const migrations = await migrate(database);
+  if (migrations.length > 0) say(`migrated the database: ${migrations.join(', ')}`);
+  return { ...means, front, url: `http://localhost:${port}`, postgres, database };
+}

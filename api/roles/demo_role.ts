@@ -1,0 +1,65 @@
+/** The demo market: bots, providers and recorded load, in exactly one of the processes that may run them. */
+import { readDemoAddresses, startDemoProviders } from '../demo/provider_processes.ts';
+import type { DemoProviders } from '../demo/provider_processes.ts';
+import type { DemoFile } from '../demo/accounts.ts';
+import { openDemoMarket } from '../demo/market.ts';
+import { Turn } from '../cluster/turn.ts';
+import type { Opened } from './api_role.ts';
+import type { Core } from './core.ts';
+
+/** Of the advisory lock that who runs the demo holds. */
+const LOCK = 7_301_847;
+const LOOK_MILLIS = 1_000;
+
+/** Resolves when it is open. */
+async function openDemo(core: Core, { services }: Opened, providers: DemoProviders): Promise<{ file: DemoFile; close: () => Promise<void> }> {
+  const { config, say, url, log } = core;
+  say('opening the demo market ...');
+  const demo = await openDemoMarket(services, providers);
+  const inferenceUrl = config.roles.includes('gateway') ? url : config.publicUrl;
+  if (inferenceUrl === undefined) log.warn('PUBLIC_URL is not set and this process has no gateway: the demo sends no inference load');
+  return { file: await demo.listening(config.publicUrl ?? url, inferenceUrl), close: () => demo.close() };
+}
+
+/** In one process: the providers exist before the services do, because they belong on the list of those that endpoints may use. */
+export async function startProviders({ config, log, parts }: Core): Promise<DemoProviders> {
+  const providers = await startDemoProviders(config, log);
+  parts.add('demo providers', () => providers.close());
+  return providers;
+}
+export async function openOwnDemo(core: Core, opened: Opened, providers: DemoProviders): Promise<DemoFile> {
+  const { file, close } = await openDemo(core, opened, providers);
+  core.parts.add('demo', close);
+  return file;
+}
+
+/**
+ * With roles: who holds the lock runs the demo, and another takes over when it ends. All learn from the
+ * data folder which addresses the demo's providers have.
+ * @returns the demo's file when it is this process's turn at once, after the demo is open
+ */
+export async function shareDemo(core: Core, opened: Opened): Promise<DemoFile | undefined> {
+  const { config, log, parts, onFatal } = core;
+  const look = async (): Promise<void> => opened.gateway.allow(await readDemoAddresses(config.dataDir));
+  await look();
+  const timer = setInterval(() => void look(), LOOK_MILLIS);
+  parts.add('demo addresses', () => clearInterval(timer));
+  if (!config.roles.includes('api')) return undefined;
+  let close = (): Promise<void> => Promise.resolve();
+  const run = async (): Promise<DemoFile> => {
+    const providers = await startDemoProviders(config, log);
+    close = () => providers.close();
+    await look();
+    const demo = await openDemo(core, opened, providers);
+    close = demo.close;
+    return demo.file;
+  };
+  const turn = new Turn(core.postgres.url, LOCK, onFatal);
+  parts.add('demo', async () => {
+    await close();
+    await turn.close();
+  });
+  if (await turn.tryTake()) return run();
+  turn.wait().then((taken) => (taken ? run() : undefined)).catch((error: unknown) => log.error({ err: error }, 'the demo does not go on here'));
+  return undefined;
+}

@@ -1,0 +1,58 @@
+/**
+ * The market itself: the sequencer and what follows its journal. Alone in its process, or beside the
+ * others; with roles, its door stands open to other processes.
+ */
+import { startProjector } from '../../db/projector.ts';
+import { Door } from '../cluster/door.ts';
+import { Seal } from '../cluster/seal.ts';
+import { createMetrics } from '../http/metrics.ts';
+import type { Line } from '../sequencer/messages.ts';
+import { Unavailable } from '../sequencer/port.ts';
+import type { SequencerPort } from '../sequencer/port.ts';
+import { startSequencer } from '../sequencer/start.ts';
+import { inDist } from './core.ts';
+import type { Core } from './core.ts';
+import { waitForLeader } from './leader_wait.ts';
+import { operationsApp } from './operations_app.ts';
+
+/** Resolves when this process leads: at once, or with `standby` when nobody else does. */
+export async function openEngine(core: Core, standby = false, onFollowing?: (sequence: number) => void): Promise<SequencerPort & Line> {
+  const { config, log, postgres, parts, say, onFatal } = core;
+  const sequencer = await startSequencer({ url: () => postgres.url, clock: config.clock, standby, onFollowing, say, onFatal });
+  parts.add('sequencer', () => sequencer.close());
+  const projector = await startProjector({ file: inDist('projector_worker.js'), url: () => postgres.url, onProblem: (message) => log.warn({ message }, 'projections fall behind') });
+  parts.add('projector', () => projector.stop());
+  return sequencer;
+}
+
+/** The door for other processes, and word that it is open. */
+export async function openDoor({ config, log, database, parts, say }: Core, sequencer: SequencerPort & Line): Promise<void> {
+  const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log });
+  parts.add('door', () => door.close());
+  const { epoch } = await sequencer.status();
+  say(`leading under epoch ${epoch}`);
+}
+
+/** `engine` or `standby` alone in a process: no client comes here, only those who watch over it. */
+export async function startEngineProcess(core: Core): Promise<void> {
+  const { config, front, log, say, url } = core;
+  const leads = config.roles.includes('engine');
+  const state = { sequencer: undefined as SequencerPort | undefined, followed: undefined as number | undefined };
+  const status = () => state.sequencer?.status() ?? Promise.reject(new Unavailable('this process does not lead'));
+  front.open(operationsApp({
+    metrics: createMetrics({ sequencer: { status } }),
+    role: () => (state.sequencer === undefined ? 'standby' : 'engine'),
+    // A standby is ready when it is warm.
+    isReady: () => (state.sequencer === undefined ? Promise.resolve(state.followed !== undefined) : status().then(() => true, () => false)),
+  }));
+  const standby = config.roles.includes('standby');
+  if (standby && !leads) await waitForLeader(core.database);
+  if (standby) say(`ready ${url} (${config.roles.join(', ')})`);
+  const sequencer = await openEngine(core, standby, (sequence) => {
+    if (state.followed === undefined) log.info({ sequence }, 'standing by, warm');
+    state.followed = sequence;
+  });
+  state.sequencer = sequencer;
+  await openDoor(core, sequencer);
+  if (!standby) say(`ready ${url} (engine)`);
+}
