@@ -66,7 +66,7 @@ export class Engine {
     this.delivery = new Delivery(state, this.sweeps, this.trading.resales, this.facilities, failures, minutes);
     this.faults = new ProviderFaults(state, this.sweeps, minutes, this.delivery, new Replacements(state, this.trading, this.sweeps, failures));
     this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance, this.delivery);
-    this.views = new Views(state, this.facilities);
+    this.views = new Views(state, this.facilities, this.trading);
   }
 
   /**

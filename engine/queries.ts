@@ -3,6 +3,8 @@
  * the sequencer answers it at its place between commands, after what came before it is durable.
  * Money in micro, quantities in steps, prices in ticks, GPU time in 1e-6 GPU-seconds.
  */
+import type { RejectCode } from './catalogue.ts';
+import type { PlaceOrder } from './commands.ts';
 import type { OrderStatus } from './events.ts';
 import type { ScheduleRow } from './events.ts';
 
@@ -213,6 +215,8 @@ export interface Queries {
   blocks: { ask: { company: number }; answer: BlockView[] };
   mandates: { ask: { company: number }; answer: MandateView[] };
   providerHours: { ask: { company: number }; answer: ProviderHourView[] };
+  /** Why an order would be refused if it came now, as far as that does not depend on whom it would meet. */
+  refusal: { ask: { order: PlaceOrder }; answer: RejectCode | null };
   market: { ask: object; answer: MarketSnapshot };
   invariants: { ask: object; answer: { checks: InvariantCheck[]; stateHash: string; sequence: number } };
 }

@@ -58,9 +58,8 @@ export class Trading implements AuctionHost {
     const bookRow = market?.books.get(command.hour);
     const existing = bookRow === undefined ? undefined : state.bookOf(bookRow);
     const price = this.checks.protection(command);
-    const refusal = this.checks.refusal(command, market, existing, price);
+    const refusal = this.entryRefusal(command, market, existing, price);
     if (refusal !== undefined) return refusal;
-    if (hasExpired(command, state.now)) return 'invalid_parameter';
     const book = existing ?? state.openBook(market as Market, command.hour);
     const row = this.createRow(command, book, price);
     const late = this.bookRefusal(book, row, command);
@@ -74,6 +73,17 @@ export class Trading implements AuctionHost {
     else this.matcher.enter(book, row);
     this.matcher.runStops(book);
     return undefined;
+  }
+
+  private entryRefusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: Ticks): RejectCode | undefined {
+    return this.checks.refusal(command, market, book, price) ?? (hasExpired(command, this.state.now) ? 'invalid_parameter' : undefined);
+  }
+
+  /** Why an order would be refused now, as far as that does not depend on whom it would meet. Changes nothing. */
+  foresee(command: PlaceOrder): RejectCode | undefined {
+    const market = this.state.markets.get(command.market);
+    const row = market?.books.get(command.hour);
+    return this.entryRefusal(command, market, row === undefined ? undefined : this.state.bookOf(row), this.checks.protection(command));
   }
 
   /** Enters an ask of a sell block, which was checked as a whole. */

@@ -14,6 +14,7 @@ import type {
 import { ALL_BLOCKED } from './lots.ts';
 import type { Facility, State } from './state.ts';
 import { stateHash } from './state_hash.ts';
+import type { Trading } from './trading.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR } from './units.ts';
 
 type Handlers = { [Q in QueryName]: (ask: Ask<Q>) => Answer<Q> };
@@ -23,7 +24,7 @@ export class Views {
   private readonly facilities: Facilities;
   private readonly handlers: Handlers;
 
-  constructor(state: State, facilities: Facilities) {
+  constructor(state: State, facilities: Facilities, trading: Trading) {
     this.state = state;
     this.facilities = facilities;
     this.handlers = {
@@ -39,6 +40,7 @@ export class Views {
       blocks: ({ company }) => [...state.blocks.values()].filter((block) => block.company === company).map((block) => this.blockView(block)),
       mandates: ({ company }) => this.mandates(company),
       providerHours: ({ company }) => this.providerHours(company),
+      refusal: ({ order }) => trading.foresee(order) ?? null,
       market: () => this.market(),
       invariants: () => ({ checks: checkInvariants(state), stateHash: stateHash(state), sequence: state.sequence }),
     };

@@ -11,6 +11,8 @@ import type { Services } from '../services.ts';
 const POSITION_MILLIS = 1_000;
 const COMPANIES_MAX = 100_000;
 
+const NONE_USED: ReadonlySet<string> = new Set();
+
 type Means = Pick<Services, 'database' | 'committed'>;
 
 export class ClientOrderIds {
@@ -22,15 +24,22 @@ export class ClientOrderIds {
    * @throws ApiError duplicate_client_order_id
    * @throws ApiError unavailable while the projection lags so far that neither side remembers
    */
-  async requireNew(services: Means, company: number, clientOrderIds: readonly string[]): Promise<void> {
+  async requireNew(services: Means, company: number, clientOrderId: string): Promise<void> {
+    if ((await this.usedOf(services, company, [clientOrderId])).size > 0) throw new ApiError('duplicate_client_order_id', { field: 'client_order_id' });
+  }
+
+  /**
+   * Those that were used before the time that the engine remembers.
+   * @throws ApiError unavailable as above
+   */
+  async usedOf(services: Means, company: number, clientOrderIds: readonly string[]): Promise<ReadonlySet<string>> {
     const given = clientOrderIds.filter((id) => id !== '');
     const { now } = services.committed;
     const until = now - PARAMETERS.clientOrderIdKept;
-    if (given.length === 0 || (this.firstOrders.get(company) ?? Number.NEGATIVE_INFINITY) > until) return;
+    if (given.length === 0 || (this.firstOrders.get(company) ?? Number.NEGATIVE_INFINITY) > until) return NONE_USED;
     if (!(await this.remembersFrom(services, until))) throw new ApiError('unavailable', { retryAfterSeconds: 5 });
-    if (await this.isYoung(services, company, until)) return;
-    const used = await usedClientOrderIds(services.database, { company, clientOrderIds: given, until });
-    if (used.length > 0) throw new ApiError('duplicate_client_order_id', { field: 'client_order_id' });
+    if (await this.isYoung(services, company, until)) return NONE_USED;
+    return new Set(await usedClientOrderIds(services.database, { company, clientOrderIds: given, until }));
   }
 
   private async isYoung({ database, committed }: Means, company: number, until: number): Promise<boolean> {

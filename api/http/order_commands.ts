@@ -1,7 +1,7 @@
 /** What a client may send about orders, and the commands it becomes. */
 import { z } from 'zod';
 import { IOC, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../engine/commands.ts';
-import type { AmendOrder, CancelOrder, PlaceBlock, PlaceOrder } from '../../engine/commands.ts';
+import type { AmendOrder, BatchOrders, CancelOrder, PlaceBlock, PlaceOrder } from '../../engine/commands.ts';
 import { MILLIS_PER_HOUR, OUT_OF_RANGE, parseSteps, parseTicks, parseUnits } from '../../engine/units.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
@@ -34,14 +34,16 @@ export type OrderBody = z.output<typeof orderBody>;
 export const amendFields = { price: decimal.nullish(), quantity: decimal.nullish().describe('What is to remain') };
 export const amendBody = z.strictObject(amendFields);
 
+const batchOperation = z.discriminatedUnion('op', [
+  z.strictObject({ op: z.literal('place'), ...orderFields }),
+  z.strictObject({ op: z.literal('cancel'), id: identifier }),
+  z.strictObject({ op: z.literal('amend'), id: identifier, ...amendFields }),
+]);
+const { $schema: _, ...batchOperationJson } = z.toJSONSchema(batchOperation, { io: 'input', unrepresentable: 'any' });
+/** Each operation is checked by itself: one that is malformed must not stop the cancels beside it. */
 export const batchBody = z.strictObject({
-  operations: z.array(z.discriminatedUnion('op', [
-    z.strictObject({ op: z.literal('place'), ...orderFields }),
-    z.strictObject({ op: z.literal('cancel'), id: identifier }),
-    z.strictObject({ op: z.literal('amend'), id: identifier, ...amendFields }),
-  ])).min(1, 'must not be empty').max(500, 'may hold at most 500'),
+  operations: z.array(z.unknown().meta(batchOperationJson)).min(1, 'must not be empty').max(500, 'may hold at most 500'),
 });
-export type BatchOperation = z.output<typeof batchBody>['operations'][number];
 
 export const blockBody = z.strictObject({
   class: identifier,
@@ -56,6 +58,18 @@ export const blockBody = z.strictObject({
   model: z.string().min(1).max(200).nullish(),
   client_order_id: clientOrderId.nullish(),
 });
+
+/** @throws ApiError invalid_request naming the field; codes of the order itself */
+export function batchCommand(directory: Directory, company: number, operation: unknown): BatchOrders['operations'][number] {
+  const { success, data, error } = batchOperation.safeParse(operation);
+  if (!success) {
+    const [issue] = error.issues;
+    const field = issue.path.map(String).join('.') || (issue.code === 'unrecognized_keys' ? issue.keys[0] : 'op');
+    throw malformed(field, issue.message);
+  }
+  if (data.op === 'place') return placeCommand(directory, company, data);
+  return data.op === 'cancel' ? cancelCommand(company, data.id) : amendCommand(company, data.id, data);
+}
 
 /** The engine refuses a model it does not know; NONE would mean any. */
 const UNKNOWN_MODEL = 0x7fffffff;

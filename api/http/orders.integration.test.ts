@@ -216,6 +216,32 @@ test('a batch answers for each operation, in order', async () => {
 });
 const withoutRequestId = (result: unknown): unknown => JSON.parse(JSON.stringify(result).replace(/"request_id":"[^"]*"/g, '"request_id":""'));
 
+test('an operation of a batch that is malformed, or uses a client order id again, does not stop the others', async () => {
+  const operation = { op: 'place', instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '0.01' };
+  const { price: _, ...unpriced } = operation;
+  const operations = [{ ...operation, client_order_id: 'once' }, unpriced, { ...operation, quantity: '-1' }, { op: 'dance' }, 7, { ...operation, client_order_id: 'once' }, { ...operation, foo: 1 }, operation];
+  const answer = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: { operations } });
+  const results = answer.body.results as { status: number; error?: { code: string; field?: string } }[];
+  expect(results.map(({ status, error }) => [status, error?.code, error?.field])).toEqual([
+    [201, undefined, undefined], [400, 'invalid_request', 'price'], [400, 'invalid_request', 'quantity'], [400, 'invalid_request', 'op'], [400, 'invalid_request', 'op'],
+    [422, 'duplicate_client_order_id', undefined], [400, 'invalid_request', 'foo'], [201, undefined, undefined],
+  ]);
+  const none = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: { operations: [{}] } });
+  expect([none.status, (none.body.results as unknown[]).length]).toEqual([200, 1]);
+});
+
+test('a preview names the refusal that the order would meet', async () => {
+  const preview = async (key: string, order: object) =>
+    (await world.call('POST', '/api/v1/orders/preview', { key, body: { instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '1', ...order } })).body.reject_code;
+  expect(await preview(borrower.key, {})).toBeNull();
+  for (const order of [{ price: '1.00001' }, { quantity: '0.001' }, { price: '999' }, { quantity: '900000' }, { side: 'sell' }, { instrument: 'H100.mars.20261201T14Z' }, { client_order_id: 'once' }]) {
+    const foreseen = await preview(borrower.key, order);
+    const placed = await world.call('POST', '/api/v1/orders', { key: borrower.key, body: { instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '1', ...order } });
+    expect([placed.status, foreseen]).toEqual([422, codeOf(placed)]);
+  }
+  expect(await preview(provider.key, { side: 'sell', price: '3.9', quantity: '999999' })).toBe('insufficient_capacity');
+});
+
 test('a batch holds 1 to 500 operations', async () => {
   const operation = { op: 'place', instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '0.01' };
   const whole = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: { operations: Array.from({ length: 500 }, () => operation) } });

@@ -15,8 +15,7 @@ import type { Services } from '../services.ts';
 import { principalIn } from './caller.ts';
 import { ClientOrderIds } from './client_order_ids.ts';
 import { absence, reasonsOf, submitChange } from './closed_orders.ts';
-import { amendBody, amendCommand, batchBody, blockBody, blockCommand, cancelCommand, orderBody, placeCommand } from './order_commands.ts';
-import type { BatchOperation } from './order_commands.ts';
+import { amendBody, amendCommand, batchBody, batchCommand, blockBody, blockCommand, cancelCommand, orderBody, placeCommand } from './order_commands.ts';
 import { fillSchema, fillWire, orderSchema, orderWire, placedBy, withResaleFee } from './order_wire.ts';
 import type { OrderState, OrderWire } from './order_wire.ts';
 import { route } from './route.ts';
@@ -44,7 +43,7 @@ const placeOrder = (ids: ClientOrderIds): Route => route({
     const { services, body } = context;
     const { company } = principalIn(context);
     const command = placeCommand(services.directory, company, body);
-    await ids.requireNew(services, company, [command.clientOrderId]);
+    await ids.requireNew(services, company, command.clientOrderId);
     return { status: 201, body: placedWire(services.directory, await submit(context, command)) };
   },
 });
@@ -62,18 +61,35 @@ const placeBatch = (ids: ClientOrderIds): Route => route({
   async handle(context) {
     const { services, body } = context;
     const { company } = principalIn(context);
-    const operations = body.operations.map((operation) => batchCommand(services.directory, company, operation));
-    await ids.requireNew(services, company, operations.flatMap((operation) => (operation.type === 'place' ? [operation.clientOrderId] : [])));
-    const ack = await attempt(context, { type: 'batch', company, operations });
-    const results = resultsOf(services.directory, ack, operations.length, context.requestId);
-    return { status: 200, body: { results: await withReasons(context, company, operations, results) } };
+    const parsed = body.operations.map((operation) => parsedOperation(services.directory, company, operation));
+    const clientIds = parsed.flatMap((operation) => ('type' in operation && operation.type === 'place' ? [operation.clientOrderId] : []));
+    const used = await ids.usedOf(services, company, clientIds);
+    const known = parsed.map((operation) => ('type' in operation && operation.type === 'place' && used.has(operation.clientOrderId) ? new ApiError('duplicate_client_order_id') : operation));
+    const operations = known.filter((operation) => 'type' in operation);
+    const executed = operations.length === 0 ? [] : await executeBatch(context, company, operations);
+    let next = 0;
+    return { status: 200, body: { results: known.map((operation) => ('type' in operation ? executed[next++] : refusedBy(operation, context.requestId))) } };
   },
 });
 
-function batchCommand(directory: Directory, company: number, operation: BatchOperation): BatchOrders['operations'][number] {
-  if (operation.op === 'place') return placeCommand(directory, company, operation);
-  return operation.op === 'cancel' ? cancelCommand(company, operation.id) : amendCommand(company, operation.id, operation);
+type Operation = BatchOrders['operations'][number];
+
+/** The operation, or why it is none. */
+function parsedOperation(directory: Directory, company: number, operation: unknown): Operation | ApiError {
+  try {
+    return batchCommand(directory, company, operation);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return error;
+  }
 }
+
+async function executeBatch(context: Caller & { requestId: string }, company: number, operations: Operation[]): Promise<Result[]> {
+  const ack = await attempt(context, { type: 'batch', company, operations });
+  return withReasons(context, company, operations, resultsOf(context.services.directory, ack, operations.length, context.requestId));
+}
+
+const refusedBy = (error: ApiError, requestId: string): Result => ({ status: error.status, error: error.body(requestId).error });
 
 /** @throws ApiError when the batch as a whole was refused */
 function resultsOf(directory: Directory, ack: Ack, count: number, requestId: string): Result[] {
@@ -90,8 +106,7 @@ function resultsOf(directory: Directory, ack: Ack, count: number, requestId: str
 function resultOf(directory: Directory, events: EngineEvent[], ack: Ack, requestId: string): Result {
   const rejected = eventOf(events, 'rejected');
   if (rejected !== undefined) {
-    const error = new ApiError(rejected.code);
-    return { status: error.status, error: error.body(requestId).error };
+    return refusedBy(new ApiError(rejected.code), requestId);
   }
   const placed = placedBy(events, ack.sequence, ack.now);
   if (placed === undefined) return { status: 200, order: changeOf(events), fills: [] };
@@ -104,9 +119,7 @@ async function withReasons({ services, requestId }: Caller & { requestId: string
   const reasons = await reasonsOf(services, company, orders.filter((order) => order !== undefined));
   return results.map((result, index) => {
     const reason = reasons.get(orders[index] ?? NONE);
-    if (reason === undefined) return result;
-    const error = new ApiError(reason);
-    return { status: error.status, error: error.body(requestId).error };
+    return reason === undefined ? result : refusedBy(new ApiError(reason), requestId);
   });
 }
 
@@ -208,7 +221,7 @@ const placeBlock = (ids: ClientOrderIds): Route => route({
     const { services, body } = context;
     const { company } = principalIn(context);
     const command = blockCommand(services.directory, company, body);
-    await ids.requireNew(services, company, [command.clientOrderId]);
+    await ids.requireNew(services, company, command.clientOrderId);
     return { status: 201, body: placedWire(services.directory, await submit(context, command)) };
   },
 });

@@ -1,10 +1,9 @@
 /** What an order would do to the market as it stands: fills, fees, hold, and what a GPU-hour costs all in. */
 import { BUY, IOC, FOK, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../../engine/commands.ts';
 import type { PlaceOrder } from '../../engine/commands.ts';
-import type { RejectCode } from '../../engine/catalogue.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
 import type { FacilityView, LotView } from '../../engine/queries.ts';
-import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE } from '../../engine/units.ts';
+import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/units.ts';
 import { divideHalfEven } from './order_wire.ts';
 
 export interface Level {
@@ -51,30 +50,8 @@ export function costOf(order: PlaceOrder, { notional, resting }: Walk): { fee: b
   return { fee: feeOf(notional, PARAMETERS.takerFee), hold: rest + ceilDivide(rest * BigInt(PARAMETERS.takerFee), BigInt(MICRO)) };
 }
 
-export interface MarketFacts {
-  mode: string;
-  /** The hour's phase; undefined when there is no such instrument. */
-  phase: string | undefined;
-  listPrice: number;
-  bestOpposite: number | undefined;
-  /** Micro-CR the company can spend. */
-  spendable: number;
-}
-
-/** The reason that can be foreseen without the engine, in its order of precedence; null when there is none. */
-export function foreseenRefusal(order: PlaceOrder, facts: MarketFacts, needed: bigint): RejectCode | null {
-  if (facts.mode === 'halted' || facts.mode === 'cancel_only') return facts.mode;
-  if (facts.phase === undefined || facts.phase === 'scheduled') return 'instrument_unknown';
-  if (facts.phase === 'closed') return 'gate_closed';
-  if (order.stopPrice === NOT_A_MULTIPLE || (order.price === NOT_A_MULTIPLE && order.orderType !== MARKET && order.orderType !== STOP)) return 'invalid_tick';
-  if ([order.quantity, order.displayQuantity, order.minimumQuantity].includes(NOT_A_MULTIPLE)) return 'invalid_step';
-  const outside = [order.price, order.quantity, order.displayQuantity, order.minimumQuantity, order.stopPrice].includes(OUT_OF_RANGE);
-  if (outside || order.price === 0 || order.quantity === 0 || order.price * order.quantity > NOTIONAL_MICRO_MAX) return 'amount_out_of_range';
-  if (order.side === SELL && order.price > facts.listPrice) return 'above_list_price';
-  if (order.side === BUY && needed > BigInt(facts.spendable)) return 'insufficient_credits';
-  const crosses = facts.bestOpposite !== undefined && reaches(order, { price: facts.bestOpposite, quantity: 0 });
-  return order.postOnly && crosses ? 'post_only_would_cross' : null;
-}
+/** Of a post-only order: whether it would trade with what it meets. */
+export const wouldCross = (order: PlaceOrder, bestOpposite: number | undefined): boolean => bestOpposite !== undefined && reaches(order, { price: bestOpposite, quantity: 0 });
 
 /**
  * USD that `credits` micro-CR cost the company: what it paid for the lots they would come from, in the

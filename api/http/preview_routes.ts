@@ -9,8 +9,8 @@ import type { Services } from '../services.ts';
 import { principalIn } from './caller.ts';
 import { orderBody, placeCommand } from './order_commands.ts';
 import { divideHalfEven, netUsd } from './order_wire.ts';
-import { costOf, foreseenRefusal, usdOf, walk } from './preview.ts';
-import type { MarketFacts, Walk } from './preview.ts';
+import { costOf, usdOf, walk, wouldCross } from './preview.ts';
+import type { Walk } from './preview.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
 import { marketCaughtUp } from './submit.ts';
@@ -31,7 +31,7 @@ const previewSchema = z.object({
   usd_per_gpu_hour: text.nullable().describe('Buys: price, fees, origination fee and interest until delivery; null while no credit of yours covers it'),
   outside_usd_per_gpu_hour: text.nullable().describe('The lowest published on-demand price of the class'),
   net_usd_per_gpu_hour: text.nullable().describe('Sells: what a GPU-hour brings after the commission'),
-  reject_code: z.enum(REJECT_CODES).nullable().describe('Why it would be refused, as far as can be foreseen'),
+  reject_code: z.enum(REJECT_CODES).nullable().describe('Why it would be refused now'),
 });
 
 const preview = route({
@@ -49,10 +49,7 @@ const preview = route({
     const priced = walk(order, opposite);
     const { fee, hold } = costOf(order, priced);
     const account = await accountOf(services, company);
-    const view = instrument === undefined ? undefined : services.market.describe(instrument);
-    const facts: MarketFacts = {
-      mode: view?.mode ?? 'open', phase: view?.phase, listPrice: view?.listPrice ?? 0, bestOpposite: opposite.at(0)?.price, spendable: account.spendable,
-    };
+    const refusal = await services.sequencer.query('refusal', { order });
     const needed = order.side === BUY ? priced.notional + fee + hold : 0n;
     return {
       status: 200,
@@ -66,7 +63,7 @@ const preview = route({
         usd_per_gpu_hour: order.side === BUY ? allInUsd(order, priced, { needed, account, now: services.committed.now }) : null,
         outside_usd_per_gpu_hour: outsideUsd(services.directory, order),
         net_usd_per_gpu_hour: order.side === SELL ? netOf(order, priced) : null,
-        reject_code: foreseenRefusal(order, facts, needed),
+        reject_code: refusal ?? (order.postOnly && wouldCross(order, opposite.at(0)?.price) ? 'post_only_would_cross' : null),
       },
     };
   },
