@@ -43,6 +43,8 @@ const FOLLOWED = new Set<number>([
 ]);
 
 export class Directory {
+  /** Grows with each change. */
+  version = 0;
   private readonly companyTable = new Map<number, CompanyEntry>();
   private readonly classTable = new Table<ClassEntry>();
   private readonly regionTable = new Table<{ region: number; name: string }>();
@@ -79,6 +81,7 @@ export class Directory {
 
   /** One committed event; those that name nothing are ignored. */
   apply(event: EngineEvent): void {
+    this.version += 1;
     switch (event.kind) {
       case 'companyRegistered':
         this.companyTable.set(event.company, { company: event.company, name: event.name, role: event.role as Role, group: event.group });

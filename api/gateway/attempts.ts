@@ -6,6 +6,7 @@ import type { Micro } from '../../engine/units.ts';
 import { GatewayError } from '../errors.ts';
 import type { GatewayErrorCode } from '../errors.ts';
 import type { Call } from './call.ts';
+import type { Signal } from './departure.ts';
 import { isObject } from './dialects/dialect.ts';
 import type { Detour } from './dialects/dialect.ts';
 import type { Endpoint, Endpoints, Place } from './endpoints.ts';
@@ -53,7 +54,7 @@ export class Attempts {
    * has received nothing, and is then given another answer.
    * @throws GatewayError; UpstreamError `aborted` when the client has gone away
    */
-  async run<T>(call: Call, signal: AbortSignal, use: (attempt: Attempt) => Promise<T>): Promise<T> {
+  async run<T>(call: Call, signal: Signal, use: (attempt: Attempt) => Promise<T>): Promise<T> {
     const tried = new Set<Endpoint>();
     const excluded: Place[] = [];
     const deadline = performance.now() + WAIT_MILLIS_MAX;
@@ -84,13 +85,13 @@ export class Attempts {
     throw failure ?? new GatewayError('provider_unavailable');
   }
 
-  private enter({ company }: Call, { authorisation, rated }: Grant, endpoint: Endpoint, deadline: number, signal: AbortSignal): boolean | Promise<boolean> {
+  private enter({ company }: Call, { authorisation, rated }: Grant, endpoint: Endpoint, deadline: number, signal: Signal): boolean | Promise<boolean> {
     const entry = { flow: company, weight: authorisation.quantity, cost: authorisation.gpu, room: rated.gpus };
     return this.endpoints.enter(endpoint, entry, deadline - performance.now(), signal);
   }
 
   /** Once an endpoint has failed, that is what the client hears if nothing else can be had. */
-  private async obtain(call: Call, excluded: readonly Place[], signal: AbortSignal, failure: GatewayError | undefined, spent: (fees: Micro) => void): Promise<Grant> {
+  private async obtain(call: Call, excluded: readonly Place[], signal: Signal, failure: GatewayError | undefined, spent: (fees: Micro) => void): Promise<Grant> {
     try {
       const preferred = this.endpoints.preferred(call.model.id, call.strategy, sessionOf(call));
       return await this.funding.obtain(call, { excluded, preferred, signal, waits: failure === undefined }, spent);
@@ -99,7 +100,7 @@ export class Attempts {
     }
   }
 
-  private async ask<T>(call: Call, signal: AbortSignal, held: Omit<Attempt, 'answer' | 'detour'>, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
+  private async ask<T>(call: Call, signal: Signal, held: Omit<Attempt, 'answer' | 'detour'>, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
     const { grant, endpoint } = held;
     this.endpoints.began(endpoint);
     const began = performance.now();
@@ -129,7 +130,7 @@ export class Attempts {
   }
 
   /** Asks on the request's own path, or by a detour where the endpoint does not know it. */
-  private async post(call: Call, endpoint: Endpoint, signal: AbortSignal): Promise<Pick<Attempt, 'answer' | 'detour'>> {
+  private async post(call: Call, endpoint: Endpoint, signal: Signal): Promise<Pick<Attempt, 'answer' | 'detour'>> {
     const { dialect, demand, body } = call;
     const name = endpoint.models.get(call.model.id) ?? call.model.id;
     const total = TOTAL_MILLIS.least + demand.completionTokens * TOTAL_MILLIS.perToken;

@@ -1,6 +1,6 @@
 /** A request that may be served: who pays, which model, what it may cost at most. */
 import { randomUUID } from 'node:crypto';
-import { NONE } from '../../engine/commands.ts';
+import { NONE, classOf } from '../../engine/commands.ts';
 import type { MicroGpuSeconds } from '../../engine/units.ts';
 import { NO_SPOT } from '../auth/keys.ts';
 import type { SpotPolicy } from '../auth/keys.ts';
@@ -75,6 +75,7 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory): Cal
   const demand = dialect.demand(body, model);
   if (demand.longestPrompt >= model.contextTokens) throw new GatewayError('context_length_exceeded', { values: { limit: model.contextTokens } });
   const ratings = ratingsByClass(model, directory);
+  const prompt = chargeableMost(demand.promptTokens);
   const id = randomUUID();
   return {
     id,
@@ -90,7 +91,7 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory): Cal
     streamed: dialect.streams && body.stream === true,
     demand,
     ratings,
-    worstGpu: Object.fromEntries([...ratings].map(([id, rated]) => [id, gpuTimeOf(rated, chargeableMost(demand.promptTokens), demand.completionTokens)])),
+    worstGpu: Object.fromEntries(Array.from(ratings, ([id, rated]) => [id, gpuTimeOf(rated, prompt, demand.completionTokens)])),
     provider: providerOf(asked.provider, directory),
     shown: { id: '', fallbackId: dialect.idPrefix + id.replaceAll('-', ''), created: Math.floor(Date.now() / MILLIS_PER_SECOND), model: body.model, sequence: 0 },
     sticky: stickyOf(asked),
@@ -126,11 +127,24 @@ function requireAllowed({ apiKey }: Principal, model: Model, name: string): void
   if (allowed !== null && !allowed.some((entry) => findModel(entry)?.id === model.id)) throw new GatewayError('model_not_allowed', { field: 'model', values: { model: name } });
 }
 
-function ratingsByClass(model: Model, directory: Directory): Map<number, Rating> {
+/** Where the model is served at present: classes of markets on which some provider has it. Looked for once for each state of the directory. */
+const knownRatings = new WeakMap<Directory, { version: number; byModel: Map<string, ReadonlyMap<number, Rating>> }>();
+
+function ratingsByClass(model: Model, directory: Directory): ReadonlyMap<number, Rating> {
+  let known = knownRatings.get(directory);
+  if (known?.version !== directory.version) knownRatings.set(directory, (known = { version: directory.version, byModel: new Map() }));
+  let ratings = known.byModel.get(model.id);
+  if (ratings === undefined) known.byModel.set(model.id, (ratings = servedRatings(model, directory)));
+  return ratings;
+}
+
+function servedRatings(model: Model, directory: Directory): Map<number, Rating> {
+  const modelId = directory.modelId(model.id);
+  const served = new Set(directory.capacities().filter(({ models }) => models.includes(modelId)).map(({ market }) => classOf(market)));
   const byClass = new Map<number, Rating>();
   for (const [name, rated] of ratingsOf(model.id)) {
     const id = directory.classId(name);
-    if (id !== NONE) byClass.set(id, rated);
+    if (id !== NONE && served.has(id)) byClass.set(id, rated);
   }
   return byClass;
 }

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Strategy } from './call.ts';
 import { findModel } from './catalogue/catalogue.ts';
 import { STREAMS } from './catalogue/roofline.ts';
+import type { Signal } from './departure.ts';
 import type { EndpointRow, EndpointRows } from './endpoint_rows.ts';
 import { Lane } from './lanes.ts';
 import type { Entry } from './lanes.ts';
@@ -152,7 +153,7 @@ export class Endpoints {
   }
 
   /** Resolves with true when the request may go to the endpoint; `ended` gives its room back. */
-  enter(endpoint: Endpoint, entry: Entry, millis: number, signal: AbortSignal): boolean | Promise<boolean> {
+  enter(endpoint: Endpoint, entry: Entry, millis: number, signal: Signal): boolean | Promise<boolean> {
     const { lane, capacity } = this.healthOf(endpoint);
     return lane.tryEnter(entry, capacity) || (millis > 0 && lane.wait(entry, millis, signal));
   }

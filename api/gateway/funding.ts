@@ -8,6 +8,7 @@ import type { Authorisation, AuthoriseResult } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
 import type { Rating } from './catalogue/roofline.ts';
 import type { Call } from './call.ts';
+import type { Signal } from './departure.ts';
 import type { Place } from './endpoints.ts';
 import type { Spending } from './spending.ts';
 import type { SpotBuyer } from './spot_buyer.ts';
@@ -33,7 +34,7 @@ export interface Wanted {
   excluded: readonly Place[];
   /** These first, whatever they cost. */
   preferred: readonly Place[];
-  signal: AbortSignal;
+  signal: Signal;
   /** Whether to wait for what requests under way will leave of a budget. */
   waits: boolean;
 }
@@ -85,7 +86,7 @@ export class Funding {
   }
 
   /** Resolves with true when a hold of the company may have ended, with false when it is too late or nobody asks any more. */
-  private holdEnds(company: number, deadline: number, signal: AbortSignal): Promise<boolean> {
+  private holdEnds(company: number, deadline: number, signal: Signal): Promise<boolean> {
     if (performance.now() >= deadline || signal.aborted) return Promise.resolve(false);
     return new Promise((resolve) => {
       const queue = this.waiting.get(company) ?? [];

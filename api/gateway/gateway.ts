@@ -9,6 +9,8 @@ import type { KeptAnswer, KeptAnswers } from './answers.ts';
 import { Attempts } from './attempts.ts';
 import { admit } from './call.ts';
 import type { Asked, Call } from './call.ts';
+import { Departure } from './departure.ts';
+import type { Signal } from './departure.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { StoredEndpoints } from './endpoint_rows.ts';
 import type { EndpointRows } from './endpoint_rows.ts';
@@ -101,20 +103,19 @@ export class Gateway {
 
   private async serveOnce(call: Call, out: Outgoing, keep: Keep | undefined): Promise<void> {
     const { response } = out;
-    const gone = new AbortController();
-    const left = (): void => gone.abort();
     if (response.destroyed) return;
-    response.once('close', left);
+    const gone = new Departure();
+    response.once('close', gone.abort);
     try {
-      await this.answer(call, gone.signal, out, keep);
+      await this.answer(call, gone, out, keep);
     } catch (error) {
       if (!(error instanceof UpstreamError) || error.fault !== 'aborted') throw error;
     } finally {
-      response.off('close', left);
+      response.off('close', gone.abort);
     }
   }
 
-  private async answer(call: Call, signal: AbortSignal, out: Outgoing, keep: Keep | undefined): Promise<void> {
+  private async answer(call: Call, signal: Signal, out: Outgoing, keep: Keep | undefined): Promise<void> {
     const { settlement } = this;
     const { log } = this.parts.services;
     const count = (tokens: number): void => out.window?.used(Date.now(), tokens);

@@ -3,6 +3,8 @@
  * enters. When it is full, those who wait enter by weighted fair queueing: each company gets GPU time in
  * proportion to the quantity it has bought, whatever the number of its requests.
  */
+import type { Signal } from './departure.ts';
+
 export interface Entry {
   /** Who shares: a company. */
   flow: number;
@@ -35,7 +37,7 @@ export class Lane {
   }
 
   /** Resolves with true when the request has entered, with false when it has waited in vain or nobody asks any more. */
-  wait(entry: Entry, millis: number, signal: AbortSignal): Promise<boolean> {
+  wait(entry: Entry, millis: number, signal: Signal): Promise<boolean> {
     const start = Math.max(this.virtualTime, this.lastFinish.get(entry.flow) ?? 0);
     const finish = start + entry.cost / Math.max(1, entry.weight);
     this.lastFinish.set(entry.flow, finish);

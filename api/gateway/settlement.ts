@@ -33,7 +33,7 @@ export class Settlement {
     const { sequencer, directory } = this.services;
     const { allocation, provider, gpu: held } = grant.authorisation;
     const gpu = Math.min(held, gpuTimeOf(grant.rated, metered.promptTokens, metered.completionTokens));
-    const captured = sequencer.submit({
+    const ack = await sequencer.submit({
       command: {
         type: 'capture', company: call.company, allocation, gpu, request: call.id, model: call.modelId, promptTokens: metered.promptTokens,
         completionTokens: metered.completionTokens, detail: { key: call.key, endpoint: endpoint.id, spotFees, estimated: metered.estimated },
@@ -42,8 +42,6 @@ export class Settlement {
       idempotencyKey: call.idempotencyKey,
       bodyHash: call.bodyHash,
     });
-    // Answered at its place: right after the capture.
-    const [ack, balances] = await Promise.all([captured, sequencer.query('balances', { company: call.company })]);
     grant.settled();
     const usage = eventOf(ack.events, 'usageCaptured');
     const refusal = eventOf(ack.events, 'rejected')?.code;
@@ -55,8 +53,13 @@ export class Settlement {
       allocation_id: idOf('allocation', allocation),
       gpu_seconds: formatUnits(gpu, 6),
       credits_used: formatMicro(usage.credits + spotFees),
-      credits_remaining: formatMicro(balances.available + balances.held + balances.contracted),
+      credits_remaining: formatMicro(ack.remaining ?? (await this.remaining(call.company))),
       ...(metered.estimated ? { estimated: true } : {}),
     };
+  }
+
+  private async remaining(company: number): Promise<number> {
+    const { available, held, contracted } = await this.services.sequencer.query('balances', { company });
+    return available + held + contracted;
   }
 }

@@ -6,6 +6,7 @@ import { Pool, buildConnector } from 'undici';
 import type { Dispatcher } from 'undici';
 import { AddressRefused } from './address_guard.ts';
 import type { AddressGuard } from './address_guard.ts';
+import type { Signal } from './departure.ts';
 
 /** Milliseconds. */
 export interface Timeouts {
@@ -62,10 +63,10 @@ export class Upstream {
   }
 
   /** Resolves with the head of the answer, whatever its status. @throws UpstreamError */
-  post(target: Target, path: string, body: string, signal?: AbortSignal, totalMillis = this.timeouts.total): Promise<Answer> {
+  post(target: Target, path: string, body: string, signal?: Signal, totalMillis = this.timeouts.total): Promise<Answer> {
     return this.exchange(target, path, 'POST', body, signal, totalMillis);
   }
-  get(target: Target, path: string, signal?: AbortSignal): Promise<Answer> {
+  get(target: Target, path: string, signal?: Signal): Promise<Answer> {
     return this.exchange(target, path, 'GET', undefined, signal, this.timeouts.total);
   }
 
@@ -75,7 +76,7 @@ export class Upstream {
     this.origins.clear();
   }
 
-  private async exchange(target: Target, path: string, method: 'GET' | 'POST', body: string | undefined, signal: AbortSignal | undefined, totalMillis: number): Promise<Answer> {
+  private async exchange(target: Target, path: string, method: 'GET' | 'POST', body: string | undefined, signal: Signal | undefined, totalMillis: number): Promise<Answer> {
     const { pool, origin, base } = this.originOf(target.url);
     const headers = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity', 'user-agent', USER_AGENT];
     if (body !== undefined) headers.push('content-type', 'application/json');
@@ -120,14 +121,14 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly answered: Promise<Answer>;
   private resolve!: (answer: Answer) => void;
   private reject!: (error: UpstreamError) => void;
-  private readonly signal: AbortSignal | undefined;
+  private readonly signal: Signal | undefined;
   private readonly total: NodeJS.Timeout;
   private answer: Answer | undefined;
   private cut: ((error?: Error) => void) | undefined;
   private failure: UpstreamError | undefined;
   private readonly aborted = (): void => this.fail(new UpstreamError('aborted', 'given up'));
 
-  constructor(pool: Pool, options: Dispatcher.DispatchOptions, totalMillis: number, signal: AbortSignal | undefined) {
+  constructor(pool: Pool, options: Dispatcher.DispatchOptions, totalMillis: number, signal: Signal | undefined) {
     this.signal = signal;
     this.answered = new Promise((resolve, reject) => {
       this.resolve = resolve;

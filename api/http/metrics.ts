@@ -18,6 +18,8 @@ export function createMetrics(services: { sequencer: Pick<SequencerPort, 'status
     name: 'http_request_duration_seconds', help: 'Time from the request to the end of its answer.', labelNames: ['operation'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10], registers: [registry],
   });
+  /** Looking a series up by its labels costs more than counting. */
+  const series = new Map<string, { count: Counter.Internal; duration: Histogram.Internal<'operation'> }>();
   const gauge = (name: string, help: string): Gauge => new Gauge({ name, help, registers: [registry] });
   const sequence = gauge('market_committed_sequence', 'Last command that is durable.');
   const queue = gauge('sequencer_queue_length', 'Commands waiting for the engine.');
@@ -38,8 +40,14 @@ export function createMetrics(services: { sequencer: Pick<SequencerPort, 'status
       return registry.metrics();
     },
     observe(route, status, millis) {
-      requests.inc({ operation: route.operationId, status });
-      durations.observe({ operation: route.operationId }, millis / 1000);
+      const name = `${route.operationId} ${status}`;
+      let known = series.get(name);
+      if (known === undefined) {
+        const { operationId: operation } = route;
+        series.set(name, (known = { count: requests.labels({ operation, status }), duration: durations.labels({ operation }) }));
+      }
+      known.count.inc();
+      known.duration.observe(millis / 1000);
     },
   };
 }

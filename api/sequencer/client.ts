@@ -4,7 +4,7 @@ import type { Envelope } from '../../engine/commands.ts';
 import { decodeEvent } from '../../engine/events.ts';
 import type { EngineEvent, EventBatch } from '../../engine/events.ts';
 import type { Answer, Ask, QueryName } from '../../engine/queries.ts';
-import { WORDS_PER_ACKNOWLEDGEMENT } from './messages.ts';
+import { NOT_TOLD, WORDS_PER_ACKNOWLEDGEMENT } from './messages.ts';
 import type { Channel, Reply, Request } from './messages.ts';
 import { Unavailable } from './port.ts';
 import type { Ack, AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerPort, SequencerStatus } from './port.ts';
@@ -204,7 +204,8 @@ export class SequencerClient implements SequencerPort {
       const call = this.take(acknowledgements[at]);
       if (call === undefined) continue;
       const events = decodeRange(batch.events, acknowledgements[at + 2], acknowledgements[at + 3]);
-      const ack: Ack = { sequence: acknowledgements[at + 1], now: batch.now, events, repeated: false };
+      const remaining = acknowledgements[at + 4];
+      const ack: Ack = { sequence: acknowledgements[at + 1], now: batch.now, events, repeated: false, ...(remaining === NOT_TOLD ? {} : { remaining }) };
       call.resolve(ack as never);
     }
   }

@@ -156,11 +156,12 @@ export class SequencerHost {
 function packAcknowledgements(acknowledgements: readonly Acknowledgement[]): Float64Array<ArrayBuffer> {
   const packed = new Float64Array(acknowledgements.length * WORDS_PER_ACKNOWLEDGEMENT);
   let at = 0;
-  for (const { id, sequence, from, to } of acknowledgements) {
+  for (const { id, sequence, from, to, remaining } of acknowledgements) {
     packed[at++] = id;
     packed[at++] = sequence;
     packed[at++] = from;
     packed[at++] = to;
+    packed[at++] = remaining;
   }
   return packed;
 }

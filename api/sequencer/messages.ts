@@ -15,7 +15,7 @@ export type Request =
 
 export type Reply =
   | { kind: 'ready'; status: SequencerStatus }
-  /** After a commit. `acknowledgements`: id, sequence, first and last word of its events, for each command. */
+  /** After a commit. `acknowledgements`: id, sequence, first and last word of its events, and what the company of a capture has left, for each command. */
   | { kind: 'committed'; batch: CommittedBatch; acknowledgements: Float64Array<ArrayBuffer> }
   /** The original of a repeated command. */
   | { kind: 'repeated'; id: number; sequence: number; now: number; events: EventBatch }
@@ -29,7 +29,9 @@ export type Reply =
   /** The last message: what has no reply by now has an unknown outcome. final: starting again would not help. */
   | { kind: 'failed'; message: string; final: boolean };
 
-export const WORDS_PER_ACKNOWLEDGEMENT = 4;
+export const WORDS_PER_ACKNOWLEDGEMENT = 5;
+/** In the place of what a company has left, where nobody asks. */
+export const NOT_TOLD = -1;
 
 /** One side's way to the other. Buffers that `transfer` names are not used by the sender again. */
 export interface Channel<Out> {

@@ -15,6 +15,8 @@ export interface Ack {
   events: EngineEvent[];
   /** The idempotency key had been used with the same body: `events` are the original's. */
   repeated: boolean;
+  /** After a capture: available + held + contracted of its company, micro-CR. */
+  remaining?: number;
 }
 
 /** A batch after its commit: what realtime, caches and projections follow. */

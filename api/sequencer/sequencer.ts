@@ -17,6 +17,7 @@ import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
 import type { Clock } from './clock.ts';
+import { NOT_TOLD } from './messages.ts';
 import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerStatus } from './port.ts';
 import { Queue } from './queue.ts';
 
@@ -31,6 +32,8 @@ export interface Acknowledgement {
   sequence: number;
   from: number;
   to: number;
+  /** Of a capture: the credit its company has left, micro-CR; else NOT_TOLD. */
+  remaining: number;
 }
 export type QueryAnswer = { id: number; ok: true; value: unknown } | { id: number; ok: false; message: string };
 
@@ -340,6 +343,13 @@ export class Sequencer {
     }
   }
 
+  /** A receipt says what is left: told with the capture, it costs no question of its own. */
+  private remainingAfter(command: Command): number {
+    if (command.type !== 'capture') return NOT_TOLD;
+    const { available, held, contracted } = this.engine.query('balances', { company: command.company });
+    return available + held + contracted;
+  }
+
   private answer(id: number, name: QueryName, ask: object): QueryAnswer {
     try {
       return { id, ok: true, value: this.engine.query(name, ask as never) };
@@ -361,7 +371,7 @@ export class Sequencer {
     const { words, length } = engine.buffer;
     const from = begin + 2 + words[begin + 1];
     if (from < length && words[from] === KIND.repeated) turn.release.repeats.push({ id, original: words[from + 2] });
-    else turn.release.acknowledgements.push({ id, sequence: engine.sequence, from, to: length });
+    else turn.release.acknowledgements.push({ id, sequence: engine.sequence, from, to: length, remaining: words[from] === KIND.rejected ? NOT_TOLD : this.remainingAfter(envelope.command) });
   }
 }
 
