@@ -25,7 +25,7 @@ export function order(id: string, instrument: string, change: object = {}) {
   return {
     id, client_order_id: null, instrument, side: 'buy', type: 'limit', price: '2.1500', quantity: '8', filled_quantity: '0', remaining_quantity: '8', average_price: null,
     status: 'open', cancel_reason: null, reject_code: null, time_in_force: 'gtc', post_only: false, display_quantity: null, minimum_quantity: null, stop_price: null,
-    expires_at: null, model: null, resale_of: null, self_trade_prevention: 'cancel_newest', cancel_on_disconnect: false, hold: '17.286000', fees: '0.00',
+    expires_at: null, model: null, block: null, block_id: null, resale_of: null, self_trade_prevention: 'cancel_newest', cancel_on_disconnect: false, hold: '17.286000', fees: '0.00',
     net_usd_per_gpu_hour: null, sequence: 1, created_at: new Date().toISOString(), ...change,
   };
 }

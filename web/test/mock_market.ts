@@ -103,6 +103,21 @@ export function curve(className: string, region: string, now: number) {
   });
 }
 
+/** Of one market, `CLASS.region`, or of all. */
+export function curves(market: string | null, now: number) {
+  const [className = '', region = ''] = (market ?? '').split('.');
+  if (market !== null) return curve(className, region, now);
+  return CLASSES.flatMap((entry) => REGIONS.flatMap((name) => curve(entry.id, name, now)));
+}
+
+export function candles(instrument: string, now: number) {
+  const middle = new MockBook(instrument).best('asks');
+  return Array.from({ length: 40 }, (_, index) => ({
+    start_at: new Date(Math.floor(now / 300_000) * 300_000 - (39 - index) * 300_000).toISOString(), open: fromTicks(middle + (index % 5) * 10), high: fromTicks(middle + 80),
+    low: fromTicks(middle - 60), close: fromTicks(middle + ((index * 7) % 9) * 6), volume: '12.5', notional: '27.5', trades: 3,
+  }));
+}
+
 export function trades(instrument: string, now: number, count: number) {
   const book = new MockBook(instrument);
   const random = randomOf(crc32(instrument) + 1);

@@ -140,9 +140,10 @@ function streamOf(socket: Socket, { channel, instrument = null }: Address, feed:
   };
   if (channel === 'book') send('snapshot', empty ? { bids: [], asks: [], checksum: 0 } : book.whole());
   if (channel === 'curve') {
-    const [className = '', region = ''] = (instrument ?? '').split('.');
-    send('snapshot', { points: empty ? [] : market.curve(className, region, Date.now()), removed: [], otherwise: [] });
+    send('snapshot', { points: empty ? [] : market.curves(instrument, Date.now()), removed: [], otherwise: [] });
   }
+  if (channel === 'candles') send('snapshot', { interval: '5m', candles: empty ? [] : market.candles(instrument ?? '', Date.now()) });
+  if (channel === 'status') send('snapshot', {});
   if (channel === 'trades') send('snapshot', empty ? [] : market.trades(instrument ?? '', Date.now(), 50));
   if (channel === 'ticker') send('snapshot', empty ? { ...market.ticker(instrument ?? ''), last_price: null, open_24h: null, best_bid: null, best_ask: null, volume_24h: '0' } : market.ticker(instrument ?? ''));
   return {
@@ -188,6 +189,8 @@ function publicApi(path: string, state: State): Reply | undefined {
       return list(market.classes());
     case '/regions':
       return list(market.REGIONS.map((id) => ({ id })));
+    case '/indices':
+      return list([{ class: 'H100-SXM-80', price: '2.2100' }]);
     case '/models':
       return list(market.models());
     case '/status':
@@ -246,6 +249,8 @@ function changeApi(method: string, path: string, body: string, state: State): Re
     const placed = JSON.parse(body) as { instrument: string; quantity: string };
     return ok({ order: account.order('ord_500', placed.instrument, { ...placed, remaining_quantity: placed.quantity }), fills: [] }, 201);
   }
+  if (path === '/blocks') return ok({ order: account.order('ord_600', market.nextHour(now), { block: { start_at: '', end_at: '', quantity: '1', minimum_acceptance_ratio: '1' } }), fills: [] }, 201);
+  if (path.startsWith('/orders/') && method === 'PATCH') return ok({ order: account.order(path.slice('/orders/'.length), market.nextHour(now), { ...(JSON.parse(body) as object) }), fills: [] });
   if (path.startsWith('/orders/') && method === 'DELETE') return ok({ order: account.order(path.slice('/orders/'.length), market.nextHour(now), { status: 'canceled', hold: '0.00' }) });
   if (path === '/keys') return ok({ ...account.keys(now)[0], name: 'New', secret: 'ccx_test_mQ3x8vN0pL2rT6yU1wE5aB7cD9fG4hJk' }, 201);
   if (path.endsWith('/draws')) return ok({ lot: account.lots(now)[0] }, 201);

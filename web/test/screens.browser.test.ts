@@ -1,55 +1,22 @@
 /** The screens in a real browser against a market made of arithmetic: what they show, and how they take trouble. */
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { MockRole } from './mock_account.ts';
-import { startMockServer, type MockServer, type Scenario } from './mock_server.ts';
+import type { MockServer } from './mock_server.ts';
+import { PHONE, Visits, type Visit } from './visits.ts';
 
 const executablePath = process.env['CHROMIUM_PATH'];
-const DESKTOP = { width: 1440, height: 900 };
-const PHONE = { width: 390, height: 844 };
-
-interface Visit {
-  path: string;
-  role?: MockRole;
-  scenario?: Scenario;
-  options?: BrowserContextOptions;
-}
 
 describe.skipIf(!executablePath)('the screens', () => {
+  let visits: Visits;
   let server: MockServer;
-  let browser: Browser;
-  let troubles: string[] = [];
+  const visit = (visit: Visit): Promise<Page> => visits.visit(visit);
 
   beforeAll(async () => {
-    server = await startMockServer();
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
+    visits = await Visits.open(executablePath);
+    ({ server } = visits);
   });
-  afterAll(async () => {
-    await browser.close();
-    await server.close();
-  });
-  afterEach(async () => {
-    for (const context of browser.contexts()) await context.close();
-    expect(troubles).toEqual([]);
-  });
-
-  async function visit({ path, role, scenario = 'full', options = {} }: Visit): Promise<Page> {
-    troubles = [];
-    server.role = role;
-    server.scenario = scenario;
-    server.requests.length = 0;
-    const page = await (await browser.newContext({ viewport: DESKTOP, ...options })).newPage();
-    page.on('pageerror', (error) => troubles.push(String(error)));
-    page.on('console', (message) => {
-      // A refusal is part of the contract; the browser logs it as a failed resource.
-      if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) troubles.push(message.text());
-    });
-    page.on('request', (request) => {
-      if (new URL(request.url()).origin !== server.url) troubles.push(`third-party request: ${request.url()}`);
-    });
-    await page.goto(server.url + path);
-    return page;
-  }
+  afterAll(() => visits.close());
+  afterEach(() => visits.settle());
 
   const SCREENS: Visit[] = [
     { path: '/trade' },
@@ -213,7 +180,8 @@ describe.skipIf(!executablePath)('the screens', () => {
     const page = await visit({ path: '/login', options: { colorScheme: 'dark' } });
     const background = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const dark = await background();
-    await page.getByRole('button', { name: /Switch to light/ }).click();
+    await page.getByText('Appearance').or(page.locator('summary[aria-label="Appearance"]')).first().click();
+    await page.getByRole('radio', { name: 'Light' }).check({ force: true });
     const light = await background();
     expect(light).not.toBe(dark);
     await page.reload();

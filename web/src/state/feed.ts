@@ -44,6 +44,8 @@ export interface Subscriber {
 interface Subscription {
   channel: string;
   instrument: string | undefined;
+  /** What else the channel is told: the interval of candles. */
+  extra: Record<string, string>;
   tracker: SequenceTracker;
   subscriber: Subscriber;
   recovery: ReturnType<typeof setTimeout> | undefined;
@@ -58,6 +60,8 @@ export class Feed {
   readonly state = new Cell<FeedState>('off');
   /** Messages received since the start; for figures shown to people. */
   received = 0;
+  /** When the last message or heartbeat came, by the local clock; 0 before the first. */
+  heardAt = 0;
   private readonly socket: FeedSocket;
   private readonly subscriptions = new Set<Subscription>();
   private readonly onClosed: ((closing: Closing) => void) | undefined;
@@ -87,14 +91,14 @@ export class Feed {
   }
 
   /** Returns the unsubscription. The first message is a snapshot. */
-  subscribe(channel: string, instrument: string | undefined, subscriber: Subscriber): () => void {
-    const subscription: Subscription = { channel, instrument, tracker: new SequenceTracker(), subscriber, recovery: undefined, refused: false };
+  subscribe(channel: string, instrument: string | undefined, subscriber: Subscriber, extra: Record<string, string> = {}): () => void {
+    const subscription: Subscription = { channel, instrument, extra, tracker: new SequenceTracker(), subscriber, recovery: undefined, refused: false };
     this.subscriptions.add(subscription);
     if (this.socket.connected) this.request(subscription);
     return () => {
       this.subscriptions.delete(subscription);
       clearTimeout(subscription.recovery);
-      if (this.socket.connected) this.socket.emit('unsubscribe', address(subscription));
+      if (this.socket.connected) this.socket.emit('unsubscribe', { channel, ...(instrument === undefined ? {} : { instrument }) });
     };
   }
 
@@ -151,6 +155,7 @@ export class Feed {
   }
 
   private alive(): void {
+    this.heardAt = Date.now();
     this.state.value = 'live';
     clearTimeout(this.watchdog);
     this.watchdog = setTimeout(() => (this.state.value = 'stale'), HEARTBEAT_LATE_MILLIS);
@@ -158,6 +163,7 @@ export class Feed {
 
   private onMessage(message: FeedMessage): void {
     this.received += 1;
+    this.heardAt = Date.now();
     for (const subscription of this.subscriptions) {
       if (subscription.channel !== message.channel || (subscription.instrument ?? null) !== (message.instrument ?? null)) continue;
       this.deliver(subscription, message);
@@ -180,5 +186,4 @@ export class Feed {
   }
 }
 
-const address = (subscription: Subscription): { channel: string; instrument?: string } =>
-  subscription.instrument === undefined ? { channel: subscription.channel } : { channel: subscription.channel, instrument: subscription.instrument };
+const address = ({ channel, instrument, extra }: Subscription): Record<string, string> => (instrument === undefined ? { channel, ...extra } : { channel, instrument, ...extra });

@@ -10,7 +10,7 @@ import { hourAt, makeInstrument, type Instrument } from './instrument.ts';
 import { Resource } from './resource.ts';
 import type { Storage } from './storage.ts';
 import type { TradingMode } from './ticket.ts';
-import type { WireClass, WireCurveChange, WireCurvePoint, WireModel, WireRegion, WireStatus, WireTicker, WireTrade } from './wire.ts';
+import type { WireCandle, WireClass, WireCurveChange, WireCurvePoint, WireModel, WireRegion, WireStatus, WireTicker, WireTrade } from './wire.ts';
 
 const NOTHING = (): void => undefined;
 const TRADES_MAX = 60;
@@ -50,6 +50,8 @@ export class Market {
   /** Newest first; undefined before the first snapshot. */
   readonly trades = new Cell<readonly WireTrade[] | undefined>(undefined);
   readonly ticker = new Cell<WireTicker | undefined>(undefined);
+  /** Hours of every class and region that have a quote or a trade; followed while `followEverything` is in use. */
+  readonly everything = new Cell<readonly WireCurvePoint[] | undefined>(undefined);
 
   private readonly feed: Feed;
   private readonly frame: Frame;
@@ -64,6 +66,9 @@ export class Market {
   /** `CLASS.region`; '' when no curve is followed. */
   private curveOf = '';
   private readonly points = new Map<string, WireCurvePoint>();
+  private everythingAsked = 0;
+  private unsubscribeEverything: () => void = NOTHING;
+  private readonly allPoints = new Map<string, WireCurvePoint>();
 
   constructor({ api, feed, frame, clock, storage }: MarketDependencies) {
     this.storage = storage;
@@ -115,6 +120,33 @@ export class Market {
   /** For as long as the page lives: what does not trade normally. */
   followStatus(): () => void {
     return this.feed.subscribe('status', undefined, { onMessage: (message) => this.onStatus(message) });
+  }
+
+  /** The whole forward curve, for maps and lists of markets. Returns the unsubscription; several may ask for it. */
+  followEverything(): () => void {
+    this.everythingAsked += 1;
+    if (this.everythingAsked === 1) this.unsubscribeEverything = this.feed.subscribe('curve', undefined, { onMessage: (message) => this.onEverything(message) });
+    return () => {
+      this.everythingAsked -= 1;
+      if (this.everythingAsked === 0) this.unsubscribeEverything();
+    };
+  }
+
+  private onEverything(message: FeedMessage): void {
+    const data = message.data as WireCurveChange;
+    if (message.type === 'snapshot') this.allPoints.clear();
+    for (const point of data.points) this.allPoints.set(point.instrument, point);
+    for (const instrument of data.removed) this.allPoints.delete(instrument);
+    this.frame.mark(this.drawEverything);
+  }
+
+  private readonly drawEverything = (): void => {
+    this.everything.value = [...this.allPoints.values()];
+  };
+
+  /** Candles of an hour, the newest last; the first message is a snapshot. Returns the unsubscription. */
+  followCandles(instrument: string, interval: string, onCandles: (candles: readonly WireCandle[], snapshot: boolean) => void): () => void {
+    return this.feed.subscribe('candles', instrument, { onMessage: ({ data, type }) => onCandles((data as { candles: WireCandle[] }).candles, type === 'snapshot') }, { interval });
   }
 
   private leaveHour(): void {

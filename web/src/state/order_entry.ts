@@ -4,7 +4,8 @@ import type { ApiClient } from './api_client.ts';
 import { Cell } from './cell.ts';
 import { explain, toApiError, type ApiError } from './errors.ts';
 import * as format from './format.ts';
-import { EMPTY_TICKET, orderBody, reduceTicket, type OrderBody, type TicketAction, type TicketFields, type TicketSummary } from './ticket.ts';
+import { blockBody, EMPTY_TICKET, hoursOf, orderBody, reduceTicket, type TicketAction, type TicketFields, type TicketSummary } from './ticket.ts';
+import type { Instrument } from './instrument.ts';
 import type { Toasts, Tone } from './toasts.ts';
 import type { PlacedOrder, WireOrder } from './wire.ts';
 
@@ -18,8 +19,10 @@ const TONES: Record<WireOrder['status'], Tone> = {
   untriggered: 'good',
 };
 
+const LATENCIES_MAX = 500;
+
 const keyOf = (id: string): string => `order:${id}`;
-const headline = (order: Pick<OrderBody, 'side' | 'quantity' | 'instrument'>): string =>
+const headline = (order: { side: string; quantity: string; instrument: string }): string =>
   `${order.side === 'buy' ? 'Buy' : 'Sell'} ${format.decimal(order.quantity)} GPU-h ${order.instrument.split('.')[0]}`;
 
 function detailOf(order: WireOrder): string {
@@ -27,6 +30,7 @@ function detailOf(order: WireOrder): string {
   if (order.status === 'filled') return `Filled${filled}`;
   if (order.status === 'partially_filled') return `${format.decimal(order.filled_quantity)} of ${format.decimal(order.quantity)} filled${filled}`;
   if (order.status === 'open') return `Resting at ${format.decimal(order.price)} CR`;
+  if (order.status === 'untriggered') return `Waits for ${format.decimal(order.stop_price)} CR`;
   return format.words(order.status);
 }
 
@@ -44,6 +48,8 @@ export class OrderEntry {
   /** Orders this page has sent: others, of bots with the same account, get no toast. */
   private readonly own = new Set<string>();
   private sent = 0;
+  /** Milliseconds that the acknowledgements of this page's orders took, by order. */
+  readonly latencies = new Map<string, number>();
 
   constructor(dependencies: { api: ApiClient; account: () => Account; toasts: Toasts; onError: (error: ApiError) => void }) {
     this.api = dependencies.api;
@@ -57,17 +63,20 @@ export class OrderEntry {
     this.refusal.value = undefined;
   }
 
-  async place(summary: TicketSummary, instrument: string): Promise<void> {
+  async place(summary: TicketSummary, instrument: Instrument): Promise<void> {
     if (this.sending.value || summary.problems.length > 0) return;
-    const body = orderBody(this.ticket.value, summary, instrument);
+    const fields = this.ticket.value;
+    const title = headline({ side: fields.side, quantity: format.quantity((summary.quantity ?? 0) * hoursOf(fields)).replaceAll(',', ''), instrument: instrument.id });
     const pendingKey = `sending:${++this.sent}`;
     this.sending.value = true;
-    this.toasts.show({ key: pendingKey, tone: 'pending', title: headline(body), detail: 'Sending' });
+    this.toasts.show({ key: pendingKey, tone: 'pending', title, detail: 'Sending' });
     const started = performance.now();
     try {
-      const { order } = await this.api.post<PlacedOrder>('/orders', body);
+      const { order } = fields.hours === undefined
+        ? await this.api.post<PlacedOrder>('/orders', orderBody(fields, summary, instrument.id))
+        : await this.api.post<PlacedOrder>('/blocks', blockBody(fields, summary, instrument));
       this.latency.value = Math.round(performance.now() - started);
-      this.own.add(order.id);
+      this.remember(order.id, this.latency.value);
       this.toasts.dismiss(pendingKey);
       this.note(order);
       this.dispatch({ type: 'sent' });
@@ -75,9 +84,32 @@ export class OrderEntry {
       const error = toApiError(cause);
       this.onError(error);
       this.refusal.value = error;
-      this.toasts.show({ key: pendingKey, tone: 'bad', title: headline(body), detail: explain(error) });
+      this.toasts.show({ key: pendingKey, tone: 'bad', title, detail: explain(error) });
     } finally {
       this.sending.value = false;
+    }
+  }
+
+  private remember(order: string, millis: number): void {
+    this.own.add(order);
+    this.latencies.set(order, millis);
+    const [oldest] = this.latencies.keys();
+    if (this.latencies.size > LATENCIES_MAX && oldest !== undefined) this.latencies.delete(oldest);
+  }
+
+  /** Another price or remaining quantity. Returns the refusal, if there is one. */
+  async amend(order: WireOrder, change: { price?: string; quantity?: string }): Promise<ApiError | undefined> {
+    this.own.add(order.id);
+    this.toasts.show({ key: keyOf(order.id), tone: 'pending', title: headline(order), detail: 'Changing' });
+    const started = performance.now();
+    try {
+      const answer = await this.api.patch<PlacedOrder>(`/orders/${encodeURIComponent(order.id)}`, change);
+      this.remember(order.id, Math.round(performance.now() - started));
+      this.note(answer.order);
+      return undefined;
+    } catch (cause) {
+      this.failed(keyOf(order.id), headline(order), cause);
+      return toApiError(cause);
     }
   }
 

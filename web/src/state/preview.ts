@@ -12,7 +12,7 @@ const PPM = 1_000_000n;
 
 export interface PreviewOrder {
   side: 'buy' | 'sell';
-  type: 'limit' | 'market';
+  type: 'limit' | 'market' | 'stop' | 'stop_limit';
   /** Ticks: the limit, or the protection of a market order; undefined: none. */
   price: number | undefined;
   /** Steps. */
@@ -58,10 +58,11 @@ function walk(levels: readonly Level[], order: PreviewOrder): { filled: number; 
 export function previewOrder(depth: Depth, order: PreviewOrder, rates: FeeRates = FEE_RATES): Preview {
   const levels = order.side === 'buy' ? depth.asks : depth.bids;
   const wouldCross = levels.length > 0 && reaches(order, levels[0]);
-  const walked = order.postOnly ? { filled: 0, cost: 0n, worst: undefined } : walk(levels, order);
+  const waits = order.type === 'stop' || order.type === 'stop_limit';
+  const walked = order.postOnly || waits ? { filled: 0, cost: 0n, worst: undefined } : walk(levels, order);
   const killed = order.timeInForce === 'fok' && walked.filled < order.quantity;
   const { filled, cost, worst } = killed ? { filled: 0, cost: 0n, worst: undefined } : walked;
-  const rests = order.type === 'limit' && !killed && order.timeInForce !== 'ioc' && !(order.postOnly && wouldCross);
+  const rests = waits || (order.type === 'limit' && !killed && order.timeInForce !== 'ioc' && !(order.postOnly && wouldCross));
   const resting = rests ? order.quantity - filled : 0;
   const fee = divideRounded(cost * BigInt(rates.taker), PPM);
   const restingNotional = notional(order.price ?? 0, resting);
@@ -77,6 +78,49 @@ export function previewOrder(depth: Depth, order: PreviewOrder, rates: FeeRates 
     fee,
     reserved: order.side === 'buy' ? cost + fee + hold : 0n,
     wouldCross,
+  };
+}
+
+/** The best opposite price of one hour, in ticks, and how many steps stand at it. */
+export interface HourQuote {
+  price: number;
+  quantity: number;
+}
+export interface BlockOrder {
+  side: 'buy' | 'sell';
+  /** Ticks, average over all hours at most (buy) or at least (sell). */
+  price: number;
+  /** Steps in each hour. */
+  quantity: number;
+  hours: number;
+  timeInForce: 'gtc' | 'gtd' | 'ioc' | 'fok';
+}
+
+/**
+ * What a block would do to the best quotes of its hours: it trades when each of them has the quantity and their average is
+ * within its price. Deeper levels are not on the curve, so this is the least it can hope for.
+ */
+export function previewBlock(quotes: readonly HourQuote[], order: BlockOrder, rates: FeeRates = FEE_RATES): Preview {
+  const steps = order.quantity * order.hours;
+  const covered = quotes.length === order.hours && quotes.every((quote) => quote.quantity >= order.quantity);
+  const sum = quotes.reduce((total, quote) => total + quote.price, 0);
+  const within = order.side === 'buy' ? sum <= order.price * order.hours : sum >= order.price * order.hours;
+  const trades = covered && within;
+  const cost = trades ? notional(sum, order.quantity) : 0n;
+  const fee = divideRounded(cost * BigInt(rates.taker), PPM);
+  const rests = !trades && order.timeInForce === 'gtc';
+  const worst = notional(order.price, rests ? steps : 0);
+  const prices = quotes.map((quote) => quote.price);
+  return {
+    filled: trades ? steps : 0,
+    resting: rests ? steps : 0,
+    averagePrice: trades ? Math.round(sum / order.hours) : undefined,
+    worstPrice: trades ? (order.side === 'buy' ? Math.max(...prices) : Math.min(...prices)) : undefined,
+    slippage: undefined,
+    cost,
+    fee,
+    reserved: order.side === 'buy' ? cost + fee + worst + divideUp(worst * BigInt(rates.taker), PPM) : 0n,
+    wouldCross: trades,
   };
 }
 

@@ -52,7 +52,7 @@ describe('the button says why', () => {
     ['Not enough available credit', { quantity: '100000' }, {}],
     ['The lender has frozen this credit', {}, { frozen: 999_999_000n }],
     ['Post-only, but this price would trade at once', { postOnly: true }, {}],
-    ['Providers sell; an allocation is resold through the API', { side: 'sell' }, {}],
+    ['Resell an allocation: choose it below', { side: 'sell' }, {}],
     ['An ask may not exceed the list price 3.5000', { side: 'sell', price: '3.5001' }, { role: 'provider' }],
     ['This market is halted', {}, { mode: 'halted' }],
     ['This market takes cancels only', {}, { mode: 'cancel_only' }],
@@ -62,6 +62,10 @@ describe('the button says why', () => {
     ['A lender account does not trade', {}, { role: 'lender' }],
     ['Enter when the order expires', { timeInForce: 'gtd' }, {}],
     ['Nothing to trade against', { type: 'market', price: '', timeInForce: 'ioc' }, { depth: { bids: [], asks: [] } }],
+    ['Enter the stop price', { type: 'stop' }, {}],
+    ['At most the quantity', { displayQuantity: '99999' }, {}],
+    ['A whole percentage from 1 to 100', { hours: { from: 10, to: 14 }, acceptancePercent: '0' }, {}],
+    ['A block has 2 to 744 hours', { hours: { from: 10, to: 11 } }, {}],
   ] as [string, Partial<TicketFields>, Partial<TicketContext>][])('%s', (message, change, context) => expect(reason(change, context)).toBe(message));
 });
 
@@ -82,7 +86,7 @@ describe('the summary', () => {
   test('becomes the body of the contract, without what was not asked', () => {
     const ticket = fields({ price: '2.1', quantity: '4.50' });
     expect(orderBody(ticket, summarise(ticket, CONTEXT), 'H100-SXM-80.us-east.20261201T14Z')).toEqual({
-      instrument: 'H100-SXM-80.us-east.20261201T14Z', side: 'buy', type: 'limit', price: '2.1000', quantity: '4.5', time_in_force: 'gtc', post_only: false,
+      instrument: 'H100-SXM-80.us-east.20261201T14Z', side: 'buy', type: 'limit', price: '2.1000', quantity: '4.5', time_in_force: 'gtc', post_only: false, cancel_on_disconnect: false,
     });
   });
 });

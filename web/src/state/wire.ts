@@ -1,7 +1,7 @@
 /** The shapes that the screens read, from the api's schemas. Amounts, prices and quantities are decimal strings, times RFC 3339. */
 import type { z } from 'zod';
 import type { modelSchema } from '../../../api/gateway/routes/model_routes.ts';
-import type { classSchema, curveDataSchema, curvePointSchema, regionSchema, statusDataSchema, tickerSchema, tradeSchema } from '../../../api/market/market_schemas.ts';
+import type { candleSchema, classSchema, curveDataSchema, curvePointSchema, regionSchema, statusDataSchema, tickerSchema, tradeSchema } from '../../../api/market/market_schemas.ts';
 import type { allocationSchema, balancesWire, lotSchema } from '../../../api/http/account_routes.ts';
 import type { facilitySchema, scheduleRowSchema } from '../../../api/http/facility_wire.ts';
 import type { keyWire } from '../../../api/http/keys_routes.ts';
@@ -12,6 +12,7 @@ export type WireClass = z.infer<typeof classSchema>;
 export type WireRegion = z.infer<typeof regionSchema>;
 export type WireModel = z.infer<typeof modelSchema>;
 export type WireStatus = z.infer<typeof statusDataSchema> & { status: TradingMode; demo: boolean; clock: 'wall' | 'manual' };
+export type WireCandle = z.infer<typeof candleSchema>;
 export type WireTrade = z.infer<typeof tradeSchema>;
 export type WireTicker = z.infer<typeof tickerSchema>;
 export type WireCurvePoint = z.infer<typeof curvePointSchema>;
@@ -25,6 +26,10 @@ export interface PlacedOrder {
 }
 /** What only the exchange can compute of an order; see POST /orders/preview. */
 export interface OrderPreview {
+  average_price: string | null;
+  worst_price: string | null;
+  filled_quantity: string;
+  fee: string;
   usd_per_gpu_hour: string | null;
   outside_usd_per_gpu_hour: string | null;
   net_usd_per_gpu_hour: string | null;

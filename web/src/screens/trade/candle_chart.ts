@@ -1,0 +1,90 @@
+/** The candle chart: the only user of the chart library, loaded when it is first shown. Prices are whole ticks in it. */
+import { CandlestickSeries, ColorType, createChart, createSeriesMarkers, HistogramSeries, LineSeries, LineStyle, type UTCTimestamp } from 'lightweight-charts';
+import { fromTicks, toSteps, toTicks, type WireCandle } from '../../state/index.ts';
+
+export interface OwnFill {
+  at: string;
+  side: 'buy' | 'sell';
+  text: string;
+}
+export interface ChartColours {
+  text: string;
+  line: string;
+  buy: string;
+  sell: string;
+  index: string;
+}
+export interface CandleChart {
+  replace(candles: readonly WireCandle[]): void;
+  update(candles: readonly WireCandle[]): void;
+  fills(fills: readonly OwnFill[], seconds: number): void;
+  /** Ticks: the volume-weighted price of the class, drawn as a level; undefined: none. */
+  index(ticks: number | undefined): void;
+  colours(colours: ChartColours): void;
+  close(): void;
+}
+
+const secondsOf = (time: string): UTCTimestamp => Math.floor(Date.parse(time) / 1000) as UTCTimestamp;
+const barOf = (candle: WireCandle) => ({ time: secondsOf(candle.start_at), open: toTicks(candle.open), high: toTicks(candle.high), low: toTicks(candle.low), close: toTicks(candle.close) });
+const volumeOf = (candle: WireCandle) => ({ time: secondsOf(candle.start_at), value: toSteps(candle.volume) });
+
+export function candleChart(element: HTMLElement, colours: ChartColours): CandleChart {
+  const chart = createChart(element, {
+    autoSize: true,
+    layout: { background: { type: ColorType.Solid, color: 'transparent' }, fontFamily: getComputedStyle(element).fontFamily, fontSize: 11, attributionLogo: false },
+    timeScale: { timeVisible: true, secondsVisible: false, borderVisible: false, maxBarSpacing: 18 },
+    rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.22 } },
+    localization: { timeFormatter: (time: unknown) => new Date(Number(time) * 1000).toLocaleString(undefined, { hourCycle: 'h23' }) },
+  });
+  const priceFormat = { type: 'custom' as const, minMove: 1, formatter: (ticks: number) => fromTicks(Math.round(ticks)) };
+  const series = chart.addSeries(CandlestickSeries, { priceFormat, borderVisible: false });
+  const volume = chart.addSeries(HistogramSeries, { priceScaleId: 'volume', priceFormat: { type: 'custom', minMove: 1, formatter: String }, lastValueVisible: false, priceLineVisible: false });
+  chart.priceScale('volume').applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
+  const level = chart.addSeries(LineSeries, { priceFormat, lineWidth: 1, lineStyle: LineStyle.Dashed, lastValueVisible: true, priceLineVisible: false, crosshairMarkerVisible: false });
+  const markers = createSeriesMarkers(series, []);
+  let bars: UTCTimestamp[] = [];
+  let indexTicks: number | undefined;
+  let current = colours;
+
+  const drawIndex = (): void => level.setData(indexTicks === undefined ? [] : [bars[0], bars.at(-1)].filter((time, place, all) => time !== undefined && (place === 0 || time !== all[0])).map((time) => ({ time: time as UTCTimestamp, value: indexTicks as number })));
+  const paint = (next: ChartColours): void => {
+    current = next;
+    chart.applyOptions({ layout: { textColor: next.text }, grid: { vertLines: { color: next.line }, horzLines: { color: next.line } } });
+    series.applyOptions({ upColor: next.buy, downColor: next.sell, wickUpColor: next.buy, wickDownColor: next.sell });
+    volume.applyOptions({ color: next.line });
+    level.applyOptions({ color: next.index });
+  };
+  paint(colours);
+  return {
+    replace(candles) {
+      bars = candles.map((candle) => secondsOf(candle.start_at));
+      series.setData(candles.map(barOf));
+      volume.setData(candles.map(volumeOf));
+      drawIndex();
+      chart.timeScale().fitContent();
+    },
+    update(candles) {
+      for (const candle of candles) {
+        const bar = barOf(candle);
+        if (bars.length > 0 && bar.time < (bars.at(-1) ?? 0)) continue;
+        if (bar.time !== bars.at(-1)) bars.push(bar.time);
+        series.update(bar);
+        volume.update(volumeOf(candle));
+      }
+      drawIndex();
+    },
+    fills(fills, seconds) {
+      const at = (time: string): UTCTimestamp => (Math.floor(secondsOf(time) / seconds) * seconds) as UTCTimestamp;
+      const sorted = fills.map((fill) => ({ ...fill, time: at(fill.at) })).sort((a, b) => a.time - b.time);
+      markers.setMarkers(sorted.map(({ time, side, text }) => (side === 'buy'
+        ? { time, position: 'belowBar', shape: 'arrowUp', color: current.buy, text }
+        : { time, position: 'aboveBar', shape: 'arrowDown', color: current.sell, text })));
+    },
+    index(ticks) {
+      indexTicks = ticks;
+      drawIndex();
+    },
+    colours: paint,
+    close: () => chart.remove(),
+  };
+}
