@@ -4,10 +4,11 @@
  */
 import { ApiError } from '../errors.ts';
 
-/** How long a request may take before the database is suspected, and how long that may take to answer. */
+/** How long a request may take before the database is suspected. */
 const SUSPECT_MILLIS = 350;
-const ANSWER_MILLIS = 500;
 const LOOK_MILLIS = 100;
+/** Looks after which a question counts as not answered: a process that had no time itself sees few. */
+const LOOKS = 5;
 
 interface Waiting {
   since: number;
@@ -18,8 +19,8 @@ export class Patience {
   private readonly ask: () => Promise<unknown>;
   private readonly waiting = new Set<Waiting>();
   private timer: NodeJS.Timeout | undefined;
-  /** The question under way and when it was asked. */
-  private asked: number | undefined;
+  /** Looks since the question that is under way; undefined: none is. */
+  private looks: number | undefined;
 
   /** @param ask resolves when the database answers */
   constructor(ask: () => Promise<unknown>) {
@@ -45,8 +46,8 @@ export class Patience {
     const now = performance.now();
     const late = [...this.waiting].filter(({ since }) => now - since > SUSPECT_MILLIS);
     if (late.length === 0) return;
-    if (this.asked === undefined) this.question();
-    else if (now - this.asked > ANSWER_MILLIS) for (const waiting of late) this.release(waiting);
+    if (this.looks === undefined) this.question();
+    else if (++this.looks >= LOOKS) for (const waiting of late) this.release(waiting);
   }
 
   private release(waiting: Waiting): void {
@@ -55,11 +56,11 @@ export class Patience {
   }
 
   private question(): void {
-    this.asked = performance.now();
+    this.looks = 0;
     this.ask().then(
-      () => (this.asked = undefined),
+      () => (this.looks = undefined),
       () => {
-        this.asked = undefined;
+        this.looks = undefined;
         const now = performance.now();
         for (const waiting of this.waiting) if (now - waiting.since > SUSPECT_MILLIS) this.release(waiting);
       },

@@ -13,6 +13,8 @@ const FULL = 'too much is waiting';
 const EXPIRED = 'it waited too long and was not executed';
 /** An append that takes longer than this is not waited for by callers: they are to have an answer within a second. */
 export const STALL_MILLIS = 700;
+/** A thread that had no time itself sees few heartbeats, and may have an answer it has not read. */
+const STALL_BEATS = 3;
 const STALLED = 'the database does not answer';
 
 export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
@@ -38,6 +40,8 @@ export class SequencerHost {
   private readonly onClose: () => Promise<void>;
   private readonly repeats = new Set<Promise<void>>();
   private stalled = false;
+  /** Heartbeats since the append under way began. */
+  private beats = 0;
 
   constructor({ channel, leaseAge, onReleased, onFailed, onClose, ...parts }: HostOptions) {
     this.channel = channel;
@@ -61,7 +65,9 @@ export class SequencerHost {
    */
   heartbeat(): void {
     this.sequencer.heartbeat();
-    if (this.sequencer.appendingMillis < STALL_MILLIS) return;
+    const waits = this.sequencer.appendingMillis;
+    this.beats = waits === 0 ? 0 : this.beats + 1;
+    if (waits < STALL_MILLIS || this.beats < STALL_BEATS) return;
     const shed = this.sequencer.shed();
     if (shed.length > 0) this.reply({ kind: 'refused', ids: shed, message: STALLED });
     if (!this.stalled) this.reply({ kind: 'stalled', message: STALLED });
@@ -130,6 +136,7 @@ export class SequencerHost {
     }
     if (this.stalled) replies.push({ kind: 'flowing' });
     this.stalled = false;
+    this.beats = 0;
     this.channel.post(replies, transfer);
     for (const { id, original } of repeats) this.track(this.repeat(id, original));
     if (batch !== undefined) this.onReleased(batch.lastSequence);

@@ -6,6 +6,7 @@ const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
   engine: () => import('./engine.ts'),
   durable: () => import('./durable.ts'),
   recovery: () => import('./recovery.ts'),
+  api: () => import('./api.ts'),
   realtime: () => import('./realtime.ts'),
   gateway: () => import('./gateway.ts'),
   web: () => import('./web.ts'),
@@ -13,6 +14,8 @@ const BENCHMARKS: Record<string, () => Promise<Benchmark>> = {
 /** What a benchmark starts as a process of its own. */
 const PARTS: Record<string, () => Promise<{ serve(): void }>> = {
   'realtime-clients': () => import('./realtime_clients.ts'),
+  'api-server': () => import('./api_server.ts'),
+  'api-bare': async () => ({ serve: (await import('./api_server.ts')).serveBare }),
   'gateway-upstream': async () => ({ serve: (await import('./gateway_parts.ts')).serveUpstream }),
   'gateway-bare': async () => ({ serve: (await import('./gateway_parts.ts')).serveBareProxy }),
   'gateway-server': () => import('./gateway_server.ts'),

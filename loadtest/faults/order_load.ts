@@ -54,9 +54,13 @@ export class OrderLoad {
     await Promise.all(this.clients);
   }
 
-  /** Sends an acknowledged order again. */
-  repeat(body: object, key: string): Promise<{ status: number; text: string }> {
-    return this.send('POST', '/api/v1/orders', { body, key });
+  /** Sends an order under a key until it is served. */
+  async repeat(body: object, key: string): Promise<{ status: number; text: string }> {
+    for (;;) {
+      const answer = await this.send('POST', '/api/v1/orders', { body, key });
+      if (answer.status !== 503) return answer;
+      await pause(RETRY_MILLIS);
+    }
   }
 
   /** The body that a key stands for. */

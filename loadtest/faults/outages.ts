@@ -119,7 +119,10 @@ const EMPTY_DISK = 'drop trigger disk_full on journal; drop function disk_full()
 
 /** The journal's session may write no more: its next write to the log fails, and Postgres starts again from what is on disk. */
 async function failLog(world: FaultWorld): Promise<void> {
-  for (const { pid } of await world.query<{ pid: number }>(`select pid ${JOURNAL_SESSIONS}`)) spawnSync('prlimit', [`--pid=${pid}`, '--fsize=0:']);
+  const find = (): Promise<{ pid: number }[]> => world.query<{ pid: number }>(`select pid ${JOURNAL_SESSIONS}`);
+  const [{ pid }] = await find();
+  spawnSync('prlimit', [`--pid=${pid}`, '--fsize=0:']);
+  await until('the session to fail', () => find().then((sessions) => !sessions.some((session) => session.pid === pid), () => true), DEADLINE_MILLIS);
 }
 const needsPrlimit = (): string | undefined => (spawnSync('prlimit', ['--version']).status === 0 ? undefined : 'needs prlimit of util-linux');
 
