@@ -306,7 +306,7 @@ describe('replacement', () => {
     healthy(world);
   });
 
-  it('seeks once, and says when there is no offer', () => {
+  it('says when there is no offer', () => {
     const { world, provider, allocation, hour } = running();
     const outcomes = fail(world, hour, 0, 3, outcome(provider, { canary: 'failed' })).flatMap(({ events }) => all(events, 'replacementSought'));
     expect(outcomes).toMatchObject([{ allocation, replaced: 0, outcome: 'no_offer' }]);

@@ -177,6 +177,17 @@ export interface ProviderHourView {
   delivered: number;
 }
 
+/** Where a provider has sold something of an hour that is not settled. */
+export interface SoldPlaceView {
+  company: number;
+  market: number;
+  hour: number;
+  /** Steps to be delivered. */
+  quantity: number;
+  /** Models that its buyers named. */
+  models: number[];
+}
+
 /** All that a reader of market data needs to start from; later events continue it. */
 export interface MarketSnapshot {
   sequence: number;
@@ -217,6 +228,10 @@ export interface Queries {
   providerHours: { ask: { company: number }; answer: ProviderHourView[] };
   /** Why an order would be refused if it came now, as far as that does not depend on whom it would meet. */
   refusal: { ask: { order: PlaceOrder }; answer: RejectCode | null };
+  /** Of the delivery hours in the range, both included. */
+  soldPlaces: { ask: { fromHour: number; toHour: number }; answer: SoldPlaceView[] };
+  /** Companies that are suspended. */
+  suspended: { ask: object; answer: number[] };
   market: { ask: object; answer: MarketSnapshot };
   invariants: { ask: object; answer: { checks: InvariantCheck[]; stateHash: string; sequence: number } };
 }

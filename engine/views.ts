@@ -9,7 +9,7 @@ import { checkInvariants } from './invariants.ts';
 import { NIL } from './lot_amounts.ts';
 import { FLAG } from './orders.ts';
 import type {
-  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, ProviderHourView, QueryName,
+  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, ProviderHourView, QueryName, SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './lots.ts';
 import type { Facility, State } from './state.ts';
@@ -41,6 +41,8 @@ export class Views {
       mandates: ({ company }) => this.mandates(company),
       providerHours: ({ company }) => this.providerHours(company),
       refusal: ({ order }) => trading.foresee(order) ?? null,
+      soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
+      suspended: () => state.companies.filter(({ suspendedAt }) => suspendedAt !== 0).map(({ company }) => company),
       market: () => this.market(),
       invariants: () => ({ checks: checkInvariants(state), stateHash: stateHash(state), sequence: state.sequence }),
     };
@@ -212,6 +214,24 @@ export class Views {
       });
     }
     return found.sort((a, b) => a.hour - b.hour || a.market - b.market);
+  }
+
+  private soldPlaces(fromHour: number, toHour: number): SoldPlaceView[] {
+    const { books, allocations } = this.state;
+    const found = new Map<string, SoldPlaceView>();
+    for (const book of books) {
+      if (book === undefined || book.hour < fromHour || book.hour > toHour) continue;
+      for (let row = book.firstAllocation; row !== NIL; row = allocations.bookNext[row]) {
+        const company = allocations.provider[row];
+        const key = `${company}:${book.row}`;
+        const place = found.get(key) ?? { company, market: book.market, hour: book.hour, quantity: 0, models: [] };
+        found.set(key, place);
+        place.quantity += allocations.quantity[row];
+        const model = allocations.model[row];
+        if (model >= 0 && allocations.quantity[row] > 0 && !place.models.includes(model)) place.models.push(model);
+      }
+    }
+    return [...found.values()].filter(({ quantity }) => quantity > 0);
   }
 
   /** Live orders in the order in which their queues have them, so that a reader can rebuild every queue. */

@@ -12,6 +12,9 @@ export interface EndpointRow {
   credential: Buffer | null;
   /** As the endpoint calls them: ids or aliases of the catalogue. */
   models: string[];
+  precision?: string | null;
+  country?: string | null;
+  prompt_retention?: string | null;
   status: EndpointStatus;
 }
 
@@ -23,7 +26,7 @@ export interface EndpointRows {
   judged(row: EndpointRow, status: 'verified' | 'failed', reason: string): Promise<void>;
 }
 
-const COLUMNS = ['id', 'company', 'market', 'url', 'credential', 'models', 'status'] as const;
+const COLUMNS = ['id', 'company', 'market', 'url', 'credential', 'models', 'precision', 'country', 'prompt_retention', 'status'] as const;
 
 export class StoredEndpoints implements EndpointRows {
   private readonly database: Knex;

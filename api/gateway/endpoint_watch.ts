@@ -127,7 +127,8 @@ export class EndpointWatcher implements EndpointWatch {
     const known = services.directory.capacities(company).find((entry) => entry.market === market);
     if (known === undefined) return;
     if (verified.length > 0 && known.verified !== known.declared) await this.submit({ type: 'verifyCapacity', company, market, gpus: known.declared });
-    if (known.models.join() !== models.join()) await this.submit({ type: 'setEligibility', company, market, models });
+    // A suspended provider serves nothing; when it is reinstated its endpoints are looked at again.
+    if (known.models.join() !== models.join() && !(await services.sequencer.query('suspended', {})).includes(company)) await this.submit({ type: 'setEligibility', company, market, models });
   }
 
   /** The market's number of a model; one that it does not know yet is added. */

@@ -11,6 +11,7 @@ import type { Signal } from './departure.ts';
 import type { EndpointRow, EndpointRows } from './endpoint_rows.ts';
 import { Lane } from './lanes.ts';
 import type { Entry } from './lanes.ts';
+import { Tallies } from './tallies.ts';
 import type { Target } from './upstream.ts';
 import type { Directory } from '../directory.ts';
 import type { Vault } from './vault.ts';
@@ -20,6 +21,9 @@ export interface Endpoint {
   readonly company: number;
   readonly market: number;
   readonly target: Target;
+  readonly precision: string | null;
+  readonly country: string | null;
+  readonly promptRetention: string | null;
   /** The catalogue's id of a model -> what the endpoint calls it. */
   readonly models: ReadonlyMap<string, string>;
 }
@@ -36,11 +40,14 @@ interface Health {
   capacity: number;
   /** Paths that the endpoint does not know, and until when that is believed. */
   lacks: Map<string, number>;
+  /** Heartbeats in a row that it did not answer. */
+  missed: number;
 }
 
 const REFRESH_MILLIS = 1_000;
 const FAILURES_MAX = 3;
 const REST_MILLIS = 10_000;
+const MISSED_MAX = 2;
 const LACKS_MILLIS = 10 * 60_000;
 const LATENCY_SHARE = 0.2;
 /** What is remembered of who was served where. */
@@ -53,6 +60,8 @@ export interface Place {
 }
 
 export class Endpoints {
+  /** What became of requests, by place. */
+  readonly tallies = new Tallies();
   private readonly rows: EndpointRows;
   private readonly vault: Vault;
   private readonly log: Logger;
@@ -118,12 +127,23 @@ export class Endpoints {
     );
   }
 
+  /** All that are verified, whether they rest or not. */
+  all(): readonly Endpoint[] {
+    return this.endpoints;
+  }
+
+  /** Whether it has answered a heartbeat. One that is silent is asked only when no other can be. */
+  heard(endpoint: Endpoint, ok: boolean): void {
+    const health = this.healthOf(endpoint);
+    health.missed = ok ? 0 : health.missed + 1;
+  }
+
   /** Models that some endpoint serves. */
   servedModels(): Set<string> {
     return new Set(this.endpoints.flatMap(({ models }) => [...models.keys()]));
   }
 
-  /** One with room before one without, then where the session was served last, then by the strategy. */
+  /** One that answers heartbeats before one that does not, one with room before one without, then where the session was served last, then by the strategy. */
   choose(candidates: readonly Endpoint[], by: { strategy: Strategy; session: string; room: number }): Endpoint | undefined {
     const session = by.session === '' ? undefined : this.sessions.get(by.session);
     let best: Endpoint | undefined;
@@ -131,7 +151,7 @@ export class Endpoints {
     for (const endpoint of candidates) {
       const health = this.healthOf(endpoint);
       const load = health.inFlight;
-      const rank = [health.lane.hasRoom(by.room, health.capacity) ? 0 : 1, endpoint.id === session ? 0 : 1, by.strategy === 'latency' ? health.latency : load, load];
+      const rank = [health.missed < MISSED_MAX ? 0 : 1, health.lane.hasRoom(by.room, health.capacity) ? 0 : 1, endpoint.id === session ? 0 : 1, by.strategy === 'latency' ? health.latency : load, load];
       if (best !== undefined && !isLess(rank, bestRank)) continue;
       best = endpoint;
       bestRank = rank;
@@ -190,6 +210,7 @@ export class Endpoints {
     const health = this.healthOf(endpoint);
     health.inFlight -= 1;
     if (fault === undefined) return;
+    this.tallies.count({ provider: endpoint.company, market: endpoint.market }, fault);
     health.failures = fault ? health.failures + 1 : 0;
     if (health.failures < FAILURES_MAX) return;
     health.restsUntil = Date.now() + REST_MILLIS;
@@ -199,7 +220,7 @@ export class Endpoints {
 
   private healthOf(endpoint: Endpoint): Health {
     let health = this.health.get(endpoint.id);
-    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map() }));
+    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map(), missed: 0 }));
     return health;
   }
 
@@ -207,7 +228,7 @@ export class Endpoints {
     const known = this.opened.get(row.id);
     if (known !== undefined && known.signature === signatureOf(row)) return known.endpoint;
     try {
-      const endpoint = { id: row.id, company: row.company, market: row.market, target: targetOf(row, this.vault), models: namesOf(row.models) };
+      const endpoint = { id: row.id, company: row.company, market: row.market, target: targetOf(row, this.vault), models: namesOf(row.models), ...promisesOf(row) };
       this.opened.set(row.id, { endpoint, signature: signatureOf(row) });
       return endpoint;
     } catch (error) {
@@ -222,7 +243,7 @@ function isLess(a: readonly number[], b: readonly number[]): boolean {
   return at !== -1 && a[at] < b[at];
 }
 
-const signatureOf = (row: EndpointRow): string => JSON.stringify([row.company, row.market, row.url, row.models, row.credential?.toString('base64')]);
+const signatureOf = (row: EndpointRow): string => JSON.stringify([row.company, row.market, row.url, row.models, row.credential?.toString('base64'), promisesOf(row)]);
 
 /** Where requests go. @throws Error when the credential cannot be opened */
 export function targetOf(row: EndpointRow, vault: Vault): Target {
@@ -230,6 +251,10 @@ export function targetOf(row: EndpointRow, vault: Vault): Target {
   const path = url.pathname.replace(/\/+$/, '');
   return { url: `${url.origin}${path === '' ? '/v1' : path}`, credential: row.credential === null ? undefined : vault.open(row.credential, row.id) };
 }
+
+const promisesOf = (row: EndpointRow): Pick<Endpoint, 'precision' | 'country' | 'promptRetention'> => ({
+  precision: row.precision ?? null, country: row.country ?? null, promptRetention: row.prompt_retention ?? null,
+});
 
 function namesOf(models: readonly string[]): Map<string, string> {
   const names = new Map<string, string>();

@@ -11,6 +11,8 @@ import { admit } from './call.ts';
 import type { Asked, Call } from './call.ts';
 import { Departure } from './departure.ts';
 import type { Signal } from './departure.ts';
+import { DeliveryWatch } from './delivery_watch.ts';
+import type { ReferenceAnswers } from './delivery_watch.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { StoredEndpoints } from './endpoint_rows.ts';
 import type { EndpointRows } from './endpoint_rows.ts';
@@ -21,6 +23,7 @@ import type { Outgoing } from './outgoing.ts';
 import { Prices } from './prices.ts';
 import { STREAM_HEAD, StreamRelay } from './relay_stream.ts';
 import { relayWhole } from './relay_whole.ts';
+import { NO_REFERENCES, StoredReferences } from './reference_answers.ts';
 import { accountRoutes } from './routes/account_routes.ts';
 import { inferenceRoutes } from './routes/inference_routes.ts';
 import { modelRoutes } from './routes/model_routes.ts';
@@ -31,16 +34,18 @@ import { SpotBuyer } from './spot_buyer.ts';
 import { TIMEOUTS, Upstream, UpstreamError } from './upstream.ts';
 import type { Timeouts } from './upstream.ts';
 
-export type GatewayServices = Pick<Services, 'config' | 'log' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault'>;
+export type GatewayServices = Pick<Services, 'config' | 'log' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault' | 'clockFollowers'>;
 
 export interface GatewayParts {
-  services: Omit<GatewayServices, 'database' | 'projections' | 'config'>;
+  services: Omit<GatewayServices, 'database' | 'projections' | 'config' | 'clockFollowers'>;
   rows: EndpointRows;
   history: SpendingHistory;
   answers: KeptAnswers;
   /** `host:port` or CIDR that endpoints may use although not public. */
   addresses: readonly string[];
   timeouts?: Timeouts;
+  /** None unless given. */
+  references?: ReferenceAnswers;
 }
 
 const PROJECTIONS_MILLIS_MAX = 3_000;
@@ -51,6 +56,8 @@ export class Gateway {
   private readonly parts: GatewayParts;
   private readonly known: Endpoints;
   private readonly watcher: EndpointWatcher;
+  /** Probes endpoints and reports their minutes, once it is started. */
+  readonly watch: DeliveryWatch;
   private readonly upstream: Upstream;
   private readonly spending: Spending;
   private readonly attempts: Attempts;
@@ -66,6 +73,7 @@ export class Gateway {
     this.upstream = new Upstream(guard, parts.timeouts ?? TIMEOUTS);
     this.known = new Endpoints(rows, services.vault, services.log, services.directory);
     this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known });
+    this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, upstream: this.upstream, references: parts.references ?? NO_REFERENCES });
     this.spending = new Spending(services, parts.history);
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending);
     this.attempts = new Attempts(funding, this.known, this.upstream);
@@ -86,6 +94,7 @@ export class Gateway {
   }
 
   close(): Promise<void> {
+    this.watch.stop();
     this.watcher.stop();
     this.known.stop();
     this.spending.stop();
@@ -147,7 +156,9 @@ export async function openGateway(services: GatewayServices, addresses: readonly
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     return keySpending(database, ask);
   };
-  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses });
+  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database) });
   await gateway.start();
+  gateway.watch.start();
+  services.clockFollowers.add(() => gateway.watch.clockMoved());
   return gateway;
 }

@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import * as accounts from './accounts.ts';
 import * as cluster from './cluster.ts';
+import * as delivery from './delivery.ts';
 import * as journal from './journal.ts';
 import * as projections from './projections.ts';
 import * as publishedOffers from './published_offers.ts';
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '003_projections', ...projections },
   { name: '004_published_offers', ...publishedOffers },
   { name: '005_cluster', ...cluster },
+  { name: '006_delivery', ...delivery },
 ];

@@ -30,6 +30,7 @@ import { eventOf } from '../../sequencer/port.ts';
 import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import { AnswersInMemory } from '../answers.ts';
+import type { ReferenceAnswers } from '../delivery_watch.ts';
 import { EndpointsInMemory } from '../endpoint_rows.ts';
 import { Gateway } from '../gateway.ts';
 import type { Timeouts } from '../upstream.ts';
@@ -76,6 +77,7 @@ export interface WorldOptions {
   /** Of the demo endpoint. */
   models?: readonly string[];
   timeouts?: Timeouts;
+  references?: ReferenceAnswers;
   spent?: KeySpending;
 }
 
@@ -103,7 +105,7 @@ async function openServices(options: WorldOptions): Promise<Opened> {
   };
   const rows = new EndpointsInMemory();
   const history = () => Promise.resolve(options.spent ?? { used: 0, bought: 0 });
-  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts });
+  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts, references: options.references });
   await gateway.start();
   const stop = async (): Promise<void> => {
     await gateway.close();

@@ -112,9 +112,9 @@ async function openServices(config: Services['config'], database: Knex, url: str
   const market = await MarketView.start(sequencer, directory);
   const auth = new Auth(database, log, () => Math.max(Date.now(), committed.now));
   await auth.start();
-  const base = { config, log, sequencer, committed, auth, database, projections: new ProjectionWaiter(database), directory, market, vault: new Vault(Buffer.alloc(32, 7)) };
+  const base = { config, log, sequencer, committed, auth, database, projections: new ProjectionWaiter(database), directory, market, vault: new Vault(Buffer.alloc(32, 7)), clockFollowers: new Set<() => Promise<void>>() };
   const gateway = await openGateway(base, []);
-  const services: Services = { ...base, endpoints: gateway.endpoints, clockFollowers: new Set() };
+  const services: Services = { ...base, endpoints: gateway.endpoints };
   const stop = async (): Promise<void> => {
     await gateway.close();
     await auth.close();
