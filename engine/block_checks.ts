@@ -71,8 +71,8 @@ export class BlockChecks {
   private sellRefusal(command: PlaceBlock, template: PlaceOrder): RejectCode | undefined {
     const rests = command.timeInForce === GTC;
     const asks = command.toHour - command.fromHour;
-    const { openOrders, orderLimits } = this.state;
-    const many = rests && openOrders[command.company] + asks > orderLimits[command.company];
+    const { standing } = this.state;
+    const many = rests && standing.openOrders(command.company) + asks > standing.orderLimit(command.company);
     return earlier(
       many ? 'too_many_orders' : undefined,
       this.everyHour(command, (hour, book) => this.checks.sellRefusal({ ...template, hour }, command.price, book)),

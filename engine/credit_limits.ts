@@ -34,15 +34,15 @@ const INACTIVE: ReadonlySet<Facility['state']> = new Set(['cancel_only', 'defaul
 export function mayBuyFrom(state: State, bid: number, ask: number): boolean {
   const { orders, amounts, lots } = state;
   const group = providerGroup(state, ask);
-  for (let node = orders.holdList(bid); node !== NIL; node = amounts.next[node]) {
-    const { facility } = lots.rows[amounts.lot[node]];
+  for (let node = orders.holdList(bid); node !== NIL; node = amounts.next(node)) {
+    const { facility } = lots.rows[amounts.lot(node)];
     if (facility !== NIL && isBarred(state, facility, group)) return false;
   }
   return true;
 }
 
-function providerGroup({ orders, supply, groupIds }: State, ask: number): number {
-  return groupIds[supply.capacities[supply.capacity[orders.cell(ask)]].company];
+function providerGroup({ orders, supply, standing }: State, ask: number): number {
+  return standing.group(supply.capacities[supply.capacity[orders.cell(ask)]].company);
 }
 
 const isBarred = ({ spending }: State, facility: FacilityId, group: number): boolean =>
@@ -116,12 +116,12 @@ export class CreditLimits {
 
   /** A fill has spent financed credit. */
   count(allocation: number): void {
-    const { allocations, amounts, lots, groupIds, facilities } = this.state;
-    const group = groupIds[allocations.provider[allocation]];
-    for (let node = allocations.funding[allocation]; node !== NIL; node = amounts.next[node]) {
-      const lot = lots.rows[amounts.lot[node]];
+    const { allocations, amounts, lots, standing, facilities } = this.state;
+    const group = standing.group(allocations.provider[allocation]);
+    for (let node = allocations.funding[allocation]; node !== NIL; node = amounts.next(node)) {
+      const lot = lots.rows[amounts.lot(node)];
       if (lot.facility === NIL) continue;
-      this.spend(facilities[lot.facility], group, lots.cost(lot, amounts.amount[node]));
+      this.spend(facilities[lot.facility], group, lots.cost(lot, amounts.amount(node)));
     }
   }
 
@@ -155,8 +155,8 @@ export class CreditLimits {
 
   /** From now on every ask is looked at before one of the company's bids trades with it. */
   private flagBids(company: CompanyId): void {
-    const { orders, firstOrder } = this.state;
-    for (let row = firstOrder[company]; row !== NIL; row = orders.companyNext(row)) {
+    const { orders, standing } = this.state;
+    for (let row = standing.firstOrder(company); row !== NIL; row = orders.companyNext(row)) {
       if (!orders.isSell(row)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
     }
   }
@@ -170,12 +170,12 @@ export class CreditLimits {
   /** Whether asks stand in the book that could serve a bid, and all of them are barred for the credit it would use. */
   private isConcentrated(company: CompanyId, hold: Micro, model: number, book: HourBook): boolean {
     const { state } = this;
-    const { orders, supply, groupIds } = state;
+    const { orders, supply, standing } = state;
     const payers = this.payers(company, hold).map(({ facility }) => facility.facility);
     let barred = false;
     let free = false;
     book.asks.forEach(orders, (ask) => {
-      if (groupIds[orders.company(ask)] === groupIds[company] || (model >= 0 && !supply.serves(orders.cell(ask), model))) return true;
+      if (standing.group(orders.company(ask)) === standing.group(company) || (model >= 0 && !supply.serves(orders.cell(ask), model))) return true;
       const group = providerGroup(state, ask);
       if (payers.some((facility) => isBarred(state, facility, group))) barred = true;
       else free = true;
@@ -226,13 +226,13 @@ export class CreditLimits {
 
   /** Net unsecured exposure: debt less unspent credit at cost, less what was bought with it at the lower of price and mark, after a haircut. */
   exposure(facility: Facility): Micro {
-    const { allocations, amounts, lots, firstAllocation } = this.state;
+    const { allocations, amounts, lots, standing } = this.state;
     let sum = this.unspent(facility);
-    for (let row = firstAllocation[facility.company]; row !== NIL; row = allocations.companyNext[row]) {
+    for (let row = standing.firstAllocation(facility.company); row !== NIL; row = allocations.companyNext[row]) {
       const book = this.state.bookOf(allocations.book[row]);
-      for (let node = allocations.funding[row]; node !== NIL; node = amounts.next[node]) {
-        const lot = lots.rows[amounts.lot[node]];
-        if (lot.facility === facility.facility) sum -= this.collateral(lots.cost(lot, amounts.amount[node]), allocations.price[row], book.market, book.hour, book);
+      for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
+        const lot = lots.rows[amounts.lot(node)];
+        if (lot.facility === facility.facility) sum -= this.collateral(lots.cost(lot, amounts.amount(node)), allocations.price[row], book.market, book.hour, book);
       }
     }
     return sum;

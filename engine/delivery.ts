@@ -174,8 +174,8 @@ export class Delivery {
   /** The first facility that funds what is left in contract; NONE when only cash does. */
   private financedBy(row: number): number {
     const { allocations, amounts, lots } = this.state;
-    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next[node]) {
-      const { facility } = lots.rows[amounts.lot[node]];
+    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
+      const { facility } = lots.rows[amounts.lot(node)];
       if (facility !== NONE) return facility;
     }
     return NONE;
@@ -321,7 +321,7 @@ export class Delivery {
     if (allocations.pendingGpu[row] > 0) return;
     const after = allocations.companyNext[row];
     const before = allocations.companyPrev[row];
-    if (before === NIL) state.firstAllocation[allocations.company[row]] = after;
+    if (before === NIL) state.standing.setFirstAllocation(allocations.company[row], after);
     else allocations.companyNext[before] = after;
     if (after !== NIL) allocations.companyPrev[after] = before;
     const book = state.bookOf(allocations.book[row]);

@@ -4,7 +4,7 @@
  */
 import type { RejectCode } from './catalogue.ts';
 import { COMMAND_TYPES } from './commands.ts';
-import type { BatchOrders, Command, CommandType, CompanyId, Envelope, OrderCommand } from './commands.ts';
+import type { BatchOrders, CancelOrder, Command, CommandType, CompanyId, Envelope, OrderCommand, PlaceOrder } from './commands.ts';
 import { Delivery } from './delivery.ts';
 import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
@@ -35,8 +35,6 @@ const BATCH_MAX = 500;
 const DEAD_MAN_MAX = 86_400_000;
 
 const COMMAND_INDEX: ReadonlyMap<CommandType, number> = new Map(COMMAND_TYPES.map((type, index) => [type, index]));
-/** The two commands that nearly all are need no lookup. */
-const indexOf = (type: CommandType): number => (type === 'place' ? 0 : type === 'cancel' ? 1 : (COMMAND_INDEX.get(type) ?? NO_COMPANY));
 const REJECT_INDEX = new Map<RejectCode, number>(REJECT_CODES.map((code, index) => [code, index]));
 
 export class Engine {
@@ -115,11 +113,18 @@ export class Engine {
     buffer.reserve(5);
     const { words } = buffer;
     const at = buffer.length;
+    const { type } = command;
     words[at] = KIND.command;
     words[at + 1] = 3;
     words[at + 2] = state.sequence;
-    words[at + 3] = indexOf(command.type);
-    words[at + 4] = 'company' in command ? command.company : NO_COMPANY;
+    // Of the two that nearly all commands are nothing need be looked up.
+    if (type === 'place' || type === 'cancel') {
+      words[at + 3] = type === 'place' ? 0 : 1;
+      words[at + 4] = (command as PlaceOrder | CancelOrder).company;
+    } else {
+      words[at + 3] = COMMAND_INDEX.get(type) ?? NO_COMPANY;
+      words[at + 4] = 'company' in command ? command.company : NO_COMPANY;
+    }
     buffer.length = at + 5;
   }
 
@@ -169,9 +174,11 @@ export class Engine {
   private execute(command: Exclude<Command, BatchOrders>): RejectCode | undefined {
     switch (command.type) {
       case 'place':
+        return this.trading.place(command);
       case 'cancel':
+        return this.trading.cancel(command);
       case 'amend':
-        return this.executeOrder(command);
+        return this.trading.amend(command);
       case 'cancelAll':
         this.sweeps.cancelAll(command, command.onDisconnect ? 'disconnected' : 'mass_cancel');
         return undefined;

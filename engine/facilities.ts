@@ -156,9 +156,9 @@ export class Facilities {
     const { state } = this;
     const open = state.facilities.filter((facility) => facility.company === company && isOpen(facility));
     if (open.length === 0) return;
-    state.orderLimits[company] = Math.max(...open.map(({ grade }) => PARAMETERS.openOrders[grade]));
+    state.standing.setOrderLimit(company, Math.max(...open.map(({ grade }) => PARAMETERS.openOrders[grade])));
     const credits = open.reduce((sum, { amount, conversionRate }) => sum + mulDiv(amount, conversionRate, MICRO), 0);
-    state.dayLimits[company] = mulDiv(credits, PARAMETERS.dayPurchaseShare, MICRO);
+    state.standing.setDayLimit(company, mulDiv(credits, PARAMETERS.dayPurchaseShare, MICRO));
   }
 
   /** Takes USD from the facility and mints a lot, in one step. The origination fee is added to the debt. */

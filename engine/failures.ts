@@ -202,9 +202,9 @@ export class Failures {
     const [rest, back] = amounts.split(list, keep);
     let cost = 0;
     let credits = 0;
-    for (let node = back; node !== NIL; node = amounts.next[node]) {
-      const lot = lots.rows[amounts.lot[node]];
-      const part = amounts.amount[node];
+    for (let node = back; node !== NIL; node = amounts.next(node)) {
+      const lot = lots.rows[amounts.lot(node)];
+      const part = amounts.amount(node);
       ledger.reserve(16);
       cost -= lots.postRelease(lot, -part);
       ledger.post(ACCOUNT['lot.issued'], lot.lot, part);

@@ -50,7 +50,8 @@ export class Fills {
     orders.setNotional(ask, orders.notional(ask) + notional);
     this.countPurchase(orders.company(bid), notional);
     if (!resells) {
-      state.companies[orders.company(ask)].undelivered += notional;
+      const seller = orders.company(ask);
+      state.standing.setUndelivered(seller, state.standing.undelivered(seller) + notional);
       state.supply.sell(orders.cell(ask), quantity, minutesLeft(state.bookOf(orders.book(ask)).hour, state.now));
     }
     if (this.limits.isFinanced(orders.company(bid))) this.limits.count(allocation);
@@ -98,11 +99,11 @@ export class Fills {
     allocations.state[row] = ALLOCATION.open;
     allocations.bought[row] = quantity;
     allocations.fromMinute[row] = MINUTES_PER_HOUR - minutesLeft(book.hour, state.now);
-    const head = state.firstAllocation[company];
+    const head = state.standing.firstAllocation(company);
     allocations.companyNext[row] = head;
     allocations.companyPrev[row] = NIL;
     if (head !== NIL) allocations.companyPrev[head] = row;
-    state.firstAllocation[company] = row;
+    state.standing.setFirstAllocation(company, row);
     allocations.bookNext[row] = book.firstAllocation;
     book.firstAllocation = row;
     book.openAllocations++;
@@ -111,7 +112,7 @@ export class Fills {
 
   /** CREDIT.md section 4, row "fill", the buyer's half. */
   private postBid(bid: number, allocation: number, notional: number, fee: number): void {
-    const { orders, allocations, ledger } = this.state;
+    const { orders, allocations, ledger, standing } = this.state;
     const company = orders.company(bid);
     const holdAfter = orders.remaining(bid) === 0 ? 0 : this.holds.required(bid, orders.price(bid), orders.remaining(bid));
     allocations.funding[allocation] = this.holds.contract(bid, notional, NIL);
@@ -123,8 +124,8 @@ export class Fills {
     ledger.post(ACCOUNT['commission.buyer'], company, -cost);
     ledger.post(ACCOUNT['cash.ops'], company, cost);
     ledger.post(ACCOUNT['cash.escrow'], company, -cost);
-    this.state.companies[company].retired += fee;
-    this.state.companies[company].retiredCost += cost;
+    standing.setRetired(company, standing.retired(company) + fee);
+    standing.setRetiredCost(company, standing.retiredCost(company) + cost);
   }
 
   /** A provider has sold of its capacity. */
@@ -136,13 +137,10 @@ export class Fills {
     ledger.postCell(ACCOUNT['capacity.entitled'], cell, supply.cellId(cell), -gpu);
   }
 
-  private countPurchase(companyId: number, notional: number): void {
-    const company = this.state.companies[companyId];
-    const today = this.state.day;
-    if (company.boughtOn !== today) {
-      company.boughtOn = today;
-      company.boughtToday = 0;
-    }
-    company.boughtToday += notional;
+  private countPurchase(company: number, notional: number): void {
+    const { standing, day } = this.state;
+    const before = standing.boughtOn(company) === day ? standing.boughtToday(company) : 0;
+    standing.setBoughtOn(company, day);
+    standing.setBoughtToday(company, before + notional);
   }
 }

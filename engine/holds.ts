@@ -59,10 +59,9 @@ export class Holds {
 
   /** Credit the company may still hold; stops counting at `enough`. */
   spendable(company: CompanyId, enough: Micro): Micro {
-    const { lots } = this.state;
-    const list = lots.usable[company];
+    const { lots, standing } = this.state;
     let sum = 0;
-    for (let at = 0; at < list.length && sum < enough; at++) sum += lots.spendable(list[at]);
+    for (let lot = standing.firstLot(company); lot !== NIL && sum < enough; lot = lots.nextUsable(lot)) sum += lots.spendable(lot);
     return sum;
   }
 
@@ -74,11 +73,9 @@ export class Holds {
 
   /** Moves credit from available to held for an order. The caller has checked that it is there. Posts inside an open transaction. */
   reserve(row: number, amount: Micro): void {
-    const { lots, orders, amounts, ledger } = this.state;
-    const list = lots.usable[orders.company(row)];
+    const { lots, orders, amounts, ledger, standing } = this.state;
     let left = amount;
-    for (let at = 0; left > 0; at++) {
-      const lot = list[at];
+    for (let lot = standing.firstLot(orders.company(row)); left > 0; lot = lots.nextUsable(lot)) {
       const part = Math.min(left, lots.spendable(lot));
       if (part === 0) continue;
       ledger.post(AVAILABLE, lot, part);
@@ -96,12 +93,12 @@ export class Holds {
     let left = amount;
     while (left > 0) {
       const node = amounts.last(orders.holdList(row));
-      const lot = amounts.lot[node];
-      const part = Math.min(left, amounts.amount[node]);
+      const lot = amounts.lot(node);
+      const part = Math.min(left, amounts.amount(node));
       ledger.post(HELD, lot, part);
       ledger.post(AVAILABLE, lot, -part);
-      if (part === amounts.amount[node]) orders.setHoldList(row, amounts.dropLast(orders.holdList(row)));
-      else amounts.amount[node] -= part;
+      if (part === amounts.amount(node)) orders.setHoldList(row, amounts.dropLast(orders.holdList(row)));
+      else amounts.setAmount(node, amounts.amount(node) - part);
       left -= part;
     }
     orders.setHold(row, orders.hold(row) - amount);
@@ -114,8 +111,8 @@ export class Holds {
     let left = amount;
     while (left > 0) {
       const first = orders.holdList(row);
-      const lot = amounts.lot[first];
-      const part = Math.min(left, amounts.amount[first]);
+      const lot = amounts.lot(first);
+      const part = Math.min(left, amounts.amount(first));
       ledger.post(HELD, lot, part);
       ledger.post(CONTRACTED, lot, -part);
       orders.setHoldList(row, amounts.takeFirst(first, part));
@@ -134,9 +131,9 @@ export class Holds {
     let cost = 0;
     while (left > 0) {
       const first = orders.holdList(row);
-      const lot = amounts.lot[first];
-      const part = Math.min(left, amounts.amount[first]);
-      cost += lots.postRelease(lots.rows[lot], part);
+      const lot = amounts.lot(first);
+      const part = Math.min(left, amounts.amount(first));
+      cost += lots.postReleaseOf(lot, part);
       ledger.post(HELD, lot, part);
       ledger.post(ISSUED, lot, -part);
       orders.setHoldList(row, amounts.takeFirst(first, part));

@@ -210,12 +210,12 @@ function booksDoNotCross(state: State): string | undefined {
 }
 
 function eligiblePairCrosses(state: State, book: HourBook): boolean {
-  const { orders, groupIds, supply } = state;
+  const { orders, standing, supply } = state;
   let crosses = false;
   book.bids.forEach(orders, (bid) => {
     book.asks.forEach(orders, (ask) => {
       const eligible = orders.model(bid) < 0 || supply.serves(orders.cell(ask), orders.model(bid));
-      const related = groupIds[orders.company(bid)] === groupIds[orders.company(ask)];
+      const related = standing.group(orders.company(bid)) === standing.group(orders.company(ask));
       const bound = [bid, ask].some((row) => (orders.extra(row)?.minimumQuantity ?? 0) > 0);
       const limited = (orders.flags(bid) & FLAG.limited) !== 0 && !mayBuyFrom(state, bid, ask);
       crosses ||= eligible && !limited && !related && !bound && orders.price(bid) >= orders.price(ask);

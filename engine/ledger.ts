@@ -9,13 +9,27 @@ import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
 import { ACCOUNT_MICRO_MAX } from './units.ts';
 
-const ACCOUNT_COUNT = ACCOUNT_NAMES.length;
+const firstOf = (kind: OwnerKind): number => ACCOUNT_NAMES.findIndex((name) => ACCOUNTS[name].owner === kind);
+/** Accounts of one kind of owner have consecutive numbers, in this order of kinds; lots' begin at 0. */
+const COMPANY_FIRST = firstOf('company');
+const FACILITY_FIRST = firstOf('facility');
+const CELL_FIRST = firstOf('cell');
+/** Places of an owner's row: its accounts side by side, so that a transaction touches few cache lines. */
+const LOT_STRIDE = 8;
+const COMPANY_STRIDE = 24;
+const FACILITY_STRIDE = 8;
+const CELL_STRIDE = 4;
+const STRIDES: Readonly<Record<OwnerKind, number>> = { lot: LOT_STRIDE, company: COMPANY_STRIDE, facility: FACILITY_STRIDE, cell: CELL_STRIDE };
+
 /** Words that one transaction may need: more entries than any posting rule has. */
 const TRANSACTION_WORDS_MAX = 2 + 2 * 64;
 
 export class Ledger {
-  /** By account, then by owner. Debit positive. */
-  readonly balances: Float64Array[] = ACCOUNT_NAMES.map(() => new Float64Array(16));
+  /** One row per owner, one place per account. Debit positive. */
+  private lots = new Float64Array(16 * LOT_STRIDE);
+  private companies = new Float64Array(16 * COMPANY_STRIDE);
+  private facilities = new Float64Array(16 * FACILITY_STRIDE);
+  private cells = new Float64Array(16 * CELL_STRIDE);
   private readonly buffer: EventBuffer;
   /** Where the open transaction's length stands in the event buffer. */
   private lengthAt = 0;
@@ -26,11 +40,22 @@ export class Ledger {
 
   /** Makes room for an owner's accounts. Must be called before the first posting to them. */
   openOwner(kind: OwnerKind, owner: number): void {
-    for (let account = 0; account < ACCOUNT_COUNT; account++) {
-      if (ACCOUNTS[ACCOUNT_NAMES[account]].owner !== kind) continue;
-      const balances = this.balances[account];
-      if (owner >= balances.length) this.balances[account] = grownFloats(balances, grownCapacity(balances.length, owner + 1));
-    }
+    const table = this.table(kind);
+    const stride = STRIDES[kind];
+    if ((owner + 1) * stride > table.length) this.setTable(kind, grownFloats(table, grownCapacity(table.length / stride, owner + 1) * stride));
+  }
+
+  private table(kind: OwnerKind): Float64Array<ArrayBuffer> {
+    if (kind === 'lot') return this.lots;
+    if (kind === 'company') return this.companies;
+    return kind === 'facility' ? this.facilities : this.cells;
+  }
+
+  private setTable(kind: OwnerKind, table: Float64Array<ArrayBuffer>): void {
+    if (kind === 'lot') this.lots = table;
+    else if (kind === 'company') this.companies = table;
+    else if (kind === 'facility') this.facilities = table;
+    else this.cells = table;
   }
 
   /** Begins a transaction; its entries must sum to zero in each ledger. */
@@ -45,7 +70,7 @@ export class Ledger {
   /** Debits (amount > 0) or credits (amount < 0) one account. Zero leaves no entry. */
   post(account: number, owner: number, amount: number): void {
     if (amount === 0) return;
-    this.balances[account][owner] += amount;
+    this.move(account, owner, amount);
     const buffer = this.buffer;
     const words = buffer.words;
     words[buffer.length] = accountRef(account, owner);
@@ -53,9 +78,16 @@ export class Ledger {
     buffer.length += 2;
   }
 
+  private move(account: number, owner: number, amount: number): void {
+    if (account < COMPANY_FIRST) this.lots[owner * LOT_STRIDE + account] += amount;
+    else if (account < FACILITY_FIRST) this.companies[owner * COMPANY_STRIDE + (account - COMPANY_FIRST)] += amount;
+    else if (account < CELL_FIRST) this.facilities[owner * FACILITY_STRIDE + (account - FACILITY_FIRST)] += amount;
+    else this.cells[owner * CELL_STRIDE + (account - CELL_FIRST)] += amount;
+  }
+
   /** Posts to an account of a supply cell: balances stand by row, events name the cell's id. */
   postCell(account: number, row: number, id: number, amount: number): void {
-    this.balances[account][row] += amount;
+    this.move(account, row, amount);
     const buffer = this.buffer;
     buffer.words[buffer.length] = accountRef(account, id);
     buffer.words[buffer.length + 1] = amount;
@@ -74,7 +106,33 @@ export class Ledger {
   }
 
   balance(account: number, owner: number): number {
-    return this.balances[account][owner];
+    if (account < COMPANY_FIRST) return this.lots[owner * LOT_STRIDE + account];
+    if (account < FACILITY_FIRST) return this.companies[owner * COMPANY_STRIDE + (account - COMPANY_FIRST)];
+    if (account < CELL_FIRST) return this.facilities[owner * FACILITY_STRIDE + (account - FACILITY_FIRST)];
+    return this.cells[owner * CELL_STRIDE + (account - CELL_FIRST)];
+  }
+
+  /** Closes the accounts of a supply cell whose hour is settled; they sum to zero. */
+  closeCell(row: number): void {
+    this.cells.fill(0, row * CELL_STRIDE, (row + 1) * CELL_STRIDE);
+  }
+
+  /** The balances of one account by owner, for snapshots and checks. */
+  column(account: number, owners = this.owners(account)): Float64Array {
+    return Float64Array.from({ length: owners }, (_, owner) => this.balance(account, owner));
+  }
+
+  /** Restores what `column` gave. */
+  setColumn(account: number, column: Float64Array): void {
+    const kind = this.ownerKind(account);
+    if (column.length > 0) this.openOwner(kind, column.length - 1);
+    const table = this.table(kind);
+    column.forEach((balance, owner) => (table[owner * STRIDES[kind] + (account - firstOf(kind))] = balance));
+  }
+
+  private owners(account: number): number {
+    const kind = this.ownerKind(account);
+    return this.table(kind).length / STRIDES[kind];
   }
 
   /** Makes room inside an open transaction that may have many entries. */
@@ -85,7 +143,7 @@ export class Ledger {
   /** Sum of an account over its owners. */
   total(account: number): bigint {
     let sum = 0n;
-    for (const balance of this.balances[account]) if (balance !== 0) sum += BigInt(balance);
+    for (const balance of this.column(account)) if (balance !== 0) sum += BigInt(balance);
     return sum;
   }
 
@@ -110,7 +168,7 @@ export class Ledger {
 
   private find(fault: (kind: (typeof ACCOUNTS)[AccountName], balance: number) => string | undefined): string | undefined {
     for (const [account, name] of ACCOUNT_NAMES.entries()) {
-      for (const [owner, balance] of this.balances[account].entries()) {
+      for (const [owner, balance] of this.column(account).entries()) {
         const wrong = fault(ACCOUNTS[name], balance);
         if (wrong !== undefined) return `${name}:${owner} is ${balance}, ${wrong}`;
       }

@@ -2,22 +2,45 @@
  * Lists of (lot, amount): what an order's hold and an allocation's funding consist of. Nodes live in
  * one pool; a list is the number of its first node, NIL when empty.
  */
-import { grownCapacity, grownFloats, grownInts } from './columns.ts';
+import { CacheRows } from './columns.ts';
 
 export const NIL = -1;
 
+/** A node is a double and two integers side by side. */
+const NODE_BYTES = 16;
+const FLOATS = NODE_BYTES / 8;
+const INTS = NODE_BYTES / 4;
+const LOT = 2;
+const NEXT = 3;
+
 export class LotAmounts {
-  lot: Int32Array;
-  amount: Float64Array;
-  next: Int32Array;
+  private readonly rows: CacheRows;
+  private floats: Float64Array;
+  private ints: Int32Array;
   /** Rows ever used; free ones are chained through `next` from `free`. */
   used = 0;
   free = NIL;
 
   constructor(rows: number) {
-    this.lot = new Int32Array(rows);
-    this.amount = new Float64Array(rows);
-    this.next = new Int32Array(rows);
+    this.rows = new CacheRows(rows, NODE_BYTES);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  lot(node: number): number {
+    return this.ints[node * INTS + LOT];
+  }
+  amount(node: number): number {
+    return this.floats[node * FLOATS];
+  }
+  setAmount(node: number, value: number): void {
+    this.floats[node * FLOATS] = value;
+  }
+  next(node: number): number {
+    return this.ints[node * INTS + NEXT];
+  }
+  private setNext(node: number, value: number): void {
+    this.ints[node * INTS + NEXT] = value;
   }
 
   /** A new node, not yet in a list. */
@@ -25,25 +48,45 @@ export class LotAmounts {
     let node = this.free;
     if (node === NIL) {
       node = this.used++;
-      if (node >= this.lot.length) this.grow();
+      if (this.used * FLOATS > this.floats.length) this.grow();
     } else {
-      this.free = this.next[node];
+      this.free = this.next(node);
     }
-    this.lot[node] = lot;
-    this.amount[node] = amount;
-    this.next[node] = next;
+    this.ints[node * INTS + LOT] = lot;
+    this.setAmount(node, amount);
+    this.setNext(node, next);
     return node;
   }
 
   private grow(): void {
-    const capacity = grownCapacity(this.lot.length, this.used);
-    this.lot = grownInts(this.lot, capacity);
-    this.amount = grownFloats(this.amount, capacity);
-    this.next = grownInts(this.next, capacity);
+    this.rows.grow(this.used);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  /** The nodes in use, for snapshots. */
+  columns(): { lot: Int32Array; amount: Float64Array; next: Int32Array } {
+    const length = this.used;
+    return {
+      lot: Int32Array.from({ length }, (_, node) => this.lot(node)),
+      amount: Float64Array.from({ length }, (_, node) => this.amount(node)),
+      next: Int32Array.from({ length }, (_, node) => this.next(node)),
+    };
+  }
+
+  /** Restores what `columns` gave. */
+  setColumns(lot: Int32Array, amount: Float64Array, next: Int32Array): void {
+    this.used = lot.length;
+    if (this.used * FLOATS > this.floats.length) this.grow();
+    for (let node = 0; node < this.used; node++) {
+      this.ints[node * INTS + LOT] = lot[node];
+      this.setAmount(node, amount[node]);
+      this.setNext(node, next[node]);
+    }
   }
 
   private drop(node: number): void {
-    this.next[node] = this.free;
+    this.setNext(node, this.free);
     this.free = node;
   }
 
@@ -51,40 +94,40 @@ export class LotAmounts {
   append(list: number, lot: number, amount: number): number {
     if (list === NIL) return this.create(lot, amount, NIL);
     let last = list;
-    while (this.next[last] !== NIL) last = this.next[last];
-    if (this.lot[last] === lot) this.amount[last] += amount;
-    else this.next[last] = this.create(lot, amount, NIL);
+    while (this.next(last) !== NIL) last = this.next(last);
+    if (this.lot(last) === lot) this.setAmount(last, this.amount(last) + amount);
+    else this.setNext(last, this.create(lot, amount, NIL));
     return list;
   }
 
   /** Takes `amount` off the first node, which holds at least that. Returns the list. */
   takeFirst(list: number, amount: number): number {
-    const left = this.amount[list] - amount;
+    const left = this.amount(list) - amount;
     if (left > 0) {
-      this.amount[list] = left;
+      this.setAmount(list, left);
       return list;
     }
-    const next = this.next[list];
+    const next = this.next(list);
     this.drop(list);
     return next;
   }
 
   /** Removes the last node. Returns the list. */
   dropLast(list: number): number {
-    if (this.next[list] === NIL) {
+    if (this.next(list) === NIL) {
       this.drop(list);
       return NIL;
     }
     let before = list;
-    while (this.next[this.next[before]] !== NIL) before = this.next[before];
-    this.drop(this.next[before]);
-    this.next[before] = NIL;
+    while (this.next(this.next(before)) !== NIL) before = this.next(before);
+    this.drop(this.next(before));
+    this.setNext(before, NIL);
     return list;
   }
 
   last(list: number): number {
     let node = list;
-    while (this.next[node] !== NIL) node = this.next[node];
+    while (this.next(node) !== NIL) node = this.next(node);
     return node;
   }
 
@@ -92,32 +135,32 @@ export class LotAmounts {
   split(list: number, keep: number): [number, number] {
     if (keep === 0) return [NIL, list];
     let last = list;
-    let left = keep - this.amount[last];
+    let left = keep - this.amount(last);
     while (left > 0) {
-      last = this.next[last];
-      left -= this.amount[last];
+      last = this.next(last);
+      left -= this.amount(last);
     }
-    const after = this.next[last];
-    this.next[last] = NIL;
+    const after = this.next(last);
+    this.setNext(last, NIL);
     if (left === 0) return [list, after];
-    this.amount[last] += left;
-    return [list, this.create(this.lot[last], -left, after)];
+    this.setAmount(last, this.amount(last) + left);
+    return [list, this.create(this.lot(last), -left, after)];
   }
 
   contains(list: number, lot: number): boolean {
-    for (let node = list; node !== NIL; node = this.next[node]) if (this.lot[node] === lot) return true;
+    for (let node = list; node !== NIL; node = this.next(node)) if (this.lot(node) === lot) return true;
     return false;
   }
 
   sum(list: number): number {
     let total = 0;
-    for (let node = list; node !== NIL; node = this.next[node]) total += this.amount[node];
+    for (let node = list; node !== NIL; node = this.next(node)) total += this.amount(node);
     return total;
   }
 
   dropAll(list: number): void {
     for (let node = list; node !== NIL; ) {
-      const next = this.next[node];
+      const next = this.next(node);
       this.drop(node);
       node = next;
     }

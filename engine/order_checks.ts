@@ -13,6 +13,7 @@ import { NIL } from './lot_amounts.ts';
 import { mulDiv } from './muldiv.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { Resales } from './resale.ts';
+import { MAY_BUY, MAY_SELL } from './standing.ts';
 import { RATE_SCALE } from './state.ts';
 import type { HourBook, Market, State } from './state.ts';
 import type { Hour, Micro, Steps, Ticks } from './units.ts';
@@ -86,11 +87,11 @@ export class OrderChecks {
   }
 
   partyRefusal(command: PlaceOrder): RejectCode | undefined {
-    const company = this.state.companies[command.company];
-    if (company === undefined) return 'unknown_company';
+    const { standing } = this.state;
+    if (!standing.has(command.company)) return 'unknown_company';
     if (command.resaleOf !== 0) return this.resales.partyRefusal(command);
-    const may = company.role === (command.side === BUY ? 'borrower' : 'provider');
-    return may && company.suspendedAt === 0 ? undefined : 'not_authorized';
+    const may = (standing.sides(command.company) & (command.side === BUY ? MAY_BUY : MAY_SELL)) !== 0;
+    return may && standing.suspendedAt(command.company) === 0 ? undefined : 'not_authorized';
   }
 
   buyRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
@@ -136,13 +137,13 @@ export class OrderChecks {
 
   /** Whether the account has entered all the orders that it may in this second. */
   isTooFast(company: number): boolean {
-    const { rates, second } = this.state;
-    return rates[company] - second * RATE_SCALE >= PARAMETERS.ordersPerSecond;
+    const { standing, second } = this.state;
+    return standing.rate(company) - second * RATE_SCALE >= PARAMETERS.ordersPerSecond;
   }
 
   private countRefusal(command: PlaceOrder): RejectCode | undefined {
     const { state } = this;
-    if (state.openOrders[command.company] >= state.orderLimits[command.company]) return 'too_many_orders';
+    if (state.standing.openOrders(command.company) >= state.standing.orderLimit(command.company)) return 'too_many_orders';
     if (this.isTooFast(command.company)) return 'rate_limited';
     if (command.clientOrderId !== '' && state.clientOrderIds.has(`${command.company}:${command.clientOrderId}`)) return 'duplicate_client_order_id';
     return undefined;
@@ -150,9 +151,8 @@ export class OrderChecks {
 
   /** Purchases of a day are limited by the facility, at its conversion rate. */
   exceedsDay(companyId: number, notional: Micro): boolean {
-    const company = this.state.companies[companyId];
-    const limit = this.state.dayLimits[companyId];
-    return (company.boughtOn === this.state.day ? company.boughtToday : 0) + notional > limit;
+    const { standing, day } = this.state;
+    return (standing.boughtOn(companyId) === day ? standing.boughtToday(companyId) : 0) + notional > standing.dayLimit(companyId);
   }
 
   /** Whether the provider's verified capacity covers `quantity` more steps in the hour. */
@@ -167,9 +167,9 @@ export class OrderChecks {
 
   /** Whether the bond covers the damages of everything sold and undelivered. */
   private isBonded(companyId: number): boolean {
-    const { ledger, companies } = this.state;
-    const { undelivered } = companies[companyId];
-    return undelivered === 0 || -ledger.balances[BOND][companyId] >= mulDiv(undelivered, BOND_SHARE, 1_000_000);
+    const { ledger, standing } = this.state;
+    const undelivered = standing.undelivered(companyId);
+    return undelivered === 0 || -ledger.balance(BOND, companyId) >= mulDiv(undelivered, BOND_SHARE, 1_000_000);
   }
 }
 

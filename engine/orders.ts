@@ -2,7 +2,7 @@
  * Orders in the market, one row each in typed columns. A row is freed when its order leaves the
  * market; its generation then changes, so an order id never names two orders.
  */
-import { grownCapacity, grownFloats, grownInts } from './columns.ts';
+import { CacheRows } from './columns.ts';
 import { NIL } from './lot_amounts.ts';
 
 const SLOTS = 2 ** 24;
@@ -49,8 +49,10 @@ export interface OrderExtra {
 }
 export const NO_EXTRA: OrderExtra = { clientOrderId: '', displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, resaleOf: 0, block: 0 };
 
-/** Places of a row's numbers: one cache line of doubles and one of integers, so that touching an order costs two. */
-const FLOATS = 8;
+/** Places of a row's numbers: a cache line of doubles and the next one of integers, so that touching an order costs two neighbours. */
+const ROW_BYTES = 128;
+const FLOATS = ROW_BYTES / 8;
+const FLOATS_USED = 8;
 const PRICE = 0;
 const QUANTITY = 1;
 const REMAINING = 2;
@@ -59,21 +61,23 @@ const NOTIONAL = 4;
 const FEES_FLOOR = 5;
 const HOLD = 6;
 const SEQUENCE = 7;
-const INTS = 16;
-const FLAGS = 0;
-const GENERATION = 1;
-const COMPANY = 2;
-const BOOK = 3;
-const CELL = 4;
-const MODEL = 5;
-const NEXT = 6;
-const PREV = 7;
-const HOLD_LIST = 8;
-const FEE_FRACTION = 9;
-const COMPANY_NEXT = 10;
-const COMPANY_PREV = 11;
-const ACCEPTED_HIGH = 12;
-const ACCEPTED_LOW = 13;
+const INTS = ROW_BYTES / 4;
+const INTS_USED = 16;
+const INTS_FROM = INTS - INTS_USED;
+const FLAGS = INTS_FROM;
+const GENERATION = INTS_FROM + 1;
+const COMPANY = INTS_FROM + 2;
+const BOOK = INTS_FROM + 3;
+const CELL = INTS_FROM + 4;
+const MODEL = INTS_FROM + 5;
+const NEXT = INTS_FROM + 6;
+const PREV = INTS_FROM + 7;
+const HOLD_LIST = INTS_FROM + 8;
+const FEE_FRACTION = INTS_FROM + 9;
+const COMPANY_NEXT = INTS_FROM + 10;
+const COMPANY_PREV = INTS_FROM + 11;
+const ACCEPTED_HIGH = INTS_FROM + 12;
+const ACCEPTED_LOW = INTS_FROM + 13;
 /** Times have more bits than an integer: they stand in two. */
 const TIME_PART = 2 ** 30;
 
@@ -84,16 +88,18 @@ export function roundedFees(floor: number, fraction: number): number {
 }
 
 export class Orders {
-  floats: Float64Array;
-  ints: Int32Array;
+  private floats: Float64Array;
+  private ints: Int32Array;
+  private readonly rows: CacheRows;
   readonly extras = new Map<number, OrderExtra>();
   used = 0;
   free = NIL;
   count = 0;
 
   constructor(rows: number) {
-    this.floats = new Float64Array(rows * FLOATS);
-    this.ints = new Int32Array(rows * INTS);
+    this.rows = new CacheRows(rows, ROW_BYTES);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
   }
 
   /** The id that the next order will have. */
@@ -123,9 +129,9 @@ export class Orders {
   }
 
   private grow(): void {
-    const rows = grownCapacity(this.floats.length / FLOATS, this.used);
-    this.floats = grownFloats(this.floats, rows * FLOATS);
-    this.ints = grownInts(this.ints, rows * INTS);
+    this.rows.grow(this.used);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
   }
 
   destroy(row: number): void {
@@ -316,6 +322,27 @@ export class Orders {
 
   /** The rows in use, for snapshots. */
   columns(): { floats: Float64Array; ints: Int32Array } {
-    return { floats: this.floats.subarray(0, this.used * FLOATS), ints: this.ints.subarray(0, this.used * INTS) };
+    return {
+      floats: gathered(new Float64Array(this.used * FLOATS_USED), this.floats, FLOATS_USED, FLOATS, 0),
+      ints: gathered(new Int32Array(this.used * INTS_USED), this.ints, INTS_USED, INTS, INTS_FROM),
+    };
   }
+
+  /** Restores what `columns` gave. */
+  setColumns(floats: Float64Array, ints: Int32Array): void {
+    this.used = floats.length / FLOATS_USED;
+    if (this.used * FLOATS > this.floats.length) this.grow();
+    scattered(floats, this.floats, FLOATS_USED, FLOATS, 0);
+    scattered(ints, this.ints, INTS_USED, INTS, INTS_FROM);
+  }
+}
+
+/** Copies `width` numbers of each row, from place `from` on, into one run. */
+function gathered<C extends Float64Array | Int32Array>(target: C, source: C, width: number, stride: number, from: number): C {
+  for (let row = 0; row * width < target.length; row++) target.set(source.subarray(row * stride + from, row * stride + from + width), row * width);
+  return target;
+}
+
+function scattered<C extends Float64Array | Int32Array>(source: C, target: C, width: number, stride: number, from: number): void {
+  for (let row = 0; row * width < source.length; row++) target.set(source.subarray(row * width, (row + 1) * width), row * stride + from);
 }

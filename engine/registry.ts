@@ -29,27 +29,15 @@ export class Registry {
     const group = command.group === '' ? `company:${company}` : `group:${command.group}`;
     const groupId = state.groups.get(group) ?? state.groups.size;
     state.groups.set(group, groupId);
-    state.companies.push({
-      company, name: command.name, role: command.role, group: command.group, groupId, undelivered: 0, boughtToday: 0, boughtOn: 0,
-      deadMan: 0, retired: 0, retiredCost: 0, listValue: 0, earned: 0, paid: 0, delivered: { cost: 0, spread: 0, commission: 0 }, suspendedAt: 0,
-    });
-    this.openCompany(company, groupId);
+    state.addCompany(
+      {
+        company, name: command.name, role: command.role, group: command.group, groupId, undelivered: 0, boughtToday: 0, boughtOn: 0,
+        deadMan: 0, retired: 0, retiredCost: 0, listValue: 0, earned: 0, paid: 0, delivered: { cost: 0, spread: 0, commission: 0 }, suspendedAt: 0,
+      },
+      PARAMETERS.openOrdersOther,
+    );
     state.buffer.emit('companyRegistered', { company, name: command.name, role: command.role, group: command.group });
     return undefined;
-  }
-
-  /** Per-company columns outside the company's own record. */
-  private openCompany(company: number, groupId: number): void {
-    const { state } = this;
-    state.groupIds[company] = groupId;
-    state.firstOrder[company] = NONE;
-    state.openOrders[company] = 0;
-    state.firstAllocation[company] = NONE;
-    state.rates[company] = 0;
-    state.orderLimits[company] = PARAMETERS.openOrdersOther;
-    state.dayLimits[company] = Number.MAX_SAFE_INTEGER;
-    state.lots.usable[company] = [];
-    state.ledger.openOwner('company', company);
   }
 
   addClass(command: AddClass): RejectCode | undefined {

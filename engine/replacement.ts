@@ -105,7 +105,7 @@ export class Replacements {
 
   /** Asks of other providers, the cheapest first, as far as the bond pays what they cost more. */
   private look(book: HourBook, row: number, wanted: Steps): Found {
-    const { orders, allocations, groupIds, supply, ledger } = this.state;
+    const { orders, allocations, standing, supply, ledger } = this.state;
     const model = allocations.model[row];
     const provider = allocations.provider[row];
     const bond = -ledger.balance(ACCOUNT['provider.bond'], provider);
@@ -113,7 +113,7 @@ export class Replacements {
     const found: Found = { quantity: 0, limit: 0, outcome: 'no_offer' };
     book.asks.forEach(orders, (ask) => {
       const cell = orders.cell(ask);
-      const own = groupIds[orders.company(ask)] === groupIds[allocations.company[row]] || supply.capacities[supply.capacity[cell]].company === provider;
+      const own = standing.group(orders.company(ask)) === standing.group(allocations.company[row]) || supply.capacities[supply.capacity[cell]].company === provider;
       if (own || (model !== NONE && !supply.serves(cell, model))) return true;
       const more = Math.max(0, mulDivCeil(orders.price(ask), FEE_SCALE + BUYER_FEE_MAX, FEE_SCALE) - allocations.price[row]);
       const reach = more === 0 ? wanted : Math.floor(spare / more);
@@ -129,9 +129,9 @@ export class Replacements {
 
   /** An ordinary bid of the buyer, at once or not at all. What was bought stands at the head of its allocations. */
   private buy(book: HourBook, row: number, { quantity, limit }: Found): { quantity: Steps; notional: Micro; fee: Micro; order: number } {
-    const { allocations, firstAllocation, orders } = this.state;
+    const { allocations, standing, orders } = this.state;
     const company = allocations.company[row];
-    const head = firstAllocation[company];
+    const head = standing.firstAllocation(company);
     const order = orders.nextId();
     const refusal = this.trading.place({
       type: 'place', company, market: book.market, hour: book.hour, side: BUY, orderType: LIMIT, price: limit, quantity, timeInForce: IOC, postOnly: false,
@@ -139,7 +139,7 @@ export class Replacements {
       cancelOnDisconnect: false, clientOrderId: '',
     });
     const bought = { quantity: 0, notional: 0, fee: 0, order: refusal === undefined ? order : 0 };
-    for (let own = firstAllocation[company]; own !== head; own = allocations.companyNext[own]) {
+    for (let own = standing.firstAllocation(company); own !== head; own = allocations.companyNext[own]) {
       bought.quantity += allocations.quantity[own];
       bought.notional += allocations.price[own] * allocations.quantity[own];
       bought.fee += allocations.fee[own];

@@ -196,8 +196,8 @@ export class Resales {
   /** The facility whose money bought the first of these credits that were financed. */
   private financierOf(list: number): FacilityId {
     const { amounts, lots } = this.state;
-    for (let node = list; node !== NIL; node = amounts.next[node]) {
-      const { facility } = lots.rows[amounts.lot[node]];
+    for (let node = list; node !== NIL; node = amounts.next(node)) {
+      const { facility } = lots.rows[amounts.lot(node)];
       if (facility !== NIL) return facility;
     }
     return NIL;
@@ -208,14 +208,14 @@ export class Resales {
     const { amounts, ledger, lots, companies } = this.state;
     let feeLeft = fee;
     let cost = 0;
-    for (let node = list; node !== NIL; node = amounts.next[node]) {
-      const lot = amounts.lot[node];
-      const retired = Math.min(feeLeft, amounts.amount[node]);
+    for (let node = list; node !== NIL; node = amounts.next(node)) {
+      const lot = amounts.lot(node);
+      const retired = Math.min(feeLeft, amounts.amount(node));
       ledger.reserve(16);
       if (retired > 0) cost += lots.postRelease(lots.rows[lot], retired);
-      ledger.post(ACCOUNT['lot.contracted'], lot, amounts.amount[node]);
+      ledger.post(ACCOUNT['lot.contracted'], lot, amounts.amount(node));
       ledger.post(ACCOUNT['lot.issued'], lot, -retired);
-      ledger.post(ACCOUNT['lot.available'], lot, -(amounts.amount[node] - retired));
+      ledger.post(ACCOUNT['lot.available'], lot, -(amounts.amount(node) - retired));
       feeLeft -= retired;
     }
     ledger.reserve(8);
@@ -231,8 +231,8 @@ export class Resales {
   /** Credit that returns to an expired lot can be spent for a while. */
   extendExpired(list: number): void {
     const { amounts, lots, timers, now } = this.state;
-    for (let node = list; node !== NIL; node = amounts.next[node]) {
-      const lot = lots.rows[amounts.lot[node]];
+    for (let node = list; node !== NIL; node = amounts.next(node)) {
+      const lot = lots.rows[amounts.lot(node)];
       if (lot.expiresAt > now) continue;
       lots.extend(lot, now + PARAMETERS.refundedLotExtension);
       timers.add(lot.expiresAt, TIMER.lotExpiry, lot.lot);
@@ -336,8 +336,8 @@ export class Resales {
     let noted = spent;
     let cost = 0;
     for (let left = credits; left > 0; ) {
-      const lot = amounts.lot[rest];
-      const part = Math.min(left, amounts.amount[rest]);
+      const lot = amounts.lot(rest);
+      const part = Math.min(left, amounts.amount(rest));
       ledger.reserve(8);
       cost += lots.postRelease(lots.rows[lot], part);
       ledger.post(ACCOUNT['lot.contracted'], lot, part);

@@ -5,9 +5,9 @@
 import { ACCOUNT_NAMES } from './accounts.ts';
 import type { Block } from './blocks.ts';
 import type { Spending } from './credit_limits.ts';
-import type { GpuClass, Company, Facility, Mandate, Payable, Remembered } from './state.ts';
+import type { GpuClass, CompanyImage, Facility, Mandate, Payable, Remembered } from './state.ts';
 import { HourBook, State } from './state.ts';
-import type { Lot } from './lots.ts';
+import type { LotImage } from './lots.ts';
 import type { FailedPlace, Outage } from './minutes.ts';
 import type { OrderExtra } from './orders.ts';
 import type { Replacement } from './replacement.ts';
@@ -40,7 +40,7 @@ interface BookImage {
 interface Head {
   format: number;
   scalars: { now: number; sequence: number; mode: TradingMode; reason: string; fills: number; settledThrough: number; minutesRun: number; daysRun: number };
-  companies: Company[];
+  companies: CompanyImage[];
   groups: [string, number][];
   perCompany: { groupIds: number[]; orderLimits: number[]; dayLimits: number[]; firstOrder: number[]; openOrders: number[]; firstAllocation: number[]; usable: number[][]; rates: number[] };
   classes: GpuClass[];
@@ -49,7 +49,7 @@ interface Head {
   markets: { market: number; mode: TradingMode; reason: string }[];
   books: BookImage[];
   freeBooks: number[];
-  lots: Lot[];
+  lots: LotImage[];
   facilities: Facility[];
   mandates: Mandate[];
   payables: [string, Payable][];
@@ -85,14 +85,14 @@ function columnsOf(state: State): Named {
     for (const [name, column] of Object.entries(columns)) named[`${prefix}.${name}`] = column.subarray(0, used);
   };
   Object.entries(orders.columns()).forEach(([name, column]) => (named[`orders.${name}`] = column));
-  add('amounts', amounts.used, { lot: amounts.lot, amount: amounts.amount, next: amounts.next });
+  add('amounts', amounts.used, amounts.columns());
   add('allocations', allocations.used, { ...allocations.columns().floats, ...allocations.columns().ints });
   add('supply', supply.used, {
     capacity: supply.capacity, hour: supply.hour, generation: supply.generation, offered: supply.offered, sold: supply.sold,
   });
   const owners = { company: state.companies.length, lot: state.lots.rows.length, facility: state.facilities.length, cell: supply.used };
   ACCOUNT_NAMES.forEach((name, account) => {
-    named[`ledger.${name}`] = ledger.balances[account].subarray(0, owners[ledger.ownerKind(account)]);
+    named[`ledger.${name}`] = ledger.column(account, owners[ledger.ownerKind(account)]);
   });
   return named;
 }
@@ -108,19 +108,24 @@ function bookImage(state: State, book: HourBook): BookImage {
 }
 
 function headOf(state: State, columns: Named): Head {
-  const { orders, amounts, allocations, supply } = state;
+  const { orders, amounts, allocations, supply, standing } = state;
   return {
     format: SNAPSHOT_FORMAT,
     scalars: {
       now: state.now, sequence: state.sequence, mode: state.mode, reason: state.reason, fills: state.fills,
       settledThrough: state.settledThrough, minutesRun: state.minutesRun, daysRun: state.daysRun,
     },
-    companies: state.companies,
+    companies: state.companies.map((company) => company.toJSON()),
     groups: [...state.groups],
     perCompany: {
-      groupIds: state.groupIds, orderLimits: state.orderLimits, dayLimits: state.dayLimits, firstOrder: state.firstOrder,
-      openOrders: state.openOrders, firstAllocation: state.firstAllocation, usable: state.lots.usable,
-      rates: state.rates,
+      groupIds: standing.each((company) => standing.group(company)),
+      orderLimits: standing.each((company) => standing.orderLimit(company)),
+      dayLimits: standing.each((company) => standing.dayLimit(company)),
+      firstOrder: standing.each((company) => standing.firstOrder(company)),
+      openOrders: standing.each((company) => standing.openOrders(company)),
+      firstAllocation: standing.each((company) => standing.firstAllocation(company)),
+      usable: state.lots.usable,
+      rates: standing.each((company) => standing.rate(company)),
     },
     classes: state.classes,
     regions: state.regions,
@@ -128,7 +133,7 @@ function headOf(state: State, columns: Named): Head {
     markets: [...state.markets.values()].map(({ market, mode, reason }) => ({ market, mode, reason })),
     books: state.books.filter((book) => book !== undefined).map((book) => bookImage(state, book)),
     freeBooks: state.freeBooks,
-    lots: state.lots.rows,
+    lots: state.lots.rows.map((lot) => lot.toJSON()),
     facilities: state.facilities,
     mandates: state.mandates,
     payables: [...state.payables],
@@ -210,16 +215,24 @@ function restoreParties(state: State, head: Head): void {
   const fill = <T>(target: T[], source: readonly T[]): void => {
     for (const value of source) target.push(value);
   };
-  fill(state.companies, head.companies);
+  for (const [company, image] of head.companies.entries()) {
+    state.addCompany(image, head.perCompany.orderLimits[company]);
+    state.standing.setDayLimit(company, head.perCompany.dayLimits[company]);
+    state.standing.setFirstOrder(company, head.perCompany.firstOrder[company]);
+    state.standing.setOpenOrders(company, head.perCompany.openOrders[company]);
+    state.standing.setFirstAllocation(company, head.perCompany.firstAllocation[company]);
+    state.standing.setRate(company, head.perCompany.rates[company]);
+  }
   for (const [name, id] of head.groups) state.groups.set(name, id);
-  for (const name of ['groupIds', 'orderLimits', 'dayLimits', 'firstOrder', 'openOrders', 'firstAllocation'] as const) fill(state[name], head.perCompany[name]);
-  fill(state.lots.usable, head.perCompany.usable);
-  fill(state.rates, head.perCompany.rates);
+  for (const lot of head.lots) state.lots.add(lot);
+  for (const [company, usable] of head.perCompany.usable.entries()) {
+    state.lots.usable[company] = usable;
+    state.lots.chain(company);
+  }
   fill(state.classes, head.classes);
   fill(state.regions, head.regions);
   fill(state.models, head.models);
-  for (const market of head.markets) state.markets.set(market.market, { ...market, books: new Map() });
-  fill(state.lots.rows, head.lots);
+  for (const market of head.markets) state.addMarket(market);
   fill(state.facilities, head.facilities);
   fill(state.mandates, head.mandates);
   for (const [key, value] of head.payables) state.payables.set(key, value);
@@ -247,13 +260,15 @@ function restoreParties(state: State, head: Head): void {
 
 /** Columns come back with at least the capacity that an empty store has, as growth expects. */
 function restoreColumns(state: State, head: Head, columns: Named): void {
-  const stores: Record<PoolName, object> = { orders: state.orders, amounts: state.amounts, allocations: state.allocations, supply: state.supply };
+  const stores = { allocations: state.allocations, supply: state.supply };
+  state.orders.setColumns(columns['orders.floats'] as Float64Array, columns['orders.ints'] as Int32Array);
+  state.amounts.setColumns(columns['amounts.lot'] as Int32Array, columns['amounts.amount'] as Float64Array, columns['amounts.next'] as Int32Array);
   for (const [name, column] of Object.entries(columns)) {
     const dot = name.indexOf('.');
     const prefix = name.slice(0, dot);
     const field = name.slice(dot + 1);
-    if (prefix === 'ledger') state.ledger.balances[ACCOUNT_NAMES.indexOf(field as (typeof ACCOUNT_NAMES)[number])] = withCapacity(column) as Float64Array;
-    else Object.assign(stores[prefix as PoolName], { [field]: withCapacity(column) });
+    if (prefix === 'ledger') state.ledger.setColumn(ACCOUNT_NAMES.indexOf(field as (typeof ACCOUNT_NAMES)[number]), column as Float64Array);
+    else if (prefix === 'allocations' || prefix === 'supply') Object.assign(stores[prefix], { [field]: withCapacity(column) });
   }
   const { orders, amounts, allocations, supply } = head.pools;
   Object.assign(state.orders, orders);
@@ -278,6 +293,7 @@ function restoreBook(state: State, image: BookImage): void {
   for (const row of image.stops) book.stops.add(row, state.orders.isSell(row), state.orders.extra(row)?.stopPrice ?? 0);
   for (const row of image.bids) book.bids.append(state.orders, row);
   for (const row of image.asks) book.asks.append(state.orders, row);
-  state.books[image.row] = book;
-  state.markets.get(image.market)?.books.set(image.hour, image.row);
+  const market = state.findMarket(image.market);
+  if (market === undefined) throw new Error(`no market ${image.market} for the book in row ${image.row}`);
+  state.listBook(market, book);
 }

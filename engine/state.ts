@@ -14,12 +14,14 @@ import type { FailedPlace, Outage } from './minutes.ts';
 import { Orders } from './orders.ts';
 import type { Replacement } from './replacement.ts';
 import type { Chain, SpotResale } from './resale.ts';
+import { MAY_BUY, MAY_SELL, Standing } from './standing.ts';
 import { Supply } from './supply.ts';
 import { Timers } from './timers.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './units.ts';
 import type { Day, Hour, Micro, Millis, Ppm, Ticks } from './units.ts';
 
-export interface Company {
+/** A company as it is kept in snapshots. */
+export interface CompanyImage {
   readonly company: CompanyId;
   readonly name: string;
   readonly role: Role;
@@ -46,6 +48,83 @@ export interface Company {
   suspendedAt: Millis;
 }
 
+/** A company; what orders change stands in its row of Standing. */
+export class Company implements CompanyImage {
+  readonly company: CompanyId;
+  readonly name: string;
+  readonly role: Role;
+  readonly group: string;
+  readonly groupId: number;
+  deadMan: Millis;
+  listValue: Micro;
+  earned: Micro;
+  paid: Micro;
+  readonly delivered: { cost: Micro; spread: Micro; commission: Micro };
+  private readonly standing: Standing;
+
+  constructor(image: CompanyImage, standing: Standing) {
+    this.company = image.company;
+    this.name = image.name;
+    this.role = image.role;
+    this.group = image.group;
+    this.groupId = image.groupId;
+    this.deadMan = image.deadMan;
+    this.listValue = image.listValue;
+    this.earned = image.earned;
+    this.paid = image.paid;
+    this.delivered = image.delivered;
+    this.standing = standing;
+    this.undelivered = image.undelivered;
+    this.boughtToday = image.boughtToday;
+    this.boughtOn = image.boughtOn;
+    this.retired = image.retired;
+    this.retiredCost = image.retiredCost;
+    this.suspendedAt = image.suspendedAt;
+  }
+
+  get undelivered(): Micro {
+    return this.standing.undelivered(this.company);
+  }
+  set undelivered(value: Micro) {
+    this.standing.setUndelivered(this.company, value);
+  }
+  get boughtToday(): Micro {
+    return this.standing.boughtToday(this.company);
+  }
+  set boughtToday(value: Micro) {
+    this.standing.setBoughtToday(this.company, value);
+  }
+  get boughtOn(): Day {
+    return this.standing.boughtOn(this.company);
+  }
+  set boughtOn(value: Day) {
+    this.standing.setBoughtOn(this.company, value);
+  }
+  get retired(): Micro {
+    return this.standing.retired(this.company);
+  }
+  set retired(value: Micro) {
+    this.standing.setRetired(this.company, value);
+  }
+  get retiredCost(): Micro {
+    return this.standing.retiredCost(this.company);
+  }
+  set retiredCost(value: Micro) {
+    this.standing.setRetiredCost(this.company, value);
+  }
+  get suspendedAt(): Millis {
+    return this.standing.suspendedAt(this.company);
+  }
+  set suspendedAt(value: Millis) {
+    this.standing.setSuspendedAt(this.company, value);
+  }
+
+  toJSON(): CompanyImage {
+    const { company, name, role, group, groupId, undelivered, boughtToday, boughtOn, deadMan, retired, retiredCost, listValue, earned, paid, delivered, suspendedAt } = this;
+    return { company, name, role, group, groupId, undelivered, boughtToday, boughtOn, deadMan, retired, retiredCost, listValue, earned, paid, delivered, suspendedAt };
+  }
+}
+
 export interface GpuClass {
   readonly class: ClassId;
   readonly name: string;
@@ -63,6 +142,8 @@ export interface Market {
   readonly market: MarketId;
   /** Rows of `books` by delivery hour. */
   readonly books: Map<Hour, number>;
+  /** The same books where hours that are listed together have places of their own; empty until somebody quotes. */
+  readonly ring: (HourBook | undefined)[];
   mode: TradingMode;
   reason: string;
 }
@@ -152,6 +233,8 @@ export interface Remembered {
 const MILLIS_PER_SECOND = 1_000;
 /** More orders than an account can enter in a second. */
 export const RATE_SCALE = 2 ** 20;
+/** More hours than are listed at a time. */
+const RING_MASK = 2 ** 12 - 1;
 const STRICTEST_FIRST = TRADING_MODES.toReversed();
 
 export class State {
@@ -164,7 +247,8 @@ export class State {
   sequence = 0;
   readonly buffer = new EventBuffer();
   readonly ledger = new Ledger(this.buffer);
-  readonly lots = new Lots(this.ledger);
+  readonly standing = new Standing();
+  readonly lots = new Lots(this.ledger, this.standing);
   readonly amounts: LotAmounts;
   readonly orders: Orders;
   readonly supply = new Supply(this.ledger);
@@ -176,6 +260,7 @@ export class State {
   readonly models: string[] = [];
   /** By market id; absent where class and region do not both exist. */
   readonly markets = new Map<MarketId, Market>();
+  private readonly marketTable: (Market | undefined)[] = [];
   readonly books: (HourBook | undefined)[] = [];
   readonly freeBooks: number[] = [];
   readonly facilities: Facility[] = [];
@@ -185,16 +270,6 @@ export class State {
   mode: TradingMode = 'open';
   reason = '';
   fills = 0;
-  /** Head of each company's chain of live orders and of allocations, and the orders' number. */
-  readonly firstOrder: number[] = [];
-  readonly openOrders: number[] = [];
-  /** By company: its group's number, how many orders it may have, what it may buy in a day (micro-CR). */
-  readonly groupIds: number[] = [];
-  readonly orderLimits: number[] = [];
-  readonly dayLimits: Micro[] = [];
-  readonly firstAllocation: number[] = [];
-  /** By company: the second of engine time in which it last entered an order, times RATE_SCALE, plus the orders entered in it. */
-  readonly rates: number[] = [];
   /** Something that this command has caused waits for its end; never true between commands. */
   unsettled = false;
   readonly idempotency = new Map<string, Remembered>();
@@ -236,13 +311,48 @@ export class State {
     this.day = Math.floor(now / MILLIS_PER_DAY);
   }
 
+  /** Registers a company (also when a snapshot is restored); `orderLimit` is how many orders it may have. */
+  addCompany(image: CompanyImage, orderLimit: number): void {
+    this.standing.open(image.groupId, image.role === 'borrower' ? MAY_BUY : image.role === 'provider' ? MAY_SELL : 0, orderLimit);
+    this.companies.push(new Company(image, this.standing));
+    this.lots.usable[image.company] = [];
+    this.ledger.openOwner('company', image.company);
+  }
+
   addMarkets(): void {
     for (const gpuClass of this.classes) {
       for (let region = 0; region < this.regions.length; region++) {
         const market = gpuClass.class * REGIONS_PER_CLASS + region;
-        if (!this.markets.has(market)) this.markets.set(market, { market, books: new Map(), mode: 'open', reason: '' });
+        if (!this.markets.has(market)) this.addMarket({ market, mode: 'open', reason: '' });
       }
     }
+  }
+
+  addMarket(market: Pick<Market, 'market' | 'mode' | 'reason'>): void {
+    const row: Market = { ...market, books: new Map(), ring: [] };
+    this.markets.set(market.market, row);
+    this.marketTable[market.market] = row;
+  }
+
+  /** undefined when class and region do not both exist. */
+  findMarket(market: MarketId): Market | undefined {
+    return market >= 0 && market < this.marketTable.length ? this.marketTable[market] : undefined;
+  }
+
+  /** The book of an hour, if it has been needed. */
+  findBook(market: Market, hour: Hour): HourBook | undefined {
+    const near = market.ring.length === 0 ? undefined : market.ring[hour & RING_MASK];
+    if (near?.hour === hour) return near;
+    const row = market.books.get(hour);
+    return row === undefined ? undefined : this.books[row];
+  }
+
+  /** Lists a book (also when a snapshot is restored). */
+  listBook(market: Market, book: HourBook): void {
+    this.books[book.row] = book;
+    market.books.set(book.hour, book.row);
+    if (market.ring.length === 0) for (let place = 0; place <= RING_MASK; place++) market.ring.push(undefined);
+    market.ring[book.hour & RING_MASK] = book;
   }
 
   /** What holds in a market or book: the strictest mode of all that it belongs to. */
@@ -264,20 +374,21 @@ export class State {
 
   /** The book of an hour, made when first needed. */
   openBook(market: Market, hour: Hour): HourBook {
-    const existing = market.books.get(hour);
-    if (existing !== undefined) return this.bookOf(existing);
+    const existing = this.findBook(market, hour);
+    if (existing !== undefined) return existing;
     // Minutes are passed over while the running hour and the next have no book; from now on one of them has.
     if (hour <= this.hour + 1) this.minutesRun = Math.min(this.minutesRun, Math.floor(this.now / MILLIS_PER_MINUTE));
     const row = this.freeBooks.pop() ?? this.books.length;
     const book = new HourBook(row, market.market, hour);
     book.auction = this.modeOf(market.market, undefined) === 'auction';
-    this.books[row] = book;
-    market.books.set(hour, row);
+    this.listBook(market, book);
     return book;
   }
 
   closeBook(book: HourBook): void {
-    this.markets.get(book.market)?.books.delete(book.hour);
+    const market = this.findMarket(book.market);
+    market?.books.delete(book.hour);
+    if (market?.ring[book.hour & RING_MASK] === book) market.ring[book.hour & RING_MASK] = undefined;
     this.books[book.row] = undefined;
     this.freeBooks.push(book.row);
   }

@@ -2,7 +2,6 @@
  * What providers can sell: verified capacity per market, the models they serve there, and for each
  * delivery hour a cell that counts what is offered and sold, so that no supply is phantom.
  */
-import { ACCOUNT } from './accounts.ts';
 import { grownCapacity, grownFloats, grownInts } from './columns.ts';
 import type { CompanyId, MarketId, ModelId } from './commands.ts';
 import type { Ledger } from './ledger.ts';
@@ -114,7 +113,7 @@ export class Supply {
 
   /** Frees a cell whose hour is settled; its accounts, which sum to zero, are closed with it. */
   destroyCell(row: number): void {
-    for (const account of CELL_ACCOUNTS) this.ledger.balances[account][row] = 0;
+    this.ledger.closeCell(row);
     this.spotOccupied.delete(row);
     this.capacity[row] = NIL;
     this.offered[row] = this.free;
@@ -159,10 +158,3 @@ export const wholeSteps = (quantity: number): bigint => BigInt(quantity) * STEP_
 export function occupancy(quantity: number, minutesLeft: number): bigint {
   return (BigInt(quantity) * BigInt(MINUTES) * STEP_PARTS) / BigInt(minutesLeft);
 }
-
-const CELL_ACCOUNTS = [
-  ACCOUNT['capacity.source'],
-  ACCOUNT['capacity.entitled'],
-  ACCOUNT['capacity.delivered'],
-  ACCOUNT['capacity.failed'],
-];

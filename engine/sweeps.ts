@@ -23,8 +23,8 @@ export class Sweeps {
 
   /** Cancels the orders of a company that the filter names. */
   cancelAll(command: CancelAll, reason: CancelReason): void {
-    const { orders, firstOrder } = this.state;
-    for (let row = firstOrder[command.company] ?? NIL; row !== NIL; ) {
+    const { orders, standing } = this.state;
+    for (let row = standing.firstOrder(command.company); row !== NIL; ) {
       const next = orders.companyNext(row);
       if (this.matches(command, row)) this.trading.cancelRow(row, reason);
       row = next;
@@ -69,8 +69,8 @@ export class Sweeps {
 
   /** Ends the open bids of a company that a lot funds. */
   cancelFunded(company: number, lot: number, reason: CancelReason): void {
-    const { orders, amounts, firstOrder } = this.state;
-    for (let row = firstOrder[company]; row !== NIL; ) {
+    const { orders, amounts, standing } = this.state;
+    for (let row = standing.firstOrder(company); row !== NIL; ) {
       const next = orders.companyNext(row);
       if (amounts.contains(orders.holdList(row), lot)) this.trading.cancelRow(row, reason);
       row = next;
@@ -79,9 +79,9 @@ export class Sweeps {
 
   /** Ends a company's bids that a lot funds, newest first, until no more than `allowed` of it is held. */
   cancelUntilHeldFits(company: number, lot: number, allowed: number): void {
-    const { orders, amounts, firstOrder, lots } = this.state;
+    const { orders, amounts, standing, lots } = this.state;
     // The company's chain runs from the newest order to the oldest.
-    for (let row = firstOrder[company]; row !== NIL && lots.held(lot) > allowed; ) {
+    for (let row = standing.firstOrder(company); row !== NIL && lots.held(lot) > allowed; ) {
       const next = orders.companyNext(row);
       if (amounts.contains(orders.holdList(row), lot)) this.trading.cancelRow(row, 'facility_frozen');
       row = next;
@@ -115,7 +115,7 @@ export class Sweeps {
     });
     if (cells.some(({ cell, left }) => left > 0 && !state.supply.fits(cell, -state.supply.offered[cell], left, gpus))) return false;
     const short = new Set(cells.filter(({ cell, left }) => left > 0 && !state.supply.fits(cell, 0, left, gpus)).map(({ cell }) => cell));
-    for (let row = state.firstOrder[provider]; row !== NIL; ) {
+    for (let row = state.standing.firstOrder(provider); row !== NIL; ) {
       const next = state.orders.companyNext(row);
       const cell = state.orders.cell(row);
       const left = minutesLeft(state.supply.hour[cell], state.now);
@@ -148,11 +148,11 @@ export class Sweeps {
   /** Provider groups are open again to some companies' credit: bids that waited for them trade now, the oldest first. */
   private runLoosened(): void {
     const { state, trading } = this;
-    const { orders, firstOrder } = state;
+    const { orders, standing } = state;
     const { loosened } = trading.limits;
     while (loosened.length > 0) {
       const bids: number[] = [];
-      for (let row = firstOrder[loosened.shift() ?? 0]; row !== NIL; row = orders.companyNext(row)) {
+      for (let row = standing.firstOrder(loosened.shift() ?? 0); row !== NIL; row = orders.companyNext(row)) {
         if ((orders.flags(row) & (FLAG.limited | FLAG.resting)) === (FLAG.limited | FLAG.resting)) bids.push(orders.idOf(row));
       }
       for (const id of bids.reverse()) {

@@ -54,9 +54,8 @@ export class Trading implements AuctionHost {
   /** Enters an order. Returns why it was refused, undefined when it was accepted. */
   place(command: PlaceOrder): RejectCode | undefined {
     const { state } = this;
-    const market = state.markets.get(command.market);
-    const bookRow = market?.books.get(command.hour);
-    const existing = bookRow === undefined ? undefined : state.bookOf(bookRow);
+    const market = state.findMarket(command.market);
+    const existing = market === undefined ? undefined : state.findBook(market, command.hour);
     const price = this.checks.protection(command);
     const refusal = this.entryRefusal(command, market, existing, price);
     if (refusal !== undefined) return refusal;
@@ -164,9 +163,8 @@ export class Trading implements AuctionHost {
   }
 
   private countOrder(company: number): void {
-    const { rates, second } = this.state;
-    const begun = second * RATE_SCALE;
-    rates[company] = (rates[company] < begun ? begun : rates[company]) + 1;
+    const { standing, second } = this.state;
+    standing.setRate(company, Math.max(standing.rate(company), second * RATE_SCALE) + 1);
   }
 
   private accept(command: PlaceOrder, row: number): void {
@@ -195,25 +193,25 @@ export class Trading implements AuctionHost {
   }
 
   link(row: number): void {
-    const { orders, firstOrder, openOrders } = this.state;
+    const { orders, standing } = this.state;
     const company = orders.company(row);
-    const head = firstOrder[company];
+    const head = standing.firstOrder(company);
     orders.setCompanyNext(row, head);
     orders.setCompanyPrev(row, NIL);
     if (head !== NIL) orders.setCompanyPrev(head, row);
-    firstOrder[company] = row;
-    openOrders[company]++;
+    standing.setFirstOrder(company, row);
+    standing.setOpenOrders(company, standing.openOrders(company) + 1);
   }
 
   private unlink(row: number): void {
-    const { orders, firstOrder, openOrders } = this.state;
+    const { orders, standing } = this.state;
     const company = orders.company(row);
     const after = orders.companyNext(row);
     const before = orders.companyPrev(row);
-    if (before === NIL) firstOrder[company] = after;
+    if (before === NIL) standing.setFirstOrder(company, after);
     else orders.setCompanyNext(before, after);
     if (after !== NIL) orders.setCompanyPrev(after, before);
-    openOrders[company]--;
+    standing.setOpenOrders(company, standing.openOrders(company) - 1);
   }
 
   // What matching asks and tells.
@@ -228,8 +226,8 @@ export class Trading implements AuctionHost {
   }
 
   sameGroup(a: number, b: number): boolean {
-    const { orders, groupIds } = this.state;
-    return groupIds[orders.company(a)] === groupIds[orders.company(b)];
+    const { orders, standing } = this.state;
+    return standing.group(orders.company(a)) === standing.group(orders.company(b));
   }
 
   mayBuyFrom(bid: number, ask: number): boolean {

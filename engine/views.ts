@@ -107,9 +107,9 @@ export class Views {
   }
 
   private openOrders(company: CompanyId): OrderView[] {
-    const { orders, firstOrder } = this.state;
+    const { orders, standing } = this.state;
     const found: OrderView[] = [];
-    for (let row = firstOrder[company] ?? NIL; row !== NIL; row = orders.companyNext(row)) if ((orders.flags(row) & FLAG.block) === 0) found.push(this.orderView(row));
+    for (let row = standing.firstOrder(company); row !== NIL; row = orders.companyNext(row)) if ((orders.flags(row) & FLAG.block) === 0) found.push(this.orderView(row));
     return found;
   }
 
@@ -150,9 +150,9 @@ export class Views {
   }
 
   private allocations(company: CompanyId): AllocationView[] {
-    const { allocations, firstAllocation } = this.state;
+    const { allocations, standing } = this.state;
     const found: AllocationView[] = [];
-    for (let row = firstAllocation[company] ?? NIL; row !== NIL; row = allocations.companyNext[row]) found.push(this.allocationView(row));
+    for (let row = standing.firstAllocation(company); row !== NIL; row = allocations.companyNext[row]) found.push(this.allocationView(row));
     return found;
   }
 
@@ -173,8 +173,8 @@ export class Views {
   /** Whether a wholly frozen facility funds any of what is still in contract. */
   private fundedByFrozen(row: number): boolean {
     const { allocations, amounts, lots } = this.state;
-    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next[node]) {
-      if (lots.rows[amounts.lot[node]].blocked === ALL_BLOCKED) return true;
+    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
+      if (lots.rows[amounts.lot(node)].blocked === ALL_BLOCKED) return true;
     }
     return false;
   }
