@@ -7,7 +7,7 @@ import { openHttp, openListPrices, openServices, reachEngine } from './roles/api
 import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
-import { openDoor, openEngine, startEngineProcess } from './roles/engine_role.ts';
+import { openProjector, openSequencer, openToOthers, startEngineProcess } from './roles/engine_role.ts';
 import { introduction } from './roles/introduction.ts';
 import { Parts } from './roles/parts.ts';
 
@@ -19,7 +19,8 @@ const say = (line: string): void => console.log(line);
 
 /** ROLE=all: nothing is shared with other processes. */
 async function startAlone(core: Core): Promise<void> {
-  const sequencer = await openEngine(core);
+  const sequencer = await openSequencer(core);
+  await openProjector(core);
   const providers = core.config.demo ? await startProviders(core) : undefined;
   const opened = await openServices(core, sequencer, providers?.addresses ?? []);
   const file = providers === undefined ? undefined : await openOwnDemo(core, opened, providers);
@@ -32,9 +33,9 @@ async function startAlone(core: Core): Promise<void> {
 async function startTogether(core: Core): Promise<void> {
   const { roles, demo } = core.config;
   if (!roles.includes('api') && !roles.includes('gateway')) return startEngineProcess(core);
-  const own = roles.includes('engine') && !roles.includes('standby') ? await openEngine(core) : undefined;
-  if (own !== undefined) await openDoor(core, own);
-  else if (roles.includes('standby')) openEngine(core, true).then((sequencer) => openDoor(core, sequencer)).catch(core.onFatal);
+  const own = roles.includes('engine') && !roles.includes('standby') ? await openSequencer(core) : undefined;
+  if (own !== undefined) await openToOthers(core, own);
+  else if (roles.includes('standby')) openSequencer(core, true).then((sequencer) => openToOthers(core, sequencer)).catch(core.onFatal);
   const remote = await reachEngine(core);
   const opened = await openServices(core, own ?? remote, []);
   const file = demo ? await shareDemo(core, opened) : undefined;

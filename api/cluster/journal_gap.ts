@@ -16,7 +16,8 @@ export class MissedForGood extends Error {
 }
 
 /**
- * Batches from `from` on, at least to `to`, in order.
+ * Batches from `from` to `to`, both ends of batches, in order. Not further: what the leader has not told yet
+ * comes in its own message.
  * @throws MissedForGood, and what breaks with the database
  */
 export async function* missedBatches(url: string, from: number, to: number): AsyncGenerator<CommittedBatch> {
@@ -28,7 +29,7 @@ export async function* missedBatches(url: string, from: number, to: number): Asy
   let next = from;
   try {
     for await (const row of readRows(client, from)) {
-      if (row.firstSequence !== next) break;
+      if (row.firstSequence !== next || next > to) break;
       next = row.lastSequence + 1;
       yield { firstSequence: row.firstSequence, lastSequence: row.lastSequence, now: row.engineTime, events: decodeEventBytes(row.events) };
     }

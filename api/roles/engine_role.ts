@@ -16,17 +16,27 @@ import { waitForLeader } from './leader_wait.ts';
 import { operationsApp } from './operations_app.ts';
 
 /** Resolves when this process leads: at once, or with `standby` when nobody else does. */
-export async function openEngine(core: Core, standby = false, onFollowing?: (sequence: number) => void): Promise<SequencerPort & Line> {
-  const { config, log, postgres, parts, say, onFatal } = core;
+export async function openSequencer(core: Core, standby = false, onFollowing?: (sequence: number) => void): Promise<SequencerPort & Line> {
+  const { config, postgres, parts, say, onFatal } = core;
   const sequencer = await startSequencer({ url: () => postgres.url, clock: config.clock, standby, onFollowing, say, onFatal });
   parts.add('sequencer', () => sequencer.close());
-  const projector = await startProjector({ file: inDist('projector_worker.js'), url: () => postgres.url, onProblem: (message) => log.warn({ message }, 'projections fall behind') });
-  parts.add('projector', () => projector.stop());
   return sequencer;
 }
 
-/** The door for other processes, and word that it is open. */
-export async function openDoor({ config, log, database, parts, say }: Core, sequencer: SequencerPort & Line): Promise<void> {
+/** Resolves when the projections' tables are there. */
+export async function openProjector({ log, postgres, parts }: Core): Promise<void> {
+  const projector = await startProjector({ file: inDist('projector_worker.js'), url: () => postgres.url, onProblem: (message) => log.warn({ message }, 'projections fall behind') });
+  parts.add('projector', () => projector.stop());
+}
+
+/** The door for other processes, which find the projections' tables made; who takes over opens it before anything else. */
+export async function openToOthers(core: Core, sequencer: SequencerPort & Line): Promise<void> {
+  const { rows } = await core.database.raw<{ rows: { there: boolean }[] }>(`select to_regclass('projections.positions') is not null as there`);
+  const steps = [() => openDoor(core, sequencer), () => openProjector(core)];
+  for (const step of rows[0].there ? steps : steps.reverse()) await step();
+}
+
+async function openDoor({ config, log, database, parts, say }: Core, sequencer: SequencerPort & Line): Promise<void> {
   const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log });
   parts.add('door', () => door.close());
   const { epoch } = await sequencer.status();
@@ -48,11 +58,11 @@ export async function startEngineProcess(core: Core): Promise<void> {
   const standby = config.roles.includes('standby');
   if (standby && !leads) await waitForLeader(core.database);
   if (standby) say(`ready ${url} (${config.roles.join(', ')})`);
-  const sequencer = await openEngine(core, standby, (sequence) => {
+  const sequencer = await openSequencer(core, standby, (sequence) => {
     if (state.followed === undefined) log.info({ sequence }, 'standing by, warm');
     state.followed = sequence;
   });
   state.sequencer = sequencer;
-  await openDoor(core, sequencer);
+  await openToOthers(core, sequencer);
   if (!standby) say(`ready ${url} (engine)`);
 }
