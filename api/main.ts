@@ -13,7 +13,7 @@ import { Parts } from './roles/parts.ts';
 
 const CLOSE_MILLIS_MAX = 9_500;
 /** Who cannot go on must not linger: another may lead already. */
-const FATAL_MILLIS_MAX = 700;
+const FATAL_MILLIS_MAX = 500;
 
 const say = (line: string): void => console.log(line);
 

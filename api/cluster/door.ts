@@ -35,6 +35,8 @@ export interface DoorOptions {
   seal: Seal;
   sequencer: SequencerPort & Line;
   log: Logger;
+  /** The process was held up for longer than its lease: another may lead, and this one must end at once. */
+  onHeldUp: (error: Error) => void;
 }
 
 export class Door {
@@ -56,16 +58,19 @@ export class Door {
   private confirming = false;
   private untaken = 0;
   private beats = 0;
+  private beatAt = performance.now();
+  private readonly onHeldUp: (error: Error) => void;
   private closed = false;
   private readonly timer: NodeJS.Timeout;
   private readonly reading: Promise<void>;
   private readonly unsubscribe: () => void;
 
-  constructor({ redisUrl, seal, sequencer, log }: DoorOptions) {
+  constructor({ redisUrl, seal, sequencer, log, onHeldUp }: DoorOptions) {
     this.seal = seal;
     this.places = placesOf(seal);
     this.sequencer = sequencer;
     this.log = log;
+    this.onHeldUp = onHeldUp;
     this.watches = new Watches(sequencer, log);
     this.reader = connectRedis(redisUrl, 'door');
     this.publisher = connectRedis(redisUrl, 'door');
@@ -96,9 +101,13 @@ export class Door {
   }
 
   private beat(): void {
+    const now = performance.now();
+    const heldUp = now - this.beatAt;
+    this.beatAt = now;
+    if (heldUp > LEASE_MILLIS) return this.onHeldUp(new Error(`this process was held up for ${Math.round(heldUp)} ms, longer than its lease`));
     this.beats++;
     void this.confirm();
-    this.broadcast({ kind: 'beat', epoch: this.epoch, committed: this.committed, at: performance.now() });
+    this.broadcast({ kind: 'beat', epoch: this.epoch, committed: this.committed, at: now });
     if (this.beats % 10 === 0) this.forget();
   }
 

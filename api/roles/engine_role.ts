@@ -36,8 +36,8 @@ export async function openToOthers(core: Core, sequencer: SequencerPort & Line):
   for (const step of rows[0].there ? steps : steps.reverse()) await step();
 }
 
-async function openDoor({ config, log, database, parts, say }: Core, sequencer: SequencerPort & Line): Promise<void> {
-  const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log });
+async function openDoor({ config, log, database, parts, say, onFatal }: Core, sequencer: SequencerPort & Line): Promise<void> {
+  const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log, onHeldUp: onFatal });
   parts.add('door', () => door.close());
   const { epoch } = await sequencer.status();
   say(`leading under epoch ${epoch}`);
