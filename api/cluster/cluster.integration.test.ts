@@ -1,0 +1,288 @@
+/** An exchange of several processes with a real Redis and a real Postgres, and what it withstands. */
+import { execFileSync, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import type { Knex } from 'knex';
+import { pino } from 'pino';
+import { io } from 'socket.io-client';
+import type { Socket } from 'socket.io-client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NONE } from '../../engine/commands.ts';
+import type { Command } from '../../engine/commands.ts';
+import { openDatabase } from '../../db/database.ts';
+import { freshDatabase } from '../../db/test/fresh_database.ts';
+import type { FreshDatabase } from '../../db/test/fresh_database.ts';
+import { registerUser } from '../auth/accounts.ts';
+import type { User } from '../auth/accounts.ts';
+import { Auth } from '../auth/auth.ts';
+import { NO_SPOT, scopesOf } from '../auth/keys.ts';
+import { Committed } from '../committed.ts';
+import type { Message } from '../realtime/messages.ts';
+import { Cluster } from './cluster.ts';
+import { placesOf } from './messages.ts';
+import { RemoteSequencer } from './remote_sequencer.ts';
+import { Seal } from './seal.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const REDIS_SERVER = process.env.REDIS_SERVER_PATH ?? '';
+const log = pino({ level: 'silent' });
+const lines: string[] = [];
+
+let dataDir: string;
+let fresh: FreshDatabase;
+let cluster: Cluster;
+let remote: RemoteSequencer;
+let database: Knex;
+let auth: Auth;
+let committed: Committed;
+let redis: Redis;
+let redisAgain: ChildProcess | undefined;
+let borrower: User;
+let key: string;
+let urls: string[];
+const sockets: Socket[] = [];
+
+const hour = new Date(Math.ceil(Date.now() / 3_600_000) * 3_600_000 + 6 * 3_600_000).toISOString().replace(/[-:]/g, '').slice(0, 11);
+const ORDER = { instrument: `H100-SXM-80.us-east.${hour}Z`, side: 'buy', type: 'limit', price: '0.5000', quantity: '1', time_in_force: 'gtc' };
+
+async function execute(command: Command): Promise<void> {
+  const ack = await remote.submit({ command, idempotencyKey: '', bodyHash: '' });
+  const rejected = ack.events.find((event) => event.kind === 'rejected');
+  if (rejected?.kind === 'rejected') throw new Error(`${command.type}: ${rejected.code}`);
+}
+
+async function newKey(): Promise<{ id: string; text: string }> {
+  const owner = { user: borrower.id, company: borrower.company };
+  const made = { name: 'test', scopes: scopesOf('borrower'), allowedModels: null, allowedIps: null, expiresAt: null, monthlyLimit: null, spot: NO_SPOT };
+  return database.transaction((transaction) => auth.createKey(transaction, owner, made));
+}
+
+interface Answer {
+  status: number;
+  retryAfter: string | null;
+  millis: number;
+  body: Record<string, unknown>;
+}
+async function call(url: string, method: string, path: string, body?: object, idempotencyKey?: string, bearer = key): Promise<Answer> {
+  const began = performance.now();
+  const response = await fetch(url + path, {
+    method,
+    headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json', ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }) },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await response.text();
+  const { status, headers } = response;
+  return { status, retryAfter: headers.get('retry-after'), millis: performance.now() - began, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+}
+const place = (url: string, idempotencyKey?: string, changes: object = {}) => call(url, 'POST', '/api/v1/orders', { ...ORDER, ...changes }, idempotencyKey);
+const idIn = ({ body }: Answer): string => (body.order as { id: string }).id;
+const openIds = async (url: string): Promise<string[]> => {
+  const ids: string[] = [];
+  for (let cursor = ''; ; ) {
+    const { body } = await call(url, 'GET', `/api/v1/orders?status=open&limit=200${cursor}`);
+    ids.push(...(body.data as { id: string }[]).map(({ id }) => id));
+    if (body.next_cursor === null) return ids;
+    cursor = `&cursor=${String(body.next_cursor)}`;
+  }
+};
+
+/** A socket of the account that keeps what it is told about orders. */
+async function watch(url: string, bearer = key): Promise<{ socket: Socket; messages: Message[]; ids: () => Set<string> }> {
+  const socket = io(`${url}/account`, { auth: { token: bearer }, transports: ['websocket'], forceNew: true, reconnection: false });
+  sockets.push(socket);
+  const messages: Message[] = [];
+  socket.on('message', (message: Message) => messages.push(message));
+  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('connect_error', reject));
+  expect(await socket.emitWithAck('subscribe', { channel: 'orders' })).toMatchObject({ ok: true });
+  await expect.poll(() => messages.length, { timeout: 10_000 }).toBeGreaterThan(0);
+  return { socket, messages, ids: () => new Set(messages.flatMap(({ data }) => (data as { id: string }[]).map(({ id }) => id))) };
+}
+const hasNoGap = (messages: readonly Message[]): boolean => messages.every((message, index) => index === 0 || message.prev_seq === messages[index - 1].seq);
+
+/** Orders placed again and again under their keys until acknowledged, through both processes, until told to stop. */
+function load(): { acknowledged: Map<string, string>; answers: Answer[]; stop: () => Promise<void> } {
+  const acknowledged = new Map<string, string>();
+  const answers: Answer[] = [];
+  let stopped = false;
+  const name = Math.random().toString(36).slice(2);
+  const client = async (number: number): Promise<void> => {
+    for (let count = 0; !stopped; count++) {
+      const idempotencyKey = `${name}-${number}-${count}`;
+      while (!acknowledged.has(idempotencyKey)) {
+        const answer = await place(urls[(number + count) % urls.length], idempotencyKey);
+        answers.push(answer);
+        if (answer.status === 201) acknowledged.set(idempotencyKey, idIn(answer));
+        else if (answer.status !== 503) throw new Error(JSON.stringify(answer));
+        await sleep(answer.status === 201 ? 60 : 40);
+      }
+    }
+  };
+  const clients = [0, 1, 2, 3].map(client);
+  return {
+    acknowledged, answers,
+    stop: async () => {
+      stopped = true;
+      await Promise.all(clients);
+    },
+  };
+}
+
+/** Runs the fault under load; then everything acknowledged is there once, and nothing else is. */
+async function survives(fault: (state: { progress: () => Promise<void>; answers: Answer[] }) => Promise<void>): Promise<void> {
+  expect((await call(urls[0], 'DELETE', '/api/v1/orders')).status).toBe(200);
+  const { acknowledged, answers, stop } = load();
+  const progress = async (): Promise<void> => {
+    const reached = acknowledged.size;
+    await expect.poll(() => acknowledged.size, { timeout: 20_000, interval: 20 }).toBeGreaterThan(reached + 4);
+  };
+  await progress();
+  await fault({ progress, answers });
+  await progress();
+  await stop();
+  const ids = [...acknowledged.values()].sort();
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const url of urls) expect((await openIds(url)).sort()).toEqual(ids);
+  expect(answers.every(({ status, retryAfter }) => status === 201 || retryAfter !== null)).toBe(true);
+}
+
+const pidOf = (name: string): number => cluster.file.processes.find((process) => process.name === name)?.pid ?? 0;
+
+describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
+  beforeAll(async () => {
+    execFileSync(process.execPath, ['api/cli/build.mjs', 'server', 'sequencer_worker', 'projector_worker'], { cwd: root });
+    dataDir = mkdtempSync(join(tmpdir(), 'ccx-cluster-'));
+    chmodSync(dataDir, 0o755);
+    fresh = await freshDatabase();
+    const environment = { ...process.env, DEMO: '0', NODE_ENV: 'test', LOG_LEVEL: 'warn', CLOCK: 'wall', ENDPOINT_ALLOW: '', PUBLIC_URL: '', HOST: '' };
+    cluster = new Cluster({
+      dataDir, serverFile: join(root, 'dist/server.js'), redisServer: REDIS_SERVER, databaseUrl: fresh.url, redisUrl: undefined,
+      port: 0, redisPort: 0, processes: 2, restarts: true, environment, say: (line) => lines.push(line),
+    });
+    await cluster.start();
+    urls = cluster.urls.map((url) => url.replace('localhost', '127.0.0.1'));
+    database = openDatabase(fresh.url, 2);
+    remote = await RemoteSequencer.open({ redisUrl: cluster.file.redis_url, databaseUrl: () => fresh.url, seal: await Seal.of(database), log, onFatal: (error) => lines.push(error.message) });
+    committed = await Committed.follow(remote);
+    auth = new Auth(database, log, Date.now);
+    redis = new Redis(cluster.file.redis_url, { retryStrategy: () => 100 });
+    redis.on('error', () => undefined);
+    await execute({ type: 'addRegion', name: 'us-east' });
+    await execute({ type: 'addClass', name: 'H100-SXM-80', chip: 'H100', memoryGb: 80, formFactor: 'SXM', listPrice: 40_000, listInputs: [{ provider: 'north', usd: 4_000_000 }] });
+    borrower = await registerUser({ database, sequencer: remote, committed }, { email: 'b@example.com', password: 'correct horse battery', company: 'b', role: 'borrower', group: '' });
+    await execute({ type: 'deposit', company: borrower.company, amount: 100_000_000_000, reference: 'test' });
+    await execute({ type: 'prepay', company: borrower.company, amount: 100_000_000_000 });
+    key = (await newKey()).text;
+  });
+  afterAll(async () => {
+    for (const socket of sockets) socket.disconnect();
+    redis.disconnect();
+    committed.stop();
+    await remote.close();
+    await database.destroy();
+    await cluster.close();
+    redisAgain?.kill('SIGKILL');
+    await fresh.drop();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+
+  test('shows an order of one process on the sockets and in the lists of all, and repeats its answer anywhere', async () => {
+    const watches = await Promise.all(urls.map((url) => watch(url)));
+    const placed: string[] = [];
+    for (let index = 0; index < 12; index++) {
+      const [url, other] = index % 2 === 0 ? urls : [...urls].reverse();
+      const answer = await place(url, `first-${index}`);
+      expect(answer.status).toBe(201);
+      placed.push(idIn(answer));
+      expect(await openIds(other)).toContain(idIn(answer));
+      expect(idIn(await place(other, `first-${index}`))).toBe(idIn(answer));
+    }
+    for (const { messages, ids } of watches) {
+      await expect.poll(() => placed.filter((id) => !ids().has(id)), { timeout: 10_000 }).toEqual([]);
+      expect(hasNoGap(messages)).toBe(true);
+    }
+    for (const { socket } of watches) socket.disconnect();
+  });
+
+  test('knows on every process within a second that a key is revoked, and closes its sockets', async () => {
+    const { id, text } = await newKey();
+    expect((await call(urls[1], 'GET', '/api/v1/balances', undefined, undefined, text)).status).toBe(200);
+    const { socket } = await watch(urls[1], text);
+    const closed = new Promise<void>((resolve) => socket.once('disconnect', () => resolve()));
+    expect((await call(urls[0], 'DELETE', `/api/v1/keys/${id}`)).status).toBeLessThan(300);
+    const revoked = performance.now();
+    await expect.poll(async () => (await call(urls[1], 'GET', '/api/v1/balances', undefined, undefined, text)).status, { timeout: 5_000, interval: 20 }).toBe(401);
+    expect(performance.now() - revoked).toBeLessThan(1_000);
+    await closed;
+    expect(performance.now() - revoked).toBeLessThan(5_000);
+  });
+
+  test('halts on every process at once', async () => {
+    const { company } = await registerUser({ database, sequencer: remote, committed }, { email: 'o@example.com', password: 'correct horse battery', company: 'o', role: 'operator', group: '' });
+    const scope = { class: NONE, market: NONE, hour: NONE } as const;
+    await execute({ type: 'setTradingMode', company, ...scope, mode: 'halted', reason: 'test' });
+    for (const url of urls) expect((await place(url)).body).toMatchObject({ error: { code: 'halted' } });
+    await execute({ type: 'setTradingMode', company, ...scope, mode: 'open', reason: 'test' });
+    for (const url of urls) expect((await place(url)).status).toBe(201);
+  });
+
+  test('cancels on disconnect when the last connection of the company ends, on whichever process', async () => {
+    const [first, second] = await Promise.all(urls.map((url) => watch(url)));
+    const id = idIn(await place(urls[0], undefined, { cancel_on_disconnect: true }));
+    // Both processes have told the engine by then that somebody watches there.
+    await sleep(1_500);
+    first.socket.disconnect();
+    await sleep(1_500);
+    expect(await openIds(urls[1])).toContain(id);
+    second.socket.disconnect();
+    await expect.poll(() => openIds(urls[1]), { timeout: 10_000 }).not.toContain(id);
+  });
+
+  test('loses nothing when Redis is flushed and filled with garbage', async () => {
+    const { commands, events } = placesOf(await Seal.of(database));
+    await survives(async ({ progress }) => {
+      await redis.flushall();
+      await progress();
+      for (let index = 0; index < 20; index++) {
+        await redis.xadd(commands, '*', 'm', `garbage ${index}`);
+        await redis.publish(events, Buffer.alloc(index * 9, index));
+      }
+      await progress();
+      await redis.set(commands, 'no stream at all');
+      await progress();
+      await redis.xadd(commands, '9999999999999-1', 'm', 'from the future', 'and', 'more').catch(() => undefined);
+    });
+  });
+
+  test('hands over to the standby when the engine is killed', async () => {
+    await survives(async ({ progress, answers }) => {
+      process.kill(pidOf('engine'), 'SIGKILL');
+      const killed = performance.now();
+      await progress();
+      const refused = answers.filter(({ status }) => status === 503);
+      lines.push(`taken over after ${Math.round(performance.now() - killed)} ms, ${refused.length} refused`);
+    });
+    expect(lines.some((line) => line.startsWith('[standby] leading under epoch 2'))).toBe(true);
+    expect(lines.filter((line) => line.includes('begin anew'))).toEqual([]);
+  });
+
+  test('refuses within a second while Redis is away, and goes on when it is back', async () => {
+    await survives(async ({ progress, answers }) => {
+      const { port } = new URL(cluster.file.redis_url);
+      process.kill(pidOf('redis'), 'SIGKILL');
+      await expect.poll(() => answers.at(-1)?.status, { timeout: 5_000, interval: 20 }).toBe(503);
+      await sleep(1_500);
+      for (const url of urls) {
+        const { status, retryAfter, millis } = await place(url);
+        expect({ status, retryAfter }).toEqual({ status: 503, retryAfter: '1' });
+        expect(millis).toBeLessThan(1_000);
+      }
+      redisAgain = spawn(REDIS_SERVER, ['--bind', '127.0.0.1', '--port', port, '--save', '', '--appendonly', 'no'], { stdio: 'ignore' });
+      await progress();
+    });
+  });
+});
