@@ -22,7 +22,11 @@ export interface NewKey {
   allowedIps: readonly string[] | null;
   expiresAt: number | null;
   monthlyLimit: number | null;
+  requestsPerMinute?: number | null;
+  tokensPerMinute?: number | null;
   spot: SpotPolicy;
+  /** For the sandbox. */
+  test?: boolean;
 }
 /** A key or a session that has ended: sockets that came in with it are to be closed. */
 export type Revoked = AuthChange;
@@ -87,15 +91,23 @@ export class Auth {
 
   /** @returns the record, and the text that is never shown again */
   async createKey(transaction: Knex.Transaction, owner: { user: string; company: number }, key: NewKey): Promise<{ id: string; text: string }> {
-    const text = newKeyText('live');
+    const kind = key.test === true ? 'test' : 'live';
+    const text = newKeyText(kind);
     const id = newId('key');
     await transaction('api_keys').insert({
-      id, user_id: owner.user, company: owner.company, name: key.name, prefix: KEY_PREFIXES.live, last_four: text.slice(-4), hash: sha256(text),
+      id, user_id: owner.user, company: owner.company, name: key.name, prefix: KEY_PREFIXES[kind], last_four: text.slice(-4), hash: sha256(text),
       scopes: JSON.stringify(key.scopes), allowed_models: jsonOrNull(key.allowedModels), allowed_ips: jsonOrNull(key.allowedIps),
       expires_at: key.expiresAt === null ? null : new Date(key.expiresAt), monthly_limit: key.monthlyLimit, spot: JSON.stringify(key.spot),
+      requests_per_minute: key.requestsPerMinute ?? null, tokens_per_minute: key.tokensPerMinute ?? null,
     });
     await recordChange(transaction, { kind: 'key', subject: id });
     return { id, text };
+  }
+
+  /** Lets a key that stays behind another end soon, or at the time it would have ended anyway. */
+  async endKeyAt(transaction: Knex.Transaction, { id, expiresAt }: Pick<ApiKey, 'id' | 'expiresAt'>, at: number): Promise<void> {
+    await transaction('api_keys').where({ id }).update({ expires_at: new Date(Math.min(at, expiresAt ?? Infinity)) });
+    await recordChange(transaction, { kind: 'key', subject: id });
   }
 
   /** @returns false when the company has no such live key */

@@ -37,6 +37,9 @@ export interface ApiKey {
   expiresAt: number | null;
   /** Micro-CR of inference in a calendar month (UTC); null: none. */
   monthlyLimit: number | null;
+  /** null: no limit of its own. */
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
   spot: SpotPolicy;
   createdAt: number;
   revokedAt: number | null;
@@ -44,6 +47,10 @@ export interface ApiKey {
 
 export const KEY_PREFIXES = { live: 'ccx_live_', test: 'ccx_test_' } as const;
 const KEY_TEXT = /^ccx_(live|test)_[A-Za-z0-9_-]{43}$/;
+
+/** What a test key may do: nothing that moves money or the market. */
+export const TEST_SCOPES: readonly Scope[] = ['read', 'inference'];
+export const isTestKey = ({ prefix }: Pick<ApiKey, 'prefix'>): boolean => prefix === KEY_PREFIXES.test;
 
 /** What each role's people may do; a key has some of its maker's. */
 const SCOPES_OF_ROLE: Record<Role, readonly Scope[]> = {
@@ -86,6 +93,8 @@ export interface KeyRow {
   allowed_ips: string[] | null;
   expires_at: Date | null;
   monthly_limit: string | null;
+  requests_per_minute: number | null;
+  tokens_per_minute: string | null;
   spot: unknown;
   created_at: Date;
   revoked_at: Date | null;
@@ -104,6 +113,8 @@ export const keyOfRow = (row: KeyRow): ApiKey => ({
   allowedIps: row.allowed_ips,
   expiresAt: row.expires_at?.getTime() ?? null,
   monthlyLimit: row.monthly_limit === null ? null : Number(row.monthly_limit),
+  requestsPerMinute: row.requests_per_minute,
+  tokensPerMinute: row.tokens_per_minute === null ? null : Number(row.tokens_per_minute),
   spot: spotPolicySchema.parse(row.spot),
   createdAt: row.created_at.getTime(),
   revokedAt: row.revoked_at?.getTime() ?? null,

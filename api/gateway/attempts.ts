@@ -11,16 +11,24 @@ import { isObject } from './dialects/dialect.ts';
 import type { Detour } from './dialects/dialect.ts';
 import type { Endpoint, Endpoints, Place } from './endpoints.ts';
 import type { Funding, Grant } from './funding.ts';
+import type { Metered } from './meter.ts';
+import type { Receipt } from './settlement.ts';
 import { UpstreamError } from './upstream.ts';
 import type { Answer, Upstream } from './upstream.ts';
 
-/** An endpoint's answer with status 200, and what pays for it. */
-export interface Attempt {
-  readonly grant: Grant;
-  readonly endpoint: Endpoint;
+/** An answer with status 200. */
+export interface Answered {
   readonly answer: Answer;
   /** The path on which it was asked for, where the endpoint does not know the request's own. */
   readonly detour: Detour | undefined;
+}
+/** Charges what an answer has come to; resolves when that is durable. */
+export type Settle = (metered: Metered) => Promise<Receipt>;
+
+/** An endpoint's answer, and what pays for it. */
+export interface Attempt extends Answered {
+  readonly grant: Grant;
+  readonly endpoint: Endpoint;
   /** Fees of hours bought for this request so far. */
   readonly spotFees: Micro;
 }
@@ -130,7 +138,7 @@ export class Attempts {
   }
 
   /** Asks on the request's own path, or by a detour where the endpoint does not know it. */
-  private async post(call: Call, endpoint: Endpoint, signal: Signal): Promise<Pick<Attempt, 'answer' | 'detour'>> {
+  private async post(call: Call, endpoint: Endpoint, signal: Signal): Promise<Answered> {
     const { dialect, demand, body } = call;
     const name = endpoint.models.get(call.model.id) ?? call.model.id;
     const total = TOTAL_MILLIS.least + demand.completionTokens * TOTAL_MILLIS.perToken;

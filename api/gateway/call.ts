@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { NONE, classOf } from '../../engine/commands.ts';
 import type { MicroGpuSeconds } from '../../engine/units.ts';
-import { NO_SPOT } from '../auth/keys.ts';
+import { NO_SPOT, isTestKey } from '../auth/keys.ts';
 import type { SpotPolicy } from '../auth/keys.ts';
 import type { Directory } from '../directory.ts';
 import { GatewayError } from '../errors.ts';
@@ -43,6 +43,8 @@ export interface Call {
   /** What the client says its requests have in common, so that they meet the same prompt cache; '' when nothing. */
   readonly sticky: string;
   readonly strategy: Strategy;
+  /** Served by the sandbox, at no cost. */
+  readonly test: boolean;
   /** Scoped by company and path; '' when the client sent none. */
   readonly idempotencyKey: string;
   readonly bodyHash: string;
@@ -96,6 +98,7 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory): Cal
     shown: { id: '', fallbackId: dialect.idPrefix + id.replaceAll('-', ''), created: Math.floor(Date.now() / MILLIS_PER_SECOND), model: body.model, sequence: 0 },
     sticky: stickyOf(asked),
     strategy: strategyOf(asked.strategy),
+    test: principal.apiKey !== undefined && isTestKey(principal.apiKey),
     idempotencyKey: asked.idempotencyKey ?? '',
     bodyHash: asked.bodyHash ?? '',
   };

@@ -190,6 +190,23 @@ describe('a request paid from the spot book', () => {
   });
 });
 
+test('a test key talks to the sandbox: any model, any form, no charge', async () => {
+  const world = await openGatewayWorld();
+  const client = world.client(world.key({ prefix: 'ccx_test_' }));
+  const before = await world.remaining();
+  const model = 'deepseek-ai/DeepSeek-R1-0528';
+  const whole = await client.chat.completions.create({ model, messages, max_tokens: 5 });
+  expect(whole.usage?.completion_tokens).toBe(5);
+  expect(receiptOf(whole)).toMatchObject({ provider: 'sandbox', credits_used: '0.00', credits_remaining: '150000.00' });
+  let text = '';
+  for await (const chunk of await client.chat.completions.create({ model, messages, max_tokens: 5, stream: true })) text += chunk.choices[0].delta.content ?? '';
+  expect(text).toBe(whole.choices[0].message.content);
+  expect((await client.responses.create({ model, input: 'hello', max_output_tokens: 5 })).output_text.split(' ')).toHaveLength(5);
+  expect((await client.embeddings.create({ model: 'BAAI/bge-m3', input: 'hello' })).data[0].embedding.length).toBeGreaterThan(0);
+  expect(await world.remaining()).toBe(before);
+  await world.close();
+});
+
 describe('refusals', () => {
   let world: GatewayWorld;
   beforeAll(async () => {
@@ -234,6 +251,15 @@ describe('refusals', () => {
     expect((await post({ model: CHAT, messages }, { 'x-ccx-provider': 'Nobody' })).error).toMatchObject({ code: 'invalid_request_error', param: 'x-ccx-provider' });
     const picked = await world.client(world.key(), { 'x-ccx-provider': 'provider 0' }).chat.completions.create({ model: CHAT, messages, max_tokens: 3 });
     expect(receiptOf(picked).provider).toBe('Provider 0');
+  });
+
+  test('of a key that is used faster than it may', async () => {
+    const client = world.client(world.key({ requestsPerMinute: 2 }));
+    const ask = () => client.chat.completions.create({ model: CHAT, messages, max_tokens: 2 });
+    await ask();
+    const { response } = await ask().withResponse();
+    expect(response.headers.get('x-ratelimit-remaining-requests')).toBe('0');
+    await expect(ask()).rejects.toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
   });
 
   test('leave nothing held', async () => {

@@ -7,6 +7,7 @@ import { AddressGuard } from './address_guard.ts';
 import { Repeats, StoredAnswers } from './answers.ts';
 import type { KeptAnswer, KeptAnswers } from './answers.ts';
 import { Attempts } from './attempts.ts';
+import type { Answered, Settle } from './attempts.ts';
 import { admit } from './call.ts';
 import type { Asked, Call } from './call.ts';
 import { Departure } from './departure.ts';
@@ -19,6 +20,7 @@ import type { EndpointRows } from './endpoint_rows.ts';
 import { EndpointWatcher } from './endpoint_watch.ts';
 import { Endpoints } from './endpoints.ts';
 import { Funding } from './funding.ts';
+import type { Metered } from './meter.ts';
 import type { Outgoing } from './outgoing.ts';
 import { Prices } from './prices.ts';
 import { STREAM_HEAD, StreamRelay } from './relay_stream.ts';
@@ -27,7 +29,9 @@ import { NO_REFERENCES, StoredReferences } from './reference_answers.ts';
 import { accountRoutes } from './routes/account_routes.ts';
 import { inferenceRoutes } from './routes/inference_routes.ts';
 import { modelRoutes } from './routes/model_routes.ts';
+import { sandboxAnswer, sandboxReceipt } from './sandbox.ts';
 import { Settlement } from './settlement.ts';
+import type { Receipt } from './settlement.ts';
 import { Spending } from './spending.ts';
 import type { SpendingHistory } from './spending.ts';
 import { SpotBuyer } from './spot_buyer.ts';
@@ -125,17 +129,27 @@ export class Gateway {
   }
 
   private async answer(call: Call, signal: Signal, out: Outgoing, keep: Keep | undefined): Promise<void> {
-    const { settlement } = this;
     const { log } = this.parts.services;
-    const count = (tokens: number): void => out.window?.used(Date.now(), tokens);
     if (call.streamed) {
       const keepStream = keep && ((text: string) => keep({ streamed: true, text }));
-      return this.attempts.run(call, signal, (attempt) => new StreamRelay(call, attempt, { out, settlement, log, count, keep: keepStream }).run());
+      return this.answered(call, signal, out, (answered, settle) => new StreamRelay(call, answered, { out, settle, log, keep: keepStream }).run());
     }
-    const answer = await this.attempts.run(call, signal, (attempt) => relayWhole(call, attempt, { settlement, count }));
+    const answer = await this.answered(call, signal, out, (answered, settle) => relayWhole(call, answered, settle));
     const text = JSON.stringify(answer);
     await keep?.({ streamed: false, text });
     out.json(200, text);
+  }
+
+  private answered<T>(call: Call, signal: Signal, out: Outgoing, use: (answered: Answered, settle: Settle) => Promise<T>): Promise<T> {
+    const counted = async (charging: Promise<Receipt>, { promptTokens, completionTokens }: Metered): Promise<Receipt> => {
+      const receipt = await charging;
+      out.window?.used(Date.now(), promptTokens + completionTokens);
+      return receipt;
+    };
+    const { settlement } = this;
+    if (!call.test) return this.attempts.run(call, signal, (attempt) => use(attempt, (metered) => counted(settlement.settle(call, attempt, metered), metered)));
+    const receipt = async (): Promise<Receipt> => sandboxReceipt(await settlement.remaining(call.company));
+    return use({ answer: sandboxAnswer(call), detour: undefined }, (metered) => counted(receipt(), metered));
   }
 }
 

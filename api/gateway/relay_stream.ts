@@ -6,14 +6,13 @@ import type { Logger } from 'pino';
 import { GatewayError } from '../errors.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import { asGatewayError } from './attempts.ts';
-import type { Attempt } from './attempts.ts';
+import type { Answered, Settle } from './attempts.ts';
 import type { Call } from './call.ts';
 import { isObject } from './dialects/dialect.ts';
 import type { EventTranslator, JsonObject } from './dialects/dialect.ts';
 import { Meter } from './meter.ts';
 import type { Metered } from './meter.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { Receipt, Settlement } from './settlement.ts';
 import { EventStreamParser, writtenEvent } from './sse.ts';
 import type { ServerSentEvent } from './sse.ts';
 import { UpstreamError } from './upstream.ts';
@@ -32,17 +31,15 @@ interface HeldEvent {
 
 export interface StreamParts {
   out: Outgoing;
-  settlement: Settlement;
+  settle: Settle;
   log: Logger;
-  /** Takes the tokens that were charged. */
-  count: (tokens: number) => void;
   /** Keeps all that the client was sent, before it is sent the end. */
   keep?: (text: string) => Promise<void>;
 }
 
 export class StreamRelay {
   private readonly call: Call;
-  private readonly attempt: Attempt;
+  private readonly answered: Answered;
   private readonly parts: StreamParts;
   private readonly meter: Meter;
   private readonly parser = new EventStreamParser();
@@ -59,18 +56,18 @@ export class StreamRelay {
   /** All that was sent, where it is to be kept. */
   private sent = '';
 
-  constructor(call: Call, attempt: Attempt, parts: StreamParts) {
+  constructor(call: Call, answered: Answered, parts: StreamParts) {
     this.call = call;
-    this.attempt = attempt;
+    this.answered = answered;
     this.parts = parts;
     this.meter = new Meter(call.demand.promptTokens, call.demand.completionTokens);
-    this.translator = attempt.detour?.events(call.body, call.shown.fallbackId);
+    this.translator = answered.detour?.events(call.body, call.shown.fallbackId);
     this.tokensMost = call.demand.completionTokens * BEYOND.times + BEYOND.tokens;
   }
 
   /** @throws UpstreamError while nothing has been sent; nothing is charged then */
   async run(): Promise<void> {
-    const { answer } = this.attempt;
+    const { answer } = this.answered;
     if (answer.contentType !== 'text/event-stream') {
       answer.abort();
       throw new UpstreamError('broken', 'the answer is not a stream');
@@ -90,7 +87,7 @@ export class StreamRelay {
   }
 
   private async relay(): Promise<void> {
-    const { answer } = this.attempt;
+    const { answer } = this.answered;
     for (let piece = await answer.read(); piece !== undefined; piece = await answer.read()) {
       await this.passOn(this.parser.push(piece));
       if (this.ended) return this.requireEnd();
@@ -191,7 +188,7 @@ export class StreamRelay {
     const metered = this.meter.result();
     const out: string[] = [];
     try {
-      const receipt = await this.settle(metered);
+      const receipt = await this.parts.settle(metered);
       if (dialect.wantsUsage(body)) this.held.push(this.usageEvent());
       const last = this.held.at(-1);
       if (last !== undefined) last.data.x_ccx = receipt;
@@ -213,12 +210,6 @@ export class StreamRelay {
     out.response.end(text);
   }
 
-  private async settle(metered: Metered): Promise<Receipt> {
-    const receipt = await this.parts.settlement.settle(this.call, this.attempt, metered);
-    this.parts.count(metered.promptTokens + metered.completionTokens);
-    return receipt;
-  }
-
   private corrected(data: JsonObject, metered: Metered): string {
     if (isObject(data.usage) || isObject(data.response)) this.call.dialect.correctUsage(data, metered);
     return JSON.stringify(data);
@@ -234,7 +225,7 @@ export class StreamRelay {
   private async breakOff(error: UpstreamError): Promise<void> {
     let shown: unknown = asGatewayError(error);
     try {
-      await this.settle(this.meter.result(true));
+      await this.parts.settle(this.meter.result(true));
     } catch (settling) {
       shown = settling;
     }

@@ -1,35 +1,27 @@
 /** An answer that comes whole: read, counted, charged, then sent. */
-import type { Attempt } from './attempts.ts';
+import type { Answered, Settle } from './attempts.ts';
 import type { Call } from './call.ts';
 import { isObject } from './dialects/dialect.ts';
 import type { JsonObject } from './dialects/dialect.ts';
 import { Meter } from './meter.ts';
-import type { Settlement } from './settlement.ts';
 import { UpstreamError } from './upstream.ts';
-
-export interface WholeParts {
-  settlement: Settlement;
-  /** Takes the tokens that were charged. */
-  count: (tokens: number) => void;
-}
 
 const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** @throws UpstreamError when there is no usable answer; nothing is charged then */
-export async function relayWhole(call: Call, attempt: Attempt, { settlement, count }: WholeParts): Promise<JsonObject> {
+export async function relayWhole(call: Call, answered: Answered, settle: Settle): Promise<JsonObject> {
   const { dialect, body, shown } = call;
   const meter = new Meter(call.demand.promptTokens, call.demand.completionTokens);
-  const answer = answerIn(parsed(await attempt.answer.text(ANSWER_LIMIT_BYTES)), attempt, body);
+  const answer = answerIn(parsed(await answered.answer.text(ANSWER_LIMIT_BYTES)), answered, body);
   if (answer === undefined || !dialect.readWhole(answer, meter, body)) throw new UpstreamError('broken', "the answer is not of OpenAI's shape");
   const metered = meter.result();
   dialect.shapeWhole(answer, shown, body);
   dialect.correctUsage(answer, metered);
-  answer.x_ccx = await settlement.settle(call, attempt, metered);
-  count(metered.promptTokens + metered.completionTokens);
+  answer.x_ccx = await settle(metered);
   return answer;
 }
 
-function answerIn(answer: unknown, { detour }: Attempt, body: JsonObject): JsonObject | undefined {
+function answerIn(answer: unknown, { detour }: Answered, body: JsonObject): JsonObject | undefined {
   if (!isObject(answer)) return undefined;
   return detour === undefined ? answer : detour.whole(answer, body);
 }

@@ -58,7 +58,8 @@ export class Settlement {
     };
   }
 
-  private async remaining(company: number): Promise<number> {
+  /** Credit that the company has left, micro-CR. */
+  async remaining(company: number): Promise<number> {
     const { available, held, contracted } = await this.services.sequencer.query('balances', { company });
     return available + held + contracted;
   }

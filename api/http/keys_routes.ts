@@ -1,8 +1,9 @@
 /** API keys of a company. */
 import { z } from 'zod';
+import { keySpending } from '../../db/queries/key_spending.ts';
 import { NONE } from '../../engine/commands.ts';
 import { formatMicro, formatTicks, parseMicro, parseTicks } from '../../engine/units.ts';
-import { isAddressOrRange, keyOfRow } from '../auth/keys.ts';
+import { TEST_SCOPES, isAddressOrRange, isTestKey, keyOfRow } from '../auth/keys.ts';
 import type { ApiKey, KeyRow, SpotPolicy } from '../auth/keys.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
@@ -12,6 +13,7 @@ import { once } from './idempotency.ts';
 import { pageOfRows } from './pages.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
+import type { Services } from '../services.ts';
 import { decimal, idParams, identifier, instant, line, pageOf, pageQuery } from './schemas.ts';
 
 const tag = 'keys';
@@ -30,8 +32,12 @@ const keyBody = z.strictObject({
   allowed_ips: z.array(z.string().refine(isAddressOrRange, 'must be addresses or CIDR ranges')).min(1, 'must not be empty; null means all').max(100).nullish(),
   expires_at: instant.nullish(),
   monthly_limit: decimal.nullish().describe('CR of inference in a calendar month'),
+  requests_per_minute: z.int().min(1).max(10_000_000).nullish(),
+  tokens_per_minute: z.int().min(1).max(1_000_000_000_000).nullish(),
   spot: spotBody.nullish().describe('What the gateway may buy from the spot book'),
+  test: z.boolean().optional().describe('A key for the sandbox: it costs nothing, and may only read and infer'),
 });
+const rotateBody = z.strictObject({ overlap_seconds: z.int().min(0).max(2_592_000).optional().describe('How long the old key still works; an hour unless told') });
 
 const keySchema = z.object({
   id: z.string(),
@@ -43,6 +49,11 @@ const keySchema = z.object({
   allowed_ips: z.array(z.string()).nullable(),
   expires_at: z.string().nullable(),
   monthly_limit: z.string().nullable(),
+  requests_per_minute: z.number().nullable(),
+  tokens_per_minute: z.number().nullable(),
+  test: z.boolean(),
+  month: z.object({ used: z.string(), alerts: z.array(z.number()).describe('Of 80, 95 and 100: the per cent of the limit that have been reached') }).optional()
+    .describe('Of keys with a monthly limit: what they have used of it'),
   spot: z.object({
     enabled: z.boolean(), maximum_price: z.string().nullable(), classes: z.array(z.string()).nullable(), regions: z.array(z.string()).nullable(),
     monthly_limit: z.string().nullable(),
@@ -65,6 +76,9 @@ export const keyWire = (key: ApiKey): KeyWire => ({
   allowed_ips: key.allowedIps === null ? null : [...key.allowedIps],
   expires_at: optional(key.expiresAt, timeOf),
   monthly_limit: optional(key.monthlyLimit, formatMicro),
+  requests_per_minute: key.requestsPerMinute,
+  tokens_per_minute: key.tokensPerMinute,
+  test: isTestKey(key),
   spot: {
     enabled: key.spot.enabled, maximum_price: optional(key.spot.maximumPrice, formatTicks), classes: key.spot.classes, regions: key.spot.regions,
     monthly_limit: optional(key.spot.monthlyLimit, formatMicro),
@@ -105,10 +119,13 @@ const createKey = route({
     const principal = principalIn(context);
     const missing = body.scopes.find((scope) => !principal.scopes.includes(scope));
     if (missing !== undefined) throw new ApiError('insufficient_scope', { field: 'scopes', values: { scope: missing } });
+    const unfit = body.test === true ? body.scopes.find((scope) => !TEST_SCOPES.some((known) => known === scope)) : undefined;
+    if (unfit !== undefined) throw new ApiError('invalid_request', { field: 'scopes', values: { detail: `scopes: a test key may only have ${TEST_SCOPES.join(', ')}` } });
     const expiresAt = body.expires_at === null || body.expires_at === undefined ? null : Date.parse(body.expires_at);
     const created = {
       name: body.name, scopes: [...new Set(body.scopes)], allowedModels: body.allowed_models ?? null, allowedIps: body.allowed_ips ?? null, expiresAt,
-      monthlyLimit: amountIn('monthly_limit', body.monthly_limit, parseMicro), spot: spotOf(body.spot),
+      monthlyLimit: amountIn('monthly_limit', body.monthly_limit, parseMicro), requestsPerMinute: body.requests_per_minute ?? null,
+      tokensPerMinute: body.tokens_per_minute ?? null, spot: spotOf(body.spot), test: body.test === true,
     };
     const reply = await once(context, async (transaction) => {
       // A repeat is answered even when the key has expired meanwhile.
@@ -128,7 +145,8 @@ const listKeys = route({
   async handle(context) {
     const { company, role } = principalIn(context);
     const rows = await context.services.database('api_keys').where({ company }).whereNull('revoked_at').orderBy('created_at', 'desc').select<KeyRow[]>();
-    return { status: 200, body: pageOfRows(rows.map((row) => keyOfRow({ ...row, role })), context.query, (key) => [key.createdAt, key.id], keyWire) };
+    const { data, next_cursor } = pageOfRows(rows.map((row) => keyOfRow({ ...row, role })), context.query, (key) => [key.createdAt, key.id], (key) => key);
+    return { status: 200, body: { data: await Promise.all(data.map(async (key) => ({ ...keyWire(key), ...(await monthOf(context.services, key)) }))), next_cursor } };
   },
 });
 
@@ -142,4 +160,41 @@ const revokeKey = route({
   },
 });
 
-export const keysRoutes: Route[] = [createKey, listKeys, revokeKey];
+const HOUR_SECONDS = 3_600;
+const MILLIS_PER_SECOND = 1_000;
+
+const rotateKey = route({
+  method: 'post', path: '/api/v1/keys/{id}/rotate', operationId: 'rotateKey', summary: 'Replace a key by a new one of the same rights; the old one works on for a while', tag, scope: 'keys',
+  params: idParams, body: rotateBody,
+  responses: { 201: { description: 'The new key, with its secret. A repeat under the same Idempotency-Key answers without it.', schema: keySchema } },
+  async handle(context) {
+    const { services, params, body } = context;
+    const principal = principalIn(context);
+    const reply = await once(context, async (transaction) => {
+      const row = await transaction('api_keys').where({ id: params.id, company: principal.company }).whereNull('revoked_at').forUpdate().first<KeyRow | undefined>();
+      if (row === undefined) throw new ApiError('not_found');
+      const old = keyOfRow({ ...row, role: principal.role });
+      const missing = old.scopes.find((scope) => !principal.scopes.some((known) => known === scope));
+      if (missing !== undefined) throw new ApiError('insufficient_scope', { field: 'scopes', values: { scope: missing } });
+      const { id, text } = await services.auth.createKey(transaction, principal, { ...old, test: isTestKey(old) });
+      const now = Math.max(Date.now(), services.committed.now);
+      await services.auth.endKeyAt(transaction, old, now + (body.overlap_seconds ?? HOUR_SECONDS) * MILLIS_PER_SECOND);
+      const record = keyWire(keyOfRow({ ...(await transaction('api_keys').where('id', id).first<KeyRow>()), role: principal.role }));
+      return { reply: { status: 201, body: { ...record, secret: text } }, repeat: { status: 201, body: record } };
+    });
+    await services.auth.look();
+    return reply;
+  },
+});
+
+const ALERTS_PERCENT = [80, 95, 100];
+
+/** What a key with a monthly limit has used of it. */
+async function monthOf({ database, committed }: Services, { id: key, company, monthlyLimit }: ApiKey): Promise<Pick<KeyWire, 'month'>> {
+  if (monthlyLimit === null) return {};
+  const now = new Date(committed.now);
+  const { used } = await keySpending(database, { company, key, from: Date.UTC(now.getUTCFullYear(), now.getUTCMonth()), untilSequence: committed.sequence });
+  return { month: { used: formatMicro(used), alerts: ALERTS_PERCENT.filter((percent) => used * 100 >= monthlyLimit * percent) } };
+}
+
+export const keysRoutes: Route[] = [createKey, listKeys, rotateKey, revokeKey];

@@ -212,8 +212,8 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 const keyOf = (id: string, company: number): ApiKey => ({
-  id, user: 'usr_1', company, role: 'borrower', name: 'test', prefix: 'ccx_test_', lastFour: '0000', scopes: ['inference'], allowedModels: null, allowedIps: null,
-  expiresAt: null, monthlyLimit: null, spot: NO_SPOT, createdAt: 0, revokedAt: null,
+  id, user: 'usr_1', company, role: 'borrower', name: 'test', prefix: 'ccx_live_', lastFour: '0000', scopes: ['inference'], allowedModels: null, allowedIps: null,
+  expiresAt: null, monthlyLimit: null, requestsPerMinute: null, tokensPerMinute: null, spot: NO_SPOT, createdAt: 0, revokedAt: null,
 });
 
 /** Knows the keys of the test and nothing else. */
