@@ -339,6 +339,8 @@ export interface SetTradingMode {
   hour: Hour;
   mode: TradingMode;
   reason: string;
+  /** With mode auction: after so long the call ends by itself. Absent or 0: with the next change of mode. */
+  call?: Millis;
 }
 
 /** A metered inference, final. Retires credit from the allocation at its fill price. */

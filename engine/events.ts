@@ -146,6 +146,8 @@ export const EVENTS = {
   replacementSought: { allocation: n, company: n, provider: n, wanted: n, replaced: n, order: n, extra: n, outcome: oneOf(['replaced', 'partly_replaced', 'no_offer', 'bond_exhausted', 'refused']) },
   providerSuspended: { company: n, reason: s, by: n },
   providerReinstated: { company: n, reason: s, by: n },
+  /** The call that has begun there ends by itself at `endsAt`. */
+  callScheduled: { class: n, market: n, hour: n, endsAt: n },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

@@ -43,6 +43,38 @@ describe('an auction of the exchange', () => {
     healthy(world);
   });
 
+  it('ends by itself when its time has come, also after a restart; another mode ends the plan', () => {
+    const world = new AuctionWorld();
+    const call = (minutes: number, hour = NONE): Result =>
+      world.run({ type: 'setTradingMode', company: world.operator, class: NONE, market: 0, hour, mode: 'auction', reason: 'call', call: minutes * 60_000 });
+    world.mode('halted');
+    const began = world.engine.now;
+    expect(one(call(5).events, 'callScheduled').endsAt).toBe(began + 300_000);
+    world.ask(world.seller, 2, 10);
+    expect(all(world.bid(world.buyers, 2.4, 10).events, 'fill')).toEqual([]);
+    const restored = Engine.restore(world.engine.snapshot());
+    expect(all(world.run({ type: 'tick', now: began + 299_999 }).events, 'fill')).toEqual([]);
+    const ended = world.run({ type: 'tick', now: began + 300_000 });
+    expect(one(ended.events, 'tradingModeSet')).toMatchObject({ mode: 'open', by: world.operator });
+    expect(one(ended.events, 'auctionEnded').volume).toBe(gpuHours(10));
+    for (const now of [began + 299_999, began + 300_000]) restored.apply({ command: { type: 'tick', now }, idempotencyKey: '', bodyHash: '' });
+    restored.buffer.take();
+    expect(restored.stateHash()).toBe(world.engine.stateHash());
+
+    call(5);
+    world.mode('halted');
+    expect(all(world.run({ type: 'tick', now: began + 900_000 }).events, 'tradingModeSet')).toEqual([]);
+    expect(world.bid(world.buyers, 2.4, 10).rejected).toBe('halted');
+    expect(world.run({ type: 'setTradingMode', company: world.operator, class: NONE, market: 0, hour: NONE, mode: 'halted', reason: 'x', call: 60_000 }).rejected).toBe('invalid_parameter');
+    // A call of one hour whose book is gone by then opens nothing.
+    world.mode('open');
+    call(24 * 60, HOUR);
+    world.run({ type: 'tick', now: (HOUR + 1) * 3_600_000 });
+    world.run({ type: 'endHour', hour: HOUR, pending: [] });
+    expect(world.run({ type: 'tick', now: began + 25 * 3_600_000 }).rejected).toBeUndefined();
+    healthy(world);
+  });
+
   it('leaves out bids that name a model; they trade when it is over', () => {
     const world = new AuctionWorld();
     world.run({ type: 'addModel', name: 'small' });

@@ -8,9 +8,12 @@ import { PARAMETERS } from './parameters.ts';
 import type { GpuClass, State } from './state.ts';
 import { TIMER } from './timers.ts';
 import type { Sweeps } from './sweeps.ts';
-import { MILLIS_PER_DAY, PRICE_TICKS_MAX } from './units.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR, PRICE_TICKS_MAX } from './units.ts';
+import type { Millis } from './units.ts';
 
 const GPUS_MAX = 1_000_000;
+/** The longest call that ends by itself. */
+const CALL_MAX = 24 * MILLIS_PER_HOUR;
 export const LIST_PRICE_NOTICE = 7 * MILLIS_PER_DAY;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._/:+ -]{0,127}$/;
 
@@ -146,6 +149,8 @@ export class Registry {
   setTradingMode(command: SetTradingMode): RejectCode | undefined {
     const { state } = this;
     if (state.companies[command.company]?.role !== 'operator') return 'not_authorized';
+    const call = command.call ?? 0;
+    if (call !== 0 && !(command.mode === 'auction' && Number.isSafeInteger(call) && call > 0 && call <= CALL_MAX)) return 'invalid_parameter';
     const scope = this.scopeOf(command);
     if (scope === undefined) return 'instrument_unknown';
     scope.mode = command.mode;
@@ -153,8 +158,29 @@ export class Registry {
     state.buffer.emit('tradingModeSet', {
       class: command.class, market: command.market, hour: command.hour, mode: command.mode, reason: command.reason, by: command.company,
     });
+    this.scheduleCall(command, call);
     this.sweeps.followMode(command);
     return undefined;
+  }
+
+  /** A new mode ends what was planned for its scope. */
+  private scheduleCall({ class: classId, market, hour, company }: SetTradingMode, call: Millis): void {
+    const { calls, timers, now, buffer } = this.state;
+    for (const [id, planned] of calls) if (planned.class === classId && planned.market === market && planned.hour === hour) calls.delete(id);
+    if (call === 0) return;
+    const id = timers.arrivals;
+    calls.set(id, { class: classId, market, hour, by: company });
+    timers.add(now + call, TIMER.callEnd, id);
+    buffer.emit('callScheduled', { class: classId, market, hour, endsAt: now + call });
+  }
+
+  /** The time of a call has come: its orders execute at one price and trading is open. */
+  endCall(id: number): void {
+    const { state } = this;
+    const call = state.calls.get(id);
+    state.calls.delete(id);
+    if (call === undefined || (call.hour !== NONE && state.markets.get(call.market)?.books.has(call.hour) !== true)) return;
+    this.setTradingMode({ type: 'setTradingMode', company: call.by, class: call.class, market: call.market, hour: call.hour, mode: 'open', reason: 'the call is over' });
   }
 
   private scopeOf(command: SetTradingMode): { mode: SetTradingMode['mode']; reason: string } | undefined {

@@ -5,7 +5,7 @@
 import { ACCOUNT_NAMES } from './accounts.ts';
 import type { Block } from './blocks.ts';
 import type { Spending } from './credit_limits.ts';
-import type { GpuClass, CompanyImage, Facility, Mandate, Payable, Remembered } from './state.ts';
+import type { Call, CompanyImage, Facility, GpuClass, Mandate, Payable, Remembered } from './state.ts';
 import { HourBook, State } from './state.ts';
 import type { LotImage } from './lots.ts';
 import type { FailedPlace, Outage } from './minutes.ts';
@@ -57,6 +57,8 @@ interface Head {
   clientOrderIds: [string, number][];
   captured: [string, number][];
   timers: { heap: Timer[]; arrivals: number };
+  /** Absent in snapshots of before there were such calls. */
+  calls?: [number, Call][];
   capacities: Omit<Capacity, 'served'>[];
   /** Supply cells with sales in the running hour, exact amounts as digits. */
   spotOccupied: [number, string][];
@@ -141,6 +143,7 @@ function headOf(state: State, columns: Named): Head {
     clientOrderIds: [...state.clientOrderIds],
     captured: [...state.captured],
     timers: { heap: state.timers.heap, arrivals: state.timers.arrivals },
+    calls: [...state.calls],
     capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
     spotOccupied: [...supply.spotOccupied].map(([cell, occupied]) => [cell, occupied.toString()]),
     bars: [...state.bars],
@@ -241,6 +244,7 @@ function restoreParties(state: State, head: Head): void {
   for (const [key, value] of head.captured) state.captured.set(key, value);
   fill(state.timers.heap, head.timers.heap);
   state.timers.arrivals = head.timers.arrivals;
+  for (const [id, call] of head.calls ?? []) state.calls.set(id, call);
   for (const capacity of head.capacities) {
     const row: Capacity = { ...capacity, served: new Uint32Array(0) };
     state.supply.add(row);

@@ -224,6 +224,14 @@ export interface Payable {
   readonly dueAt: Millis;
 }
 
+/** Where orders collect until a time, and the operator who will have opened it. */
+export interface Call {
+  readonly class: ClassId;
+  readonly market: MarketId;
+  readonly hour: Hour;
+  readonly by: CompanyId;
+}
+
 export interface Remembered {
   readonly bodyHash: string;
   readonly sequence: number;
@@ -282,6 +290,8 @@ export class State {
   readonly spending = new Map<FacilityId, Spending>();
   /** By id: blocks of which something is left. */
   readonly blocks = new Map<OrderId, Block>();
+  /** Calls that end by themselves, by the number their timer has. */
+  readonly calls = new Map<number, Call>();
   /** By row of the allocation: what it owes to and has from resellers; sales of it in the running hour. */
   readonly chains = new Map<number, Chain>();
   readonly spotResales = new Map<number, SpotResale>();

@@ -121,6 +121,8 @@ export class Timeline {
       if (row !== NIL) this.trading.cancelRow(row, 'gate_closed');
     } else if (timer.kind === TIMER.lotExpiry) {
       this.finance.expireLot(timer.id);
+    } else if (timer.kind === TIMER.callEnd) {
+      this.registry.endCall(timer.id);
     } else if (timer.kind === TIMER.listPrice) {
       this.registry.applyListPrice(timer.id);
     } else if (state.companies[timer.id].deadMan === timer.at) {

@@ -39,12 +39,18 @@ function scopeOf(directory: Directory, name: string): Scope {
 }
 
 const scopeBody = z.strictObject({ scope: z.string().min(1).max(200).describe('`*` for everything, a class, CLASS.region, or an instrument'), reason: line(500) });
+interface ModeBody {
+  scope: string;
+  reason: string;
+  call_seconds?: number | undefined;
+}
+const callBody = scopeBody.extend({ call_seconds: z.number().int().min(1).max(86_400).optional().describe('Orders collect for so long, then execute at one price and trading is open') });
 const modeSchema = z.object({ scope: text, mode: z.enum(TRADING_MODES), reason: text });
 const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: text });
 
-const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', mode: TradingMode, summary: string): Route =>
+const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', usual: TradingMode, summary: string, bodySchema: z.ZodType<ModeBody> = scopeBody): Route =>
   route({
-    method: 'post', path: `/api/v1/markets/${verb}`, operationId: `${verb.replace('-o', 'O')}Markets`, summary, tag, scope: 'operate', roles: operator, body: scopeBody,
+    method: 'post', path: `/api/v1/markets/${verb}`, operationId: `${verb.replace('-o', 'O')}Markets`, summary, tag, scope: 'operate', roles: operator, body: bodySchema,
     responses: {
       200: { description: 'Done.', schema: modeSchema },
       202: { description: 'It loosens what protects the market: another operator must make the same call.', schema: pendingSchema },
@@ -53,18 +59,20 @@ const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', mode: Trad
       const { services, body } = context;
       const actor = principalIn(context);
       const scope = scopeOf(services.directory, body.scope);
+      const call = (body.call_seconds ?? 0) * 1_000;
+      const mode = call > 0 ? 'auction' : usual;
       await marketCaughtUp(services);
       const key = context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}`;
       return once({ ...context, idempotencyKey: key }, async (transaction) => {
         if (loosens(services, scope, mode)) {
-          const target = JSON.stringify(scope);
+          const target = JSON.stringify(call > 0 ? { ...scope, call } : scope);
           const confirmation = await confirmedByTwo(transaction, { action: verb, target, reason: body.reason, person: actor.user });
           if (!confirmation.complete) {
             await recordAudit(transaction, { at: services.committed.now, actor, action: `${verb}.requested`, target: body.scope, reason: body.reason });
             return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
           }
         }
-        await applyMode({ services, actor, scope, mode, reason: body.reason, record: { database: transaction, action: verb, target: body.scope } });
+        await applyMode({ services, actor, scope, mode, call, reason: body.reason, record: { database: transaction, action: verb, target: body.scope } });
         return { reply: { status: 200, body: { scope: body.scope, mode, reason: body.reason } } };
       });
     },
@@ -75,12 +83,14 @@ interface ModeChange {
   actor: Principal;
   scope: Scope;
   mode: TradingMode;
+  /** Milliseconds after which a call ends by itself; 0: it does not. */
+  call: number;
   reason: string;
   record: { database: Parameters<typeof recordAudit>[0]; action: string; target: string };
 }
 
-async function applyMode({ services, actor, scope, mode, reason, record }: ModeChange): Promise<void> {
-  const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setTradingMode', company: actor.company, ...scope, mode, reason });
+async function applyMode({ services, actor, scope, mode, call, reason, record }: ModeChange): Promise<void> {
+  const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setTradingMode', company: actor.company, ...scope, mode, reason, ...(call > 0 ? { call } : {}) });
   await recordAudit(record.database, { at: ack.now, actor, action: record.action, target: record.target, reason, sequence: ack.sequence });
 }
 
@@ -189,7 +199,7 @@ const clock = route({
 export const operatorRoutes: Route[] = [
   setMode('halt', 'halted', 'Stop trading'),
   setMode('cancel-only', 'cancel_only', 'Accept cancels only'),
-  setMode('auction', 'auction', 'Take orders without trading; on resume they execute at one price'),
-  setMode('resume', 'open', 'Trade again; takes two operators'),
+  setMode('auction', 'auction', 'Take orders without trading; they execute at one price on resume, or after `call_seconds`', callBody),
+  setMode('resume', 'open', 'Trade again, at once or by a call of `call_seconds`; takes two operators', callBody),
   invariants, risk, audit, clock,
 ];

@@ -373,3 +373,23 @@ test('the invariants hold', async () => {
   expect(body).toMatchObject({ ok: true, state_hash: expect.any(String), sequence: expect.any(Number) });
   expect((body.checks as unknown[]).length).toBeGreaterThan(10);
 });
+
+test('an operator reopens by a call: orders collect, and at its end execute at one price', async () => {
+  const [operator, second] = [await world.member('operator'), await world.member('operator')];
+  const hour = INSTRUMENT.replace('T14Z', 'T19Z');
+  const post = (member: Member, path: string, body: object) => world.call('POST', `/api/v1/markets/${path}`, { key: member.key, body: { scope: hour, reason: 'drill', ...body } });
+  expect((await post(operator, 'halt', {})).body.mode).toBe('halted');
+  expect((await post(operator, 'halt', { call_seconds: 60 })).status).toBe(400);
+  expect((await post(operator, 'resume', { call_seconds: 60 })).status).toBe(202);
+  // What the second agrees to is the same call.
+  expect((await post(second, 'resume', {})).status).toBe(202);
+  expect((await post(second, 'resume', { call_seconds: 60 })).body).toMatchObject({ mode: 'auction' });
+  expect(orderOf(await place(provider, { side: 'sell', price: '2.0000', instrument: hour })).status).toBe('open');
+  const bid = orderOf(await place(borrower, { price: '2.4000', instrument: hour }));
+  expect(bid).toMatchObject({ status: 'open', filled_quantity: '0' });
+  const now = new Date(world.services.committed.now + 60_000).toISOString();
+  expect((await world.call('POST', '/api/v1/clock', { key: operator.key, body: { now } })).status).toBe(200);
+  const after = await world.call('GET', `/api/v1/orders/${String(bid.id)}`, { key: borrower.key });
+  expect(orderOf(after)).toMatchObject({ status: 'filled' });
+  expect((await world.call('GET', `/api/v1/instruments/${hour}`)).body.mode).toBe('open');
+});

@@ -399,7 +399,8 @@ export class Simulation {
     const hour = market !== NONE && random.chance(0.5) ? Math.floor(this.engine.now / MILLIS_PER_HOUR) + 1 : NONE;
     const scope = { class: market === NONE && random.chance(0.5) ? 0 : NONE, market, hour };
     this.halted.push(scope);
-    this.run({ type: 'setTradingMode', company: by, ...scope, mode: random.pick(['cancel_only', 'halted', 'auction', 'auction'] as const), reason: 'drill' });
+    const mode = random.pick(['cancel_only', 'halted', 'auction', 'auction'] as const);
+    this.run({ type: 'setTradingMode', company: by, ...scope, mode, reason: 'drill', ...(mode === 'auction' && random.chance(0.5) ? { call: random.between(1, 90) * MILLIS_PER_MINUTE } : {}) });
   }
 
   private capacityMoves(): void {
