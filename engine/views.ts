@@ -4,12 +4,13 @@ import { ALLOCATION } from './allocations.ts';
 import type { Block } from './blocks.ts';
 import { BUY } from './commands.ts';
 import type { CompanyId } from './commands.ts';
+import { isPayableHeld } from './delivery.ts';
 import type { Facilities } from './facilities.ts';
 import { checkInvariants } from './invariants.ts';
 import { NIL } from './lot_amounts.ts';
 import { FLAG } from './orders.ts';
 import type {
-  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, ProviderHourView, QueryName, SoldPlaceView,
+  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, PayableView, ProviderHourView, QueryName, SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './lots.ts';
 import type { Facility, State } from './state.ts';
@@ -42,6 +43,7 @@ export class Views {
       providerHours: ({ company }) => this.providerHours(company),
       refusal: ({ order }) => trading.foresee(order) ?? null,
       soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
+      payables: ({ company }) => this.payables(company),
       suspended: () => state.companies.filter(({ suspendedAt }) => suspendedAt !== 0).map(({ company }) => company),
       market: () => this.market(),
       invariants: () => ({ checks: checkInvariants(state), stateHash: stateHash(state), sequence: state.sequence }),
@@ -90,7 +92,10 @@ export class Views {
       listValueDelivered: listValue,
       costRetired: retiredCost,
       payable: -ledger.balance(ACCOUNT['provider.payable'], company),
+      receivable: ledger.balance(ACCOUNT['provider.receivable'], company),
       bond: -ledger.balance(ACCOUNT['provider.bond'], company),
+      earned: companies[company].earned,
+      paid: companies[company].paid,
     };
   }
 
@@ -214,6 +219,12 @@ export class Views {
       });
     }
     return found.sort((a, b) => a.hour - b.hour || a.market - b.market);
+  }
+
+  private payables(company: CompanyId): PayableView[] {
+    const { payables } = this.state;
+    return [...payables.values()].filter((row) => row.company === company).sort((a, b) => a.dueAt - b.dueAt || a.facility - b.facility)
+      .map(({ dueAt, amount, facility }) => ({ dueAt, amount, financed: facility !== NIL, held: isPayableHeld(this.state, facility) }));
   }
 
   private soldPlaces(fromHour: number, toHour: number): SoldPlaceView[] {
