@@ -23,10 +23,10 @@ async function startAlone(core: Core): Promise<void> {
   await openProjector(core);
   const providers = core.config.demo ? await startProviders(core) : undefined;
   const opened = await openServices(core, sequencer, providers?.addresses ?? []);
-  const file = providers === undefined ? undefined : await openOwnDemo(core, opened, providers);
+  const begin = providers === undefined ? undefined : await openOwnDemo(core, opened, providers);
   await openListPrices(core, opened);
   openHttp(core, opened);
-  introduction(core.url, file).forEach(say);
+  introduction(core.url, await begin?.()).forEach(say);
 }
 
 /** One process of many. */
@@ -38,10 +38,10 @@ async function startTogether(core: Core): Promise<void> {
   else if (roles.includes('standby')) openSequencer(core, true).then((sequencer) => openToOthers(core, sequencer)).catch(core.onFatal);
   const remote = await reachEngine(core);
   const opened = await openServices(core, own ?? remote, []);
-  const file = demo ? await shareDemo(core, opened) : undefined;
+  const begin = demo ? await shareDemo(core, opened) : undefined;
   if (roles.includes('api')) await openListPrices(core, opened);
   openHttp(core, opened, remote);
-  introduction(core.url, file).forEach(say);
+  introduction(core.url, await begin?.()).forEach(say);
 }
 
 /** pino writes to standard error, so that what a person is told stays readable. Nothing secret may reach it. */

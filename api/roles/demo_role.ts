@@ -11,14 +11,17 @@ import type { Core } from './core.ts';
 const LOCK = 7_301_847;
 const LOOK_MILLIS = 1_000;
 
-/** Resolves when it is open. */
-async function openDemo(core: Core, { services }: Opened, providers: DemoProviders): Promise<{ file: DemoFile; close: () => Promise<void> }> {
+/** To be called when the server takes requests: writes demo.json and starts the recorded requests. */
+export type Begin = () => Promise<DemoFile>;
+
+/** Resolves when every class is quoted. */
+async function openDemo(core: Core, { services }: Opened, providers: DemoProviders): Promise<{ begin: Begin; close: () => Promise<void> }> {
   const { config, say, url, log } = core;
   say('opening the demo market ...');
   const demo = await openDemoMarket(services, providers);
   const inferenceUrl = config.roles.includes('gateway') ? url : config.publicUrl;
   if (inferenceUrl === undefined) log.warn('PUBLIC_URL is not set and this process has no gateway: the demo sends no inference load');
-  return { file: await demo.listening(config.publicUrl ?? url, inferenceUrl), close: () => demo.close() };
+  return { begin: () => demo.listening(config.publicUrl ?? url, inferenceUrl), close: () => demo.close() };
 }
 
 /** In one process: the providers exist before the services do, because they belong on the list of those that endpoints may use. */
@@ -27,18 +30,18 @@ export async function startProviders({ config, log, parts }: Core): Promise<Demo
   parts.add('demo providers', () => providers.close());
   return providers;
 }
-export async function openOwnDemo(core: Core, opened: Opened, providers: DemoProviders): Promise<DemoFile> {
-  const { file, close } = await openDemo(core, opened, providers);
+export async function openOwnDemo(core: Core, opened: Opened, providers: DemoProviders): Promise<Begin> {
+  const { begin, close } = await openDemo(core, opened, providers);
   core.parts.add('demo', close);
-  return file;
+  return begin;
 }
 
 /**
  * With roles: who holds the lock runs the demo, and another takes over when it ends. All learn from the
  * data folder which addresses the demo's providers have.
- * @returns the demo's file when it is this process's turn at once, after the demo is open
+ * @returns undefined when it is not this process's turn now
  */
-export async function shareDemo(core: Core, opened: Opened): Promise<DemoFile | undefined> {
+export async function shareDemo(core: Core, opened: Opened): Promise<Begin | undefined> {
   const { config, log, parts, onFatal } = core;
   const look = async (): Promise<void> => opened.gateway.allow(await readDemoAddresses(config.dataDir));
   await look();
@@ -46,13 +49,13 @@ export async function shareDemo(core: Core, opened: Opened): Promise<DemoFile | 
   parts.add('demo addresses', () => clearInterval(timer));
   if (!config.roles.includes('api')) return undefined;
   let close = (): Promise<void> => Promise.resolve();
-  const run = async (): Promise<DemoFile> => {
+  const run = async (): Promise<Begin> => {
     const providers = await startDemoProviders(config, log);
     close = () => providers.close();
     await look();
     const demo = await openDemo(core, opened, providers);
     close = demo.close;
-    return demo.file;
+    return demo.begin;
   };
   const turn = new Turn(core.postgres.url, LOCK, onFatal);
   parts.add('demo', async () => {
@@ -60,6 +63,6 @@ export async function shareDemo(core: Core, opened: Opened): Promise<DemoFile | 
     await turn.close();
   });
   if (await turn.tryTake()) return run();
-  turn.wait().then((taken) => (taken ? run() : undefined)).catch((error: unknown) => log.error({ err: error }, 'the demo does not go on here'));
+  turn.wait().then(async (taken) => (taken ? (await run())() : undefined)).catch((error: unknown) => log.error({ err: error }, 'the demo does not go on here'));
   return undefined;
 }
