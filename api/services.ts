@@ -7,6 +7,7 @@ import type { Committed } from './committed.ts';
 import type { Config } from './config.ts';
 import type { Directory } from './directory.ts';
 import type { Vault } from './gateway/vault.ts';
+import type { Tallies } from './http/rate_limit.ts';
 import type { MarketData } from './market/market_data.ts';
 import type { SequencerPort } from './sequencer/port.ts';
 
@@ -37,6 +38,8 @@ export interface Services {
   endpoints: EndpointWatch;
   /** Seals the credentials of endpoints, each for its endpoint's id. */
   vault: Vault;
+  /** Counts shared with other processes; absent where there is none. */
+  tallies?: Tallies;
   /** Called when a manual clock has been moved; that is answered when all of them have done what the time asks of them. */
   clockFollowers: Set<() => Promise<void>>;
 }

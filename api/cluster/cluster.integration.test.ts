@@ -221,6 +221,21 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     expect(performance.now() - revoked).toBeLessThan(5_000);
   });
 
+  test('counts requests over all processes', async () => {
+    const remaining = async (url: string): Promise<number> => {
+      const { headers } = await fetch(`${url}/api/v1/balances`, { headers: { authorization: `Bearer ${key}` } });
+      return Number(headers.get('ratelimit-remaining'));
+    };
+    const limit = Number((await fetch(`${urls[0]}/api/v1/status`)).headers.get('ratelimit-limit'));
+    for (let index = 0; index < 5; index++) await remaining(urls[0]);
+    // A window may end just then; in one of them the other process knows of all ten.
+    await expect.poll(async () => {
+      for (let index = 0; index < 10; index++) await remaining(urls[0]);
+      await sleep(300);
+      return limit - (await remaining(urls[1]));
+    }, { timeout: 20_000 }).toBeGreaterThan(10);
+  });
+
   test('halts on every process at once', async () => {
     const { company } = await registerUser({ database, sequencer: remote, committed }, { email: 'o@example.com', password: 'correct horse battery', company: 'o', role: 'operator', group: '' });
     const scope = { class: NONE, market: NONE, hour: NONE } as const;

@@ -47,8 +47,8 @@ export class Door {
   constructor({ services, metrics, routes }: DoorParts) {
     this.services = services;
     this.metrics = metrics;
-    this.limits = new RateLimit(services.config.rateLimit);
-    this.pace = new Pace(services.config.rateLimit * SECONDS_PER_MINUTE);
+    this.limits = new RateLimit(services.config.rateLimit, services.tallies?.of('gateway'));
+    this.pace = new Pace(services.config.rateLimit * SECONDS_PER_MINUTE, services.tallies);
     this.patience = new Patience(async () => services.database.raw('select 1'));
     for (const route of routes) {
       const [fixed, name] = route.path.split('{');

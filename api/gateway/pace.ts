@@ -1,5 +1,6 @@
 /** How many requests and tokens an account has used within the last minute, by a window that slides second by second. */
 import { GatewayError } from '../errors.ts';
+import type { Tallies, Tally } from '../http/rate_limit.ts';
 
 const SECONDS = 60;
 const ACCOUNTS_MAX = 100_000;
@@ -53,9 +54,12 @@ export class PaceWindow {
   private readonly requests = new Sums();
   private readonly tokens = new Sums();
   private limits: { requests: number; tokens: number };
+  private readonly tell: (kind: 'requests' | 'tokens', amount: number) => void;
 
-  constructor(limits: { requests: number; tokens: number }) {
+  /** @param tell hears what is counted here */
+  constructor(limits: { requests: number; tokens: number }, tell: (kind: 'requests' | 'tokens', amount: number) => void = () => undefined) {
     this.limits = limits;
+    this.tell = tell;
   }
 
   changed(limits: { requests: number; tokens: number }): void {
@@ -71,11 +75,18 @@ export class PaceWindow {
     if (this.requests.total >= limits.requests) throw tooMany(this.requests.wait(limits.requests - 1));
     if (this.tokens.total >= limits.tokens) throw tooMany(this.tokens.wait(limits.tokens - 1));
     this.requests.add(second, 1);
+    this.tell('requests', 1);
   }
 
   /** Counts tokens that were charged. */
   used(now: number, tokens: number): void {
     this.tokens.add(Math.floor(now / 1_000), tokens);
+    this.tell('tokens', tokens);
+  }
+
+  /** Counts what another process has counted. */
+  others(kind: 'requests' | 'tokens', now: number, amount: number): void {
+    this[kind].add(Math.floor(now / 1_000), amount);
   }
 
   /** In the names and the form of OpenAI's. */
@@ -98,10 +109,19 @@ function tooMany(wait: number): GatewayError {
 export class Pace {
   private readonly requestsPerMinute: number;
   private readonly windows = new Map<string, PaceWindow>();
+  private readonly tallies: { requests: Tally; tokens: Tally } | undefined;
 
-  /** @param requestsPerMinute of an account whose key sets no limit of its own */
-  constructor(requestsPerMinute: number) {
+  /**
+   * @param requestsPerMinute of an account whose key sets no limit of its own
+   * @param tallies absent: there is no other process
+   */
+  constructor(requestsPerMinute: number, tallies?: Tallies) {
     this.requestsPerMinute = requestsPerMinute;
+    if (tallies === undefined) return;
+    this.tallies = { requests: tallies.of('requests'), tokens: tallies.of('tokens') };
+    for (const kind of ['requests', 'tokens'] as const) {
+      this.tallies[kind].onOthers((account, amount) => (this.windows.get(account) ?? this.windowOf(account)).others(kind, Date.now(), amount));
+    }
   }
 
   windowOf(account: string, limits?: PaceLimits): PaceWindow {
@@ -113,7 +133,7 @@ export class Pace {
     }
     // Accounts that have been silent are as good as new.
     if (this.windows.size >= ACCOUNTS_MAX) this.windows.clear();
-    const window = new PaceWindow(now);
+    const window = new PaceWindow(now, (kind, amount) => this.tallies?.[kind].counted(account, amount));
     this.windows.set(account, window);
     return window;
   }

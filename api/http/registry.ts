@@ -29,7 +29,7 @@ export const isOpenAiPath = (path: string): boolean => path === '/v1' || path.st
 export const expressPathOf = (route: Route): string => route.expressPath ?? route.path.replace(/\{([a-z_]+)\}/g, ':$1');
 
 export function mountRoutes(app: Express, routes: readonly Route[], options: RegistryOptions): void {
-  const limits = new RateLimit(options.services.config.rateLimit);
+  const limits = new RateLimit(options.services.config.rateLimit, options.services.tallies?.of('exchange'));
   const patience = new Patience(async () => options.services.database.raw('select 1'));
   for (const route of routes) {
     const serve = server(route, { limits, patience }, options);

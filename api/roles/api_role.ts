@@ -4,6 +4,7 @@ import { createApp } from '../app.ts';
 import { Auth } from '../auth/auth.ts';
 import { RemoteSequencer } from '../cluster/remote_sequencer.ts';
 import { Seal } from '../cluster/seal.ts';
+import { SharedTallies } from '../cluster/shared_tallies.ts';
 import { Committed } from '../committed.ts';
 import { Directory } from '../directory.ts';
 import { openGateway } from '../gateway/gateway.ts';
@@ -33,6 +34,14 @@ export async function reachEngine({ config, log, postgres, database, parts, onFa
   return remote;
 }
 
+/** Limits hold over all processes. */
+async function openTallies({ config, database, parts }: Core): Promise<Pick<Services, 'tallies'>> {
+  if (config.single) return {};
+  const tallies = new SharedTallies({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database) });
+  parts.add('tallies', () => tallies.close());
+  return { tallies };
+}
+
 /** What handlers use, and the gateway. */
 export async function openServices(core: Core, sequencer: SequencerPort, demoAddresses: readonly string[]): Promise<Opened> {
   const { config, log, database, parts } = core;
@@ -47,7 +56,7 @@ export async function openServices(core: Core, sequencer: SequencerPort, demoAdd
   const auth = new Auth(database, log, () => Math.max(Date.now(), committed.now));
   await auth.start();
   parts.add('auth', () => auth.close());
-  const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: await openVault(config), clockFollowers: new Set<() => Promise<void>>() };
+  const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: await openVault(config), ...(await openTallies(core)), clockFollowers: new Set<() => Promise<void>>() };
   const gateway = await openGateway(base, [...config.endpointAllow, ...demoAddresses]);
   parts.add('gateway', () => gateway.close());
   return { services: { ...base, endpoints: gateway.endpoints }, gateway };
