@@ -106,6 +106,7 @@ describe.skipIf(!executablePath || !isBuilt)('the exchange in a browser', () => 
     const lender = await enter('Lender', '/credit');
     await lender.getByRole('button', { name: 'Freeze' }).first().click();
     await lender.getByLabel('Reason').fill('Covenant breached');
+    await lender.getByLabel('Type Demo Borrower to confirm').fill('demo borrower');
     await lender.getByRole('button', { name: 'Freeze 100 %' }).click();
     await borrower.getByRole('button', { name: 'The lender has frozen this credit' }).waitFor();
     await lender.getByRole('button', { name: 'Lift freeze' }).click();

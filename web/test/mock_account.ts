@@ -88,8 +88,8 @@ export const capacity = [
   { class: 'L40S-PCIE-48', region: 'us-east', gpus: 24, verified_gpus: 0, models: [], status: 'pending' },
 ];
 export const endpoints = [
-  { id: 'ep_1', url: 'https://gpu1.northwind.example/v1', class: 'H100-SXM-80', region: 'us-east', models: ['llama-3.1-8b-instruct', 'llama-3.3-70b-instruct'], status: 'verified', status_reason: '' },
-  { id: 'ep_2', url: 'https://gpu2.northwind.example/v1', class: 'L40S-PCIE-48', region: 'us-east', models: ['qwen2.5-7b-instruct'], status: 'pending', status_reason: '' },
+  { id: 'ep_1', url: 'https://gpu1.northwind.example/v1', class: 'H100-SXM-80', region: 'us-east', models: ['llama-3.1-8b-instruct', 'llama-3.3-70b-instruct'], status: 'verified', status_reason: '', created_at: '2026-11-20T10:00:00.000Z', verified_at: '2026-11-26T10:00:00.000Z' },
+  { id: 'ep_2', url: 'https://gpu2.northwind.example/v1', class: 'L40S-PCIE-48', region: 'us-east', models: ['qwen2.5-7b-instruct'], status: 'pending', status_reason: '', created_at: '2026-11-26T10:00:00.000Z', verified_at: null },
 ];
 export const deliveries = (now: number) =>
   [1, 2, 3].map((hours) => ({
@@ -97,9 +97,23 @@ export const deliveries = (now: number) =>
     delivered_credits: '108.480000', failed_credits: '0.00', usd: '67.123410', commission: '0.134516', requests: 4_182, status: 'delivered',
   }));
 
+export const portfolio = {
+  outstanding: '406000.00', accrued_interest: '1112.33', committed: '1000000.00', undrawn: '600000.00',
+  buckets: ['current', '1-30', '31-60', '61-90', '90+'].map((name, index) => ({ days_past_due: name, outstanding: index === 0 ? '406000.00' : '0.00', facilities: index === 0 ? 1 : 0 })),
+};
+export const risk = {
+  exposures: [{ company: 'Meridian Labs', facility_id: 'fac_7', state: 'active', principal: '406000.00', accrued_interest: '1112.33', days_past_due: 0, frozen_fraction: '0.00', utilisation_percent: '40.00' }],
+  outstanding: '406000.00', modes: [],
+};
+export const payouts = (now: number) => [{ amount: '1843.220000', sequence: 182_000, at: day(now, -3) }];
+export const statement = (now: number) => [{ sequence: 180_000, at: day(now, -20), event: 'drawn', amount: '400000.00', interest: '0.00', principal: '406000.00', fees: '6000.00', reason: '' }];
+export const usage = (group: string, now: number) => [0, 1, 2].map((index) => ({
+  group: group === 'day' ? day(now, -index).slice(0, 10) : `${group} ${index}`, requests: 120 - index, prompt_tokens: 41_200, completion_tokens: 18_400, gpu_seconds: '88.120000', credits_used: `${3 - index}.120000`,
+}));
+
 export const keys = (now: number) => [
-  { id: 'key_1', name: 'Production', prefix: 'ccx_test_', last_four: '9fA2', scopes: ['inference'], allowed_models: null, allowed_ips: [], expires_at: null, created_at: day(now, -14) },
-  { id: 'key_2', name: 'Trading bot', prefix: 'ccx_test_', last_four: '77bc', scopes: ['read', 'trade'], allowed_models: null, allowed_ips: ['203.0.113.7'], expires_at: day(now, 90), created_at: day(now, -3) },
+  { id: 'key_1', name: 'Production', prefix: 'ccx_test_', last_four: '9fA2', scopes: ['inference'], allowed_models: null, allowed_ips: [], monthly_limit: '500.00', spot: { enabled: true, maximum_price: '2.5000', classes: null, regions: null, monthly_limit: null }, expires_at: null, created_at: day(now, -14) },
+  { id: 'key_2', name: 'Trading bot', prefix: 'ccx_test_', last_four: '77bc', scopes: ['read', 'trade'], allowed_models: null, allowed_ips: ['203.0.113.7'], monthly_limit: null, spot: { enabled: false, maximum_price: null, classes: null, regions: null, monthly_limit: null }, expires_at: day(now, 90), created_at: day(now, -3) },
 ];
 
 export const audit = (now: number) => [

@@ -165,6 +165,10 @@ async function answer(request: IncomingMessage, response: ServerResponse, state:
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks).toString();
   if (url.pathname === '/v1/chat/completions') return streamCompletion(response);
+  if (url.pathname === '/v1/account/usage') {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    return void response.end(JSON.stringify({ object: 'list', data: state.scenario === 'empty' ? [] : account.usage(url.searchParams.get('group_by') ?? '', Date.now()) }));
+  }
   if (!url.pathname.startsWith('/api/v1')) return serveFile(url.pathname, response);
   const path = url.pathname.slice('/api/v1'.length);
   state.requests.push({ method: request.method ?? '', path: path + url.search, body, headers: request.headers });
@@ -198,7 +202,7 @@ function publicApi(path: string, state: State): Reply | undefined {
     case '/demo':
       return list(account.MOCK_ROLES.map((role) => ({ name: role, role, email: `${role}@demo.example`, password: 'demo-password-1' })));
     default:
-      return undefined;
+      return /^\/instruments\/[^/]+\/book/.test(path) ? ok(new market.MockBook('book').whole()) : undefined;
   }
 }
 
@@ -226,12 +230,16 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
     '/mandates': () => account.mandates,
     '/capacity': () => account.capacity,
     '/endpoints': () => account.endpoints,
+    '/payouts': () => account.payouts(now),
+    '/facilities/fac_7/statement': () => account.statement(now),
     '/deliveries': () => account.deliveries(now),
     '/audit': () => account.audit(now),
     '/keys': () => account.keys(now),
   };
   if (rows[path] !== undefined) return list(empty ? [] : rows[path]());
   if (path === '/facilities/fac_7/schedule') return ok({ rows: account.schedule(now) });
+  if (path === '/portfolio') return ok(account.portfolio);
+  if (path === '/risk') return ok(empty ? { exposures: [], outstanding: '0', modes: [] } : account.risk);
   if (path === '/me') return ok(account.me(role));
   if (path === '/balances') return ok(empty ? account.NO_BALANCES : account.balances);
   return path === '/invariants' ? ok(account.invariants) : undefined;
@@ -249,6 +257,7 @@ function changeApi(method: string, path: string, body: string, state: State): Re
     const placed = JSON.parse(body) as { instrument: string; quantity: string };
     return ok({ order: account.order('ord_500', placed.instrument, { ...placed, remaining_quantity: placed.quantity }), fills: [] }, 201);
   }
+  if (path === '/orders/batch') return ok({ results: (JSON.parse(body) as { operations: unknown[] }).operations.map(() => ({ status: 201 })) });
   if (path === '/blocks') return ok({ order: account.order('ord_600', market.nextHour(now), { block: { start_at: '', end_at: '', quantity: '1', minimum_acceptance_ratio: '1' } }), fills: [] }, 201);
   if (path.startsWith('/orders/') && method === 'PATCH') return ok({ order: account.order(path.slice('/orders/'.length), market.nextHour(now), { ...(JSON.parse(body) as object) }), fills: [] });
   if (path.startsWith('/orders/') && method === 'DELETE') return ok({ order: account.order(path.slice('/orders/'.length), market.nextHour(now), { status: 'canceled', hold: '0.00' }) });

@@ -35,6 +35,11 @@ export class ApiClient {
     return this.call<T>('GET', path + queryString(query));
   }
 
+  /** A question to the OpenAI-compatible side, with the session. @throws ApiError */
+  getV1<T>(path: string, query: Query = {}): Promise<T> {
+    return this.call<T>('GET', path + queryString(query), undefined, '/v1');
+  }
+
   /** @throws ApiError */
   post<T>(path: string, body: object = {}): Promise<T> {
     return this.call<T>('POST', path, body);
@@ -50,9 +55,9 @@ export class ApiClient {
     return this.call<T>('DELETE', path + queryString(query));
   }
 
-  private async call<T>(method: string, path: string, body?: object): Promise<T> {
+  private async call<T>(method: string, path: string, body?: object, side = '/api/v1'): Promise<T> {
     try {
-      const response = await this.options.fetch(`${this.options.base}/api/v1${path}`, {
+      const response = await this.options.fetch(`${this.options.base}${side}${path}`, {
         method,
         credentials: 'same-origin',
         headers: this.headers(method, body !== undefined),

@@ -98,3 +98,35 @@ export const curlOf = (origin: string, request: Pick<ChatRequest, 'model' | 'pro
     `  -H 'content-type: application/json' \\`,
     `  -d '${JSON.stringify(chatBody({ ...request, key: '' })).replaceAll("'", "'\\''")}'`,
   ].join('\n');
+
+/** The same request in the languages people paste from. */
+export const typescriptOf = (origin: string, request: Pick<ChatRequest, 'model' | 'prompt' | 'maximum'>): string =>
+  [
+    `import OpenAI from 'openai';`,
+    ``,
+    `const client = new OpenAI({ baseURL: '${origin}/v1', apiKey: process.env.CCX_KEY });`,
+    `const stream = await client.chat.completions.create({`,
+    `  model: ${JSON.stringify(request.model)},`,
+    `  messages: [{ role: 'user', content: ${JSON.stringify(request.prompt)} }],`,
+    `  max_tokens: ${request.maximum},`,
+    `  stream: true,`,
+    `});`,
+    `for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.content ?? '');`,
+  ].join('\n');
+
+export const pythonOf = (origin: string, request: Pick<ChatRequest, 'model' | 'prompt' | 'maximum'>): string =>
+  [
+    `import os`,
+    `from openai import OpenAI`,
+    ``,
+    `client = OpenAI(base_url="${origin}/v1", api_key=os.environ["CCX_KEY"])`,
+    `stream = client.chat.completions.create(`,
+    `    model=${JSON.stringify(request.model)},`,
+    `    messages=[{"role": "user", "content": ${JSON.stringify(request.prompt)}}],`,
+    `    max_tokens=${request.maximum},`,
+    `    stream=True,`,
+    `)`,
+    `for chunk in stream:`,
+    `    if chunk.choices:`,
+    `        print(chunk.choices[0].delta.content or "", end="")`,
+  ].join('\n');

@@ -5,7 +5,7 @@ export { isOpen } from './account.ts';
 export type { Depth as LadderDepth } from './book.ts';
 export type { BookView, Directory } from './market.ts';
 export { modeOf } from './market.ts';
-export { curlOf, streamChat, type ChatCost, type ChatUsage } from './chat.ts';
+export { curlOf, pythonOf, streamChat, typescriptOf, type ChatCost, type ChatUsage } from './chat.ts';
 export { Cell, type Readable } from './cell.ts';
 export { fromTicks, toMicro, toSteps, toTicks, parseScaled, formatScaled, divideRounded, fromMicro, fromSteps, AMOUNT_PLACES, MICRO } from './decimal.ts';
 export { ApiError, explain, toApiError } from './errors.ts';

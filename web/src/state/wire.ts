@@ -72,6 +72,10 @@ export interface WireEndpoint {
   models: string[];
   status: 'pending' | 'verified' | 'failed' | 'removed';
   status_reason: string;
+  precision: string | null;
+  country: string | null;
+  created_at: string;
+  verified_at: string | null;
 }
 /** An hour that a provider sold, and what became of it. */
 export interface WireDelivery {
@@ -84,7 +88,48 @@ export interface WireDelivery {
   failed_credits: string;
   usd: string;
   requests: number;
+  commission: string;
   status: 'scheduled' | 'delivering' | 'delivered';
+}
+export interface WirePayout {
+  amount: string;
+  sequence: number;
+  at: string;
+}
+export interface WireStatementLine {
+  sequence: number;
+  at: string;
+  event: string;
+  amount: string;
+  interest: string;
+  principal: string;
+  fees: string;
+  reason: string;
+}
+export interface WirePortfolio {
+  outstanding: string;
+  accrued_interest: string;
+  committed: string;
+  undrawn: string;
+  buckets: { days_past_due: string; outstanding: string; facilities: number }[];
+}
+export interface WireUsageLine {
+  group: string | null;
+  requests: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  gpu_seconds: string;
+  credits_used: string;
+}
+export interface WireRisk {
+  exposures: { company: string; facility_id: string; state: string; principal: string; accrued_interest: string; days_past_due: number; frozen_fraction: string; utilisation_percent: string }[];
+  outstanding: string;
+}
+/** One result of POST /orders/batch. */
+export interface WireBatchResult {
+  status: number;
+  order?: { id: string };
+  error?: { code: string; message: string };
 }
 
 export type WireKey = ReturnType<typeof keyWire>;

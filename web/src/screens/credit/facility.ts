@@ -7,3 +7,37 @@ export function toneOfState(state: string): string {
   if (state === 'offered' || state === 'watch' || state === 'cancel_only' || state === 'applied') return 'warn';
   return state === 'closed' ? '' : 'bad';
 }
+
+/** What happens to a facility that is not paid, by days past due. */
+const LADDER = [
+  { days: 1, name: 'Notice' },
+  { days: 5, name: 'No more draws' },
+  { days: 10, name: 'Cancel only' },
+  { days: 15, name: 'Half frozen' },
+  { days: 30, name: 'Frozen' },
+  { days: 60, name: 'Acceleration notice' },
+  { days: 90, name: 'Default' },
+  { days: 180, name: 'Write-off' },
+] as const;
+const WARNING_STEPS = 3;
+
+export interface Health {
+  label: string;
+  tone: 'good' | 'warn' | 'bad';
+  next: string;
+  steps: { name: string; reached: boolean; tone: 'good' | 'warn' | 'bad' }[];
+}
+
+/** Where a facility stands on the ladder of late payment. */
+export function healthOf(facility: Pick<WireFacility, 'days_past_due'>): Health {
+  const days = facility.days_past_due;
+  const reached = LADDER.filter((step) => days >= step.days).length;
+  const next = LADDER[reached];
+  const tone: Health['tone'] = reached === 0 ? 'good' : reached <= WARNING_STEPS ? 'warn' : 'bad';
+  return {
+    label: days === 0 ? 'Paid on time' : `${days} ${days === 1 ? 'day' : 'days'} past due: ${LADDER[reached - 1]?.name.toLowerCase() ?? ''}`,
+    tone,
+    next: next === undefined ? '' : `Next step at ${next.days} ${next.days === 1 ? 'day' : 'days'}: ${next.name.toLowerCase()}`,
+    steps: [{ name: 'On time', reached: true, tone }, ...LADDER.map((step) => ({ name: `${step.days} days: ${step.name.toLowerCase()}`, reached: days >= step.days, tone }))],
+  };
+}

@@ -1,0 +1,78 @@
+/** The main jobs of provider, borrower, lender, developer and operator on the mock exchange. */
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { Visits } from './visits.ts';
+
+const executablePath = process.env['CHROMIUM_PATH'];
+
+describe.skipIf(!executablePath)('the screens of work', () => {
+  let visits: Visits;
+  beforeAll(async () => {
+    visits = await Visits.open(executablePath);
+  });
+  afterAll(() => visits.close());
+  afterEach(() => visits.settle());
+
+  const sent = (path: string): unknown => {
+    const request = visits.server.requests.find((candidate) => candidate.path === path && candidate.method === 'POST');
+    return request === undefined ? undefined : JSON.parse(request.body);
+  };
+  const region = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
+
+  test('a provider clicks an hour in the calendar and sees what the offer would bring; many offers go at once', async () => {
+    const page = await visits.visit({ path: '/provider', role: 'provider' });
+    await region(page, 'Capacity calendar').getByRole('button', { name: /: free/ }).last().click();
+    await page.getByLabel('Price').fill('2.1');
+    await page.getByLabel('GPUs through each hour').fill('4');
+    await page.getByText('You receive per GPU-h').locator('xpath=../dd').getByText('1.3912').waitFor();
+    await page.getByRole('button', { name: 'Many offers' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Many offers at once' });
+    const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 13);
+    await dialog.getByRole('textbox').fill(`${tomorrow} 3 8 1.95`);
+    await dialog.getByRole('button', { name: 'Offer 3 hours' }).click();
+    await expect.poll(() => (sent('/orders/batch') as { operations: unknown[] } | undefined)?.operations).toHaveLength(3);
+  });
+
+  test('a borrower reads what a repayment pays before it is sent', async () => {
+    const page = await visits.visit({ path: '/credit', role: 'borrower' });
+    await page.getByRole('button', { name: 'Repay' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Repay' });
+    await dialog.getByLabel('Amount').fill('10000');
+    expect(await dialog.getByText('Interest', { exact: true }).locator('xpath=../dd').innerText()).toMatch(/^1,112\.33/);
+    expect(await dialog.getByText('Principal after').locator('xpath=../dd').innerText()).toMatch(/^397,112\.33/);
+    await dialog.getByRole('button', { name: 'Repay' }).click();
+    await expect.poll(() => sent('/facilities/fac_7/repayments')).toEqual({ amount: '10000', mode: 'shorten' });
+  });
+
+  test('a lender types the name before it freezes a company whole', async () => {
+    const page = await visits.visit({ path: '/credit', role: 'lender' });
+    await page.getByRole('button', { name: 'Freeze', exact: true }).click();
+    await page.getByLabel('Reason').fill('Covenant breached');
+    const dialog = page.getByRole('dialog', { name: 'Freeze facility' });
+    expect(await dialog.getByRole('button', { name: 'Type the name' }).isDisabled()).toBe(true);
+    await dialog.getByLabel('Type Meridian Labs to confirm').fill('meridian labs');
+    await dialog.getByRole('button', { name: 'Freeze 100 %' }).click();
+    await expect.poll(() => sent('/facilities/fac_7/freeze')).toEqual({ fraction: '1', reason: 'Covenant breached' });
+  });
+
+  test('a developer sees usage by model and sets a budget', async () => {
+    const page = await visits.visit({ path: '/developers', role: 'borrower' });
+    await page.getByRole('radio', { name: 'Model', exact: true }).check({ force: true });
+    await page.getByRole('row', { name: /model 0/ }).waitFor();
+    await page.getByRole('button', { name: 'Create key' }).first().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('Batch');
+    await dialog.getByLabel('Budget each month').fill('250');
+    await dialog.getByRole('button', { name: 'Create key' }).click();
+    await expect.poll(() => sent('/keys')).toMatchObject({ name: 'Batch', monthly_limit: '250' });
+  });
+
+  test('an operator starts an auction with a reason', async () => {
+    const page = await visits.visit({ path: '/operator', role: 'operator' });
+    await region(page, 'Exposure and concentration').getByRole('row', { name: /Meridian Labs.*100\.00 %/ }).waitFor();
+    await page.getByRole('button', { name: 'Auction' }).click();
+    await page.getByLabel('Reason').fill('Reopening');
+    await page.getByRole('dialog').getByRole('button', { name: 'Auction' }).click();
+    await expect.poll(() => sent('/markets/auction')).toEqual({ scope: '*', reason: 'Reopening' });
+  });
+});
