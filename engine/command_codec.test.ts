@@ -15,14 +15,16 @@ const place = fc.record({
   price: number, quantity: number, timeInForce: number, postOnly: fc.boolean(), displayQuantity: number, minimumQuantity: number, stopPrice: number,
   expiresAt: number, model: number, resaleOf: number, selfTradePrevention: number, cancelOnDisconnect: fc.boolean(), clientOrderId: text, held: number,
 }, { requiredKeys: ['type', 'company', 'market', 'hour', 'side', 'orderType', 'price', 'quantity', 'timeInForce', 'postOnly', 'displayQuantity', 'minimumQuantity', 'stopPrice', 'expiresAt', 'model', 'resaleOf', 'selfTradePrevention', 'cancelOnDisconnect', 'clientOrderId'] });
-const batch = fc.record({ type: fc.constant('batch' as const), company, operations: fc.array(fc.oneof(place, cancel, amend), { maxLength: 5 }) });
+/** A bid for one provider's capacity. */
+const pick = fc.tuple(place, number).map(([bid, provider]) => ({ ...bid, held: undefined, provider })).map(({ held: _held, ...bid }) => bid);
+const batch = fc.record({ type: fc.constant('batch' as const), company, operations: fc.array(fc.oneof(place, pick, cancel, amend), { maxLength: 5 }) });
 const capture = fc.record({
   type: fc.constant('capture' as const), company, allocation: number, gpu: number, request: text, model: number, promptTokens: number, completionTokens: number,
   detail: fc.record({ key: text, endpoint: text, spotFees: fc.maxSafeInteger(), estimated: fc.boolean() }),
 });
 const tick = fc.record({ type: fc.constant('tick' as const), now: number });
 const deposit = fc.record({ type: fc.constant('deposit' as const), company, amount: fc.maxSafeInteger(), reference: text });
-const command: fc.Arbitrary<Command> = fc.oneof(place, cancel, amend, batch, capture, tick, deposit);
+const command: fc.Arbitrary<Command> = fc.oneof(place, pick, cancel, amend, batch, capture, tick, deposit);
 const envelope: fc.Arbitrary<Envelope> = fc.record({ command, idempotencyKey: text, bodyHash: text });
 
 describe('numbers', () => {

@@ -7,7 +7,7 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import type { AmendOrder, BatchOrders, CancelOrder, Capture, Command, Envelope, OrderCommand, PlaceOrder, Side } from './commands.ts';
 
 const FORMAT = 1;
-const CODE = { json: 0, place: 1, cancel: 2, amend: 3, tick: 4, batch: 5, capture: 6, placeResale: 7 } as const;
+const CODE = { json: 0, place: 1, cancel: 2, amend: 3, tick: 4, batch: 5, capture: 6, placeResale: 7, placeFrom: 8 } as const;
 const POST_ONLY = 1;
 const CANCEL_ON_DISCONNECT = 2;
 
@@ -63,6 +63,7 @@ function readCommand(reader: ByteReader): Command {
     case CODE.cancel:
     case CODE.amend:
     case CODE.placeResale:
+    case CODE.placeFrom:
       return readOrderCommand(reader, code);
     case CODE.batch:
       return readBatch(reader);
@@ -79,9 +80,12 @@ function readCommand(reader: ByteReader): Command {
 
 function writeOrderCommand(writer: ByteWriter, command: OrderCommand): void {
   if (command.type === 'place') {
-    writer.byte(command.held === undefined ? CODE.place : CODE.placeResale);
+    // A resale is an ask, a picked provider a bid's: no order has both.
+    const { held, provider } = command;
+    writer.byte(held !== undefined ? CODE.placeResale : provider !== undefined ? CODE.placeFrom : CODE.place);
     writePlace(writer, command);
-    if (command.held !== undefined) writer.number(command.held);
+    if (held !== undefined) writer.number(held);
+    else if (provider !== undefined) writer.number(provider);
     return;
   }
   writer.byte(CODE[command.type]);
@@ -95,6 +99,7 @@ function writeOrderCommand(writer: ByteWriter, command: OrderCommand): void {
 function readOrderCommand(reader: ByteReader, code: number): OrderCommand {
   if (code === CODE.place) return readPlace(reader);
   if (code === CODE.placeResale) return { ...readPlace(reader), held: reader.number() };
+  if (code === CODE.placeFrom) return { ...readPlace(reader), provider: reader.number() };
   if (code === CODE.cancel) return { type: 'cancel', company: reader.number(), order: reader.number() } satisfies CancelOrder;
   if (code !== CODE.amend) throw new RangeError(`code ${code} is not that of an order command`);
   return { type: 'amend', company: reader.number(), order: reader.number(), price: reader.number(), quantity: reader.number() } satisfies AmendOrder;

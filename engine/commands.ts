@@ -89,6 +89,8 @@ export interface PlaceOrder {
   clientOrderId: string;
   /** Resales alone: GPU time of the allocation that is held for requests under way. The sequencer writes it, so that replay does not need to know. */
   held?: MicroGpuSeconds;
+  /** Bids that trade at once or not at all: only this provider's capacity will do. */
+  provider?: CompanyId;
 }
 
 export interface CancelOrder {

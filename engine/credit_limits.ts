@@ -41,9 +41,12 @@ export function mayBuyFrom(state: State, bid: number, ask: number): boolean {
   return true;
 }
 
-function providerGroup({ orders, supply, standing }: State, ask: number): number {
-  return standing.group(supply.capacities[supply.capacity[orders.cell(ask)]].company);
+/** Whose capacity an ask offers, also when somebody else resells it. */
+export function providerOf({ orders, supply }: State, ask: number): CompanyId {
+  return supply.capacities[supply.capacity[orders.cell(ask)]].company;
 }
+
+const providerGroup = (state: State, ask: number): number => state.standing.group(providerOf(state, ask));
 
 const isBarred = ({ spending }: State, facility: FacilityId, group: number): boolean =>
   spending.get(facility)?.groups.some((entry) => entry.barred && entry.group === group) ?? false;

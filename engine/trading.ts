@@ -6,10 +6,10 @@ import { uncross } from './auction.ts';
 import type { AuctionHost } from './auction.ts';
 import { Blocks } from './blocks.ts';
 import type { RejectCode } from './catalogue.ts';
-import { NONE, SELL, STOP, STOP_LIMIT } from './commands.ts';
-import type { AmendOrder, CancelOrder, OrderId, PlaceOrder } from './commands.ts';
+import { BUY, IOC, NONE, SELL, STOP, STOP_LIMIT } from './commands.ts';
+import type { AmendOrder, CancelOrder, CompanyId, OrderId, PlaceOrder } from './commands.ts';
 import type { CancelReason } from './events.ts';
-import { CreditLimits, mayBuyFrom } from './credit_limits.ts';
+import { CreditLimits, mayBuyFrom, providerOf } from './credit_limits.ts';
 import { Fills } from './fills.ts';
 import { Holds, requiredHold } from './holds.ts';
 import { NIL } from './lot_amounts.ts';
@@ -35,6 +35,8 @@ export class Trading implements AuctionHost {
   readonly limits: CreditLimits;
   /** Whether buy blocks wait for asks. */
   blocksWait = false;
+  /** The bid that is matched at this moment, and the one provider it may buy from. */
+  private picking: { row: number; provider: CompanyId } | undefined;
   private readonly state: State;
   private readonly fills: Fills;
 
@@ -69,12 +71,26 @@ export class Trading implements AuctionHost {
     }
     this.accept(command, row);
     if (command.orderType === STOP || command.orderType === STOP_LIMIT) this.matcher.enterStop(book, row);
+    else if (command.provider !== undefined) this.enterPicking(book, row, command.provider);
     else this.matcher.enter(book, row);
     this.matcher.runStops(book);
     return undefined;
   }
 
+  /** A bid for one provider's capacity is limited as one is whose credit may not go everywhere; others pay nothing for the question. */
+  private enterPicking(book: HourBook, row: number, provider: CompanyId): void {
+    const { orders } = this.state;
+    const { anyLimited } = this.matcher;
+    orders.setFlags(row, orders.flags(row) | FLAG.limited);
+    this.picking = { row, provider };
+    this.matcher.anyLimited = true;
+    this.matcher.enter(book, row);
+    this.matcher.anyLimited = anyLimited;
+    this.picking = undefined;
+  }
+
   private entryRefusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: Ticks): RejectCode | undefined {
+    if (command.provider !== undefined && !picksAtOnce(command)) return 'invalid_parameter';
     return this.checks.refusal(command, market, book, price) ?? (hasExpired(command, this.state.now) ? 'invalid_parameter' : undefined);
   }
 
@@ -231,6 +247,8 @@ export class Trading implements AuctionHost {
   }
 
   mayBuyFrom(bid: number, ask: number): boolean {
+    const { picking } = this;
+    if (picking?.row === bid && providerOf(this.state, ask) !== picking.provider) return false;
     return mayBuyFrom(this.state, bid, ask);
   }
 
@@ -435,3 +453,6 @@ export class Trading implements AuctionHost {
     return crosses;
   }
 }
+
+/** What a bid that rests would buy later is nobody's to promise. */
+const picksAtOnce = ({ side, timeInForce, orderType }: PlaceOrder): boolean => side === BUY && timeInForce >= IOC && orderType !== STOP && orderType !== STOP_LIMIT;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NONE } from '../../engine/commands.ts';
+import { createProvider } from '../demo/provider/provider.ts';
 import { ANY_SPOT, CHAT, HOUR, MARKET, RATED, micro, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
 import type { GatewayWorld } from './test/gateway_world.ts';
 
@@ -165,6 +166,24 @@ describe('a request paid from the spot book', () => {
     await expect(ask({ classes: ['A100-SXM-80'] })).rejects.toMatchObject({ status: 429 });
     await expect(ask({ regions: ['eu-west'] })).rejects.toMatchObject({ status: 429 });
     await expect(ask({ monthlyLimit: 1_000 })).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+  });
+
+  test('is bought from the provider that was picked, past cheaper ones and their resales', async () => {
+    const other = await openGatewayWorld({ providers: 2 });
+    const [near, far] = other.providers;
+    await other.serveAt(far, createProvider({ firstTokenMillis: 0, tokenMillis: 0, apiKey: 'sk-endpoint' }), [CHAT]);
+    await other.offer(near, 24_000, 1_000);
+    await other.offer(far, 30_000, 1_000);
+    const key = other.key({ spot: ANY_SPOT });
+    const ask = (name: string) => other.client(key, { 'x-ccx-provider': name }).chat.completions.create({ model: CHAT, messages, max_tokens: 10 });
+    expect(receiptOf(await ask('Provider 1')).provider).toBe('Provider 1');
+    const views = await other.services.sequencer.query('allocations', { company: other.borrower });
+    expect(views).toMatchObject([{ provider: far, price: 30_000, quantity: 1 }]);
+    expect(receiptOf(await ask('Provider 0')).provider).toBe('Provider 0');
+    const capped = other.key({ spot: { ...ANY_SPOT, maximumPrice: 25_000 } });
+    await expect(other.client(capped, { 'x-ccx-provider': 'Provider 1' }).chat.completions.create({ model: CHAT, messages, max_tokens: 130_000, n: 2 })).rejects.toMatchObject({ status: 429 });
+    await other.check();
+    await other.close();
   });
 
   test('is bought once for many that come at once', async () => {

@@ -12,6 +12,8 @@ import { spotOrderPrefix } from '../../db/queries/key_spending.ts';
 import { GatewayError } from '../errors.ts';
 import type { GatewayErrorCode } from '../errors.ts';
 import type { AuthoriseRefusal } from '../sequencer/port.ts';
+import type { LiveOrder } from '../market/live_orders.ts';
+import type { Instrument } from '../market/market_data.ts';
 import type { Services } from '../services.ts';
 import type { Call } from './call.ts';
 import type { Endpoints, Place } from './endpoints.ts';
@@ -87,7 +89,7 @@ export class SpotBuyer {
       const instrument = this.services.market.instrumentOf(market, hour);
       const maximum = call.spot.maximumPrice ?? Infinity;
       const plan = planPurchase(
-        this.services.market.queues(instrument, DEPTH, call.modelId).asks,
+        this.asksFor(call, instrument),
         worst,
         total[classId] ?? worst,
         ({ company, price }) => price <= maximum && this.serves(call, company, market, excluded),
@@ -97,6 +99,12 @@ export class SpotBuyer {
       bestCost = plan.limit * worst;
     }
     return best;
+  }
+
+  /** Asks that the bid would meet, in the book's order. */
+  private asksFor({ modelId, provider }: Call, instrument: Instrument): LiveOrder[] {
+    const { asks } = this.services.market.queues(instrument, provider === NONE ? DEPTH : Infinity, modelId);
+    return provider === NONE ? asks : asks.filter(({ company }) => company === provider);
   }
 
   /** Markets where the model is served, within the policy's classes and regions. */
@@ -113,7 +121,6 @@ export class SpotBuyer {
   }
 
   private serves(call: Call, provider: number, market: MarketId, excluded: readonly Place[]): boolean {
-    if (call.provider !== NONE && call.provider !== provider) return false;
     if (excluded.some((place) => place.provider === provider && place.market === market)) return false;
     return this.endpoints.serving(call.model.id, { provider, market }).length > 0;
   }
@@ -123,6 +130,7 @@ export class SpotBuyer {
       type: 'place', company: call.company, market, hour, side: BUY, orderType: LIMIT, price: limit, quantity, timeInForce: IOC, postOnly: false,
       displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: call.modelId, resaleOf: 0, selfTradePrevention: CANCEL_NEWEST,
       cancelOnDisconnect: false, clientOrderId: spotOrderPrefix(call.key) + call.id,
+      ...(call.provider === NONE ? {} : { provider: call.provider }),
     };
     const ack = await this.services.sequencer.submit({ command, idempotencyKey: '', bodyHash: '' });
     let fees = 0;
