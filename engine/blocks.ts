@@ -101,8 +101,10 @@ export class Blocks {
     orders.setSequence(row, state.sequence);
     orders.setFlags(row, Orders.flagsOf(command.side === SELL, LIMIT, command.timeInForce, CANCEL_NEWEST) | FLAG.block);
     if (command.side === BUY) {
+      const hold = requiredHold(command.price * command.quantity * hours, 0, 0, 0);
+      trading.drawFor(command.company, hold);
       state.ledger.begin();
-      trading.holds.reserve(row, requiredHold(command.price * command.quantity * hours, 0, 0, 0));
+      trading.holds.reserve(row, hold);
       state.ledger.end();
       trading.link(row);
       if (trading.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);

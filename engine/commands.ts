@@ -278,13 +278,88 @@ export interface FacilityApplication {
   topCustomer: Ppm;
   pastDaysOverdue: number;
 }
-export interface ApplyFacility {
+/** Terms that a borrower may choose. */
+export interface FacilityOptions {
+  /** Absent: ACT/365. */
+  dayCount?: 'ACT/365' | 'ACT/360' | '30/360' | '30E/360';
+  /** Where due dates go that fall on a weekend or holiday; absent: they stay. */
+  dueDateRoll?: 'none' | 'following' | 'modified_following' | 'preceding';
+  /** A bid short of credit draws what is missing. */
+  drawOnDemand?: boolean;
+}
+export interface ApplyFacility extends FacilityOptions {
   type: 'applyFacility';
   company: CompanyId;
   amount: Micro;
   months: number;
   method: ScheduleMethod;
   application: FacilityApplication;
+}
+/** The borrower asks for other terms on the same application: a new offer replaces the old. */
+export interface CounterOffer {
+  type: 'counterOffer';
+  company: CompanyId;
+  facility: FacilityId;
+  amount: Micro;
+  months: number;
+  method: ScheduleMethod;
+}
+/** Two operators decide otherwise than the scorecard; the api has seen both. */
+export interface OverruleFacility extends FacilityOptions {
+  type: 'overruleFacility';
+  company: CompanyId;
+  borrower: CompanyId;
+  amount: Micro;
+  months: number;
+  method: ScheduleMethod;
+  grade: Grade;
+  annualRate: Ppm;
+  application: FacilityApplication;
+  reason: string;
+}
+/** A lender will not fund what its mandate took; another may. */
+export interface DeclineFacility {
+  type: 'declineFacility';
+  company: CompanyId;
+  facility: FacilityId;
+  reason: string;
+}
+export interface SetFacilityOption {
+  type: 'setFacilityOption';
+  company: CompanyId;
+  facility: FacilityId;
+  drawOnDemand: boolean;
+}
+/** What a covenant's test goes by. By the borrower, its lender or an operator. */
+export interface ReportFinancials {
+  type: 'reportFinancials';
+  company: CompanyId;
+  facility: FacilityId;
+  cash: Micro;
+  monthlyBurn: Micro;
+}
+/** A sponsor pays for another company's credit. */
+export interface GrantCredits {
+  type: 'grantCredits';
+  company: CompanyId;
+  recipient: CompanyId;
+  amount: Micro;
+}
+/** A kill switch; two persons undo it, which the api sees to. */
+export interface SetSwitch {
+  type: 'setSwitch';
+  company: CompanyId;
+  name: 'mint' | 'draw' | 'payout';
+  on: boolean;
+  reason: string;
+}
+/** The market's prices of money. conversionRate 0: the tiers. */
+export interface SetMoneyRules {
+  type: 'setMoneyRules';
+  company: CompanyId;
+  redemptionRate: Ppm;
+  spreadMinimum: Ppm;
+  conversionRate: Ppm;
 }
 export interface AcceptFacility {
   type: 'acceptFacility';
@@ -436,7 +511,8 @@ export type Command =
   | Deposit | Withdraw | Prepay | PostBond | Payout
   | CreateMandate | ApplyFacility | AcceptFacility | Draw | Repay | ReturnCredits | Freeze | Unfreeze
   | SetTradingMode | Capture | ReleasePending
-  | ReportMinute | AnnulDelivery | PlatformDown | SuspendProvider | ReinstateProvider;
+  | ReportMinute | AnnulDelivery | PlatformDown | SuspendProvider | ReinstateProvider
+  | CounterOffer | OverruleFacility | DeclineFacility | SetFacilityOption | ReportFinancials | GrantCredits | SetSwitch | SetMoneyRules;
 
 /** Every command's name; its place stands for it in events. New ones come last. */
 export const COMMAND_TYPES = [
@@ -444,6 +520,7 @@ export const COMMAND_TYPES = [
   'setListPrice', 'declareCapacity', 'verifyCapacity', 'setEligibility', 'deposit', 'withdraw', 'prepay', 'postBond', 'payout', 'createMandate',
   'applyFacility', 'acceptFacility', 'draw', 'repay', 'returnCredits', 'freeze', 'unfreeze', 'setTradingMode', 'capture', 'releasePending',
   'reportMinute', 'annulDelivery', 'platformDown', 'suspendProvider', 'reinstateProvider',
+  'counterOffer', 'overruleFacility', 'declineFacility', 'setFacilityOption', 'reportFinancials', 'grantCredits', 'setSwitch', 'setMoneyRules',
 ] as const;
 export type CommandType = Command['type'];
 

@@ -7,7 +7,7 @@ import { ACCOUNT } from './accounts.ts';
 import type { RejectCode } from './catalogue.ts';
 import { classOf } from './commands.ts';
 import type { CompanyId, FacilityId } from './commands.ts';
-import { daysPastDue } from './facilities.ts';
+import { daysPastDue } from './loans.ts';
 import { NIL } from './lot_amounts.ts';
 import type { Matcher } from './matching.ts';
 import { mulDiv } from './muldiv.ts';
@@ -15,7 +15,7 @@ import { FLAG } from './orders.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { Facility, HourBook, State } from './state.ts';
 import { MICRO, MILLIS_PER_HOUR } from './units.ts';
-import type { Day, Hour, Micro, Ticks } from './units.ts';
+import type { Day, Hour, Micro, Ppm, Ticks } from './units.ts';
 
 /** USD of a facility that went to providers in the last 30 days, at cost. */
 export interface Spending {
@@ -62,14 +62,20 @@ export class CreditLimits {
   constructor(state: State, matcher: Matcher) {
     this.state = state;
     this.matcher = matcher;
-    for (const facility of state.facilities) if (facility.state !== 'offered') this.opened(facility);
+    for (const facility of state.facilities) if (facility.acceptedAt > 0) this.opened(facility);
     matcher.anyLimited = [...state.spending.values()].some(({ groups }) => groups.some(({ barred }) => barred));
   }
 
-  private opened(facility: Facility): void {
+  /** A facility that the company has accepted. */
+  opened(facility: Facility): void {
     const own = this.owned[facility.company] ?? [];
     if (!own.includes(facility)) own.push(facility);
     this.owned[facility.company] = own;
+  }
+
+  /** Facilities that the company has accepted, the oldest first. */
+  of(company: CompanyId): readonly Facility[] {
+    return this.owned[company] ?? [];
   }
 
   isFinanced(company: CompanyId): boolean {
@@ -79,14 +85,15 @@ export class CreditLimits {
   /** A facility's state or debt has changed: whether its credit may buy. */
   refresh(facility: Facility): void {
     const { lots, bars } = this.state;
-    this.opened(facility);
+    if (facility.acceptedAt === 0) return;
     const late = daysPastDue(this.state, facility) >= PARAMETERS.pastDueCancelOnly;
-    const bar = INACTIVE.has(facility.state) ? 'facility_not_active' : late ? 'past_due' : undefined;
+    // Cancel-only for no other reason than late payment says so.
+    const ended = facility.state === 'defaulted' || facility.state === 'written_off';
+    const bar = late && !ended ? 'past_due' : INACTIVE.has(facility.state) ? 'facility_not_active' : undefined;
     if (bars.get(facility.facility) === bar) return;
     if (bar === undefined) bars.delete(facility.facility);
     else bars.set(facility.facility, bar);
-    for (const lot of lots.rows) {
-      if (lot.facility !== facility.facility) continue;
+    for (const lot of lots.of(facility.facility)) {
       if (bar === undefined) lots.makeUsable(lot);
       else lots.makeUnusable(lot);
     }
@@ -98,21 +105,21 @@ export class CreditLimits {
     let found: RejectCode | undefined;
     for (const [id, bar] of bars) {
       if (facilities[id].company !== company || found === 'facility_not_active') continue;
-      if (lots.rows.some((lot) => lot.facility === id && lots.available(lot.lot) > 0)) found = bar;
+      if (lots.of(id).some(({ lot }) => lots.available(lot) > 0)) found = bar;
     }
     return found;
   }
 
-  dayBegan(day: Day): void {
-    for (const facility of this.state.facilities) if (facility.state !== 'offered' && facility.state !== 'closed') this.refresh(facility);
-    for (const [id, spending] of this.state.spending) {
-      const kept = spending.days.filter((entry) => entry.day > day - PARAMETERS.concentrationDays);
-      if (kept.length === spending.days.length) continue;
-      spending.days = kept;
-      spending.total = kept.reduce((sum, { amount }) => sum + amount, 0);
-      for (const entry of spending.groups) entry.amount = kept.reduce((sum, { group, amount }) => sum + (group === entry.group ? amount : 0), 0);
-      this.review(this.state.facilities[id], spending);
-    }
+  /** What was spent more than thirty days ago counts no more. */
+  dayBegan(facility: Facility, day: Day): void {
+    const spending = this.state.spending.get(facility.facility);
+    if (spending === undefined) return;
+    const kept = spending.days.filter((entry) => entry.day > day - PARAMETERS.concentrationDays);
+    if (kept.length === spending.days.length) return;
+    spending.days = kept;
+    spending.total = kept.reduce((sum, { amount }) => sum + amount, 0);
+    for (const entry of spending.groups) entry.amount = kept.reduce((sum, { group, amount }) => sum + (group === entry.group ? amount : 0), 0);
+    this.reviewGroups(facility, spending);
   }
 
   // Concentration.
@@ -139,11 +146,11 @@ export class CreditLimits {
     const today = spending.days.findLast((entry) => entry.group === group);
     if (today?.day === state.day) today.amount += amount;
     else spending.days.push({ day: state.day, group, amount });
-    this.review(facility, spending);
+    this.reviewGroups(facility, spending);
   }
 
   /** Who has had too much of the facility, and who no longer has. */
-  private review(facility: Facility, spending: Spending): void {
+  private reviewGroups(facility: Facility, spending: Spending): void {
     const limit = Math.max(mulDiv(spending.total, PARAMETERS.concentrationShare, MICRO), mulDiv(facility.amount, PARAMETERS.concentrationFloor, MICRO));
     for (const entry of spending.groups) {
       const barred = entry.amount >= limit;
@@ -210,7 +217,7 @@ export class CreditLimits {
   bidRefusal(company: CompanyId, hold: Micro, price: Ticks, model: number, market: number, hour: Hour, book: HourBook | undefined): RejectCode | undefined {
     if (book !== undefined && this.isLimited(company) && this.isConcentrated(company, hold, model, book)) return 'concentration';
     for (const { facility, cost } of this.payers(company, hold)) {
-      const limit = exposureLimit(facility);
+      const limit = this.exposureLimit(facility);
       // Most bids are within the limit even if nothing that was bought counted.
       if (this.unspent(facility) + cost <= limit) continue;
       if (this.exposure(facility) + cost - this.collateral(cost, price, market, hour, book) > limit) return 'exposure';
@@ -223,7 +230,7 @@ export class CreditLimits {
     const { ledger, lots } = this.state;
     const id = facility.facility;
     let sum = ledger.balance(ACCOUNT['loan.principal'], id) + ledger.balance(ACCOUNT['interest.receivable'], id) + ledger.balance(ACCOUNT['fee.receivable'], id);
-    for (const lot of lots.rows) if (lot.facility === id) sum -= lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot));
+    for (const lot of lots.of(id)) sum -= lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot));
     return sum;
   }
 
@@ -241,10 +248,16 @@ export class CreditLimits {
     return sum;
   }
 
-  /** At the limit a facility buys nothing more. */
-  isOverexposed(facility: Facility): boolean {
-    const limit = exposureLimit(facility);
-    return this.unspent(facility) >= limit && this.exposure(facility) >= limit;
+  exposureLimit({ amount, grade }: Facility): Micro {
+    return mulDiv(amount, PARAMETERS.exposureShare[grade], MICRO);
+  }
+
+  /** The highest of the steps that unsecured exposure has reached: a warning, the limit, well beyond it; 0 when none. */
+  exposureStep(facility: Facility): Ppm {
+    const limit = this.exposureLimit(facility);
+    const steps = [PARAMETERS.exposureForced, PARAMETERS.exposureCalled, PARAMETERS.exposureWarned];
+    const reached = (sum: Micro): Ppm => steps.find((step) => sum >= mulDiv(limit, step, MICRO)) ?? 0;
+    return reached(this.unspent(facility)) === 0 ? 0 : reached(this.exposure(facility));
   }
 
   /** What hours that cost so much are worth to a lender. */
@@ -257,10 +270,9 @@ export class CreditLimits {
   }
 
   /** Half of list price, or the best bid where that is lower: what is left of the marks' order while none is told. */
-  private mark(market: number, book: HourBook | undefined): Ticks {
+  mark(market: number, book: HourBook | undefined): Ticks {
     const half = Math.floor(this.state.classes[classOf(market)].listPrice / 2);
     return book === undefined || book.bids.count === 0 ? half : Math.min(half, book.bids.best());
   }
 }
 
-const exposureLimit = (facility: Facility): Micro => mulDiv(facility.amount, PARAMETERS.exposureShare[facility.grade], MICRO);

@@ -9,8 +9,8 @@ import type { RejectCode } from './catalogue.ts';
 import type { Capture, CompanyId, EndHour, MarketId, Payout, ReleasePending } from './commands.ts';
 import { NONE, classOf } from './commands.ts';
 import type { Failures } from './failures.ts';
-import { daysPastDue } from './facilities.ts';
 import type { Facilities } from './facilities.ts';
+import { daysPastDue } from './loans.ts';
 import { NIL } from './lot_amounts.ts';
 import type { DeliveryMinutes, Shares } from './minutes.ts';
 import { mulDiv } from './muldiv.ts';
@@ -365,21 +365,28 @@ export class Delivery {
 
   /** Pays a provider what has become due, out of turn. */
   payout(command: Payout): RejectCode | undefined {
+    if (this.state.switches.payout.on) return 'payouts_stopped';
     return this.payDue(command.company) ? undefined : 'insufficient_funds';
   }
 
   /** The weekly run: every provider is paid what has become due. */
   dayBegan(day: Day): void {
-    if (day % DAYS_OF_WEEK !== PAYOUT_WEEKDAY) return;
+    if (day % DAYS_OF_WEEK !== PAYOUT_WEEKDAY || this.state.switches.payout.on) return;
     const companies = [...this.state.payables.values()].map(({ company }) => company);
     for (const company of [...new Set(companies)].sort((a, b) => a - b)) this.payDue(company);
+  }
+
+  private isHeld(facilityId: number): boolean {
+    if (facilityId === NONE) return false;
+    const facility = this.state.facilities[facilityId];
+    return facility.frozenFraction > 0 || daysPastDue(this.state, facility) > 0;
   }
 
   private payDue(company: number): boolean {
     const { payables, ledger, buffer, companies, now } = this.state;
     let amount = 0;
     for (const [key, payable] of payables) {
-      if (payable.company !== company || payable.dueAt > now || isPayableHeld(this.state, payable.facility)) continue;
+      if (payable.company !== company || payable.dueAt > now || this.isHeld(payable.facility)) continue;
       amount += payable.amount;
       payables.delete(key);
     }
@@ -396,11 +403,4 @@ export class Delivery {
     buffer.emit('payoutMade', { company, amount: amount - owed, withheld: owed });
     return true;
   }
-}
-
-/** Unused hours that a loan paid for are not paid out while it is frozen or past due. */
-export function isPayableHeld(state: State, facilityId: number): boolean {
-  if (facilityId === NONE) return false;
-  const facility = state.facilities[facilityId];
-  return facility.frozenFraction > 0 || daysPastDue(state, facility) > 0;
 }

@@ -55,15 +55,15 @@ export class Engine {
     this.trading = new Trading(state);
     this.sweeps = new Sweeps(state, this.trading, this.trading.events);
     this.registry = new Registry(state, this.sweeps);
-    this.facilities = new Facilities(state, this.sweeps);
+    this.facilities = new Facilities(state, this.sweeps, this.trading);
     this.finance = new Finance(state, this.sweeps, this.facilities);
-    this.facilities.connect(this.finance, this.trading.limits);
+    this.facilities.connect(this.finance);
     const minutes = new DeliveryMinutes(state);
     const failures = new Failures(state, this.trading.resales);
     this.minutes = minutes;
     this.delivery = new Delivery(state, this.sweeps, this.trading.resales, this.facilities, failures, minutes);
     this.faults = new ProviderFaults(state, this.sweeps, minutes, this.delivery, new Replacements(state, this.trading, this.sweeps, failures));
-    this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance, this.delivery);
+    this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance, this.delivery, this.facilities);
     this.views = new Views(state, this.facilities, this.trading);
   }
 
@@ -89,6 +89,10 @@ export class Engine {
   }
   get now(): number {
     return this.state.now;
+  }
+  /** Whether a tick to the present moment would go on with something that is begun. */
+  get hasWork(): boolean {
+    return this.timeline.isDayEnding();
   }
   /** Number of the last command. */
   get sequence(): number {
@@ -217,9 +221,9 @@ export class Engine {
       case 'withdraw': return finance.withdraw(command);
       case 'prepay': return finance.prepay(command);
       case 'postBond': return finance.postBond(command);
-      case 'createMandate': return facilities.createMandate(command);
-      case 'applyFacility': return facilities.apply(command);
-      case 'acceptFacility': return facilities.accept(command);
+      case 'createMandate': return facilities.mandates.create(command);
+      case 'applyFacility': return facilities.offers.apply(command);
+      case 'acceptFacility': return facilities.offers.accept(command);
       case 'draw': return facilities.draw(command);
       case 'repay': return facilities.repay(command);
       case 'returnCredits': return facilities.returnCredits(command);
@@ -230,6 +234,14 @@ export class Engine {
       case 'platformDown': return this.minutes.noteOutage(command);
       case 'suspendProvider': return faults.suspend(command);
       case 'reinstateProvider': return faults.reinstate(command);
+      case 'counterOffer': return facilities.offers.counter(command);
+      case 'overruleFacility': return facilities.offers.overrule(command);
+      case 'declineFacility': return facilities.offers.decline(command);
+      case 'setFacilityOption': return facilities.setOption(command);
+      case 'reportFinancials': return facilities.reportFinancials(command);
+      case 'grantCredits': return finance.grant(command);
+      case 'setSwitch': return finance.setSwitch(command);
+      case 'setMoneyRules': return finance.setMoneyRules(command);
     }
   }
 

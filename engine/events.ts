@@ -148,15 +148,52 @@ export const EVENTS = {
   providerReinstated: { company: n, reason: s, by: n },
   /** The call that has begun there ends by itself at `endsAt`. */
   callScheduled: { class: n, market: n, hour: n, endsAt: n },
+  /** The terms of an offer beyond `facilityOffered`, and what it was decided on. shares: lenders with their parts. */
+  facilityTerms: {
+    facility: n, dayCount: s, dueDateRoll: s, drawOnDemand: b, shares: json<{ mandate: number; lender: number; amount: number }[]>(), lateFee: n, lateFeeGraceDays: n,
+    lateFeeMaximum: n, covenants: json<{ kind: string; threshold: number; cureDays: number; consequence: string }[]>(),
+    decision: json<{ version: number; defaultProbability: number; overruledBy: number; overruling: string }>(), expiresAt: n,
+  },
+  /** Other lenders fund it from now on. */
+  facilityReassigned: { facility: n, lender: n, shares: json<{ mandate: number; lender: number; amount: number }[]>() },
+  facilityOptionSet: { facility: n, drawOnDemand: b },
+  /** Something the borrower and its lender should know: a step of the ladder, a margin call, a covenant, an alert. days: past due. */
+  facilityNotice: { facility: n, notice: s, days: n, text: s },
+  /** An instalment has fallen due, with the interest that has accrued for it. */
+  instalmentDue: { facility: n, number: n, due: n, principal: n, interest: n },
+  /** What a payment has paid of an instalment, and what of it is left. */
+  instalmentPaid: { facility: n, number: n, fees: n, interest: n, principal: n, left: n },
+  lateFeeCharged: { facility: n, number: n, amount: n },
+  provisioned: { facility: n, stage: n, amount: n, allowance: n },
+  facilityWrittenOff: { facility: n, principal: n, interest: n, fees: n },
+  recovered: { facility: n, amount: n },
+  /** A return's price: what it cost to leave before the commitment's end, and the fee that came back. */
+  returnSettled: { lot: n, facility: n, deduction: n, feeRefund: n },
+  lotExpiring: { lot: n, company: n, credits: n, days: n },
+  creditsGranted: { lot: n, sponsor: n, company: n, amount: n },
+  financialsReported: { facility: n, cash: n, monthlyBurn: n, by: n },
+  covenantTested: { facility: n, covenant: s, value: n, threshold: n, kept: b, breachedOn: n },
+  switchSet: { name: s, on: b, reason: s, by: n },
+  moneyRulesSet: { redemptionRate: n, spreadMinimum: n, conversionRate: n },
+  /** The rules offer a frozen facility's hours; its price falls until the gate. */
+  resaleForced: { facility: n, allocation: n, order: n, mark: n },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */
 export interface ScheduleRow {
+  /** Of the due date, from 1. */
   number: number;
   due: number;
+  /** What is left to pay. Interest is what has accrued for it once it is billed, else what will. */
   principal: number;
   interest: number;
+  /** Late fees. */
+  fee: number;
+  /** Principal outstanding when this instalment is paid. */
   balance: number;
+  billed: boolean;
+  /** A late fee has been charged for it. */
+  late: boolean;
 }
 
 export type EventKind = keyof typeof EVENTS;

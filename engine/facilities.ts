@@ -1,112 +1,69 @@
-/** A borrower's credit lines: application, acceptance, draws, interest, repayment, and the lender's freeze. */
+/** A borrower's credit lines once they are accepted: draws, days, repayment, returns, and the lender's freeze. */
 import { ACCOUNT } from './accounts.ts';
-import { addMonths, dayOf } from './calendar.ts';
+import { addMonths } from './calendar.ts';
 import type { RejectCode } from './catalogue.ts';
+import { Collateral } from './collateral.ts';
+import { NONE } from './commands.ts';
+import type { CompanyId, Draw, FacilityId, Freeze, Repay, ReportFinancials, ReturnCredits, SetFacilityOption, Unfreeze } from './commands.ts';
+import { conversionRate } from './credit/tiers.ts';
 import type { CreditLimits } from './credit_limits.ts';
-import { GRADES } from './commands.ts';
-import type {
-  AcceptFacility, ApplyFacility, CompanyId, CreateMandate, Draw, FacilityId, Freeze, MandateId, Repay, ReturnCredits, Unfreeze,
-} from './commands.ts';
-import { scheduleOf } from './credit/facility_schedule.ts';
-import { assess } from './credit/scorecard.ts';
-import type { Assessment } from './credit/scorecard.ts';
+import { FacilityReview, isRunning } from './facility_review.ts';
 import type { Finance } from './finance.ts';
-import { ALL_BLOCKED } from './lots.ts';
+import { Loans } from './loans.ts';
 import type { Lot } from './lots.ts';
+import { ALL_BLOCKED } from './lots.ts';
+import { Mandates, validAmount } from './mandates.ts';
 import { mulDiv, mulDivCeil } from './muldiv.ts';
+import { Offers } from './offers.ts';
 import { PARAMETERS } from './parameters.ts';
-import type { Facility, Mandate, State } from './state.ts';
+import type { Facility, State } from './state.ts';
 import type { Sweeps } from './sweeps.ts';
-import { FACILITY_MICRO_MAX, MICRO } from './units.ts';
+import type { Trading } from './trading.ts';
+import { MICRO, MILLIS_PER_DAY } from './units.ts';
 import type { Day, Micro } from './units.ts';
 
 const PRINCIPAL = ACCOUNT['loan.principal'];
-const INTEREST = ACCOUNT['interest.receivable'];
-/** Actual/365 on ppm: the denominator of the exact accrual. */
-const ACCRUAL_SCALE = 365n * BigInt(MICRO);
-const MONTHS_MAX = 60;
+const MICRO_PER_CENT = 10_000;
 
 export class Facilities {
+  readonly loans: Loans;
+  readonly collateral: Collateral;
+  readonly review: FacilityReview;
+  readonly mandates: Mandates;
+  readonly offers: Offers;
   private readonly state: State;
-  private readonly sweeps: Sweeps;
+  private readonly limits: CreditLimits;
   private finance!: Finance;
-  private limits!: CreditLimits;
 
-  constructor(state: State, sweeps: Sweeps) {
+  constructor(state: State, sweeps: Sweeps, trading: Trading) {
     this.state = state;
-    this.sweeps = sweeps;
+    this.limits = trading.limits;
+    this.mandates = new Mandates(state);
+    this.loans = new Loans(state);
+    this.collateral = new Collateral(state, sweeps, trading, (lot, credits) => this.burn(lot, credits));
+    this.review = new FacilityReview(state, this.loans, this.collateral, this.limits, (facility) => this.stateChanged(facility));
+    this.offers = new Offers(state, this.mandates, this.review, this.loans, this.limits);
+    trading.onDemand = this;
   }
 
   /** Minting belongs to finance, burning here; each needs the other. */
-  connect(finance: Finance, limits: CreditLimits): void {
+  connect(finance: Finance): void {
     this.finance = finance;
-    this.limits = limits;
   }
 
-  createMandate(command: CreateMandate): RejectCode | undefined {
+  private stateChanged(facility: Facility): void {
+    this.setLimits(facility.company);
+    this.limits.refresh(facility);
+  }
+
+  /** Open orders by the best grade, day purchases by the sum of commitments at their conversion. */
+  private setLimits(company: CompanyId): void {
     const { state } = this;
-    if (state.companies[command.company]?.role !== 'lender') return 'not_authorized';
-    if (!validAmount(command.amount) || !validAmount(command.maximumPerBorrower)) return 'amount_out_of_range';
-    if (command.grades.length === 0 || command.grades.some((grade) => !GRADES.includes(grade))) return 'invalid_parameter';
-    const mandate: Mandate = {
-      mandate: state.mandates.length, company: command.company, amount: command.amount, committed: 0, grades: command.grades,
-      maximumPerBorrower: command.maximumPerBorrower, minimumAnnualRate: command.minimumAnnualRate,
-    };
-    state.mandates.push(mandate);
-    state.ledger.begin();
-    state.ledger.post(ACCOUNT['cash.fund'], command.company, command.amount);
-    state.ledger.post(ACCOUNT['fund.capital'], command.company, -command.amount);
-    state.ledger.end();
-    const { committed: _, ...terms } = mandate;
-    state.buffer.emit('mandateCreated', terms);
-    return undefined;
-  }
-
-  apply(command: ApplyFacility): RejectCode | undefined {
-    const { state } = this;
-    if (state.companies[command.company]?.role !== 'borrower') return 'not_authorized';
-    if (!validAmount(command.amount)) return 'amount_out_of_range';
-    if (!(Number.isInteger(command.months) && command.months > 0 && command.months <= MONTHS_MAX)) return 'invalid_parameter';
-    const assessment = assess(command.application, command.amount, command.months);
-    const { grade, score, reasons } = assessment;
-    const amount = Math.min(command.amount, assessment.limit);
-    const mandate = assessment.approved && amount > 0 ? this.mandateFor(command.company, amount, assessment) : undefined;
-    if (mandate === undefined) {
-      const why = assessment.approved ? [...reasons, 'no lender has a mandate for it'] : reasons;
-      state.buffer.emit('facilityDeclined', { company: command.company, amount: command.amount, months: command.months, grade, score, reasons: why, application: { ...command.application } });
-      return undefined;
-    }
-    this.offer(command, assessment, amount, mandate);
-    return undefined;
-  }
-
-  /** The cheapest mandate that fits, then the oldest. */
-  private mandateFor(company: CompanyId, amount: Micro, { grade, annualRate }: Assessment): Mandate | undefined {
-    const { facilities, mandates } = this.state;
-    const lentBy = (mandate: MandateId): Micro =>
-      facilities.reduce((sum, facility) => sum + (facility.company === company && facility.mandate === mandate && isOpen(facility) ? facility.amount : 0), 0);
-    return mandates
-      .filter((mandate) => mandate.grades.includes(grade) && mandate.minimumAnnualRate <= annualRate && mandate.committed + amount <= mandate.amount)
-      .filter((mandate) => lentBy(mandate.mandate) + amount <= mandate.maximumPerBorrower)
-      .sort((a, b) => a.minimumAnnualRate - b.minimumAnnualRate || a.mandate - b.mandate)[0];
-  }
-
-  private offer(command: ApplyFacility, assessment: Assessment, amount: Micro, mandate: Mandate): void {
-    const { state } = this;
-    const facility: Facility = {
-      facility: state.facilities.length, company: command.company, lender: mandate.company, mandate: mandate.mandate, state: 'offered',
-      amount, months: command.months, method: command.method, application: command.application,
-      grade: assessment.grade, score: assessment.score, reasons: assessment.reasons, annualRate: assessment.annualRate,
-      conversionRate: assessment.conversionRate, originationFee: PARAMETERS.originationFee, offeredAt: state.now, acceptedAt: 0, maturesAt: 0,
-      frozenFraction: 0, frozenReason: '', lent: 0, repaidPrincipal: 0, accrualExact: '0', accrualPosted: 0, accruedTo: 0, schedule: [],
-    };
-    state.facilities.push(facility);
-    state.ledger.openOwner('facility', facility.facility);
-    state.buffer.emit('facilityOffered', {
-      facility: facility.facility, company: facility.company, lender: facility.lender, amount, months: facility.months, grade: facility.grade,
-      annualRate: facility.annualRate, conversionRate: facility.conversionRate, originationFee: facility.originationFee, method: facility.method,
-      score: facility.score, reasons: facility.reasons, application: { ...facility.application },
-    });
+    const open = this.limits.of(company).filter(isRunning);
+    if (open.length === 0) return;
+    state.standing.setOrderLimit(company, Math.max(...open.map(({ grade }) => PARAMETERS.openOrders[grade])));
+    const credits = open.reduce((sum, { amount, conversionRate: rate }) => sum + mulDiv(amount, rate, MICRO), 0);
+    state.standing.setDayLimit(company, mulDiv(credits, PARAMETERS.dayPurchaseShare, MICRO));
   }
 
   /** The facility when it belongs to the company. */
@@ -115,158 +72,158 @@ export class Facilities {
     return facility?.company === company ? facility : undefined;
   }
 
-  accept(command: AcceptFacility): RejectCode | undefined {
-    const { state } = this;
+  setOption(command: SetFacilityOption): RejectCode | undefined {
     const facility = this.own(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
-    if (facility.state !== 'offered') return 'invalid_state';
-    const mandate = state.mandates[facility.mandate];
-    if (mandate.committed + facility.amount > mandate.amount) return 'no_mandate';
-    mandate.committed += facility.amount;
-    facility.acceptedAt = state.now;
-    facility.maturesAt = addMonths(state.now, facility.months);
-    facility.accruedTo = dayOf(state.now);
-    state.ledger.begin();
-    state.ledger.post(ACCOUNT['limit.control'], facility.facility, facility.amount);
-    state.ledger.post(ACCOUNT['limit.undrawn'], facility.facility, -facility.amount);
-    state.ledger.end();
-    this.setState(facility, 'active', 'accepted', command.company);
+    if (facility.state !== 'offered' && !isRunning(facility)) return 'invalid_state';
+    facility.drawOnDemand = command.drawOnDemand;
+    this.state.buffer.emit('facilityOptionSet', { facility: facility.facility, drawOnDemand: command.drawOnDemand });
     return undefined;
   }
 
-  private setState(facility: Facility, next: Facility['state'], reason: string, by: CompanyId): void {
-    facility.state = next;
-    this.state.buffer.emit('facilityStateChanged', { facility: facility.facility, state: next, reason, by });
-    this.setLimits(facility.company);
-    this.limits.refresh(facility);
+  reportFinancials(command: ReportFinancials): RejectCode | undefined {
+    const facility = this.own(command.company, command.facility) ?? this.controlled(command.company, command.facility);
+    if (facility === undefined) return 'unknown_facility';
+    if (!isRunning(facility)) return 'invalid_state';
+    const valid = [command.cash, command.monthlyBurn].every((amount) => Number.isSafeInteger(amount) && amount >= 0);
+    if (!valid) return 'amount_out_of_range';
+    this.endDay(facility, this.state.day);
+    this.review.report(facility, command);
+    return undefined;
   }
 
-  /** A facility whose unsecured exposure has reached its limit buys nothing more until that has fallen. */
-  reviewExposure(): void {
-    for (const facility of this.state.facilities) {
-      if (facility.state !== 'active' && facility.state !== 'watch' && facility.state !== 'cancel_only') continue;
-      const over = this.limits.isOverexposed(facility);
-      if (over === (facility.state === 'cancel_only')) continue;
-      this.setState(facility, over ? 'cancel_only' : 'active', 'exposure', facility.lender);
-    }
-  }
-
-  /** Open orders by the best grade, day purchases by the sum of commitments at their conversion. */
-  private setLimits(company: CompanyId): void {
-    const { state } = this;
-    const open = state.facilities.filter((facility) => facility.company === company && isOpen(facility));
-    if (open.length === 0) return;
-    state.standing.setOrderLimit(company, Math.max(...open.map(({ grade }) => PARAMETERS.openOrders[grade])));
-    const credits = open.reduce((sum, { amount, conversionRate }) => sum + mulDiv(amount, conversionRate, MICRO), 0);
-    state.standing.setDayLimit(company, mulDiv(credits, PARAMETERS.dayPurchaseShare, MICRO));
-  }
+  // Draws.
 
   /** Takes USD from the facility and mints a lot, in one step. The origination fee is added to the debt. */
   draw(command: Draw): RejectCode | undefined {
-    const { state } = this;
     const facility = this.own(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
+    if (isRunning(facility)) this.endDay(facility, this.state.day);
     const refusal = this.drawRefusal(facility, command.amount);
-    if (refusal !== undefined) return refusal;
-    const fee = mulDiv(command.amount, facility.originationFee, MICRO);
+    if (refusal === undefined) this.drawNow(facility, command.amount);
+    return refusal;
+  }
+
+  private drawNow(facility: Facility, amount: Micro): void {
+    const { state } = this;
+    const fee = mulDiv(amount, facility.originationFee, MICRO);
     const lot = this.finance.createLot({
-      company: facility.company, facility: facility.facility, source: 'facility', usd: command.amount,
-      conversionRate: facility.conversionRate, expiresAt: facility.maturesAt,
+      company: facility.company, facility: facility.facility, source: 'facility', usd: amount, conversionRate: facility.conversionRate, expiresAt: facility.maturesAt,
+      sponsor: NONE, fee,
     });
-    const firstLoss = mulDiv(command.amount, PARAMETERS.firstLoss, MICRO);
+    const firstLoss = mulDiv(amount, PARAMETERS.firstLoss, MICRO);
     const { ledger } = state;
     ledger.begin();
-    ledger.post(PRINCIPAL, facility.facility, command.amount + fee);
+    ledger.post(PRINCIPAL, facility.facility, amount + fee);
     ledger.post(ACCOUNT['orig_fee.deferred'], facility.facility, -fee);
-    ledger.post(ACCOUNT['cash.fund'], facility.company, -command.amount);
+    ledger.post(ACCOUNT['cash.fund'], facility.company, -amount);
     this.finance.postMint(lot);
-    ledger.post(ACCOUNT['limit.undrawn'], facility.facility, command.amount);
-    ledger.post(ACCOUNT['limit.drawn'], facility.facility, -command.amount);
+    ledger.post(ACCOUNT['limit.undrawn'], facility.facility, amount);
+    ledger.post(ACCOUNT['limit.drawn'], facility.facility, -amount);
     ledger.post(ACCOUNT['cash.fund'], facility.company, firstLoss);
     ledger.post(ACCOUNT['cash.ops'], facility.company, -firstLoss);
     ledger.end();
-    facility.lent += command.amount + fee;
-    state.buffer.emit('facilityDrawn', { facility: facility.facility, lot: lot.lot, amount: command.amount, fee });
-    this.reschedule(facility);
-    return undefined;
+    facility.lent += amount + fee;
+    state.buffer.emit('facilityDrawn', { facility: facility.facility, lot: lot.lot, amount, fee });
+    this.loans.reschedule(facility, false);
+    if (this.state.bars.has(facility.facility)) this.state.lots.makeUnusable(lot);
   }
 
   private drawRefusal(facility: Facility, amount: Micro): RejectCode | undefined {
+    const { switches, now } = this.state;
     if (facility.state === 'frozen' || facility.frozenFraction > 0) return 'facility_frozen';
     if (facility.state !== 'active' && facility.state !== 'watch') return 'facility_not_active';
+    if (switches.mint.on) return 'mints_stopped';
+    if (switches.draw.on) return 'draws_stopped';
     if (!validAmount(amount)) return 'amount_out_of_range';
-    if (facility.maturesAt <= this.state.now) return 'facility_not_active';
+    if (facility.maturesAt <= now) return 'facility_not_active';
     if (amount > this.undrawn(facility)) return 'limit_exceeded';
     if (amount > mulDiv(facility.amount, PARAMETERS.drawShareMaximum, MICRO)) return 'limit_exceeded';
     return this.daysPastDue(facility) > 0 ? 'past_due' : undefined;
+  }
+
+  /** What a draw on demand would take so that `credits` more can be held; undefined when no facility gives it. */
+  private demandFor(company: CompanyId, credits: Micro): { facility: Facility; amount: Micro } | undefined {
+    for (const facility of this.limits.of(company)) {
+      if (!facility.drawOnDemand) continue;
+      const cents = Math.ceil(mulDivCeil(credits, MICRO, facility.conversionRate) / MICRO_PER_CENT);
+      const amount = Math.max(PARAMETERS.drawOnDemandMinimum, cents * MICRO_PER_CENT);
+      if (this.drawRefusal(facility, amount) === undefined) return { facility, amount };
+    }
+    return undefined;
+  }
+
+  /** Whether a bid that is short of so many credits may draw them. */
+  canDemand(company: CompanyId, credits: Micro): boolean {
+    return this.demandFor(company, credits) !== undefined;
+  }
+  demand(company: CompanyId, credits: Micro): void {
+    const found = this.demandFor(company, credits);
+    if (found === undefined) return;
+    this.endDay(found.facility, this.state.day);
+    this.drawNow(found.facility, found.amount);
   }
 
   undrawn(facility: Facility): Micro {
     return -this.state.ledger.balance(ACCOUNT['limit.undrawn'], facility.facility);
   }
   principal(facility: Facility): Micro {
-    return this.state.ledger.balance(PRINCIPAL, facility.facility);
+    return this.loans.principal(facility);
   }
-
   daysPastDue(facility: Facility): number {
-    return daysPastDue(this.state, facility);
+    return this.loans.daysPastDue(facility);
   }
 
-  /** Spreads what is outstanding over the instalments that are left. */
-  private reschedule(facility: Facility): void {
-    facility.schedule = scheduleOf(facility, this.principal(facility), dayOf(this.state.now));
-    this.state.buffer.emit('scheduleSet', { facility: facility.facility, rows: facility.schedule });
+  exposure(facility: Facility): Micro {
+    return this.limits.exposure(facility);
+  }
+  exposureLimit(facility: Facility): Micro {
+    return this.limits.exposureLimit(facility);
   }
 
-  /** Interest of every day before `day`, simple, on outstanding principal, actual/365. */
-  accrueThrough(day: Day): void {
-    for (const facility of this.state.facilities) {
-      if (facility.accruedTo === 0 || facility.accruedTo >= day) continue;
-      const days = day - facility.accruedTo;
-      facility.accruedTo = day;
-      const principal = this.principal(facility);
-      if (principal === 0) continue;
-      const exact = BigInt(facility.accrualExact) + BigInt(principal) * BigInt(facility.annualRate) * BigInt(days);
-      facility.accrualExact = exact.toString();
-      const rounded = roundHalfEven(exact, ACCRUAL_SCALE);
-      this.postInterest(facility, rounded - facility.accrualPosted, day);
-      facility.accrualPosted = rounded;
-    }
+  // Days.
+
+  /** A facility's day ends: interest of the days before `day`, what falls due, what becomes of it. Does nothing the second time. */
+  endDay(facility: Facility, day: Day): void {
+    if (!isRunning(facility) || facility.accruedTo >= day) return;
+    this.loans.accrue(facility, day);
+    this.loans.beginDay(facility, day);
+    this.limits.dayBegan(facility, day);
+    this.review.testDue(facility, day);
+    this.review.review(facility);
+    this.closeIfSettled(facility);
   }
 
-  private postInterest(facility: Facility, amount: Micro, day: Day): void {
-    const { ledger, buffer, mandates } = this.state;
-    if (amount === 0) return;
-    const cost = mulDiv(amount, mandates[facility.mandate].minimumAnnualRate, facility.annualRate);
-    ledger.begin();
-    ledger.post(INTEREST, facility.facility, amount);
-    ledger.post(ACCOUNT['income.interest'], facility.company, -amount);
-    ledger.post(ACCOUNT['expense.fund_interest'], facility.company, cost);
-    ledger.post(ACCOUNT['fund.payable'], facility.lender, -cost);
-    ledger.end();
-    buffer.emit('interestAccrued', { facility: facility.facility, amount, day });
+  /** Lets up to `count` facilities end their day. @returns whether all have */
+  endDays(count: number): boolean {
+    const { dayEnd, facilities } = this.state;
+    const until = Math.min(facilities.length, dayEnd.next + count);
+    for (let id = dayEnd.next; id < until; id++) this.endDay(facilities[id], dayEnd.day);
+    dayEnd.next = until;
+    return until === facilities.length;
   }
 
-  /** Paid from the company's `unapplied` money: interest first, then principal; what the loan does not need stays there. */
+  // Money back.
+
+  /** Paid from the company's `unapplied` money; what the loan does not need stays there. */
   repay(command: Repay): RejectCode | undefined {
-    const { ledger, buffer } = this.state;
+    const { ledger } = this.state;
     const facility = this.own(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
     if (!validAmount(command.amount)) return 'amount_out_of_range';
-    if (!isOpen(facility)) return 'invalid_state';
+    if (!isRunning(facility) && facility.state !== 'written_off') return 'invalid_state';
     const missing = command.amount + ledger.balance(ACCOUNT.unapplied, command.company);
     if (missing > 0 && !command.bankCovers) return 'insufficient_funds';
     if (missing > 0) this.finance.deposit({ type: 'deposit', company: command.company, amount: missing, reference: `repayment of facility ${facility.facility}` });
-    const interest = Math.min(command.amount, ledger.balance(INTEREST, facility.facility));
-    const principal = Math.min(command.amount - interest, this.principal(facility));
-    ledger.begin();
-    ledger.post(ACCOUNT.unapplied, facility.company, interest + principal);
-    ledger.post(INTEREST, facility.facility, -interest);
-    ledger.post(PRINCIPAL, facility.facility, -principal);
-    ledger.end();
-    facility.repaidPrincipal += principal;
-    buffer.emit('repaid', { facility: facility.facility, amount: command.amount, interest, principal, fees: 0, unapplied: command.amount - interest - principal });
-    this.afterPrincipalFell(facility);
+    if (facility.state === 'written_off') {
+      this.loans.recover(facility, command.amount);
+      return undefined;
+    }
+    this.endDay(facility, this.state.day);
+    const before = this.principal(facility);
+    this.loans.pay(facility, command.amount, command.mode);
+    this.collateral.unblockBy(facility, before, this.principal(facility));
+    this.afterPaid(facility);
     return undefined;
   }
 
@@ -282,19 +239,36 @@ export class Facilities {
     ledger.post(PRINCIPAL, id, -principal);
     ledger.post(ACCOUNT.unapplied, company, -(amount - principal));
     ledger.end();
-    facility.repaidPrincipal += principal;
     buffer.emit('repaid', { facility: id, amount, interest: 0, principal, fees: 0, unapplied: amount - principal });
-    if (principal > 0) this.afterPrincipalFell(facility);
+    if (principal === 0) return;
+    facility.payments.received += principal;
+    facility.payments.principal += principal;
+    this.loans.principalFell(facility, principal);
+    this.afterPaid(facility);
   }
 
-  private afterPrincipalFell(facility: Facility): void {
-    this.reschedule(facility);
-    this.limits.refresh(facility);
-    const settled = this.principal(facility) === 0 && this.state.ledger.balance(INTEREST, facility.facility) === 0;
-    if (settled && this.undrawn(facility) === 0) {
-      this.block(facility, 0);
-      this.setState(facility, 'closed', 'repaid', facility.company);
+  private afterPaid(facility: Facility): void {
+    const { principal, interest, fees } = this.loans.debt(facility);
+    if (principal + interest + fees === 0) {
+      // What is repaid in full is nobody's collateral.
+      for (const who of ['lender', 'operator', 'rules'] as const) this.collateral.setFreeze(facility, who, 0, '', NONE);
     }
+    this.closeIfSettled(facility);
+    this.review.review(facility);
+  }
+
+  private closeIfSettled(facility: Facility): void {
+    if (!isRunning(facility)) return;
+    const { principal, interest, fees } = this.loans.debt(facility);
+    const mayDraw = this.undrawn(facility) > 0 && this.state.now < facility.maturesAt && facility.state !== 'defaulted';
+    if (principal + interest + fees === 0 && !mayDraw) this.close(facility);
+  }
+
+  private close(facility: Facility): void {
+    this.collateral.withdrawForced(facility);
+    this.loans.finish(facility);
+    this.mandates.release(facility.shares);
+    this.review.setState(facility, 'closed', 'repaid', facility.company);
   }
 
   /** Gives unspent credit back at cost, as prepayment of principal. */
@@ -306,88 +280,122 @@ export class Facilities {
     if (lot?.company !== command.company || lot.facility !== facility.facility) return 'unknown_lot';
     if (!validAmount(command.credits)) return 'amount_out_of_range';
     if (command.credits > state.lots.available(lot.lot)) return 'insufficient_credits';
-    this.burn(lot, command.credits);
+    this.endDay(facility, state.day);
+    this.burn(lot, command.credits, this.deductionOf(facility, lot));
+    this.refundFee(facility, lot, command.credits);
+    this.afterPaid(facility);
     return undefined;
   }
 
+  /**
+   * Who leaves before the commitment's end had a better conversion than it kept to: (1/m_reached - 1/m) x
+   * CR consumed, m_reached being the tier of the months held; what earlier returns have paid counts.
+   */
+  private deductionOf(facility: Facility, lot: Lot): Micro {
+    const { state } = this;
+    if (state.now >= facility.maturesAt || state.money.conversionRate !== 0) return 0;
+    const reached = conversionRate(facility.grade, monthsBetween(facility.acceptedAt, state.now));
+    if (reached === 0 || reached >= lot.conversionRate) return 0;
+    const consumed = lot.credits + lot.reminted - lot.returned - state.lots.outstanding(lot.lot);
+    const due = mulDiv(consumed, MICRO, reached) - mulDiv(consumed, MICRO, lot.conversionRate);
+    return Math.max(0, due - lot.deducted);
+  }
+
+  /** Fees come back with credit that is returned soon after its draw. */
+  private refundFee(facility: Facility, lot: Lot, credits: Micro): void {
+    const { ledger, now } = this.state;
+    lot.returned += credits;
+    if (now > lot.mintedAt + PARAMETERS.feeRefundDays * MILLIS_PER_DAY) return;
+    const deferred = -ledger.balance(ACCOUNT['orig_fee.deferred'], facility.facility);
+    const refund = Math.min(deferred, mulDiv(lot.fee, lot.returned, lot.credits) - lot.feeRefunded);
+    if (refund <= 0) return;
+    const principal = Math.min(refund, this.principal(facility));
+    lot.feeRefunded += refund;
+    ledger.begin();
+    ledger.post(ACCOUNT['orig_fee.deferred'], facility.facility, refund);
+    ledger.post(PRINCIPAL, facility.facility, -principal);
+    ledger.post(ACCOUNT.unapplied, lot.company, principal - refund);
+    ledger.end();
+    this.state.buffer.emit('returnSettled', { lot: lot.lot, facility: facility.facility, deduction: 0, feeRefund: refund });
+    this.loans.principalFell(facility, principal);
+  }
+
   /** Burns available credit of a financed lot against principal: CREDIT.md section 4, row "return, expiry, or default". */
-  burn(lot: Lot, credits: Micro): void {
+  burn(lot: Lot, credits: Micro, deduction: Micro = 0): void {
     const { ledger, lots, facilities, buffer } = this.state;
     const facility = facilities[lot.facility];
     ledger.begin();
     const cost = lots.postRelease(lot, credits);
-    const principal = Math.min(cost, this.principal(facility));
+    const deducted = Math.min(deduction, cost);
+    const principal = Math.min(cost - deducted, this.principal(facility));
     ledger.post(ACCOUNT['lot.available'], lot.lot, credits);
     ledger.post(ACCOUNT['lot.issued'], lot.lot, -credits);
-    ledger.post(ACCOUNT['cash.fund'], lot.company, cost);
+    ledger.post(ACCOUNT['cash.fund'], lot.company, cost - deducted);
+    ledger.post(ACCOUNT['cash.ops'], lot.company, deducted);
     ledger.post(ACCOUNT['cash.escrow'], lot.company, -cost);
+    ledger.post(ACCOUNT['income.spread'], lot.company, -deducted);
     ledger.post(PRINCIPAL, facility.facility, -principal);
-    ledger.post(ACCOUNT.unapplied, lot.company, -(cost - principal));
+    ledger.post(ACCOUNT.unapplied, lot.company, -(cost - deducted - principal));
     ledger.end();
+    lot.deducted += deducted;
     // Blocked credit that is gone need not be blocked.
-    if (lot.blocked !== ALL_BLOCKED) lot.blocked = Math.min(lot.blocked, lots.available(lot.lot));
-    facility.repaidPrincipal += principal;
+    if (lot.blocked !== ALL_BLOCKED) lot.blocked = Math.min(lot.blocked, lots.available(lot.lot) + lots.held(lot.lot));
     buffer.emit('creditsReturned', { lot: lot.lot, facility: facility.facility, credits, principal });
-    this.afterPrincipalFell(facility);
+    if (deducted > 0) buffer.emit('returnSettled', { lot: lot.lot, facility: facility.facility, deduction: deducted, feeRefund: 0 });
+    this.loans.principalFell(facility, principal);
+    // After a write-off what the credit was worth is a recovery.
+    if (facility.state === 'written_off' && cost > principal) this.loans.recover(facility, cost - deducted - principal);
   }
+
+  /** A lot's date has come: what is left of it goes against the debt. */
+  expire(lot: Lot, credits: Micro): void {
+    const facility = this.state.facilities[lot.facility];
+    if (isRunning(facility)) this.endDay(facility, this.state.day);
+    this.burn(lot, credits);
+    if (isRunning(facility)) this.afterPaid(facility);
+  }
+
+  // The lender's hand.
 
   /** The lender, or an operator, blocks a fraction of the facility's available and held credit. */
   freeze(command: Freeze): RejectCode | undefined {
     const facility = this.controlled(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
-    if (!isOpen(facility) || facility.state === 'offered') return 'invalid_state';
+    if (!isRunning(facility)) return 'invalid_state';
     if (!(Number.isInteger(command.fraction) && command.fraction > 0 && command.fraction <= MICRO)) return 'invalid_parameter';
-    facility.frozenReason = command.reason;
-    this.block(facility, command.fraction);
-    this.state.buffer.emit('facilityFrozen', { facility: facility.facility, fraction: command.fraction, reason: command.reason, by: command.company });
-    if (command.fraction === MICRO) this.setState(facility, 'frozen', command.reason, command.company);
+    this.endDay(facility, this.state.day);
+    this.collateral.setFreeze(facility, this.handOf(command.company), command.fraction, command.reason, command.company);
+    if (facility.frozenFraction === MICRO && facility.state !== 'defaulted') this.review.setState(facility, 'frozen', command.reason, command.company);
+    else this.review.review(facility);
     return undefined;
   }
 
+  /** Lifts the actor's own freeze; operators, of whom it takes two, lift the lender's too. What the rules have frozen a cure lifts. */
   unfreeze(command: Unfreeze): RejectCode | undefined {
     const facility = this.controlled(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
-    if (facility.frozenFraction === 0) return 'invalid_state';
-    this.block(facility, 0);
-    facility.frozenReason = '';
-    this.state.buffer.emit('facilityFrozen', { facility: facility.facility, fraction: 0, reason: '', by: command.company });
-    if (facility.state === 'frozen') this.setState(facility, 'active', 'unfrozen', command.company);
+    const hands = this.handOf(command.company) === 'lender' ? (['lender'] as const) : (['operator', 'lender'] as const);
+    if (hands.every((hand) => facility.freezes[hand] === 0)) return 'invalid_state';
+    for (const hand of hands) this.collateral.setFreeze(facility, hand, 0, 'unfrozen', command.company);
+    this.review.review(facility);
     return undefined;
+  }
+
+  private handOf(company: CompanyId): 'lender' | 'operator' {
+    return this.state.companies[company].role === 'operator' ? 'operator' : 'lender';
   }
 
   private controlled(company: CompanyId, id: number): Facility | undefined {
     const facility = this.state.facilities[id];
     if (facility === undefined) return undefined;
-    return facility.lender === company || this.state.companies[company]?.role === 'operator' ? facility : undefined;
-  }
-
-  /** Blocks the fraction of each lot; bids it funds are cancelled, newest first, until the rest fits. */
-  private block(facility: Facility, fraction: number): void {
-    const { lots } = this.state;
-    facility.frozenFraction = fraction;
-    for (const lot of lots.rows) {
-      if (lot.facility !== facility.facility) continue;
-      const open = lots.available(lot.lot) + lots.held(lot.lot);
-      lot.blocked = fraction === MICRO ? ALL_BLOCKED : mulDivCeil(open, fraction, MICRO);
-      if (fraction > 0) this.sweeps.cancelUntilHeldFits(facility.company, lot.lot, open - Math.min(open, lot.blocked));
-    }
+    const lends = facility.shares.some(({ lender }) => lender === company);
+    return lends || this.state.companies[company]?.role === 'operator' ? facility : undefined;
   }
 }
 
-/** Days since the oldest instalment whose principal is not repaid fell due; 0 when none is late. */
-export function daysPastDue(state: State, facility: Facility): number {
-  const today = dayOf(state.now);
-  const principal = state.ledger.balance(PRINCIPAL, facility.facility);
-  const late = facility.schedule.find((row) => row.due < today && principal > row.balance);
-  return late === undefined ? 0 : today - late.due;
-}
-
-export const isOpen = (facility: Facility): boolean => facility.state !== 'closed' && facility.state !== 'declined' && facility.state !== 'written_off';
-
-const validAmount = (amount: Micro): boolean => Number.isSafeInteger(amount) && amount > 0 && amount <= FACILITY_MICRO_MAX;
-
-function roundHalfEven(numerator: bigint, denominator: bigint): number {
-  const quotient = numerator / denominator;
-  const twice = 2n * (numerator - quotient * denominator);
-  return Number(twice > denominator || (twice === denominator && (quotient & 1n) === 1n) ? quotient + 1n : quotient);
+/** Whole months from one time to another. */
+function monthsBetween(from: number, to: number): number {
+  let months = 0;
+  while (addMonths(from, months + 1) <= to) months++;
+  return months;
 }

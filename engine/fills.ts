@@ -95,7 +95,7 @@ export class Fills {
     allocations.book[row] = book.row;
     allocations.model[row] = orders.model(bid);
     allocations.sellerFee[row] = sellerFee;
-    allocations.redemptionRate[row] = PARAMETERS.redemptionRate;
+    allocations.redemptionRate[row] = this.state.money.redemptionRate;
     allocations.state[row] = ALLOCATION.open;
     allocations.bought[row] = quantity;
     allocations.fromMinute[row] = MINUTES_PER_HOUR - minutesLeft(book.hour, state.now);

@@ -2,16 +2,17 @@
 import { ACCOUNT } from './accounts.ts';
 import type { RejectCode } from './catalogue.ts';
 import { NONE } from './commands.ts';
-import type { CompanyId, Deposit, FacilityId, LotId, PostBond, Prepay, Withdraw } from './commands.ts';
+import type { CompanyId, Deposit, FacilityId, GrantCredits, LotId, PostBond, Prepay, SetMoneyRules, SetSwitch, Withdraw } from './commands.ts';
+import { TIERS } from './credit/tiers.ts';
 import type { Facilities } from './facilities.ts';
 import type { Lot, LotSource } from './lots.ts';
 import { mulDiv } from './muldiv.ts';
 import { PARAMETERS } from './parameters.ts';
-import type { State } from './state.ts';
+import type { State, SwitchName } from './state.ts';
 import { TIMER } from './timers.ts';
 import type { Sweeps } from './sweeps.ts';
-import { MICRO } from './units.ts';
-import type { Day, Micro, Millis, Ppm } from './units.ts';
+import { MICRO, MILLIS_PER_DAY } from './units.ts';
+import type { Micro, Millis, Ppm } from './units.ts';
 import { addMonths } from './calendar.ts';
 
 export interface Mint {
@@ -21,6 +22,8 @@ export interface Mint {
   usd: Micro;
   conversionRate: Ppm;
   expiresAt: Millis;
+  sponsor: CompanyId;
+  fee: Micro;
 }
 
 export class Finance {
@@ -89,19 +92,72 @@ export class Finance {
 
   /** Buys credits for cash: no debt, no credit risk, the best conversion. */
   prepay({ company, amount }: Prepay): RejectCode | undefined {
-    const { ledger, companies, now } = this.state;
     const refusal = this.amountRefusal(company, amount) ?? this.fundsRefusal(company, amount);
     if (refusal !== undefined) return refusal;
-    if (companies[company].role !== 'borrower') return 'not_authorized';
+    if (this.state.companies[company].role !== 'borrower') return 'not_authorized';
+    if (this.state.switches.mint.on) return 'mints_stopped';
+    this.mintForCash(company, company, amount, NONE);
+    return undefined;
+  }
+
+  /** A sponsor pays; the credit is another's, and what is left of it at its end comes back to the sponsor. */
+  grant({ company, recipient, amount }: GrantCredits): RejectCode | undefined {
+    const { companies, switches, buffer } = this.state;
+    const refusal = this.amountRefusal(company, amount) ?? this.fundsRefusal(company, amount);
+    if (refusal !== undefined) return refusal;
+    if (companies[recipient] === undefined) return 'unknown_company';
+    if (companies[recipient].role !== 'borrower' || recipient === company) return 'not_authorized';
+    if (switches.mint.on) return 'mints_stopped';
+    const lot = this.mintForCash(company, recipient, amount, company);
+    buffer.emit('creditsGranted', { lot: lot.lot, sponsor: company, company: recipient, amount });
+    return undefined;
+  }
+
+  private mintForCash(payer: CompanyId, company: CompanyId, amount: Micro, sponsor: CompanyId): Lot {
+    const { ledger, money, now } = this.state;
     const lot = this.createLot({
-      company, facility: NONE, source: 'prepayment', usd: amount, conversionRate: PARAMETERS.prepaidConversion,
-      expiresAt: addMonths(now, PARAMETERS.prepaidLotMonths),
+      company, facility: NONE, source: sponsor === NONE ? 'prepayment' : 'grant', usd: amount,
+      conversionRate: money.conversionRate === 0 ? PARAMETERS.prepaidConversion : money.conversionRate, expiresAt: addMonths(now, PARAMETERS.prepaidLotMonths), sponsor, fee: 0,
     });
     ledger.begin();
-    ledger.post(ACCOUNT.unapplied, company, amount);
-    ledger.post(ACCOUNT['cash.fund'], company, -amount);
+    ledger.post(ACCOUNT.unapplied, payer, amount);
+    ledger.post(ACCOUNT['cash.fund'], payer, -amount);
     this.postMint(lot);
     ledger.end();
+    return lot;
+  }
+
+  // What protects the market's money.
+
+  setSwitch({ company, name, on, reason }: SetSwitch): RejectCode | undefined {
+    if (this.state.companies[company]?.role !== 'operator') return 'not_authorized';
+    this.turn(name, on, reason, company);
+    return undefined;
+  }
+
+  private turn(name: SwitchName, on: boolean, reason: string, by: CompanyId): void {
+    const { switches, buffer, sequence } = this.state;
+    Object.assign(switches[name], { on, reason, by, sequence });
+    buffer.emit('switchSet', { name, on, reason, by });
+  }
+
+  /** Nothing is minted any more once escrow does not hold what it owes. */
+  guardSolvency(): void {
+    if (!this.state.switches.mint.on && !isSolvent(this.state)) this.turn('mint', true, 'escrow does not hold what it owes', NONE);
+  }
+
+  /** Prices of money that every credit outstanding, and every fill undelivered, can bear: rho <= 1 / m - s_min. */
+  setMoneyRules({ company, redemptionRate, spreadMinimum, conversionRate }: SetMoneyRules): RejectCode | undefined {
+    const { state } = this;
+    if (state.companies[company]?.role !== 'operator') return 'not_authorized';
+    const valid = [redemptionRate, spreadMinimum, conversionRate].every((rate) => Number.isSafeInteger(rate) && rate >= 0) && redemptionRate > 0;
+    if (!valid) return 'invalid_parameter';
+    const offered = conversionRate === 0 ? [PARAMETERS.prepaidConversion, ...TIERS.map(({ rate }) => rate)] : [conversionRate];
+    const outstanding = state.lots.rows.filter(({ lot }) => state.lots.outstanding(lot) > 0).map((lot) => lot.conversionRate);
+    const best = Math.max(...offered, ...new Set(outstanding));
+    if ((redemptionRate + spreadMinimum) * best > MICRO * MICRO) return 'guard_violated';
+    Object.assign(state.money, { redemptionRate, spreadMinimum, conversionRate });
+    state.buffer.emit('moneyRulesSet', { redemptionRate, spreadMinimum, conversionRate });
     return undefined;
   }
 
@@ -111,10 +167,14 @@ export class Finance {
     const lot = state.lots.create({
       ...mint,
       credits: mulDiv(mint.usd, mint.conversionRate, MICRO),
-      redemptionRate: PARAMETERS.redemptionRate,
+      redemptionRate: state.money.redemptionRate,
       mintedAt: state.now,
     });
     state.timers.add(lot.expiresAt, TIMER.lotExpiry, lot.lot);
+    for (const days of PARAMETERS.lotAlertDays) {
+      const at = lot.expiresAt - days * MILLIS_PER_DAY;
+      if (at > state.now) state.timers.add(at, TIMER.lotAlert, lot.lot);
+    }
     state.buffer.emit('lotMinted', {
       lot: lot.lot, company: lot.company, facility: lot.facility, source: lot.source, usd: lot.usd, credits: lot.credits,
       conversionRate: lot.conversionRate, redemptionRate: lot.redemptionRate, expiresAt: lot.expiresAt,
@@ -142,26 +202,35 @@ export class Finance {
     const credits = state.lots.available(lotId);
     if (credits === 0) return;
     if (lot.facility === NONE) this.burnUnfinanced(lot, credits);
-    else this.facilities.burn(lot, credits);
+    else this.facilities.expire(lot, credits);
     state.buffer.emit('lotExpired', { lot: lotId, credits });
   }
 
-  /** Unspent credit is always worth the money that bought it: without a loan to prepay, it returns as cash. */
+  /** A lot with credit left ends in 30, 7 or 1 days. */
+  alert(lotId: LotId): void {
+    const { lots, now, buffer } = this.state;
+    const { company, expiresAt } = lots.rows[lotId];
+    const credits = lots.available(lotId) + lots.held(lotId);
+    if (credits > 0 && expiresAt > now) buffer.emit('lotExpiring', { lot: lotId, company, credits, days: Math.round((expiresAt - now) / MILLIS_PER_DAY) });
+  }
+
+  /** Unspent credit is always worth the money that bought it: without a loan to prepay, it returns as cash to who paid. */
   private burnUnfinanced(lot: Lot, credits: Micro): void {
     const { ledger, lots } = this.state;
+    const payer = lot.sponsor === NONE ? lot.company : lot.sponsor;
     ledger.begin();
     const cost = lots.postRelease(lot, credits);
     ledger.post(ACCOUNT['lot.available'], lot.lot, credits);
     ledger.post(ACCOUNT['lot.issued'], lot.lot, -credits);
-    ledger.post(ACCOUNT['cash.fund'], lot.company, cost);
+    ledger.post(ACCOUNT['cash.fund'], payer, cost);
     ledger.post(ACCOUNT['cash.escrow'], lot.company, -cost);
-    ledger.post(ACCOUNT.unapplied, lot.company, -cost);
+    ledger.post(ACCOUNT.unapplied, payer, -cost);
     ledger.end();
   }
+}
 
-  /** Day `day` begins: interest of the day before accrues. */
-  dayEnded(day: Day): void {
-    this.facilities.accrueThrough(day);
-    this.facilities.reviewExposure();
-  }
+/** CREDIT.md's invariant 6: escrow holds backing, deferred spread, payables and bonds. */
+export function isSolvent({ ledger }: State): boolean {
+  const owed = ledger.total(ACCOUNT['credit.backing']) + ledger.total(ACCOUNT['spread.deferred']) + ledger.total(ACCOUNT['provider.payable']) + ledger.total(ACCOUNT['provider.bond']);
+  return ledger.total(ACCOUNT['cash.escrow']) + owed === 0n;
 }

@@ -6,7 +6,9 @@ import { ACCOUNT } from './accounts.ts';
 import { ALLOCATION } from './allocations.ts';
 import { BUY } from './commands.ts';
 import { mayBuyFrom } from './credit_limits.ts';
+import { isSolvent } from './finance.ts';
 import { requiredHold } from './holds.ts';
+import { accrualScale } from './loans.ts';
 import { NIL } from './lot_amounts.ts';
 import { minutesLeft } from './order_checks.ts';
 import { FLAG } from './orders.ts';
@@ -71,25 +73,32 @@ function blocksAreWhole({ blocks, orders }: State): string | undefined {
 
 function facilitiesReconcile({ facilities, ledger }: State): string | undefined {
   for (const row of facilities) {
+    const name = `facility ${row.facility}`;
     const principal = ledger.balance(ACCOUNT['loan.principal'], row.facility);
-    if (principal !== row.lent - row.repaidPrincipal) return `facility ${row.facility}: principal ${principal}, lent less repaid ${row.lent - row.repaidPrincipal}`;
+    if (principal !== row.lent - row.repaidPrincipal - row.writtenOff.principal) return `${name}: principal ${principal}, lent ${row.lent} less repaid ${row.repaidPrincipal}`;
     const scheduled = row.schedule.reduce((sum, instalment) => sum + instalment.principal, 0);
-    if (row.schedule.length > 0 && scheduled !== principal) return `facility ${row.facility}: schedule repays ${scheduled} of ${principal}`;
+    if (scheduled !== principal) return `${name}: schedule repays ${scheduled} of ${principal}`;
+    const fees = row.schedule.reduce((sum, instalment) => sum + instalment.fee, 0);
+    if (fees !== ledger.balance(ACCOUNT['fee.receivable'], row.facility)) return `${name}: instalments name ${fees} of late fees`;
+    const billed = row.schedule.reduce((sum, { billed: isDue, interest }) => sum + (isDue ? interest : 0), 0);
+    if (billed > ledger.balance(ACCOUNT['interest.receivable'], row.facility)) return `${name}: instalments ask for interest that has not accrued`;
     const control = ledger.balance(ACCOUNT['limit.control'], row.facility);
     const used = -ledger.balance(ACCOUNT['limit.undrawn'], row.facility) - ledger.balance(ACCOUNT['limit.drawn'], row.facility);
-    if (control !== used) return `facility ${row.facility}: drawn and undrawn are ${used}, the commitment is ${control}`;
+    if (control !== used) return `${name}: drawn and undrawn are ${used}, the commitment is ${control}`;
   }
   return undefined;
 }
 
-function escrowIsWhole({ ledger }: State): string | undefined {
-  const escrow = ledger.total(ACCOUNT['cash.escrow']);
-  const owed = -(
-    ledger.total(ACCOUNT['credit.backing']) + ledger.total(ACCOUNT['spread.deferred']) +
-    ledger.total(ACCOUNT['provider.payable']) + ledger.total(ACCOUNT['provider.bond'])
-  );
-  return escrow === owed ? undefined : `escrow has ${escrow}, owes ${owed}`;
+/** A payment is what it paid and what it left. */
+function paymentsAddUp({ facilities }: State): string | undefined {
+  for (const { facility, payments } of facilities) {
+    const { received, principal, interest, fees, recovered, unapplied } = payments;
+    if (received !== principal + interest + fees + recovered + unapplied) return `facility ${facility}: received ${received}, which is not what was paid and left`;
+  }
+  return undefined;
 }
+
+const escrowIsWhole: Check = (state) => (isSolvent(state) ? undefined : 'escrow does not hold what it owes');
 
 function lotsAreBacked({ lots, ledger }: State): string | undefined {
   for (const lot of lots.rows) {
@@ -186,11 +195,13 @@ function payoutsAreEarned({ companies, ledger, payables }: State): string | unde
   return undefined;
 }
 
-function accrualsAreCumulative({ facilities }: State): string | undefined {
-  const scale = 365n * 1_000_000n;
+function accrualsAreCumulative({ facilities, ledger }: State): string | undefined {
   for (const row of facilities) {
+    const scale = accrualScale(row);
     const twice = 2n * (BigInt(row.accrualExact) - BigInt(row.accrualPosted) * scale);
     if (twice > scale || twice < -scale) return `facility ${row.facility}: posted interest is off its exact sum`;
+    const known = ledger.balance(ACCOUNT['interest.receivable'], row.facility) + row.payments.interest + row.writtenOff.interest;
+    if (known !== row.accrualPosted) return `facility ${row.facility}: ${row.accrualPosted} of interest posted, ${known} owed, paid or given up`;
   }
   return undefined;
 }
@@ -235,6 +246,7 @@ const CHECKS: readonly { number: number; name: string; check: Check }[] = [
   { number: 6, name: 'solvency: escrow = backing + deferred spread + payables + bonds', check: escrowIsWhole },
   { number: 7, name: 'backing = redemption rate x outstanding', check: lotsAreBacked },
   { number: 8, name: 'no phantom supply', check: (state) => supplyIsReal(state) ?? offersAreCounted(state) },
+  { number: 9, name: 'payment = allocations + unapplied', check: paymentsAddUp },
   { number: 10, name: 'posted accrual = round(exact cumulative)', check: accrualsAreCumulative },
   { number: 11, name: 'spread + commissions + payable = cost of the credits retired', check: deliveriesAreShared },
   { number: 12, name: 'an idempotency key names one command', check: keysNameOneCommand },

@@ -39,6 +39,10 @@ export interface LotTerms {
   readonly redemptionRate: Ppm;
   expiresAt: Millis;
   readonly mintedAt: Millis;
+  /** Whom what is left goes back to when it was a gift; NONE. */
+  readonly sponsor: CompanyId;
+  /** Origination fee of the draw that minted it. */
+  readonly fee: Micro;
 }
 
 /** A lot as it is kept in snapshots. */
@@ -53,6 +57,11 @@ export interface LotImage extends LotTerms {
   blocked: Micro;
   /** Re-minted by refunds, so that minted = credits + reminted. */
   reminted: Micro;
+  /** What of the origination fee came back. */
+  feeRefunded: Micro;
+  /** Credit given back so far, and what its return before the commitment's end has cost. */
+  returned: Micro;
+  deducted: Micro;
 }
 
 /** What a bid and a fill read of a lot: one row of numbers, in one cache line. */
@@ -97,7 +106,12 @@ export class Lot implements LotTerms {
   readonly redemptionRate: Ppm;
   expiresAt: Millis;
   readonly mintedAt: Millis;
+  readonly sponsor: CompanyId;
+  readonly fee: Micro;
   reminted: Micro;
+  feeRefunded: Micro;
+  returned: Micro;
+  deducted: Micro;
   private readonly image: LotImage;
   private readonly numbers: LotNumbers;
 
@@ -112,7 +126,12 @@ export class Lot implements LotTerms {
     this.redemptionRate = image.redemptionRate;
     this.expiresAt = image.expiresAt;
     this.mintedAt = image.mintedAt;
+    this.sponsor = image.sponsor;
+    this.fee = image.fee;
     this.reminted = image.reminted;
+    this.feeRefunded = image.feeRefunded;
+    this.returned = image.returned;
+    this.deducted = image.deducted;
     this.image = image;
     this.numbers = numbers;
   }
@@ -126,18 +145,23 @@ export class Lot implements LotTerms {
   }
 
   toJSON(): LotImage {
-    return { ...this.image, expiresAt: this.expiresAt, blocked: this.blocked, reminted: this.reminted };
+    const { expiresAt, blocked, reminted, feeRefunded, returned, deducted } = this;
+    return { ...this.image, expiresAt, blocked, reminted, feeRefunded, returned, deducted };
   }
 }
 
 /** More than any lot can hold. */
 export const ALL_BLOCKED: Micro = Number.MAX_SAFE_INTEGER;
 
+const NO_LOTS: readonly Lot[] = [];
+
 export class Lots {
   readonly rows: Lot[] = [];
   /** Per company, lots that may have available credit: first-expiring first, then oldest. The same order is chained through their numbers. */
   readonly usable: LotId[][] = [];
   private readonly numbers = new LotNumbers();
+  /** Per facility, the lots that it has minted; derived. */
+  private readonly minted: Lot[][] = [];
   private readonly ledger: Ledger;
   private readonly standing: Standing;
 
@@ -159,6 +183,9 @@ export class Lots {
       backingDenominator: MICRO / backing,
       blocked: 0,
       reminted: 0,
+      feeRefunded: 0,
+      returned: 0,
+      deducted: 0,
     });
     this.ledger.openOwner('lot', lot);
     this.makeUsable(row);
@@ -170,7 +197,12 @@ export class Lots {
     const row = new Lot(image, this.numbers);
     this.numbers.open(image);
     this.rows.push(row);
+    if (row.facility >= 0) (this.minted[row.facility] ??= []).push(row);
     return row;
+  }
+
+  of(facility: FacilityId): readonly Lot[] {
+    return this.minted[facility] ?? NO_LOTS;
   }
 
   /** Lists a lot among its company's usable ones, in order. */

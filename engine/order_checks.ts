@@ -23,8 +23,6 @@ import {
 } from './units.ts';
 
 const BOND = ACCOUNT['provider.bond'];
-/** damages x redemption rate: what the bond must cover of a micro-CR sold and undelivered. */
-const BOND_SHARE = mulDiv(PARAMETERS.damages, PARAMETERS.redemptionRate, 1_000_000);
 
 /** Full minutes left of the hour a market trades in; 60 before it begins. */
 export function minutesLeft(hour: Hour, now: number): number {
@@ -32,7 +30,15 @@ export function minutesLeft(hour: Hour, now: number): number {
   return left > 60 ? 60 : left;
 }
 
+/** Who draws what a bid is short of. */
+export interface DrawOnDemand {
+  canDemand(company: number, credits: Micro): boolean;
+  demand(company: number, credits: Micro): void;
+}
+const NOBODY_DRAWS: DrawOnDemand = { canDemand: () => false, demand: () => undefined };
+
 export class OrderChecks {
+  demand = NOBODY_DRAWS;
   private readonly state: State;
   private readonly holds: Holds;
   private readonly resales: Resales;
@@ -98,7 +104,7 @@ export class OrderChecks {
     const { state } = this;
     const notional = price * command.quantity;
     const hold = requiredHold(notional, 0, 0, 0);
-    const isShort = this.holds.spendable(command.company, hold) < hold;
+    const isShort = this.isShort(command.company, hold);
     if (isShort && this.holds.isBlocked(command.company)) return 'facility_frozen';
     return (
       (isShort ? this.limits.barOf(command.company) : undefined) ??
@@ -109,6 +115,12 @@ export class OrderChecks {
       (this.limits.isFinanced(command.company) ? this.limits.bidRefusal(command.company, hold, price, command.model, command.market, command.hour, book) : undefined) ??
       (state.models.length <= command.model ? 'invalid_parameter' : undefined)
     );
+  }
+
+  /** Whether the company cannot hold so much, and no facility of it draws what is missing. */
+  private isShort(company: number, hold: Micro): boolean {
+    const spendable = this.holds.spendable(company, hold);
+    return spendable < hold && !this.demand.canDemand(company, hold - spendable);
   }
 
   sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
@@ -167,9 +179,10 @@ export class OrderChecks {
 
   /** Whether the bond covers the damages of everything sold and undelivered. */
   private isBonded(companyId: number): boolean {
-    const { ledger, standing } = this.state;
+    const { ledger, standing, money } = this.state;
     const undelivered = standing.undelivered(companyId);
-    return undelivered === 0 || -ledger.balance(BOND, companyId) >= mulDiv(undelivered, BOND_SHARE, 1_000_000);
+    // damages x redemption rate: what the bond must cover of a micro-CR sold and undelivered.
+    return undelivered === 0 || -ledger.balance(BOND, companyId) >= mulDiv(undelivered, mulDiv(PARAMETERS.damages, money.redemptionRate, MICRO), MICRO);
   }
 }
 

@@ -28,8 +28,47 @@ export const PARAMETERS = {
   haircutFar: 250_000,
   haircutNear: 400_000,
   haircutNearWithin: 7 * MILLIS_PER_DAY,
+  /** Of that limit: a warning; nothing new is bought and a margin call goes out; hours are offered, and if that does not help the facility is frozen. */
+  exposureWarned: 800_000,
+  exposureCalled: 1_000_000,
+  exposureForced: 1_200_000,
   /** Days past due from which a facility's credit buys nothing new. */
   pastDueCancelOnly: 10,
+  /** The rest of the ladder, in days past due. */
+  pastDueNotice: 1,
+  pastDueNoDraws: 5,
+  pastDueHalfFrozen: 15,
+  pastDueFrozen: 30,
+  pastDueAccelerated: 60,
+  pastDueDefault: 90,
+  pastDueWrittenOff: 180,
+  /** Less than this unpaid of an instalment makes nobody late: rounding does not default. */
+  lateMinimum: 10_000,
+  /** A late instalment's fee: of what is overdue of it, after so many days of grace, at most this. */
+  lateFee: 20_000,
+  lateFeeGraceDays: 5,
+  lateFeeMaximum: 5_000 * MICRO,
+  /** Offers lapse; lenders may decline what their mandates took; fees come back with credit returned soon. */
+  offerExpiry: 14 * MILLIS_PER_DAY,
+  lenderDecline: MILLIS_PER_DAY,
+  feeRefundDays: 14,
+  /** Draw on demand takes at least this. */
+  drawOnDemandMinimum: 1_000 * MICRO,
+  /** What a facility promises: months of runway, cash as a share of the commitment, use of 30 days against plan; and how long a breach may be cured. */
+  covenantRunwayMonths: 3,
+  covenantCashShare: 50_000,
+  covenantUseMost: 1_400_000,
+  covenantUseLeast: 600_000,
+  covenantCureDays: 30,
+  /** Part of a debt that is lost at least, whatever stands behind it. */
+  lossShareLeast: 50_000,
+  /** Hours of a frozen facility that begin within this are offered for resale; at gate closure at this share of the mark. */
+  perishingWithin: MILLIS_PER_DAY,
+  perishingShareLast: 500_000,
+  /** Facilities whose day ends in one command: orders wait no longer than for these. */
+  dayEndFacilities: 1_000,
+  /** Days before a lot's end on which its owner hears of it. */
+  lotAlertDays: [30, 7, 1],
   openOrders: { A: 100, B: 40, C: 10, D: 0 } satisfies Record<Grade, number>,
   /** For companies without a facility. */
   openOrdersOther: 100_000,

@@ -4,9 +4,10 @@
  * Money in micro, quantities in steps, prices in ticks, GPU time in 1e-6 GPU-seconds.
  */
 import type { RejectCode } from './catalogue.ts';
-import type { PlaceOrder } from './commands.ts';
+import type { FacilityApplication, PlaceOrder } from './commands.ts';
 import type { OrderStatus } from './events.ts';
 import type { ScheduleRow } from './events.ts';
+import type { Covenant, Debt, Decision, Freezes, MoneyRules, Payments, Report, Switch, SwitchName } from './state.ts';
 
 export interface DirectoryView {
   companies: { company: number; name: string; role: string; group: string }[];
@@ -35,12 +36,7 @@ export interface BalancesView {
   listValueDelivered: number;
   costRetired: number;
   payable: number;
-  /** Owed back for what was paid and not delivered. */
-  receivable: number;
   bond: number;
-  /** Micro-USD of deliveries, less what was taken back, and of that paid out. */
-  earned: number;
-  paid: number;
 }
 
 export interface LotView {
@@ -155,10 +151,43 @@ export interface FacilityView {
   accruedInterest: number;
   fees: number;
   frozenFraction: number;
+  frozenReason: string;
+  freezes: Freezes;
   daysPastDue: number;
   acceptedAt: number;
   maturesAt: number;
+  /** Instalments that are left. */
   schedule: ScheduleRow[];
+  shares: { mandate: number; lender: number; amount: number }[];
+  dayCount: string;
+  dueDateRoll: string;
+  drawOnDemand: boolean;
+  application: FacilityApplication;
+  decision: Decision;
+  offeredAt: number;
+  offerExpiresAt: number;
+  payments: Payments;
+  writtenOff: Debt;
+  allowance: number;
+  /** Net unsecured exposure, its limit, and what the lender has to expect to lose. */
+  exposure: number;
+  exposureLimit: number;
+  stage: number;
+  expectedLoss: number;
+  /** At cost, with providers. */
+  spent30Days: number;
+  covenants: Covenant[];
+  report: Report | null;
+}
+
+export interface PayoffView {
+  facility: number;
+  /** Interest is counted up to this day. */
+  day: number;
+  principal: number;
+  interest: number;
+  fees: number;
+  total: number;
 }
 
 export interface MandateView {
@@ -191,15 +220,6 @@ export interface SoldPlaceView {
   quantity: number;
   /** Models that its buyers named. */
   models: number[];
-}
-
-export interface PayableView {
-  dueAt: number;
-  amount: number;
-  /** Unused hours that a loan paid for. */
-  financed: boolean;
-  /** Not paid while that loan is past due or frozen. */
-  held: boolean;
 }
 
 /** All that a reader of market data needs to start from; later events continue it. */
@@ -244,11 +264,11 @@ export interface Queries {
   refusal: { ask: { order: PlaceOrder }; answer: RejectCode | null };
   /** Of the delivery hours in the range, both included. */
   soldPlaces: { ask: { fromHour: number; toHour: number }; answer: SoldPlaceView[] };
-  /** What is owed to a company and when it falls due. */
-  payables: { ask: { company: number }; answer: PayableView[] };
   /** Companies that are suspended. */
   suspended: { ask: object; answer: number[] };
   market: { ask: object; answer: MarketSnapshot };
+  payoff: { ask: { facility: number; day: number }; answer: PayoffView | null };
+  switches: { ask: object; answer: { switches: Record<SwitchName, Switch>; money: MoneyRules } };
   invariants: { ask: object; answer: { checks: InvariantCheck[]; stateHash: string; sequence: number } };
 }
 export type QueryName = keyof Queries;

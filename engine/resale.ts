@@ -146,7 +146,7 @@ export class Resales {
     if (price !== cost) {
       legs.push({
         company: allocations.company[source], gain: price - cost, funding: left, facility: price > cost ? this.financierOf(released) : NIL,
-        redemptionRate: PARAMETERS.redemptionRate, sellerFee, ...NOTHING_YET,
+        redemptionRate: this.state.money.redemptionRate, sellerFee, ...NOTHING_YET,
       });
     }
     const basePrice = this.state.chains.get(source)?.basePrice ?? cost;

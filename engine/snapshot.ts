@@ -5,7 +5,7 @@
 import { ACCOUNT_NAMES } from './accounts.ts';
 import type { Block } from './blocks.ts';
 import type { Spending } from './credit_limits.ts';
-import type { Call, CompanyImage, Facility, GpuClass, Mandate, Payable, Remembered } from './state.ts';
+import type { Call, CompanyImage, Facility, ForcedResale, GpuClass, Mandate, MoneyRules, Payable, Remembered } from './state.ts';
 import { HourBook, State } from './state.ts';
 import type { LotImage } from './lots.ts';
 import type { FailedPlace, Outage } from './minutes.ts';
@@ -52,6 +52,11 @@ interface Head {
   lots: LotImage[];
   facilities: Facility[];
   mandates: Mandate[];
+  switches: State['switches'];
+  money: MoneyRules;
+  forced: ForcedResale[];
+  dayEnd: State['dayEnd'];
+  armed: State['armed'];
   payables: [string, Payable][];
   idempotency: [string, Remembered][];
   clientOrderIds: [string, number][];
@@ -138,6 +143,11 @@ function headOf(state: State, columns: Named): Head {
     lots: state.lots.rows.map((lot) => lot.toJSON()),
     facilities: state.facilities,
     mandates: state.mandates,
+    switches: state.switches,
+    money: state.money,
+    forced: [...state.forced.values()],
+    dayEnd: state.dayEnd,
+    armed: state.armed,
     payables: [...state.payables],
     idempotency: [...state.idempotency],
     clientOrderIds: [...state.clientOrderIds],
@@ -238,6 +248,11 @@ function restoreParties(state: State, head: Head): void {
   for (const market of head.markets) state.addMarket(market);
   fill(state.facilities, head.facilities);
   fill(state.mandates, head.mandates);
+  Object.assign(state.switches, head.switches);
+  Object.assign(state.money, head.money);
+  for (const forced of head.forced) state.forced.set(forced.order, forced);
+  Object.assign(state.dayEnd, head.dayEnd);
+  Object.assign(state.armed, head.armed);
   for (const [key, value] of head.payables) state.payables.set(key, value);
   for (const [key, value] of head.idempotency) state.idempotency.set(key, value);
   for (const [key, value] of head.clientOrderIds) state.clientOrderIds.set(key, value);

@@ -4,6 +4,8 @@ import type { Block } from './blocks.ts';
 import { Book } from './book.ts';
 import type { ClassId, CompanyId, FacilityApplication, FacilityId, Grade, MandateId, MarketId, OrderId, Role, ScheduleMethod, TradingMode } from './commands.ts';
 import { REGIONS_PER_CLASS, TRADING_MODES, classOf } from './commands.ts';
+import type { DayCount } from './credit/day_count.ts';
+import type { DueDateRoll } from './credit/due_dates.ts';
 import type { Spending } from './credit_limits.ts';
 import { EventBuffer } from './events.ts';
 import type { ScheduleRow } from './events.ts';
@@ -13,6 +15,7 @@ import { Lots } from './lots.ts';
 import type { FailedPlace, Outage } from './minutes.ts';
 import { Orders } from './orders.ts';
 import type { Replacement } from './replacement.ts';
+import { PARAMETERS } from './parameters.ts';
 import type { Chain, SpotResale } from './resale.ts';
 import { MAY_BUY, MAY_SELL, Standing } from './standing.ts';
 import { Supply } from './supply.ts';
@@ -173,16 +176,83 @@ export const isUnused = (book: HourBook): boolean => book.isEmpty() && book.firs
 
 export type FacilityState = 'offered' | 'active' | 'watch' | 'cancel_only' | 'frozen' | 'defaulted' | 'written_off' | 'closed' | 'declined';
 
+/** A lender's part of a facility. */
+export interface Share {
+  readonly mandate: MandateId;
+  readonly lender: CompanyId;
+  readonly amount: Micro;
+  /** What its money has cost so far, rounded over the whole life. */
+  costPosted: Micro;
+}
+
+export const COVENANTS = ['runway', 'minimum_cash', 'use'] as const;
+export type CovenantKind = (typeof COVENANTS)[number];
+export interface Covenant {
+  readonly kind: CovenantKind;
+  /** Runway in millionths of a month, cash in micro-USD, use as a share of plan. */
+  readonly threshold: number;
+  readonly cureDays: number;
+  /** What a breach that is not cured in time leads to. */
+  readonly consequence: 'watch' | 'cancel_only' | 'frozen';
+  /** Day of the last test that failed first; 0: kept. */
+  breachedOn: Day;
+  testedOn: Day;
+}
+
+/** What a borrower has told of its money. */
+export interface Report {
+  readonly day: Day;
+  readonly cash: Micro;
+  readonly monthlyBurn: Micro;
+}
+
+/** What a loan owes, by kind. */
+export interface Debt {
+  principal: Micro;
+  interest: Micro;
+  fees: Micro;
+}
+
+/** All that was paid on a loan: received = principal + interest + fees + recovered + unapplied. */
+export interface Payments extends Debt {
+  received: Micro;
+  /** Of a debt that had been given up. */
+  recovered: Micro;
+  unapplied: Micro;
+}
+
+/** Who blocks how much of a facility's credit. */
+export interface Freezes {
+  lender: Ppm;
+  operator: Ppm;
+  rules: Ppm;
+}
+
+/** What a facility was decided on, so that the decision can be made again. */
+export interface Decision {
+  readonly version: number;
+  readonly defaultProbability: Ppm;
+  /** NONE, or the operator that overruled the scorecard, and why. */
+  readonly overruledBy: CompanyId;
+  readonly overruling: string;
+}
+
 export interface Facility {
   readonly facility: FacilityId;
   readonly company: CompanyId;
+  /** The lender of the largest part, and its mandate. */
   lender: CompanyId;
   mandate: MandateId;
+  shares: Share[];
   state: FacilityState;
   readonly amount: Micro;
   readonly months: number;
   readonly method: ScheduleMethod;
+  readonly dayCount: DayCount;
+  readonly dueDateRoll: DueDateRoll;
+  drawOnDemand: boolean;
   readonly application: FacilityApplication;
+  readonly decision: Decision;
   readonly grade: Grade;
   readonly score: number;
   readonly reasons: string[];
@@ -195,14 +265,57 @@ export interface Facility {
   /** Fraction of the collateral that is blocked. */
   frozenFraction: Ppm;
   frozenReason: string;
-  /** Principal as lent and capitalised, and as repaid. */
+  freezes: Freezes;
+  /** Principal as lent and capitalised, as repaid, and as given up. */
   lent: Micro;
   repaidPrincipal: Micro;
+  /** Of its interest and fees too. */
+  writtenOff: Debt;
+  payments: Payments;
   /** Sum of principal x rate x days in micro x ppm, as decimal digits (exact), and what of it is posted. */
   accrualExact: string;
   accrualPosted: Micro;
   accruedTo: Day;
+  /** What an annuity's instalment comes to; of other methods the part of principal in it. */
+  instalment: Micro;
+  /** Instalments that are left; `billed` ones are due. */
   schedule: ScheduleRow[];
+  /** Days past due of the last step of the ladder taken, 0 when none; and of the exposure's. */
+  pastDueStep: number;
+  exposureStep: Ppm;
+  /** Since when its hours have been offered because of it; 0: they are not. */
+  exposureForcedOn: Day;
+  /** Lenders that will not fund it. */
+  declinedBy: CompanyId[];
+  covenants: Covenant[];
+  report: Report | null;
+}
+
+export const SWITCHES = ['mint', 'draw', 'payout'] as const;
+export type SwitchName = (typeof SWITCHES)[number];
+/** A kill switch: what it stops does not happen while it is on. */
+export interface Switch {
+  on: boolean;
+  reason: string;
+  by: CompanyId;
+  sequence: number;
+}
+
+/** The market's prices of money; a market of plain cash is m = 1, rho = 1, s_min = 0. */
+export interface MoneyRules {
+  redemptionRate: Ppm;
+  spreadMinimum: Ppm;
+  /** One conversion for everybody; 0: the tiers. */
+  conversionRate: Ppm;
+}
+
+/** An ask that the rules have entered for a frozen facility's hours. */
+export interface ForcedResale {
+  readonly order: OrderId;
+  readonly facility: FacilityId;
+  readonly mark: Ticks;
+  readonly from: Millis;
+  readonly gate: Millis;
 }
 
 export interface Mandate {
@@ -273,6 +386,16 @@ export class State {
   readonly freeBooks: number[] = [];
   readonly facilities: Facility[] = [];
   readonly mandates: Mandate[] = [];
+  readonly switches: Record<SwitchName, Switch> = {
+    mint: { on: false, reason: '', by: -1, sequence: 0 }, draw: { on: false, reason: '', by: -1, sequence: 0 }, payout: { on: false, reason: '', by: -1, sequence: 0 },
+  };
+  readonly money: MoneyRules = { redemptionRate: PARAMETERS.redemptionRate, spreadMinimum: PARAMETERS.spreadMinimum, conversionRate: 0 };
+  /** By order. */
+  readonly forced = new Map<OrderId, ForcedResale>();
+  /** The day whose beginning is being run, and the first facility that has still to hear of it. */
+  readonly dayEnd: { day: Day; next: FacilityId } = { day: 0, next: 0 };
+  /** Whether timers wait that price forced offers anew, and that look for more hours to offer. */
+  readonly armed = { pricing: false, perishing: false };
   /** By `company:dueAt:facility`. */
   readonly payables = new Map<string, Payable>();
   mode: TradingMode = 'open';

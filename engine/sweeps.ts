@@ -32,7 +32,9 @@ export class Sweeps {
   }
 
   private matches(command: CancelAll, row: number): boolean {
-    const { orders, blocks } = this.state;
+    const { orders, blocks, forced } = this.state;
+    // What the rules offer of a frozen facility its borrower does not take back.
+    if (forced.size > 0 && forced.has(orders.idOf(row))) return false;
     const isBlock = (orders.flags(row) & FLAG.block) !== 0;
     // A block is of a market, and of no instrument.
     const book = isBlock ? { market: blocks.get(orders.idOf(row))?.market, hour: NIL } : this.state.bookOf(orders.book(row));

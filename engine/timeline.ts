@@ -3,6 +3,7 @@ import { NONE } from './commands.ts';
 import type { Tick } from './commands.ts';
 import type { RejectCode } from './catalogue.ts';
 import type { Delivery } from './delivery.ts';
+import type { Facilities } from './facilities.ts';
 import type { Finance } from './finance.ts';
 import { NIL } from './lot_amounts.ts';
 import { PARAMETERS } from './parameters.ts';
@@ -22,22 +23,26 @@ export class Timeline {
   private readonly registry: Registry;
   private readonly finance: Finance;
   private readonly delivery: Delivery;
+  private readonly facilities: Facilities;
 
-  constructor(state: State, trading: Trading, sweeps: Sweeps, registry: Registry, finance: Finance, delivery: Delivery) {
+  constructor(state: State, trading: Trading, sweeps: Sweeps, registry: Registry, finance: Finance, delivery: Delivery, facilities: Facilities) {
     this.state = state;
     this.trading = trading;
     this.sweeps = sweeps;
     this.registry = registry;
     this.finance = finance;
     this.delivery = delivery;
+    this.facilities = facilities;
   }
 
   /** Moves to `now`, running all that is due on the way in order of time. A time in the past changes nothing. */
   tick(command: Tick): RejectCode | undefined {
     const { state } = this;
     if (!Number.isSafeInteger(command.now) || command.now < 0) return 'invalid_parameter';
-    if (command.now <= state.now) return undefined;
+    if (command.now < state.now || (command.now === state.now && !this.isDayEnding())) return undefined;
     if (state.now === 0) this.begin(command.now);
+    // The day's end goes on a part at a time, so that orders need not wait for all of it.
+    if (this.isDayEnding()) this.facilities.endDays(PARAMETERS.dayEndFacilities);
     for (;;) {
       const due = Math.min(state.timers.next(), this.nextMinute(), this.nextDay());
       if (due > command.now) break;
@@ -56,6 +61,24 @@ export class Timeline {
     state.settledThrough = Math.floor(now / MILLIS_PER_HOUR);
     state.minutesRun = Math.floor(now / MILLIS_PER_MINUTE);
     state.daysRun = Math.floor(now / MILLIS_PER_DAY);
+    state.dayEnd.day = state.daysRun;
+  }
+
+  /** Whether facilities have still to hear of the day that has begun. */
+  isDayEnding(): boolean {
+    return this.state.dayEnd.next < this.state.facilities.length;
+  }
+
+  private beginDay(): void {
+    const { state, facilities } = this;
+    // Nothing of yesterday is left when a day begins.
+    if (this.isDayEnding()) facilities.endDays(state.facilities.length);
+    state.daysRun++;
+    state.dayEnd.day = state.daysRun;
+    state.dayEnd.next = 0;
+    this.finance.guardSolvency();
+    this.delivery.dayBegan(state.daysRun);
+    facilities.endDays(PARAMETERS.dayEndFacilities);
   }
 
   private nextMinute(): Millis {
@@ -68,12 +91,7 @@ export class Timeline {
   private advance(due: Millis): void {
     const { state } = this;
     state.setNow(due);
-    if (this.nextDay() === due) {
-      state.daysRun++;
-      this.finance.dayEnded(state.daysRun);
-      this.delivery.dayBegan(state.daysRun);
-      this.trading.limits.dayBegan(state.daysRun);
-    }
+    if (this.nextDay() === due) this.beginDay();
     while (state.timers.next() <= due) this.fire(state.timers.take());
     if (this.nextMinute() <= due) this.minute(due);
   }
@@ -123,6 +141,14 @@ export class Timeline {
       this.finance.expireLot(timer.id);
     } else if (timer.kind === TIMER.callEnd) {
       this.registry.endCall(timer.id);
+    } else if (timer.kind === TIMER.lotAlert) {
+      this.finance.alert(timer.id);
+    } else if (timer.kind === TIMER.offerExpiry) {
+      this.facilities.offers.expireOffer(timer.id);
+    } else if (timer.kind === TIMER.forcedPrice) {
+      this.facilities.collateral.reprice();
+    } else if (timer.kind === TIMER.perishing) {
+      this.facilities.collateral.offerAll();
     } else if (timer.kind === TIMER.listPrice) {
       this.registry.applyListPrice(timer.id);
     } else if (state.companies[timer.id].deadMan === timer.at) {

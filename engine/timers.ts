@@ -1,7 +1,9 @@
 /** What is due when: a binary heap by time, then by arrival. Entries that no longer matter are ignored when they come up. */
 import type { Millis } from './units.ts';
 
-export const TIMER = { orderExpiry: 0, lotExpiry: 1, deadMan: 2, listPrice: 3, blockGate: 4, callEnd: 5 } as const;
+export const TIMER = {
+  orderExpiry: 0, lotExpiry: 1, deadMan: 2, listPrice: 3, blockGate: 4, callEnd: 5, lotAlert: 6, offerExpiry: 7, forcedPrice: 8, perishing: 9,
+} as const;
 
 export interface Timer {
   readonly at: Millis;

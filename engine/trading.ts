@@ -16,6 +16,7 @@ import { NIL } from './lot_amounts.ts';
 import { Matcher } from './matching.ts';
 import type { MatchReason } from './matching.ts';
 import { OrderChecks, hasExpired } from './order_checks.ts';
+import type { DrawOnDemand } from './order_checks.ts';
 import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode, statusAfter } from './order_events.ts';
 import { Resales } from './resale.ts';
 import { FLAG, NO_EXTRA, Orders } from './orders.ts';
@@ -23,7 +24,7 @@ import { RATE_SCALE, isUnused } from './state.ts';
 import type { HourBook, Market, State } from './state.ts';
 import { TIMER } from './timers.ts';
 import { PRICE_TICKS_MAX, QUANTITY_STEPS_MAX, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE } from './units.ts';
-import type { Steps, Ticks } from './units.ts';
+import type { Micro, Steps, Ticks } from './units.ts';
 
 export class Trading implements AuctionHost {
   readonly holds: Holds;
@@ -99,6 +100,43 @@ export class Trading implements AuctionHost {
     const market = this.state.markets.get(command.market);
     const row = market?.books.get(command.hour);
     return this.entryRefusal(command, market, row === undefined ? undefined : this.state.bookOf(row), this.checks.protection(command));
+  }
+
+  set onDemand(demand: DrawOnDemand) {
+    this.checks.demand = demand;
+  }
+
+  /** Draws what a bid that was let in is short of. */
+  drawFor(company: number, hold: Micro): void {
+    const spendable = this.holds.spendable(company, hold);
+    if (spendable < hold) this.checks.demand.demand(company, hold - spendable);
+  }
+
+  /** Enters an ask of the rules, which asks nobody. Returns its id; undefined when its hour does not trade. */
+  force(command: PlaceOrder): OrderId | undefined {
+    const { state } = this;
+    const market = state.markets.get(command.market);
+    const bookRow = market?.books.get(command.hour);
+    const book = bookRow === undefined ? undefined : state.bookOf(bookRow);
+    if (book === undefined || this.checks.tradingRefusal(market, book, command.market, command.hour) !== undefined) return undefined;
+    const row = this.createRow(command, book, command.price);
+    const order = state.orders.idOf(row);
+    this.accept(command, row);
+    this.matcher.enter(book, row);
+    this.matcher.runStops(book);
+    return order;
+  }
+
+  /** Lowers the price of a resting ask of the rules. */
+  cheapen(row: number, price: Ticks): void {
+    const { orders } = this.state;
+    const book = this.state.bookOf(orders.book(row));
+    if (this.checks.tradingRefusal(this.state.markets.get(book.market), book, book.market, book.hour) !== undefined) return;
+    this.matcher.withdraw(book, row);
+    orders.setPrice(row, price);
+    this.events.amended(row, false);
+    this.matcher.enter(book, row);
+    this.matcher.runStops(book);
   }
 
   /** Enters an ask of a sell block, which was checked as a whole. */
@@ -190,8 +228,10 @@ export class Trading implements AuctionHost {
     if (command.side === SELL) {
       this.offer(row, command.quantity);
     } else {
+      const hold = requiredHold(orders.price(row) * command.quantity, 0, 0, 0);
+      this.drawFor(command.company, hold);
       state.ledger.begin();
-      this.holds.reserve(row, requiredHold(orders.price(row) * command.quantity, 0, 0, 0));
+      this.holds.reserve(row, hold);
       state.ledger.end();
       if (this.matcher.anyLimited && this.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
     }
@@ -298,6 +338,7 @@ export class Trading implements AuctionHost {
   private leave(row: number, status: number, reason: number): void {
     this.events.done(row, status, reason);
     this.unlink(row);
+    if (this.state.forced.size > 0) this.state.forced.delete(this.state.orders.idOf(row));
     if ((this.state.orders.flags(row) & FLAG.blockAsk) !== 0) this.blocks.askLeft(row, status, reason);
     this.state.orders.destroy(row);
   }
@@ -320,6 +361,7 @@ export class Trading implements AuctionHost {
   cancel(command: CancelOrder): RejectCode | undefined {
     const row = this.ownRow(command.company, command.order);
     if (row === NIL) return 'unknown_order';
+    if (this.state.forced.has(command.order)) return 'facility_frozen';
     this.cancelRow(row, 'requested');
     return undefined;
   }
@@ -374,6 +416,7 @@ export class Trading implements AuctionHost {
     const row = this.ownRow(command.company, command.order);
     if (row === NIL) return 'unknown_order';
     if ((orders.flags(row) & FLAG.block) !== 0) return 'invalid_state';
+    if (this.state.forced.has(command.order)) return 'facility_frozen';
     if (command.price === NOT_A_MULTIPLE) return 'invalid_tick';
     if (command.quantity === NOT_A_MULTIPLE) return 'invalid_step';
     if (command.price < 0 || command.quantity < 0 || command.price > PRICE_TICKS_MAX || command.quantity > QUANTITY_STEPS_MAX) return 'amount_out_of_range';

@@ -2,21 +2,23 @@
 import { ACCOUNT } from './accounts.ts';
 import { ALLOCATION } from './allocations.ts';
 import type { Block } from './blocks.ts';
-import { BUY } from './commands.ts';
+import { BUY, NONE } from './commands.ts';
 import type { CompanyId } from './commands.ts';
-import { isPayableHeld } from './delivery.ts';
 import type { Facilities } from './facilities.ts';
 import { checkInvariants } from './invariants.ts';
 import { NIL } from './lot_amounts.ts';
+import { sharesWire } from './mandates.ts';
 import { FLAG } from './orders.ts';
+import { PARAMETERS } from './parameters.ts';
 import type {
-  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, PayableView, ProviderHourView, QueryName, SoldPlaceView,
+  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, PayoffView, ProviderHourView, QueryName,
+  SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './lots.ts';
 import type { Facility, State } from './state.ts';
 import { stateHash } from './state_hash.ts';
 import type { Trading } from './trading.ts';
-import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR } from './units.ts';
+import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR } from './units.ts';
 
 type Handlers = { [Q in QueryName]: (ask: Ask<Q>) => Answer<Q> };
 
@@ -36,16 +38,17 @@ export class Views {
       openOrders: ({ company }) => this.openOrders(company),
       order: ({ order }) => this.order(order),
       allocations: ({ company }) => this.allocations(company),
-      facilities: ({ company, lender }) => state.facilities.filter((row) => (lender ? row.lender : row.company) === company).map((row) => this.facilityView(row)),
+      facilities: ({ company, lender }) => state.facilities.filter((row) => (lender ? row.shares.some((share) => share.lender === company) : row.company === company)).map((row) => this.facilityView(row)),
       facility: ({ facility }) => (state.facilities[facility] === undefined ? null : this.facilityView(state.facilities[facility])),
       blocks: ({ company }) => [...state.blocks.values()].filter((block) => block.company === company).map((block) => this.blockView(block)),
       mandates: ({ company }) => this.mandates(company),
       providerHours: ({ company }) => this.providerHours(company),
       refusal: ({ order }) => trading.foresee(order) ?? null,
       soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
-      payables: ({ company }) => this.payables(company),
       suspended: () => state.companies.filter(({ suspendedAt }) => suspendedAt !== 0).map(({ company }) => company),
       market: () => this.market(),
+      payoff: ({ facility, day }) => this.payoff(facility, day),
+      switches: () => ({ switches: structuredClone(state.switches), money: { ...state.money } }),
       invariants: () => ({ checks: checkInvariants(state), stateHash: stateHash(state), sequence: state.sequence }),
     };
   }
@@ -92,10 +95,7 @@ export class Views {
       listValueDelivered: listValue,
       costRetired: retiredCost,
       payable: -ledger.balance(ACCOUNT['provider.payable'], company),
-      receivable: ledger.balance(ACCOUNT['provider.receivable'], company),
       bond: -ledger.balance(ACCOUNT['provider.bond'], company),
-      earned: companies[company].earned,
-      paid: companies[company].paid,
     };
   }
 
@@ -177,23 +177,42 @@ export class Views {
 
   /** Whether a wholly frozen facility funds any of what is still in contract. */
   private fundedByFrozen(row: number): boolean {
-    const { allocations, amounts, lots } = this.state;
+    const { allocations, amounts, lots, facilities } = this.state;
     for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
-      if (lots.rows[amounts.lot(node)].blocked === ALL_BLOCKED) return true;
+      const { facility } = lots.rows[amounts.lot(node)];
+      if (facility !== NONE && facilities[facility].frozenFraction === MICRO) return true;
     }
     return false;
   }
 
   private facilityView(row: Facility): FacilityView {
-    const { ledger } = this.state;
+    const { ledger, spending } = this.state;
+    const { loans } = this.facilities;
+    const { principal, interest, fees } = loans.debt(row);
+    const exposure = this.facilities.exposure(row);
     return {
       facility: row.facility, company: row.company, lender: row.lender, state: row.state, amount: row.amount, months: row.months, method: row.method,
       grade: row.grade, score: row.score, reasons: row.reasons, annualRate: row.annualRate, conversionRate: row.conversionRate,
       originationFee: row.originationFee, drawn: -ledger.balance(ACCOUNT['limit.drawn'], row.facility), undrawn: this.facilities.undrawn(row),
-      principal: this.facilities.principal(row), accruedInterest: ledger.balance(ACCOUNT['interest.receivable'], row.facility),
-      fees: ledger.balance(ACCOUNT['fee.receivable'], row.facility), frozenFraction: row.frozenFraction,
-      daysPastDue: this.facilities.daysPastDue(row), acceptedAt: row.acceptedAt, maturesAt: row.maturesAt, schedule: row.schedule,
+      principal, accruedInterest: interest, fees, frozenFraction: row.frozenFraction, frozenReason: row.frozenReason, freezes: { ...row.freezes },
+      daysPastDue: loans.daysPastDue(row), acceptedAt: row.acceptedAt, maturesAt: row.maturesAt, schedule: row.schedule,
+      shares: sharesWire(row.shares), dayCount: row.dayCount, dueDateRoll: row.dueDateRoll, drawOnDemand: row.drawOnDemand, application: { ...row.application },
+      decision: { ...row.decision }, offeredAt: row.offeredAt, offerExpiresAt: row.offeredAt + PARAMETERS.offerExpiry, payments: { ...row.payments },
+      writtenOff: { ...row.writtenOff }, allowance: -ledger.balance(ACCOUNT['loan.allowance'], row.facility), exposure, exposureLimit: this.facilities.exposureLimit(row),
+      stage: loans.stage(row), expectedLoss: loans.expectedLoss(row, principal + interest + fees - exposure), spent30Days: spending.get(row.facility)?.total ?? 0,
+      covenants: row.covenants.map((covenant) => ({ ...covenant })), report: row.report,
     };
+  }
+
+  /** What pays a loan in full on a day: interest goes on until then. */
+  private payoff(id: number, day: number): PayoffView | null {
+    const facility = this.state.facilities[id];
+    if (facility === undefined) return null;
+    const { loans } = this.facilities;
+    const { principal, interest, fees } = loans.debt(facility);
+    const until = Math.max(day, facility.accruedTo);
+    const accrued = interest + loans.interestUntil(facility, until);
+    return { facility: id, day: until, principal, interest: accrued, fees, total: principal + accrued + fees };
   }
 
   private mandates(company: CompanyId): MandateView[] {
@@ -219,12 +238,6 @@ export class Views {
       });
     }
     return found.sort((a, b) => a.hour - b.hour || a.market - b.market);
-  }
-
-  private payables(company: CompanyId): PayableView[] {
-    const { payables } = this.state;
-    return [...payables.values()].filter((row) => row.company === company).sort((a, b) => a.dueAt - b.dueAt || a.facility - b.facility)
-      .map(({ dueAt, amount, facility }) => ({ dueAt, amount, financed: facility !== NIL, held: isPayableHeld(this.state, facility) }));
   }
 
   private soldPlaces(fromHour: number, toHour: number): SoldPlaceView[] {

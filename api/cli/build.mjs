@@ -17,7 +17,6 @@ export const ENTRIES = {
   replay: 'api/cli/replay.ts',
   sim: 'api/cli/sim.ts',
   projections: 'api/cli/projections.ts',
-  journal: 'api/cli/journal.ts',
   bootstrap: 'api/cli/bootstrap.ts',
   cluster: 'api/cli/cluster.ts',
   bench: 'loadtest/bench/main.ts',

@@ -8,11 +8,13 @@ import { formatMicro } from '../../engine/units.ts';
 import { ApiError } from '../errors.ts';
 import { idOf, parseId } from '../ids.ts';
 import { eventOf } from '../sequencer/port.ts';
+import type { Ack } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
 import { lotSchema, mintedLotWire } from './account_routes.ts';
 import { moneyOf, percentOf } from './amounts.ts';
 import { principalIn } from './caller.ts';
 import { facilitySchema, facilityWire, scheduleRowSchema, scheduleRowWire } from './facility_wire.ts';
+import type { FacilityTermsView, FacilityWire } from './facility_wire.ts';
 import { pageOfRows } from './pages.ts';
 import { route } from './route.ts';
 import type { Principal, Route } from './route.ts';
@@ -63,17 +65,21 @@ const apply = route({
     });
     const declined = eventOf(ack.events, 'facilityDeclined');
     if (declined !== undefined) return { status: 201, body: declinedWire(declined) };
-    return { status: 201, body: facilityWire(services.directory, offeredView(expectEvent(ack, 'facilityOffered'))) };
+    return { status: 201, body: offeredWire(services, ack) };
   },
 });
+
+const offeredWire = (services: Services, ack: Ack): FacilityWire =>
+  facilityWire(services.directory, offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms')));
 
 const declinedWire = ({ amount, months, grade, score, reasons }: EventOf<'facilityDeclined'>): z.infer<typeof declinedSchema> => ({
   id: null, state: 'declined', amount: formatMicro(amount), months, grade, score, reasons,
 });
 
 /** A facility as it is when it is offered. */
-const offeredView = (offered: EventOf<'facilityOffered'>): FacilityView => ({
-  ...offered, state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, daysPastDue: 0, acceptedAt: 0, maturesAt: 0, schedule: [],
+const offeredView = (offered: EventOf<'facilityOffered'>, terms: EventOf<'facilityTerms'>): FacilityTermsView => ({
+  ...offered, ...terms, state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, frozenReason: '', daysPastDue: 0,
+  acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0,
 });
 
 /** An id that is none of ours is a facility nobody has. */

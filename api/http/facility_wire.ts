@@ -32,12 +32,27 @@ export const facilitySchema = z.object({
   days_past_due: z.number().int(),
   accepted_at: text.nullable(),
   matures_at: text.nullable(),
+  lenders: z.array(z.object({ lender: text, amount: text })).describe('Who funds it, and how much each'),
+  day_count: text,
+  due_date_roll: text,
+  draw_on_demand: z.boolean(),
+  offer_expires_at: text.nullable(),
+  exposure: text.describe('Net unsecured exposure, USD'),
+  exposure_limit: text,
 });
 export type FacilityWire = z.infer<typeof facilitySchema>;
 
 const timeOrNull = (millis: number): string | null => (millis > 0 ? formatTime(millis) : null);
 
-export const facilityWire = (directory: Directory, view: Omit<FacilityView, 'schedule'>): FacilityWire => ({
+/** What of a facility is sent; of an offer nothing else is known. */
+export type FacilityTermsView = Pick<
+  FacilityView,
+  | 'facility' | 'company' | 'lender' | 'state' | 'amount' | 'months' | 'method' | 'grade' | 'score' | 'reasons' | 'annualRate' | 'conversionRate' | 'originationFee' | 'drawn'
+  | 'undrawn' | 'principal' | 'accruedInterest' | 'fees' | 'frozenFraction' | 'frozenReason' | 'daysPastDue' | 'acceptedAt' | 'maturesAt' | 'shares' | 'dayCount'
+  | 'dueDateRoll' | 'drawOnDemand' | 'offerExpiresAt' | 'exposure' | 'exposureLimit'
+>;
+
+export const facilityWire = (directory: Directory, view: FacilityTermsView): FacilityWire => ({
   id: idOf('facility', view.facility),
   company: directory.companyName(view.company),
   company_id: idOf('company', view.company),
@@ -61,14 +76,26 @@ export const facilityWire = (directory: Directory, view: Omit<FacilityView, 'sch
   days_past_due: view.daysPastDue,
   accepted_at: timeOrNull(view.acceptedAt),
   matures_at: timeOrNull(view.maturesAt),
+  lenders: view.shares.map(({ lender, amount }) => ({ lender: directory.companyName(lender), amount: formatMicro(amount) })),
+  day_count: view.dayCount,
+  due_date_roll: view.dueDateRoll,
+  draw_on_demand: view.drawOnDemand,
+  offer_expires_at: view.state === 'offered' ? timeOrNull(view.offerExpiresAt) : null,
+  exposure: formatMicro(view.exposure),
+  exposure_limit: formatMicro(view.exposureLimit),
 });
 
-export const scheduleRowSchema = z.object({ number: z.number().int(), due_date: text, principal: text, interest: text, due: text, balance: text });
+export const scheduleRowSchema = z.object({
+  number: z.number().int(), due_date: text, principal: text, interest: text, fees: text.describe('Late fees'), due: text.describe('What is left to pay of it'), balance: text,
+  is_due: z.boolean(),
+});
 export const scheduleRowWire = (row: ScheduleRow): z.infer<typeof scheduleRowSchema> => ({
   number: row.number,
   due_date: formatDay(row.due),
   principal: formatMicro(row.principal),
   interest: formatMicro(row.interest),
-  due: formatMicro(row.principal + row.interest),
+  fees: formatMicro(row.fee),
+  due: formatMicro(row.principal + row.interest + row.fee),
   balance: formatMicro(row.balance),
+  is_due: row.billed,
 });

@@ -23,6 +23,8 @@ import { Queue } from './queue.ts';
 
 export interface SequencedEngine extends EngineView {
   readonly buffer: EventBuffer;
+  /** Something is begun that ticks to the present moment go on with, a part each, so that orders get in between. */
+  readonly hasWork: boolean;
   apply(envelope: Envelope): void;
 }
 
@@ -215,7 +217,7 @@ export class Sequencer {
 
   private async run(): Promise<void> {
     try {
-      while (!this.stopped && (this.queue.length > 0 || this.timeIsDue())) {
+      while (!this.stopped && (this.queue.length > 0 || this.timeIsDue() || this.engine.hasWork)) {
         const turn = this.takeTurn();
         if (turn.envelopes.length > 0) await this.commit(turn);
         if (!this.isStopped()) this.releaseTurn(turn);
@@ -284,6 +286,7 @@ export class Sequencer {
   private advanceTime(turn: Turn): boolean {
     const target = this.clock.now();
     this.noteOutage(turn, target);
+    if (this.engine.hasWork && this.engine.now >= target) this.tick(turn, this.engine.now);
     while (this.engine.now < target) {
       if (this.isFull(turn)) return false;
       const { now } = this.engine;
@@ -336,6 +339,8 @@ export class Sequencer {
       }
       // The next turn moves time, and finds the item answered.
       if (item.kind === 'clock' && item.now > this.engine.now) return this.clock.set?.(item.now);
+      // A moved clock is answered when all that was due has run.
+      if (item.kind === 'clock' && this.engine.hasWork) return;
       this.queue.shift();
       if (item.kind === 'command') this.applyItem(turn, item.id, item.envelope);
       else if (item.kind === 'query') turn.release.answers.push(this.answer(item.id, item.name, item.ask));

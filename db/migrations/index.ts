@@ -4,7 +4,6 @@ import * as accounts from './accounts.ts';
 import * as cluster from './cluster.ts';
 import * as delivery from './delivery.ts';
 import * as journal from './journal.ts';
-import * as journalArchive from './journal_archive.ts';
 import * as keyLimits from './key_limits.ts';
 import * as projections from './projections.ts';
 import * as publishedOffers from './published_offers.ts';
@@ -23,5 +22,4 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '005_cluster', ...cluster },
   { name: '006_delivery', ...delivery },
   { name: '007_key_limits', ...keyLimits },
-  { name: '008_journal_archive', ...journalArchive },
 ];

@@ -23,7 +23,7 @@ const FACILITY = {
   conversion_rate: 'bigint', origination_fee: 'bigint', method: 'text', score: 'bigint', reasons: 'jsonb', application: 'jsonb', offered_at: 'bigint',
 } as const;
 /** Null where nothing changed. */
-const CHANGE = { facility: 'bigint', state: 'text', state_reason: 'text', accepted_at: 'bigint', frozen_fraction: 'bigint', schedule: 'jsonb' } as const;
+const CHANGE = { facility: 'bigint', state: 'text', state_reason: 'text', accepted_at: 'bigint', frozen_fraction: 'bigint', schedule: 'jsonb', lender: 'int' } as const;
 /** One line of a statement: micro-USD, and for what; `actor` is who did it, NONE when nobody. */
 const LINE = {
   facility: 'bigint', sequence: 'bigint', place: 'int', kind: 'text', at: 'bigint', amount: 'bigint', interest: 'bigint', principal: 'bigint', fees: 'bigint',
@@ -78,7 +78,7 @@ const UPDATE_LOT = (given: string): string => `
 const UPDATE = (given: string): string => `
   update ${FACILITIES} as f set state = coalesce(given.state, f.state), state_reason = coalesce(given.state_reason, f.state_reason),
     accepted_at = coalesce(f.accepted_at, given.accepted_at), frozen_fraction = coalesce(given.frozen_fraction, f.frozen_fraction),
-    schedule = coalesce(given.schedule, f.schedule)
+    schedule = coalesce(given.schedule, f.schedule), lender = coalesce(given.lender, f.lender)
   from ${given} where f.facility = given.facility`;
 
 interface Change {
@@ -88,6 +88,7 @@ interface Change {
   accepted_at: number | null;
   frozen_fraction: number | null;
   schedule: string | null;
+  lender: number | null;
 }
 interface LotChange {
   lot: number;
@@ -162,6 +163,25 @@ class CreditWriter implements ProjectionWriter {
       const { amount, interest, principal, fees, unapplied } = event;
       this.line(event, command, place, { amount, interest, principal, fees, detail: JSON.stringify({ unapplied }) });
     },
+    returnSettled: (event, command, place) =>
+      this.line(event, command, place, { amount: event.feeRefund, principal: event.feeRefund, fees: event.deduction, detail: JSON.stringify({ lot: event.lot, deduction: event.deduction }) }),
+    lateFeeCharged: (event, command, place) => this.line(event, command, place, { amount: event.amount, fees: event.amount, detail: JSON.stringify({ number: event.number }) }),
+    facilityWrittenOff: (event, command, place) => {
+      const { principal, interest, fees } = event;
+      this.line(event, command, place, { amount: principal + interest + fees, principal, interest, fees });
+    },
+    recovered: (event, command, place) => this.line(event, command, place, { amount: event.amount }),
+    instalmentDue: (event, command, place) =>
+      this.line(event, command, place, { amount: event.principal + event.interest, detail: JSON.stringify({ number: event.number, due: event.due }) }),
+    facilityNotice: (event, command, place) => this.line(event, command, place, { text: event.text, detail: JSON.stringify({ notice: event.notice, days: event.days }) }),
+    covenantTested: (event, command, place) => {
+      const { covenant, value, threshold, kept } = event;
+      this.line(event, command, place, { text: covenant, detail: JSON.stringify({ value, threshold, kept }) });
+    },
+    facilityReassigned: (event, command, place) => {
+      this.changeOf(event.facility).lender = event.lender;
+      this.line(event, command, place, { detail: JSON.stringify({ lender: event.lender, shares: event.shares }) });
+    },
     deposited: (event, command, place) => this.pay(event, command, place, event.reference),
     withdrawn: (event, command, place) => this.pay(event, command, place),
     bondPosted: (event, command, place) => this.pay(event, command, place),
@@ -192,7 +212,7 @@ class CreditWriter implements ProjectionWriter {
   }
 
   private changeOf(facility: number): Change {
-    const known = this.changes.get(facility) ?? { facility, state: null, state_reason: null, accepted_at: null, frozen_fraction: null, schedule: null };
+    const known = this.changes.get(facility) ?? { facility, state: null, state_reason: null, accepted_at: null, frozen_fraction: null, schedule: null, lender: null };
     this.changes.set(facility, known);
     return known;
   }
@@ -215,6 +235,6 @@ function expires(events: readonly EngineEvent[], place: number): boolean {
 }
 
 export const credit: Projection = {
-  name: 'credit', version: 2, tables: ['lots', 'facilities', 'facility_history', 'facility_declines', 'mandates', 'payments'], definition: DEFINITION,
+  name: 'credit', version: 3, tables: ['lots', 'facilities', 'facility_history', 'facility_declines', 'mandates', 'payments'], definition: DEFINITION,
   open: () => new CreditWriter(),
 };

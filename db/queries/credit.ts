@@ -82,7 +82,8 @@ const LINE = {
 } as const;
 /**
  * What happened to a facility: kind is the event's. `facilityDrawn` adds principal (fees included),
- * `interestAccrued` interest; `repaid` and `creditsReturned` take them off.
+ * `interestAccrued` interest, `lateFeeCharged` fees; `repaid`, `creditsReturned`, `returnSettled` (a fee that came back)
+ * and `facilityWrittenOff` take them off. Notices, tests and due dates carry no money.
  */
 export type StatementLine = RowOf<typeof LINE>;
 

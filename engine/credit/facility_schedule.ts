@@ -1,35 +1,60 @@
-/** A facility's repayment plan: what is outstanding, spread over the instalments still to come. */
+/** A facility's repayment plan: what is outstanding and not yet due, spread over the instalments still to come. */
 import type { ScheduleRow } from '../events.ts';
 import type { Facility } from '../state.ts';
 import { MICRO, MILLIS_PER_DAY } from '../units.ts';
 import type { Day, Micro } from '../units.ts';
-import { addMonths } from './dates.ts';
+import { dueDateOf } from './due_dates.ts';
 import { Exact } from './exact.ts';
-import { repaymentSchedule } from './schedule.ts';
+import { plannedInstalment, repaymentSchedule } from './schedule.ts';
+import type { Instalment, ScheduleTerms } from './schedule.ts';
 
 const MICRO_PER_CENT = 10_000;
 
+export interface Plan {
+  rows: ScheduleRow[];
+  /** What the next plan keeps when the loan is to be shorter instead of cheaper. */
+  instalment: Micro;
+}
+
+const NOTHING: Plan = { rows: [], instalment: 0 };
+const UPCOMING = { fee: 0, billed: false, late: false } as const;
+
 /**
- * Monthly instalments from today on the facility's due dates; amounts in micro-USD. What a whole cent
- * cannot carry is due with the last instalment.
+ * Monthly instalments after today and after the last one billed; amounts in micro-USD. What a whole
+ * cent cannot carry is due with the last. `accrued`: interest of today that no instalment has been billed for yet.
+ * `keep` above 0: instalments stay as they were, and end earlier.
  */
-export function scheduleOf(facility: Facility, principal: Micro, today: Day): ScheduleRow[] {
-  if (principal === 0) return [];
-  const accepted = Math.floor(facility.acceptedAt / MILLIS_PER_DAY);
-  const dueDates = Array.from({ length: facility.months }, (_, index) => addMonths(accepted, index + 1)).filter((due) => due > today);
+export function planOf(facility: Facility, principal: Micro, accrued: Micro, today: Day, billed: number, keep: Micro): Plan {
+  if (principal === 0 && accrued === 0) return NOTHING;
+  const start = Math.floor(facility.acceptedAt / MILLIS_PER_DAY);
+  const dates: { number: number; due: Day }[] = [];
+  for (let number = billed + 1; number <= facility.months; number++) {
+    const due = dueDateOf(start, number, facility.dueDateRoll);
+    if (due > today) dates.push({ number, due });
+  }
   const cents = Math.floor(principal / MICRO_PER_CENT);
   const fraction = principal - cents * MICRO_PER_CENT;
-  if (dueDates.length === 0 || cents === 0) return [{ number: 1, due: dueDates[0] ?? today, principal, interest: 0, balance: 0 }];
-  const rows = repaymentSchedule({
-    principal: cents, annualRate: new Exact(facility.annualRate).div(MICRO), periods: dueDates.length, disbursedOn: today, firstDueOn: dueDates[0],
-    dayCount: 'ACT/365', every: 1, unit: 'months', method: facility.method,
-  });
-  const last = rows.length;
-  return rows.map((row) => ({
-    number: row.number,
-    due: row.dueOn,
-    principal: row.principal * MICRO_PER_CENT + (row.number === last ? fraction : 0),
-    interest: row.interest * MICRO_PER_CENT,
-    balance: row.number === last ? 0 : row.balance * MICRO_PER_CENT + fraction,
-  }));
+  if (dates.length === 0 || cents === 0) {
+    const { number, due } = dates[0] ?? { number: Math.max(billed + 1, facility.months), due: today };
+    return { rows: [{ ...UPCOMING, number, due, principal, interest: accrued, balance: 0 }], instalment: keep };
+  }
+  const terms: ScheduleTerms = {
+    principal: cents, annualRate: new Exact(facility.annualRate).div(MICRO), periods: dates.length, disbursedOn: today, dueDates: dates.map(({ due }) => due),
+    dayCount: facility.dayCount, every: 1, unit: 'months', method: facility.method, keepInstalment: keep === 0 ? undefined : Math.round(keep / MICRO_PER_CENT),
+    flatOn: facility.method === 'flat' ? Math.round(facility.lent / MICRO_PER_CENT) : undefined,
+  };
+  const instalments = repaymentSchedule(terms);
+  return {
+    rows: instalments.map((row, index) => rowOf(row, dates[index].number, index === instalments.length - 1, fraction, index === 0 ? accrued : 0)),
+    instalment: keep === 0 ? plannedInstalment(terms) * MICRO_PER_CENT : keep,
+  };
 }
+
+const rowOf = ({ dueOn, principal, interest, balance }: Instalment, number: number, last: boolean, fraction: Micro, accrued: Micro): ScheduleRow => ({
+  ...UPCOMING,
+  number,
+  due: dueOn,
+  principal: principal * MICRO_PER_CENT + (last ? fraction : 0),
+  interest: interest * MICRO_PER_CENT + accrued,
+  balance: last ? 0 : balance * MICRO_PER_CENT + fraction,
+});

@@ -38,6 +38,12 @@ export interface ScheduleTerms {
   /** Round the annuity's instalment to a multiple of so many cents. */
   instalmentMultipleOf?: number;
   furtherDraws?: readonly FurtherDraw[];
+  /** Instead of dates counted from the first: one for each period. */
+  dueDates?: readonly Day[];
+  /** The annuity's instalment, or of other methods the principal in it, is given: the loan ends when it is repaid. */
+  keepInstalment?: number;
+  /** What flat interest is charged on; absent: the principal. */
+  flatOn?: number;
 }
 
 export interface Instalment {
@@ -76,13 +82,15 @@ export function repaymentSchedule(terms: ScheduleTerms): Instalment[] {
   const draws = drawsByPeriod(terms, periods);
   const rows: Instalment[] = [];
   let balance = terms.principal + draws[0];
-  let original = balance;
+  let original = terms.flatOn ?? balance;
   let from = 0;
   while (from < periods.length) {
     // Up to and including the next due date with a further draw, the plan made at `from` holds.
     const until = nextDraw(draws, from, periods.length);
+    if (terms.keepInstalment !== undefined && balance === 0) break;
     const plan = planOf(terms, periods, from, balance, original);
     for (let index = from; index < until; index++) {
+      if (terms.keepInstalment !== undefined && balance === 0) break;
       const { interest, principal } = plan[index - from];
       balance -= principal;
       rows.push({ number: index + 1, dueOn: periods[index].dueOn, days: periods[index].days, principal, interest, due: principal + interest, balance });
@@ -93,6 +101,13 @@ export function repaymentSchedule(terms: ScheduleTerms): Instalment[] {
     from = until;
   }
   return rows;
+}
+
+/** The annuity's instalment, or of other methods the principal in each, as a plan made of these terms has it. */
+export function plannedInstalment(terms: ScheduleTerms): number {
+  if (terms.method === 'bullet') return 0;
+  if (terms.method === 'annuity') return roundWhole(annuityInstalment(terms.principal, periodsOf(terms).map(({ rate }) => rate)));
+  return roundWhole(new Exact(terms.principal).div(terms.periods));
 }
 
 export const totalInterest = (rows: readonly Instalment[]): number => rows.reduce((sum, row) => sum + row.interest, 0);
@@ -125,6 +140,7 @@ function periodsOf(terms: ScheduleTerms): Period[] {
 
 /** Every date is counted from the first, so that the 31st returns after a short month. */
 function dueDate(terms: ScheduleTerms, number: number): Day {
+  if (terms.dueDates !== undefined) return terms.dueDates[number - 1];
   const { disbursedOn, firstDueOn } = terms;
   const regular = (start: Day, count: number): Day => {
     if (terms.unit === 'months') return addMonths(start, count * terms.every);
@@ -148,9 +164,9 @@ function periodRate(terms: ScheduleTerms, annualRate: Fraction, start: Day, dueO
  * How many regular periods the first one is. Regular periods are laid back from the due date; the one
  * in which the loan begins counts by the share of its calendar days that is left.
  */
-function firstPeriodShare({ every, unit, firstDueOn, disbursedOn }: ScheduleTerms, start: Day, dueOn: Day): [over: number, under: number] {
+function firstPeriodShare({ every, unit, disbursedOn }: ScheduleTerms, start: Day, dueOn: Day): [over: number, under: number] {
   if (unit !== 'months') return [dueOn - start, every * (unit === 'weeks' ? 7 : 1)];
-  if (firstDueOn === undefined || dueOn === addMonths(disbursedOn, every)) return [1, 1];
+  if (dueOn === addMonths(disbursedOn, every)) return [1, 1];
   let whole = 0;
   while (addMonths(dueOn, -(whole + 1) * every) >= start) whole += 1;
   const end = addMonths(dueOn, -whole * every);
@@ -190,7 +206,7 @@ function planOf(terms: ScheduleTerms, periods: readonly Period[], from: number, 
     return [...grace, ...annuity(balance, rates.slice(interestOnly), terms)];
   }
   const repaying = rates.length - interestOnly;
-  const share = terms.method === 'bullet' ? 0 : roundWhole(new Exact(balance).div(repaying));
+  const share = terms.keepInstalment ?? (terms.method === 'bullet' ? 0 : roundWhole(new Exact(balance).div(repaying)));
   let left = balance;
   return rates.map((rate, index) => {
     const interest = interestOf(terms.method === 'flat' ? original : left, rate);
@@ -205,7 +221,7 @@ const interestOf = (balance: number, { numerator, denominator }: Fraction): numb
 
 /** Equal instalments, refined when the terms ask for it. */
 function annuity(principal: number, rates: readonly Fraction[], terms: ScheduleTerms): Part[] {
-  const instalment = toMultiple(annuityInstalment(principal, rates), terms.instalmentMultipleOf);
+  const instalment = terms.keepInstalment ?? toMultiple(annuityInstalment(principal, rates), terms.instalmentMultipleOf);
   const plan = amortise(principal, rates, instalment);
   if (terms.refine !== true) return plan;
   const difference = lastDue(plan) - instalment;

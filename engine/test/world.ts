@@ -90,7 +90,7 @@ export function postings(events: EngineEvent[], nameOf: (ref: number) => string)
 }
 
 /** Of a borrower that gets grade A. */
-const APPLICATION: FacilityApplication = {
+export const APPLICATION: FacilityApplication = {
   cash: usd(12_000_000), monthlyBurn: usd(400_000), monthlyRevenue: usd(900_000), cashTrend3m: 50_000, revenueGrowth: 1_500_000,
   grossMargin: 700_000, computeShare: 300_000, forecastError: 50_000, topCustomer: 100_000, pastDaysOverdue: 0,
 };
