@@ -1,6 +1,11 @@
-/** `npm run sim -- --seed N --commands M`: a seeded life of the market; exit 1 and the seed when an invariant breaks. */
+/**
+ * `npm run sim -- --seed N --commands M`: a seeded life of the market; exit 1 and the seed when an
+ * invariant breaks. With `--disk` the sequencer lives on a simulated clock, network and disk instead;
+ * `--seeds K` runs K seeds one after the other.
+ */
 import { parseArgs } from 'node:util';
 import { simulate } from '../../engine/simulation/simulation.ts';
+import { simulateDisk } from '../sequencer/simulation/simulate_disk.ts';
 
 function wholeNumber(name: string, text: string): number {
   const value = Number(text);
@@ -8,13 +13,34 @@ function wholeNumber(name: string, text: string): number {
   return value;
 }
 
-function main(): number {
+const DISK_COMMANDS = 60;
+
+async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { seed: { type: 'string', default: '1' }, commands: { type: 'string', default: '100000' }, batch: { type: 'string', default: '100' } },
+    options: {
+      seed: { type: 'string', default: '1' }, commands: { type: 'string' }, batch: { type: 'string', default: '100' },
+      disk: { type: 'boolean', default: false }, seeds: { type: 'string', default: '1' },
+    },
   });
   const seed = wholeNumber('seed', values.seed);
-  const commands = wholeNumber('commands', values.commands);
-  const batch = Math.max(1, wholeNumber('batch', values.batch));
+  const commands = wholeNumber('commands', values.commands ?? String(values.disk ? DISK_COMMANDS : 100_000));
+  if (values.disk) return runOnDisk(seed, wholeNumber('seeds', values.seeds), commands);
+  return runMarket(seed, commands, Math.max(1, wholeNumber('batch', values.batch)));
+}
+
+async function runOnDisk(first: number, seeds: number, commands: number): Promise<number> {
+  for (let seed = first; seed < first + seeds; seed++) {
+    const { sequence, stateHash, crashes, outages, replacements, findings } = await simulateDisk({ seed, commands });
+    console.log(`seed ${seed}: ${sequence} commands, ${crashes} crashes of the process, ${outages} of the database, ${replacements} leaders replaced; state hash ${stateHash}`);
+    for (const finding of findings) console.log(`BROKEN ${finding}`);
+    if (findings.length === 0) continue;
+    console.log(`again: npm run sim -- --disk --seed ${seed} --commands ${commands}`);
+    return 1;
+  }
+  return 0;
+}
+
+function runMarket(seed: number, commands: number, batch: number): number {
   const started = performance.now();
   let shown = 0;
   const onProgress = (done: number): void => {
@@ -33,7 +59,7 @@ function main(): number {
 }
 
 try {
-  process.exitCode = main();
+  process.exitCode = await main();
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 2;

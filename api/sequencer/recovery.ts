@@ -16,6 +16,8 @@ export interface RecoverOptions {
   snapshotSequenceMaximum?: number;
   /** Told what could not be used. */
   say?: (line: string) => void;
+  /** What executes commands from the first; a spacious one unless given. */
+  engine?: () => Engine;
 }
 
 export interface Recovered {
@@ -76,15 +78,15 @@ export function replayRow(engine: Engine, row: JournalRow): void {
   if (engine.now !== row.engineTime) throw new ReplayMismatch(row.firstSequence, `engine time is ${engine.now}, not ${row.engineTime}`);
 }
 
-async function fromSnapshot({ journal, snapshots, snapshotSequenceMaximum = Infinity, say = () => undefined }: RecoverOptions): Promise<{ engine: Engine; journalHash: Uint8Array }> {
-  if (snapshots === undefined) return { engine: Engine.spacious(), journalHash: GENESIS_HASH };
+async function fromSnapshot({ journal, snapshots, snapshotSequenceMaximum = Infinity, say = () => undefined, engine = () => Engine.spacious() }: RecoverOptions): Promise<{ engine: Engine; journalHash: Uint8Array }> {
+  if (snapshots === undefined) return { engine: engine(), journalHash: GENESIS_HASH };
   for await (const found of snapshots.newestFirst()) {
     if (found.sequence > snapshotSequenceMaximum) continue;
     const usable = 'damage' in found ? found.damage : await restored(journal, found);
     if (typeof usable !== 'string') return { engine: usable, journalHash: (found as StoredSnapshot).journalHash };
     say(`the snapshot at ${found.sequence} is not used: ${usable}`);
   }
-  return { engine: Engine.spacious(), journalHash: GENESIS_HASH };
+  return { engine: engine(), journalHash: GENESIS_HASH };
 }
 
 /** The engine of a snapshot, or why it is not usable. */
