@@ -236,7 +236,7 @@ export class Door {
     for (let at = 0; at < packed.length; at += WORDS_PER_ACKNOWLEDGEMENT) {
       this.settle(packed[at], (client, id) => {
         const words = byClient.get(client) ?? [];
-        words.push(id, packed[at + 1], packed[at + 2], packed[at + 3]);
+        words.push(id, ...packed.subarray(at + 1, at + WORDS_PER_ACKNOWLEDGEMENT));
         byClient.set(client, words);
       });
     }

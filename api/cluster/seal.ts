@@ -6,10 +6,12 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import type { Knex } from 'knex';
+import { EVENTS } from '../../engine/events.ts';
+import { WORDS_PER_ACKNOWLEDGEMENT } from '../sequencer/messages.ts';
 
 const MAC_BYTES = 16;
-/** Part of the seal: processes of another format do not hear each other. */
-const FORMAT = 'ccx 1';
+/** Part of the seal: processes of versions that write events or acknowledgements otherwise do not hear each other. */
+const FORMAT = createHash('sha256').update(JSON.stringify(['ccx 1', WORDS_PER_ACKNOWLEDGEMENT, EVENTS])).digest();
 
 export class Seal {
   private readonly secret: Buffer;
