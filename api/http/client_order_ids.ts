@@ -13,7 +13,9 @@ const COMPANIES_MAX = 100_000;
 
 const NONE_USED: ReadonlySet<string> = new Set();
 
-type Means = Pick<Services, 'database' | 'committed'>;
+type Means = Pick<Services, 'database' | 'committed' | 'projections'>;
+/** A leap of a manual clock is followed in a moment; a projection that is being built is not waited for. */
+const CATCH_UP_MILLIS = 2_000;
 
 export class ClientOrderIds {
   /** No order of the company is older than this: it never changes to something earlier. */
@@ -37,7 +39,7 @@ export class ClientOrderIds {
     const { now } = services.committed;
     const until = now - PARAMETERS.clientOrderIdKept;
     if (given.length === 0 || (this.firstOrders.get(company) ?? Number.NEGATIVE_INFINITY) > until) return NONE_USED;
-    if (!(await this.remembersFrom(services, until))) throw new ApiError('unavailable', { retryAfterSeconds: 5 });
+    if (!(await this.remembersFrom(services, until)) && !(await this.catchesUp(services, until))) throw new ApiError('unavailable', { retryAfterSeconds: 5 });
     if (await this.isYoung(services, company, until)) return NONE_USED;
     return new Set(await usedClientOrderIds(services.database, { company, clientOrderIds: given, until }));
   }
@@ -49,6 +51,11 @@ export class ClientOrderIds {
     const first = (await firstOrderAt(database, company)) ?? Math.min(now, this.position.engineTime);
     this.firstOrders.set(company, first);
     return first > until;
+  }
+
+  private async catchesUp(services: Means, until: number): Promise<boolean> {
+    const { committed, projections } = services;
+    return (await projections.waitFor(committed.sequence, CATCH_UP_MILLIS, ['orders'])) && this.remembersFrom(services, until);
   }
 
   /** Whether the projection includes every order up to `until`. What it once included it keeps, unless it is built again. */
