@@ -41,3 +41,15 @@ export function healthOf(facility: Pick<WireFacility, 'days_past_due'>): Health 
     steps: [{ name: 'On time', reached: true, tone }, ...LADDER.map((step) => ({ name: `${step.days} days: ${step.name.toLowerCase()}`, reached: days >= step.days, tone }))],
   };
 }
+
+const MARGIN_WARNS_PERCENT = 80;
+const MARGIN_CALL_PERCENT = 100;
+
+/** How much of the unsecured exposure that its grade allows is used; undefined where nothing limits it. */
+export function marginOf(facility: Pick<WireFacility, 'exposure' | 'exposure_limit'>): { percent: number; tone: 'good' | 'warn' | 'bad' } | undefined {
+  const limit = toMicro(facility.exposure_limit);
+  if (limit <= 0n) return undefined;
+  const used = toMicro(facility.exposure);
+  const percent = used <= 0n ? 0 : Number((used * 100n) / limit);
+  return { percent, tone: percent < MARGIN_WARNS_PERCENT ? 'good' : percent < MARGIN_CALL_PERCENT ? 'warn' : 'bad' };
+}
