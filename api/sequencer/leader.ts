@@ -11,6 +11,7 @@ import type { Authoriser } from './authoriser_port.ts';
 import { ManualClock, wallClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { SequencerHost } from './host.ts';
+import { InvariantWatch } from './invariant_watch.ts';
 import type { Channel, Reply, Request } from './messages.ts';
 import { recover, ReplayMismatch } from './recovery.ts';
 import type { Recovered } from './recovery.ts';
@@ -19,6 +20,7 @@ import { standBy } from './standby.ts';
 import type { Lead } from './standby.ts';
 
 const HEARTBEAT_MILLIS = 100;
+const INVARIANTS_MILLIS = 60_000;
 const CONNECT_MILLIS = 5_000;
 /** From here on it is asked whether the journal's connection still lives, and this often. */
 const PROBE_AFTER_MILLIS = 2_000;
@@ -60,6 +62,7 @@ export class Leader {
   private host: SequencerHost | undefined;
   private journal: PostgresJournal | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
+  private invariants: NodeJS.Timeout | undefined;
   private probing = false;
   private failed = false;
 
@@ -137,6 +140,8 @@ export class Leader {
     });
     this.host = host;
     this.heartbeat = setInterval(() => this.beat(host, journal), HEARTBEAT_MILLIS);
+    const watch = new InvariantWatch({ engine, sequencer: host.sequencer, say });
+    this.invariants = setInterval(() => watch.look(), INVARIANTS_MILLIS);
     // What passed while nobody led is settled before anybody is served.
     host.sequencer.heartbeat();
     await host.drain();
@@ -178,6 +183,7 @@ export class Leader {
 
   private async close(journal: PostgresJournal, snapshotter: Snapshotter): Promise<void> {
     clearInterval(this.heartbeat);
+    clearInterval(this.invariants);
     if (this.failed) return;
     await snapshotter.finish();
     await journal.close();
@@ -192,6 +198,7 @@ export class Leader {
     if (this.failed) return;
     this.failed = true;
     clearInterval(this.heartbeat);
+    clearInterval(this.invariants);
     this.parts.channel.post([{ kind: 'failed', message: error.message, final: isFinal(error) }], []);
     this.journal?.close().catch(() => undefined);
   }

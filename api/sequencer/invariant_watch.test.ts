@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest';
+import type { Envelope } from '../../engine/commands.ts';
+import { Engine } from '../../engine/engine.ts';
+import type { InvariantCheck } from '../../engine/queries.ts';
+import { InvariantWatch } from './invariant_watch.ts';
+
+function watched(checks: InvariantCheck[], queueLength = 0) {
+  const engine = new Engine();
+  engine.apply({ command: { type: 'registerCompany', name: 'operator', role: 'operator', group: '' }, idempotencyKey: '', bodyHash: '' });
+  const submitted: Envelope[] = [];
+  const lines: string[] = [];
+  let looks = 0;
+  const watch = new InvariantWatch({
+    engine: {
+      checkInvariants: () => {
+        looks++;
+        return checks;
+      },
+      query: engine.query.bind(engine),
+    },
+    sequencer: { submit: (_id, envelope) => submitted.push(envelope) > 0, status: () => ({ sequence: 1, committedSequence: 1, epoch: 1, now: 0, queueLength }) },
+    say: (line) => lines.push(line),
+  });
+  return { watch, engine, submitted, lines, looks: () => looks };
+}
+const broken: InvariantCheck = { number: 1, name: 'every ledger sums to zero', ok: false, detail: 'usd sums to 1' };
+
+describe('the watch on invariants', () => {
+  test('halts all trading once when one does not hold, and goes on telling', () => {
+    const { watch, engine, submitted, lines } = watched([broken]);
+    watch.look();
+    watch.look();
+    expect(submitted).toHaveLength(1);
+    engine.apply(submitted[0]);
+    expect(engine.buffer.take().texts).toContain('invariant 1 (every ledger sums to zero) does not hold: usd sums to 1');
+    expect(lines.filter((line) => line.startsWith('invariant 1'))).toHaveLength(2);
+  });
+
+  test('does nothing while they hold', () => {
+    const { watch, submitted, lines } = watched([{ ...broken, ok: true }]);
+    watch.look();
+    expect([submitted, lines]).toEqual([[], []]);
+  });
+
+  test('waits for a quiet moment, but not for ever', () => {
+    const { watch, looks } = watched([], 5);
+    for (let count = 0; count < 10; count++) watch.look();
+    expect(looks()).toBe(0);
+    watch.look();
+    expect(looks()).toBe(1);
+  });
+});
