@@ -188,6 +188,8 @@ describe('the market', () => {
     const { acknowledged, stop } = load(port);
     await expect.poll(() => acknowledged.size).toBeGreaterThan(50);
     postgres.kill();
+    // Its other processes serve on until they notice; what counts comes after the market has led anew.
+    await expect.poll(() => port.status().then(({ epoch }) => epoch, () => 0), { timeout: 40_000 }).toBeGreaterThan(1);
     const reached = acknowledged.size;
     await expect.poll(() => acknowledged.size, { timeout: 20_000 }).toBeGreaterThan(reached + 50);
     await stop();
