@@ -15,9 +15,16 @@ import type { Core } from './core.ts';
 import { waitForLeader } from './leader_wait.ts';
 import { operationsApp } from './operations_app.ts';
 
+/** Another may lead already: nothing is left to close that would not be this process's to write. */
+function endAtOnce(error: Error): never {
+  console.error(error.message);
+  process.exit(1);
+}
+
 /** Resolves when this process leads: at once, or with `standby` when nobody else does. */
 export async function openSequencer(core: Core, standby = false, onFollowing?: (sequence: number) => void): Promise<SequencerPort & Line> {
-  const { config, postgres, parts, say, onFatal } = core;
+  const { config, postgres, parts, say } = core;
+  const onFatal = config.single ? core.onFatal : endAtOnce;
   const sequencer = await startSequencer({ url: () => postgres.url, clock: config.clock, standby, onFollowing, say, onFatal });
   parts.add('sequencer', () => sequencer.close());
   return sequencer;
@@ -36,8 +43,8 @@ export async function openToOthers(core: Core, sequencer: SequencerPort & Line):
   for (const step of rows[0].there ? steps : steps.reverse()) await step();
 }
 
-async function openDoor({ config, log, database, parts, say, onFatal }: Core, sequencer: SequencerPort & Line): Promise<void> {
-  const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log, onHeldUp: onFatal });
+async function openDoor({ config, log, database, parts, say }: Core, sequencer: SequencerPort & Line): Promise<void> {
+  const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log, onHeldUp: endAtOnce });
   parts.add('door', () => door.close());
   const { epoch } = await sequencer.status();
   say(`leading under epoch ${epoch}`);
