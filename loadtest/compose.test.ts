@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ENTRIES, SERVER_ENTRIES } from '../api/cli/build.mjs';
-import { TOPOLOGY } from '../api/cluster/topology.ts';
+import { REDIS_ARGUMENTS, TOPOLOGY } from '../api/cluster/topology.ts';
 import { ConfigError, readConfig } from '../api/config.ts';
 
 const textOf = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
@@ -12,6 +12,7 @@ const textOf = (name: string) => readFileSync(new URL(`../${name}`, import.meta.
 const service = z.object({
   image: z.string().optional(),
   build: z.string().optional(),
+  command: z.array(z.string()).optional(),
   environment: z.record(z.string(), z.string()).default({}),
   ports: z.array(z.string()).default([]),
   volumes: z.array(z.string()).default([]),
@@ -39,6 +40,7 @@ describe('docker-compose.yml', () => {
 
   test('starts the processes of npm run cluster', () => {
     expect(SERVERS.map((name) => ({ name, role: services[name].environment.ROLE, count: services[name].deploy.replicas }))).toEqual(TOPOLOGY);
+    expect(services.redis.command).toEqual(['redis-server', ...REDIS_ARGUMENTS]);
   });
 
   test('gives every process a configuration that it accepts, the same but for its role', () => {

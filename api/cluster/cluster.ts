@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { openPostgres } from '../../db/postgres.ts';
 import { MemberProcess } from './member_process.ts';
-import { TOPOLOGY } from './topology.ts';
+import { REDIS_ARGUMENTS, TOPOLOGY } from './topology.ts';
 import type { Member } from './topology.ts';
 
 export interface ClusterOptions {
@@ -94,7 +94,7 @@ export class Cluster {
   private async startRedis(): Promise<string> {
     const { redisServer, redisPort, dataDir, environment } = this.options;
     const port = redisPort === 0 ? await freePort() : redisPort;
-    const args = ['--bind', '127.0.0.1', '--port', String(port), '--save', '', '--appendonly', 'no', '--dir', dataDir];
+    const args = ['--bind', '127.0.0.1', '--port', String(port), '--dir', dataDir, ...REDIS_ARGUMENTS];
     // What is in it may be lost at any time, and so may it: who ends it starts it again.
     await this.run({ name: 'redis', command: redisServer, args, environment, readyLine: REDIS_READY, restarts: false, url: `redis://127.0.0.1:${port}` });
     return `redis://127.0.0.1:${port}`;

@@ -8,6 +8,9 @@ export interface Member {
   count: number;
 }
 
+/** Nothing in it has to survive. A process that starts is sent the whole book at once, which may be many megabytes. */
+export const REDIS_ARGUMENTS = ['--save', '', '--appendonly', 'no', '--client-output-buffer-limit', 'pubsub', '256mb', '64mb', '60'];
+
 export const TOPOLOGY: readonly Member[] = [
   // Leads when nobody does, and stands by when it comes back after another took over.
   { name: 'engine', role: 'engine,standby', count: 1 },
