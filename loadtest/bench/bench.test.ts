@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { median, percentile, rounded } from './benchmark.ts';
 import { openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
+import { blockLatency, manyBooksRate } from './engine_wide.ts';
 import { ADD, CANCEL, DEEP_MIX, MIX, TAKE, generateOrderFlow, type OrderFlow } from './order_flow.ts';
 
 const OPERATIONS = 20_000;
@@ -41,5 +42,10 @@ describe('the flow of the engine benchmark', () => {
     const bench = openMarket();
     for (const envelope of restingOrders(bench, 2_000)) bench.engine.apply(envelope);
     expect(bench.engine.query('market', {}).orders).toHaveLength(2_000);
+  });
+
+  test('many books and blocks over a week keep the invariants', () => {
+    expect(manyBooksRate(500, 2_000)).toBeGreaterThan(0);
+    expect(blockLatency(5).p99).toBeGreaterThan(0);
   });
 });

@@ -4,17 +4,17 @@
  */
 import type { Envelope } from '../../engine/commands.ts';
 import { BUY } from '../../engine/commands.ts';
-import { Engine } from '../../engine/engine.ts';
+import type { Engine } from '../../engine/engine.ts';
 import { median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
 import { openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
-import { CANCEL, DEEP_MIX, MIX, TAKE, generateOrderFlow, type OrderFlow } from './order_flow.ts';
+import { blockLatency, heapOverLongRun, manyBooksRate } from './engine_wide.ts';
+import { CANCEL, SPREAD, TAKE, generateOrderFlow, mixes, type OrderFlow } from './order_flow.ts';
 import { loadPeer } from './peer.ts';
 
 const SEED = 1;
 /** Commands between two readings of the event buffer, as the sequencer's batches. */
 const BATCH = 256;
-const RESTING_SAMPLE = 200_000;
-const MEGABYTE = 1_048_576;
+const RESTING_SAMPLE = 500_000;
 
 interface PeerOrder {
   id: string;
@@ -36,14 +36,21 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   const operations = options.number('operations', 1_000_000);
   const rounds = options.number('rounds', 5);
   const peer = loadPeer<PeerModule>('nodejs-order-book', 'nodejs-order-book', options.say);
-  options.say(`${operations} operations of each mix, seed ${SEED}, ${rounds} rounds`);
-  const flow = generateOrderFlow(MIX, operations, SEED);
+  const spread = options.number('spread', SPREAD);
+  const long = options.number('long', 1_000_000);
+  const { standard, deep: deepMix } = mixes(spread);
+  options.say(`${operations} operations of each mix, ${spread} ticks from the mid on average, seed ${SEED}, ${rounds} rounds`);
+  const flow = generateOrderFlow(standard, operations, SEED);
   const envelopes = rehearse(flow, openMarket());
   const mix = compare('mix', flow, envelopes, rounds, peer, options);
   options.say('mix: latency and heap');
   const { p50, p99, max } = latencies(envelopes);
-  const growth = heapGrowth(envelopes);
-  const deepFlow = generateOrderFlow(DEEP_MIX, operations, SEED);
+  options.say(`heap over ${long} operations`);
+  const growth = heapOverLongRun(standard, long, SEED);
+  options.say('many books, blocks');
+  const wide = manyBooksRate(envelopes.length);
+  const block = blockLatency();
+  const deepFlow = generateOrderFlow(deepMix, operations, SEED);
   const deep = compare('deep mix', deepFlow, rehearse(deepFlow, openMarket()), rounds, peer, options);
   return Promise.resolve({
     ops_per_second: mix.engine,
@@ -57,6 +64,10 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
     deep_ratio: deep.engine / deep.peer,
     heap_growth_mb: growth,
     bytes_per_order: bytesPerOrder(),
+    many_books_ops_per_second: wide,
+    many_books_ratio: wide / mix.engine,
+    block_p50_us: block.p50,
+    block_p99_us: block.p99,
   });
 }
 
@@ -144,30 +155,16 @@ function verifyPeer(flow: OrderFlow, book: PeerBook): void {
   if (Math.abs(resting - flow.restingQuantity) > 1e-6) throw new Error(`the peer's book holds ${resting} steps, the reference ${flow.restingQuantity}`);
 }
 
-/** What the engine keeps of a run of the mix (orders, fills, allocations), in megabytes after a full collection. */
-function heapGrowth(envelopes: readonly Envelope[]): number {
-  const { engine } = openMarket(new Engine());
-  const before = heapBytes();
-  applyAll(engine, envelopes);
-  const growth = heapBytes() - before;
-  verifyInvariants(engine);
-  return growth / MEGABYTE;
-}
-
+/** What resting orders take of the machine's memory, in an engine with room for them as the server's has. */
 function bytesPerOrder(): number {
-  const bench = openMarket(new Engine());
+  const bench = openMarket();
   const orders = restingOrders(bench, RESTING_SAMPLE);
-  const before = heapBytes();
+  collectGarbage();
+  const before = process.memoryUsage().rss;
   applyAll(bench.engine, orders);
-  const bytes = (heapBytes() - before) / RESTING_SAMPLE;
+  const bytes = (process.memoryUsage().rss - before) / RESTING_SAMPLE;
   verifyInvariants(bench.engine);
   return bytes;
-}
-
-function heapBytes(): number {
-  collectGarbage();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }
 
 function collectGarbage(): void {

@@ -8,7 +8,7 @@ import { ADD, BUYERS, CANCEL, PROVIDERS, TAKE, type OrderFlow } from './order_fl
 /** Engine time of the whole run. */
 export const START = Date.UTC(2026, 0, 1);
 const MARKET = marketOf(0, 0);
-const DELIVERY_HOUR = START / MILLIS_PER_HOUR + 48;
+export const DELIVERY_HOUR = START / MILLIS_PER_HOUR + 48;
 const LIST_PRICE = 100 * TICKS_PER_CREDIT;
 /** Two prepaid lots each; far more than any buyer of the run can spend. */
 const LOT_USD = 50_000_000 * MICRO;
@@ -115,7 +115,7 @@ function count(outcome: Outcome, batch: EventBatch): void {
   });
 }
 
-function placement(flow: OrderFlow, row: number, company: number, market: number): Command {
+export function placement(flow: OrderFlow, row: number, company: number, market: number): Command {
   return {
     type: 'place',
     company,

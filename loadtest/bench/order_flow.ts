@@ -14,9 +14,16 @@ export interface Mix {
   /** Mean distance of an add from the mid, in ticks. */
   spread: number;
 }
-/** A quarter of a percent from the mid on average: some thirty resting orders per participant at the end. */
-export const MIX: Mix = { adds: 0.55, cancels: 0.35, spread: 50 };
-export const DEEP_MIX: Mix = { adds: 0.65, cancels: 0.3, spread: 500 };
+/**
+ * Near the mid: a tenth of a percent from it on average, in both mixes. The deep mix is deep because
+ * more is added than leaves, so its queues are long, not because its orders lie far away.
+ */
+export const SPREAD = 20;
+export const mixes = (spread: number): { standard: Mix; deep: Mix } => ({
+  standard: { adds: 0.55, cancels: 0.35, spread },
+  deep: { adds: 0.65, cancels: 0.3, spread },
+});
+export const { standard: MIX, deep: DEEP_MIX } = mixes(SPREAD);
 
 export const BUYERS = 1_000;
 export const PROVIDERS = 100;

@@ -1,0 +1,153 @@
+/** Beyond one book: a million orders over ten thousand instruments, a long run's heap, blocks over a week. */
+import { BUY, FOK, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type PlaceOrder, type Side } from '../../engine/commands.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
+import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { percentile } from './benchmark.ts';
+import { BUYERS, CANCEL, PROVIDERS, generateOrderFlow, type Mix } from './order_flow.ts';
+import { START, inEnvelope, openMarket, placement, verifyInvariants, type BenchMarket } from './engine_market.ts';
+import { Random } from './random.ts';
+
+const MEGABYTE = 1_048_576;
+const REGIONS = 5;
+/** 5 regions of 2,000 hours each. */
+const HOURS = 2_000;
+const FIRST_HOUR = START / MILLIS_PER_HOUR + 24;
+const RESTING = 1_000_000;
+const GPUS = 1_000_000;
+const BATCH = 256;
+const BLOCK_HOURS = 168;
+const BOOK_DEPTH = 100;
+const BLOCKS = 2_000;
+/** Of each ask; blocks take a hundred steps. */
+const ASK_STEPS = 10_000;
+
+function order(company: number, market: number, hour: number, side: Side, price: number, quantity: number): PlaceOrder {
+  return {
+    type: 'place', company, market, hour, side, orderType: LIMIT, price, quantity, timeInForce: GTC, postOnly: false, displayQuantity: 0, minimumQuantity: 0,
+    stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: 0, selfTradePrevention: 0, cancelOnDisconnect: false, clientOrderId: '',
+  };
+}
+
+function applyAll(engine: Engine, envelopes: readonly Envelope[]): void {
+  for (const [row, envelope] of envelopes.entries()) {
+    engine.apply(envelope);
+    if (row % BATCH === BATCH - 1) engine.buffer.clear();
+  }
+  engine.buffer.clear();
+}
+
+/** More regions, in which every provider has capacity. */
+function openRegions({ engine, providers }: BenchMarket): void {
+  const regions = Array.from({ length: REGIONS - 1 }, (_, region): Command => ({ type: 'addRegion', name: `region-${region}` }));
+  const capacities = providers.flatMap((company) => Array.from({ length: REGIONS - 1 }, (_, region): Command[] => {
+    const market = marketOf(0, region + 1);
+    return [{ type: 'declareCapacity', company, market, gpus: GPUS }, { type: 'verifyCapacity', company, market, gpus: GPUS }];
+  }).flat());
+  applyAll(engine, [...regions, ...capacities].map(inEnvelope));
+}
+
+/**
+ * Operations per second with a million orders resting over ten thousand instruments: the shares of the
+ * standard mix, each operation in a book of its own choice.
+ */
+export function manyBooksRate(operations: number, resting = RESTING): number {
+  const bench = openMarket();
+  openRegions(bench);
+  const { engine, buyers, providers } = bench;
+  const random = new Random(1);
+  const live: { company: number; order: number }[] = [];
+  const add = (price: number, timeInForce: number): PlaceOrder => {
+    const side: Side = random.below(2) === 0 ? BUY : SELL;
+    const company = side === BUY ? buyers[random.below(BUYERS)] : providers[random.below(PROVIDERS)];
+    const distance = side === BUY ? -price : price;
+    return { ...order(company, marketOf(0, random.below(REGIONS)), FIRST_HOUR + random.below(HOURS), side, 20_000 + distance, 100 + random.below(2_000)), timeInForce };
+  };
+  const perform = (command: Command): void => {
+    engine.apply(inEnvelope(command));
+    const batch = engine.buffer.take();
+    forEachEvent(batch, (kind, at) => {
+      const event = kind === KIND.orderRested && command.type === 'place' ? decodeEvent(batch, at) : undefined;
+      if (event?.kind === 'orderRested' && command.type === 'place') live.push({ company: command.company, order: event.order });
+    });
+  };
+  while (live.length < resting) perform(add(1 + random.below(40), GTC));
+  const timed: Envelope[] = Array.from({ length: operations }, () => {
+    const draw = random.next();
+    if (draw < 0.35) {
+      const place = random.below(live.length);
+      const target = live[place];
+      live[place] = live[live.length - 1];
+      live.pop();
+      return inEnvelope({ type: 'cancel', ...target });
+    }
+    return inEnvelope(draw < 0.9 ? add(1 + random.below(40), GTC) : add(-100, IOC));
+  });
+  const started = performance.now();
+  applyAll(engine, timed);
+  const rate = (operations * 1_000) / (performance.now() - started);
+  verifyInvariants(engine);
+  return rate;
+}
+
+/**
+ * How JavaScript's heap and its buffers have grown over a long run once a tenth of it has passed, in
+ * megabytes. Commands are made as they are sent; orders come and go, allocations stay until their hour.
+ */
+export function heapOverLongRun(mix: Mix, operations: number, seed: number): number {
+  const bench = openMarket();
+  const { engine, market, buyers, providers } = bench;
+  const flow = generateOrderFlow(mix, operations, seed);
+  const orderOf = new Float64Array(operations);
+  let before = 0;
+  for (let row = 0; row < operations; row++) {
+    const company = (flow.side[row] === BUY ? buyers : providers)[flow.trader[row]];
+    const command: Command = flow.kind[row] === CANCEL ? { type: 'cancel', company, order: orderOf[flow.target[row]] } : placement(flow, row, company, market);
+    engine.apply(inEnvelope(command));
+    if (command.type === 'place') orderOf[row] = acceptedOrder(engine);
+    engine.buffer.clear();
+    if (row === Math.floor(operations / 10)) before = heapBytes();
+  }
+  const growth = heapBytes() - before;
+  verifyInvariants(engine);
+  return growth / MEGABYTE;
+}
+
+/** The number of the order that the last command placed: the first field of its `orderAccepted`. */
+function acceptedOrder({ buffer }: Engine): number {
+  const { words, length } = buffer;
+  for (let at = 0; at < length; at += 2 + words[at + 1]) if (words[at] === KIND.orderAccepted) return words[at + 2];
+  throw new Error('an order of the flow was refused');
+}
+
+/** Fill-or-kill blocks over a week of books a hundred orders deep, each timed alone. Microseconds. */
+export function blockLatency(blocks = BLOCKS): { p50: number; p99: number } {
+  const { engine, market, buyers, providers } = openMarket();
+  const random = new Random(1);
+  const hours = Array.from({ length: BLOCK_HOURS }, (_, hour) => FIRST_HOUR + hour);
+  const asks = hours.flatMap((hour) => Array.from({ length: BOOK_DEPTH }, (_, rank) => order(providers[rank % PROVIDERS], market, hour, SELL, 20_000 + rank, ASK_STEPS)));
+  applyAll(engine, asks.map(inEnvelope));
+  const micros = Float64Array.from({ length: blocks }, () => {
+    const company = buyers[random.below(BUYERS)];
+    const envelope = inEnvelope({
+      type: 'placeBlock', company, market, fromHour: FIRST_HOUR, toHour: FIRST_HOUR + BLOCK_HOURS, side: BUY, price: 21_000, quantity: 100, timeInForce: FOK,
+      minimumAcceptanceRatio: 1_000_000, model: NONE, clientOrderId: '',
+    });
+    const started = performance.now();
+    engine.apply(envelope);
+    const taken = (performance.now() - started) * 1_000;
+    engine.buffer.clear();
+    return taken;
+  });
+  verifyInvariants(engine);
+  micros.sort();
+  return { p50: percentile(micros, 0.5), p99: percentile(micros, 0.99) };
+}
+
+function heapBytes(): number {
+  if (globalThis.gc === undefined) throw new Error('run node with --expose-gc');
+  globalThis.gc();
+  globalThis.gc();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
