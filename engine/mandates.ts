@@ -21,6 +21,9 @@ const ENDED: ReadonlySet<Facility['state']> = new Set(['closed', 'declined', 'wr
 
 export class Mandates {
   private readonly state: State;
+  /** Facilities by company, as far as they have been looked at. */
+  private readonly known: (Facility[] | undefined)[] = [];
+  private looked = 0;
 
   constructor(state: State) {
     this.state = state;
@@ -70,11 +73,17 @@ export class Mandates {
 
   private lentTo(company: CompanyId, mandate: MandateId): Micro {
     let sum = 0;
-    for (const facility of this.state.facilities) {
-      if (facility.company !== company || ENDED.has(facility.state)) continue;
+    for (const facility of this.of(company)) {
+      if (ENDED.has(facility.state)) continue;
       for (const share of facility.shares) if (share.mandate === mandate) sum += share.amount;
     }
     return sum;
+  }
+
+  private of(company: CompanyId): readonly Facility[] {
+    const { facilities } = this.state;
+    for (; this.looked < facilities.length; this.looked++) (this.known[facilities[this.looked].company] ??= []).push(facilities[this.looked]);
+    return this.known[company] ?? [];
   }
 
   /** Whether every mandate still has what its share takes. */

@@ -66,7 +66,7 @@ export const PARAMETERS = {
   perishingWithin: MILLIS_PER_DAY,
   perishingShareLast: 500_000,
   /** Facilities whose day ends in one command: orders wait no longer than for these. */
-  dayEndFacilities: 1_000,
+  dayEndFacilities: 250,
   /** Days before a lot's end on which its owner hears of it. */
   lotAlertDays: [30, 7, 1],
   openOrders: { A: 100, B: 40, C: 10, D: 0 } satisfies Record<Grade, number>,

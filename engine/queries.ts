@@ -4,7 +4,9 @@
  * Money in micro, quantities in steps, prices in ticks, GPU time in 1e-6 GPU-seconds.
  */
 import type { RejectCode } from './catalogue.ts';
-import type { FacilityApplication, PlaceOrder } from './commands.ts';
+import type { FacilityApplication, PlaceOrder, ScheduleMethod } from './commands.ts';
+import type { DayCount } from './credit/day_count.ts';
+import type { DueDateRoll } from './credit/due_dates.ts';
 import type { OrderStatus } from './events.ts';
 import type { ScheduleRow } from './events.ts';
 import type { Covenant, Debt, Decision, Freezes, MoneyRules, Payments, Report, Switch, SwitchName } from './state.ts';
@@ -138,7 +140,7 @@ export interface FacilityView {
   state: string;
   amount: number;
   months: number;
-  method: string;
+  method: ScheduleMethod;
   grade: string;
   score: number;
   reasons: string[];
@@ -159,8 +161,8 @@ export interface FacilityView {
   /** Instalments that are left. */
   schedule: ScheduleRow[];
   shares: { mandate: number; lender: number; amount: number }[];
-  dayCount: string;
-  dueDateRoll: string;
+  dayCount: DayCount;
+  dueDateRoll: DueDateRoll;
   drawOnDemand: boolean;
   application: FacilityApplication;
   decision: Decision;

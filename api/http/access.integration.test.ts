@@ -127,6 +127,7 @@ const isForbiddenByScope = (route: Route, role: Role): boolean => {
 function bodyFor(route: Route): unknown {
   const bodies: Record<string, unknown> = {
     amendOrder: { price: '1.1000' }, drawFacility: { amount: '10' }, repayFacility: { amount: '10' }, returnCredits: { lot_id: 'lot_0', credits: '1' }, freezeFacility: { reason: 'test' },
+    counterOffer: { amount: '10', months: 6 }, setFacilityOptions: { draw_on_demand: true }, reportFinancials: { cash: '10', monthly_burn: '1' },
   };
   return bodies[route.operationId] ?? {};
 }

@@ -9,6 +9,7 @@ import { facilitiesRoutes } from './facilities_routes.ts';
 import { historyRoutes } from './history_routes.ts';
 import { keysRoutes } from './keys_routes.ts';
 import { lenderRoutes } from './lender_routes.ts';
+import { loanRoutes } from './loan_routes.ts';
 import { marketRoutes } from './market_routes.ts';
 import { operatorRoutes } from './operator_routes.ts';
 import { ordersRoutes } from './orders_routes.ts';
@@ -29,6 +30,7 @@ export const exchangeRoutes = (): Route[] => [
   ...keysRoutes,
   ...facilitiesRoutes,
   ...lenderRoutes,
+  ...loanRoutes,
   ...providerRoutes,
   ...deliveryRoutes,
   ...operatorRoutes,

@@ -127,9 +127,12 @@ function conversion(services: Services, body: ConversionBody): unknown {
     origination_fee: formatCents(fee),
     total_interest: formatCents(interest),
     total_cost: formatCents(cost),
-    classes: services.directory.classes().map((entry) => purchase(services, entry, credits, cost)),
+    classes: loanBuys(services, credits, cost),
   };
 }
+
+/** What so many credits, repaid with `cost` cents in all, buy of each class. */
+export const loanBuys = (services: Services, credits: number, cost: number): unknown[] => services.directory.classes().map((entry) => purchase(services, entry, credits, cost));
 
 /** What the credits buy of one class, at list price and at the best asks that rest now. */
 function purchase(services: Services, entry: ClassEntry, credits: number, cost: number): unknown {

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { PREPAYMENT_MODES, SCHEDULE_METHODS } from '../../engine/commands.ts';
 import type { FacilityApplication } from '../../engine/commands.ts';
+import { DAY_COUNTS } from '../../engine/credit/day_count.ts';
+import { DUE_DATE_ROLLS } from '../../engine/credit/due_dates.ts';
 import type { EventOf } from '../../engine/events.ts';
 import type { FacilityView } from '../../engine/queries.ts';
 import { formatMicro } from '../../engine/units.ts';
@@ -14,7 +16,7 @@ import { lotSchema, mintedLotWire } from './account_routes.ts';
 import { moneyOf, percentOf } from './amounts.ts';
 import { principalIn } from './caller.ts';
 import { facilitySchema, facilityWire, scheduleRowSchema, scheduleRowWire } from './facility_wire.ts';
-import type { FacilityTermsView, FacilityWire } from './facility_wire.ts';
+import type { FacilityTermsView } from './facility_wire.ts';
 import { pageOfRows } from './pages.ts';
 import { route } from './route.ts';
 import type { Principal, Route } from './route.ts';
@@ -25,7 +27,7 @@ const tag = 'facilities';
 const text = z.string();
 const borrower = ['borrower'] as const;
 
-const applicationBody = z.strictObject({
+export const applicationBody = z.strictObject({
   cash: decimal,
   monthly_burn: decimal,
   monthly_revenue: decimal,
@@ -38,7 +40,7 @@ const applicationBody = z.strictObject({
   past_days_overdue: z.string().regex(/^[0-9]{1,5}$/, 'must be a whole number of days'),
 });
 
-const applicationOf = (body: z.output<typeof applicationBody>): FacilityApplication => ({
+export const applicationOf = (body: z.output<typeof applicationBody>): FacilityApplication => ({
   cash: moneyOf('application.cash', body.cash),
   monthlyBurn: moneyOf('application.monthly_burn', body.monthly_burn),
   monthlyRevenue: moneyOf('application.monthly_revenue', body.monthly_revenue),
@@ -53,24 +55,39 @@ const applicationOf = (body: z.output<typeof applicationBody>): FacilityApplicat
 
 const declinedSchema = z.object({ id: z.null(), state: z.literal('declined'), amount: text, months: z.number().int(), grade: text, score: z.number(), reasons: z.array(text) });
 
+/** Terms that a borrower may choose. */
+export const termsBody = {
+  amount: decimal,
+  months: z.number().int().min(1).max(60),
+  method: z.enum(SCHEDULE_METHODS).default('annuity'),
+  day_count: z.enum(DAY_COUNTS).optional(),
+  due_date_roll: z.enum(DUE_DATE_ROLLS).optional(),
+  draw_on_demand: z.boolean().optional(),
+};
+
+export const offerSchema = z.union([facilitySchema, declinedSchema]);
+
 const apply = route({
   method: 'post', path: '/api/v1/facilities', operationId: 'applyForFacility', summary: 'Apply for a credit line; the answer is the assessed offer', tag, scope: 'credit', roles: borrower,
-  body: z.strictObject({ amount: decimal, months: z.number().int().min(1).max(60), method: z.enum(SCHEDULE_METHODS).default('annuity'), application: applicationBody }),
-  responses: { 201: { description: 'An offer, or why there is none (state "declined").', schema: z.union([facilitySchema, declinedSchema]) } },
+  body: z.strictObject({ ...termsBody, application: applicationBody }),
+  responses: { 201: { description: 'An offer, or why there is none (state "declined").', schema: offerSchema } },
   async handle(context) {
     const { services, body } = context;
     const { company } = principalIn(context);
     const ack = await submit(context, {
       type: 'applyFacility', company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, application: applicationOf(body.application),
+      dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand,
     });
-    const declined = eventOf(ack.events, 'facilityDeclined');
-    if (declined !== undefined) return { status: 201, body: declinedWire(declined) };
-    return { status: 201, body: offeredWire(services, ack) };
+    return { status: 201, body: decidedWire(services, ack) };
   },
 });
 
-const offeredWire = (services: Services, ack: Ack): FacilityWire =>
-  facilityWire(services.directory, offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms')));
+/** The offer that a command has brought about, or the reasons of its refusal. */
+export function decidedWire(services: Services, ack: Ack): z.infer<typeof offerSchema> {
+  const declined = eventOf(ack.events, 'facilityDeclined');
+  if (declined !== undefined) return declinedWire(declined);
+  return facilityWire(services.directory, offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms')));
+}
 
 const declinedWire = ({ amount, months, grade, score, reasons }: EventOf<'facilityDeclined'>): z.infer<typeof declinedSchema> => ({
   id: null, state: 'declined', amount: formatMicro(amount), months, grade, score, reasons,
@@ -78,7 +95,8 @@ const declinedWire = ({ amount, months, grade, score, reasons }: EventOf<'facili
 
 /** A facility as it is when it is offered. */
 const offeredView = (offered: EventOf<'facilityOffered'>, terms: EventOf<'facilityTerms'>): FacilityTermsView => ({
-  ...offered, ...terms, state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, frozenReason: '', daysPastDue: 0,
+  ...offered, ...terms, method: offered.method as FacilityView['method'], dayCount: terms.dayCount as FacilityView['dayCount'],
+  dueDateRoll: terms.dueDateRoll as FacilityView['dueDateRoll'], state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, frozenReason: '', daysPastDue: 0,
   acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0,
 });
 
