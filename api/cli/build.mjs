@@ -19,6 +19,7 @@ export const ENTRIES = {
   projections: 'api/cli/projections.ts',
   bootstrap: 'api/cli/bootstrap.ts',
   cluster: 'api/cli/cluster.ts',
+  'provider-agent': 'api/cli/provider_agent.ts',
   bench: 'loadtest/bench/main.ts',
   faults: 'loadtest/faults/main.ts',
 };

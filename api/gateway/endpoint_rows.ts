@@ -1,7 +1,8 @@
 /** Endpoints as they are stored. */
 import type { Knex } from 'knex';
 
-export type EndpointStatus = 'pending' | 'verified' | 'failed' | 'removed';
+/** One that drains finishes what is under way and gets nothing new. */
+export type EndpointStatus = 'pending' | 'verified' | 'failed' | 'draining' | 'removed';
 
 export interface EndpointRow {
   id: string;

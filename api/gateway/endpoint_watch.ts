@@ -75,7 +75,7 @@ export class EndpointWatcher implements EndpointWatch {
   private async look(id: string): Promise<void> {
     const row = await this.parts.rows.find(id);
     if (row === undefined) return;
-    if (row.status === 'verified' || row.status === 'removed') await this.publish(row.company, row.market);
+    if (row.status === 'verified' || row.status === 'removed' || row.status === 'draining') await this.publish(row.company, row.market);
     else await this.verifyPending();
   }
 

@@ -5,6 +5,7 @@ import { bankRoutes } from './bank_routes.ts';
 import { calculatorRoutes } from './calculator_routes.ts';
 import { deliveryRoutes } from './delivery_routes.ts';
 import { demoRoutes } from './demo_routes.ts';
+import { endpointAgentRoutes } from './endpoint_agent_routes.ts';
 import { facilitiesRoutes } from './facilities_routes.ts';
 import { historyRoutes } from './history_routes.ts';
 import { keysRoutes } from './keys_routes.ts';
@@ -32,6 +33,7 @@ export const exchangeRoutes = (): Route[] => [
   ...lenderRoutes,
   ...loanRoutes,
   ...providerRoutes,
+  ...endpointAgentRoutes,
   ...deliveryRoutes,
   ...operatorRoutes,
   ...bankRoutes,

@@ -84,3 +84,55 @@ test('offers are what one sells, and an offer beyond capacity is refused', async
   expect((await post('/orders', { ...offer, quantity: '0.01' })).body.error?.code).toBe('insufficient_capacity');
   expect((await get('/offers')).body.data).toMatchObject([{ side: 'sell', quantity: '8', status: 'open' }]);
 });
+
+test('reliability is public: of what was promised, what was delivered', async () => {
+  const [hour, seller] = [Math.floor(Date.parse('2026-12-01T13:00:00Z') / 3_600_000), provider.user.company];
+  const buyer = await world.member('borrower');
+  await world.call('POST', '/api/v1/deposits', { key: buyer.key, body: { amount: '1000', reference: 'r' } });
+  await world.call('POST', '/api/v1/prepayments', { key: buyer.key, body: { amount: '1000' } });
+  const instrument = `${CLASS}.${REGION}.20261201T13Z`;
+  await post('/bond', { amount: '90' });
+  expect((await post('/orders', { instrument, side: 'sell', price: '2.0000', quantity: '4' })).status).toBe(201);
+  expect((await world.call('POST', '/api/v1/orders', { key: buyer.key, body: { instrument, side: 'buy', price: '2.0000', quantity: '4' } })).body.fills).toHaveLength(1);
+  await world.services.sequencer.setClock((hour + 1) * 3_600_000 - 1);
+  const outcomes = [{ company: seller, market: 0, model: -1, canary: 'failed', requests: 0, failures: 0, shortfall: 0, notServed: false }] as const;
+  for (let minute = 0; minute < 15; minute++) await world.execute({ type: 'reportMinute', minute: hour * 60 + minute, outcomes: [...outcomes] });
+  await world.services.sequencer.setClock((hour + 1) * 3_600_000);
+  const { body } = await world.call('GET', `/api/v1/providers/cmp_${seller}`);
+  expect(body).toMatchObject({ id: `cmp_${seller}`, reliability_percent: '75.00', promised_gpu_minutes: '240.00', delivered_gpu_minutes: '180.00', suspended: false });
+  expect((await world.call('GET', '/api/v1/providers')).body.data).toContainEqual(body);
+  const [delivered] = (await get('/deliveries')).body.data as { instrument: string }[];
+  expect(delivered).toMatchObject({ instrument, failed_credits: '2.00', failed_gpu_hours: '1', fault_gpu_hours: '1', unused_credits: '6.00', damages: '0.31' });
+  const statement = (await get('/payouts/statement')).body;
+  expect(statement).toMatchObject({ earned: '3.71256', paid: '0.00', payable: '3.71256', receivable: '0.00', next_payout_at: '2026-12-07T00:00:00.000Z', upcoming: [{ due_at: '2026-12-08T00:00:00.000Z', amount: '3.71256', held: false }] });
+  const file = await world.call('GET', '/api/v1/deliveries?format=csv', { key: provider.key });
+  expect(file.status).toBe(200);
+  expect(file.headers.get('content-type')).toContain('text/csv');
+});
+
+test('a provider is suspended by one operator and reinstated by two', async () => {
+  const operators = [await world.member('operator'), await world.member('operator')];
+  const id = `cmp_${provider.user.company}`;
+  const act = (index: number, verb: string) => world.call('POST', `/api/v1/providers/${id}/${verb}`, { key: operators[index].key, body: { reason: 'drill' } });
+  expect((await act(0, 'suspend')).body).toEqual({ id, suspended: true, reason: 'drill' });
+  expect((await act(0, 'suspend')).body.error?.code).toBe('invalid_state');
+  expect((await get('/offers')).body.data).toEqual([]);
+  expect((await post('/orders', { instrument: `${CLASS}.${REGION}.20261201T15Z`, side: 'sell', price: '2.0000', quantity: '1' })).body.error?.code).toBe('not_authorized');
+  expect([(await act(0, 'reinstate')).status, (await act(0, 'reinstate')).status, (await act(1, 'reinstate')).status]).toEqual([202, 202, 200]);
+  expect((await world.call('GET', `/api/v1/providers/${id}`)).body.suspended).toBe(false);
+  expect((await world.call('POST', '/api/v1/providers/cmp_9999/suspend', { key: operators[0].key, body: { reason: 'drill' } })).status).toBe(404);
+});
+
+test("an agent's endpoint is heard, drains and serves again", async () => {
+  const made = (await post('/endpoints', { ...endpoint, url: 'https://agent.example.com/v1' })).body;
+  const gpus = [{ name: 'NVIDIA H100 80GB HBM3', uuid: 'GPU-5c2f', memory_mb: 81_559, utilisation_percent: 97 }];
+  const heard = await post(`/endpoints/${String(made.id)}/heartbeat`, { gpus });
+  expect(heard.body).toMatchObject({ id: made.id, heard_at: expect.any(String) });
+  const listed = (await get('/endpoints')).body.data as { id: string; gpus_seen: unknown }[];
+  expect(listed.find(({ id }) => id === made.id)?.gpus_seen).toEqual(gpus);
+  expect((await post(`/endpoints/${String(made.id)}/heartbeat`, { gpus: [{ name: 'H100', memory_mb: -1 }] })).status).toBe(400);
+  expect((await post(`/endpoints/${String(made.id)}/drain`, {})).body.status).toBe('draining');
+  expect((await post(`/endpoints/${String(made.id)}/resume`, {})).body.status).toMatch(/pending|failed/);
+  const stranger = await world.member('provider');
+  expect((await world.call('POST', `/api/v1/endpoints/${String(made.id)}/drain`, { key: stranger.key, body: {} })).status).toBe(404);
+});

@@ -93,7 +93,7 @@ const endpointBody = z.strictObject({
   prompt_retention: z.string().min(1).max(200).nullish(),
 });
 
-interface EndpointRow {
+export interface EndpointRow {
   id: string;
   company: number;
   market: number;
@@ -103,17 +103,21 @@ interface EndpointRow {
   precision: string | null;
   country: string | null;
   prompt_retention: string | null;
-  status: 'pending' | 'verified' | 'failed' | 'removed';
+  status: 'pending' | 'verified' | 'failed' | 'draining' | 'removed';
   status_reason: string;
   created_at: Date;
   verified_at: Date | null;
+  heard_at: Date | null;
+  gpus_seen: { name: string; uuid?: string; memory_mb: number; utilisation_percent?: number }[] | null;
 }
 
-const endpointSchema = z.object({
+export const endpointSchema = z.object({
   id: text, url: text, has_api_key: z.boolean(), class: text, region: text, models: z.array(text), precision: text.nullable(), country: text.nullable(),
-  prompt_retention: text.nullable(), status: z.enum(['pending', 'verified', 'failed', 'removed']), status_reason: text, created_at: text, verified_at: text.nullable(),
+  prompt_retention: text.nullable(), status: z.enum(['pending', 'verified', 'failed', 'draining', 'removed']), status_reason: text, created_at: text, verified_at: text.nullable(),
+  heard_at: text.nullable().describe("The last sign of life of the provider's agent"),
+  gpus_seen: z.array(z.object({ name: text, uuid: text.optional(), memory_mb: z.number().int(), utilisation_percent: z.number().int().optional() })).nullable(),
 });
-const endpointWire = (directory: Directory, row: EndpointRow): z.infer<typeof endpointSchema> => ({
+export const endpointWire = (directory: Directory, row: EndpointRow): z.infer<typeof endpointSchema> => ({
   id: row.id,
   url: row.url,
   has_api_key: row.credential !== null,
@@ -127,6 +131,8 @@ const endpointWire = (directory: Directory, row: EndpointRow): z.infer<typeof en
   status_reason: row.status_reason,
   created_at: row.created_at.toISOString(),
   verified_at: row.verified_at?.toISOString() ?? null,
+  heard_at: row.heard_at?.toISOString() ?? null,
+  gpus_seen: row.gpus_seen,
 });
 
 const createEndpoint = route({

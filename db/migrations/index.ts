@@ -5,6 +5,7 @@ import * as cluster from './cluster.ts';
 import * as delivery from './delivery.ts';
 import * as journal from './journal.ts';
 import * as keyLimits from './key_limits.ts';
+import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
 import * as publishedOffers from './published_offers.ts';
 
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '005_cluster', ...cluster },
   { name: '006_delivery', ...delivery },
   { name: '007_key_limits', ...keyLimits },
+  { name: '008_provider_agent', ...providerAgent },
 ];

@@ -70,7 +70,7 @@ export interface WireEndpoint {
   class: string;
   region: string;
   models: string[];
-  status: 'pending' | 'verified' | 'failed' | 'removed';
+  status: 'pending' | 'verified' | 'failed' | 'draining' | 'removed';
   status_reason: string;
   precision: string | null;
   country: string | null;
