@@ -376,17 +376,11 @@ export class Delivery {
     for (const company of [...new Set(companies)].sort((a, b) => a - b)) this.payDue(company);
   }
 
-  private isHeld(facilityId: number): boolean {
-    if (facilityId === NONE) return false;
-    const facility = this.state.facilities[facilityId];
-    return facility.frozenFraction > 0 || daysPastDue(this.state, facility) > 0;
-  }
-
   private payDue(company: number): boolean {
     const { payables, ledger, buffer, companies, now } = this.state;
     let amount = 0;
     for (const [key, payable] of payables) {
-      if (payable.company !== company || payable.dueAt > now || this.isHeld(payable.facility)) continue;
+      if (payable.company !== company || payable.dueAt > now || isPayableHeld(this.state, payable.facility)) continue;
       amount += payable.amount;
       payables.delete(key);
     }
@@ -403,4 +397,11 @@ export class Delivery {
     buffer.emit('payoutMade', { company, amount: amount - owed, withheld: owed });
     return true;
   }
+}
+
+/** Unused hours that a loan paid for are not paid out while it is frozen or past due. */
+export function isPayableHeld(state: State, facilityId: number): boolean {
+  if (facilityId === NONE) return false;
+  const facility = state.facilities[facilityId];
+  return facility.frozenFraction > 0 || daysPastDue(state, facility) > 0;
 }

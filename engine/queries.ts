@@ -38,7 +38,12 @@ export interface BalancesView {
   listValueDelivered: number;
   costRetired: number;
   payable: number;
+  /** Owed back for what was paid and not delivered. */
+  receivable: number;
   bond: number;
+  /** Micro-USD of deliveries, less what was taken back, and of that paid out. */
+  earned: number;
+  paid: number;
 }
 
 export interface LotView {
@@ -224,6 +229,15 @@ export interface SoldPlaceView {
   models: number[];
 }
 
+export interface PayableView {
+  dueAt: number;
+  amount: number;
+  /** Unused hours that a loan paid for. */
+  financed: boolean;
+  /** Not paid while that loan is past due or frozen. */
+  held: boolean;
+}
+
 /** All that a reader of market data needs to start from; later events continue it. */
 export interface MarketSnapshot {
   sequence: number;
@@ -266,6 +280,8 @@ export interface Queries {
   refusal: { ask: { order: PlaceOrder }; answer: RejectCode | null };
   /** Of the delivery hours in the range, both included. */
   soldPlaces: { ask: { fromHour: number; toHour: number }; answer: SoldPlaceView[] };
+  /** What is owed to a company and when it falls due. */
+  payables: { ask: { company: number }; answer: PayableView[] };
   /** Companies that are suspended. */
   suspended: { ask: object; answer: number[] };
   market: { ask: object; answer: MarketSnapshot };

@@ -4,6 +4,7 @@ import { ALLOCATION } from './allocations.ts';
 import type { Block } from './blocks.ts';
 import { BUY, NONE } from './commands.ts';
 import type { CompanyId } from './commands.ts';
+import { isPayableHeld } from './delivery.ts';
 import type { Facilities } from './facilities.ts';
 import { checkInvariants } from './invariants.ts';
 import { NIL } from './lot_amounts.ts';
@@ -11,8 +12,8 @@ import { sharesWire } from './mandates.ts';
 import { FLAG } from './orders.ts';
 import { PARAMETERS } from './parameters.ts';
 import type {
-  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, PayoffView, ProviderHourView, QueryName,
-  SoldPlaceView,
+  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, PayableView, PayoffView,
+  ProviderHourView, QueryName, SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './lots.ts';
 import type { Facility, State } from './state.ts';
@@ -45,6 +46,7 @@ export class Views {
       providerHours: ({ company }) => this.providerHours(company),
       refusal: ({ order }) => trading.foresee(order) ?? null,
       soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
+      payables: ({ company }) => this.payables(company),
       suspended: () => state.companies.filter(({ suspendedAt }) => suspendedAt !== 0).map(({ company }) => company),
       market: () => this.market(),
       payoff: ({ facility, day }) => this.payoff(facility, day),
@@ -95,7 +97,10 @@ export class Views {
       listValueDelivered: listValue,
       costRetired: retiredCost,
       payable: -ledger.balance(ACCOUNT['provider.payable'], company),
+      receivable: ledger.balance(ACCOUNT['provider.receivable'], company),
       bond: -ledger.balance(ACCOUNT['provider.bond'], company),
+      earned: companies[company].earned,
+      paid: companies[company].paid,
     };
   }
 
@@ -238,6 +243,12 @@ export class Views {
       });
     }
     return found.sort((a, b) => a.hour - b.hour || a.market - b.market);
+  }
+
+  private payables(company: CompanyId): PayableView[] {
+    const { payables } = this.state;
+    return [...payables.values()].filter((row) => row.company === company).sort((a, b) => a.dueAt - b.dueAt || a.facility - b.facility)
+      .map(({ dueAt, amount, facility }) => ({ dueAt, amount, financed: facility !== NIL, held: isPayableHeld(this.state, facility) }));
   }
 
   private soldPlaces(fromHour: number, toHour: number): SoldPlaceView[] {

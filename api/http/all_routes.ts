@@ -16,6 +16,7 @@ import { operatorRoutes } from './operator_routes.ts';
 import { ordersRoutes } from './orders_routes.ts';
 import { previewRoutes } from './preview_routes.ts';
 import { providerRoutes } from './provider_routes.ts';
+import { providersRoutes } from './providers_routes.ts';
 import { publishedOffersRoutes } from './published_offers_routes.ts';
 import type { Route } from './route.ts';
 import { statusRoutes } from './status_routes.ts';
@@ -35,6 +36,7 @@ export const exchangeRoutes = (): Route[] => [
   ...providerRoutes,
   ...endpointAgentRoutes,
   ...deliveryRoutes,
+  ...providersRoutes,
   ...operatorRoutes,
   ...bankRoutes,
   ...publishedOffersRoutes,

@@ -19,12 +19,12 @@ const BOUGHT = {
   quantity: 'bigint', bought_at: 'bigint', model: 'int',
 } as const;
 /**
- * Sums: micro-CR, micro-USD, 1e-6 GPU-seconds. undone_credits: of the failed ones, those that had been delivered; penal_gpu: of what
- * failed, what the provider is at fault for; replacement: what its bond paid for hours bought elsewhere.
+ * Sums: micro-CR, micro-USD, 1e-6 GPU-seconds. undone_credits: of the failed ones, those that had been delivered; fault_gpu: of what
+ * failed, what its provider is at fault for; replacement: what its bond paid for hours bought elsewhere.
  */
 const SUMS = {
   used_gpu: 'bigint', used_credits: 'bigint', unused_credits: 'bigint', failed_credits: 'bigint', payable: 'bigint', commission: 'bigint', requests: 'bigint',
-  prompt_tokens: 'bigint', completion_tokens: 'bigint', resold: 'bigint', failed_gpu: 'bigint', penal_gpu: 'bigint', undone_credits: 'bigint', damages: 'bigint', replacement: 'bigint',
+  prompt_tokens: 'bigint', completion_tokens: 'bigint', resold: 'bigint', failed_gpu: 'bigint', fault_gpu: 'bigint', undone_credits: 'bigint', damages: 'bigint', replacement: 'bigint',
 } as const;
 /** pending_gpu: what of the settled hour is still under way; null unless settled here. released_gpu comes off it. */
 const DELIVERED = { allocation: 'bigint', ...SUMS, pending_gpu: 'bigint', released_gpu: 'bigint', settled_at: 'bigint' } as const;
@@ -121,7 +121,7 @@ class DeliveryWriter implements ProjectionWriter {
     if (found === undefined) {
       found = {
         allocation, used_gpu: 0, used_credits: 0, unused_credits: 0, failed_credits: 0, payable: 0, commission: 0, requests: 0, prompt_tokens: 0,
-        completion_tokens: 0, resold: 0, failed_gpu: 0, penal_gpu: 0, undone_credits: 0, damages: 0, replacement: 0, pending_gpu: null, released_gpu: 0, settled_at: null,
+        completion_tokens: 0, resold: 0, failed_gpu: 0, fault_gpu: 0, undone_credits: 0, damages: 0, replacement: 0, pending_gpu: null, released_gpu: 0, settled_at: null,
       };
       this.delivered.set(allocation, found);
     }
@@ -168,7 +168,8 @@ class DeliveryWriter implements ProjectionWriter {
   private fail(event: EventOf<'deliveryFailed'>): void {
     const row = this.deliveredOf(event.allocation);
     row.failed_gpu += event.gpu;
-    row.penal_gpu += event.penal;
+    // What was bought elsewhere its provider did not deliver either.
+    row.fault_gpu += event.reason === 'replaced' ? event.gpu : event.penal;
     row.failed_credits += event.credits;
     row.damages += event.damages;
     if (event.found === 'before_delivery') return;
@@ -231,5 +232,5 @@ function earned(posting: EngineEvent | undefined): Earned {
 }
 
 export const delivery: Projection = {
-  name: 'delivery', version: 5, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
+  name: 'delivery', version: 6, tables: ['allocations', 'deliveries', 'usage', 'usage_days'], definition: DEFINITION, open: () => new DeliveryWriter(),
 };

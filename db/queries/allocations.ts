@@ -13,7 +13,7 @@ const SUMS = {
   /** Steps that became another's; what is left is quantity - resold. */
   resold: number('resold'),
   /** Not delivered, and of that by the provider's fault; of the failed credits those that had been delivered before it was found. */
-  failedGpu: number('failed_gpu'), penalGpu: number('penal_gpu'), undoneCredits: number('undone_credits'),
+  failedGpu: number('failed_gpu'), faultGpu: number('fault_gpu'), undoneCredits: number('undone_credits'),
   /** Micro-USD out of the provider's bond: damages, and what hours bought elsewhere cost more. */
   damages: number('damages'), replacement: number('replacement'),
 } as const;
