@@ -89,17 +89,24 @@ export async function checkJournal(client: Queryable): Promise<void> {
   await verifyEnd(client);
 }
 
+/** The last row that was moved into a file: what the journal's first row continues. */
+export async function readArchived(client: Queryable): Promise<{ lastSequence: number; hash: Uint8Array }> {
+  const { rows } = await client.query<{ last_sequence: string; hash: Buffer }>('select last_sequence, hash from journal_archive order by last_sequence desc limit 1');
+  return rows.length === 0 ? { lastSequence: 0, hash: GENESIS_HASH } : { lastSequence: Number(rows[0].last_sequence), hash: rows[0].hash };
+}
+
 async function verifyChain(client: Queryable): Promise<void> {
+  const base = await readArchived(client);
   const { rows } = await client.query<{ first_sequence: string; expected: string }>(
     `select first_sequence, expected from (
-       select first_sequence, last_sequence, hash, lag(last_sequence, 1, 0::bigint) over chain + 1 as expected,
+       select first_sequence, last_sequence, hash, lag(last_sequence, 1, $2::bigint) over chain + 1 as expected,
          sha256(lag(hash, 1, $1::bytea) over chain || int8send(first_sequence) || int8send(last_sequence) || int8send(engine_time)
            || int8send(epoch) || int8send(rules_version) || int8send(length(commands)::bigint) || commands || events) as computed
        from journal window chain as (order by first_sequence)
      ) as checked
      where first_sequence <> expected or last_sequence < first_sequence or computed <> hash
      order by first_sequence limit 1`,
-    [Buffer.from(GENESIS_HASH)],
+    [Buffer.from(base.hash), base.lastSequence],
   );
   if (rows.length === 0) return;
   const { first_sequence: first, expected } = rows[0];
@@ -107,11 +114,23 @@ async function verifyChain(client: Queryable): Promise<void> {
   throw new JournalCorrupt(Number(first), 'its hash does not match');
 }
 
+/** The furthest that a snapshot or a projection has come: neither is ever ahead of the journal. */
+async function readFurthestFollower(client: Queryable): Promise<number> {
+  const { rows } = await client.query<{ furthest: string }>(
+    'select greatest((select max(sequence) from snapshots), (select max(sequence) from projections.positions), 0) as furthest',
+  );
+  return Number(rows[0].furthest);
+}
+
 /** The end against the high-water mark alone. @throws JournalCorrupt */
 export async function verifyEnd(client: Queryable): Promise<void> {
-  const { rows } = await client.query<{ last: string }>('select coalesce(max(last_sequence), 0) as last from journal');
+  const { rows } = await client.query<{ last: string }>(
+    'select coalesce(max(last_sequence), (select max(last_sequence) from journal_archive), 0) as last from journal',
+  );
   const last = Number(rows[0].last);
   const highWater = await readHighWater(client);
+  const known = await readFurthestFollower(client);
+  if (last < known) throw new JournalCorrupt(last + 1, `it ends at ${last}; what follows it has seen ${known}`);
   if (last < highWater) throw new JournalCorrupt(last + 1, `it once reached ${highWater} and ends at ${last}`);
   if (last > highWater) throw new JournalCorrupt(highWater + 1, `it reaches ${last}, beyond what was ever appended`);
 }

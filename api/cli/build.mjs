@@ -17,6 +17,7 @@ export const ENTRIES = {
   replay: 'api/cli/replay.ts',
   sim: 'api/cli/sim.ts',
   projections: 'api/cli/projections.ts',
+  journal: 'api/cli/journal.ts',
   bootstrap: 'api/cli/bootstrap.ts',
   cluster: 'api/cli/cluster.ts',
   'provider-agent': 'api/cli/provider_agent.ts',

@@ -1,7 +1,7 @@
 /** Replays a database's journal and says whether it is whole, what state it leads to, and whether that state is sound. */
 import pg from 'pg';
 import { openPostgres } from '../../db/postgres.ts';
-import { readRowOf, readRows, verifyJournal } from '../../db/journal_reader.ts';
+import { readArchived, readRowOf, readRows, verifyJournal } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover } from '../sequencer/recovery.ts';
 
@@ -43,7 +43,9 @@ async function replay(client: pg.Client, url: string, { from, print, say }: Repl
   if (!rows[0].present) throw new Error('this database holds no journal: no server has run on it');
   await verifyJournal(client);
   const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => readRows(client, sequence) };
-  const snapshots = from === undefined ? {} : { snapshots: new PostgresSnapshots(url), snapshotSequenceMaximum: from - 1, say };
+  const { lastSequence: archived } = await readArchived(client);
+  if (archived > 0) say(`commands up to ${archived} are archived: execution begins at a snapshot`);
+  const snapshots = from === undefined && archived === 0 ? {} : { snapshots: new PostgresSnapshots(url), snapshotSequenceMaximum: from === undefined ? Infinity : from - 1, say };
   const { engine, snapshotSequence, replayedRows, replayedCommands, replayMillis } = await recover({ journal, ...snapshots });
   const broken = engine.checkInvariants().filter(({ ok }) => !ok);
   if (snapshotSequence > 0) print(`snapshot at ${snapshotSequence}`);

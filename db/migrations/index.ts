@@ -4,6 +4,7 @@ import * as accounts from './accounts.ts';
 import * as cluster from './cluster.ts';
 import * as delivery from './delivery.ts';
 import * as journal from './journal.ts';
+import * as journalArchive from './journal_archive.ts';
 import * as keyLimits from './key_limits.ts';
 import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
@@ -23,5 +24,6 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '005_cluster', ...cluster },
   { name: '006_delivery', ...delivery },
   { name: '007_key_limits', ...keyLimits },
-  { name: '008_provider_agent', ...providerAgent },
+  { name: '008_journal_archive', ...journalArchive },
+  { name: '009_provider_agent', ...providerAgent },
 ];
