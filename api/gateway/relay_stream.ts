@@ -14,6 +14,7 @@ import { Meter } from './meter.ts';
 import type { Metered } from './meter.ts';
 import type { Outgoing } from './outgoing.ts';
 import { EventStreamParser, writtenEvent } from './sse.ts';
+import { SameButText } from './same_but_text.ts';
 import type { ServerSentEvent } from './sse.ts';
 import { UpstreamError } from './upstream.ts';
 
@@ -43,6 +44,7 @@ export class StreamRelay {
   private readonly parts: StreamParts;
   private readonly meter: Meter;
   private readonly parser = new EventStreamParser();
+  private readonly same = new SameButText();
   private readonly translator: EventTranslator | undefined;
   private readonly tokensMost: number;
   /** What waits for the commit. */
@@ -128,9 +130,18 @@ export class StreamRelay {
       this.ended = true;
       return rest;
     }
+    if (translator === undefined) return this.takeKnown(event, data) ?? this.takeEvent(event, parsed(data), data);
     const value = parsed(data);
-    if (translator === undefined) return this.takeEvent(event, value, data);
     return translator.next(value).map((told) => this.takeEvent(told.event, told.data, undefined)).join('');
+  }
+
+  /** An event like others before it, which need not be read. */
+  private takeKnown(event: string, data: string): string | undefined {
+    if (this.hasTerminal) return undefined;
+    const text = this.same.textIn(data);
+    if (text === undefined) return undefined;
+    this.meter.add(this.same.choice, text);
+    return writtenEvent(event, data);
   }
 
   /** @param text as it came, when it came in the client's own protocol */
@@ -145,7 +156,10 @@ export class StreamRelay {
     if (role === 'content' && !this.hasTerminal) {
       const changed = dialect.shapeEvent(value, shown, body) || hadUsage;
       this.latest = { event, data: value };
-      return writtenEvent(event, changed || text === undefined || text.includes('\n') ? JSON.stringify(value) : text);
+      if (changed || text === undefined || text.includes('\n')) return writtenEvent(event, JSON.stringify(value));
+      const plain = dialect.plainText?.(value);
+      if (plain !== undefined) this.same.learn(text, plain);
+      return writtenEvent(event, text);
     }
     // After an end of one choice, the content of another may be the last event, which carries the receipt.
     const out = role === 'content' ? this.releaseHeld() : '';

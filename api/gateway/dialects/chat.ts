@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Meter } from '../meter.ts';
 import { correctUsage, readUsage } from './completion_usage.ts';
-import { endingOf, isObject, outputBound } from './dialect.ts';
+import { endingOf, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { choiceCount, modelName, penalties, sampling, streaming, tokenCount } from './fields.ts';
 import { chatPromptTokens } from './prompt.ts';
@@ -120,6 +120,13 @@ export const chat: Dialect = {
     return hasUsage ? 'usage' : 'empty';
   },
 
+  plainText(event) {
+    const choice = plainChoice(event);
+    if (choice === undefined || !isObject(choice.delta)) return undefined;
+    const { content, ...rest } = choice.delta;
+    return typeof content === 'string' && Object.keys(rest).length === 0 ? { choice: choice.index, text: content } : undefined;
+  },
+
   ending: (event) => endingOf(event, { delta: {} }),
 
   wantsUsage: (body) => (body as ChatBody).stream_options?.include_usage === true,
@@ -130,7 +137,7 @@ export const chat: Dialect = {
     for (const [position, choice] of (answer.choices as JsonObject[]).entries()) {
       const message = choice.message as JsonObject;
       shapeMessage(message, shown);
-      shapeChoice(choice, position, true, Array.isArray(message.tool_calls));
+      shapeChoice(choice, position, { ended: true, hasCalls: Array.isArray(message.tool_calls) });
     }
   },
 
@@ -141,7 +148,7 @@ export const chat: Dialect = {
       if (!isObject(choice)) continue;
       if (!isObject(choice.delta)) changed = Boolean((choice.delta = {}));
       changed = shapeDelta(choice.delta as JsonObject, shown) || changed;
-      changed = shapeChoice(choice, position, false, false) || changed;
+      changed = shapeChoice(choice, position, { ended: false, mayLackLogprobs: true }) || changed;
     }
     return changed;
   },

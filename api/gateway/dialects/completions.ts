@@ -1,7 +1,7 @@
 /** POST /v1/completions */
 import { z } from 'zod';
 import { correctUsage, readUsage } from './completion_usage.ts';
-import { endingOf, isObject, outputBound } from './dialect.ts';
+import { endingOf, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject } from './dialect.ts';
 import { choiceCount, modelName, penalties, sampling, streaming, tokenCount, tokenInput } from './fields.ts';
 import { inputTokens, longestInput } from './prompt.ts';
@@ -80,6 +80,11 @@ export const completions: Dialect = {
     return hasUsage ? 'usage' : 'empty';
   },
 
+  plainText(event) {
+    const choice = plainChoice(event);
+    return typeof choice?.text === 'string' ? { choice: choice.index, text: choice.text } : undefined;
+  },
+
   ending: (event) => endingOf(event, { text: '' }),
 
   wantsUsage: (body) => (body as CompletionBody).stream_options?.include_usage === true,
@@ -87,7 +92,7 @@ export const completions: Dialect = {
 
   shapeWhole(answer, shown) {
     shapeHead(answer, shown, 'text_completion');
-    for (const [position, choice] of (answer.choices as JsonObject[]).entries()) shapeChoice(choice, position, true, false);
+    for (const [position, choice] of (answer.choices as JsonObject[]).entries()) shapeChoice(choice, position, { ended: true });
   },
 
   shapeEvent(event, shown) {
@@ -99,7 +104,7 @@ export const completions: Dialect = {
         choice.text = '';
         changed = true;
       }
-      changed = shapeChoice(choice, position, false, false) || changed;
+      changed = shapeChoice(choice, position, { ended: false }) || changed;
     }
     return changed;
   },

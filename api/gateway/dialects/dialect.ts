@@ -76,6 +76,8 @@ export interface Dialect {
   /** Counts a whole answer. @returns false when it is none */
   readWhole(answer: JsonObject, meter: Meter, body: JsonObject): boolean;
   readEvent(event: JsonObject, meter: Meter): EventRole;
+  /** All that an event says, where that is a piece of one choice's text and nothing else. */
+  plainText?(event: JsonObject): { choice: number; text: string } | undefined;
   /** The end of an answer whose endpoint sent none, after its last event; undefined where an answer without its end is broken. */
   ending(event: JsonObject): JsonObject | undefined;
   /** Whether the client asked for an event that has only figures. */
@@ -98,4 +100,13 @@ export function outputBound(asked: number | null | undefined, promptTokens: numb
 export function endingOf(event: JsonObject, nothing: JsonObject): JsonObject {
   const choices = Array.isArray(event.choices) ? event.choices.filter(isObject) : [];
   return { ...event, choices: choices.map(({ index }) => ({ index, ...nothing, logprobs: null, finish_reason: 'stop' })) };
+}
+
+/** The one choice of an event that goes on; undefined when there are several, or it says more than text. */
+export function plainChoice(event: JsonObject): (JsonObject & { index: number }) | undefined {
+  const { choices } = event;
+  if (!Array.isArray(choices) || choices.length !== 1) return undefined;
+  const choice: unknown = choices[0];
+  if (!isObject(choice) || typeof choice.index !== 'number' || choice.finish_reason !== null || isObject(choice.logprobs)) return undefined;
+  return { ...choice, index: choice.index };
 }

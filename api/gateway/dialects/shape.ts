@@ -46,16 +46,16 @@ const REASONS: Readonly<Record<string, string>> = {
 export const reasonOf = (reason: unknown, hasCalls: boolean): string => (typeof reason === 'string' ? (REASONS[reason] ?? (hasCalls ? 'tool_calls' : 'stop')) : hasCalls ? 'tool_calls' : 'stop');
 
 /** @param ended a reason must stand there; in an event it may be null */
-export function shapeChoice(choice: JsonObject, position: number, ended: boolean, hasCalls: boolean): boolean {
+export function shapeChoice(choice: JsonObject, position: number, { ended, hasCalls, mayLackLogprobs }: { ended: boolean; hasCalls?: boolean; mayLackLogprobs?: boolean }): boolean {
   const { index, finish_reason: reason, logprobs } = choice;
   let changed = put(choice, 'index', typeof index === 'number' && Number.isInteger(index) && index >= 0, position);
   if (ended || typeof reason === 'string') {
-    const known = reasonOf(reason, hasCalls);
+    const known = reasonOf(reason, hasCalls === true);
     changed = put(choice, 'finish_reason', reason === known, known) || changed;
   } else {
     changed = put(choice, 'finish_reason', reason === null, null) || changed;
   }
-  return put(choice, 'logprobs', logprobs === null || isObject(logprobs), null) || changed;
+  return put(choice, 'logprobs', logprobs === null || isObject(logprobs) || (logprobs === undefined && mayLackLogprobs === true), null) || changed;
 }
 
 const textIn = (parts: readonly unknown[]): string => parts.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('');
