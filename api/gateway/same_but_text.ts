@@ -3,7 +3,7 @@
  * vouches for every other that has the same bytes before and after its text: that need not be read.
  */
 /** What a JSON string cannot hold as it is, or holds in another spelling. */
-const NOT_PLAIN = /["\\\u0000-\u001f]/;
+const NOT_PLAIN = /["\\\p{Cc}]/u;
 
 export class SameButText {
   /** Of the text: the choice to which it belongs. */
