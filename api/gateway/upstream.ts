@@ -42,6 +42,7 @@ export interface Target {
 const USER_AGENT = 'compute-credit-exchange';
 /** Bytes that may wait for a reader before the endpoint is held back. */
 const WAITING_BYTES_MAX = 256 * 1024;
+const DRAIN_MILLIS_MAX = 1_000;
 
 interface Origin {
   pool: Pool;
@@ -240,9 +241,10 @@ export class Answer {
 
   /** What an endpoint still says is of no interest, but its connection is. */
   drain(): void {
-    this.waiting = [];
-    this.waitingBytes = 0;
-    this.read().then((piece) => (piece === undefined ? undefined : this.drain()), () => undefined);
+    // Not if it goes on for ever.
+    const late = setTimeout(this.abort, DRAIN_MILLIS_MAX);
+    const read = (): Promise<void> => this.read().then((piece) => (piece === undefined ? undefined : read()));
+    read().catch(() => undefined).finally(() => clearTimeout(late));
   }
 
   /** @returns false when the endpoint is to wait */
