@@ -116,15 +116,14 @@ export class Endpoints {
     }
   }
 
-  /** Endpoints of the model that take requests now, of one place or of all. */
+  /** Endpoints of the model that take requests now, of one place or of all; where all of them rest, one request at a time tries each. */
   serving(model: string, place?: Place): Endpoint[] {
     const now = Date.now();
-    return this.endpoints.filter(
-      (endpoint) =>
-        endpoint.models.has(model) &&
-        (place === undefined || (endpoint.company === place.provider && endpoint.market === place.market)) &&
-        this.healthOf(endpoint).restsUntil <= now,
+    const found = this.endpoints.filter(
+      (endpoint) => endpoint.models.has(model) && (place === undefined || (endpoint.company === place.provider && endpoint.market === place.market)),
     );
+    const awake = found.filter((endpoint) => this.healthOf(endpoint).restsUntil <= now);
+    return awake.length > 0 ? awake : found.filter((endpoint) => this.healthOf(endpoint).inFlight === 0);
   }
 
   /** All that are verified, whether they rest or not. */
@@ -212,6 +211,7 @@ export class Endpoints {
     if (fault === undefined) return;
     this.tallies.count({ provider: endpoint.company, market: endpoint.market }, fault);
     health.failures = fault ? health.failures + 1 : 0;
+    if (!fault) health.restsUntil = 0;
     if (health.failures < FAILURES_MAX) return;
     health.restsUntil = Date.now() + REST_MILLIS;
     // One more failure after the rest is enough for the next.
