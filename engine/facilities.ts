@@ -279,8 +279,9 @@ export class Facilities {
     const lot = state.lots.rows[command.lot];
     if (lot?.company !== command.company || lot.facility !== facility.facility) return 'unknown_lot';
     if (!validAmount(command.credits)) return 'amount_out_of_range';
-    if (command.credits > state.lots.available(lot.lot)) return 'insufficient_credits';
+    // The day's end may burn credit of its own.
     this.endDay(facility, state.day);
+    if (command.credits > state.lots.available(lot.lot)) return 'insufficient_credits';
     this.burn(lot, command.credits, this.deductionOf(facility, lot));
     this.refundFee(facility, lot, command.credits);
     this.afterPaid(facility);
@@ -347,12 +348,14 @@ export class Facilities {
     if (facility.state === 'written_off' && cost > principal) this.loans.recover(facility, cost - deducted - principal);
   }
 
-  /** A lot's date has come: what is left of it goes against the debt. */
-  expire(lot: Lot, credits: Micro): void {
+  /** A lot's date has come: what is left of it, once the day has ended, goes against the debt. Returns how much that was. */
+  expire(lot: Lot): Micro {
     const facility = this.state.facilities[lot.facility];
-    if (isRunning(facility)) this.endDay(facility, this.state.day);
-    this.burn(lot, credits);
-    if (isRunning(facility)) this.afterPaid(facility);
+    this.endDay(facility, this.state.day);
+    const credits = this.state.lots.available(lot.lot);
+    if (credits > 0) this.burn(lot, credits);
+    if (credits > 0 && isRunning(facility)) this.afterPaid(facility);
+    return credits;
   }
 
   // The lender's hand.

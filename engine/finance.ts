@@ -199,11 +199,15 @@ export class Finance {
     const lot = state.lots.rows[lotId];
     if (lot.expiresAt > state.now) return;
     this.sweeps.cancelFunded(lot.company, lotId, 'lot_expired');
-    const credits = state.lots.available(lotId);
+    const credits = lot.facility === NONE ? this.expireUnfinanced(lot) : this.facilities.expire(lot);
     if (credits === 0) return;
-    if (lot.facility === NONE) this.burnUnfinanced(lot, credits);
-    else this.facilities.expire(lot, credits);
     state.buffer.emit('lotExpired', { lot: lotId, credits });
+  }
+
+  private expireUnfinanced(lot: Lot): Micro {
+    const credits = this.state.lots.available(lot.lot);
+    if (credits > 0) this.burnUnfinanced(lot, credits);
+    return credits;
   }
 
   /** A lot with credit left ends in 30, 7 or 1 days. */
