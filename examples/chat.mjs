@@ -12,4 +12,4 @@ const { provider, gpu_seconds, credits_used, credits_remaining } = completion.x_
 console.log(`\n${model} on ${provider}: ${gpu_seconds} GPU-seconds, ${credits_used} CR, ${credits_remaining} CR remain\n`);
 
 const stream = await client.chat.completions.create({ model, messages, max_tokens: 60, stream: true, stream_options: { include_usage: true } });
-for await (const chunk of stream) process.stdout.write(chunk.choices[0]?.delta?.content ?? `\n${JSON.stringify(chunk.usage)}\n`);
+for await (const chunk of stream) process.stdout.write(chunk.usage ? `\n${JSON.stringify(chunk.usage)}\n` : (chunk.choices[0]?.delta?.content ?? ''));

@@ -1,11 +1,23 @@
+import type { spawn as spawnProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { startDemoProviders } from './provider_processes.ts';
 import type { DemoProviders } from './provider_processes.ts';
+
+const spawned: (number | undefined)[] = vi.hoisted(() => []);
+vi.mock('node:child_process', async (original) => {
+  const real = await original<{ spawn: typeof spawnProcess }>();
+  const spawn = (...given: Parameters<typeof spawnProcess>) => {
+    const child = real.spawn(...given);
+    spawned.push(child.pid);
+    return child;
+  };
+  return { ...real, spawn };
+});
 
 const dataDir = mkdtempSync(join(tmpdir(), 'demo-providers-'));
 const log = pino({ level: 'silent' });
@@ -46,4 +58,12 @@ test('move when a port is taken', async () => {
   expect(after.addresses.slice(1)).toEqual(before.addresses.slice(1));
   await after.close();
   await new Promise((closed) => thief.close(closed));
+});
+
+test('lead process groups of their own, so that a signal to the group of the server passes them by', async () => {
+  spawned.length = 0;
+  const providers = await start();
+  expect(spawned).toHaveLength(3);
+  for (const pid of spawned) expect(process.kill(-Number(pid), 0)).toBe(true);
+  await providers.close();
 });

@@ -132,7 +132,8 @@ class ProviderProcess {
   private async spawn(port: number): Promise<void> {
     // Nothing of the server's environment: a provider is somebody else's machine.
     const environment = { PATH: process.env.PATH, HOST: this.host, PORT: String(port) };
-    const child = spawn(process.execPath, ['--enable-source-maps', programFile()], { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
+    // Detached: a Ctrl-C at the terminal reaches the server alone, which ends its providers last. Without it their stdin ends.
+    const child = spawn(process.execPath, ['--enable-source-maps', programFile()], { stdio: ['pipe', 'pipe', 'inherit'], env: environment, detached: true });
     this.child = child;
     this.port = await listeningPort(child, this.region);
     child.once('exit', () => this.ended());
