@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { NONE, TRADING_MODES } from '../../engine/commands.ts';
 import type { SetTradingMode, TradingMode } from '../../engine/commands.ts';
-import { formatMicro } from '../../engine/units.ts';
+import { MILLIS_PER_DAY, formatMicro } from '../../engine/units.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
 import type { Services } from '../services.ts';
@@ -181,6 +181,9 @@ const auditWire = (directory: Directory, row: AuditRow): z.infer<typeof auditSch
   sequence: row.sequence === null ? null : Number(row.sequence),
 });
 
+/** A hundred years. Every timer due has to run, some 17,000 in a year; without a bound a slip of the pen keeps the engine busy for hours. */
+const CLOCK_STEP_MILLIS_MAX = 36_525 * MILLIS_PER_DAY;
+
 const clock = route({
   method: 'post', path: '/api/v1/clock', operationId: 'setClock', summary: 'Move engine time (CLOCK=manual); answers when every timer due has run', tag, scope: 'operate',
   roles: operator, body: z.strictObject({ now: instant }),
@@ -190,6 +193,7 @@ const clock = route({
     if (services.config.clock !== 'manual') throw new ApiError('clock_not_manual');
     const wanted = Date.parse(body.now);
     if (wanted < services.committed.now) throw new ApiError('clock_backwards', { field: 'now' });
+    if (wanted > services.committed.now + CLOCK_STEP_MILLIS_MAX) throw new ApiError('invalid_request', { field: 'now', values: { detail: 'now: may be at most 36525 days ahead of the present engine time' } });
     const now = await services.sequencer.setClock(wanted);
     await Promise.all([...services.clockFollowers].map((follow) => follow()));
     return { status: 200, body: { now: formatTime(now) } };

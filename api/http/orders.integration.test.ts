@@ -366,6 +366,8 @@ test('the clock moves by hand, and never back', async () => {
   expect((await set(borrower, now + 1000)).status).toBe(403);
   expect((await set(operator, now + MILLIS_PER_HOUR)).body).toEqual({ now: new Date(now + MILLIS_PER_HOUR).toISOString() });
   expect(codeOf(await set(operator, now))).toBe('clock_backwards');
+  const slip = await world.call('POST', '/api/v1/clock', { key: operator.key, body: { now: '9999-01-01T00:00:00Z' } });
+  expect(slip).toMatchObject({ status: 400, body: { error: { code: 'invalid_request', field: 'now' } } });
 });
 
 test('the invariants hold', async () => {
