@@ -7,6 +7,7 @@ import { deliveryRoutes } from './delivery_routes.ts';
 import { demoRoutes } from './demo_routes.ts';
 import { endpointAgentRoutes } from './endpoint_agent_routes.ts';
 import { facilitiesRoutes } from './facilities_routes.ts';
+import { forecastRoutes } from './forecast_routes.ts';
 import { historyRoutes } from './history_routes.ts';
 import { keysRoutes } from './keys_routes.ts';
 import { lenderRoutes } from './lender_routes.ts';
@@ -33,6 +34,7 @@ export const exchangeRoutes = (): Route[] => [
   ...facilitiesRoutes,
   ...lenderRoutes,
   ...loanRoutes,
+  ...forecastRoutes,
   ...providerRoutes,
   ...endpointAgentRoutes,
   ...deliveryRoutes,

@@ -131,7 +131,10 @@ test('a facility from application to freeze', async () => {
   expect((await post(lender, `/facilities/${id}/unfreeze`, {})).status).toBe(200);
   const lines = rows(await get(borrower, `/facilities/${id}/statement`));
   expect(lines.map(({ event }) => event)).toEqual(expect.arrayContaining(['facilityFrozen', 'facilityDrawn', 'facilityStateChanged']));
-  for (const path of [`/facilities/${id}`, `/facilities/${id}/schedule`, `/facilities/${id}/statement`]) expect((await get(provider, path)).status).toBe(404);
+  const forecast = (await get(borrower, `/facilities/${id}/forecast?weeks=2`)).body;
+  expect(forecast).toMatchObject({ facility_id: id, method: 'none', history_days: 0, error_percent: null, runs_out_on: null });
+  expect(forecast.weeks).toHaveLength(2);
+  for (const path of [`/facilities/${id}`, `/facilities/${id}/schedule`, `/facilities/${id}/statement`, `/facilities/${id}/forecast`]) expect((await get(provider, path)).status).toBe(404);
 });
 
 test('an operator needs a second one to lift a freeze', async () => {

@@ -2,10 +2,10 @@ import type { Route } from './ui/router.svelte.ts';
 
 const ROUTES: readonly Route[] = [
   { path: /^\/(?:trade(?:\/[^/]+)?)?$/, title: 'Trade', load: () => import('./screens/trade/TradeScreen.svelte') },
-  { path: /^\/provider$/, title: 'Provide', load: () => import('./screens/provider/ProviderScreen.svelte') },
+  { path: /^\/provide(?:r)?$/, title: 'Provide', load: () => import('./screens/provider/ProviderScreen.svelte') },
   { path: /^\/credit$/, title: 'Credit', load: () => import('./screens/credit/CreditScreen.svelte') },
-  { path: /^\/developers$/, title: 'Develop', load: () => import('./screens/developers/DevelopersScreen.svelte') },
-  { path: /^\/operator$/, title: 'Operate', load: () => import('./screens/operator/OperatorScreen.svelte') },
+  { path: /^\/develop(?:ers)?$/, title: 'Develop', load: () => import('./screens/developers/DevelopersScreen.svelte') },
+  { path: /^\/operat(?:e|or)$/, title: 'Operate', load: () => import('./screens/operator/OperatorScreen.svelte') },
   { path: /^\/login$/, title: 'Log in', load: () => import('./screens/account/LoginScreen.svelte') },
   { path: /^\/register$/, title: 'Open an account', load: () => import('./screens/account/RegisterScreen.svelte') },
 ];

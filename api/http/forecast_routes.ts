@@ -1,0 +1,79 @@
+/** What a borrower's credits will be needed for: its use so far, carried on, beside the credits it has. */
+import { z } from 'zod';
+import { usageReport } from '../../db/queries/usage.ts';
+import { forecastDemand } from '../../engine/credit/demand.ts';
+import type { DemandForecast } from '../../engine/credit/demand.ts';
+import { MILLIS_PER_DAY, formatMicro } from '../../engine/units.ts';
+import { formatDay, formatPercent } from './amounts.ts';
+import { principalIn } from './caller.ts';
+import { visibleFacility } from './facilities_routes.ts';
+import { projectionsCaughtUp } from './history.ts';
+import { route } from './route.ts';
+import type { Route } from './route.ts';
+import { idParams } from './schemas.ts';
+
+const DAYS_OF_WEEK = 7;
+const HISTORY_DAYS = 26 * DAYS_OF_WEEK;
+const WEEKS = 8;
+const WEEKS_MAX = 52;
+
+const text = z.string();
+const forecastSchema = z.object({
+  facility_id: text,
+  method: z.enum(['seasonal_mean', 'mean', 'none']).describe('Each day as the mean of the last four of its weekday; as the mean of all days while two weeks are not known'),
+  history_days: z.number().int(),
+  error_percent: text.nullable().describe('Of the same method over the last eight weeks: errors by what was used; null without a week to try it on'),
+  interval_percent: z.literal('80'),
+  credits_remaining: text.describe('available + held + contracted'),
+  runs_out_on: text.nullable().describe('First day of the week whose expected use the credits do not cover; null within the weeks asked for'),
+  weeks: z.array(z.object({
+    from: text, to: text, expected: text, low: text.nullable(), high: text.nullable(),
+    surplus: text.describe('Credits left at its end when use is as expected'), shortage: text.describe('Credits missing by its end'),
+  })),
+});
+
+const query = z.strictObject({ weeks: z.coerce.number().int().min(1).max(WEEKS_MAX).optional() });
+
+const facilityForecast = route({
+  method: 'get', path: '/api/v1/facilities/{id}/forecast', operationId: 'getForecast', tag: 'facilities', scope: 'read', params: idParams, query,
+  summary: 'Credits the borrower will use by week (UTC), beside those it has',
+  responses: { 200: { description: 'From its use of up to half a year.', schema: forecastSchema } },
+  async handle(context) {
+    const { services, params } = context;
+    const facility = await visibleFacility(services, principalIn(context), params.id);
+    await projectionsCaughtUp(services, 'delivery');
+    const today = Math.floor(services.committed.now / MILLIS_PER_DAY);
+    const lines = await usageReport(services.database, { company: facility.company, startDay: today - HISTORY_DAYS, endDay: today - 1, groupBy: 'day' });
+    const { available, held, contracted } = await services.sequencer.query('balances', { company: facility.company });
+    const history = dailyUse(lines.map(({ group, credits, spotFees }) => ({ day: Number(group), used: Number(credits + spotFees) })), today);
+    const forecast = forecastDemand(history, context.query.weeks ?? WEEKS);
+    return { status: 200, body: { facility_id: params.id, history_days: history.length, ...forecastWire(forecast, available + held + contracted, today) } };
+  },
+});
+
+/** Every day since the first use, those without any too. */
+function dailyUse(lines: readonly { day: number; used: number }[], today: number): number[] {
+  if (lines.length === 0) return [];
+  const used = new Map(lines.map((line) => [line.day, line.used]));
+  const first = Math.min(...used.keys());
+  return Array.from({ length: today - first }, (_, index) => used.get(first + index) ?? 0);
+}
+
+function forecastWire({ method, error, weeks }: DemandForecast, remaining: number, today: number): Omit<z.infer<typeof forecastSchema>, 'facility_id' | 'history_days'> {
+  let needed = 0;
+  const rows = weeks.map(({ expected, low, high }, index) => {
+    needed += expected;
+    const from = today + index * DAYS_OF_WEEK;
+    return {
+      from: formatDay(from), to: formatDay(from + DAYS_OF_WEEK - 1), expected: formatMicro(expected), low: low === null ? null : formatMicro(low), high: high === null ? null : formatMicro(high),
+      surplus: formatMicro(Math.max(0, remaining - needed)), shortage: formatMicro(Math.max(0, needed - remaining)), short: needed > remaining,
+    };
+  });
+  return {
+    method, error_percent: error === null ? null : formatPercent(error), interval_percent: '80', credits_remaining: formatMicro(remaining),
+    runs_out_on: rows.find(({ short }) => short)?.from ?? null,
+    weeks: rows.map(({ short: _short, ...row }) => row),
+  };
+}
+
+export const forecastRoutes: Route[] = [facilityForecast];

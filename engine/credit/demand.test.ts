@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { forecastDemand } from './demand.ts';
+
+/** Five busy days and two quiet ones, so many weeks of them. */
+const weeksOf = (count: number, busy = 100, quiet = 10): number[] => Array.from({ length: count * 7 }, (_, day) => (day % 7 < 5 ? busy : quiet));
+
+describe('the forecast of demand', () => {
+  test('expects nothing of who has used nothing', () => {
+    expect(forecastDemand([], 2)).toEqual({ method: 'none', error: null, weeks: [{ expected: 0, low: null, high: null }, { expected: 0, low: null, high: null }] });
+  });
+
+  test('is the mean of all days while two weeks are not known', () => {
+    expect(forecastDemand([10, 20, 30], 1)).toEqual({ method: 'mean', error: null, weeks: [{ expected: 140, low: null, high: null }] });
+  });
+
+  test('repeats a week that repeats itself, and has been right', () => {
+    expect(forecastDemand(weeksOf(8), 1)).toEqual({ method: 'seasonal_mean', error: 0, weeks: [{ expected: 520, low: 520, high: 520 }] });
+  });
+
+  test('measures its error on the past', () => {
+    // Weeks of 520, the last of 1,040: expected 520 in each trial, so one of five is wrong by 520.
+    const history = [...weeksOf(6), ...weeksOf(1, 200, 20)];
+    const forecast = forecastDemand(history, 1);
+    expect(forecast.error).toBe(Math.round((520 * 1e6) / (4 * 520 + 1_040)));
+    expect(forecast.weeks[0].expected).toBe((3 * 520 + 1_040) / 4);
+    expect(forecast.weeks[0]).toMatchObject({ low: 650, high: 650 });
+  });
+
+  test('never expects less than nothing', () => {
+    const history = [...weeksOf(3), ...weeksOf(4, 0, 0)];
+    const [week] = forecastDemand(history, 1).weeks;
+    expect(week.expected).toBe(0);
+    expect(week.low).toBe(0);
+    expect(week.high).toBeGreaterThan(0);
+  });
+});
