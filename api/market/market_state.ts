@@ -8,7 +8,7 @@ import type { EventBatch, EventOf } from '../../engine/events.ts';
 import type { BlockView, OrderView } from '../../engine/queries.ts';
 import { fieldsOf } from './event_fields.ts';
 import { InstrumentState } from './instrument_state.ts';
-import { hourOfKey, instrumentKey } from './instruments.ts';
+import { hourOfKey, instrumentKey, marketOfKey } from './instruments.ts';
 import { LiveOrders, liveBlockOf, liveOrderOf } from './live_orders.ts';
 import type { LiveOrder } from './live_orders.ts';
 import type { MarketChanges } from './market_changes.ts';
@@ -49,6 +49,11 @@ export class MarketState {
     for (const [key, state] of this.instruments) {
       if (hourOfKey(key) <= endedHour || (state.isEmpty() && !state.tracked)) this.instruments.delete(key);
     }
+  }
+
+  /** The books of a market read differently, as those who ask for one model see them. */
+  touchMarket(market: number): void {
+    for (const key of this.instruments.keys()) if (marketOfKey(key) === market) this.changes.instruments.add(key);
   }
 
   /** Orders of a snapshot, each level's in the order of its queue. */

@@ -8,7 +8,7 @@ import type { MarketSnapshot } from '../../engine/queries.ts';
 import type { Directory } from '../directory.ts';
 import type { CommittedBatch, SequencerPort } from '../sequencer/port.ts';
 import type { Candle, Interval } from './candles.ts';
-import { ACCOUNT_REACH } from './event_fields.ts';
+import { ACCOUNT_REACH, fieldsOf } from './event_fields.ts';
 import { viewOf } from './instrument_state.ts';
 import type { InstrumentState } from './instrument_state.ts';
 import { hourAt, hourOfKey, instrumentKey, lastListedHour, marketOfKey, phaseOf } from './instruments.ts';
@@ -26,6 +26,7 @@ import { TradingModes } from './trading_modes.ts';
 
 /** Events after which listings and status read differently. */
 const REFERENCE: ReadonlySet<number> = new Set([KIND.classAdded, KIND.regionAdded, KIND.listPriceAnnounced, KIND.listPriceEffective]);
+const ELIGIBILITY = fieldsOf('eligibilitySet');
 /** Of an instrument's past, for its candles. */
 const PAST_TRADES_MAX = 20_000;
 const NO_BEST: { bid: LevelView | null; ask: LevelView | null } = { bid: null, ask: null };
@@ -111,6 +112,10 @@ export class MarketView implements MarketData {
       case KIND.blockExecuted: books.blockExecuted(batch.words[at + 2], batch.words[at + 6]); break;
       case KIND.blockAsk: books.blockAsk(batch.words[at + 2], batch.words[at + 3]); break;
       case KIND.orderTriggered: books.triggered(batch.words, at); break;
+      case KIND.eligibilitySet:
+        books.touchMarket(batch.words[at + ELIGIBILITY.market]);
+        this.noteAccounts(batch.words, kind, at);
+        break;
       case KIND.ticked: this.now = Math.max(this.now, batch.words[at + 2]); break;
       case KIND.hourEnded: this.endHour(batch.words[at + 2]); break;
       case KIND.tradingModeSet: this.setMode(decodeEvent(batch, at) as EventOf<'tradingModeSet'>); break;

@@ -5,7 +5,7 @@ import { ApiError } from '../errors.ts';
 import { instrumentKey, marketOfKey } from '../market/instruments.ts';
 import type { FillEvent, Instrument, MarketChange, MarketData } from '../market/market_data.ts';
 import type { Connection } from './connection.ts';
-import { BookSource, CandlesSource, CurveSource, StatusSource, TickerSource, TradesSource } from './market_sources.ts';
+import { BookSource, CandlesSource, CurveSource, ModelBookSource, StatusSource, TickerSource, TradesSource } from './market_sources.ts';
 import { MARKET_CHANNELS } from './messages.ts';
 import type { MarketChannel, SubscribeRequest } from './messages.ts';
 import { FRAME_MILLIS } from './pace.ts';
@@ -73,6 +73,7 @@ export class MarketRooms {
     const plan = { channel, instrument: instrument.id, name: `${channel} ${instrument.id}`, interval: FRAME_MILLIS };
     switch (channel) {
       case 'book':
+        if (request.model !== null && request.model !== undefined) return this.modelBookPlan(instrument, request.model, { ...plan, attach: touched });
         return { ...plan, open: () => ({ source: new BookSource(market, instrument), attach: touched }) };
       case 'ticker':
         return { ...plan, open: () => ({ source: new TickerSource(market, instrument), attach: touched }) };
@@ -94,6 +95,12 @@ export class MarketRooms {
           },
         };
     }
+  }
+
+  private modelBookPlan(instrument: Instrument, name: string, { attach, ...plan }: Omit<RoomPlan, 'open'> & { attach: (room: Room<Connection>) => () => void }): RoomPlan {
+    const model = this.directory.modelId(name);
+    if (model === NONE) throw invalid('model', `there is no "${name}"`);
+    return { ...plan, name: `${plan.name} ${name}`, open: () => ({ source: new ModelBookSource(this.market, instrument, { id: model, name }), attach }) };
   }
 
   private instrumentOf(request: SubscribeRequest): Instrument {

@@ -1,8 +1,9 @@
 /** What the public channels tell: books, trades, tickers, candles, the curve, the state of the market. */
 import type { Directory } from '../directory.ts';
 import type { Candle, Interval } from '../market/candles.ts';
-import type { FillEvent, Instrument, LevelTracker, MarketData, Trade } from '../market/market_data.ts';
+import type { Depth, FillEvent, Instrument, LevelTracker, LevelView, MarketData, Trade } from '../market/market_data.ts';
 import { bookData, candleWire, checksumOf, curveFallbackWire, curvePointWire, levelPair, statusWire, tickerWire, tradeWire } from '../market/wire.ts';
+import type { LevelPair } from '../market/wire.ts';
 import type { Source } from './room.ts';
 
 const CHECKSUM_DEPTH = 10;
@@ -39,6 +40,45 @@ export class BookSource implements Source {
   close(): void {
     this.tracker.release();
   }
+}
+
+/** The same with the asks that serve one model, and the model's name. Few follow it: each frame compares the whole book with what was told. */
+export class ModelBookSource implements Source {
+  private readonly market: MarketData;
+  private readonly instrument: Instrument;
+  private readonly model: { id: number; name: string };
+  private told: Depth;
+
+  constructor(market: MarketData, instrument: Instrument, model: { id: number; name: string }) {
+    this.market = market;
+    this.instrument = instrument;
+    this.model = model;
+    this.told = this.depth();
+  }
+
+  private depth(): Depth {
+    return this.market.depth(this.instrument, Infinity, this.model.id);
+  }
+
+  update(): unknown {
+    const present = this.depth();
+    const bids = changedLevels(this.told.bids, present.bids);
+    const asks = changedLevels(this.told.asks, present.asks);
+    this.told = present;
+    return bids.length + asks.length === 0 ? null : { ...bookData(present), model: this.model.name, bids, asks };
+  }
+
+  snapshot(): unknown {
+    return { ...bookData(this.told), model: this.model.name };
+  }
+}
+
+/** Levels that are new or have another quantity, and "0" for those that are gone. */
+function changedLevels(before: readonly LevelView[], after: readonly LevelView[]): LevelPair[] {
+  const quantities = new Map(before.map(({ price, quantity }) => [price, quantity]));
+  const changed = after.filter(({ price, quantity }) => quantities.get(price) !== quantity);
+  for (const { price } of after) quantities.delete(price);
+  return [...changed, ...Array.from(quantities.keys(), (price) => ({ price, quantity: 0, orders: 0 }))].map(levelPair);
 }
 
 const tradeOf = ({ fill, market, hour, price, quantity, takerSide, now }: FillEvent): Trade => ({ fill, market, hour, price, quantity, takerSide, at: now });

@@ -9,9 +9,11 @@ export const ACCOUNT_CHANNELS = ['orders', 'fills', 'balances', 'allocations', '
 export type AccountChannel = (typeof ACCOUNT_CHANNELS)[number];
 
 const address = { channel: z.string().max(32), instrument: z.string().min(1).max(200).nullish() };
-export const subscribeSchema = z.object({ ...address, interval: z.enum(INTERVALS).optional() });
+/** `interval` is of candles; `model` of a book: only asks whose provider serves it. */
+const narrowed = { ...address, interval: z.enum(INTERVALS).optional(), model: z.string().min(1).max(200).nullish() };
+export const subscribeSchema = z.object(narrowed);
 export const unsubscribeSchema = z.object(address);
-export const resumeSchema = z.object({ ...address, interval: z.enum(INTERVALS).optional(), since_seq: z.number().int().nonnegative() });
+export const resumeSchema = z.object({ ...narrowed, since_seq: z.number().int().nonnegative() });
 export type SubscribeRequest = z.infer<typeof subscribeSchema> & { since_seq?: number };
 
 /**

@@ -8,7 +8,7 @@ import { BUY, SELL } from '../../engine/commands.ts';
 import { randomOf } from '../demo/random.ts';
 import { INSTRUMENT, openExchange, orderOf, place, trade } from '../market/test/exchange.ts';
 import type { Exchange } from '../market/test/exchange.ts';
-import { checksumOf } from '../market/wire.ts';
+import { checksumOf, levelPair } from '../market/wire.ts';
 import type { LevelPair } from '../market/wire.ts';
 import type { Revoked } from '../auth/auth.ts';
 import type { Principal } from '../http/route.ts';
@@ -143,6 +143,26 @@ describe('the book channel', () => {
     expect([bids.length, asks.length]).toEqual([depth.bids.length, depth.asks.length]);
     expect(client.messages.length).toBeLessThan(20);
     expect(client.messages.length).toBeGreaterThan(4);
+  });
+
+  test('shows the asks of one model alone, also when a provider begins to serve it or ceases to', async () => {
+    const { sequencer, providers, view } = exchange;
+    sequencer.run({ type: 'addModel', name: 'small' });
+    const serve = (models: number[]): unknown => sequencer.run({ type: 'setEligibility', company: providers[0], market: 0, models });
+    const instrument = view.instrument(INSTRUMENT) ?? expect.fail('no instrument');
+    const small = exchange.directory.modelId('small');
+    serve([small]);
+    const client = connect('/market');
+    expect(await ask(client, 'subscribe', { channel: 'book', instrument: INSTRUMENT, model: 'small' })).toMatchObject({ ok: true });
+    for (let round = 0; round < 8; round++) {
+      shake(round, 50);
+      serve(round % 3 === 1 ? [] : [small]);
+      const wanted = view.depth(instrument, Infinity, small);
+      await vi.waitFor(() => expect(rebuild(client.messages)).toEqual({ bids: wanted.bids.map(levelPair), asks: wanted.asks.map(levelPair) }));
+    }
+    expect(client.messages.every(({ data }) => (data as { model: string }).model === 'small')).toBe(true);
+    expect(view.depth(instrument, Infinity, small).asks.length).toBeLessThan(view.depth(instrument, Infinity).asks.length);
+    expect(await ask(client, 'subscribe', { channel: 'book', instrument: INSTRUMENT, model: 'nothing' })).toMatchObject({ error: { field: 'model' } });
   });
 
   test('brings a client that was away up to date from the last message it has', async () => {
