@@ -21,6 +21,8 @@ export interface Answered {
   readonly answer: Answer;
   /** The path on which it was asked for, where the endpoint does not know the request's own. */
   readonly detour: Detour | undefined;
+  /** The endpoint did not end its answer, of which the client has received a part. */
+  brokeOff(): void;
 }
 /** Charges what an answer has come to; resolves when that is durable. */
 export type Settle = (metered: Metered) => Promise<Receipt>;
@@ -108,17 +110,18 @@ export class Attempts {
     }
   }
 
-  private async ask<T>(call: Call, signal: Signal, held: Omit<Attempt, 'answer' | 'detour'>, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
+  private async ask<T>(call: Call, signal: Signal, held: Omit<Attempt, keyof Answered>, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
     const { grant, endpoint } = held;
     this.endpoints.began(endpoint);
     const began = performance.now();
+    let broken = false;
     let fault: boolean | undefined;
     try {
       const { answer, detour } = await this.post(call, endpoint, signal);
       if (answer.status !== 200) throw await refusalOf(answer, endpoint);
       this.endpoints.answered(endpoint, performance.now() - began, sessionOf(call));
-      const value = await use({ ...held, answer, detour });
-      fault = false;
+      const value = await use({ ...held, answer, detour, brokeOff: () => (broken = true) });
+      fault = broken;
       return { done: true, value };
     } catch (error) {
       if (error instanceof UpstreamError && error.fault !== 'aborted') {
@@ -126,8 +129,9 @@ export class Attempts {
         return { done: false, failure: asGatewayError(error) };
       }
       if (error instanceof EndpointRefusal) {
-        fault = error.failure.status >= 500;
-        if (error.failure.status >= 429) return { done: false, failure: error.failure };
+        // What it says of the request itself may be so, or a way not to serve: nobody can say. We never ask for more than it has room for.
+        fault = error.failure.status >= 429 ? true : undefined;
+        if (fault === true) return { done: false, failure: error.failure };
       }
       grant.release();
       throw error instanceof EndpointRefusal ? error.failure : error;
@@ -138,7 +142,7 @@ export class Attempts {
   }
 
   /** Asks on the request's own path, or by a detour where the endpoint does not know it. */
-  private async post(call: Call, endpoint: Endpoint, signal: Signal): Promise<Answered> {
+  private async post(call: Call, endpoint: Endpoint, signal: Signal): Promise<Omit<Answered, 'brokeOff'>> {
     const { dialect, demand, body } = call;
     const name = endpoint.models.get(call.model.id) ?? call.model.id;
     const total = TOTAL_MILLIS.least + demand.completionTokens * TOTAL_MILLIS.perToken;

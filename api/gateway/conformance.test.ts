@@ -71,7 +71,17 @@ describe('answers that leave things out have the published shape', () => {
     answer = json({ model: 'other', choices: [{ message: { tool_calls: [{ function: { name: 'f', arguments: { a: 1 } } }, { id: 'b', function: { name: 'g', arguments: '{}' } }] }, finish_reason: null }] });
     const told = schema.chatCompletion.parse(JSON.parse((await ask('/v1/chat/completions', { model: CHAT, messages })).text));
     expect(told.choices[0].finish_reason).toBe('tool_calls');
-    expect(told.choices[0].message.tool_calls?.map((call) => call.function.arguments)).toEqual(['{"a":1}', '{}']);
+    expect(told.choices[0].message.tool_calls?.map((call) => 'function' in call && call.function.arguments)).toEqual(['{"a":1}', '{}']);
+  });
+
+  test('log probabilities and figures as vLLM writes them', async () => {
+    const token = { token: 'hi', logprob: -0.1, bytes: [104, 105], top_logprobs: [{ token: 'hi', logprob: -0.1 }] };
+    const choice = { index: 0, logprobs: { content: [token] }, stop_reason: null, token_ids: null };
+    const usage = { prompt_tokens: 8, completion_tokens: 1, total_tokens: 9, prompt_tokens_details: null, completion_tokens_details: { reasoning_tokens: null, audio_tokens: 0 } };
+    answer = json({ id: 'c', object: 'chat.completion', created: 1, model: CHAT, service_tier: null, system_fingerprint: null, prompt_logprobs: null, kv_transfer_params: null, usage, choices: [{ ...choice, finish_reason: 'stop', message: { role: 'assistant', content: 'hi', refusal: null, annotations: null, audio: null, function_call: null, tool_calls: [], reasoning_content: null } }] });
+    schema.chatCompletion.parse(JSON.parse((await ask('/v1/chat/completions', { model: CHAT, messages, logprobs: true, top_logprobs: 1 })).text));
+    answer = sse([{ choices: [{ ...choice, delta: { role: 'assistant', content: 'hi' }, finish_reason: null }] }, { choices: [{ index: 0, delta: { content: '', tool_calls: null }, logprobs: null, finish_reason: 'stop' }] }, '[DONE]']);
+    for (const event of eventsIn((await ask('/v1/chat/completions', { model: CHAT, messages, logprobs: true, stream: true })).text)) schema.chatChunk.parse(event);
   });
 
   test('the chunks of a chat, with one id and figures only when asked', async () => {
@@ -94,7 +104,7 @@ describe('answers that leave things out have the published shape', () => {
     const told = schema.textCompletion.parse(JSON.parse((await ask('/v1/completions', { model: CODE, prompt: 'def' })).text));
     expect(told.choices[0].finish_reason).toBe('length');
     answer = sse([{ choices: [{ text: 'x' }] }, { choices: [{ text: '', finish_reason: 'stop' }] }, '[DONE]']);
-    for (const event of eventsIn((await ask('/v1/completions', { model: CODE, prompt: 'def', stream: true })).text)) schema.textCompletion.parse(event);
+    for (const event of eventsIn((await ask('/v1/completions', { model: CODE, prompt: 'def', stream: true })).text)) schema.textChunk.parse(event);
   });
 
   test('embeddings, in the form that was asked for', async () => {
@@ -114,6 +124,25 @@ describe('answers that leave things out have the published shape', () => {
   test('models', async () => {
     schema.modelList.parse(JSON.parse((await ask('/v1/models', undefined, {}, 'GET')).text));
     for (const id of [CHAT, encodeURIComponent(CHAT)]) schema.modelObject.parse(JSON.parse((await ask(`/v1/models/${id}`, undefined, {}, 'GET')).text));
+  });
+});
+
+/** Before those of one that does not: what an endpoint lacks is remembered. */
+describe('responses of an endpoint that knows them', () => {
+  test('have the published shape though it leaves things out', async () => {
+    const output = [{ type: 'reasoning', summary: null, content: null }, { type: 'message', content: [{ type: 'output_text', text: 'hi' }] }, { type: 'function_call', id: null, call_id: 'c1', name: 'f', arguments: '{}', status: null }];
+    const whole = { id: 'resp-1', status: 'completed', output, user: null, prompt_cache_key: null, safety_identifier: null, usage: { input_tokens: 8, output_tokens: 2 } };
+    const asked = { model: CHAT, input: 'hello', tools: [{ type: 'function', name: 'f' }] };
+    answer = json(whole);
+    schema.responseObject.parse(JSON.parse((await ask('/v1/responses', asked)).text));
+    answer = sse([
+      { type: 'response.created', response: { id: 'resp-1', status: 'in_progress', user: null } }, { type: 'response.output_item.added', output_index: 0, item: { type: 'message', role: 'assistant' } },
+      { type: 'response.content_part.added', item_id: 'm', output_index: 0, content_index: 0, part: { type: 'output_text', text: '' } },
+      { type: 'response.output_text.delta', item_id: 'm', output_index: 0, content_index: 0, delta: 'hi' }, { type: 'response.output_text.done', item_id: 'm', output_index: 0, content_index: 0, text: 'hi' },
+      { type: 'response.output_item.done', output_index: 0, item: { type: 'message', content: [{ type: 'output_text', text: 'hi' }] } }, { type: 'response.completed', response: { ...whole } },
+    ]);
+    const events = eventsIn((await ask('/v1/responses', { ...asked, stream: true })).text).map((event) => schema.responseEvent.parse(event));
+    expect(events).toHaveLength(7);
   });
 });
 

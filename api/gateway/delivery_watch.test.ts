@@ -73,6 +73,29 @@ describe('the watch over delivery', () => {
     expect(seen('deliveryFailed')).toMatchObject([{ allocation, gpu: 360 * 1_000_000, reason: 'canary' }]);
   });
 
+  test.each([401, 404, 429, 500, 'a cut stream'])('counts what real requests met, though its canaries pass: %s', async (how) => {
+    let real = false;
+    const provider = createProvider({ firstTokenMillis: 0, tokenMillis: 0 });
+    const server = createServer((request, response) => {
+      if (!real || request.method === 'GET') return void provider.emit('request', request, response);
+      if (typeof how === 'number') return void response.writeHead(how).end('{}');
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'one' } }] })}\n\n`);
+      setTimeout(() => response.destroy(), 5);
+    });
+    await open({ providers: 2 });
+    await world.serveAt(world.providers[1], server, [CHAT]);
+    await world.offer(world.providers[1], 20_000, 100);
+    await world.buy(20_000, 100);
+    real = true;
+    for (let index = 0; index < 6; index++) {
+      const body = JSON.stringify({ model: CHAT, messages: [{ role: 'user', content: 'hello' }], stream: typeof how !== 'number' });
+      await fetch(`${world.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${world.key()}`, 'content-type': 'application/json' }, body }).then((told) => told.text());
+    }
+    real = false;
+    await world.gateway.watch.minute();
+    expect(seen('minuteFailed')).toMatchObject([{ company: world.providers[1], model: NONE, reason: 'requests' }]);
+  });
+
   test('says which model failed when others are served', async () => {
     await open({ providers: 2 });
     let broken = false;

@@ -1,9 +1,13 @@
 import { createServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import { connect, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AddressGuard } from './address_guard.ts';
+import { Departure } from './departure.ts';
 import { CHAT, openGatewayWorld } from './test/gateway_world.ts';
 import type { GatewayWorld } from './test/gateway_world.ts';
+import { Upstream } from './upstream.ts';
 
 /** Milliseconds until an endpoint's side of an exchange is closed, when its client has gone away. */
 const CLOSED_MILLIS_MAX = 250;
@@ -66,3 +70,25 @@ test.each(PHASES)('a client that goes away %s takes its endpoint along', async (
   }
   expect(Math.max(...slowest)).toBeLessThan(CLOSED_MILLIS_MAX);
 }, 30_000);
+
+test('a client that goes away while its endpoint is being connected to: nothing is asked there, and nothing stays held', async () => {
+  // Accepts at once, as an operating system does, but says nothing of TLS: the connection is never made.
+  const silent = createTcpServer();
+  const calls: Socket[] = [];
+  silent.on('connection', (socket) => void calls.push(socket));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const guard = new AddressGuard(['127.0.0.0/8']);
+  const upstream = new Upstream(guard);
+  for (let round = 0; round < ROUNDS; round++) {
+    const gone = new Departure();
+    const asked = upstream.post({ url: `https://127.0.0.1:${(silent.address() as AddressInfo).port}/v1`, credential: undefined }, '/chat/completions', '{}', gone);
+    while (calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    const left = performance.now();
+    gone.abort();
+    await expect(asked).rejects.toMatchObject({ fault: 'aborted' });
+    expect(performance.now() - left).toBeLessThan(CLOSED_MILLIS_MAX);
+  }
+  upstream.close();
+  silent.close();
+  for (const socket of calls) socket.destroy();
+});

@@ -149,7 +149,7 @@ export class Gateway {
     const { settlement } = this;
     if (!call.test) return this.attempts.run(call, signal, (attempt) => use(attempt, (metered) => counted(settlement.settle(call, attempt, metered), metered)));
     const receipt = async (): Promise<Receipt> => sandboxReceipt(await settlement.remaining(call.company));
-    return use({ answer: sandboxAnswer(call), detour: undefined }, (metered) => counted(receipt(), metered));
+    return use({ answer: sandboxAnswer(call), detour: undefined, brokeOff: () => undefined }, (metered) => counted(receipt(), metered));
   }
 }
 

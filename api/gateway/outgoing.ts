@@ -41,7 +41,7 @@ export class Outgoing {
     if (error.status === 401) more.push('www-authenticate', 'Bearer');
     // What a client still sends of a body that was refused is not read.
     if (error.code === 'request_too_large') more.push('connection', 'close');
-    this.json(statusOf(error), JSON.stringify(openAiError(error)), more);
+    this.json(error.status, JSON.stringify(openAiError(error)), more);
   }
 }
 
@@ -56,8 +56,6 @@ const OPENAI_CODES: Partial<Record<ErrorCode, GatewayErrorCode>> = {
   unsupported_media_type: 'invalid_request_error',
   unavailable: 'provider_unavailable',
 };
-/** A body of another type is a request that is not well formed. */
-const statusOf = (error: ApiError | GatewayError): number => (error.code === 'unsupported_media_type' ? 400 : error.status);
 
 /** OpenAI's clients know its types; a code of ours that is none of theirs keeps its name. */
 export function openAiError(error: ApiError | GatewayError): object {

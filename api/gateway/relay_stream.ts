@@ -238,6 +238,7 @@ export class StreamRelay {
   /** The answer broke off: what was delivered is charged, and the client is told. */
   private async breakOff(error: UpstreamError): Promise<void> {
     let shown: unknown = asGatewayError(error);
+    if (error.fault !== 'aborted') this.answered.brokeOff();
     try {
       await this.parts.settle(this.meter.result(true));
     } catch (settling) {

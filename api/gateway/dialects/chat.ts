@@ -6,7 +6,7 @@ import { endingOf, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { choiceCount, modelName, penalties, sampling, streaming, tokenCount } from './fields.ts';
 import { chatPromptTokens } from './prompt.ts';
-import { shapeCalls, shapeChoice, shapeContent, shapeHead, withoutNulls } from './shape.ts';
+import { shapeCalls, shapeChoice, shapeContent, shapeHead, shapeLogprobs, withoutNulls } from './shape.ts';
 
 const content = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
 const named = z.looseObject({ name: z.string().min(1).max(256) });
@@ -138,6 +138,7 @@ export const chat: Dialect = {
       const message = choice.message as JsonObject;
       shapeMessage(message, shown);
       shapeChoice(choice, position, { ended: true, hasCalls: Array.isArray(message.tool_calls) });
+      shapeLogprobs(choice);
     }
   },
 
@@ -149,6 +150,7 @@ export const chat: Dialect = {
       if (!isObject(choice.delta)) changed = Boolean((choice.delta = {}));
       changed = shapeDelta(choice.delta as JsonObject, shown) || changed;
       changed = shapeChoice(choice, position, { ended: false, mayLackLogprobs: true }) || changed;
+      changed = shapeLogprobs(choice) || changed;
     }
     return changed;
   },

@@ -59,7 +59,7 @@ const responseIn = (answer: JsonObject): JsonObject => (isObject(answer.response
 /** What a response says of its request, where the endpoint does not. */
 const echoed = (body: ResponseBody): JsonObject => ({
   error: null, incomplete_details: null, instructions: body.instructions ?? null, metadata: body.metadata ?? {}, parallel_tool_calls: body.parallel_tool_calls ?? true,
-  temperature: body.temperature ?? 1, top_p: body.top_p ?? 1, tool_choice: body.tool_choice ?? 'auto', tools: body.tools ?? [],
+  temperature: body.temperature ?? 1, top_p: body.top_p ?? 1, tool_choice: body.tool_choice ?? 'auto', tools: body.tools?.map((tool) => ({ ...tool })) ?? [],
   max_output_tokens: body.max_output_tokens ?? null, text: body.text ?? { format: { type: 'text' } },
 });
 
@@ -72,24 +72,48 @@ export function shapeResponse(response: JsonObject, shown: Shown, body: JsonObje
   if (typeof response.status !== 'string') response.status = 'completed';
   if (!Array.isArray(response.output)) response.output = [];
   for (const [name, value] of Object.entries(echoed(body as ResponseBody))) response[name] ??= value;
-  for (const [position, item] of listOf(response.output).entries()) shapeItem(item, `${shown.id.replace(/^resp_?/, '')}${position}`);
+  for (const tool of listOf(response.tools)) shapeTool(tool);
+  for (const [position, item] of listOf(response.output).entries()) shapeItem(item, itemIdOf(shown, position), 'completed');
   response.previous_response_id ??= null;
   response.store = false;
-  withoutNulls(response, ['usage']);
+  withoutNulls(response, NEVER_NULL);
+}
+/** Fields of a response that are absent where there is nothing to say. */
+const NEVER_NULL = ['usage', 'user', 'safety_identifier', 'prompt_cache_key', 'text'];
+
+function shapeTool(tool: JsonObject): void {
+  if (tool.type !== 'function') return;
+  tool.parameters ??= null;
+  tool.strict ??= null;
+  withoutNulls(tool, ['defer_loading']);
 }
 
-function shapeItem(item: JsonObject, id: string): void {
+const itemIdOf = ({ id, fallbackId }: Shown, position: number): string => `${(id === '' ? fallbackId : id).replace(/^resp[_-]?/, '')}${position}`;
+
+function shapeItem(item: JsonObject, id: string, status: string): void {
   if (item.type === 'message') {
     if (typeof item.id !== 'string') item.id = `msg_${id}`;
-    if (typeof item.status !== 'string') item.status = 'completed';
+    if (typeof item.status !== 'string') item.status = status;
     item.role = 'assistant';
+    if (!Array.isArray(item.content)) item.content = [];
+  } else if (item.type === 'reasoning') {
+    if (typeof item.id !== 'string') item.id = `rs_${id}`;
+    if (!Array.isArray(item.summary)) item.summary = [];
+    withoutNulls(item, ['content', 'status']);
+  } else {
+    withoutNulls(item, ['id', 'status', 'namespace']);
   }
-  for (const part of listOf(item.content)) {
-    if (part.type !== 'output_text') continue;
-    if (!Array.isArray(part.annotations)) part.annotations = [];
-    if (!Array.isArray(part.logprobs)) part.logprobs = [];
-  }
+  listOf(item.content).forEach(shapePart);
 }
+
+function shapePart(part: JsonObject): void {
+  if (part.type !== 'output_text') return;
+  if (!Array.isArray(part.annotations)) part.annotations = [];
+  if (!Array.isArray(part.logprobs)) part.logprobs = [];
+}
+
+/** Events about text bear its log probabilities, though they be none. */
+const WITH_LOGPROBS = new Set(['response.output_text.delta', 'response.output_text.done']);
 
 export const responses: Dialect = {
   path: '/responses',
@@ -145,8 +169,11 @@ export const responses: Dialect = {
     const numbered = event.sequence_number === sequence;
     event.sequence_number = sequence;
     shown.sequence = sequence + 1;
-    if (!isObject(event.response)) return !numbered;
-    shapeResponse(event.response, shown, body);
+    if (isObject(event.response)) shapeResponse(event.response, shown, body);
+    else if (isObject(event.item)) shapeItem(event.item, itemIdOf(shown, typeof event.output_index === 'number' ? event.output_index : 0), event.type === 'response.output_item.added' ? 'in_progress' : 'completed');
+    else if (isObject(event.part)) shapePart(event.part);
+    else if (WITH_LOGPROBS.has(String(event.type)) && !Array.isArray(event.logprobs)) event.logprobs = [];
+    else return !numbered;
     return true;
   },
 };

@@ -99,3 +99,19 @@ export function shapeCalls(message: JsonObject, shown: Shown, whole: boolean): b
   }
   return changed;
 }
+
+/** The log probabilities of a chat: both lists, and of each token all that is told of one. */
+export function shapeLogprobs(choice: JsonObject): boolean {
+  const { logprobs } = choice;
+  if (!isObject(logprobs)) return false;
+  let changed = false;
+  for (const name of ['content', 'refusal']) {
+    const tokens = logprobs[name];
+    changed = put(logprobs, name, Array.isArray(tokens) || tokens === null, null) || changed;
+    for (const token of Array.isArray(tokens) ? tokens.filter(isObject) : []) {
+      changed = put(token, 'top_logprobs', Array.isArray(token.top_logprobs), []) || changed;
+      for (const told of [token, ...(token.top_logprobs as unknown[]).filter(isObject)]) changed = put(told, 'bytes', Array.isArray(told.bytes) || told.bytes === null, null) || changed;
+    }
+  }
+  return changed;
+}

@@ -46,6 +46,9 @@ const DEFAULT_MODELS = [CHAT, OTHER_CHAT, 'BAAI/bge-m3', 'bigcode/starcoder2-15b
 export const RATED = { prompt: 33, completion: 250 };
 export const ANY_SPOT: SpotPolicy = { enabled: true, maximumPrice: null, classes: null, regions: null, monthlyLimit: null };
 
+/** A machine that stands still for a while ends no connection of a test's. */
+const KEEP_ALIVE_MILLIS = 60_000;
+
 export interface GatewayWorld {
   services: Services;
   gateway: Gateway;
@@ -150,7 +153,7 @@ const orderOf = (company: number, side: 0 | 1, price: number, quantity: number):
 export async function openGatewayWorld(options: WorldOptions = {}): Promise<GatewayWorld> {
   const { services, gateway, rows, keys, stop } = await openServices(options);
   const { sequencer } = services;
-  const http = createServer(createApp({ services, routes: gateway.routes }));
+  const http = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLIS }, createApp({ services, routes: gateway.routes }));
   const url = await listen(http);
   const servers: Server[] = [http];
   const run: Run = async (command) => {
