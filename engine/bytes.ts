@@ -11,6 +11,9 @@ const FLOAT = NEGATIVE;
 /** A number takes at most nine bytes. */
 const NUMBER_BYTES_MAX = 9;
 const INT_RANGE = 0x8000_0000;
+/** Below this a loop is faster than an encoder. */
+const SHORT_TEXT = 128;
+const FEW_BYTES = 128;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -47,6 +50,37 @@ export class ByteWriter {
     else this.float(value);
   }
 
+  /** As `number`, of the first `count`: what a batch consists of, nearly all of it whole and small. */
+  numbers(values: Float64Array, count: number): void {
+    this.reserve(count * NUMBER_BYTES_MAX);
+    const { bytes } = this;
+    let at = this.length;
+    for (let index = 0; index < count; index++) {
+      const value = values[index];
+      const whole = value | 0;
+      if (whole !== value) {
+        this.length = at;
+        this.number(value);
+        at = this.length;
+        continue;
+      }
+      const sign = whole < 0 ? NEGATIVE : 0;
+      let magnitude = whole < 0 ? -whole : whole;
+      if (magnitude >= 0 && magnitude < 64) {
+        bytes[at++] = sign | magnitude;
+        continue;
+      }
+      bytes[at++] = MORE | sign | (magnitude & 63);
+      magnitude >>>= 6;
+      while (magnitude > 127) {
+        bytes[at++] = MORE | (magnitude & 127);
+        magnitude >>>= 7;
+      }
+      bytes[at++] = magnitude;
+    }
+    this.length = at;
+  }
+
   private long(sign: number, magnitude: number): void {
     const { bytes } = this;
     let at = this.length;
@@ -77,15 +111,46 @@ export class ByteWriter {
       this.byte(0);
       return;
     }
+    if (value.length <= SHORT_TEXT && this.ascii(value)) return;
     const encoded = encoder.encode(value);
     this.number(encoded.length);
     this.raw(encoded);
+  }
+
+  /** Keys and hashes, without an encoder. @returns false, and nothing is written, when it is not ASCII */
+  private ascii(value: string): boolean {
+    const begin = this.length;
+    this.number(value.length);
+    this.reserve(value.length);
+    const { bytes } = this;
+    let at = this.length;
+    for (let index = 0; index < value.length; index++) {
+      const code = value.charCodeAt(index);
+      if (code > 127) {
+        this.length = begin;
+        return false;
+      }
+      bytes[at++] = code;
+    }
+    this.length = at;
+    return true;
   }
 
   raw(value: Uint8Array): void {
     this.reserve(value.length);
     this.bytes.set(value, this.length);
     this.length += value.length;
+  }
+
+  /** As `raw`, of a part. */
+  copy(source: Uint8Array, from: number, to: number): void {
+    const count = to - from;
+    this.reserve(count);
+    const { bytes, length } = this;
+    // A call costs more than a few dozen bytes.
+    if (count > FEW_BYTES) bytes.set(source.subarray(from, to), length);
+    else for (let index = 0; index < count; index++) bytes[length + index] = source[from + index];
+    this.length = length + count;
   }
 
   /** A copy of what was written; the writer starts again. */
@@ -116,6 +181,7 @@ export class ByteReader {
 
   number(): number {
     const first = this.byte();
+    if (first < NEGATIVE) return first;
     if (first === FLOAT) return this.float();
     let magnitude = first & 63;
     let scale = 64;
@@ -124,6 +190,32 @@ export class ByteReader {
       magnitude += (byte & 127) * scale;
     }
     return (first & NEGATIVE) === 0 ? magnitude : -magnitude;
+  }
+
+  /** As `number`, into all of `values`. */
+  numbers(values: Float64Array): void {
+    const { bytes } = this;
+    let { at } = this;
+    for (let index = 0; index < values.length; index++) {
+      const first = bytes[at];
+      if (first < NEGATIVE) {
+        values[index] = first;
+        at++;
+        continue;
+      }
+      // Two or three bytes, the most frequent of the longer ones; beyond the end a byte is undefined and none of these.
+      const second = bytes[at + 1];
+      if (first >= MORE && second < MORE) {
+        const magnitude = (first & 63) | (second << 6);
+        values[index] = (first & NEGATIVE) === 0 ? magnitude : -magnitude;
+        at += 2;
+        continue;
+      }
+      this.at = at;
+      values[index] = this.number();
+      at = this.at;
+    }
+    this.at = at;
   }
 
   private float(): number {

@@ -10,30 +10,86 @@ const FORMAT = 1;
 const CODE = { json: 0, place: 1, cancel: 2, amend: 3, tick: 4, batch: 5, capture: 6, placeResale: 7, placeFrom: 8 } as const;
 const POST_ONLY = 1;
 const CANCEL_ON_DISCONNECT = 2;
+/** Format and count. */
+const HEADER_BYTES_MAX = 10;
 
-/** Envelopes, in order: format, count, then each with its key and body hash. */
-export function encodeEnvelopes(envelopes: readonly Envelope[]): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(64 + envelopes.length * 96);
-  writer.byte(FORMAT);
-  writer.number(envelopes.length);
-  for (const envelope of envelopes) {
-    writeCommand(writer, envelope.command);
-    writer.text(envelope.idempotencyKey);
-    writer.text(envelope.bodyHash);
+/**
+ * Envelopes, in order: format, count, then each with its key and body hash. Encoded where they come in,
+ * they reach the journal as the same bytes.
+ */
+export class EnvelopeWriter {
+  private readonly writer = new ByteWriter(1 << 12);
+  count = 0;
+
+  add(envelope: Envelope): void {
+    const { writer } = this;
+    const begin = writer.length;
+    try {
+      writeCommand(writer, envelope.command);
+      writer.text(envelope.idempotencyKey);
+      writer.text(envelope.bodyHash);
+    } catch (error) {
+      // What cannot be written leaves no part of itself to the others.
+      writer.length = begin;
+      throw error;
+    }
+    this.count++;
   }
+  /** One that is encoded already: from `from` to `to` of what an EnvelopeWriter wrote. */
+  copy(bytes: Uint8Array, from: number, to: number): void {
+    this.writer.copy(bytes, from, to);
+    this.count++;
+  }
+  clear(): void {
+    this.writer.length = 0;
+    this.count = 0;
+  }
+  /** All of them; it starts again. */
+  take(): Uint8Array<ArrayBuffer> {
+    const whole = new ByteWriter(HEADER_BYTES_MAX + this.writer.length);
+    whole.byte(FORMAT);
+    whole.number(this.count);
+    whole.copy(this.writer.bytes, 0, this.writer.length);
+    this.clear();
+    return whole.take();
+  }
+}
+
+export class EnvelopeReader {
+  private readonly reader: ByteReader;
+  readonly count: number;
+
+  /** @throws RangeError, here and later, when the bytes are not what an EnvelopeWriter writes */
+  constructor(bytes: Uint8Array) {
+    this.reader = new ByteReader(bytes);
+    const format = this.reader.byte();
+    if (format !== FORMAT) throw new RangeError(`format ${format} of commands is not known`);
+    this.count = this.reader.count();
+  }
+
+  /** Where the next one begins, and the last one ended. */
+  get at(): number {
+    return this.reader.at;
+  }
+  next(): Envelope {
+    return { command: readCommand(this.reader), idempotencyKey: this.reader.text(), bodyHash: this.reader.text() };
+  }
+  end(): void {
+    if (!this.reader.atEnd) throw new RangeError('bytes follow the last command');
+  }
+}
+
+export function encodeEnvelopes(envelopes: readonly Envelope[]): Uint8Array<ArrayBuffer> {
+  const writer = new EnvelopeWriter();
+  for (const envelope of envelopes) writer.add(envelope);
   return writer.take();
 }
 
 /** @throws RangeError when the bytes are not what `encodeEnvelopes` writes */
 export function decodeEnvelopes(bytes: Uint8Array): Envelope[] {
-  const reader = new ByteReader(bytes);
-  const format = reader.byte();
-  if (format !== FORMAT) throw new RangeError(`format ${format} of commands is not known`);
-  const envelopes: Envelope[] = new Array(reader.count());
-  for (let index = 0; index < envelopes.length; index++) {
-    envelopes[index] = { command: readCommand(reader), idempotencyKey: reader.text(), bodyHash: reader.text() };
-  }
-  if (!reader.atEnd) throw new RangeError('bytes follow the last command');
+  const reader = new EnvelopeReader(bytes);
+  const envelopes = Array.from({ length: reader.count }, () => reader.next());
+  reader.end();
   return envelopes;
 }
 

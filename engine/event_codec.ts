@@ -3,13 +3,14 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import type { EventBatch } from './events.ts';
 
 const FORMAT = 1;
+/** Kept from batch to batch: what it has grown to is needed again. */
+const writer = new ByteWriter(1 << 16);
 
 export function encodeEvents(batch: EventBatch): Uint8Array<ArrayBuffer> {
   const { words, texts } = batch;
-  const writer = new ByteWriter(64 + words.length * 3);
   writer.byte(FORMAT);
   writer.number(words.length);
-  for (let at = 0; at < words.length; at++) writer.number(words[at]);
+  writer.numbers(words, words.length);
   // The first text is always empty and not written.
   writer.number(texts.length - 1);
   for (let index = 1; index < texts.length; index++) writer.text(texts[index]);
@@ -22,7 +23,7 @@ export function decodeEventBytes(bytes: Uint8Array): EventBatch {
   const format = reader.byte();
   if (format !== FORMAT) throw new RangeError(`format ${format} of events is not known`);
   const words = new Float64Array(reader.count());
-  for (let at = 0; at < words.length; at++) words[at] = reader.number();
+  reader.numbers(words);
   const texts = [''];
   for (let left = reader.count(); left > 0; left--) texts.push(reader.text());
   if (!reader.atEnd) throw new RangeError('bytes follow the last event');

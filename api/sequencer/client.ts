@@ -1,5 +1,5 @@
 /** The callers' side of the channel: a SequencerPort over messages. Knows nothing of where the sequencer runs. */
-import { encodeEnvelopes } from '../../engine/command_codec.ts';
+import { EnvelopeWriter } from '../../engine/command_codec.ts';
 import type { Envelope } from '../../engine/commands.ts';
 import { decodeEvent } from '../../engine/events.ts';
 import type { EngineEvent, EventBatch } from '../../engine/events.ts';
@@ -30,8 +30,8 @@ export class SequencerClient implements SequencerPort {
   private readonly calls = new Map<number, Call>();
   private readonly listeners = new Set<(batch: CommittedBatch) => void>();
   private outbox: Request[] = [];
-  /** Commands at the end of the outbox, not yet encoded. */
-  private envelopes: Envelope[] = [];
+  /** Commands at the end of the outbox. */
+  private readonly envelopes = new EnvelopeWriter();
   private envelopeIds: number[] = [];
   private scheduled = false;
   private nextId = 1;
@@ -48,7 +48,7 @@ export class SequencerClient implements SequencerPort {
   submit(envelope: Envelope): Promise<Ack> {
     if (OWN_COMMANDS.includes(envelope.command.type)) return Promise.reject(new Error(`${envelope.command.type} is the sequencer's own command`));
     return this.call<Ack>((id) => {
-      this.envelopes.push(envelope);
+      this.envelopes.add(envelope);
       this.envelopeIds.push(id);
     });
   }
@@ -98,7 +98,7 @@ export class SequencerClient implements SequencerPort {
 
   private rejectAll(why: string): void {
     this.outbox = [];
-    this.envelopes = [];
+    this.envelopes.clear();
     this.envelopeIds = [];
     const calls = [...this.calls.values()];
     this.calls.clear();
@@ -123,8 +123,8 @@ export class SequencerClient implements SequencerPort {
     if (this.calls.size >= PENDING_MAX) return Promise.reject(new Unavailable('too much is waiting'));
     const id = this.nextId++;
     return new Promise<T>((resolve, reject) => {
-      this.calls.set(id, { resolve, reject });
       enqueue(id);
+      this.calls.set(id, { resolve, reject });
       if (this.scheduled) return;
       this.scheduled = true;
       this.schedule(() => this.flush());
@@ -133,9 +133,8 @@ export class SequencerClient implements SequencerPort {
 
   /** Commands that follow each other travel as one message. */
   private closeRun(): void {
-    if (this.envelopes.length === 0) return;
-    this.outbox.push({ kind: 'commands', ids: this.envelopeIds, bytes: encodeEnvelopes(this.envelopes) });
-    this.envelopes = [];
+    if (this.envelopes.count === 0) return;
+    this.outbox.push({ kind: 'commands', ids: this.envelopeIds, bytes: this.envelopes.take() });
     this.envelopeIds = [];
   }
 
@@ -203,11 +202,33 @@ export class SequencerClient implements SequencerPort {
     for (let at = 0; at < acknowledgements.length; at += WORDS_PER_ACKNOWLEDGEMENT) {
       const call = this.take(acknowledgements[at]);
       if (call === undefined) continue;
-      const events = decodeRange(batch.events, acknowledgements[at + 2], acknowledgements[at + 3]);
-      const remaining = acknowledgements[at + 4];
-      const ack: Ack = { sequence: acknowledgements[at + 1], now: batch.now, events, repeated: false, ...(remaining === NOT_TOLD ? {} : { remaining }) };
-      call.resolve(ack as never);
+      call.resolve(new BatchAck(batch, acknowledgements, at) as never);
     }
+  }
+}
+
+/** Its events are decoded when they are first asked for: many callers want to know only that it is durable. */
+class BatchAck implements Ack {
+  private readonly batch: EventBatch;
+  private readonly from: number;
+  private readonly to: number;
+  private decoded: EngineEvent[] | undefined;
+  readonly sequence: number;
+  readonly now: number;
+  readonly repeated = false;
+  readonly remaining: number | undefined;
+
+  constructor({ events, now }: CommittedBatch, acknowledgements: Float64Array, at: number) {
+    this.batch = events;
+    this.sequence = acknowledgements[at + 1];
+    this.from = acknowledgements[at + 2];
+    this.to = acknowledgements[at + 3];
+    const remaining = acknowledgements[at + 4];
+    this.remaining = remaining === NOT_TOLD ? undefined : remaining;
+    this.now = now;
+  }
+  get events(): EngineEvent[] {
+    return (this.decoded ??= decodeRange(this.batch, this.from, this.to));
   }
 }
 

@@ -1,13 +1,11 @@
 /** The sequencer's side of the channel: requests in, replies out. */
-import { decodeEnvelopes } from '../../engine/command_codec.ts';
 import { decodeEventBytes } from '../../engine/event_codec.ts';
 import { KIND, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch } from '../../engine/events.ts';
 import type { Journal } from '../../db/journal_record.ts';
-import { WORDS_PER_ACKNOWLEDGEMENT } from './messages.ts';
 import type { Channel, Reply, Request } from './messages.ts';
 import { Sequencer } from './sequencer.ts';
-import type { Acknowledgement, Release, SequencerParts } from './sequencer.ts';
+import type { Release, SequencerParts } from './sequencer.ts';
 
 const FULL = 'too much is waiting';
 const EXPIRED = 'it waited too long and was not executed';
@@ -109,8 +107,7 @@ export class SequencerHost {
   }
 
   private submit(ids: number[], bytes: Uint8Array): void {
-    const envelopes = decodeEnvelopes(bytes);
-    const refused = ids.filter((id, index) => !this.sequencer.submit(id, envelopes[index]));
+    const refused = this.sequencer.submitEncoded(ids, bytes);
     if (refused.length > 0) this.reply({ kind: 'refused', ids: refused, message: FULL });
   }
 
@@ -127,7 +124,7 @@ export class SequencerHost {
     if (expired.length > 0) replies.push({ kind: 'refused', ids: expired, message: EXPIRED });
     const transfer: ArrayBuffer[] = [];
     if (batch !== undefined) {
-      const packed = packAcknowledgements(acknowledgements);
+      const packed = acknowledgements.packed();
       replies.push({ kind: 'committed', batch, acknowledgements: packed });
       transfer.push(packed.buffer, batch.events.words.buffer as ArrayBuffer);
     }
@@ -158,19 +155,6 @@ export class SequencerHost {
       this.reply({ kind: 'refused', ids: [id], message: `the original could not be read: ${error instanceof Error ? error.message : String(error)}` });
     }
   }
-}
-
-function packAcknowledgements(acknowledgements: readonly Acknowledgement[]): Float64Array<ArrayBuffer> {
-  const packed = new Float64Array(acknowledgements.length * WORDS_PER_ACKNOWLEDGEMENT);
-  let at = 0;
-  for (const { id, sequence, from, to, remaining } of acknowledgements) {
-    packed[at++] = id;
-    packed[at++] = sequence;
-    packed[at++] = from;
-    packed[at++] = to;
-    packed[at++] = remaining;
-  }
-  return packed;
 }
 
 /** The events of one command of a batch, without its `command` event. */

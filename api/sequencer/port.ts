@@ -12,7 +12,7 @@ export interface Ack {
   /** Engine time. */
   now: number;
   /** Decoded, without the leading `command` event. A refusal is a `rejected` event. */
-  events: EngineEvent[];
+  readonly events: EngineEvent[];
   /** The idempotency key had been used with the same body: `events` are the original's. */
   repeated: boolean;
   /** After a capture: available + held + contracted of its company, micro-CR. */

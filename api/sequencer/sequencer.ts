@@ -8,7 +8,7 @@
  * starts again from the journal.
  */
 import type { Command, Envelope, OrderCommand } from '../../engine/commands.ts';
-import { encodeEnvelopes } from '../../engine/command_codec.ts';
+import { EnvelopeReader, EnvelopeWriter } from '../../engine/command_codec.ts';
 import { encodeEvents } from '../../engine/event_codec.ts';
 import { KIND } from '../../engine/events.ts';
 import type { EventBuffer } from '../../engine/events.ts';
@@ -17,6 +17,7 @@ import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
 import type { Clock } from './clock.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import { NOT_TOLD } from './messages.ts';
 import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerStatus } from './port.ts';
 import { Queue } from './queue.ts';
@@ -28,22 +29,13 @@ export interface SequencedEngine extends EngineView {
   apply(envelope: Envelope): void;
 }
 
-/** A command's place in its committed batch: its events are words from..to, without the leading `command`. */
-export interface Acknowledgement {
-  id: number;
-  sequence: number;
-  from: number;
-  to: number;
-  /** Of a capture: the credit its company has left, micro-CR; else NOT_TOLD. */
-  remaining: number;
-}
 export type QueryAnswer = { id: number; ok: true; value: unknown } | { id: number; ok: false; message: string };
 
 /** What one turn releases, all at once. */
 export interface Release {
   /** undefined: the turn had only questions. */
   batch: CommittedBatch | undefined;
-  acknowledgements: Acknowledgement[];
+  acknowledgements: Acknowledgements;
   /** Commands whose idempotency key was used before: they are acknowledged with the original's events. */
   repeats: { id: number; original: number }[];
   answers: QueryAnswer[];
@@ -70,7 +62,7 @@ export interface SequencerLimits {
   /** Idle time after which engine time moves on by itself. */
   idleMillis: number;
 }
-export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, waitMillis: 5_000, batchCommands: 2_000, batchWords: 1 << 20, idleMillis: 1_000 };
+export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, waitMillis: 5_000, batchCommands: 8_000, batchWords: 1 << 20, idleMillis: 1_000 };
 
 export interface SequencerParts {
   engine: SequencedEngine;
@@ -86,10 +78,13 @@ export interface SequencerParts {
 
 /** since: when it came, in elapsed milliseconds. */
 type Item = { id: number; since: number } & (
-  | { kind: 'command'; envelope: Envelope }
+  | { kind: 'command'; envelope: Envelope; encoded: Encoded }
   | { kind: 'query'; name: QueryName; ask: object }
   | { kind: 'clock'; now: number }
 );
+
+/** An envelope's bytes as they came: from..to. undefined: it came as none. */
+type Encoded = { bytes: Uint8Array; from: number; to: number } | undefined;
 
 /** The id of commands nobody waits for. */
 const NOBODY = 0;
@@ -99,7 +94,6 @@ const NO_TEXT = { idempotencyKey: '', bodyHash: '' };
 
 /** What has been applied and is not yet released. */
 interface Turn {
-  envelopes: Envelope[];
   captured: string[];
   release: Release;
 }
@@ -114,6 +108,8 @@ export class Sequencer {
   private readonly limits: SequencerLimits;
   private readonly elapsed: () => number;
   private readonly queue = new Queue<Item>();
+  /** Commands of the turn that is being taken. */
+  private readonly written = new EnvelopeWriter();
   private committedSequence: number;
   /** When the append under way was given to the journal; undefined: none is. */
   private appendingSince: number | undefined;
@@ -136,7 +132,20 @@ export class Sequencer {
 
   /** @returns false when the queue is full or the sequencer has stopped */
   submit(id: number, envelope: Envelope): boolean {
-    return this.add({ kind: 'command', id, since: this.elapsed(), envelope });
+    return this.add({ kind: 'command', id, since: this.elapsed(), envelope, encoded: undefined });
+  }
+  /** Envelopes as an EnvelopeWriter writes them, one id each. @returns the ids of those that are refused, as in `submit` */
+  submitEncoded(ids: readonly number[], bytes: Uint8Array): number[] {
+    const since = this.elapsed();
+    const reader = new EnvelopeReader(bytes);
+    const refused: number[] = [];
+    for (const id of ids) {
+      const from = reader.at;
+      const envelope = reader.next();
+      if (!this.add({ kind: 'command', id, since, envelope, encoded: { bytes, from, to: reader.at } })) refused.push(id);
+    }
+    reader.end();
+    return refused;
   }
   /** Answered at its place between commands. @returns false as in `submit` */
   query(id: number, name: QueryName, ask: object): boolean {
@@ -200,7 +209,7 @@ export class Sequencer {
 
   private sendReleases(releases: PendingReleases): void {
     if (this.stopped || releases.length === 0) return;
-    for (const command of releases) this.queue.push({ kind: 'command', id: NOBODY, since: 0, envelope: { command, ...NO_TEXT } });
+    for (const command of releases) this.queue.push({ kind: 'command', id: NOBODY, since: 0, envelope: { command, ...NO_TEXT }, encoded: undefined });
     this.wake();
   }
 
@@ -219,7 +228,7 @@ export class Sequencer {
     try {
       while (!this.stopped && (this.queue.length > 0 || this.timeIsDue() || this.engine.hasWork)) {
         const turn = this.takeTurn();
-        if (turn.envelopes.length > 0) await this.commit(turn);
+        if (this.written.count > 0) await this.commit(turn);
         if (!this.isStopped()) this.releaseTurn(turn);
       }
     } catch (error) {
@@ -252,7 +261,7 @@ export class Sequencer {
       lastSequence: batch.lastSequence,
       engineTime: batch.now,
       rulesVersion: this.rulesVersion,
-      commands: encodeEnvelopes(turn.envelopes),
+      commands: this.written.take(),
       events: encodeEvents(events),
     });
     this.appendingSince = undefined;
@@ -268,13 +277,13 @@ export class Sequencer {
 
   /** Time first, then what waits, until the batch is full. */
   private takeTurn(): Turn {
-    const turn: Turn = { envelopes: [], captured: [], release: { batch: undefined, acknowledgements: [], repeats: [], answers: [], expired: [] } };
-    if (this.advanceTime(turn)) this.takeItems(turn);
+    const turn: Turn = { captured: [], release: { batch: undefined, acknowledgements: new Acknowledgements(), repeats: [], answers: [], expired: [] } };
+    if (this.advanceTime()) this.takeItems(turn);
     return turn;
   }
 
-  private isFull(turn: Turn): boolean {
-    return turn.envelopes.length >= this.limits.batchCommands || this.engine.buffer.length >= this.limits.batchWords;
+  private isFull(): boolean {
+    return this.written.count >= this.limits.batchCommands || this.engine.buffer.length >= this.limits.batchWords;
   }
 
   /**
@@ -283,19 +292,19 @@ export class Sequencer {
    * settled, so nothing else need be remembered. Held requests are counted before any capture of
    * this batch is applied. @returns false when the batch is full before the clock's time is reached
    */
-  private advanceTime(turn: Turn): boolean {
+  private advanceTime(): boolean {
     const target = this.clock.now();
-    this.noteOutage(turn, target);
-    if (this.engine.hasWork && this.engine.now >= target) this.tick(turn, this.engine.now);
+    this.noteOutage(target);
+    if (this.engine.hasWork && this.engine.now >= target) this.tick(this.engine.now);
     while (this.engine.now < target) {
-      if (this.isFull(turn)) return false;
+      if (this.isFull()) return false;
       const { now } = this.engine;
       const hour = Math.floor(now / MILLIS_PER_HOUR);
       const hourEnd = (hour + 1) * MILLIS_PER_HOUR;
       // Before its first moment the market has no hours.
       const settles = now > 0 && hourEnd <= target;
-      this.tick(turn, settles ? hourEnd : target);
-      if (settles) this.applyOwn(turn, { type: 'endHour', hour, pending: this.authoriser.pendingOf(hour) });
+      this.tick(settles ? hourEnd : target);
+      if (settles) this.applyOwn({ type: 'endHour', hour, pending: this.authoriser.pendingOf(hour) });
     }
     return true;
   }
@@ -304,14 +313,14 @@ export class Sequencer {
    * Nobody was there to move time for whole minutes: hours sold in them are refunded, and no provider is to
    * blame. A clock that an operator moves leaves nothing out.
    */
-  private noteOutage(turn: Turn, target: number): void {
+  private noteOutage(target: number): void {
     const { now } = this.engine;
     if (now === 0 || this.clock.set !== undefined || target - now < OUTAGE_MILLIS) return;
-    this.applyOwn(turn, { type: 'platformDown', from: now, to: target });
+    this.applyOwn({ type: 'platformDown', from: now, to: target });
   }
 
-  private tick(turn: Turn, now: number): void {
-    this.applyOwn(turn, { type: 'tick', now });
+  private tick(now: number): void {
+    this.applyOwn({ type: 'tick', now });
     if (this.engine.now !== now) throw new Error(`engine time is ${this.engine.now} after a tick to ${now}`);
   }
 
@@ -322,15 +331,15 @@ export class Sequencer {
     return command.type === 'batch' ? { ...command, operations: command.operations.map((operation): OrderCommand => this.withHolds(operation)) } : command;
   }
 
-  private applyOwn(turn: Turn, command: Command): void {
+  private applyOwn(command: Command): void {
     const envelope = { command, ...NO_TEXT };
-    turn.envelopes.push(envelope);
+    this.written.add(envelope);
     this.engine.apply(envelope);
   }
 
   private takeItems(turn: Turn): void {
     const tooOld = this.elapsed() - this.limits.waitMillis;
-    while (this.queue.length > 0 && !this.isFull(turn)) {
+    while (this.queue.length > 0 && !this.isFull()) {
       const item = this.queue.first();
       if (item.id !== NOBODY && item.since < tooOld) {
         this.queue.shift();
@@ -342,7 +351,7 @@ export class Sequencer {
       // A moved clock is answered when all that was due has run.
       if (item.kind === 'clock' && this.engine.hasWork) return;
       this.queue.shift();
-      if (item.kind === 'command') this.applyItem(turn, item.id, item.envelope);
+      if (item.kind === 'command') this.applyItem(turn, item.id, item.envelope, item.encoded);
       else if (item.kind === 'query') turn.release.answers.push(this.answer(item.id, item.name, item.ask));
       else turn.release.answers.push({ id: item.id, ok: true, value: this.engine.now });
     }
@@ -363,11 +372,12 @@ export class Sequencer {
     }
   }
 
-  private applyItem(turn: Turn, id: number, given: Envelope): void {
+  private applyItem(turn: Turn, id: number, given: Envelope, encoded: Encoded): void {
     const { engine } = this;
     const begin = engine.buffer.length;
     const envelope = needsHolds(given.command) ? { ...given, command: this.withHolds(given.command) } : given;
-    turn.envelopes.push(envelope);
+    if (encoded !== undefined && envelope === given) this.written.copy(encoded.bytes, encoded.from, encoded.to);
+    else this.written.add(envelope);
     engine.apply(envelope);
     if (envelope.command.type === 'reportMinute') this.authoriser.rereadAll();
     else if (envelope !== given && 'company' in envelope.command) this.authoriser.reread(envelope.command.company);
@@ -376,7 +386,7 @@ export class Sequencer {
     const { words, length } = engine.buffer;
     const from = begin + 2 + words[begin + 1];
     if (from < length && words[from] === KIND.repeated) turn.release.repeats.push({ id, original: words[from + 2] });
-    else turn.release.acknowledgements.push({ id, sequence: engine.sequence, from, to: length, remaining: words[from] === KIND.rejected ? NOT_TOLD : this.remainingAfter(envelope.command) });
+    else turn.release.acknowledgements.add(id, engine.sequence, from, length, words[from] === KIND.rejected ? NOT_TOLD : this.remainingAfter(envelope.command));
   }
 }
 

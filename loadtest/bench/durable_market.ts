@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Envelope } from '../../engine/commands.ts';
+import { KIND, forEachEvent } from '../../engine/events.ts';
 import type { SequencerPort } from '../../api/sequencer/port.ts';
 import { startSequencer } from '../../api/sequencer/start.ts';
 import { openDatabase } from '../../db/database.ts';
@@ -65,14 +66,14 @@ export class DurableMarket {
 /** Submits with so many commands on their way at once. @throws Error when one is refused */
 export async function submitAll(port: SequencerPort, envelopes: readonly Envelope[], outstanding: number): Promise<void> {
   let next = 0;
+  let refusals = 0;
+  const unsubscribe = port.onCommitted(({ events }) => forEachEvent(events, (kind) => void (refusals += kind === KIND.rejected ? 1 : 0)));
   const client = async () => {
-    while (next < envelopes.length) {
-      const { events } = await port.submit(envelopes[next++]);
-      const refusal = events.find((event) => event.kind === 'rejected');
-      if (refusal?.kind === 'rejected') throw new Error(`a command was refused: ${refusal.code}`);
-    }
+    while (next < envelopes.length) await port.submit(envelopes[next++]);
   };
   await Promise.all(Array.from({ length: outstanding }, client));
+  unsubscribe();
+  if (refusals > 0) throw new Error(`${refusals} commands were refused`);
 }
 
 export const marketEnvelopes = (): Envelope[] => marketCommands().map(inEnvelope);
