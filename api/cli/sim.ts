@@ -1,9 +1,12 @@
 /**
  * `npm run sim -- --seed N --commands M`: a seeded life of the market; exit 1 and the seed when an
  * invariant breaks. With `--disk` the sequencer lives on a simulated clock, network and disk instead;
- * `--seeds K` runs K seeds one after the other.
+ * `--seeds K` runs K seeds one after the other. `--keep FILE` writes the commands and a digest of their
+ * events, as `engine/simulation/journals` keeps them.
  */
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { keepJournal } from '../../engine/simulation/kept_journal.ts';
 import { simulate } from '../../engine/simulation/simulation.ts';
 import { simulateDisk } from '../sequencer/simulation/simulate_disk.ts';
 
@@ -19,11 +22,15 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' }, commands: { type: 'string' }, batch: { type: 'string', default: '100' },
-      disk: { type: 'boolean', default: false }, seeds: { type: 'string', default: '1' },
+      disk: { type: 'boolean', default: false }, seeds: { type: 'string', default: '1' }, keep: { type: 'string' },
     },
   });
   const seed = wholeNumber('seed', values.seed);
   const commands = wholeNumber('commands', values.commands ?? String(values.disk ? DISK_COMMANDS : 100_000));
+  if (values.keep !== undefined) {
+    writeFileSync(values.keep, keepJournal(seed, commands));
+    return 0;
+  }
   if (values.disk) return runOnDisk(seed, wholeNumber('seeds', values.seeds), commands);
   return runMarket(seed, commands, Math.max(1, wholeNumber('batch', values.batch)));
 }
