@@ -179,6 +179,14 @@ export interface FacilityView {
   /** Net unsecured exposure, its limit, and what the lender has to expect to lose. */
   exposure: number;
   exposureLimit: number;
+  /** What stands against the debt: unspent credit at cost, and hours that were bought, at their marks after the haircut. */
+  unspentCost: number;
+  hoursValue: number;
+  /** Principal as lent and as repaid so far; interest that has accrued; what of it each lender has earned. */
+  lent: number;
+  repaidPrincipal: number;
+  interestAccrued: number;
+  earnings: { lender: number; amount: number }[];
   stage: number;
   expectedLoss: number;
   /** At cost, with providers. */

@@ -195,6 +195,7 @@ export class Views {
     const { loans } = this.facilities;
     const { principal, interest, fees } = loans.debt(row);
     const exposure = this.facilities.exposure(row);
+    const unspentCost = this.state.lots.of(row.facility).reduce((sum, lot) => sum + this.state.lots.cost(lot, this.state.lots.available(lot.lot) + this.state.lots.held(lot.lot)), 0);
     return {
       facility: row.facility, company: row.company, lender: row.lender, state: row.state, amount: row.amount, months: row.months, method: row.method,
       grade: row.grade, score: row.score, reasons: row.reasons, annualRate: row.annualRate, conversionRate: row.conversionRate,
@@ -204,6 +205,8 @@ export class Views {
       shares: sharesWire(row.shares), dayCount: row.dayCount, dueDateRoll: row.dueDateRoll, drawOnDemand: row.drawOnDemand, application: { ...row.application },
       decision: { ...row.decision }, offeredAt: row.offeredAt, offerExpiresAt: row.offeredAt + PARAMETERS.offerExpiry, payments: { ...row.payments },
       writtenOff: { ...row.writtenOff }, allowance: -ledger.balance(ACCOUNT['loan.allowance'], row.facility), exposure, exposureLimit: this.facilities.exposureLimit(row),
+      unspentCost, hoursValue: principal + interest + fees - unspentCost - exposure, lent: row.lent, repaidPrincipal: row.repaidPrincipal, interestAccrued: row.accrualPosted,
+      earnings: row.shares.map(({ lender, costPosted }) => ({ lender, amount: costPosted })),
       stage: loans.stage(row), expectedLoss: loans.expectedLoss(row, principal + interest + fees - exposure), spent30Days: spending.get(row.facility)?.total ?? 0,
       covenants: row.covenants.map((covenant) => ({ ...covenant })), report: row.report,
     };

@@ -1,8 +1,10 @@
 /** The exchange's routes, those called most often first: express looks for them in this order. */
 import { accountRoutes } from './account_routes.ts';
+import { accountingRoutes } from './accounting_routes.ts';
 import { authRoutes } from './auth_routes.ts';
 import { bankRoutes } from './bank_routes.ts';
 import { calculatorRoutes } from './calculator_routes.ts';
+import { dashboardRoutes } from './dashboard_routes.ts';
 import { deliveryRoutes } from './delivery_routes.ts';
 import { demoRoutes } from './demo_routes.ts';
 import { endpointAgentRoutes } from './endpoint_agent_routes.ts';
@@ -15,6 +17,7 @@ import { loanRoutes } from './loan_routes.ts';
 import { marketRoutes } from './market_routes.ts';
 import { operatorRoutes } from './operator_routes.ts';
 import { ordersRoutes } from './orders_routes.ts';
+import { portfolioRoutes } from './portfolio_routes.ts';
 import { previewRoutes } from './preview_routes.ts';
 import { providerRoutes } from './provider_routes.ts';
 import { providersRoutes } from './providers_routes.ts';
@@ -35,6 +38,9 @@ export const exchangeRoutes = (): Route[] => [
   ...lenderRoutes,
   ...loanRoutes,
   ...forecastRoutes,
+  ...portfolioRoutes,
+  ...dashboardRoutes,
+  ...accountingRoutes,
   ...providerRoutes,
   ...endpointAgentRoutes,
   ...deliveryRoutes,

@@ -1,13 +1,18 @@
 /** What a client holds between two pages names the list it is of: another list refuses it. */
 import { ApiError } from '../errors.ts';
+import type { Reply } from './route.ts';
 
 const hasText = <K extends string>(value: unknown, key: K): value is Record<K, string> =>
   typeof value === 'object' && value !== null && key in value && typeof (value as Record<K, unknown>)[key] === 'string';
 
-/** The body of an answer; the cursor of a page is sealed with the name of its list. */
-export function withSealedCursor(list: string, body: unknown): unknown {
-  if (!hasText(body, 'next_cursor')) return body;
-  return { ...body, next_cursor: Buffer.from(`${list}:${body.next_cursor}`).toString('base64url') };
+const sealed = (list: string, cursor: string): string => Buffer.from(`${list}:${cursor}`).toString('base64url');
+const CURSOR_HEADER = 'x-next-cursor';
+
+/** The cursor of a page, in its body or beside a file, is sealed with the name of its list. */
+export function sealedReply(list: string, reply: Reply): Reply {
+  const { body, headers = {} } = reply;
+  if (CURSOR_HEADER in headers) return { ...reply, headers: { ...headers, [CURSOR_HEADER]: sealed(list, headers[CURSOR_HEADER]) } };
+  return hasText(body, 'next_cursor') ? { ...reply, body: { ...body, next_cursor: sealed(list, body.next_cursor) } } : reply;
 }
 
 /** A query as the list itself wrote its cursor. @throws ApiError invalid_cursor */

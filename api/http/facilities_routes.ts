@@ -185,7 +185,7 @@ export async function facilitiesOf(services: Services, principal: Pick<Principal
 /** @throws ApiError unknown_facility, also for one that the principal may not see */
 export async function visibleFacility(services: Services, principal: Principal, id: string): Promise<FacilityView> {
   const view = await services.sequencer.query('facility', { facility: facilityNumber(id) });
-  const may = view !== null && (view.company === principal.company || view.lender === principal.company || principal.role === 'operator');
+  const may = view !== null && (view.company === principal.company || view.shares.some(({ lender }) => lender === principal.company) || principal.role === 'operator');
   if (!may) throw new ApiError('unknown_facility');
   return view;
 }

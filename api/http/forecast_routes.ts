@@ -8,6 +8,8 @@ import { formatDay, formatPercent } from './amounts.ts';
 import { principalIn } from './caller.ts';
 import { visibleFacility } from './facilities_routes.ts';
 import { projectionsCaughtUp } from './history.ts';
+import { coverByWeek, ladderWire } from './ladder.ts';
+import type { CoveredWeek } from './ladder.ts';
 import { route } from './route.ts';
 import type { Route } from './route.ts';
 import { idParams } from './schemas.ts';
@@ -29,7 +31,12 @@ const forecastSchema = z.object({
   weeks: z.array(z.object({
     from: text, to: text, expected: text, low: text.nullable(), high: text.nullable(),
     surplus: text.describe('Credits left at its end when use is as expected'), shortage: text.describe('Credits missing by its end'),
+    contracted: text.describe('Credits in contract for its hours'), uncovered: text.describe('Expected use that no hours are bought for'), excess: text.describe('Contracted beyond what four of five weeks need'),
   })),
+  ladder: z.object({
+    method: text,
+    rungs: z.array(z.object({ side: z.enum(['buy', 'resell']), class: text, region: text, from: text, to: text, price: text, gpu_hours: text, credits: text })),
+  }).describe('A proposal, nothing that has been ordered'),
 });
 
 const query = z.strictObject({ weeks: z.coerce.number().int().min(1).max(WEEKS_MAX).optional() });
@@ -45,9 +52,12 @@ const facilityForecast = route({
     const today = Math.floor(services.committed.now / MILLIS_PER_DAY);
     const lines = await usageReport(services.database, { company: facility.company, startDay: today - HISTORY_DAYS, endDay: today - 1, groupBy: 'day' });
     const { available, held, contracted } = await services.sequencer.query('balances', { company: facility.company });
+    const allocations = await services.sequencer.query('allocations', { company: facility.company });
     const history = dailyUse(lines.map(({ group, credits, spotFees }) => ({ day: Number(group), used: Number(credits + spotFees) })), today);
     const forecast = forecastDemand(history, context.query.weeks ?? WEEKS);
-    return { status: 200, body: { facility_id: params.id, history_days: history.length, ...forecastWire(forecast, available + held + contracted, today) } };
+    const covered = coverByWeek(forecast, allocations, today);
+    const body = forecastWire(forecast, covered, available + held + contracted, today);
+    return { status: 200, body: { facility_id: params.id, history_days: history.length, ...body, ladder: ladderWire(services, covered, allocations, available) } };
   },
 });
 
@@ -59,7 +69,9 @@ function dailyUse(lines: readonly { day: number; used: number }[], today: number
   return Array.from({ length: today - first }, (_, index) => used.get(first + index) ?? 0);
 }
 
-function forecastWire({ method, error, weeks }: DemandForecast, remaining: number, today: number): Omit<z.infer<typeof forecastSchema>, 'facility_id' | 'history_days'> {
+function forecastWire(
+  { method, error, weeks }: DemandForecast, covered: readonly CoveredWeek[], remaining: number, today: number,
+): Omit<z.infer<typeof forecastSchema>, 'facility_id' | 'history_days' | 'ladder'> {
   let needed = 0;
   const rows = weeks.map(({ expected, low, high }, index) => {
     needed += expected;
@@ -67,6 +79,7 @@ function forecastWire({ method, error, weeks }: DemandForecast, remaining: numbe
     return {
       from: formatDay(from), to: formatDay(from + DAYS_OF_WEEK - 1), expected: formatMicro(expected), low: low === null ? null : formatMicro(low), high: high === null ? null : formatMicro(high),
       surplus: formatMicro(Math.max(0, remaining - needed)), shortage: formatMicro(Math.max(0, needed - remaining)), short: needed > remaining,
+      contracted: formatMicro(covered[index].contracted), uncovered: formatMicro(covered[index].uncovered), excess: formatMicro(covered[index].excess),
     };
   });
   return {

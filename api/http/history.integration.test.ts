@@ -137,6 +137,42 @@ test('a facility from application to freeze', async () => {
   for (const path of [`/facilities/${id}`, `/facilities/${id}/schedule`, `/facilities/${id}/statement`, `/facilities/${id}/forecast`]) expect((await get(provider, path)).status).toBe(404);
 });
 
+test('the books by day, by month and by date', async () => {
+  const operator = await world.member('operator');
+  const month = '2026-12';
+  expect(rows(await get(borrower, '/statements'))).toEqual([{ month, from: '2026-12-01', to: '2026-12-31', complete: false }]);
+  const statement = (await get(borrower, `/statements/${month}`)).body;
+  const accounts = statement.accounts as { account: string; opening: string; increase: string; decrease: string; closing: string }[];
+  expect(accounts.find(({ account }) => account === 'loan.principal')).toMatchObject({ opening: '0.00', increase: '40600.00', decrease: '0.00', closing: '40600.00' });
+  const { available } = (await get(borrower, '/balances')).body.credits as Record<string, string>;
+  expect(accounts.find(({ account }) => account === 'lot.available')?.closing).toBe(available);
+  expect((await get(borrower, `/statements/${month}?format=csv`)).headers.get('content-type')).toContain('text/csv');
+  expect((await get(borrower, `/statements/${month}?format=pdf`)).headers.get('content-type')).toBe('application/pdf');
+  expect((await get(borrower, '/statements/2026-13')).status).toBe(404);
+  const trial = (await get(operator, '/trial-balance')).body;
+  expect(trial).toMatchObject({ balanced: true, totals: { USD: '0.00', CR: '0.00', LIMIT: '0.00', CAP: '0' } });
+  expect((await get(operator, '/trial-balance?on=2026-11-30')).body.data).toEqual([]);
+  const balance = (account: string) => Number((trial.data as Record<string, string>[]).find((row) => row.account === account)?.balance ?? 0);
+  const income = (await get(operator, '/income')).body.totals as Record<string, string>;
+  expect(Number(income.commissions)).toBeCloseTo(-balance('commission.buyer') - balance('commission.seller'), 6);
+  // Page by page the general ledger is every posting once.
+  let [cursor, sum, entries] = ['', 0, 0];
+  do {
+    const page = (await get(operator, `/general-ledger?limit=50${cursor === '' ? '' : `&cursor=${cursor}`}`)).body;
+    for (const row of page.data as { account: string; amount: string }[]) if (row.account === 'cash.fund') sum += Number(row.amount);
+    entries += (page.data as unknown[]).length;
+    cursor = page.next_cursor as string;
+  } while (cursor !== null);
+  expect(sum).toBeCloseTo(balance('cash.fund'), 6);
+  expect(entries).toBeGreaterThan(50);
+  expect((await get(borrower, '/ledger/balances?at=2026-11-30T00:00:00Z')).body.data).toEqual([]);
+  const dashboard = (await get(borrower, '/facilities/fac_0/dashboard')).body;
+  expect(dashboard).toMatchObject({ limit: '100000.00', drawn: '40000.00', undrawn: '60000.00', next_payment: { past_due: '0.00' } });
+  expect((await get(lender, '/portfolio/stress')).body.grid).toHaveLength(30);
+  expect((await get(lender, '/portfolio/stress?price_falls=10,101')).body.error?.code).toBe('invalid_request');
+  expect((await get(lender, '/portfolio/cohorts')).body.data).toMatchObject([{ month, facilities: 1, lent: '40600.00', curve: [{ month: 0, outstanding_percent: '100.00' }] }]);
+});
+
 test('an operator needs a second one to lift a freeze', async () => {
   const operator = await world.member('operator');
   const second = await world.colleague(operator);

@@ -1,14 +1,13 @@
-/** What a lender sees and does: its portfolio, its mandates, and the freeze of its collateral. */
+/** What a lender does: its mandates, and the freeze of its collateral. */
 import { z } from 'zod';
 import { GRADES } from '../../engine/commands.ts';
-import type { FacilityView, MandateView } from '../../engine/queries.ts';
+import type { MandateView } from '../../engine/queries.ts';
 import { formatMicro } from '../../engine/units.ts';
 import { idOf } from '../ids.ts';
 import { formatPercent, formatRate, fractionOf, moneyOf, percentOf } from './amounts.ts';
 import { recordAudit } from './audit.ts';
 import { principalIn } from './caller.ts';
 import { facilityNumber } from './facilities_routes.ts';
-import { facilitySchema, facilityWire } from './facility_wire.ts';
 import { once } from './idempotency.ts';
 import { pageOfRows } from './pages.ts';
 import { route } from './route.ts';
@@ -58,50 +57,6 @@ const listMandates = route({
   },
 });
 
-const BUCKETS = [
-  { name: 'current', from: 0 }, { name: '1-30', from: 1 }, { name: '31-60', from: 31 }, { name: '61-90', from: 61 }, { name: '90+', from: 91 },
-] as const;
-
-const portfolioSchema = z.object({
-  outstanding: text.describe('Principal'),
-  accrued_interest: text,
-  committed: text,
-  undrawn: text,
-  buckets: z.array(z.object({ days_past_due: z.enum(BUCKETS.map(({ name }) => name)), outstanding: text, facilities: z.number().int() })),
-  facilities: z.array(facilitySchema),
-});
-
-const sum = (views: readonly FacilityView[], of: (view: FacilityView) => number): string => formatMicro(views.reduce((total, view) => total + BigInt(of(view)), 0n));
-
-function bucketsOf(views: readonly FacilityView[]): z.infer<typeof portfolioSchema>['buckets'] {
-  return BUCKETS.map(({ name, from }, index) => {
-    const next = BUCKETS[index + 1]?.from ?? Infinity;
-    const inside = views.filter((view) => view.daysPastDue >= from && view.daysPastDue < next);
-    return { days_past_due: name, outstanding: sum(inside, (view) => view.principal), facilities: inside.length };
-  });
-}
-
-const portfolio = route({
-  method: 'get', path: '/api/v1/portfolio', operationId: 'getPortfolio', summary: 'Everything one has lent', tag, scope: 'read', roles: lender,
-  responses: { 200: { description: 'As of the last command.', schema: portfolioSchema } },
-  async handle(context) {
-    const { services } = context;
-    const views = await services.sequencer.query('facilities', { company: principalIn(context).company, lender: true });
-    const live = views.filter((view) => view.acceptedAt > 0);
-    return {
-      status: 200,
-      body: {
-        outstanding: sum(live, (view) => view.principal),
-        accrued_interest: sum(live, (view) => view.accruedInterest),
-        committed: sum(live, (view) => view.amount),
-        undrawn: sum(live, (view) => view.undrawn),
-        buckets: bucketsOf(live),
-        facilities: views.map((view) => facilityWire(services.directory, view)),
-      },
-    };
-  },
-});
-
 const frozenSchema = z.object({ id: text, frozen_fraction: text, reason: text });
 
 const freeze = route({
@@ -145,4 +100,4 @@ const unfreeze = route({
   },
 });
 
-export const lenderRoutes: Route[] = [createMandate, listMandates, portfolio, freeze, unfreeze];
+export const lenderRoutes: Route[] = [createMandate, listMandates, freeze, unfreeze];

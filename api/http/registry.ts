@@ -10,7 +10,7 @@ import { ApiError } from '../errors.ts';
 import type { Services } from '../services.ts';
 import { bodyReader } from './body.ts';
 import type { ReadBody } from './body.ts';
-import { withOpenedCursor, withSealedCursor } from './cursors.ts';
+import { sealedReply, withOpenedCursor } from './cursors.ts';
 import type { Metrics } from './metrics.ts';
 import { Patience } from './patience.ts';
 import { RateLimit } from './rate_limit.ts';
@@ -68,7 +68,7 @@ function server(route: Route, { limits, patience }: { limits: RateLimit; patienc
     try {
       const work = contextOf(route, request, response, { services, limits, readBody }).then((context) => route.handle(context));
       const reply = await patience.with(work);
-      if (reply !== undefined) sendReply(response, { ...reply, body: withSealedCursor(route.operationId, reply.body) });
+      if (reply !== undefined) sendReply(response, sealedReply(route.operationId, reply));
     } catch (error) {
       const shown = publicError(error);
       if (shown.status >= 500) services.log.error({ err: error, route: route.operationId, request_id: requestIdOf(response) }, 'request failed');

@@ -11,7 +11,7 @@ export function sendReply(response: Response, reply: Reply): void {
   if (reply.body === undefined) return void response.end();
   if (!response.hasHeader('content-type')) response.setHeader('content-type', 'application/json; charset=utf-8');
   // As text, so that head and body leave in one write.
-  const text = typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body);
+  const text = typeof reply.body === 'string' || Buffer.isBuffer(reply.body) ? reply.body : JSON.stringify(reply.body);
   response.setHeader('content-length', Buffer.byteLength(text));
   response.end(text);
 }

@@ -3,19 +3,26 @@ import { ACCOUNTS, ACCOUNT_NAMES, accountOf, ownerOf } from '../../engine/accoun
 import type { OwnerKind } from '../../engine/accounts.ts';
 import { EVENT_KINDS, KIND } from '../../engine/events.ts';
 import type { EngineEvent } from '../../engine/events.ts';
+import { MILLIS_PER_DAY } from '../../engine/units.ts';
 import type { CommandEvents } from './commands_of.ts';
 import { CopyBuffer } from './copy_buffer.ts';
 import { Owners } from './owners.ts';
 import { SCHEMA } from './projection.ts';
 import type { Projection, ProjectionWriter, Transaction } from './projection.ts';
 import { RowBuffer, insertInto } from './row_buffer.ts';
+import type { Row } from './row_buffer.ts';
 
 const ENTRIES = `${SCHEMA}.ledger_entries`;
 const BALANCES = `${SCHEMA}.ledger_balances`;
+const DAYS = `${SCHEMA}.ledger_days`;
+const DAY_BOUNDS = `${SCHEMA}.ledger_day_bounds`;
 
 /** entry: its place among the entries of its command. account and event are numbers of ACCOUNT_NAMES and EVENT_KINDS. */
 const ENTRY = { company: 'int', sequence: 'bigint', entry: 'int', account: 'smallint', owner: 'bigint', amount: 'bigint', event: 'smallint', at: 'bigint' } as const;
 const BALANCE = { account: 'smallint', owner: 'bigint', company: 'int', balance: 'bigint' } as const;
+/** What moved on a day (UTC, since 1970) in one kind of account of one company, debits and credits apart, both positive. */
+const DAY = { day: 'int', account: 'smallint', company: 'int', debit: 'bigint', credit: 'bigint' } as const;
+const BOUNDS = { day: 'int', first: 'bigint', last: 'bigint' } as const;
 
 const names = (rows: readonly string[]): string => rows.map((row) => `(${row})`).join(', ');
 const DEFINITION = `
@@ -28,6 +35,12 @@ const DEFINITION = `
     account smallint not null, owner bigint not null, company int not null, balance bigint not null, primary key (account, owner)
   ) with (fillfactor = 50);
   create index ledger_balances_of_company on ${BALANCES} (company);
+  create table ${DAYS} (
+    day int not null, account smallint not null, company int not null, debit bigint not null, credit bigint not null, primary key (company, account, day)
+  ) with (fillfactor = 70);
+  create index ledger_days_by_day on ${DAYS} (day, account);
+  -- First and last command that posted on a day.
+  create table ${DAY_BOUNDS} (day int primary key, first bigint not null, last bigint not null);
   ${Owners.definition}
   -- For people who read the tables.
   create table ${SCHEMA}.account_names (account smallint primary key, ledger text not null, name text not null, owner_kind text not null);
@@ -53,6 +66,9 @@ class LedgerWriter implements ProjectionWriter {
   private readonly entryRows = new CopyBuffer(ENTRIES, ENTRY);
   private readonly balanceRows = new RowBuffer('ledger_balances_merge', BALANCE,
     insertInto(BALANCES, BALANCE, 'on conflict (account, owner) do update set balance = ledger_balances.balance + excluded.balance'));
+  private readonly dayRows = new RowBuffer('ledger_days_merge', DAY,
+    insertInto(DAYS, DAY, 'on conflict (company, account, day) do update set debit = ledger_days.debit + excluded.debit, credit = ledger_days.credit + excluded.credit'));
+  private readonly boundRows = new RowBuffer('ledger_day_bounds_merge', BOUNDS, insertInto(DAY_BOUNDS, BOUNDS, 'on conflict (day) do update set last = excluded.last'));
 
   apply({ sequence, at, events }: CommandEvents): void {
     let number = 0;
@@ -88,6 +104,29 @@ class LedgerWriter implements ProjectionWriter {
     for (const [ref, balance] of sums) this.balanceRows.add({ account: accountOf(ref), owner: ownerOf(ref), company: this.companyOf(ref, 0), balance });
     await this.entryRows.write(transaction);
     await this.balanceRows.write(transaction);
+    this.sumDays(entries);
+    await this.dayRows.write(transaction);
+    await this.boundRows.write(transaction);
+  }
+
+  private sumDays(entries: readonly Entry[]): void {
+    const days = new Map<string, Row<typeof DAY>>();
+    const bounds = new Map<number, Row<typeof BOUNDS>>();
+    for (const { ref, sequence, amount, at } of entries) {
+      const day = Math.floor(at / MILLIS_PER_DAY);
+      const company = this.companyOf(ref, sequence);
+      const account = accountOf(ref);
+      const key = `${day}:${account}:${company}`;
+      const sum = days.get(key) ?? { day, account, company, debit: 0, credit: 0 };
+      days.set(key, sum);
+      if (amount > 0) sum.debit = (sum.debit ?? 0) + amount;
+      else sum.credit = (sum.credit ?? 0) - amount;
+      const bound = bounds.get(day) ?? { day, first: sequence, last: sequence };
+      bounds.set(day, bound);
+      bound.last = sequence;
+    }
+    for (const sum of days.values()) this.dayRows.add(sum);
+    for (const bound of bounds.values()) this.boundRows.add(bound);
   }
 
   private companyOf(ref: number, sequence: number): number {
@@ -112,7 +151,7 @@ function causeOf(events: readonly EngineEvent[], index: number): number {
 }
 
 export const ledger: Projection = {
-  name: 'ledger', version: 1, tables: ['ledger_entries', 'ledger_balances', ...Owners.tables, 'account_names', 'event_names'], definition: DEFINITION,
+  name: 'ledger', version: 2, tables: ['ledger_entries', 'ledger_balances', 'ledger_days', 'ledger_day_bounds', ...Owners.tables, 'account_names', 'event_names'], definition: DEFINITION,
   open: () => new LedgerWriter(),
 };
 

@@ -57,3 +57,16 @@ export async function listDeliveries(db: Knex, { provider, fromHour, toHour, ...
   if (toHour !== undefined) void query.where('hour', '<=', toHour);
   return readPage(query, DELIVERY, ['hour', 'market'], page);
 }
+
+export interface Consumption {
+  /** Micro-CR delivered with and without use, and given back. */
+  used: bigint;
+  unused: bigint;
+  failed: bigint;
+}
+
+/** What became of all that a company ever bought. */
+export async function consumption(db: Knex, company: number): Promise<Consumption> {
+  const row = await allocations(db).where({ 'a.company': company }).sum({ used: 'used_credits', unused: 'unused_credits', failed: 'failed_credits' }).first<Record<keyof Consumption, string | null>>();
+  return { used: BigInt(row.used ?? 0), unused: BigInt(row.unused ?? 0), failed: BigInt(row.failed ?? 0) };
+}

@@ -1,0 +1,49 @@
+/** A lender's book, from facilities made up for it. */
+import { describe, expect, it } from 'vitest';
+import type { FacilityView } from '../../engine/queries.ts';
+import { BUCKETS, herfindahl, holdingsOf, inBucket, partOf, slices, stress, sumOf, yieldOf } from './portfolio.ts';
+
+const USD = 1_000_000;
+const facility = (more: Partial<FacilityView>): FacilityView =>
+  ({
+    facility: 0, company: 1, acceptedAt: 1, amount: 1_000 * USD, shares: [{ mandate: 0, lender: 7, amount: 1_000 * USD }], principal: 0, accruedInterest: 0, fees: 0, daysPastDue: 0, unspentCost: 0,
+    hoursValue: 0, annualRate: 100_000, ...more,
+  }) as FacilityView;
+
+describe('a portfolio', () => {
+  const shared = facility({ company: 2, principal: 400 * USD, annualRate: 140_000, daysPastDue: 31, shares: [{ mandate: 0, lender: 7, amount: 250 * USD }, { mandate: 1, lender: 8, amount: 750 * USD }] });
+  const alone = facility({ principal: 100 * USD });
+  const offered = facility({ acceptedAt: 0, principal: 0 });
+
+  it("counts one's part of what several fund, and nothing of what is only offered", () => {
+    const holdings = holdingsOf([shared, alone, offered], 7);
+    expect(holdings).toHaveLength(2);
+    expect(partOf(holdings[0], 400 * USD)).toBe(100 * USD);
+    expect(sumOf(holdings, ({ principal }) => principal)).toBe(BigInt(200 * USD));
+    expect(sumOf(holdingsOf([shared, alone]), ({ principal }) => principal)).toBe(BigInt(500 * USD));
+    expect(yieldOf(holdings, ({ annualRate }) => annualRate)).toBe(120_000);
+  });
+
+  it('puts a facility into one bucket by its days past due', () => {
+    const days = [0, 1, 30, 31, 60, 61, 90, 91, 500];
+    const holdings = holdingsOf(days.map((daysPastDue) => facility({ daysPastDue })), 7);
+    expect(BUCKETS.map((_, index) => inBucket(holdings, index).map(({ view }) => view.daysPastDue))).toEqual([[0], [1, 30], [31, 60], [61, 90], [91, 500]]);
+  });
+
+  it('measures how much of it is whose', () => {
+    const parts = slices(holdingsOf([shared, alone], 7), ({ company }) => company);
+    expect(parts.map(({ key, share }) => [key, share])).toEqual([[2, 500_000], [1, 500_000]]);
+    expect(herfindahl(parts)).toBe(500_000);
+    expect(slices([], ({ company }) => company)).toEqual([]);
+  });
+
+  it('loses under stress what hours lose, never what lies in escrow, and at least 5 %', () => {
+    const covered = facility({ principal: 100 * USD, unspentCost: 100 * USD });
+    const bought = facility({ principal: 100 * USD, unspentCost: 20 * USD, hoursValue: 60 * USD });
+    const grid = stress(holdingsOf([covered, bought], 7), [0, 500_000, 1_000_000], [100_000, 1_000_000]);
+    expect(grid.exposure).toBe(BigInt(200 * USD));
+    // 5 for the covered one; 20, 50, 80 for the other.
+    expect(grid.cells.map(({ loss }) => Number(loss) / USD)).toEqual([2.5, 25, 5.5, 55, 8.5, 85]);
+    expect(grid.cells.at(-1)?.lossShare).toBe(425_000);
+  });
+});
