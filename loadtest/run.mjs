@@ -1,6 +1,7 @@
 /**
  * `npm run loadtest -- SCENARIO [k6 option...]`: runs a k6 scenario of this folder against a running
  * server: that of CCX_URL with CCX_TRADE_KEY and CCX_GATEWAY_KEY, else the demo market of DATA_DIR.
+ * `trace` needs no k6.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -8,9 +9,10 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { findProgram } from '../api/cli/tools.mjs';
+import { replayTrace } from './trace.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-export const SCENARIOS = ['orders', 'chat'];
+export const SCENARIOS = ['orders', 'chat', 'trace'];
 const ADVICE = 'k6 is not installed. With Go: go install go.k6.io/k6@latest. Otherwise see https://grafana.com/docs/k6/latest/set-up/install-k6/';
 
 /** k6 from K6_PATH, the PATH or the folder into which Go installs; '' when there is none. */
@@ -44,7 +46,7 @@ async function main([scenario, ...options]) {
     console.error(`usage: npm run loadtest -- SCENARIO [k6 option...]; scenarios: ${SCENARIOS.join(', ')}`);
     return 2;
   }
-  const k6 = findK6();
+  const k6 = scenario === 'trace' ? undefined : findK6();
   if (k6 === '') {
     console.error(ADVICE);
     return 127;
@@ -54,6 +56,7 @@ async function main([scenario, ...options]) {
     console.error(problem);
     return 1;
   }
+  if (k6 === undefined) return replayTrace(options, { demoFile: variables.DEMO_JSON });
   const child = spawn(k6, ['run', ...options, join(folder, `${scenario}.js`)], {
     stdio: 'inherit',
     env: { K6_NO_USAGE_REPORT: 'true', ...process.env, ...variables },
