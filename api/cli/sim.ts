@@ -1,13 +1,15 @@
 /**
  * `npm run sim -- --seed N --commands M`: a seeded life of the market; exit 1 and the seed when an
  * invariant breaks. With `--disk` the sequencer lives on a simulated clock, network and disk instead;
- * `--seeds K` runs K seeds one after the other. `--keep FILE` writes the commands and a digest of their
- * events, as `engine/simulation/journals` keeps them.
+ * `--seeds K` runs K seeds one after the other, `--flaw NAME` gives them a mistake to find. `--keep FILE` writes the
+ * commands and a digest of their events, as `engine/simulation/journals` keeps them.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { keepJournal } from '../../engine/simulation/kept_journal.ts';
 import { simulate } from '../../engine/simulation/simulation.ts';
+import { FLAW_NAMES } from '../sequencer/simulation/flaws.ts';
+import type { Flaw } from '../sequencer/simulation/flaws.ts';
 import { simulateDisk } from '../sequencer/simulation/simulate_disk.ts';
 
 function wholeNumber(name: string, text: string): number {
@@ -22,7 +24,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' }, commands: { type: 'string' }, batch: { type: 'string', default: '100' },
-      disk: { type: 'boolean', default: false }, seeds: { type: 'string', default: '1' }, keep: { type: 'string' },
+      disk: { type: 'boolean', default: false }, seeds: { type: 'string', default: '1' }, keep: { type: 'string' }, flaw: { type: 'string' },
     },
   });
   const seed = wholeNumber('seed', values.seed);
@@ -31,17 +33,23 @@ async function main(): Promise<number> {
     writeFileSync(values.keep, keepJournal(seed, commands));
     return 0;
   }
-  if (values.disk) return runOnDisk(seed, wholeNumber('seeds', values.seeds), commands);
+  if (values.disk) return runOnDisk(seed, wholeNumber('seeds', values.seeds), commands, flawNamed(values.flaw));
   return runMarket(seed, commands, Math.max(1, wholeNumber('batch', values.batch)));
 }
 
-async function runOnDisk(first: number, seeds: number, commands: number): Promise<number> {
+function flawNamed(name: string | undefined): Flaw | undefined {
+  const flaw = FLAW_NAMES.find((known) => known === name);
+  if (name !== undefined && flaw === undefined) throw new Error(`--flaw must be one of ${FLAW_NAMES.join(', ')}`);
+  return flaw;
+}
+
+async function runOnDisk(first: number, seeds: number, commands: number, flaw: Flaw | undefined): Promise<number> {
   for (let seed = first; seed < first + seeds; seed++) {
-    const { sequence, stateHash, crashes, outages, replacements, findings } = await simulateDisk({ seed, commands });
-    console.log(`seed ${seed}: ${sequence} commands, ${crashes} crashes of the process, ${outages} of the database, ${replacements} leaders replaced; state hash ${stateHash}`);
+    const { sequence, stateHash, crashes, outages, replacements, damages, findings } = await simulateDisk({ seed, commands, flaw });
+    console.log(`seed ${seed}: ${sequence} commands, ${crashes} crashes of the process, ${outages} of the database, ${replacements} leaders replaced, ${damages} journals damaged; state hash ${stateHash}`);
     for (const finding of findings) console.log(`BROKEN ${finding}`);
     if (findings.length === 0) continue;
-    console.log(`again: npm run sim -- --disk --seed ${seed} --commands ${commands}`);
+    console.log(`again: npm run sim -- --disk --seed ${seed} --commands ${commands}${flaw === undefined ? '' : ` --flaw ${flaw}`}`);
     return 1;
   }
   return 0;

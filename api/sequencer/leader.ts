@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { RULES_VERSION } from '../../engine/engine.ts';
 import { decodeEventBytes } from '../../engine/event_codec.ts';
-import { AnotherLeads, PostgresJournal } from '../../db/journal.ts';
+import { AnotherLeads, LEASE_MILLIS, PostgresJournal } from '../../db/journal.ts';
 import { verifyEnd, verifyJournal } from '../../db/journal_reader.ts';
 import { JournalCorrupt, StaleEpoch } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
@@ -133,7 +133,7 @@ export class Leader {
     });
     await this.publishUnseen(journal);
     const host = new SequencerHost({
-      engine, journal, clock: this.clockAt(engine.now), authoriser, rulesVersion: RULES_VERSION, channel, leaseAge: () => journal.leaseAge,
+      engine, journal, clock: this.clockAt(engine.now), authoriser, rulesVersion: RULES_VERSION, channel, leaseAge: () => journal.leaseAge, leads: () => journal.leaseAge < LEASE_MILLIS,
       onReleased: (lastSequence) => snapshotter.afterRelease(lastSequence),
       onFailed: (error) => this.fail(error),
       onClose: () => this.close(journal, snapshotter),

@@ -39,7 +39,7 @@ export interface Release {
   /** Commands whose idempotency key was used before: they are acknowledged with the original's events. */
   repeats: { id: number; original: number }[];
   answers: QueryAnswer[];
-  /** Waited longer than callers do; they were not executed. */
+  /** Waited longer than callers do, or asked of one who may have been replaced; they were not executed. */
   expired: number[];
 }
 
@@ -74,6 +74,8 @@ export interface SequencerParts {
   limits?: Partial<SequencerLimits>;
   /** Milliseconds that never go back, to tell how long something has waited. */
   elapsed?: () => number;
+  /** Whether nobody else can have taken the lead: asked before answers leave that no append has proven to be the newest. Always, unless given. */
+  leads?: () => boolean;
 }
 
 /** since: when it came, in elapsed milliseconds. */
@@ -107,6 +109,7 @@ export class Sequencer {
   private readonly rulesVersion: number;
   private readonly limits: SequencerLimits;
   private readonly elapsed: () => number;
+  private readonly leads: () => boolean;
   private readonly queue = new Queue<Item>();
   /** Commands of the turn that is being taken. */
   private readonly written = new EnvelopeWriter();
@@ -126,6 +129,7 @@ export class Sequencer {
     this.rulesVersion = parts.rulesVersion;
     this.limits = { ...SEQUENCER_LIMITS, ...parts.limits };
     this.elapsed = parts.elapsed ?? (() => performance.now());
+    this.leads = parts.leads ?? (() => true);
     this.committedSequence = this.engine.sequence;
     this.sendReleases(this.authoriser.load(this.engine));
   }
@@ -272,6 +276,7 @@ export class Sequencer {
   }
 
   private releaseTurn({ release }: Turn): void {
+    if (release.batch === undefined && release.answers.length > 0 && !this.leads()) release.expired.push(...release.answers.splice(0).map(({ id }) => id));
     if (release.batch !== undefined || release.answers.length > 0 || release.expired.length > 0) this.outlet.released(release);
   }
 
