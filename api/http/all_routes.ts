@@ -24,6 +24,7 @@ import { providersRoutes } from './providers_routes.ts';
 import { publishedOffersRoutes } from './published_offers_routes.ts';
 import type { Route } from './route.ts';
 import { statusRoutes } from './status_routes.ts';
+import { webhookRoutes } from './webhook_routes.ts';
 
 export const exchangeRoutes = (): Route[] => [
   ...ordersRoutes(),
@@ -41,6 +42,7 @@ export const exchangeRoutes = (): Route[] => [
   ...portfolioRoutes,
   ...dashboardRoutes,
   ...accountingRoutes,
+  ...webhookRoutes,
   ...providerRoutes,
   ...endpointAgentRoutes,
   ...deliveryRoutes,

@@ -19,6 +19,7 @@ import type { OrderWatch } from '../realtime/cancel_on_disconnect.ts';
 import { Realtime } from '../realtime/realtime.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
+import { WebhookSender } from '../webhooks/webhook_sender.ts';
 import { inDist } from './core.ts';
 import type { Core } from './core.ts';
 
@@ -67,6 +68,14 @@ export async function openListPrices({ parts }: Core, { services }: Opened): Pro
   const listPrices = new ListPrices(services);
   await listPrices.start();
   parts.add('list prices', () => listPrices.close());
+}
+
+/** In every process that may: Postgres gives each message to one of them. */
+export function openWebhooks({ parts }: Core, { services }: Opened): void {
+  const { database, log, vault, config } = services;
+  const sender = new WebhookSender({ database, log, vault, allow: config.endpointAllow });
+  sender.start();
+  parts.add('webhooks', () => sender.close());
 }
 
 /** @param orderWatch absent: no other process has connections */

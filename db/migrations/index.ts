@@ -9,6 +9,7 @@ import * as keyLimits from './key_limits.ts';
 import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
 import * as publishedOffers from './published_offers.ts';
+import * as webhooks from './webhooks.ts';
 
 export interface NamedMigration {
   name: string;
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '007_key_limits', ...keyLimits },
   { name: '008_journal_archive', ...journalArchive },
   { name: '009_provider_agent', ...providerAgent },
+  { name: '010_webhooks', ...webhooks },
 ];

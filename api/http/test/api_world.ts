@@ -113,7 +113,7 @@ async function openServices(config: Services['config'], database: Knex, url: str
   const auth = new Auth(database, log, () => Math.max(Date.now(), committed.now));
   await auth.start();
   const base = { config, log, sequencer, committed, auth, database, projections: new ProjectionWaiter(database), directory, market, vault: new Vault(Buffer.alloc(32, 7)), clockFollowers: new Set<() => Promise<void>>() };
-  const gateway = await openGateway(base, []);
+  const gateway = await openGateway(base, [...config.endpointAllow]);
   const services: Services = { ...base, endpoints: gateway.endpoints };
   const stop = async (): Promise<void> => {
     await gateway.close();
