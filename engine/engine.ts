@@ -28,7 +28,9 @@ import { Trading } from './trading.ts';
 import { Views } from './views.ts';
 
 /** Raised whenever the same commands would give other results; written beside every journalled batch. */
-export const RULES_VERSION = 2;
+export const RULES_VERSION = 3;
+/** Rules that this program still executes, so that a journal written under them gives the same again. */
+const OLDEST_RULES = 2;
 const NO_COMPANY = -1;
 const SPACIOUS_ROWS = 1 << 19;
 const BATCH_MAX = 500;
@@ -81,6 +83,16 @@ export class Engine {
   }
   snapshot(): Uint8Array {
     return writeSnapshot(this.state);
+  }
+
+  /** Whether commands that were journalled under a version of the rules can be executed again. */
+  static executes(rulesVersion: number): boolean {
+    return rulesVersion >= OLDEST_RULES && rulesVersion <= RULES_VERSION;
+  }
+
+  /** From here on commands have the results that they have under this version. */
+  set rulesVersion(version: number) {
+    this.trading.matcher.minimumAlwaysBinds = version >= 3;
   }
 
   /** Events since the caller last took them. */

@@ -157,7 +157,8 @@ export class LoneBook implements BookMachine, AuctionHost {
     const newPrice = price === 0 ? orders.price(row) : price;
     const remaining = quantity === 0 ? orders.remaining(row) : quantity;
     const keeps = newPrice === orders.price(row) && remaining <= orders.remaining(row);
-    if (!keeps && (orders.flags(row) & (FLAG.postOnly | FLAG.untriggered)) === FLAG.postOnly && this.wouldCrossAt(row, newPrice)) return 'post_only_would_cross';
+    const refusal = keeps ? undefined : this.matcher.changeRefusal(book, row, newPrice, remaining);
+    if (refusal !== undefined) return refusal;
     const resting = (orders.flags(row) & FLAG.resting) !== 0;
     if (!keeps && resting) this.matcher.withdraw(book, row);
     orders.setPrice(row, newPrice);
@@ -171,15 +172,6 @@ export class LoneBook implements BookMachine, AuctionHost {
       this.matcher.runStops(book);
     }
     return undefined;
-  }
-
-  private wouldCrossAt(row: number, price: number): boolean {
-    if (this.book.auction) return false;
-    const current = this.orders.price(row);
-    this.orders.setPrice(row, price);
-    const crosses = this.matcher.wouldCross(this.book, row);
-    this.orders.setPrice(row, current);
-    return crosses;
   }
 
   advance(now: number): void {

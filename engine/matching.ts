@@ -49,6 +49,8 @@ export function noteTrade(book: Book, price: number): void {
 export class Matcher {
   private readonly orders: Orders;
   private readonly host: MatchHost;
+  /** Rules before version 3 forgot the minimum of an order that was triggered, amended or arrived again. */
+  minimumAlwaysBinds = true;
   /** Whether a bid may be flagged as limited at all. */
   anyLimited = false;
   /** Ids of resting orders whose minimum has just been met. */
@@ -121,6 +123,34 @@ export class Matcher {
     return executable < minimum && (executable > 0 || cannotWait);
   }
 
+  /** Why a resting order may not be changed so: it would trade although it is post-only, or less than its minimum. */
+  changeRefusal(book: Book, row: number, price: number, remaining: number): 'post_only_would_cross' | 'minimum_quantity' | undefined {
+    const { orders } = this;
+    const flags = orders.flags(row);
+    const minds = (flags & FLAG.postOnly) !== 0 || (this.minimumAlwaysBinds && orders.pendingMinimum(row) > 0);
+    if (!minds || book.auction || (flags & FLAG.untriggered) !== 0) return undefined;
+    const [priceNow, remainingNow] = [orders.price(row), orders.remaining(row)];
+    orders.setPrice(row, price);
+    orders.setRemaining(row, remaining);
+    const crosses = (flags & FLAG.postOnly) !== 0 && this.wouldCross(book, row);
+    const undercuts = !crosses && this.minimumAlwaysBinds && this.undercutsMinimum(book, row);
+    orders.setPrice(row, priceNow);
+    orders.setRemaining(row, remainingNow);
+    if (crosses) return 'post_only_would_cross';
+    return undercuts ? 'minimum_quantity' : undefined;
+  }
+
+  /** Whether a resting order would trade if it arrived again. */
+  wouldTrade(book: Book, row: number): boolean {
+    const least = this.minimumAlwaysBinds ? Math.max(1, this.orders.pendingMinimum(row)) : 1;
+    return this.executable(book, row, least) >= least;
+  }
+
+  /** An order that nobody can refuse any more, a stop that was triggered or one that arrives again, finds less than its minimum: it does not trade. */
+  private fallsShort(book: Book, row: number): boolean {
+    return this.minimumAlwaysBinds && (this.orders.flags(row) & FLAG.extra) !== 0 && this.undercutsMinimum(book, row);
+  }
+
   /**
    * Matches an accepted order that is in no book; what is left rests or is cancelled. A resting order
    * whose first execution this was is free of its minimum from then on: if what is left of it crosses
@@ -147,7 +177,7 @@ export class Matcher {
       this.host.cancelled(row, 'fok');
       return;
     }
-    if (!this.match(book, row)) return;
+    if (!this.fallsShort(book, row) && !this.match(book, row)) return;
     if (orders.remaining(row) === 0) this.host.filled(row);
     else if (orders.orderType(row) === MARKET || orders.orderType(row) === STOP) this.host.cancelled(row, 'no_liquidity');
     else if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, 'ioc');
@@ -275,7 +305,7 @@ export class Matcher {
     book.bids.forEach(orders, (row) => orders.price(row) >= book.asks.best() && crossing.push(orders.idOf(row)) > 0);
     for (const id of crossing) {
       const row = orders.rowOf(id);
-      if (row === NIL || !this.wouldCross(book, row)) continue;
+      if (row === NIL || !this.wouldTrade(book, row)) continue;
       this.withdraw(book, row);
       this.enter(book, row);
     }

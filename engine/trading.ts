@@ -387,7 +387,7 @@ export class Trading implements AuctionHost {
 
   /** Lets a resting order match again, if it would trade now. */
   reenter(book: HourBook, row: number): void {
-    if (row === NIL || !this.matcher.wouldCross(book, row)) return;
+    if (row === NIL || !this.matcher.wouldTrade(book, row)) return;
     this.matcher.withdraw(book, row);
     this.matcher.enter(book, row);
   }
@@ -482,18 +482,7 @@ export class Trading implements AuctionHost {
       const limit = more > 0 && this.limits.isFinanced(company) ? this.limits.bidRefusal(company, more, price, orders.model(row), book.market, book.hour, book) : undefined;
       if (limit !== undefined) return limit;
     }
-    return this.wouldCrossAt(book, row, price) ? 'post_only_would_cross' : undefined;
-  }
-
-  /** Whether a post-only order would trade at another price. */
-  private wouldCrossAt(book: HourBook, row: number, price: Ticks): boolean {
-    const { orders } = this.state;
-    if ((orders.flags(row) & FLAG.postOnly) === 0 || book.auction) return false;
-    const current = orders.price(row);
-    orders.setPrice(row, price);
-    const crosses = this.matcher.wouldCross(book, row);
-    orders.setPrice(row, current);
-    return crosses;
+    return this.matcher.changeRefusal(book, row, price, remaining);
   }
 }
 

@@ -68,10 +68,11 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
 
 /** Executes a row's commands and compares what they cause, byte for byte. */
 export function replayRow(engine: Engine, row: JournalRow): void {
-  if (row.rulesVersion !== RULES_VERSION) {
+  if (!Engine.executes(row.rulesVersion)) {
     throw new ReplayMismatch(row.firstSequence, `it was written under rules version ${row.rulesVersion}, this program has ${RULES_VERSION}`);
   }
   if (row.firstSequence !== engine.sequence + 1) throw new JournalCorrupt(engine.sequence + 1, `the next row begins at ${row.firstSequence}`);
+  engine.rulesVersion = row.rulesVersion;
   for (const envelope of decodeEnvelopes(row.commands)) engine.apply(envelope);
   if (engine.sequence !== row.lastSequence) throw new ReplayMismatch(row.firstSequence, `it holds ${engine.sequence - row.firstSequence + 1} commands and ends at ${row.lastSequence}`);
   if (Buffer.compare(encodeEvents(engine.buffer.take()), row.events) !== 0) throw new ReplayMismatch(row.firstSequence, 'the events are not the same');

@@ -26,6 +26,7 @@ export interface SequencedEngine extends EngineView {
   readonly buffer: EventBuffer;
   /** Something is begun that ticks to the present moment go on with, a part each, so that orders get in between. */
   readonly hasWork: boolean;
+  set rulesVersion(version: number);
   apply(envelope: Envelope): void;
 }
 
@@ -127,6 +128,8 @@ export class Sequencer {
     this.authoriser = parts.authoriser;
     this.outlet = parts.outlet;
     this.rulesVersion = parts.rulesVersion;
+    // What was recovered may have been written under older rules.
+    parts.engine.rulesVersion = parts.rulesVersion;
     this.limits = { ...SEQUENCER_LIMITS, ...parts.limits };
     this.elapsed = parts.elapsed ?? (() => performance.now());
     this.leads = parts.leads ?? (() => true);

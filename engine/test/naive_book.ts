@@ -36,9 +36,12 @@ export class NaiveBook implements BookMachine {
   private traded: number[] = [];
   private readonly freed: Order[] = [];
   private readonly tell: BookListener;
+  private readonly mayTrade: (bid: BookOrder, ask: BookOrder) => boolean;
 
-  constructor(listener: BookListener) {
+  /** `mayTrade`: whether the ask will do for the bid, whatever their prices. */
+  constructor(listener: BookListener, mayTrade: (bid: BookOrder, ask: BookOrder) => boolean = () => true) {
     this.tell = listener;
+    this.mayTrade = mayTrade;
   }
 
   private find(id: number): Order | undefined {
@@ -73,11 +76,17 @@ export class NaiveBook implements BookMachine {
   }
 
   private makersFor(order: Order): Order[] {
-    return this.resting.filter(opposite(order)).filter((maker) => (order.sell ? maker.limit >= order.limit : maker.limit <= order.limit)).sort(better);
+    return this.resting.filter(opposite(order)).filter((maker) => (order.sell ? maker.limit >= order.limit : maker.limit <= order.limit))
+      .filter((maker) => (order.sell ? this.mayTrade(maker, order) : this.mayTrade(order, maker))).sort(better);
+  }
+
+  /** What its first execution must be at least; 0 once that has been. */
+  private minimumOf(order: Order): number {
+    return order.executed ? 0 : Math.min(order.minimumQuantity, order.remaining);
   }
 
   private mayExecute(maker: Order, quantity: number): boolean {
-    return maker.executed || quantity >= Math.min(maker.minimumQuantity, maker.remaining);
+    return quantity >= this.minimumOf(maker);
   }
 
   /** What would execute at once, at most `wanted`. */
@@ -118,8 +127,11 @@ export class NaiveBook implements BookMachine {
       this.tell.cancelled(order.id, order.remaining, 'fok');
       return;
     }
+    // A stop that was triggered, or an order that arrives again, cannot be refused any more.
+    const possible = this.dryRun(order, this.minimumOf(order));
+    const fallsShort = possible < this.minimumOf(order) && (possible > 0 || immediate || order.orderType === MARKET);
     const skipped = new Set<Order>();
-    while (order.remaining > 0) {
+    while (order.remaining > 0 && !fallsShort) {
       const maker = this.makersFor(order).find((candidate) => !skipped.has(candidate));
       if (maker === undefined) break;
       if (maker.owner === order.owner) {
@@ -227,7 +239,12 @@ export class NaiveBook implements BookMachine {
     const remaining = quantity === 0 ? order.remaining : quantity;
     const keeps = limit === order.limit && remaining <= order.remaining;
     const waits = this.stops.includes(order);
-    if (!keeps && order.postOnly && !waits && !this.auction && this.dryRun({ ...order, limit }, 1) > 0) return 'post_only_would_cross';
+    if (!keeps && !waits && !this.auction) {
+      const changed = { ...order, limit, remaining };
+      if (order.postOnly && this.dryRun(changed, 1) > 0) return 'post_only_would_cross';
+      const possible = this.dryRun(changed, this.minimumOf(changed));
+      if (possible > 0 && possible < this.minimumOf(changed)) return 'minimum_quantity';
+    }
     order.limit = limit;
     order.remaining = remaining;
     order.visible = Math.min(order.visible, remaining);
@@ -295,7 +312,8 @@ export class NaiveBook implements BookMachine {
   private settleCrossed(): void {
     const bestAsk = Math.min(...this.resting.filter(({ sell }) => sell).map(({ limit }) => limit));
     for (const bid of this.resting.filter((order) => !order.sell && order.limit >= bestAsk).sort(better)) {
-      if (!this.resting.includes(bid) || this.dryRun(bid, 1) === 0) continue;
+      const least = Math.max(1, this.minimumOf(bid));
+      if (!this.resting.includes(bid) || this.dryRun(bid, least) < least) continue;
       this.remove(bid);
       this.enter(bid);
     }

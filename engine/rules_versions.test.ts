@@ -1,0 +1,33 @@
+/** A journal that was written under older rules is executed under them. */
+import { describe, expect, it } from 'vitest';
+import { BUY, GTC, LIMIT, STOP_LIMIT } from './commands.ts';
+import { Engine, RULES_VERSION } from './engine.ts';
+import { HOUR, World, all, gpuHours, one, price } from './test/world.ts';
+
+/** An all-or-none stop-limit bid for 10, triggered where 4 are to be had; then the same bid amended to cross them. */
+function lives(version: number): { triggered: number; amended: string } {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const provider = world.provider();
+  const buyer = world.buyer();
+  const whole = { side: BUY, minimumQuantity: gpuHours(10), timeInForce: GTC } as const;
+  world.bid(buyer, 2.5, 10, { ...whole, orderType: STOP_LIMIT, stopPrice: price(2) });
+  world.ask(provider, 2, 5);
+  const fills = all(world.bid(buyer, 2, 1).events, 'fill');
+  const { order } = one(world.bid(buyer, 1, 10, { ...whole, orderType: LIMIT, hour: HOUR + 1 }).events, 'orderAccepted');
+  world.ask(provider, 2.2, 3, { hour: HOUR + 1 });
+  const amend = world.run({ type: 'amend', company: buyer, order, price: price(2.2), quantity: 0 });
+  expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+  return { triggered: fills.length - 1, amended: amend.rejected ?? `${all(amend.events, 'fill').length} fills` };
+}
+
+describe('rules', () => {
+  it('before version 3 forgot the minimum of an order that was triggered or amended', () => {
+    expect(lives(2)).toEqual({ triggered: 1, amended: '1 fills' });
+    expect(lives(RULES_VERSION)).toEqual({ triggered: 0, amended: 'minimum_quantity' });
+  });
+
+  it('older than version 2, and those of a later program, are not executed', () => {
+    expect([1, 2, RULES_VERSION, RULES_VERSION + 1].map((version) => Engine.executes(version))).toEqual([false, true, true, false]);
+  });
+});
