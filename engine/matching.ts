@@ -49,7 +49,7 @@ export function noteTrade(book: Book, price: number): void {
 export class Matcher {
   private readonly orders: Orders;
   private readonly host: MatchHost;
-  /** Rules before version 3 forgot the minimum of an order that was triggered, amended or arrived again. */
+  /** Rules before version 3 forgot the minimum of an order that was triggered, amended or arrived again, and the new quantity of an amendment. */
   minimumAlwaysBinds = true;
   /** Whether a bid may be flagged as limited at all. */
   anyLimited = false;
@@ -128,10 +128,10 @@ export class Matcher {
     const { orders } = this;
     const flags = orders.flags(row);
     const minds = (flags & FLAG.postOnly) !== 0 || (this.minimumAlwaysBinds && orders.pendingMinimum(row) > 0);
-    if (!minds || book.auction || (flags & FLAG.untriggered) !== 0) return undefined;
+    if (!minds || book.auction || (this.minimumAlwaysBinds && (flags & FLAG.untriggered) !== 0)) return undefined;
     const [priceNow, remainingNow] = [orders.price(row), orders.remaining(row)];
     orders.setPrice(row, price);
-    orders.setRemaining(row, remaining);
+    if (this.minimumAlwaysBinds) orders.setRemaining(row, remaining);
     const crosses = (flags & FLAG.postOnly) !== 0 && this.wouldCross(book, row);
     const undercuts = !crosses && this.minimumAlwaysBinds && this.undercutsMinimum(book, row);
     orders.setPrice(row, priceNow);

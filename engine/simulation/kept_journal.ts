@@ -34,9 +34,10 @@ export interface KeptReplay {
   differing: number[];
 }
 
-/** Executes a kept journal from its beginning. */
-export function replayKept(file: Uint8Array): KeptReplay {
+/** Executes a kept journal from its beginning, under the rules it was written under. */
+export function replayKept(file: Uint8Array, rulesVersion: number): KeptReplay {
   const engine = new Engine();
+  engine.rulesVersion = rulesVersion;
   const differing: number[] = [];
   for (const line of gunzipSync(file).toString('latin1').split('\n')) {
     const [commands, digest] = line.split(' ');
