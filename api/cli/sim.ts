@@ -7,9 +7,14 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { keepJournal } from '../../engine/simulation/kept_journal.ts';
+import { REJECT_CODES } from '../../engine/catalogue.ts';
+import type { RejectCode } from '../../engine/catalogue.ts';
+import { COMMAND_TYPES } from '../../engine/commands.ts';
+import type { CommandType } from '../../engine/commands.ts';
 import { simulate } from '../../engine/simulation/simulation.ts';
 import { FLAW_NAMES } from '../sequencer/simulation/flaws.ts';
 import type { Flaw } from '../sequencer/simulation/flaws.ts';
+import type { SimulationResult } from '../../engine/simulation/simulation.ts';
 import { simulateDisk } from '../sequencer/simulation/simulate_disk.ts';
 
 function wholeNumber(name: string, text: string): number {
@@ -34,7 +39,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.disk) return runOnDisk(seed, wholeNumber('seeds', values.seeds), commands, flawNamed(values.flaw));
-  return runMarket(seed, commands, Math.max(1, wholeNumber('batch', values.batch)));
+  return runMarkets(seed, wholeNumber('seeds', values.seeds), commands, Math.max(1, wholeNumber('batch', values.batch)));
 }
 
 function flawNamed(name: string | undefined): Flaw | undefined {
@@ -55,7 +60,23 @@ async function runOnDisk(first: number, seeds: number, commands: number, flaw: F
   return 0;
 }
 
-function runMarket(seed: number, commands: number, batch: number): number {
+/** Lives of the market, until an invariant breaks; then what they reached. */
+function runMarkets(first: number, seeds: number, commands: number, batch: number): number {
+  const commandTypes = new Map<CommandType, number>();
+  const rejectCodes = new Map<RejectCode, number>();
+  let isSound = true;
+  for (let seed = first; isSound && seed < first + seeds; seed++) {
+    const result = runMarket(seed, commands, batch);
+    isSound = result.broken.length === 0;
+    for (const [name, count] of result.commandTypes) commandTypes.set(name, (commandTypes.get(name) ?? 0) + count);
+    for (const [name, count] of result.rejectCodes) rejectCodes.set(name, (rejectCodes.get(name) ?? 0) + count);
+  }
+  console.log(coverage('kinds of command', COMMAND_TYPES, commandTypes));
+  console.log(coverage('codes of refusal', REJECT_CODES, rejectCodes));
+  return isSound ? 0 : 1;
+}
+
+function runMarket(seed: number, commands: number, batch: number): SimulationResult {
   const started = performance.now();
   let shown = 0;
   const onProgress = (done: number): void => {
@@ -70,7 +91,14 @@ function runMarket(seed: number, commands: number, batch: number): number {
   console.log(`state hash ${result.stateHash}`);
   for (const { number, name, detail } of result.broken) console.log(`BROKEN invariant ${number}, ${name}: ${detail}`);
   if (result.broken.length > 0) console.log(`again: npm run sim -- --seed ${seed} --commands ${result.sequence} --batch ${batch}`);
-  return result.broken.length > 0 ? 1 : 0;
+  return result;
+}
+
+/** How often each was reached, the most frequent first, and what was not. */
+function coverage<Name extends string>(what: string, all: readonly Name[], counts: ReadonlyMap<Name, number>): string {
+  const reached = [...counts].sort(([, a], [, b]) => b - a).map(([name, count]) => `${name} ${count}`);
+  const missing = all.filter((name) => !counts.has(name));
+  return `${counts.size} of ${all.length} ${what}: ${reached.join(', ')}${missing.length === 0 ? '' : `; not reached: ${missing.join(', ')}`}`;
 }
 
 try {

@@ -2,8 +2,10 @@
  * A seeded life of the market: providers, borrowers, lenders and operators do what they may, and much
  * that they may not; time passes; hours end. After each batch every invariant is checked.
  */
+import { REJECT_CODES } from '../catalogue.ts';
+import type { RejectCode } from '../catalogue.ts';
 import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, NONE, ORDER_TYPES, SELL, STOP } from '../commands.ts';
-import type { Command, FacilityApplication, MinuteOutcome, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
+import type { Command, CommandType, CompanyId, FacilityApplication, FacilityOptions, MinuteOutcome, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import { KIND, decodeEvents, forEachEvent } from '../events.ts';
 import type { EngineEvent, EventBatch } from '../events.ts';
@@ -36,6 +38,9 @@ export interface SimulationResult {
   broken: InvariantCheck[];
   fills: number;
   rejects: number;
+  /** How often each was reached. */
+  commandTypes: ReadonlyMap<CommandType, number>;
+  rejectCodes: ReadonlyMap<RejectCode, number>;
 }
 
 interface Live {
@@ -49,6 +54,7 @@ export class Simulation {
   private readonly borrowers: number[] = [];
   private readonly providers: number[] = [];
   private lender = NONE;
+  private readonly lenders: number[] = [];
   private operator = NONE;
   private readonly live: Live[] = [];
   /** Where each live order stands in `live`. */
@@ -62,6 +68,8 @@ export class Simulation {
   private ended = Math.floor(START / MILLIS_PER_HOUR);
   fills = 0;
   rejects = 0;
+  readonly commandTypes = new Map<CommandType, number>();
+  readonly rejectCodes = new Map<RejectCode, number>();
 
   constructor(seed: number) {
     this.random = new Random(seed);
@@ -72,10 +80,13 @@ export class Simulation {
     const { engine } = this;
     engine.apply({ command, idempotencyKey: '', bodyHash: '' });
     this.commands.push(command);
+    count(this.commandTypes, command.type);
     const batch = engine.buffer.take();
     this.batches.push(batch);
-    forEachEvent(batch, (kind) => {
-      if (kind === KIND.rejected) this.rejects++;
+    forEachEvent(batch, (kind, at) => {
+      if (kind !== KIND.rejected) return;
+      this.rejects++;
+      count(this.rejectCodes, REJECT_CODES[batch.words[at + 2]]);
     });
     for (const event of decodeEvents(batch)) this.follow(event);
   }
@@ -116,9 +127,12 @@ export class Simulation {
     let company = 0;
     this.run({ type: 'registerCompany', name: 'operator', role: 'operator', group: '' });
     this.operator = company++;
-    this.run({ type: 'registerCompany', name: 'lender', role: 'lender', group: '' });
-    this.lender = company++;
-    this.run({ type: 'createMandate', company: this.lender, amount: 5e13, grades: ['A', 'B', 'C'], maximumPerBorrower: 1e13, minimumAnnualRate: 50_000 });
+    for (const name of ['lender', 'second lender']) {
+      this.run({ type: 'registerCompany', name, role: 'lender', group: '' });
+      this.lenders.push(company);
+      this.run({ type: 'createMandate', company: company++, amount: 5e13, grades: ['A', 'B', 'C'], maximumPerBorrower: 1e13, minimumAnnualRate: 50_000 });
+    }
+    this.lender = this.lenders[0];
     for (let index = 0; index < BORROWERS; index++) this.openBorrower(company++, index);
     for (let index = 0; index < PROVIDERS; index++) this.openProvider(company++, index);
   }
@@ -172,6 +186,8 @@ export class Simulation {
     [3, () => this.faults()],
     [20, () => this.moneyMoves()],
     [25, () => this.creditMoves()],
+    [12, () => this.creditTalks()],
+    [3, () => this.moneyRules()],
     [12, () => this.halts()],
     [3, () => this.capacityMoves()],
   ];
@@ -183,15 +199,15 @@ export class Simulation {
   private randomOrder(): PlaceOrder {
     const { random } = this;
     const side = random.chance(0.5) ? BUY : SELL;
-    const company = random.chance(0.97) ? random.pick(side === BUY ? this.borrowers : this.providers) : this.randomTrader();
+    const company = random.chance(0.97) ? random.pick(side === BUY ? this.borrowers : this.providers) : random.pick([this.randomTrader(), this.randomTrader(), 999]);
     const orderType = random.weighted([[80, LIMIT], [8, MARKET], [6, STOP], [6, ORDER_TYPES.indexOf('stop_limit')]] as const);
     const isStop = orderType >= STOP;
-    const quantity = random.chance(0.97) ? random.between(1, 3_000) : random.pick([-2, -3, 0, 1e9]);
+    const quantity = random.chance(0.97) ? random.between(1, 3_000) : random.pick([-2, -3, 0, 500_000, 500_000, 1e9]);
     const timeInForce = random.weighted([[70, GTC], [10, GTD], [12, IOC], [8, FOK]] as const);
     return {
       type: 'place', company, market: random.chance(0.98) ? random.pick(this.markets()) : random.pick([NONE, 77]),
       hour: Math.floor(this.engine.now / MILLIS_PER_HOUR) + random.between(random.chance(0.02) ? -1 : 0, HOURS_AHEAD), side, orderType,
-      price: orderType === MARKET && random.chance(0.5) ? NONE : random.between(19_900, random.chance(0.02) ? 30_500 : 20_100),
+      price: orderType === MARKET && random.chance(0.5) ? NONE : random.chance(0.99) ? random.between(19_900, random.chance(0.02) ? 30_500 : 20_100) : random.pick([-2, 1, 1_000_000]),
       quantity, timeInForce, postOnly: timeInForce < IOC && random.chance(0.15),
       displayQuantity: random.chance(0.1) ? Math.max(0, Math.floor(quantity / 4)) : 0,
       minimumQuantity: random.chance(0.08) ? Math.max(0, Math.floor(quantity / random.between(1, 4))) : 0,
@@ -199,7 +215,7 @@ export class Simulation {
       expiresAt: timeInForce === GTD ? this.engine.now + random.between(0, MILLIS_PER_HOUR) : 0,
       model: side === BUY && random.chance(0.2) ? random.between(0, 2) : NONE, resaleOf: 0,
       selfTradePrevention: random.between(CANCEL_NEWEST, DECREMENT), cancelOnDisconnect: random.chance(0.1),
-      clientOrderId: random.chance(0.1) ? `c${random.between(0, 2_000)}` : '',
+      clientOrderId: random.chance(0.1) ? `c${random.between(0, 200)}` : '',
     };
   }
 
@@ -360,20 +376,68 @@ export class Simulation {
     if (known === undefined || random.chance(0.05)) {
       this.run({
         type: 'applyFacility', company: random.pick(this.borrowers), amount: random.between(10_000, 2_000_000) * MICRO, months: random.between(1, 24),
-        method: random.pick(['annuity', 'bullet', 'equal_principal', 'flat'] as const), application: this.randomApplication(),
+        method: random.pick(['annuity', 'bullet', 'equal_principal', 'flat'] as const), application: this.randomApplication(), ...this.randomOptions(),
       });
       return;
     }
     const { facility, company } = known;
-    const amount = random.between(1, 40_000 * MICRO);
+    const amount = random.between(1, (random.chance(0.9) ? 40_000 : 1_000_000) * MICRO);
     this.run(random.pick<Command>([
       { type: 'acceptFacility', company, facility },
       { type: 'draw', company, facility, amount },
       { type: 'draw', company, facility, amount },
       { type: 'repay', company, facility, amount, mode: 'shorten', bankCovers: random.chance(0.5) },
       { type: 'returnCredits', company, facility, lot: random.between(0, 40), credits: amount },
-      { type: 'freeze', company: this.lender, facility, fraction: random.pick([MICRO, 500_000, 250_000]), reason: 'covenant' },
-      { type: 'unfreeze', company: this.lender, facility },
+      { type: 'freeze', company: random.pick([...this.lenders, this.operator]), facility, fraction: random.pick([MICRO, 500_000, 250_000]), reason: 'covenant' },
+      { type: 'unfreeze', company: random.pick([...this.lenders, this.operator]), facility },
+    ]));
+  }
+
+  private randomOptions(): FacilityOptions {
+    const { random } = this;
+    if (random.chance(0.5)) return {};
+    return {
+      dayCount: random.pick(['ACT/365', 'ACT/360', '30/360', '30E/360'] as const),
+      dueDateRoll: random.pick(['none', 'following', 'modified_following', 'preceding'] as const), drawOnDemand: random.chance(0.5),
+    };
+  }
+
+  /** What borrowers, lenders, sponsors and operators say to each other about credit. */
+  private creditTalks(): void {
+    const { random } = this;
+    const { facility, company } = this.facilities.length === 0 ? { facility: 0, company: this.borrowers[0] } : random.pick(this.facilities);
+    const terms = { amount: random.between(10_000, 2_000_000) * MICRO, months: random.between(1, 24), method: random.pick(['annuity', 'bullet', 'equal_principal', 'flat'] as const) };
+    const by = (usual: CompanyId): CompanyId => (random.chance(0.9) ? usual : this.randomTrader());
+    this.run(random.pick<Command>([
+      { type: 'counterOffer', company: by(company), facility, ...terms },
+      {
+        type: 'overruleFacility', company: by(this.operator), borrower: random.pick(this.borrowers), ...terms, grade: random.pick(['A', 'B', 'C', 'D'] as const),
+        annualRate: random.between(0, 200_000), application: this.randomApplication(), reason: 'known for years', ...this.randomOptions(),
+      },
+      { type: 'declineFacility', company: by(random.pick(this.lenders)), facility, reason: random.pick(['', 'too large']) },
+      { type: 'setFacilityOption', company: by(company), facility, drawOnDemand: random.chance(0.5) },
+      { type: 'reportFinancials', company: by(company), facility, cash: random.between(0, 20) * 1e11, monthlyBurn: random.between(0, 20) * 1e10 },
+      { type: 'grantCredits', company, recipient: random.pick(this.borrowers), amount: random.between(1, 2_000 * MICRO) },
+    ]));
+  }
+
+  /** Kill switches, seldom on for long; prices of money and of hours. */
+  private moneyRules(): void {
+    const { random } = this;
+    const company = random.chance(0.9) ? this.operator : this.lender;
+    const name = random.pick(['mint', 'draw', 'payout'] as const);
+    this.run(random.pick<Command>([
+      { type: 'setSwitch', company, name, on: true, reason: 'drill' },
+      ...(['mint', 'draw', 'payout'] as const).map((each): Command => ({ type: 'setSwitch', company: this.operator, name: each, on: false, reason: 'over' })),
+      {
+        type: 'setMoneyRules', company, redemptionRate: random.between(580_000, 660_000), spreadMinimum: random.between(0, 40_000),
+        conversionRate: random.chance(0.7) ? 0 : random.between(1_200_000, 1_500_000),
+      },
+      {
+        type: 'setListPrice', class: random.between(0, CLASSES), price: random.between(20_050, LIST_PRICE), inputs: [],
+        effectiveAt: this.engine.now + random.between(random.chance(0.1) ? 6 : 7, 9) * 24 * MILLIS_PER_HOUR,
+      },
+      { type: 'createMandate', company: random.pick([...this.lenders, this.borrowers[0]]), amount: 1e12, grades: ['A', 'D'], maximumPerBorrower: 1e11, minimumAnnualRate: random.between(0, 100_000) },
     ]));
   }
 
@@ -416,6 +480,10 @@ export class Simulation {
   }
 }
 
+function count<Name>(counts: Map<Name, number>, name: Name): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
 /** Runs a simulation to its end, or to the first batch after which an invariant does not hold. */
 export function simulate(options: SimulationOptions): SimulationResult {
   const simulation = new Simulation(options.seed);
@@ -429,5 +497,6 @@ export function simulate(options: SimulationOptions): SimulationResult {
     broken = engine.checkInvariants().filter(({ ok }) => !ok);
     options.onProgress?.(engine.sequence);
   }
-  return { stateHash: engine.stateHash(), sequence: engine.sequence, broken, fills: simulation.fills, rejects: simulation.rejects };
+  const { fills, rejects, commandTypes, rejectCodes } = simulation;
+  return { stateHash: engine.stateHash(), sequence: engine.sequence, broken, fills, rejects, commandTypes, rejectCodes };
 }
