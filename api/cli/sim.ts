@@ -2,16 +2,16 @@
  * `npm run sim -- --seed N --commands M`: a seeded life of the market; exit 1 and the seed when an
  * invariant breaks. With `--disk` the sequencer lives on a simulated clock, network and disk instead;
  * `--seeds K` runs K seeds one after the other, `--flaw NAME` gives them a mistake to find. `--keep FILE` writes the
- * commands and a digest of their events, as `engine/simulation/journals` keeps them.
+ * commands and a digest of their events, as `api/sequencer/kept` keeps them.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { keepJournal } from '../../engine/simulation/kept_journal.ts';
 import { REJECT_CODES } from '../../engine/catalogue.ts';
 import type { RejectCode } from '../../engine/catalogue.ts';
 import { COMMAND_TYPES } from '../../engine/commands.ts';
 import type { CommandType } from '../../engine/commands.ts';
 import { simulate } from '../../engine/simulation/simulation.ts';
+import { keepJournal } from '../sequencer/kept/kept_journal.ts';
 import { FLAW_NAMES } from '../sequencer/simulation/flaws.ts';
 import type { Flaw } from '../sequencer/simulation/flaws.ts';
 import type { SimulationResult } from '../../engine/simulation/simulation.ts';

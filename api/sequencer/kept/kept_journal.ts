@@ -5,11 +5,11 @@
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { decodeEnvelopes, encodeEnvelopes } from '../command_codec.ts';
-import type { Command } from '../commands.ts';
-import { Engine } from '../engine.ts';
-import type { EventBatch } from '../events.ts';
-import { Simulation } from './simulation.ts';
+import { decodeEnvelopes, encodeEnvelopes } from '../../../engine/command_codec.ts';
+import type { Command } from '../../../engine/commands.ts';
+import { Engine } from '../../../engine/engine.ts';
+import type { EventBatch } from '../../../engine/events.ts';
+import { Simulation } from '../../../engine/simulation/simulation.ts';
 
 const BATCH = 50;
 
