@@ -65,6 +65,7 @@ export class PostgresSnapshots implements SnapshotStore {
            state_hash = excluded.state_hash, checksum = excluded.checksum, state = excluded.state, taken_at = clock_timestamp()`,
         [snapshot.sequence, snapshot.rulesVersion, snapshot.journalHash, stateHash, checksum, snapshot.state],
       );
+      await requireReadable(client, snapshot.sequence);
       await client.query('delete from snapshots where sequence not in (select sequence from snapshots order by sequence desc limit $1)', [KEPT]);
     });
   }
@@ -103,6 +104,15 @@ async function readRow(client: pg.Client, sequence: string): Promise<Row | undef
     state.set(piece.rows[0].piece, at);
   }
   return { ...row, state };
+}
+
+/** What was written is read back before an older one goes for it. @throws Error when it is not what it was */
+async function requireReadable(client: pg.Client, sequence: number): Promise<void> {
+  const row = await readRow(client, String(sequence));
+  const found = row === undefined ? { damage: 'it is gone' } : await checked(row);
+  if (!('damage' in found)) return;
+  await client.query('delete from snapshots where sequence = $1', [sequence]);
+  throw new Error(`the snapshot at ${sequence} cannot be read: ${found.damage}`);
 }
 
 async function checked(row: Row): Promise<StoredSnapshot | { sequence: number; damage: string }> {

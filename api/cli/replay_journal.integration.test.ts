@@ -30,7 +30,7 @@ async function market(): Promise<SequencerClient> {
   const client = new SequencerClient({ channel: { post: (messages: Request[]) => leader.receive(messages) } });
   const leader = new Leader(
     { url, holder: 'test', resume: false, clock: 'manual', manualStart: TEST_EPOCH, snapshotEvery: 1_000_000, leadWaitMillis: 0, publishFrom: undefined, standby: false },
-    { channel: { post: (replies) => client.receive(replies) }, authoriser: new AllocationAuthoriser(), say: () => undefined },
+    { channel: { post: (replies) => client.receive(replies) }, authoriser: new AllocationAuthoriser(), say: () => undefined, snapshotFile: new URL('file:///none') },
   );
   await leader.start();
   return client;

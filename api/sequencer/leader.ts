@@ -52,6 +52,8 @@ export interface LeaderParts {
   channel: Channel<Reply>;
   authoriser: Authoriser;
   say: (line: string) => void;
+  /** The bundle whose threads take snapshots. */
+  snapshotFile: URL;
   /** Told how far the engine of a standby has come. */
   onFollowing?: (sequence: number) => void;
 }
@@ -127,9 +129,9 @@ export class Leader {
   }
 
   private async run(journal: PostgresJournal, { engine, snapshotSequence }: Recovered): Promise<void> {
-    const { channel, authoriser, say } = this.parts;
+    const { channel, authoriser, say, snapshotFile } = this.parts;
     const snapshotter = new Snapshotter({
-      engine, journal, store: new PostgresSnapshots(this.options.url), every: this.options.snapshotEvery, latest: snapshotSequence, say,
+      engine, journal, store: new PostgresSnapshots(this.options.url), url: this.options.url, file: snapshotFile, every: this.options.snapshotEvery, latest: snapshotSequence, say,
     });
     await this.publishUnseen(journal);
     const host = new SequencerHost({

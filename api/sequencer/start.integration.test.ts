@@ -207,12 +207,15 @@ describe('the market', () => {
   test('uses an older snapshot when the newest is damaged', async () => {
     const port = await start({ snapshotEvery: 1 });
     for (const name of ['a', 'b', 'c']) await port.submit(envelope(register(name)));
+    await expect.poll(async () => (await postgres.query(url, 'select sequence from snapshots')).length, { timeout: 20_000 }).toBeGreaterThan(0);
+    await port.submit(envelope(register('d')));
     const before = await stateOf(port);
     await port.close();
     await postgres.query(url, 'update snapshots set state = set_byte(state, 40, get_byte(state, 40) # 1) where sequence = (select max(sequence) from snapshots)');
     const lines: string[] = [];
     expect(await stateOf(await start({ say: (line) => lines.push(line) }))).toEqual(before);
     expect(lines.join('\n')).toMatch(/the snapshot at \d+ is not used: its state does not match its hash/);
+    expect(lines.join('\n')).toMatch(/snapshot at [1-9]\d* \(/);
   });
 
   test('says what is wrong with a command\'s events to nobody but its caller', async () => {

@@ -1,18 +1,35 @@
-/** The thread in which the market lives. Speaks with the thread that started it in the messages of messages.ts. */
+/** The thread in which the market lives, or in which its state is kept. Speaks with the thread that started it in the messages of messages.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { AllocationAuthoriser } from './authoriser.ts';
 import { Leader } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
 import type { Request, WorkerMessage } from './messages.ts';
+import { isSnapshotTask, takeSnapshot } from './snapshot_thread.ts';
+import type { SnapshotReport, SnapshotTask } from './snapshot_thread.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this runs as a worker thread');
 
-const leader = new Leader(workerData as LeaderOptions, {
-  channel: { post: (replies, transfer) => port.postMessage({ kind: 'replies', replies } satisfies WorkerMessage, transfer) },
-  authoriser: new AllocationAuthoriser(),
-  say: (line) => port.postMessage({ kind: 'say', line } satisfies WorkerMessage),
-  onFollowing: (sequence) => port.postMessage({ kind: 'following', sequence } satisfies WorkerMessage),
-});
-port.on('message', (requests: Request[]) => leader.receive(requests));
-await leader.start();
+async function snapshot(task: SnapshotTask): Promise<SnapshotReport> {
+  try {
+    return { kind: 'saved', sequence: await takeSnapshot(task) };
+  } catch (error) {
+    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function lead(options: LeaderOptions, port: MessagePort): Promise<void> {
+  const leader = new Leader(options, {
+    channel: { post: (replies, transfer) => port.postMessage({ kind: 'replies', replies } satisfies WorkerMessage, transfer) },
+    authoriser: new AllocationAuthoriser(),
+    snapshotFile: new URL(import.meta.url),
+    say: (line) => port.postMessage({ kind: 'say', line } satisfies WorkerMessage),
+    onFollowing: (sequence) => port.postMessage({ kind: 'following', sequence } satisfies WorkerMessage),
+  });
+  port.on('message', (requests: Request[]) => leader.receive(requests));
+  await leader.start();
+}
+
+if (isSnapshotTask(workerData)) port.postMessage(await snapshot(workerData));
+else await lead(workerData as LeaderOptions, port);

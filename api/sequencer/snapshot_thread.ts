@@ -1,0 +1,53 @@
+/**
+ * Takes a snapshot without asking anything of the market's thread: in a thread of its own it brings an
+ * engine to where the journal is, from the last snapshot on, and keeps that. So the market never stands
+ * still for it, every command is executed a second time and compared, and each snapshot is proved
+ * usable by the next.
+ */
+import { readlinkSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { basename } from 'node:path';
+import pg from 'pg';
+import { RULES_VERSION } from '../../engine/engine.ts';
+import { readRowOf, readRows } from '../../db/journal_reader.ts';
+import { PostgresSnapshots } from '../../db/snapshots.ts';
+import { recover } from './recovery.ts';
+
+/** What the worker is started with to do this instead of leading. */
+export interface SnapshotTask {
+  kind: 'snapshot';
+  url: string;
+}
+export type SnapshotReport = { kind: 'saved'; sequence: number } | { kind: 'failed'; message: string };
+
+const CONNECT_MILLIS = 5_000;
+const NICE = 5;
+
+export const isSnapshotTask = (data: unknown): data is SnapshotTask => (data as SnapshotTask | undefined)?.kind === 'snapshot';
+
+/** @returns its sequence. @throws Error when the journal does not give its events again, or what was written is not what is read */
+export async function takeSnapshot({ url }: SnapshotTask): Promise<number> {
+  yieldToOthers();
+  const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange snapshot', connectionTimeoutMillis: CONNECT_MILLIS });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    const snapshots = new PostgresSnapshots(url);
+    const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => readRows(client, sequence) };
+    const { engine, journalHash, snapshotSequence } = await recover({ journal, snapshots });
+    if (engine.sequence > snapshotSequence) await snapshots.save({ sequence: engine.sequence, rulesVersion: RULES_VERSION, journalHash, state: engine.snapshot() });
+    return engine.sequence;
+  } finally {
+    await client.end();
+  }
+}
+
+/** On Linux a thread has a priority of its own. The market's comes first. */
+function yieldToOthers(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(Number(basename(readlinkSync('/proc/thread-self'))), NICE);
+  } catch {
+    // Then it is only less polite.
+  }
+}
