@@ -15,6 +15,7 @@ import { InvariantWatch } from './invariant_watch.ts';
 import type { Channel, Reply, Request } from './messages.ts';
 import { recover, ReplayMismatch } from './recovery.ts';
 import type { Recovered } from './recovery.ts';
+import { takeInThread } from './snapshot_thread.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { standBy } from './standby.ts';
 import type { Lead } from './standby.ts';
@@ -131,7 +132,7 @@ export class Leader {
   private async run(journal: PostgresJournal, { engine, snapshotSequence }: Recovered): Promise<void> {
     const { channel, authoriser, say, snapshotFile } = this.parts;
     const snapshotter = new Snapshotter({
-      engine, journal, store: new PostgresSnapshots(this.options.url), url: this.options.url, file: snapshotFile, every: this.options.snapshotEvery, latest: snapshotSequence, say,
+      engine, journal, store: new PostgresSnapshots(this.options.url), take: () => takeInThread(snapshotFile, this.options.url), every: this.options.snapshotEvery, latest: snapshotSequence, say,
     });
     await this.publishUnseen(journal);
     const host = new SequencerHost({

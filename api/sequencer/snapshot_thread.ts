@@ -7,11 +7,14 @@
 import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { basename } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import pg from 'pg';
 import { RULES_VERSION } from '../../engine/engine.ts';
 import { readRowOf, readRows } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
+import type { SnapshotStore } from '../../db/snapshots.ts';
 import { recover } from './recovery.ts';
+import type { RecoverOptions } from './recovery.ts';
 
 /** What the worker is started with to do this instead of leading. */
 export interface SnapshotTask {
@@ -20,26 +23,49 @@ export interface SnapshotTask {
 }
 export type SnapshotReport = { kind: 'saved'; sequence: number } | { kind: 'failed'; message: string };
 
+/** A snapshot that is being taken. */
+export interface Taking {
+  /** Its sequence; rejects when it could not be taken. */
+  done: Promise<number>;
+  /** Gives it up. */
+  end(): Promise<void>;
+}
+
 const CONNECT_MILLIS = 5_000;
 const NICE = 5;
 
 export const isSnapshotTask = (data: unknown): data is SnapshotTask => (data as SnapshotTask | undefined)?.kind === 'snapshot';
 
-/** @returns its sequence. @throws Error when the journal does not give its events again, or what was written is not what is read */
-export async function takeSnapshot({ url }: SnapshotTask): Promise<number> {
+/** In a thread. @param file the bundle that takes a snapshot when it is started with a SnapshotTask, and posts a SnapshotReport */
+export function takeInThread(file: URL, url: string): Taking {
+  const thread = new Worker(file, { workerData: { kind: 'snapshot', url } satisfies SnapshotTask });
+  const done = new Promise<number>((resolve, reject) => {
+    thread.once('message', (report: SnapshotReport) => (report.kind === 'saved' ? resolve(report.sequence) : reject(new Error(report.message))));
+    thread.once('error', reject);
+    thread.once('exit', () => reject(new Error('it was given up')));
+  });
+  return { done, end: async () => void (await thread.terminate()) };
+}
+
+/** What the thread does. @returns as `takeSnapshot` */
+export async function performTask({ url }: SnapshotTask): Promise<number> {
   yieldToOthers();
   const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange snapshot', connectionTimeoutMillis: CONNECT_MILLIS });
   client.on('error', () => undefined);
   await client.connect();
   try {
-    const snapshots = new PostgresSnapshots(url);
     const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => readRows(client, sequence) };
-    const { engine, journalHash, snapshotSequence } = await recover({ journal, snapshots });
-    if (engine.sequence > snapshotSequence) await snapshots.save({ sequence: engine.sequence, rulesVersion: RULES_VERSION, journalHash, state: engine.snapshot() });
-    return engine.sequence;
+    return await takeSnapshot({ journal, snapshots: new PostgresSnapshots(url) });
   } finally {
     await client.end();
   }
+}
+
+/** @returns its sequence. @throws Error when the journal does not give its events again, or what was written is not what is read */
+export async function takeSnapshot({ snapshots, ...options }: RecoverOptions & { snapshots: SnapshotStore }): Promise<number> {
+  const { engine, journalHash, snapshotSequence } = await recover({ ...options, snapshots });
+  if (engine.sequence > snapshotSequence) await snapshots.save({ sequence: engine.sequence, rulesVersion: RULES_VERSION, journalHash, state: engine.snapshot() });
+  return engine.sequence;
 }
 
 /** On Linux a thread has a priority of its own. The market's comes first. */

@@ -5,7 +5,7 @@ import { AllocationAuthoriser } from './authoriser.ts';
 import { Leader } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
 import type { Request, WorkerMessage } from './messages.ts';
-import { isSnapshotTask, takeSnapshot } from './snapshot_thread.ts';
+import { isSnapshotTask, performTask } from './snapshot_thread.ts';
 import type { SnapshotReport, SnapshotTask } from './snapshot_thread.ts';
 
 const port = parentPort;
@@ -13,7 +13,7 @@ if (port === null) throw new Error('this runs as a worker thread');
 
 async function snapshot(task: SnapshotTask): Promise<SnapshotReport> {
   try {
-    return { kind: 'saved', sequence: await takeSnapshot(task) };
+    return { kind: 'saved', sequence: await performTask(task) };
   } catch (error) {
     return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
   }

@@ -15,6 +15,8 @@ import { TEST_EPOCH } from '../in_process.ts';
 import type { Reply, Request } from '../messages.ts';
 import type { Ack } from '../port.ts';
 import { recover, ReplayMismatch } from '../recovery.ts';
+import { takeSnapshot } from '../snapshot_thread.ts';
+import type { Taking } from '../snapshot_thread.ts';
 import { Snapshotter } from '../snapshotter.ts';
 import { isCareless, recoverCarelessly, withFlawedKeys } from './careless.ts';
 import { SimulatedDisk } from './disk.ts';
@@ -147,7 +149,8 @@ export class World {
       },
     });
     client.onCommitted((batch) => told.committed(batch));
-    const snapshotter = new Snapshotter({ engine, journal, store: this.snapshots, every: SNAPSHOT_EVERY, latest: engine.sequence, say: () => undefined });
+    const take = (): Taking => ({ done: takeSnapshot({ journal, snapshots: this.snapshots, engine: () => new Engine() }), end: () => Promise.resolve() });
+    const snapshotter = new Snapshotter({ engine, journal, store: this.snapshots, take, every: SNAPSHOT_EVERY, latest: engine.sequence, say: () => undefined });
     const host = new SequencerHost({
       engine, journal: this.writerOf(journal, engine), authoriser: new AllocationAuthoriser(), rulesVersion: RULES_VERSION,
       clock: { now: () => Math.max(0, TEST_EPOCH + Math.floor(scheduler.now) + this.clockShift) },
