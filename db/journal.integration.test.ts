@@ -56,6 +56,12 @@ async function read(journal: PostgresJournal, from: number): Promise<JournalRow[
   return rows;
 }
 
+/** The first leader's renewals do not arrive any more. */
+const SILENT = `
+  create function forget() returns trigger language plpgsql as $$ begin if new.epoch = 1 then new.renewed_at := '-infinity'; end if; return new; end $$;
+  create trigger forget before update on journal_lease for each row execute function forget();
+  update journal_lease set renewed_at = '-infinity'`;
+
 describe('the journal', () => {
   test('keeps what is appended, in order, page by page', async () => {
     const journal = await lead();
@@ -125,7 +131,7 @@ describe('the lead', () => {
   test('is taken from a session that does not renew it', async () => {
     const first = await lead();
     await write(first, 1);
-    await postgres.query(url, `update journal_lease set renewed_at = clock_timestamp() - interval '1 minute'`);
+    await postgres.query(url, SILENT);
     const second = await lead();
     expect(second.epoch).toBe(first.epoch + 1);
     await expect(first.append(record(2, 2))).rejects.toThrow();

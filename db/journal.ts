@@ -12,10 +12,14 @@ import type { Journal, JournalRecord, JournalRow } from './journal_record.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const LOCK = 7_301_843;
-/** A leader that has not renewed for this long may be replaced although its session stands. */
-export const LEASE_MILLIS = 5_000;
-const RENEW_MILLIS = 1_000;
-const POLL_MILLIS = 100;
+/**
+ * A leader that has not renewed for this long may be replaced although its session stands. Short, because a leader that
+ * has vanished keeps the market waiting for it; one that was only slow is replaced for nothing, and harms nobody: its
+ * epoch is over, so it appends nothing.
+ */
+export const LEASE_MILLIS = 2_000;
+const RENEW_MILLIS = 400;
+const POLL_MILLIS = 50;
 const CONNECT_MILLIS = 5_000;
 /** The last resort: whatever is asked of the journal fails when it has taken this long. */
 const ANSWER_MILLIS_MAX = 60_000;

@@ -18,7 +18,7 @@ import { Watches } from './watches.ts';
 
 export const BEAT_MILLIS = 100;
 /** A lead that was confirmed less than this ago cannot be another's yet, nor become it while a message is on its way. */
-const CERTAIN_MILLIS = LEASE_MILLIS - 1_500;
+const CERTAIN_MILLIS = LEASE_MILLIS - 500;
 const BLOCK_MILLIS = 500;
 const ENTRIES_MAX = 256;
 /** Calls that wait for a reply; beyond them callers are refused. */

@@ -212,9 +212,20 @@ test('a batch answers for each operation, in order', async () => {
   expect(results[3].order).toMatchObject({ id, status: 'canceled' });
   expect(results[4].error?.code).toBe('unknown_order');
   const again = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: sent, headers });
-  expect((again.body.results as unknown[]).map(withoutRequestId)).toEqual(results.map(withoutRequestId));
+  expect(again.body).toEqual(answer.body);
+  const other = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: { operations: [operation] }, headers });
+  expect([other.status, codeOf(other)]).toEqual([409, 'idempotency_mismatch']);
 });
-const withoutRequestId = (result: unknown): unknown => JSON.parse(JSON.stringify(result).replace(/"request_id":"[^"]*"/g, '"request_id":""'));
+
+test('a refusal is repeated word for word under its key', async () => {
+  const refused = { instrument: INSTRUMENT, side: 'buy', price: '1.00001', quantity: '1' };
+  const call = (headers: Record<string, string>) => world.call('POST', '/api/v1/orders', { key: borrower.key, body: refused, headers });
+  const [first, again, unnamed] = [await call({ 'idempotency-key': 'refused-1' }), await call({ 'idempotency-key': 'refused-1' }), await call({})];
+  expect([first.status, codeOf(first)]).toEqual([422, 'invalid_tick']);
+  expect(again.body).toEqual(first.body);
+  expect(unnamed.body).not.toEqual(first.body);
+  expect((await call({ 'idempotency-key': 'refused-1', 'x-request-id': 'my-own-request-1' })).headers.get('x-request-id')).toBe('my-own-request-1');
+});
 
 test('an operation of a batch that is malformed, or uses a client order id again, does not stop the others', async () => {
   const operation = { op: 'place', instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '0.01' };

@@ -78,6 +78,12 @@ function server(route: Route, { limits, patience }: { limits: RateLimit; patienc
   };
 }
 
+/** A repeat is the same request: refusals name it, and are to be the same answer, whichever process gives it. */
+function idOfRepeats(idempotencyKey: string, bodyHash: string): string {
+  const hash = createHash('sha256').update(idempotencyKey).update('\0').update(bodyHash).digest('hex');
+  return [hash.slice(0, 8), hash.slice(8, 12), hash.slice(12, 16), hash.slice(16, 20), hash.slice(20, 32)].join('-');
+}
+
 interface Means {
   services: Services;
   limits: RateLimit;
@@ -91,12 +97,15 @@ async function contextOf(route: Route, request: Request, response: Response, mea
   means.limits.take(principal === undefined ? `address ${address}` : `company ${principal.company}`, response);
   if (principal !== undefined) requireRight(route, principal);
   const { raw, value } = await means.readBody(request, response);
+  const idempotencyKey = idempotencyKeyOf(route, request, principal);
+  const bodyHash = route.method === 'get' ? '' : createHash('sha256').update(request.originalUrl).update('\0').update(raw).digest('base64url');
+  if (idempotencyKey !== '' && requestIdOf(response) !== request.headers['x-request-id']) response.setHeader('x-request-id', idOfRepeats(idempotencyKey, bodyHash));
   return {
     services,
     principal,
     requestId: requestIdOf(response),
-    idempotencyKey: idempotencyKeyOf(route, request, principal),
-    bodyHash: route.method === 'get' ? '' : createHash('sha256').update(request.originalUrl).update('\0').update(raw).digest('base64url'),
+    idempotencyKey,
+    bodyHash,
     params: checked(route.params, request.params, 'params'),
     query: withOpenedCursor(route.operationId, checked(route.query, request.query, 'query')),
     body: checked(route.body, value === undefined ? emptyBodyOf(route) : value, 'body'),

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Command, Envelope } from '../../engine/commands.ts';
 import { openDatabase } from '../../db/database.ts';
 import { migrate } from '../../db/migrate.ts';
+import { LEASE_MILLIS } from '../../db/journal.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
 import { TEST_EPOCH } from './in_process.ts';
@@ -39,7 +40,7 @@ test('a standby follows warm and continues with the same state under a new epoch
   expect((await successor.query('status', {})).stateHash).toBe(stateHash);
   const { epoch, leaseAge } = await successor.status();
   expect(epoch).toBe(2);
-  expect(leaseAge).toBeLessThan(5_000);
+  expect(leaseAge).toBeLessThan(LEASE_MILLIS);
   await successor.submit(envelope({ type: 'registerCompany', name: 'd', role: 'borrower', group: '' }));
   await successor.close();
   expect(fatal).toEqual([]);

@@ -3,22 +3,19 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import type { DemoFile } from '../../api/demo/accounts.ts';
 import { openPostgres } from '../../db/postgres.ts';
 import type { Postgres } from '../../db/postgres.ts';
-import { check, liveState } from './checker.ts';
-import { OrderLoad } from './order_load.ts';
-import type { Acknowledged } from './order_load.ts';
-import { ServerProcess, freePort, until } from './server_process.ts';
+import { ClusterWorld } from './cluster_world.ts';
+import { MarketUnderLoad } from './market_under_load.ts';
+import { ServerProcess, freePort } from './server_process.ts';
 import type { ServerOptions } from './server_process.ts';
 import { TcpProxy } from './tcp_proxy.ts';
 
-/** Repeats of old keys that are compared with their first answers. */
-const REPEATED = 20;
 /** What an empty program takes on an idle machine. */
 const START_MILLIS = 60;
 
-export class FaultWorld {
+export class FaultWorld extends MarketUnderLoad {
   readonly folder: string;
   readonly root: string;
   readonly postgres: Postgres;
@@ -30,12 +27,10 @@ export class FaultWorld {
   /** How much longer things take here than on a machine that does nothing else. */
   patience = 1;
   server: ServerProcess;
-  load: OrderLoad;
-  /** Of every load there was. */
-  readonly acknowledged: Acknowledged[] = [];
-  private loads = 0;
+  private cluster: ClusterWorld | undefined;
 
   private constructor(parts: { folder: string; root: string; postgres: Postgres; wire: TcpProxy; port: number; long: boolean; say: (line: string) => void }) {
+    super();
     this.folder = parts.folder;
     this.root = parts.root;
     this.postgres = parts.postgres;
@@ -44,7 +39,6 @@ export class FaultWorld {
     this.long = parts.long;
     this.say = parts.say;
     this.server = this.spawn();
-    this.load = undefined as never;
   }
 
   static async open({ root, long, say }: { root: string; long: boolean; say: (line: string) => void }): Promise<FaultWorld> {
@@ -80,48 +74,20 @@ export class FaultWorld {
     this.patience = Math.max(1, Math.max(...times) / START_MILLIS);
   }
 
-  /** Ends the load and begins another; what was acknowledged stays known. */
-  newLoad(): void {
-    this.load = new OrderLoad(() => this.server.url, this.server.demo.borrower.api_key, `load${this.loads++}`);
+  get url(): string {
+    return this.server.url;
+  }
+  get demo(): DemoFile {
+    return this.server.demo;
+  }
+  get databaseUrl(): string {
+    return this.postgres.url;
   }
 
-  /** Resolves when so many more orders are acknowledged. @returns how long that took */
-  progress(orders: number, millis = 60_000): Promise<number> {
-    const reached = this.load.acknowledged.length + orders;
-    return until(`${orders} more orders`, () => this.load.acknowledged.length >= reached, millis);
-  }
-
-  /** The ten conditions, and that old keys give their first answers. The load goes on afterwards. */
-  async verdict(): Promise<string[]> {
-    await this.load.stop();
-    this.acknowledged.push(...this.load.acknowledged);
-    const findings = [...new Set(this.load.surprises)].map((surprise) => `an answer nobody expects: ${surprise}`);
-    const live = await liveState(this.server.url, this.server.demo.operator.api_key);
-    findings.push(...(await check(this.postgres.url, live, this.acknowledged)), ...(await this.compareRepeats()));
-    this.newLoad();
-    return findings;
-  }
-
-  private async compareRepeats(): Promise<string[]> {
-    const findings: string[] = [];
-    for (const { key, body } of this.load.acknowledged.slice(-REPEATED)) {
-      const { status, text } = await this.load.repeat(this.load.bodyOf(key), key);
-      if (status !== 201 || text !== body) findings.push(`the repeat of ${key} answers ${status} ${text.slice(0, 200)}, not ${body.slice(0, 200)}`);
-      const other = await this.load.repeat({ ...this.load.bodyOf(key), quantity: '0.02' }, key);
-      if (other.status !== 409) findings.push(`another body under ${key} answers ${other.status}`);
-    }
-    return findings.slice(0, 3);
-  }
-
-  async query<R extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<R[]> {
-    const client = new pg.Client({ connectionString: this.postgres.url });
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      return (await client.query<R>(text, values)).rows;
-    } finally {
-      await client.end();
-    }
+  /** The market of several processes, on the same Postgres; started when first asked for. */
+  async openCluster(): Promise<ClusterWorld> {
+    this.cluster ??= await ClusterWorld.open({ root: this.root, folder: this.folder, postgresUrl: this.postgres.url });
+    return this.cluster;
   }
 
   /** Of the first process of Postgres. */
@@ -132,6 +98,7 @@ export class FaultWorld {
 
   async close(): Promise<void> {
     await this.load.stop();
+    await this.cluster?.close();
     await this.server.stop();
     await this.wire.close();
     await this.postgres.stop();

@@ -1,5 +1,6 @@
 /** Runs faults one after the other on one market and says what came of each. */
 import { clockFaults } from './clocks.ts';
+import { clusterFaults } from './clusters.ts';
 import { crashFaults } from './crashes.ts';
 import { duplicateFaults } from './duplicates.ts';
 import type { Fault, FaultReport } from './fault.ts';
@@ -10,7 +11,7 @@ import { outageFaults, slowPostgres } from './outages.ts';
 import { socketFaults } from './sockets.ts';
 
 export const FAULTS: readonly Fault[] = [
-  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...damageFaults,
+  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...clusterFaults, ...damageFaults,
 ];
 
 export interface SuiteOptions {

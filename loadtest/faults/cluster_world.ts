@@ -1,0 +1,110 @@
+/** The exchange as several processes, with a demo market, a Redis of its own and clients that use any of its api processes. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { findRedisServer } from '../../api/cli/tools.mjs';
+import { Cluster } from '../../api/cluster/cluster.ts';
+import { REDIS_ARGUMENTS } from '../../api/cluster/topology.ts';
+import type { DemoFile } from '../../api/demo/accounts.ts';
+import { MarketUnderLoad } from './market_under_load.ts';
+import { pause, until } from './server_process.ts';
+
+const WARM_MILLIS_MAX = 60_000;
+const LINES_KEPT = 30;
+const LEADERS = ['engine', 'standby'];
+
+export class ClusterWorld extends MarketUnderLoad {
+  readonly cluster: Cluster;
+  readonly databaseUrl: string;
+  private readonly dataDir: string;
+  private redisAgain: ChildProcess | undefined;
+  private next = 0;
+
+  private constructor(cluster: Cluster, databaseUrl: string, dataDir: string) {
+    super();
+    this.cluster = cluster;
+    this.databaseUrl = databaseUrl;
+    this.dataDir = dataDir;
+  }
+
+  static async open({ root, folder, postgresUrl }: { root: string; folder: string; postgresUrl: string }): Promise<ClusterWorld> {
+    const dataDir = join(folder, 'cluster');
+    mkdirSync(dataDir, { recursive: true });
+    const databaseUrl = await newDatabase(postgresUrl);
+    const lines: string[] = [];
+    const cluster = new Cluster({
+      dataDir, serverFile: join(root, 'dist/server.js'), redisServer: findRedisServer(), databaseUrl, redisUrl: undefined, port: 0, redisPort: 0,
+      processes: 2, restarts: true,
+      say: (line) => {
+        lines.push(line);
+        lines.splice(0, lines.length - LINES_KEPT);
+      },
+      environment: { PATH: process.env.PATH, DEMO: '1', DEMO_LOAD_EVERY: '0', LOG_LEVEL: 'error' },
+    });
+    await cluster.start().catch((error: unknown) => {
+      throw new Error(`${error instanceof Error ? error.message : String(error)}; the processes last said:\n${lines.join('\n')}`);
+    });
+    const world = new ClusterWorld(cluster, databaseUrl, dataDir);
+    world.newLoad();
+    return world;
+  }
+
+  /** One api process after the other. */
+  get url(): string {
+    const { urls } = this.cluster;
+    return urls[this.next++ % urls.length].replace('localhost', '127.0.0.1');
+  }
+  get urls(): string[] {
+    return this.cluster.urls.map((url) => url.replace('localhost', '127.0.0.1'));
+  }
+  get demo(): DemoFile {
+    return JSON.parse(readFileSync(join(this.dataDir, 'demo.json'), 'utf8')) as DemoFile;
+  }
+  get redisUrl(): string {
+    return this.cluster.file.redis_url;
+  }
+
+  /** Process id of who leads, as the lease has it. */
+  async leader(): Promise<number> {
+    const [{ holder }] = await this.query<{ holder: string }>('select holder from journal_lease');
+    return Number(/process (\d+)/.exec(holder)?.[1]);
+  }
+
+  /** Resolves when one leads and the other stands by, warm. @param ended process that is not waited for */
+  async warm(ended?: number): Promise<void> {
+    const isReady = ({ url, pid }: { url: string; pid: number | undefined }): Promise<boolean> =>
+      pid === ended ? Promise.resolve(false) : fetch(`${url}/readyz`).then(({ ok }) => ok, () => false);
+    await until('a warm standby', async () => {
+      const answers = await Promise.all(this.cluster.file.processes.filter(({ name }) => LEADERS.includes(name)).map(isReady));
+      return answers.every(Boolean);
+    }, WARM_MILLIS_MAX);
+  }
+
+  async killRedis(): Promise<void> {
+    const pid = this.redisAgain?.pid ?? this.cluster.file.processes.find(({ name }) => name === 'redis')?.pid;
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    await pause(1);
+  }
+  startRedis(): void {
+    const { port } = new URL(this.redisUrl);
+    this.redisAgain = spawn(findRedisServer(), ['--bind', '127.0.0.1', '--port', port, ...REDIS_ARGUMENTS], { stdio: 'ignore' });
+  }
+
+  async close(): Promise<void> {
+    await this.load.stop();
+    await this.cluster.close();
+    this.redisAgain?.kill('SIGKILL');
+  }
+}
+
+async function newDatabase(postgresUrl: string): Promise<string> {
+  const client = new pg.Client({ connectionString: postgresUrl });
+  await client.connect();
+  await client.query('create database cluster');
+  await client.end();
+  const url = new URL(postgresUrl);
+  url.pathname = '/cluster';
+  return url.href;
+}
