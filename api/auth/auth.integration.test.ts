@@ -51,10 +51,12 @@ test('opens a session whose cookie a page cannot read, and closes it', async () 
   expect(opened.headers.get('set-cookie')).toMatch(/^ccx_session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Expires=/);
   const cookie = cookieOf(opened);
   const me = await world.call('GET', '/api/v1/me', { headers: { cookie } });
+  expect((await world.call('GET', '/api/v1/auth/session', { headers: { cookie } })).body).toEqual({ session: me.body });
   expect(me.body).toMatchObject({ email: 'acme@example.com', company: 'acme', role: 'borrower', key: null, csrf_token: opened.body.csrf_token });
   const out = await world.call('POST', '/api/v1/auth/logout', { headers: { cookie } });
   expect(out.status).toBe(204);
   expect((await world.call('GET', '/api/v1/me', { headers: { cookie } })).status).toBe(401);
+  expect(await world.call('GET', '/api/v1/auth/session', { headers: { cookie } })).toMatchObject({ status: 200, body: { session: null } });
 });
 
 test('a login never continues a session from before it', async () => {

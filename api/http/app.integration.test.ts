@@ -38,7 +38,7 @@ test('serves its reference without script or third party', async () => {
   expect(body.text).toContain('/api/v1/orders');
   expect(body.text).not.toMatch(/<script|https?:\/\//);
   expect(headers.get('content-security-policy')).toContain("script-src 'self'");
-  expect(headers.get('content-security-policy')).not.toContain("script-src 'self' 'unsafe-inline'");
+  expect(headers.get('content-security-policy')).not.toMatch(/unsafe|data:/);
 });
 
 test('gives every answer a request id, and keeps a usable one of the client', async () => {

@@ -10,7 +10,7 @@ import { idOf } from '../ids.ts';
 import type { Services } from '../services.ts';
 import { principalIn } from './caller.ts';
 import { route } from './route.ts';
-import type { Reply, Route, RouteContext } from './route.ts';
+import type { Principal, Reply, Route, RouteContext } from './route.ts';
 import { line } from './schemas.ts';
 
 const tag = 'account';
@@ -51,7 +51,7 @@ function requireOwnPage(context: Pick<RouteContext<unknown, unknown, unknown>, '
 
 export function authRoutes(): Route[] {
   const guard = new LoginGuard();
-  return [register, loginRoute(guard), logout, me];
+  return [register, loginRoute(guard), logout, session, me];
 }
 
 const register = route({
@@ -104,20 +104,27 @@ const logout = route({
   },
 });
 
+/** The person behind a caller that was let in. */
+async function callerWire({ services, request }: Pick<RouteContext<unknown, unknown, unknown>, 'services' | 'request'>, principal: Principal): Promise<z.infer<typeof meSchema>> {
+  const row = await services.database('users').where('id', principal.user).first<{ email: string } | undefined>('email');
+  const bySession = principal.key === 'session';
+  const token = bySession ? sessionTokenOf(request.headers.cookie) : undefined;
+  const person = { id: principal.user, email: row?.email ?? '', company: principal.company, role: principal.role };
+  return meWire(services, person, { scopes: principal.scopes, key: bySession ? null : principal.key, csrfToken: token === undefined ? undefined : csrfTokenOf(token) });
+}
+
 const me = route({
   method: 'get', path: '/api/v1/me', operationId: 'getMe', summary: 'Who is calling', tag, scope: 'read',
   responses: { 200: { description: 'Person, company, role and scopes.', schema: meSchema } },
+  handle: async (context) => ({ status: 200, body: await callerWire(context, principalIn(context)) }),
+});
+
+/** A page asks this before anybody has logged in; that is no error, so it is not answered with one. */
+const session = route({
+  method: 'get', path: '/api/v1/auth/session', operationId: 'getSession', summary: 'Who is logged in with this cookie, or nobody', tag, scope: 'public',
+  responses: { 200: { description: 'The person; null without a session that stands.', schema: z.object({ session: meSchema.nullable() }) } },
   async handle(context) {
-    const { services, request } = context;
-    const principal = principalIn(context);
-    const row = await services.database('users').where('id', principal.user).first<{ email: string } | undefined>('email');
-    const token = principal.key === 'session' ? sessionTokenOf(request.headers.cookie) : undefined;
-    const person = { id: principal.user, email: row?.email ?? '', company: principal.company, role: principal.role };
-    return {
-      status: 200,
-      body: meWire(services, person, {
-        scopes: principal.scopes, key: principal.key === 'session' ? null : principal.key, csrfToken: token === undefined ? undefined : csrfTokenOf(token),
-      }),
-    };
+    const { principal } = context;
+    return { status: 200, body: { session: principal?.key === 'session' ? await callerWire(context, principal) : null } };
   },
 });

@@ -87,9 +87,7 @@ export async function startWebFeed(folder: string): Promise<WebFeed> {
   const instrument = `${CLASS}.${REGION}.${new Date(hour * MILLIS_PER_HOUR).toISOString().slice(0, 13).replaceAll('-', '')}Z`;
   app.use(securityHeaders(false));
   app.get('/api/v1/*path', (request, response) => {
-    const body = bodyOf(request.path.slice('/api/v1'.length));
-    if (body === undefined) response.status(401).json({ error: { code: 'unauthenticated', message: 'Nobody is logged in.', request_id: '' } });
-    else response.json(body);
+    response.json(bodyOf(request.path.slice('/api/v1'.length)));
   });
   app.use(webApp(folder));
   const feed: WebFeed = { url: '', path: `/trade/${instrument}`, rate: 0, sent: 0, close: () => Promise.resolve() };
@@ -100,12 +98,12 @@ export async function startWebFeed(folder: string): Promise<WebFeed> {
   return feed;
 }
 
-function bodyOf(path: string): object | undefined {
+function bodyOf(path: string): object {
   const page = (data: object[]): object => ({ data, next_cursor: null, otherwise: [] });
   if (path === '/classes') return page([{ id: CLASS, chip: 'H100', memory_gb: 80, form_factor: 'SXM', list_price: '3.3900', list_price_inputs: [], next_list_price: null }]);
   if (path === '/regions') return page([{ id: REGION }]);
-  if (path === '/status') return { status: 'open', demo: false, clock: 'wall', now: new Date().toISOString(), sequence: 1, modes: [] };
-  return path === '/me' ? undefined : page([]);
+  if (path === '/status') return { status: 'open', demo: false, clock: 'wall', price_band: { above: '10', below: '0.001' }, now: new Date().toISOString(), sequence: 1, modes: [] };
+  return path === '/auth/session' ? { session: null } : page([]);
 }
 
 function serveBook(sockets: Sockets, feed: WebFeed): NodeJS.Timeout[] {

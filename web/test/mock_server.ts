@@ -181,7 +181,7 @@ function api(method: string, path: string, body: string, state: State): Reply {
   const open = publicApi(path, state) ?? authApi(path, body, state);
   if (open !== undefined) return open;
   if (state.role === undefined) return refusal(401, 'unauthenticated');
-  if (state.scenario === 'broken' && path !== '/me') return refusal(503, 'unavailable', 'The exchange takes no calls at the moment.');
+  if (state.scenario === 'broken') return refusal(503, 'unavailable', 'The exchange takes no calls at the moment.');
   if (method !== 'GET') return changeApi(method, path, body, state);
   return readApi(path, state.role, state.scenario === 'empty') ?? refusal(404, 'not_found');
 }
@@ -198,7 +198,7 @@ function publicApi(path: string, state: State): Reply | undefined {
     case '/models':
       return list(market.models());
     case '/status':
-      return ok({ status: 'open', demo: true, clock: 'wall', now: new Date(now).toISOString(), sequence: 184_220, modes: state.scenario === 'broken' ? [{ scope: '*', mode: 'halted', reason: 'Test' }] : [] });
+      return ok({ status: 'open', demo: true, clock: 'wall', price_band: { above: '10', below: '0.001' }, now: new Date(now).toISOString(), sequence: 184_220, modes: state.scenario === 'broken' ? [{ scope: '*', mode: 'halted', reason: 'Test' }] : [] });
     case '/demo':
       return list(account.MOCK_ROLES.map((role) => ({ name: role, role, email: `${role}@demo.example`, password: 'demo-password-1' })));
     default:
@@ -207,6 +207,7 @@ function publicApi(path: string, state: State): Reply | undefined {
 }
 
 function authApi(path: string, body: string, state: State): Reply | undefined {
+  if (path === '/auth/session') return ok({ session: state.role === undefined ? null : account.me(state.role) });
   if (path === '/auth/logout') {
     state.role = undefined;
     return ok({});
@@ -240,7 +241,6 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
   if (path === '/facilities/fac_7/schedule') return ok({ rows: account.schedule(now) });
   if (path === '/portfolio') return ok(account.portfolio);
   if (path === '/risk') return ok(empty ? { exposures: [], outstanding: '0', modes: [] } : account.risk);
-  if (path === '/me') return ok(account.me(role));
   if (path === '/balances') return ok(empty ? account.NO_BALANCES : account.balances);
   return path === '/invariants' ? ok(account.invariants) : undefined;
 }

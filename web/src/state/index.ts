@@ -2,6 +2,7 @@
 export * as format from './format.ts';
 export type { ApiClient, Page } from './api_client.ts';
 export { isOpen } from './account.ts';
+export { limitsOf, type PriceLimits } from './bands.ts';
 export type { Depth as LadderDepth } from './book.ts';
 export type { BookView, Directory } from './market.ts';
 export { modeOf } from './market.ts';

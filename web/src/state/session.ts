@@ -1,7 +1,7 @@
-/** Who is logged in. The session is a cookie the page cannot read; what it may know comes from /me. */
+/** Who is logged in. The session is a cookie the page cannot read; what it may know comes from /auth/session. */
 import type { ApiClient } from './api_client.ts';
 import { Cell } from './cell.ts';
-import { toApiError, type ApiError } from './errors.ts';
+import type { ApiError } from './errors.ts';
 import type { Role } from './ticket.ts';
 import type { WireMe } from './wire.ts';
 
@@ -36,11 +36,11 @@ export class Session {
   /** Finds out whether the cookie of an earlier visit still stands; asks again while the exchange is away. */
   async resume(): Promise<void> {
     try {
-      this.open(await this.api.get<WireMe>('/me'));
-    } catch (cause) {
-      const { status } = toApiError(cause);
-      if (status === 401) this.state.value = { status: 'anonymous', expired: this.state.value.status === 'open' };
-      else if (this.state.value.status === 'unknown') setTimeout(() => void this.resume(), RETRY_MILLIS);
+      const { session } = await this.api.get<{ session: WireMe | null }>('/auth/session');
+      if (session === null) this.state.value = { status: 'anonymous', expired: this.state.value.status === 'open' };
+      else this.open(session);
+    } catch {
+      if (this.state.value.status === 'unknown') setTimeout(() => void this.resume(), RETRY_MILLIS);
     }
   }
 

@@ -8,7 +8,7 @@ const CONTEXT: TicketContext = {
   role: 'borrower',
   available: 1_000_000_000n,
   frozen: 0n,
-  listPrice: 35_000,
+  limits: { bidMaximum: 200_000, askMinimum: 20, askMaximum: 35_000 },
   feedLive: true,
 };
 const fields = (change: Partial<TicketFields>): TicketFields => ({ ...EMPTY_TICKET, price: '2.10', quantity: '4', ...change });

@@ -1,4 +1,5 @@
 /** The order ticket without a user interface: fields, reducer, errors, summary, and the body that is sent. */
+import type { PriceLimits } from './bands.ts';
 import type { Depth } from './book.ts';
 import { formatScaled, fromTicks, parseScaled, PRICE_PLACES, QUANTITY_PLACES } from './decimal.ts';
 import { MILLIS_PER_HOUR, type Phase } from './instrument.ts';
@@ -137,8 +138,8 @@ export interface TicketContext {
   /** Micro-CR that bids may hold, and what the lender has blocked of it. */
   available: bigint | undefined;
   frozen: bigint;
-  /** Ticks; an ask may not exceed it. */
-  listPrice: number | undefined;
+  /** What the hour takes; undefined while it is not known. */
+  limits: PriceLimits | undefined;
   feedLive: boolean;
   /** What the curve shows of the hours of a block, in their order. */
   quotes?: readonly HourQuote[];
@@ -263,11 +264,18 @@ function extraProblems(fields: TicketFields, quantity: number | undefined): Tick
   return problems;
 }
 
+/** A block's price is an average over its hours, whose bands differ; list price bounds each of them. */
+function beyondLimits(fields: TicketFields, price: number, limits: PriceLimits): string | undefined {
+  if (fields.side === 'sell' && price > limits.askMaximum) return `An ask may not exceed the list price ${fromTicks(limits.askMaximum)}`;
+  if (fields.hours !== undefined) return undefined;
+  if (fields.side === 'sell' && price < limits.askMinimum) return `Below the band: asks from ${fromTicks(limits.askMinimum)}`;
+  return fields.side === 'buy' && price > limits.bidMaximum ? `Above the band: bids up to ${fromTicks(limits.bidMaximum)}` : undefined;
+}
+
 function orderProblems(fields: TicketFields, context: TicketContext, preview: Preview, price: number): TicketProblem[] {
   const problems: TicketProblem[] = [];
-  if (fields.side === 'sell' && context.listPrice !== undefined && price > context.listPrice) {
-    problems.push({ field: 'price', message: `An ask may not exceed the list price ${fromTicks(context.listPrice)}` });
-  }
+  const outside = context.limits === undefined ? undefined : beyondLimits(fields, price, context.limits);
+  if (outside !== undefined) problems.push({ field: 'price', message: outside });
   if (fields.side === 'buy' && context.available !== undefined && preview.reserved > context.available - context.frozen) {
     const isFrozen = preview.reserved <= context.available;
     problems.push({ field: 'quantity', message: isFrozen ? 'The lender has frozen this credit' : 'Not enough available credit' });

@@ -11,7 +11,7 @@ import type { Role, TradingMode } from './ticket.ts';
 export type WireClass = z.infer<typeof classSchema>;
 export type WireRegion = z.infer<typeof regionSchema>;
 export type WireModel = z.infer<typeof modelSchema>;
-export type WireStatus = z.infer<typeof statusDataSchema> & { status: TradingMode; demo: boolean; clock: 'wall' | 'manual' };
+export type WireStatus = z.infer<typeof statusDataSchema> & { status: TradingMode; demo: boolean; clock: 'wall' | 'manual'; price_band: { above: string; below: string } };
 export type WireCandle = z.infer<typeof candleSchema>;
 export type WireTrade = z.infer<typeof tradeSchema>;
 export type WireTicker = z.infer<typeof tickerSchema>;
@@ -46,6 +46,16 @@ export interface WireDeclined {
   state: 'declined';
   grade: string;
   reasons: string[];
+}
+/** What a borrower signs, as if all were drawn today. */
+export interface WireDisclosure {
+  origination_fee: string;
+  total_interest: string;
+  total_cost: string;
+  apr_us_percent: string | null;
+  apr_eu_percent: string | null;
+  effective_conversion_rate: string;
+  payments: { on: string; amount: string }[];
 }
 export type WireScheduleRow = z.infer<typeof scheduleRowSchema>;
 export interface WireMandate {
