@@ -161,6 +161,7 @@ const incomeShape = {
   total: text,
 };
 const incomeDay = z.object({ date: text, ...incomeShape });
+export const incomeSchema = z.object({ from: text, to: text, totals: z.object(incomeShape), data: z.array(incomeDay) });
 const INCOME_DAYS = 30;
 const INCOME_DAYS_MAX = 3_660;
 
@@ -182,7 +183,7 @@ const income = route({
   responses: {
     200: {
       description: 'Days (UTC) on which something was earned, oldest first; costs are below zero. The last 30 days unless told.',
-      schema: z.object({ from: text, to: text, totals: z.object(incomeShape), data: z.array(incomeDay) }),
+      schema: incomeSchema,
     },
   },
   async handle({ services, query }) {

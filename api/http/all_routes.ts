@@ -17,6 +17,7 @@ import { loanRoutes } from './loan_routes.ts';
 import { marketRoutes } from './market_routes.ts';
 import { operatorRoutes } from './operator_routes.ts';
 import { ordersRoutes } from './orders_routes.ts';
+import { overviewRoutes } from './overview_routes.ts';
 import { portfolioRoutes } from './portfolio_routes.ts';
 import { previewRoutes } from './preview_routes.ts';
 import { providerRoutes } from './provider_routes.ts';
@@ -48,6 +49,7 @@ export const exchangeRoutes = (): Route[] => [
   ...deliveryRoutes,
   ...providersRoutes,
   ...operatorRoutes,
+  ...overviewRoutes,
   ...bankRoutes,
   ...publishedOffersRoutes,
   ...calculatorRoutes,

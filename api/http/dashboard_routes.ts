@@ -22,7 +22,7 @@ const PLAN_DAYS = 30;
 const HOURS_PER_DAY = 24;
 const DAYS_MAX = 36_500;
 
-const dashboardSchema = z.object({
+export const dashboardSchema = z.object({
   facility_id: text, state: text, limit: text, drawn: text, undrawn: text, principal: text, accrued_interest: text, fees: text,
   headroom: text.describe('Unsecured exposure that is left until a margin call, USD'), exposure: text, exposure_limit: text,
   credits: z.object({ available: text, held: text, contracted: text }).describe('Of lots that this facility paid for'),
@@ -30,6 +30,7 @@ const dashboardSchema = z.object({
   conversion: z.object({ contractual: text, realised: text.nullable().describe('List value delivered for each USD of the credits it took; null before the first delivery') }),
   burn: z.object({ spent_30_days: text.describe('With providers, at cost, USD'), plan_30_days: text, percent_of_plan: text }),
   runway: z.object({ credits_per_day: text.describe('Mean of four weeks'), days: z.number().int().nullable(), runs_out_on: text.nullable() }),
+  covenants: z.array(z.object({ covenant: text, kept: z.boolean() })),
   waste: z.object({ used: text, unused: text.describe('CR delivered without use'), unused_percent: text }),
 });
 
@@ -59,6 +60,7 @@ const dashboard = route({
         next_payment: nextPayment(view),
         conversion: { contractual: formatRate(view.conversionRate), realised: balances.costRetired === 0 ? null : formatRate(mulDiv(balances.listValueDelivered, MICRO, balances.costRetired)) },
         burn: burnOf(view), runway: runwayOf(remaining, perDay, today), waste: wasteOf(used),
+        covenants: view.covenants.map(({ kind, breachedOn }) => ({ covenant: kind, kept: breachedOn === 0 })),
       },
     };
   },

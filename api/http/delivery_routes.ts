@@ -83,7 +83,7 @@ const payouts = route({
   },
 });
 
-const statementSchema = z.object({
+export const statementSchema = z.object({
   earned: text.describe('USD of deliveries since the beginning, commissions and what was taken back left out'), paid: text, payable: text.describe('Earned and not paid yet'),
   receivable: text.describe('Owed back for hours that had been paid and proved not delivered; kept from the next payouts'), bond: text, next_payout_at: text,
   upcoming: z.array(z.object({ due_at: text, amount: text, kind: z.enum(['used', 'unused_financed']), held: z.boolean().describe('The loan that paid for them is past due or frozen') })),

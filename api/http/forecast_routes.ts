@@ -20,7 +20,7 @@ const WEEKS = 8;
 const WEEKS_MAX = 52;
 
 const text = z.string();
-const forecastSchema = z.object({
+export const forecastSchema = z.object({
   facility_id: text,
   method: z.enum(['seasonal_mean', 'mean', 'none']).describe('Each day as the mean of the last four of its weekday; as the mean of all days while two weeks are not known'),
   history_days: z.number().int(),

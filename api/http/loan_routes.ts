@@ -30,7 +30,7 @@ const borrower = ['borrower'] as const;
 const operator = ['operator'] as const;
 const MICRO_PER_CENT = 10_000;
 
-const disclosureSchema = z.object({
+export const disclosureSchema = z.object({
   amount: text, annual_rate_percent: text, origination_fee: text, total_interest: text, total_cost: text, apr_us_percent: text.nullable(), apr_eu_percent: text.nullable(),
   conversion_rate: text, effective_conversion_rate: text.describe('Credits for each USD that is repaid in all'), payments: z.array(z.object({ on: text, amount: text })),
   classes: z.array(z.unknown()).describe('What the credits buy at list price and from the live book'),
@@ -183,7 +183,7 @@ const grant = route({
   },
 });
 
-const switchSchema = z.object({ name: z.enum(SWITCHES), on: z.boolean(), reason: text, sequence: z.number().int() });
+export const switchSchema = z.object({ name: z.enum(SWITCHES), on: z.boolean(), reason: text, sequence: z.number().int() });
 
 const listSwitches = route({
   method: 'get', path: '/api/v1/switches', operationId: 'listSwitches', summary: 'The kill switches of minting, draws and payouts', tag: 'operator', scope: 'operate', roles: operator,

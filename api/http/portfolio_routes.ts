@@ -23,7 +23,7 @@ const lenders = ['lender', 'operator'] as const;
 const STAGES = [1, 2, 3] as const;
 const LARGEST = 20;
 
-const portfolioSchema = z.object({
+export const portfolioSchema = z.object({
   outstanding: text.describe('Principal, one\'s part of it'), accrued_interest: text, committed: text, undrawn: text,
   exposure: text.describe('Principal, interest and fees owed'), collateral: text.describe('Unspent credit at cost, and hours bought at their marks after the haircut'),
   expected_loss: text, allowance: text.describe('Provisioned'),
@@ -93,7 +93,7 @@ const DEFAULT_RATES = ['1', '5', '10', '25', '50', '100'];
 const STEPS_MAX = 20;
 
 const percents = z.string().max(400).optional().describe('Percentages, separated by commas');
-const stressSchema = z.object({
+export const stressSchema = z.object({
   exposure: text, method: text,
   price_falls_percent: z.array(text), default_rates_percent: z.array(text),
   grid: z.array(z.object({ price_fall_percent: text, default_rate_percent: text, loss: text, loss_percent: text.describe('Of the exposure') })).describe('Row by row: each fall with each rate'),

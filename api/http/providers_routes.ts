@@ -22,7 +22,7 @@ const WINDOW_DAYS = 30;
 const HOURS_PER_DAY = 24;
 const MICRO_GPU_MINUTE = 60_000_000n;
 
-const providerSchema = z.object({
+export const providerSchema = z.object({
   id: text, name: text,
   reliability_percent: text.nullable().describe('Delivered of promised GPU-minutes of the last 30 days; null: nothing was promised. Minutes in which the platform was down are not counted'),
   promised_gpu_minutes: text, delivered_gpu_minutes: text, suspended: z.boolean(),

@@ -1,5 +1,6 @@
 /** The accounts of the mock market, in the shapes of the contract. */
 import { instrumentId, hourAt } from '../src/state/instrument.ts';
+import type { WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WireProvider, WireStress, WireSwitch, WireUser } from '../src/state/wire.ts';
 
 export type MockRole = 'borrower' | 'provider' | 'lender' | 'operator';
 export const MOCK_ROLES: MockRole[] = ['borrower', 'provider', 'lender', 'operator'];
@@ -97,14 +98,86 @@ export const deliveries = (now: number) =>
     delivered_credits: '108.480000', failed_credits: '0.00', usd: '67.123410', commission: '0.134516', requests: 4_182, status: 'delivered',
   }));
 
-export const portfolio = {
-  outstanding: '406000.00', accrued_interest: '1112.33', committed: '1000000.00', undrawn: '600000.00',
-  buckets: ['current', '1-30', '31-60', '61-90', '90+'].map((name, index) => ({ days_past_due: name, outstanding: index === 0 ? '406000.00' : '0.00', facilities: index === 0 ? 1 : 0 })),
+export const portfolio: WirePortfolio = {
+  outstanding: '406000.00', accrued_interest: '1112.33', committed: '1000000.00', undrawn: '600000.00', exposure: '407112.33', collateral: '289112.33', expected_loss: '2361.25', allowance: '2400.00',
+  stages: [1, 2, 3].map((stage) => ({ stage, facilities: stage === 1 ? 1 : 0, exposure: stage === 1 ? '407112.33' : '0.00', expected_loss: stage === 1 ? '2361.25' : '0.00' })),
+  concentration: {
+    herfindahl: '1.00', borrowers: [{ company: 'Meridian Labs', company_id: 'cmp_3', outstanding: '406000.00', share_percent: '100.00' }], grades: [{ grade: 'A', outstanding: '406000.00', share_percent: '100.00' }],
+  },
+  yield: { annual_rate_percent: '12.50', interest_accrued: '8112.33', earned: '6489.86' }, facilities: [],
+  buckets: (['current', '1-30', '31-60', '61-90', '90+'] as const).map((name, index) => ({ days_past_due: name, outstanding: index === 0 ? '406000.00' : '0.00', facilities: index === 0 ? 1 : 0 })),
 };
 export const risk = {
   exposures: [{ company: 'Meridian Labs', facility_id: 'fac_7', state: 'active', principal: '406000.00', accrued_interest: '1112.33', days_past_due: 0, frozen_fraction: '0.00', utilisation_percent: '40.00' }],
   outstanding: '406000.00', modes: [],
 };
+const FALLS = ['0.00', '25.00', '50.00', '75.00', '100.00'];
+const RATES = ['1.00', '5.00', '10.00', '25.00', '50.00', '100.00'];
+export const stress: WireStress = {
+  exposure: '407112.33', method: 'loss = default rate x what collateral does not cover', price_falls_percent: FALLS, default_rates_percent: RATES,
+  grid: FALLS.flatMap((fall) => RATES.map((rate) => {
+    const loss = ((118_000 + Number(fall) * 2_500) * Number(rate)) / 100;
+    return { price_fall_percent: fall, default_rate_percent: rate, loss: loss.toFixed(2), loss_percent: ((loss * 100) / 407_112).toFixed(2) };
+  })),
+};
+export const disclosure = (now: number): WireDisclosure => ({
+  amount: '1000000.00', annual_rate_percent: '12.50', origination_fee: '15000.00', total_interest: '37284.11', total_cost: '1052284.11', apr_us_percent: '17.94', apr_eu_percent: '19.48', conversion_rate: '1.40',
+  effective_conversion_rate: '1.330439', payments: Array.from({ length: 6 }, (_, index) => ({ on: day(now, 30 * (index + 1)).slice(0, 10), amount: '175380.69' })), classes: [],
+});
+export const dashboard = (now: number): WireDashboard => ({
+  facility_id: 'fac_7', state: 'active', limit: '1000000.00', drawn: '400000.00', undrawn: '600000.00', principal: '406000.00', accrued_interest: '1112.33', fees: '0.00', headroom: '482000.00',
+  exposure: '118000.00', exposure_limit: '600000.00', credits: { available: '486312.44', held: '20100.00', contracted: '38902.40' },
+  next_payment: { due_date: day(now, 10).slice(0, 10), amount: '70229.29', past_due: '0.00' }, conversion: { contractual: '1.40', realised: '1.36' },
+  burn: { spent_30_days: '9842.10', plan_30_days: '164383.56', percent_of_plan: '5.99' }, runway: { credits_per_day: '4120.55', days: 132, runs_out_on: day(now, 132).slice(0, 10) },
+  covenants: [{ covenant: 'minimum_runway', kept: true }, { covenant: 'use_of_proceeds', kept: true }], waste: { used: '14120.40', unused: '564.75', unused_percent: '3.85' },
+});
+export const forecast = (now: number): WireForecast => ({
+  facility_id: 'fac_7', method: 'seasonal_mean', history_days: 41, error_percent: '11.20', interval_percent: '80', credits_remaining: '545314.84', runs_out_on: day(now, 42).slice(0, 10),
+  weeks: Array.from({ length: 8 }, (_, week) => {
+    const expected = 78_000 + week * 4_500;
+    const left = 545_314 - (week + 1) * 78_000 - (week * (week + 1) * 4_500) / 2;
+    const amounts = { expected, low: expected * 0.86, high: expected * 1.13, surplus: Math.max(0, left), shortage: Math.max(0, -left), contracted: Math.max(0, 38_000 - week * 9_000), uncovered: Math.max(0, expected - 38_000), excess: 0 };
+    const texts = Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [name, amount.toFixed(2)])) as Record<keyof typeof amounts, string>;
+    return { from: day(now, week * 7).slice(0, 10), to: day(now, week * 7 + 6).slice(0, 10), ...texts };
+  }),
+  ladder: {
+    method: 'uncovered use: half at the mark, the rest below it',
+    rungs: ['2.2300', '2.1185', '2.0070'].map((price, index) => ({
+      side: 'buy' as const, class: 'H100-SXM-80', region: 'us-east', from: day(now, 7).slice(0, 10), to: day(now, 13).slice(0, 10), price, gpu_hours: ['9000.00', '5700.00', '4000.00'][index] ?? '0', credits: ['20070.00', '12075.45', '8028.00'][index] ?? '0',
+    })),
+  },
+});
+export const statements: WireMonth[] = [
+  { month: '2026-11', from: '2026-11-01', to: '2026-11-30', complete: false },
+  { month: '2026-10', from: '2026-10-01', to: '2026-10-31', complete: true },
+];
+export const payoutStatement = (now: number): WirePayoutStatement => ({
+  earned: '2044.590230', paid: '1843.220000', payable: '201.370230', receivable: '0.00', bond: '12000.00', next_payout_at: day(now, 4),
+  upcoming: [{ due_at: day(now, 4), amount: '161.220000', kind: 'used', held: false }, { due_at: day(now, 32), amount: '40.150230', kind: 'unused_financed', held: false }],
+});
+const income = (factor: number): WireIncome['totals'] => {
+  const lines = {
+    interest_earned: 1_112.33, cost_of_funds: -889.86, commissions_buyers: 212.4, commissions_sellers: 96.12, redemption_spread: 388.75, origination_fees: 6_000, late_fees: 0, recoveries: 0, provisions: -2_400, grants: 0,
+  };
+  const texts = Object.fromEntries(Object.entries(lines).map(([name, amount]) => [name, (amount * factor).toFixed(2)])) as Record<keyof typeof lines, string>;
+  return { fund_spread: (222.47 * factor).toFixed(2), commissions: (308.52 * factor).toFixed(2), ...texts, total: (4_519.74 * factor).toFixed(2) };
+};
+export const incomeReport = (now: number): WireIncome => ({
+  from: day(now, -29).slice(0, 10), to: day(now, 0).slice(0, 10), totals: income(1), data: [6, 5, 4, 3, 2, 1, 0].map((ago) => ({ date: day(now, -ago).slice(0, 10), ...income((7 - ago) / 28) })),
+});
+export const positions = (now: number): WirePositions => ({
+  engine: 184_220, journal: 184_220, snapshot: 180_000, feed: 184_220, now: day(now, 0), projections: ['credit', 'delivery', 'ledger', 'orders', 'trades'].map((name) => ({ name, sequence: 184_217, behind: 3 })),
+});
+export const users = (now: number): WireUser[] => MOCK_ROLES.map((role, index) => ({ id: `usr_${role}`, email: `${role}@demo.example`, role, company: me(role).company, company_id: `cmp_${index}`, created_at: day(now, -30 + index) }));
+export const switches: WireSwitch[] = [
+  { name: 'mint', on: false, reason: '', sequence: 0 },
+  { name: 'draw', on: false, reason: '', sequence: 0 },
+  { name: 'payout', on: true, reason: 'Bank file under review', sequence: 183_900 },
+];
+export const providers: WireProvider[] = ['Northwind Compute', 'Aster Cloud'].map((name, index) => ({
+  id: `cmp_${index + 8}`, name, reliability_percent: index === 0 ? '99.9312' : '97.4100', promised_gpu_minutes: '172800.00', delivered_gpu_minutes: '172681.12', suspended: index === 1,
+  markets: [{ class: 'H100-SXM-80', region: 'us-east', verified_gpus: 64, models: ['llama-3.1-8b-instruct'] }],
+}));
 export const payouts = (now: number) => [{ amount: '1843.220000', sequence: 182_000, at: day(now, -3) }];
 export const statement = (now: number) => [{ sequence: 180_000, at: day(now, -20), event: 'drawn', amount: '400000.00', interest: '0.00', principal: '406000.00', fees: '6000.00', reason: '' }];
 export const usage = (group: string, now: number) => [0, 1, 2].map((index) => ({

@@ -236,10 +236,24 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
     '/deliveries': () => account.deliveries(now),
     '/audit': () => account.audit(now),
     '/keys': () => account.keys(now),
+    '/statements': () => account.statements,
+    '/users': () => account.users(now),
+    '/switches': () => account.switches,
+    '/providers': () => account.providers,
   };
   if (rows[path] !== undefined) return list(empty ? [] : rows[path]());
   if (path === '/facilities/fac_7/schedule') return ok({ rows: account.schedule(now) });
-  if (path === '/portfolio') return ok(account.portfolio);
+  const whole: Record<string, () => unknown> = {
+    '/portfolio': () => account.portfolio,
+    '/portfolio/stress': () => account.stress,
+    '/facilities/fac_7/disclosure': () => account.disclosure(now),
+    '/facilities/fac_7/dashboard': () => account.dashboard(now),
+    '/facilities/fac_7/forecast': () => (empty ? { ...account.forecast(now), method: 'none', weeks: [] } : account.forecast(now)),
+    '/payouts/statement': () => account.payoutStatement(now),
+    '/income': () => (empty ? { ...account.incomeReport(now), data: [] } : account.incomeReport(now)),
+    '/positions': () => account.positions(now),
+  };
+  if (whole[path] !== undefined) return ok(whole[path]());
   if (path === '/risk') return ok(empty ? { exposures: [], outstanding: '0', modes: [] } : account.risk);
   if (path === '/balances') return ok(empty ? account.NO_BALANCES : account.balances);
   return path === '/invariants' ? ok(account.invariants) : undefined;
@@ -261,6 +275,7 @@ function changeApi(method: string, path: string, body: string, state: State): Re
   if (path === '/blocks') return ok({ order: account.order('ord_600', market.nextHour(now), { block: { start_at: '', end_at: '', quantity: '1', minimum_acceptance_ratio: '1' } }), fills: [] }, 201);
   if (path.startsWith('/orders/') && method === 'PATCH') return ok({ order: account.order(path.slice('/orders/'.length), market.nextHour(now), { ...(JSON.parse(body) as object) }), fills: [] });
   if (path.startsWith('/orders/') && method === 'DELETE') return ok({ order: account.order(path.slice('/orders/'.length), market.nextHour(now), { status: 'canceled', hold: '0.00' }) });
+  if (path.endsWith('/rotate')) return ok({ ...account.keys(now)[0], secret: 'ccx_test_rotated8vN0pL2rT6yU1wE5aB7cD9fG' }, 201);
   if (path === '/keys') return ok({ ...account.keys(now)[0], name: 'New', secret: 'ccx_test_mQ3x8vN0pL2rT6yU1wE5aB7cD9fG4hJk' }, 201);
   if (path.endsWith('/draws')) return ok({ lot: account.lots(now)[0] }, 201);
   return ok({}, 200);

@@ -3,9 +3,17 @@ import type { z } from 'zod';
 import type { modelSchema } from '../../../api/gateway/routes/model_routes.ts';
 import type { candleSchema, classSchema, curveDataSchema, curvePointSchema, regionSchema, statusDataSchema, tickerSchema, tradeSchema } from '../../../api/market/market_schemas.ts';
 import type { allocationSchema, balancesWire, lotSchema } from '../../../api/http/account_routes.ts';
+import type { incomeSchema } from '../../../api/http/accounting_routes.ts';
+import type { dashboardSchema } from '../../../api/http/dashboard_routes.ts';
+import type { statementSchema as payoutStatementSchema } from '../../../api/http/delivery_routes.ts';
 import type { facilitySchema, scheduleRowSchema } from '../../../api/http/facility_wire.ts';
+import type { forecastSchema } from '../../../api/http/forecast_routes.ts';
 import type { keyWire } from '../../../api/http/keys_routes.ts';
+import type { disclosureSchema, switchSchema } from '../../../api/http/loan_routes.ts';
 import type { fillSchema, orderSchema } from '../../../api/http/order_wire.ts';
+import type { positionsSchema, userSchema } from '../../../api/http/overview_routes.ts';
+import type { portfolioSchema, stressSchema } from '../../../api/http/portfolio_routes.ts';
+import type { providerSchema } from '../../../api/http/providers_routes.ts';
 import type { Role, TradingMode } from './ticket.ts';
 
 export type WireClass = z.infer<typeof classSchema>;
@@ -48,14 +56,22 @@ export interface WireDeclined {
   reasons: string[];
 }
 /** What a borrower signs, as if all were drawn today. */
-export interface WireDisclosure {
-  origination_fee: string;
-  total_interest: string;
-  total_cost: string;
-  apr_us_percent: string | null;
-  apr_eu_percent: string | null;
-  effective_conversion_rate: string;
-  payments: { on: string; amount: string }[];
+export type WireDisclosure = z.infer<typeof disclosureSchema>;
+export type WireForecast = z.infer<typeof forecastSchema>;
+export type WireDashboard = z.infer<typeof dashboardSchema>;
+export type WireStress = z.infer<typeof stressSchema>;
+export type WireIncome = z.infer<typeof incomeSchema>;
+export type WirePayoutStatement = z.infer<typeof payoutStatementSchema>;
+export type WirePositions = z.infer<typeof positionsSchema>;
+export type WireUser = z.infer<typeof userSchema>;
+export type WireSwitch = z.infer<typeof switchSchema>;
+export type WireProvider = z.infer<typeof providerSchema>;
+/** A month that a statement can be read of. */
+export interface WireMonth {
+  month: string;
+  from: string;
+  to: string;
+  complete: boolean;
 }
 export type WireScheduleRow = z.infer<typeof scheduleRowSchema>;
 export interface WireMandate {
@@ -116,13 +132,7 @@ export interface WireStatementLine {
   fees: string;
   reason: string;
 }
-export interface WirePortfolio {
-  outstanding: string;
-  accrued_interest: string;
-  committed: string;
-  undrawn: string;
-  buckets: { days_past_due: string; outstanding: string; facilities: number }[];
-}
+export type WirePortfolio = z.infer<typeof portfolioSchema>;
 export interface WireUsageLine {
   group: string | null;
   requests: number;

@@ -8,6 +8,14 @@ export function toneOfState(state: string): string {
   return state === 'closed' ? '' : 'bad';
 }
 
+export const TERMS = ['3', '6', '12', '18', '24'].map((value) => ({ value, label: `${value} months` }));
+export const METHODS = [
+  { value: 'annuity', label: 'Equal instalments' },
+  { value: 'equal_principal', label: 'Equal principal' },
+  { value: 'bullet', label: 'All at the end' },
+  { value: 'flat', label: 'Flat' },
+];
+
 /** What happens to a facility that is not paid, by days past due. */
 const LADDER = [
   { days: 1, name: 'Notice' },
