@@ -63,4 +63,13 @@ test('list prices are recomputed from the published offers each week and take ef
   expect(effective.list_price).toBe('2.5000');
   // The next week's is announced already.
   expect(effective.next_list_price).toMatchObject({ price: '2.5000' });
+
+  // Other offers come in, and the clock leaps over two weeks: each has its price in its time.
+  await world.call('POST', '/api/v1/published-offers', { key, body: { offers: ['1', '1.1', '1.2', '1.3'].map((usd, index) => offer('abcd'[index], usd)) } });
+  const leap = new Date(Date.parse(now) + 15 * DAY).toISOString();
+  expect((await world.call('POST', '/api/v1/clock', { key, body: { now: leap } })).body).toMatchObject({ now: leap });
+  const later = await classNow();
+  expect(later.list_price).toBe('1.2000');
+  const next = later.next_list_price as { effective_at: string };
+  expect(Date.parse(next.effective_at) - Date.parse(leap)).toBeLessThan(7 * DAY);
 });

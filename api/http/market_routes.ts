@@ -91,9 +91,13 @@ const getInstrument = route({
   method: 'get', path: '/api/v1/instruments/{id}', operationId: 'getInstrument', summary: 'One instrument', tag: TAG, scope: 'public',
   params: idParams,
   responses: { 200: { description: 'The instrument.', schema: instrumentSchema } },
-  handle: ({ services, params }) => {
-    const instrument = instrumentOf(services.market, params.id);
-    return ok(instrumentWire(services.directory, services.market.describe(instrument)));
+  handle: async ({ services, params }) => {
+    const { market, directory } = services;
+    const instrument = instrumentOf(market, params.id);
+    const view = market.describe(instrument);
+    // Of hours that are over, and of trades from before the last day, only the past knows the last trade.
+    const last = view.last ?? (await market.tradesBefore(instrument, undefined, 1)).at(0) ?? null;
+    return ok(instrumentWire(directory, { ...view, last }));
   },
 });
 

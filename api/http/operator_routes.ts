@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { NONE, TRADING_MODES } from '../../engine/commands.ts';
 import type { SetTradingMode, TradingMode } from '../../engine/commands.ts';
 import { MILLIS_PER_DAY, formatMicro } from '../../engine/units.ts';
+import type { Millis } from '../../engine/units.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
 import type { Services } from '../services.ts';
@@ -194,11 +195,21 @@ const clock = route({
     const wanted = Date.parse(body.now);
     if (wanted < services.committed.now) throw new ApiError('clock_backwards', { field: 'now' });
     if (wanted > services.committed.now + CLOCK_STEP_MILLIS_MAX) throw new ApiError('invalid_request', { field: 'now', values: { detail: 'now: may be at most 36525 days ahead of the present engine time' } });
-    const now = await services.sequencer.setClock(wanted);
-    await Promise.all([...services.clockFollowers].map((follow) => follow()));
-    return { status: 200, body: { now: formatTime(now) } };
+    return { status: 200, body: { now: formatTime(await moveClock(services, wanted)) } };
   },
 });
+
+/** A leap stops where a list price takes effect, so that the one after it is announced in its time, not at the end of the leap. */
+async function moveClock(services: Services, wanted: Millis): Promise<Millis> {
+  let reached = services.committed.now;
+  do {
+    const passed = reached;
+    const pending = services.directory.classes().map(({ next }) => next?.effectiveAt ?? Infinity).filter((at) => at > passed);
+    reached = await services.sequencer.setClock(Math.min(wanted, ...pending));
+    await Promise.all([...services.clockFollowers].map((follow) => follow()));
+  } while (reached < wanted);
+  return reached;
+}
 
 export const operatorRoutes: Route[] = [
   setMode('halt', 'halted', 'Stop trading'),

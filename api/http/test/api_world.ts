@@ -24,6 +24,7 @@ import { openGateway } from '../../gateway/gateway.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 import { Vault } from '../../gateway/vault.ts';
 import { MarketView } from '../../market/market_view.ts';
+import { pastTrades } from '../../past_trades.ts';
 import { TEST_EPOCH, createInProcessSequencer } from '../../sequencer/in_process.ts';
 import type { Services } from '../../services.ts';
 import { exchangeRoutes } from '../all_routes.ts';
@@ -109,10 +110,12 @@ async function openServices(config: Services['config'], database: Knex, url: str
   const stopProjector = await followJournal(url);
   const committed = await Committed.follow(sequencer);
   const { directory, stop: stopDirectory } = await Directory.load(sequencer);
-  const market = await MarketView.start(sequencer, directory);
+  const projections = new ProjectionWaiter(database);
+  // A new database: nothing need be waited for.
+  const market = await MarketView.start(sequencer, directory, { ...pastTrades(database, projections), recent: () => Promise.resolve([]) });
   const auth = new Auth(database, log, () => Math.max(Date.now(), committed.now));
   await auth.start();
-  const base = { config, log, sequencer, committed, auth, database, projections: new ProjectionWaiter(database), directory, market, vault: new Vault(Buffer.alloc(32, 7)), clockFollowers: new Set<() => Promise<void>>() };
+  const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: new Vault(Buffer.alloc(32, 7)), clockFollowers: new Set<() => Promise<void>>() };
   const gateway = await openGateway(base, [...config.endpointAllow]);
   const services: Services = { ...base, endpoints: gateway.endpoints };
   const stop = async (): Promise<void> => {
