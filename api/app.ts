@@ -2,12 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import express from 'express';
-import type { ErrorRequestHandler, RequestHandler } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { ApiError } from './errors.ts';
 import { Door } from './gateway/door.ts';
 import { createMetrics } from './http/metrics.ts';
 import { operationsRoutes } from './http/operations_routes.ts';
 import { isOpenAiPath, mountRoutes, requestIdOf } from './http/registry.ts';
+import type { Serve } from './http/registry.ts';
 import { publicError, sendError } from './http/reply.ts';
 import type { Route } from './http/route.ts';
 import { securityHeaders } from './http/security_headers.ts';
@@ -32,14 +33,28 @@ export function createApp({ services, routes, webFolder }: AppOptions): RequestL
   app.set('query parser', 'simple');
   app.enable('case sensitive routing');
   const metrics = createMetrics(services);
-  app.use(identified, securityHeaders(services.config.production), boundedUrl, notStored);
+  const first = [identified, securityHeaders(services.config.production), boundedUrl, notStored];
+  app.use(first);
   const isOpenAi = ({ path }: Route): boolean => isOpenAiPath(path);
   const door = new Door({ services, metrics, routes: routes.filter(isOpenAi) });
-  mountRoutes(app, [...routes.filter((route) => !isOpenAi(route)), ...operationsRoutes(routes, metrics, API_VERSION)], { services, metrics });
+  const direct = mountRoutes(app, [...routes.filter((route) => !isOpenAi(route)), ...operationsRoutes(routes, metrics, API_VERSION)], { services, metrics });
   if (webFolder !== undefined) app.use(webApp(webFolder));
   app.use((_request, response) => sendError(response, new ApiError('not_found'), requestIdOf(response)));
   app.use(lastResort(services));
-  return (request, response) => (isOpenAiPath(request.url?.split('?', 1)[0] ?? '') ? door.serve(request, response) : app(request, response));
+  return (request, response) => {
+    const url = request.url ?? '';
+    const serve = direct.get(`${request.method} ${url}`);
+    if (serve !== undefined) through(first, Object.assign(request, { originalUrl: url, params: {}, query: {} }) as Request, response as Response, serve);
+    else if (isOpenAiPath(url.split('?', 1)[0])) door.serve(request, response);
+    else app(request, response);
+  };
+}
+
+/** What express does for a route, without the search for it. */
+function through(handlers: readonly RequestHandler[], request: Request, response: Response, serve: Serve): void {
+  const [next, ...rest] = handlers;
+  if (next === undefined) void serve(request, response);
+  else void next(request, response, () => through(rest, request, response, serve));
 }
 
 /** The client's request id when it is usable, else one of ours; it stands in the answer, in errors and in the log. */

@@ -36,6 +36,7 @@ class Table<Entry extends { name: string }> {
   }
 }
 
+const NAMES_KEPT = 10_000;
 const INSTRUMENT = /^([^.]+)\.([^.]+)\.([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})Z$/;
 const FOLLOWED = new Set<number>([
   KIND.companyRegistered, KIND.classAdded, KIND.regionAdded, KIND.modelAdded, KIND.listPriceAnnounced, KIND.listPriceEffective,
@@ -52,6 +53,8 @@ export class Directory {
   private readonly capacityTable = new Map<string, CapacityView>();
   /** `hour` -> its text; the running market uses a few thousand. */
   private readonly hourTexts = new Map<number, string>();
+  /** Names that were asked for, and what they name. */
+  private readonly instruments = new Map<string, InstrumentRef>();
 
   /** Follows the committed events and fills itself from the engine. */
   static async load(sequencer: SequencerPort): Promise<{ directory: Directory; stop: () => void }> {
@@ -184,11 +187,17 @@ export class Directory {
   }
   /** undefined when the text names no class, region or hour. Whether the hour is listed is the engine's to say. */
   instrument(name: string): InstrumentRef | undefined {
+    const known = this.instruments.get(name);
+    if (known !== undefined) return known;
     const match = INSTRUMENT.exec(name);
     if (match === null) return undefined;
     const market = this.marketId(match[1], match[2]);
     const hour = parseHour(match[3], match[4], match[5], match[6]);
-    return market === NONE || hour === undefined ? undefined : { market, hour };
+    if (market === NONE || hour === undefined) return undefined;
+    const instrument = { market, hour };
+    if (this.instruments.size > NAMES_KEPT) this.instruments.clear();
+    this.instruments.set(name, instrument);
+    return instrument;
   }
 
   private addClass(event: { class: number; name: string; chip: string; memoryGb: number; formFactor: string }): void {
@@ -214,7 +223,7 @@ export class Directory {
     let text = this.hourTexts.get(hour);
     if (text !== undefined) return text;
     text = formatHour(hour);
-    if (this.hourTexts.size > 10_000) this.hourTexts.clear();
+    if (this.hourTexts.size > NAMES_KEPT) this.hourTexts.clear();
     this.hourTexts.set(hour, text);
     return text;
   }

@@ -72,7 +72,12 @@ export interface OrderState extends OrderView {
 }
 
 const orNull = (value: number, format: (value: number) => string): string | null => (value > 0 ? format(value) : null);
-const timeOf = (millis: number): string => new Date(millis).toISOString();
+let lastTime = { millis: 0, text: new Date(0).toISOString() };
+/** Orders and fills of one command have one time, and those that follow often the same. */
+function timeOf(millis: number): string {
+  if (millis !== lastTime.millis) lastTime = { millis, text: new Date(millis).toISOString() };
+  return lastTime.text;
+}
 
 export function orderWire(directory: Directory, order: OrderState): OrderWire {
   const filled = order.quantity - order.remaining;
@@ -181,17 +186,19 @@ export function placedBy(events: readonly EngineEvent[], sequence: number, now: 
   if (accepted === undefined) return undefined;
   const order = accepted.kind === 'blockAccepted' ? acceptedBlock(accepted, sequence, now) : acceptedOrder(accepted, sequence, now);
   // A sell block that rests is its asks.
-  const asks = new Set(events.flatMap((event) => (event.kind === 'blockAsk' && event.block === order.order ? [event.order] : [])));
+  const asks = new Set<number>();
+  for (const event of events) if (event.kind === 'blockAsk' && event.block === order.order) asks.add(event.order);
+  const isOwn = (id: number): boolean => id === order.order || asks.has(id);
   const fills: Placed['fills'] = [];
   for (const event of events) {
     if (event.kind === 'fill') {
-      const own = [event.taker, event.maker].find((id) => id === order.order || asks.has(id));
+      const own = isOwn(event.taker) ? event.taker : isOwn(event.maker) ? event.maker : undefined;
       if (own !== undefined) fills.push({ fill: event, order: own });
       if (own !== undefined && own !== order.order) applyAskFill(order, event);
     }
     applyToOrder(order, event);
   }
-  return { order, fills: fills.map((own) => ({ ...own, fill: withResaleFee(own.fill, events) })) };
+  return { order, fills: fills.map(({ fill, order: own }) => ({ fill: withResaleFee(fill, events), order: own })) };
 }
 
 /** A resale's fill with what its seller was charged, which an event after it tells. */
@@ -219,13 +226,15 @@ function applyAskFill(order: OrderState, event: EventOf<'fill'>): void {
 }
 
 function acceptedOrder(event: EventOf<'orderAccepted'>, sequence: number, now: number): OrderState {
-  const { kind: _kind, side, orderType, timeInForce, selfTradePrevention, ...rest } = event;
-  const untriggered = orderType === 'stop' || orderType === 'stop_limit';
+  const { orderType, quantity } = event;
+  // Field by field: to copy what is left of an object costs more than the rest of the answer.
   return {
-    ...rest,
-    side: SIDES.indexOf(side), orderType: ORDER_TYPES.indexOf(orderType), timeInForce: TIMES_IN_FORCE.indexOf(timeInForce),
-    selfTradePrevention: SELF_TRADE_PREVENTIONS.indexOf(selfTradePrevention),
-    remaining: event.quantity, visible: 0, fees: 0, notional: 0, status: untriggered ? 'untriggered' : 'open', acceptedAt: now, sequence, reason: '',
+    order: event.order, company: event.company, market: event.market, hour: event.hour, side: SIDES.indexOf(event.side), orderType: ORDER_TYPES.indexOf(orderType),
+    price: event.price, quantity, remaining: quantity, timeInForce: TIMES_IN_FORCE.indexOf(event.timeInForce), postOnly: event.postOnly,
+    displayQuantity: event.displayQuantity, minimumQuantity: event.minimumQuantity, stopPrice: event.stopPrice, expiresAt: event.expiresAt, model: event.model,
+    resaleOf: event.resaleOf, selfTradePrevention: SELF_TRADE_PREVENTIONS.indexOf(event.selfTradePrevention), cancelOnDisconnect: event.cancelOnDisconnect,
+    hold: event.hold, clientOrderId: event.clientOrderId, visible: 0, fees: 0, notional: 0,
+    status: orderType === 'stop' || orderType === 'stop_limit' ? 'untriggered' : 'open', acceptedAt: now, sequence, reason: '',
   };
 }
 

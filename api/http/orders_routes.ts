@@ -37,7 +37,7 @@ const resultSchema = z.object({
 type Result = z.infer<typeof resultSchema>;
 
 const placeOrder = (ids: ClientOrderIds): Route => route({
-  method: 'post', path: '/api/v1/orders', operationId: 'placeOrder', summary: 'Place an order', tag, scope: 'trade', body: orderBody,
+  method: 'post', path: '/api/v1/orders', direct: true, operationId: 'placeOrder', summary: 'Place an order', tag, scope: 'trade', body: orderBody,
   responses: { 201: { description: 'The order was accepted; it may have traded or have been cancelled at once.', schema: placedSchema } },
   async handle(context) {
     const { services, body } = context;
@@ -55,7 +55,7 @@ function placedWire(directory: Directory, ack: Ack): z.infer<typeof placedSchema
 }
 
 const placeBatch = (ids: ClientOrderIds): Route => route({
-  method: 'post', path: '/api/v1/orders/batch', operationId: 'batchOrders', summary: 'Place, cancel and amend up to 500 orders, in order', tag, scope: 'trade',
+  method: 'post', path: '/api/v1/orders/batch', direct: true, operationId: 'batchOrders', summary: 'Place, cancel and amend up to 500 orders, in order', tag, scope: 'trade',
   body: batchBody, bodyLimit: 1024 * 1024,
   responses: { 200: { description: 'One result for each operation, in their order.', schema: z.object({ results: z.array(resultSchema) }) } },
   async handle(context) {

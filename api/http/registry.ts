@@ -28,14 +28,20 @@ export const isOpenAiPath = (path: string): boolean => path === '/v1' || path.st
 /** `/orders/{id}` as express writes it. */
 export const expressPathOf = (route: Route): string => route.expressPath ?? route.path.replace(/\{([a-z_]+)\}/g, ':$1');
 
-export function mountRoutes(app: Express, routes: readonly Route[], options: RegistryOptions): void {
+export type Serve = (request: Request, response: Response) => Promise<void>;
+
+/** @returns what serves the routes that need nothing of express, by method and path: `POST /api/v1/orders` */
+export function mountRoutes(app: Express, routes: readonly Route[], options: RegistryOptions): Map<string, Serve> {
   const limits = new RateLimit(options.services.config.rateLimit, options.services.tallies?.of('exchange'));
   const patience = new Patience(async () => options.services.database.raw('select 1'));
+  const direct = new Map<string, Serve>();
   for (const route of routes) {
     const serve = server(route, { limits, patience }, options);
     app[route.method](expressPathOf(route), (request, response) => serve(request, response));
+    if (route.direct === true) direct.set(`${route.method.toUpperCase()} ${route.path}`, serve);
   }
   refuseOtherMethods(app, routes);
+  return direct;
 }
 
 /** A known path with a method it does not take: 405 with Allow. */
@@ -56,7 +62,7 @@ function refuseOtherMethods(app: Express, routes: readonly Route[]): void {
 
 export const requestIdOf = (response: Response): string => String(response.getHeader('x-request-id') ?? '');
 
-function server(route: Route, { limits, patience }: { limits: RateLimit; patience: Patience }, { services, metrics }: RegistryOptions): (request: Request, response: Response) => Promise<void> {
+function server(route: Route, { limits, patience }: { limits: RateLimit; patience: Patience }, { services, metrics }: RegistryOptions): Serve {
   const readBody = bodyReader(route);
   return async (request, response) => {
     const started = performance.now();
@@ -98,7 +104,7 @@ async function contextOf(route: Route, request: Request, response: Response, mea
   if (principal !== undefined) requireRight(route, principal);
   const { raw, value } = await means.readBody(request, response);
   const idempotencyKey = idempotencyKeyOf(route, request, principal);
-  const bodyHash = route.method === 'get' ? '' : createHash('sha256').update(request.originalUrl).update('\0').update(raw).digest('base64url');
+  const bodyHash = idempotencyKey === '' ? '' : createHash('sha256').update(request.originalUrl).update('\0').update(raw).digest('base64url');
   if (idempotencyKey !== '' && requestIdOf(response) !== request.headers['x-request-id']) response.setHeader('x-request-id', idOfRepeats(idempotencyKey, bodyHash));
   return {
     services,

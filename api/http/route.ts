@@ -60,6 +60,8 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   path: string;
   /** Express form where it differs from the OpenAPI one: wildcards. */
   expressPath?: string;
+  /** A path without names whose handler needs nothing of express: it is served before express looks for it. */
+  direct?: boolean;
   operationId: string;
   summary: string;
   tag: string;

@@ -11,6 +11,8 @@ import type { Channel, Line, Reply, Request, WorkerMessage } from './messages.ts
 import type { SequencerPort } from './port.ts';
 
 const RETRY_MILLIS = 500;
+/** What a batch leaves behind is garbage by the next: with room for several, little of it is ever moved. */
+const YOUNG_MEGABYTES = 96;
 const RESTARTING = 'the market is restarting';
 
 export interface StartOptions {
@@ -73,7 +75,7 @@ class WorkerSequencer extends SequencerClient implements Line {
 
   /** Starts the thread and waits until it is ready. @throws CannotStart */
   async launch(): Promise<void> {
-    const worker = new Worker(this.options.workerFile ?? WORKER_FILE, { workerData: this.leaderOptions() });
+    const worker = new Worker(this.options.workerFile ?? WORKER_FILE, { workerData: this.leaderOptions(), resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES } });
     this.worker = worker;
     const say = this.options.say ?? (() => undefined);
     try {

@@ -78,7 +78,7 @@ async function measure(start: (name: string) => ChildProcess, options: BenchOpti
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const children: ChildProcess[] = [];
   const start = (name: string): ChildProcess => {
-    const child = fork(process.argv[1], [name], { execArgv: ['--enable-source-maps'] });
+    const child = fork(process.argv[1], [name], { execArgv: ['--enable-source-maps', '--max-semi-space-size=64'] });
     children.push(child);
     return child;
   };
