@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
-import { openHttp, openListPrices, openServices, openWebhooks, reachEngine } from './roles/api_role.ts';
+import { openHttp, openListPrices, openMarks, openServices, openWebhooks, reachEngine } from './roles/api_role.ts';
 import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
@@ -26,6 +26,7 @@ async function startAlone(core: Core): Promise<void> {
   const begin = providers === undefined ? undefined : await openOwnDemo(core, opened, providers);
   await openListPrices(core, opened);
   openWebhooks(core, opened);
+  openMarks(core, opened);
   openHttp(core, opened);
   introduction(core.url, await begin?.()).forEach(say);
 }
@@ -43,6 +44,7 @@ async function startTogether(core: Core): Promise<void> {
   if (roles.includes('api')) {
     await openListPrices(core, opened);
     openWebhooks(core, opened);
+    openMarks(core, opened);
   }
   openHttp(core, opened, remote);
   introduction(core.url, await begin?.()).forEach(say);

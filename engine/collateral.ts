@@ -108,7 +108,7 @@ export class Collateral {
     const used = Math.ceil(allocations.usedGpu[row] / MICRO_GPU_SECONDS_PER_STEP);
     const quantity: Steps = allocations.quantity[row] - allocations.offered[row] - used;
     if (quantity <= 0) return;
-    const mark = Math.max(1, this.limits.mark(book.market, undefined));
+    const mark = Math.max(1, this.limits.mark(book.market, book.hour));
     const allocation = allocations.idOf(row);
     const order = trading.force({
       type: 'place', company: facility.company, market: book.market, hour: book.hour, side: SELL, orderType: LIMIT, price: mark, quantity, timeInForce: GTC,

@@ -286,7 +286,11 @@ export interface FacilityOptions {
   dueDateRoll?: 'none' | 'following' | 'modified_following' | 'preceding';
   /** A bid short of credit draws what is missing. */
   drawOnDemand?: boolean;
+  /** Which of LOAN_RULES it lives by; absent: the first, so that what was journalled under them stays as it was. */
+  loanRules?: number;
 }
+/** From 2 on: the origination fee is earned by the day, what is expected to be lost is provisioned from the first draw on, no hour begins after maturity. */
+export const LOAN_RULES = 2;
 export interface ApplyFacility extends FacilityOptions {
   type: 'applyFacility';
   company: CompanyId;
@@ -360,6 +364,12 @@ export interface SetMoneyRules {
   redemptionRate: Ppm;
   spreadMinimum: Ppm;
   conversionRate: Ppm;
+}
+/** What hours are worth by their trades, and classes by their index, in ticks: all that is known. What is not named has no such mark. */
+export interface SetMarks {
+  type: 'setMarks';
+  classes: { class: ClassId; price: number }[];
+  hours: { market: MarketId; hour: Hour; price: number }[];
 }
 export interface AcceptFacility {
   type: 'acceptFacility';
@@ -512,7 +522,7 @@ export type Command =
   | CreateMandate | ApplyFacility | AcceptFacility | Draw | Repay | ReturnCredits | Freeze | Unfreeze
   | SetTradingMode | Capture | ReleasePending
   | ReportMinute | AnnulDelivery | PlatformDown | SuspendProvider | ReinstateProvider
-  | CounterOffer | OverruleFacility | DeclineFacility | SetFacilityOption | ReportFinancials | GrantCredits | SetSwitch | SetMoneyRules;
+  | CounterOffer | OverruleFacility | DeclineFacility | SetFacilityOption | ReportFinancials | GrantCredits | SetSwitch | SetMoneyRules | SetMarks;
 
 /** Every command's name; its place stands for it in events. New ones come last. */
 export const COMMAND_TYPES = [
@@ -520,7 +530,7 @@ export const COMMAND_TYPES = [
   'setListPrice', 'declareCapacity', 'verifyCapacity', 'setEligibility', 'deposit', 'withdraw', 'prepay', 'postBond', 'payout', 'createMandate',
   'applyFacility', 'acceptFacility', 'draw', 'repay', 'returnCredits', 'freeze', 'unfreeze', 'setTradingMode', 'capture', 'releasePending',
   'reportMinute', 'annulDelivery', 'platformDown', 'suspendProvider', 'reinstateProvider',
-  'counterOffer', 'overruleFacility', 'declineFacility', 'setFacilityOption', 'reportFinancials', 'grantCredits', 'setSwitch', 'setMoneyRules',
+  'counterOffer', 'overruleFacility', 'declineFacility', 'setFacilityOption', 'reportFinancials', 'grantCredits', 'setSwitch', 'setMoneyRules', 'setMarks',
 ] as const;
 export type CommandType = Command['type'];
 

@@ -7,7 +7,7 @@ import { ACCOUNT } from './accounts.ts';
 import type { RejectCode } from './catalogue.ts';
 import { classOf } from './commands.ts';
 import type { CompanyId, FacilityId } from './commands.ts';
-import { daysPastDue } from './loans.ts';
+import { daysPastDue, livesBy } from './loans.ts';
 import { NIL } from './lot_amounts.ts';
 import type { Matcher } from './matching.ts';
 import { mulDiv } from './muldiv.ts';
@@ -217,6 +217,7 @@ export class CreditLimits {
   bidRefusal(company: CompanyId, hold: Micro, price: Ticks, model: number, market: number, hour: Hour, book: HourBook | undefined): RejectCode | undefined {
     if (book !== undefined && this.isLimited(company) && this.isConcentrated(company, hold, model, book)) return 'concentration';
     for (const { facility, cost } of this.payers(company, hold)) {
+      if (livesBy(facility, 2) && hour * MILLIS_PER_HOUR > facility.maturesAt) return 'facility_not_active';
       const limit = this.exposureLimit(facility);
       // Most bids are within the limit even if nothing that was bought counted.
       if (this.unspent(facility) + cost <= limit) continue;
@@ -266,13 +267,21 @@ export class CreditLimits {
     const ahead = hour * MILLIS_PER_HOUR - now;
     if (ahead <= -MILLIS_PER_HOUR) return 0;
     const haircut = ahead < PARAMETERS.haircutNearWithin ? PARAMETERS.haircutNear : PARAMETERS.haircutFar;
-    return mulDiv(mulDiv(cost, Math.min(price, this.mark(market, book)), price), MICRO - haircut, MICRO);
+    return mulDiv(mulDiv(cost, Math.min(price, this.collateralMark(market, hour, book)), price), MICRO - haircut, MICRO);
   }
 
-  /** Half of list price, or the best bid where that is lower: what is left of the marks' order while none is told. */
-  mark(market: number, book: HourBook | undefined): Ticks {
-    const half = Math.floor(this.state.classes[classOf(market)].listPrice / 2);
-    return book === undefined || book.bids.count === 0 ? half : Math.min(half, book.bids.best());
+  /** The hour's own trades, else the index of its class, else half of list price; never above list price, at which one can always buy. */
+  mark(market: number, hour: Hour): Ticks {
+    const { classes, marks } = this.state;
+    const { listPrice } = classes[classOf(market)];
+    const told = marks.size === 0 ? undefined : (marks.get(`${market}:${hour}`) ?? marks.get(String(classOf(market))));
+    return Math.min(listPrice, told ?? Math.floor(listPrice / 2));
+  }
+
+  /** The lower of mark and best bid. */
+  private collateralMark(market: number, hour: Hour, book: HourBook | undefined): Ticks {
+    const mark = this.mark(market, hour);
+    return book === undefined || book.bids.count === 0 ? mark : Math.min(mark, book.bids.best());
   }
 }
 

@@ -177,6 +177,9 @@ export const EVENTS = {
   moneyRulesSet: { redemptionRate: n, spreadMinimum: n, conversionRate: n },
   /** The rules offer a frozen facility's hours; its price falls until the gate. */
   resaleForced: { facility: n, allocation: n, order: n, mark: n },
+  /** A part of the origination fee is earned; below zero: it was earned too soon, for credit has come back. */
+  feeEarned: { facility: n, amount: n, day: n },
+  marksSet: { classes: json<{ class: number; price: number }[]>(), hours: json<{ market: number; hour: number; price: number }[]>() },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

@@ -4,12 +4,12 @@ import { addMonths } from './calendar.ts';
 import type { RejectCode } from './catalogue.ts';
 import { Collateral } from './collateral.ts';
 import { NONE } from './commands.ts';
-import type { CompanyId, Draw, FacilityId, Freeze, Repay, ReportFinancials, ReturnCredits, SetFacilityOption, Unfreeze } from './commands.ts';
+import type { CompanyId, Draw, FacilityId, Freeze, Repay, ReportFinancials, ReturnCredits, SetFacilityOption, SetMarks, Unfreeze } from './commands.ts';
 import { conversionRate } from './credit/tiers.ts';
 import type { CreditLimits } from './credit_limits.ts';
 import { FacilityReview, isRunning } from './facility_review.ts';
 import type { Finance } from './finance.ts';
-import { Loans } from './loans.ts';
+import { Loans, livesBy } from './loans.ts';
 import type { Lot } from './lots.ts';
 import { ALL_BLOCKED } from './lots.ts';
 import { Mandates, validAmount } from './mandates.ts';
@@ -19,7 +19,7 @@ import { PARAMETERS } from './parameters.ts';
 import type { Facility, State } from './state.ts';
 import type { Sweeps } from './sweeps.ts';
 import type { Trading } from './trading.ts';
-import { MICRO, MILLIS_PER_DAY } from './units.ts';
+import { MICRO, MILLIS_PER_DAY, PRICE_TICKS_MAX } from './units.ts';
 import type { Day, Micro } from './units.ts';
 
 const PRINCIPAL = ACCOUNT['loan.principal'];
@@ -92,6 +92,19 @@ export class Facilities {
     return undefined;
   }
 
+  /** What marks are known from now on. */
+  setMarks({ classes, hours }: SetMarks): RejectCode | undefined {
+    const { state } = this;
+    const valid = [...classes, ...hours].every(({ price }) => Number.isSafeInteger(price) && price > 0 && price <= PRICE_TICKS_MAX)
+      && classes.every(({ class: id }) => state.classes[id] !== undefined) && hours.every(({ market }) => state.findMarket(market) !== undefined);
+    if (!valid) return 'invalid_parameter';
+    state.marks.clear();
+    for (const { class: id, price } of classes) state.marks.set(String(id), price);
+    for (const { market, hour, price } of hours) state.marks.set(`${market}:${hour}`, price);
+    state.buffer.emit('marksSet', { classes, hours });
+    return undefined;
+  }
+
   // Draws.
 
   /** Takes USD from the facility and mints a lot, in one step. The origination fee is added to the debt. */
@@ -127,6 +140,7 @@ export class Facilities {
     state.buffer.emit('facilityDrawn', { facility: facility.facility, lot: lot.lot, amount, fee });
     this.loans.reschedule(facility, false);
     if (this.state.bars.has(facility.facility)) this.state.lots.makeUnusable(lot);
+    this.review.provisionAgain(facility);
   }
 
   private drawRefusal(facility: Facility, amount: Micro): RejectCode | undefined {
@@ -183,24 +197,28 @@ export class Facilities {
 
   // Days.
 
-  /** A facility's day ends: interest of the days before `day`, what falls due, what becomes of it. Does nothing the second time. */
-  endDay(facility: Facility, day: Day): void {
-    if (!isRunning(facility) || facility.accruedTo >= day) return;
+  /** A facility's day ends: interest of the days before `day`, what falls due, what becomes of it. Does nothing the second time. @returns whether an instalment fell due */
+  endDay(facility: Facility, day: Day): boolean {
+    if (!isRunning(facility) || facility.accruedTo >= day) return false;
     this.loans.accrue(facility, day);
-    this.loans.beginDay(facility, day);
+    this.loans.earnFee(facility, day);
+    const billed = this.loans.beginDay(facility, day);
     this.limits.dayBegan(facility, day);
     this.review.testDue(facility, day);
     this.review.review(facility);
+    if (billed) this.review.provisionAgain(facility);
     this.closeIfSettled(facility);
+    return billed;
   }
 
-  /** Lets up to `count` facilities end their day. @returns whether all have */
+  /** Lets up to `count` facilities end their day; an instalment that falls due is the work of several. @returns whether all have */
   endDays(count: number): boolean {
     const { dayEnd, facilities } = this.state;
-    const until = Math.min(facilities.length, dayEnd.next + count);
-    for (let id = dayEnd.next; id < until; id++) this.endDay(facilities[id], dayEnd.day);
-    dayEnd.next = until;
-    return until === facilities.length;
+    for (let left = count; left > 0 && dayEnd.next < facilities.length; left--) {
+      const facility = facilities[dayEnd.next++];
+      if (this.endDay(facility, dayEnd.day) && livesBy(facility, 2)) left -= PARAMETERS.dayEndDueWeight - 1;
+    }
+    return dayEnd.next === facilities.length;
   }
 
   // Money back.
@@ -255,6 +273,7 @@ export class Facilities {
     }
     this.closeIfSettled(facility);
     this.review.review(facility);
+    this.review.provisionAgain(facility);
   }
 
   private closeIfSettled(facility: Facility): void {
@@ -308,11 +327,13 @@ export class Facilities {
     lot.returned += credits;
     if (now > lot.mintedAt + PARAMETERS.feeRefundDays * MILLIS_PER_DAY) return;
     const deferred = -ledger.balance(ACCOUNT['orig_fee.deferred'], facility.facility);
-    const refund = Math.min(deferred, mulDiv(lot.fee, lot.returned, lot.credits) - lot.feeRefunded);
+    const due = mulDiv(lot.fee, lot.returned, lot.credits) - lot.feeRefunded;
+    const refund = livesBy(facility, 2) ? due : Math.min(deferred, due);
     if (refund <= 0) return;
     const principal = Math.min(refund, this.principal(facility));
     lot.feeRefunded += refund;
     ledger.begin();
+    this.loans.unearnFee(facility, refund);
     ledger.post(ACCOUNT['orig_fee.deferred'], facility.facility, refund);
     ledger.post(PRINCIPAL, facility.facility, -principal);
     ledger.post(ACCOUNT.unapplied, lot.company, principal - refund);

@@ -6,6 +6,7 @@ import type { CompanyId, ReportFinancials } from './commands.ts';
 import { NONE } from './commands.ts';
 import type { Collateral } from './collateral.ts';
 import type { CreditLimits } from './credit_limits.ts';
+import { livesBy } from './loans.ts';
 import type { Loans } from './loans.ts';
 import { mulDiv } from './muldiv.ts';
 import { PARAMETERS } from './parameters.ts';
@@ -88,6 +89,11 @@ export class FacilityReview {
     const stages: number[] = [PARAMETERS.pastDueFrozen, PARAMETERS.pastDueDefault];
     // Another stage of expected loss begins, or ends.
     if (stages.some((stage) => before >= stage !== facility.pastDueStep >= stage)) this.loans.provision(facility, this.collateralOf(facility));
+  }
+
+  /** Expected loss is measured anew: when it is drawn, when an instalment falls due, when something is paid. */
+  provisionAgain(facility: Facility): void {
+    if (livesBy(facility, 2) && isRunning(facility)) this.loans.provision(facility, this.collateralOf(facility));
   }
 
   private collateralOf(facility: Facility): Micro {

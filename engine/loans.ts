@@ -75,6 +75,45 @@ export class Loans {
     facility.accrualPosted = posted;
   }
 
+  /**
+   * The origination fee is earned in a line from each draw to maturity: what of it is still to come on `day` is a
+   * function of the draws alone, so that it does not matter how often it is asked for.
+   */
+  earnFee(facility: Facility, day: Day): void {
+    if (!livesBy(facility, 2)) return;
+    const { ledger, buffer } = this.state;
+    const amount = this.deferredFee(facility) - this.feeToCome(facility, day);
+    if (amount === 0) return;
+    ledger.begin();
+    this.postFeeEarned(facility, amount);
+    ledger.end();
+    buffer.emit('feeEarned', { facility: facility.facility, amount, day });
+  }
+
+  private deferredFee({ facility }: Facility): Micro {
+    return -this.state.ledger.balance(ACCOUNT['orig_fee.deferred'], facility);
+  }
+
+  private feeToCome(facility: Facility, day: Day): Micro {
+    const maturity = Math.floor(facility.maturesAt / MILLIS_PER_DAY);
+    return this.state.lots.of(facility.facility).reduce((sum, { fee, feeRefunded, mintedAt }) => {
+      const life = maturity - Math.floor(mintedAt / MILLIS_PER_DAY);
+      return life <= 0 ? sum : sum + mulDiv(fee - feeRefunded, Math.max(0, maturity - day), life);
+    }, 0);
+  }
+
+  /** Inside an open transaction. */
+  private postFeeEarned(facility: Facility, amount: Micro): void {
+    const { ledger } = this.state;
+    ledger.post(ACCOUNT['orig_fee.deferred'], facility.facility, amount);
+    ledger.post(ACCOUNT['income.origination'], facility.company, -amount);
+  }
+
+  /** A part of a lot's fee is about to come back: what of it was earned is earned no more, so that all of it is there. Inside an open transaction. */
+  unearnFee(facility: Facility, refund: Micro): void {
+    if (livesBy(facility, 2)) this.postFeeEarned(facility, this.deferredFee(facility) - this.feeToCome(facility, this.state.day) - refund);
+  }
+
   private postInterest(facility: Facility, amount: Micro, posted: Micro, day: Day): void {
     const { ledger, buffer } = this.state;
     if (amount === 0) return;
@@ -97,13 +136,17 @@ export class Loans {
     share.costPosted = cost;
   }
 
-  /** Instalments of `day` fall due; late ones are charged. */
-  beginDay(facility: Facility, day: Day): void {
-    if (facility.state === 'written_off') return;
+  /** Instalments of `day` fall due; late ones are charged. @returns whether one fell due */
+  beginDay(facility: Facility, day: Day): boolean {
+    if (facility.state === 'written_off') return false;
+    let billed = false;
     for (const row of facility.schedule) {
-      if (!row.billed && row.due <= day) this.bill(facility, row);
-      else if (row.billed && !row.late && day - row.due > PARAMETERS.lateFeeGraceDays) this.chargeLate(facility, row);
+      if (!row.billed && row.due <= day) {
+        this.bill(facility, row);
+        billed = true;
+      } else if (row.billed && !row.late && day - row.due > PARAMETERS.lateFeeGraceDays) this.chargeLate(facility, row);
     }
+    return billed;
   }
 
   private bill(facility: Facility, row: ScheduleRow): void {
@@ -336,6 +379,9 @@ export class Loans {
     return daysPastDue(this.state, facility);
   }
 }
+
+/** Whether what came with so many loan rules holds for it. */
+export const livesBy = ({ loanRules }: Facility, rules: number): boolean => (loanRules ?? 1) >= rules;
 
 /** Days since the oldest instalment that is not paid fell due; 0 when none is late. */
 export function daysPastDue({ day }: State, { schedule }: Facility): number {

@@ -2,7 +2,7 @@
 import { ACCOUNT } from './accounts.ts';
 import { addMonths, dayOf } from './calendar.ts';
 import type { RejectCode } from './catalogue.ts';
-import { GRADES, NONE } from './commands.ts';
+import { GRADES, LOAN_RULES, NONE } from './commands.ts';
 import type { AcceptFacility, ApplyFacility, CompanyId, CounterOffer, DeclineFacility, FacilityId, FacilityOptions, OverruleFacility } from './commands.ts';
 import { DAY_COUNTS } from './credit/day_count.ts';
 import { DUE_DATE_ROLLS } from './credit/due_dates.ts';
@@ -40,10 +40,11 @@ export class Offers {
     this.limits = limits;
   }
 
-  private wantedRefusal({ company, amount, months, dayCount, dueDateRoll }: Wanted): RejectCode | undefined {
+  private wantedRefusal({ company, amount, months, dayCount, dueDateRoll, loanRules }: Wanted): RejectCode | undefined {
     if (this.state.companies[company]?.role !== 'borrower') return 'not_authorized';
     if (!validAmount(amount)) return 'amount_out_of_range';
     const known = (dayCount === undefined || DAY_COUNTS.includes(dayCount)) && (dueDateRoll === undefined || DUE_DATE_ROLLS.includes(dueDateRoll));
+    if (loanRules !== undefined && !(Number.isInteger(loanRules) && loanRules >= 1 && loanRules <= LOAN_RULES)) return 'invalid_parameter';
     return known && Number.isInteger(months) && months > 0 && months <= MONTHS_MAX ? undefined : 'invalid_parameter';
   }
 
@@ -78,7 +79,8 @@ export class Offers {
     const lead = leadOf(shares);
     const facility: Facility = {
       facility: state.facilities.length, company, lender: lead.lender, mandate: lead.mandate, shares, state: 'offered', amount, months, method,
-      dayCount: wanted.dayCount ?? 'ACT/365', dueDateRoll: wanted.dueDateRoll ?? 'none', drawOnDemand: wanted.drawOnDemand ?? false, application, decision,
+      dayCount: wanted.dayCount ?? 'ACT/365', dueDateRoll: wanted.dueDateRoll ?? 'none', drawOnDemand: wanted.drawOnDemand ?? false,
+      ...(wanted.loanRules === undefined ? {} : { loanRules: wanted.loanRules }), application, decision,
       grade, score, reasons, annualRate, conversionRate: state.money.conversionRate === 0 ? assessment.conversionRate : state.money.conversionRate,
       originationFee: PARAMETERS.originationFee, offeredAt: state.now, acceptedAt: 0, maturesAt: 0,
       frozenFraction: 0, frozenReason: '', freezes: { lender: 0, operator: 0, rules: 0 }, lent: 0, repaidPrincipal: 0, writtenOff: { principal: 0, interest: 0, fees: 0 },
@@ -112,8 +114,8 @@ export class Offers {
     const facility = this.own(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
     if (facility.state !== 'offered') return 'invalid_state';
-    const { dayCount, dueDateRoll, drawOnDemand, application, company } = facility;
-    const wanted: Wanted = { company, amount: command.amount, months: command.months, method: command.method, application, dayCount, dueDateRoll, drawOnDemand };
+    const { dayCount, dueDateRoll, drawOnDemand, application, company, loanRules } = facility;
+    const wanted: Wanted = { company, amount: command.amount, months: command.months, method: command.method, application, dayCount, dueDateRoll, drawOnDemand, ...(loanRules === undefined ? {} : { loanRules }) };
     const refusal = this.wantedRefusal(wanted);
     if (refusal !== undefined) return refusal;
     this.review.setState(facility, 'declined', 'countered', command.company);

@@ -67,6 +67,8 @@ export const PARAMETERS = {
   perishingShareLast: 500_000,
   /** Facilities whose day ends in one command: orders wait no longer than for these. */
   dayEndFacilities: 250,
+  /** One with an instalment that falls due counts as so many. */
+  dayEndDueWeight: 10,
   /** Days before a lot's end on which its owner hears of it. */
   lotAlertDays: [30, 7, 1],
   openOrders: { A: 100, B: 40, C: 10, D: 0 } satisfies Record<Grade, number>,

@@ -64,6 +64,8 @@ interface Head {
   timers: { heap: Timer[]; arrivals: number };
   /** Absent in snapshots of before there were such calls. */
   calls?: [number, Call][];
+  /** Absent while none was told. */
+  marks?: [string, number][];
   capacities: Omit<Capacity, 'served'>[];
   /** Supply cells with sales in the running hour, exact amounts as digits. */
   spotOccupied: [number, string][];
@@ -154,6 +156,7 @@ function headOf(state: State, columns: Named): Head {
     captured: [...state.captured],
     timers: { heap: state.timers.heap, arrivals: state.timers.arrivals },
     calls: [...state.calls],
+    ...(state.marks.size === 0 ? {} : { marks: [...state.marks] }),
     capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
     spotOccupied: [...supply.spotOccupied].map(([cell, occupied]) => [cell, occupied.toString()]),
     bars: [...state.bars],
@@ -260,6 +263,7 @@ function restoreParties(state: State, head: Head): void {
   fill(state.timers.heap, head.timers.heap);
   state.timers.arrivals = head.timers.arrivals;
   for (const [id, call] of head.calls ?? []) state.calls.set(id, call);
+  for (const [key, price] of head.marks ?? []) state.marks.set(key, price);
   for (const capacity of head.capacities) {
     const row: Capacity = { ...capacity, served: new Uint32Array(0) };
     state.supply.add(row);

@@ -251,6 +251,8 @@ export interface Facility {
   readonly dayCount: DayCount;
   readonly dueDateRoll: DueDateRoll;
   drawOnDemand: boolean;
+  /** Which of LOAN_RULES it lives by; absent: the first. */
+  readonly loanRules?: number;
   readonly application: FacilityApplication;
   readonly decision: Decision;
   readonly grade: Grade;
@@ -423,6 +425,8 @@ export class State {
   outages: Outage[] = [];
   /** By row of the allocation: what of it was bought elsewhere when its provider failed. */
   readonly replacements = new Map<number, Replacement>();
+  /** Marks that were told: of classes by their number, of hours by `market:hour`. */
+  readonly marks = new Map<string, Ticks>();
   readonly timers = new Timers();
   /** Every hour before this one is settled. */
   settledThrough: Hour = 0;

@@ -5,6 +5,7 @@
  * market sends nothing.
  */
 import { OFFERS, PROVIDERS } from '../../db/seed/offers.ts';
+import { LOAN_RULES } from '../../engine/commands.ts';
 import type { Command, CompanyId, FacilityApplication, Role } from '../../engine/commands.ts';
 import type { DirectoryView } from '../../engine/queries.ts';
 import { MICRO } from '../../engine/units.ts';
@@ -158,7 +159,7 @@ async function ensureMandate(sequencer: SequencerPort, company: CompanyId): Prom
 async function ensureFacility(sequencer: SequencerPort, company: CompanyId): Promise<void> {
   const facilities = () => sequencer.query('facilities', { company, lender: false });
   if ((await facilities()).length === 0) {
-    await submit(sequencer, { type: 'applyFacility', company, amount: COMMITMENT, months: FACILITY_MONTHS, method: 'annuity', application: APPLICATION });
+    await submit(sequencer, { type: 'applyFacility', company, amount: COMMITMENT, months: FACILITY_MONTHS, method: 'annuity', application: APPLICATION, loanRules: LOAN_RULES });
   }
   const first = (await facilities()).at(0);
   if (first === undefined) throw new Error('the demo borrower was declined');

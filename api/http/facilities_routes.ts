@@ -1,6 +1,6 @@
 /** A borrower's credit lines. */
 import { z } from 'zod';
-import { PREPAYMENT_MODES, SCHEDULE_METHODS } from '../../engine/commands.ts';
+import { LOAN_RULES, PREPAYMENT_MODES, SCHEDULE_METHODS } from '../../engine/commands.ts';
 import type { FacilityApplication } from '../../engine/commands.ts';
 import { DAY_COUNTS } from '../../engine/credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../../engine/credit/due_dates.ts';
@@ -76,7 +76,7 @@ const apply = route({
     const { company } = principalIn(context);
     const ack = await submit(context, {
       type: 'applyFacility', company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, application: applicationOf(body.application),
-      dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand,
+      dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES,
     });
     return { status: 201, body: decidedWire(services, ack) };
   },

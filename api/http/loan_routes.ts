@@ -1,9 +1,10 @@
 /** Around a facility: what a borrower signs, how it ends, other terms, what it reports; who else decides; the kill switches. */
 import { z } from 'zod';
-import { GRADES, SCHEDULE_METHODS } from '../../engine/commands.ts';
+import { GRADES, LOAN_RULES, SCHEDULE_METHODS } from '../../engine/commands.ts';
 import type { Grade } from '../../engine/commands.ts';
 import { AprError, annualPercentageRate } from '../../engine/credit/apr.ts';
 import { parseDate } from '../../engine/credit/dates.ts';
+import { dueDateOf } from '../../engine/credit/due_dates.ts';
 import { Exact, formatPercent as formatExactPercent } from '../../engine/credit/exact.ts';
 import { repaymentSchedule, totalInterest } from '../../engine/credit/schedule.ts';
 import type { FacilityView } from '../../engine/queries.ts';
@@ -42,7 +43,7 @@ function disclosureOf(view: FacilityView, today: number): Omit<z.infer<typeof di
   const fee = new Exact(principal).times(view.originationFee).div(MICRO).toDecimalPlaces(0).toNumber();
   const rows = repaymentSchedule({
     principal: principal + fee, annualRate: new Exact(view.annualRate).div(MICRO), periods: view.months, disbursedOn: today, dayCount: view.dayCount, every: 1, unit: 'months',
-    method: view.method,
+    method: view.method, dueDates: Array.from({ length: view.months }, (_, index) => dueDateOf(today, index + 1, view.dueDateRoll)),
   });
   const interest = totalInterest(rows);
   const payments = rows.map(({ dueOn, due }) => ({ on: dueOn, amount: due }));
@@ -164,7 +165,7 @@ const overrule = route({
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, {
         type: 'overruleFacility', company: actor.company, borrower: company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, grade: body.grade as Grade,
         annualRate: percentOf('annual_rate_percent', body.annual_rate_percent), application: applicationOf(body.application), reason, dayCount: body.day_count,
-        dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand,
+        dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES,
       });
       await recordAudit(transaction, { at: ack.now, actor, action: 'overrule', target: body.company_id, reason, sequence: ack.sequence });
       return { reply: { status: 201, body: decidedWire(services, ack) } };

@@ -13,6 +13,7 @@ import { openVault } from '../gateway/vault.ts';
 import { exchangeRoutes } from '../http/all_routes.ts';
 import { isOpenAiPath } from '../http/registry.ts';
 import { ListPrices } from '../list_prices.ts';
+import { Marks } from '../marks.ts';
 import { MarketView } from '../market/market_view.ts';
 import { pastTrades } from '../past_trades.ts';
 import type { OrderWatch } from '../realtime/cancel_on_disconnect.ts';
@@ -68,6 +69,13 @@ export async function openListPrices({ parts }: Core, { services }: Opened): Pro
   const listPrices = new ListPrices(services);
   await listPrices.start();
   parts.add('list prices', () => listPrices.close());
+}
+
+/** In every process that may: what is told twice changes nothing. */
+export function openMarks({ parts }: Core, { services }: Opened): void {
+  const marks = new Marks(services);
+  marks.start();
+  parts.add('marks', () => marks.close());
 }
 
 /** In every process that may: Postgres gives each message to one of them. */

@@ -4,7 +4,7 @@
  */
 import { REJECT_CODES } from '../catalogue.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, NONE, ORDER_TYPES, SELL, STOP } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, LOAN_RULES, MARKET, NONE, ORDER_TYPES, PREPAYMENT_MODES, SELL, STOP } from '../commands.ts';
 import type { Command, CommandType, CompanyId, FacilityApplication, FacilityOptions, MinuteOutcome, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import { KIND, decodeEvents, forEachEvent } from '../events.ts';
@@ -386,7 +386,8 @@ export class Simulation {
       { type: 'acceptFacility', company, facility },
       { type: 'draw', company, facility, amount },
       { type: 'draw', company, facility, amount },
-      { type: 'repay', company, facility, amount, mode: 'shorten', bankCovers: random.chance(0.5) },
+      { type: 'repay', company, facility, amount, mode: random.pick(PREPAYMENT_MODES), bankCovers: random.chance(0.5) },
+      { type: 'setMarks', classes: [{ class: 0, price: random.between(1, LIST_PRICE) }], hours: [] },
       { type: 'returnCredits', company, facility, lot: random.between(0, 40), credits: amount },
       { type: 'freeze', company: random.pick([...this.lenders, this.operator]), facility, fraction: random.pick([MICRO, 500_000, 250_000]), reason: 'covenant' },
       { type: 'unfreeze', company: random.pick([...this.lenders, this.operator]), facility },
@@ -399,6 +400,7 @@ export class Simulation {
     return {
       dayCount: random.pick(['ACT/365', 'ACT/360', '30/360', '30E/360'] as const),
       dueDateRoll: random.pick(['none', 'following', 'modified_following', 'preceding'] as const), drawOnDemand: random.chance(0.5),
+      loanRules: random.between(1, LOAN_RULES),
     };
   }
 
