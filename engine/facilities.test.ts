@@ -2,11 +2,11 @@
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from './accounts.ts';
 import { addMonths } from './calendar.ts';
-import { BUY, NONE } from './commands.ts';
+import { BUY, LOAN_RULES, NONE } from './commands.ts';
 import type { ApplyFacility, Command } from './commands.ts';
 import type { EventOf } from './events.ts';
 import { Loan, states } from './test/loan.ts';
-import { APPLICATION, HOUR, START, World, all, gpuHours, one, postings, price, usd } from './test/world.ts';
+import { APPLICATION, HOUR, START, World, all, financed, gpuHours, one, postings, price, usd } from './test/world.ts';
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from './units.ts';
 
 describe('a frozen facility', () => {
@@ -93,6 +93,88 @@ describe('unsecured exposure', () => {
     // What is repaid cures it.
     expect(states(world.pay(usd(300_000)).events)).toEqual(['active']);
     expect(world.broken).toEqual([]);
+  });
+});
+
+describe('hours that lose their value', () => {
+  it('beyond 120 % of the limit are offered for resale, and the next day the facility is frozen; marks that rise again cure it', () => {
+    const world = new Loan();
+    const { borrower } = world.loan;
+    for (const amount of [400_000, 200_000]) world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(amount) });
+    for (let index = 0; index < 8; index++) {
+      world.days(Math.floor(index / 2));
+      const hour = HOUR + 24 * 80 + index;
+      world.ask(world.provider(100_000, `m${index}`), 2.4, 70_000, { hour });
+      one(world.bid(borrower, 2.4, 70_000, { hour }).events, 'fill');
+    }
+    world.run({ type: 'setMarks', classes: [{ class: 0, price: price(2.4) }], hours: [] });
+    world.days(4);
+    expect(world.view.state).toBe('active');
+    // An hour's own mark counts before its class's; of the lower of mark and price a quarter is taken off.
+    const before = world.view.exposure;
+    world.run({ type: 'setMarks', classes: [{ class: 0, price: price(2.4) }], hours: [{ market: 0, hour: HOUR + 24 * 80, price: price(1.2) }] });
+    expect(world.view.exposure - before).toBe(Math.round((usd(70_000 * 2.4) / 1.5) * 0.75 * 0.5));
+    world.run({ type: 'setMarks', classes: [{ class: 0, price: price(0.4) }], hours: [] });
+    expect(world.view.exposure).toBeGreaterThan(usd(720_000));
+    const fallen = world.days(5);
+    expect(world.notices(fallen.events)).toEqual(['exposure_warning', 'margin_call', 'forced_resale']);
+    expect(world.view).toMatchObject({ state: 'cancel_only', frozenFraction: 0 });
+    const offers = all(fallen.events, 'resaleForced');
+    expect(offers).toHaveLength(8);
+    expect(offers.every(({ mark }) => mark === price(0.4))).toBe(true);
+    expect(states(world.days(6).events)).toEqual(['frozen']);
+    expect(world.view.frozenFraction).toBe(MICRO);
+    world.run({ type: 'setMarks', classes: [{ class: 0, price: price(2.4) }], hours: [] });
+    expect(states(world.days(7).events)).toEqual(['active']);
+    expect(world.engine.query('openOrders', { company: borrower })).toEqual([]);
+    expect(world.broken).toEqual([]);
+  });
+});
+
+describe('the parts of a day that ends', () => {
+  /** A facility that is looked at in a later part than the first, on the day on which it defaults. */
+  function waiting(): { world: World; borrower: number; facility: number; lot: number } {
+    const world = new World();
+    const others = world.company('borrower', 'others');
+    const lender = world.company('lender');
+    world.run({ type: 'createMandate', company: lender, amount: usd(500_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(500_000_000), minimumAnnualRate: 50_000 });
+    for (let other = 0; other < 260; other++) world.run({ type: 'applyFacility', company: others, amount: usd(10_000), months: 12, method: 'annuity', application: APPLICATION });
+    const { borrower, facility, lot } = financed(world);
+    return { world, borrower, facility, lot };
+  }
+
+  it('burn what is left of a lot once, though a return comes in between', () => {
+    const { world, borrower, facility, lot } = waiting();
+    const due = Math.floor(addMonths(START, 1) / MILLIS_PER_DAY);
+    const tick = (now: number): void => {
+      world.run({ type: 'tick', now });
+      while (world.engine.hasWork) world.run({ type: 'tick', now: world.engine.now });
+    };
+    for (let day = Math.floor(START / MILLIS_PER_DAY) + 1; day < due + 90; day++) tick(day * MILLIS_PER_DAY);
+    world.run({ type: 'tick', now: (due + 90) * MILLIS_PER_DAY });
+    expect(world.engine.hasWork).toBe(true);
+    expect(world.engine.query('facility', { facility })?.state).toBe('frozen');
+    // The return ends the facility's day first: it defaults, and all of the lot is burnt.
+    const returned = world.run({ type: 'returnCredits', company: borrower, facility, lot, credits: usd(600_000) });
+    expect(returned.rejected).toBe('insufficient_credits');
+    expect(all(returned.events, 'creditsReturned')).toMatchObject([{ credits: usd(600_000) }]);
+    while (world.engine.hasWork) expect(all(world.run({ type: 'tick', now: world.engine.now }).events, 'creditsReturned')).toEqual([]);
+    expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+  });
+});
+
+describe('an hour', () => {
+  it('is not bought with a loan that matures before it begins', () => {
+    const world = new World();
+    const lender = world.company('lender');
+    const borrower = world.company('borrower');
+    world.run({ type: 'createMandate', company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
+    world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 1, method: 'bullet', application: APPLICATION, loanRules: LOAN_RULES });
+    world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
+    world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(100_000) });
+    const last = addMonths(START, 1) / MILLIS_PER_HOUR;
+    expect(world.bid(borrower, 2, 1, { hour: last }).rejected).toBeUndefined();
+    expect(world.bid(borrower, 2, 1, { hour: last + 1 }).rejected).toBe('facility_not_active');
   });
 });
 
