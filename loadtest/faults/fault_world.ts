@@ -24,12 +24,14 @@ export class FaultWorld extends MarketUnderLoad {
   readonly port: number;
   /** Faults last as long as they may. */
   readonly long: boolean;
+  /** Of every server, beside what each sets itself. */
+  private readonly environment: Record<string, string>;
   /** How much longer things take here than on a machine that does nothing else. */
   patience = 1;
   server: ServerProcess;
   private cluster: ClusterWorld | undefined;
 
-  private constructor(parts: { folder: string; root: string; postgres: Postgres; wire: TcpProxy; port: number; long: boolean; say: (line: string) => void }) {
+  private constructor(parts: { folder: string; root: string; postgres: Postgres; wire: TcpProxy; port: number; long: boolean; environment: Record<string, string>; say: (line: string) => void }) {
     super();
     this.folder = parts.folder;
     this.root = parts.root;
@@ -37,15 +39,16 @@ export class FaultWorld extends MarketUnderLoad {
     this.wire = parts.wire;
     this.port = parts.port;
     this.long = parts.long;
+    this.environment = parts.environment;
     this.say = parts.say;
     this.server = this.spawn();
   }
 
-  static async open({ root, long, say }: { root: string; long: boolean; say: (line: string) => void }): Promise<FaultWorld> {
+  static async open({ root, long, say, environment = {} }: { root: string; long: boolean; say: (line: string) => void; environment?: Record<string, string> }): Promise<FaultWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'ccx-faults-'));
     chmodSync(folder, 0o755);
     const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say: () => undefined });
-    const world = new FaultWorld({ folder, root, postgres, wire: await TcpProxy.open(() => postgres.url), port: await freePort(), long, say });
+    const world = new FaultWorld({ folder, root, postgres, wire: await TcpProxy.open(() => postgres.url), port: await freePort(), long, environment, say });
     await world.server.ready();
     world.newLoad();
     world.calibrate();
@@ -55,7 +58,7 @@ export class FaultWorld extends MarketUnderLoad {
   /** A server on this world's data; it is not waited for. */
   spawn(options: Partial<ServerOptions> = {}): ServerProcess {
     const { root, port } = this;
-    return ServerProcess.spawn({ root, port, dataDir: join(this.folder, 'server'), databaseUrl: this.wire.urlOf(this.postgres.url), ...options });
+    return ServerProcess.spawn({ root, port, dataDir: join(this.folder, 'server'), databaseUrl: this.wire.urlOf(this.postgres.url), ...options, environment: { ...this.environment, ...options.environment } });
   }
 
   /** After the server has ended. @returns milliseconds until it was ready */

@@ -5,13 +5,14 @@ import { crashFaults } from './crashes.ts';
 import { duplicateFaults } from './duplicates.ts';
 import type { Fault, FaultReport } from './fault.ts';
 import { FaultWorld } from './fault_world.ts';
+import { inferenceFaults } from './inference.ts';
 import { leaderFaults } from './leaders.ts';
 import { damageFaults } from './mutations.ts';
 import { outageFaults, slowPostgres } from './outages.ts';
 import { socketFaults } from './sockets.ts';
 
 export const FAULTS: readonly Fault[] = [
-  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...clusterFaults, ...damageFaults,
+  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...clusterFaults, ...inferenceFaults, ...damageFaults,
 ];
 
 export interface SuiteOptions {
