@@ -8,7 +8,7 @@ import type { AuthChange } from './changes.ts';
 import { KeyStore } from './key_store.ts';
 import type { KeyAnswer } from './key_store.ts';
 import { KEY_PREFIXES, isAddressAllowed, newId, newKeyText, scopesOf, sha256 } from './keys.ts';
-import type { ApiKey, SpotPolicy } from './keys.ts';
+import type { ApiKey, EndpointNeeds, Project, SpotPolicy } from './keys.ts';
 import { SessionStore, isCsrfTokenOf, sessionTokenOf } from './sessions.ts';
 import { senderOf } from './same_site.ts';
 
@@ -24,6 +24,8 @@ export interface NewKey {
   monthlyLimit: number | null;
   requestsPerMinute?: number | null;
   tokensPerMinute?: number | null;
+  needs?: EndpointNeeds | null;
+  project?: Pick<Project, 'id'> | null;
   spot: SpotPolicy;
   /** For the sandbox. */
   test?: boolean;
@@ -99,6 +101,7 @@ export class Auth {
       scopes: JSON.stringify(key.scopes), allowed_models: jsonOrNull(key.allowedModels), allowed_ips: jsonOrNull(key.allowedIps),
       expires_at: key.expiresAt === null ? null : new Date(key.expiresAt), monthly_limit: key.monthlyLimit, spot: JSON.stringify(key.spot),
       requests_per_minute: key.requestsPerMinute ?? null, tokens_per_minute: key.tokensPerMinute ?? null,
+      needs: jsonOrNull(key.needs ?? null), project_id: key.project?.id ?? null,
     });
     await recordChange(transaction, { kind: 'key', subject: id });
     return { id, text };
@@ -108,6 +111,12 @@ export class Auth {
   async endKeyAt(transaction: Knex.Transaction, { id, expiresAt }: Pick<ApiKey, 'id' | 'expiresAt'>, at: number): Promise<void> {
     await transaction('api_keys').where({ id }).update({ expires_at: new Date(Math.min(at, expiresAt ?? Infinity)) });
     await recordChange(transaction, { kind: 'key', subject: id });
+  }
+
+  /** The keys of a project carry its budget: every process reads them again. */
+  async projectChanged(transaction: Knex.Transaction, project: string): Promise<void> {
+    const keys = await transaction('api_keys').where({ project_id: project }).whereNull('revoked_at').select<{ id: string }[]>('id');
+    for (const { id } of keys) await recordChange(transaction, { kind: 'key', subject: id });
   }
 
   /** @returns false when the company has no such live key */
@@ -164,4 +173,4 @@ function isOwnWrite(headers: IncomingHttpHeaders, sessionToken: string): boolean
   return sender === 'own';
 }
 
-const jsonOrNull = (list: readonly string[] | null): string | null => (list === null ? null : JSON.stringify(list));
+const jsonOrNull = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));

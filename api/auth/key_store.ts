@@ -86,7 +86,8 @@ export class KeyStore {
   }
 
   private rows(narrow: (query: Knex.QueryBuilder) => Knex.QueryBuilder = (query) => query): Promise<KeyRow[]> {
-    const query = this.database('api_keys').join('users', 'users.id', 'api_keys.user_id').whereNull('api_keys.revoked_at').select('api_keys.*', 'users.role');
+    const query = this.database('api_keys').join('users', 'users.id', 'api_keys.user_id').leftJoin('projects', 'projects.id', 'api_keys.project_id')
+      .whereNull('api_keys.revoked_at').select('api_keys.*', 'users.role', 'projects.monthly_budget');
     return narrow(query) as unknown as Promise<KeyRow[]>;
   }
 }

@@ -17,6 +17,21 @@ export const spotPolicySchema = z.object({
 export type SpotPolicy = z.infer<typeof spotPolicySchema>;
 export const NO_SPOT: SpotPolicy = { enabled: false, maximumPrice: null, classes: null, regions: null, monthlyLimit: null };
 
+/** What a key asks of the endpoints that serve it; null: nothing. */
+export const endpointNeedsSchema = z.object({
+  countries: z.array(z.string()).nullable(),
+  precisions: z.array(z.string()).nullable(),
+  promptRetention: z.array(z.string()).nullable(),
+});
+export type EndpointNeeds = z.infer<typeof endpointNeedsSchema>;
+
+/** Keys that share a budget. */
+export interface Project {
+  id: string;
+  /** Micro-CR of inference in a calendar month; null: none. */
+  monthlyBudget: number | null;
+}
+
 /** Everything known of a key but its text, of which only a digest is kept. */
 export interface ApiKey {
   /** `key_...` */
@@ -41,6 +56,8 @@ export interface ApiKey {
   requestsPerMinute: number | null;
   tokensPerMinute: number | null;
   spot: SpotPolicy;
+  needs: EndpointNeeds | null;
+  project: Project | null;
   createdAt: number;
   revokedAt: number | null;
 }
@@ -96,6 +113,10 @@ export interface KeyRow {
   requests_per_minute: number | null;
   tokens_per_minute: string | null;
   spot: unknown;
+  needs: unknown;
+  project_id: string | null;
+  /** Of the project; absent where it was not asked for. */
+  monthly_budget?: string | null;
   created_at: Date;
   revoked_at: Date | null;
 }
@@ -116,6 +137,8 @@ export const keyOfRow = (row: KeyRow): ApiKey => ({
   requestsPerMinute: row.requests_per_minute,
   tokensPerMinute: row.tokens_per_minute === null ? null : Number(row.tokens_per_minute),
   spot: spotPolicySchema.parse(row.spot),
+  needs: row.needs == null ? null : endpointNeedsSchema.parse(row.needs),
+  project: row.project_id == null ? null : { id: row.project_id, monthlyBudget: row.monthly_budget == null ? null : Number(row.monthly_budget) },
   createdAt: row.created_at.getTime(),
   revokedAt: row.revoked_at?.getTime() ?? null,
 });

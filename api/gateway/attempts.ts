@@ -66,17 +66,18 @@ export class Attempts {
    */
   async run<T>(call: Call, signal: Signal, use: (attempt: Attempt) => Promise<T>): Promise<T> {
     const tried = new Set<Endpoint>();
+    const unfit = this.endpoints.unfit(call.model.id, call.needs);
     const excluded: Place[] = [];
     const deadline = performance.now() + WAIT_MILLIS_MAX;
     let spotFees = 0;
     let failure: GatewayError | undefined;
     while (tried.size < ENDPOINTS_MAX && excluded.length < PLACES_MAX) {
-      const grant = await this.obtain(call, excluded, signal, failure, (fees) => (spotFees += fees));
+      const grant = await this.obtain(call, [...unfit, ...excluded], signal, failure, (fees) => (spotFees += fees));
       const { provider, market } = grant.authorisation;
       const place = { provider, market };
       const by = { strategy: call.strategy, session: sessionOf(call), room: grant.rated.gpus };
       for (;;) {
-        const endpoint = this.endpoints.choose(this.endpoints.serving(call.model.id, place).filter((candidate) => !tried.has(candidate)), by);
+        const endpoint = this.endpoints.choose(this.endpoints.serving(call.model.id, place, call.needs).filter((candidate) => !tried.has(candidate)), by);
         if (endpoint === undefined || tried.size >= ENDPOINTS_MAX) break;
         if (!(await this.enter(call, grant, endpoint, deadline, signal))) {
           failure ??= new GatewayError('capacity_exhausted', { retryAfterSeconds: 1 });
@@ -103,7 +104,7 @@ export class Attempts {
   /** Once an endpoint has failed, that is what the client hears if nothing else can be had. */
   private async obtain(call: Call, excluded: readonly Place[], signal: Signal, failure: GatewayError | undefined, spent: (fees: Micro) => void): Promise<Grant> {
     try {
-      const preferred = this.endpoints.preferred(call.model.id, call.strategy, sessionOf(call));
+      const preferred = this.endpoints.preferred(call.model.id, call.strategy, sessionOf(call), call.needs);
       return await this.funding.obtain(call, { excluded, preferred, signal, waits: failure === undefined }, spent);
     } catch (error) {
       throw error instanceof GatewayError && failure !== undefined ? failure : error;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { NONE, classOf } from '../../engine/commands.ts';
 import type { MicroGpuSeconds } from '../../engine/units.ts';
 import { NO_SPOT, isTestKey } from '../auth/keys.ts';
-import type { SpotPolicy } from '../auth/keys.ts';
+import type { EndpointNeeds, Project, SpotPolicy } from '../auth/keys.ts';
 import type { Directory } from '../directory.ts';
 import { GatewayError } from '../errors.ts';
 import type { Principal } from '../http/route.ts';
@@ -24,6 +24,9 @@ export interface Call {
   readonly spot: SpotPolicy;
   /** Micro-CR in a month; null: none. */
   readonly monthlyLimit: number | null;
+  readonly project: Project | null;
+  /** What the key asks of endpoints; null: nothing. */
+  readonly needs: EndpointNeeds | null;
   readonly dialect: Dialect;
   readonly model: Model;
   /** The market's number of the model. */
@@ -85,6 +88,8 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory): Cal
     key: principal.key,
     spot: principal.apiKey?.spot ?? NO_SPOT,
     monthlyLimit: principal.apiKey?.monthlyLimit ?? null,
+    project: principal.apiKey?.project ?? null,
+    needs: principal.apiKey?.needs ?? null,
     dialect,
     model,
     modelId: directory.modelId(model.id),

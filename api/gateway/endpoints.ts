@@ -15,6 +15,7 @@ import { Tallies } from './tallies.ts';
 import type { Target } from './upstream.ts';
 import type { Directory } from '../directory.ts';
 import type { Vault } from './vault.ts';
+import type { EndpointNeeds } from '../auth/keys.ts';
 
 export interface Endpoint {
   readonly id: string;
@@ -117,13 +118,21 @@ export class Endpoints {
   }
 
   /** Endpoints of the model that take requests now, of one place or of all; where all of them rest, one request at a time tries each. */
-  serving(model: string, place?: Place): Endpoint[] {
+  serving(model: string, place?: Place, needs: EndpointNeeds | null = null): Endpoint[] {
     const now = Date.now();
     const found = this.endpoints.filter(
-      (endpoint) => endpoint.models.has(model) && (place === undefined || (endpoint.company === place.provider && endpoint.market === place.market)),
+      (endpoint) => endpoint.models.has(model) && meets(endpoint, needs) && (place === undefined || (endpoint.company === place.provider && endpoint.market === place.market)),
     );
     const awake = found.filter((endpoint) => this.healthOf(endpoint).restsUntil <= now);
     return awake.length > 0 ? awake : found.filter((endpoint) => this.healthOf(endpoint).inFlight === 0);
+  }
+
+  /** Places that have the model, but no endpoint of the kind that is needed. */
+  unfit(model: string, needs: EndpointNeeds | null): Place[] {
+    if (needs === null) return [];
+    const fit = new Set(this.endpoints.filter((endpoint) => endpoint.models.has(model) && meets(endpoint, needs)).map(placeOf));
+    const others = new Map(this.endpoints.filter((endpoint) => endpoint.models.has(model) && !fit.has(placeOf(endpoint))).map((endpoint) => [placeOf(endpoint), endpoint]));
+    return Array.from(others.values(), ({ company, market }) => ({ provider: company, market }));
   }
 
   /** All that are verified, whether they rest or not. */
@@ -159,10 +168,10 @@ export class Endpoints {
   }
 
   /** Places in the order in which a strategy would have them; empty when price alone decides. */
-  preferred(model: string, strategy: Strategy, session: string): Place[] {
+  preferred(model: string, strategy: Strategy, session: string, needs: EndpointNeeds | null): Place[] {
     const last = session === '' ? undefined : this.sessions.get(session);
     if (strategy === 'price' && last === undefined) return [];
-    const ranked = this.serving(model).map((endpoint) => {
+    const ranked = this.serving(model, undefined, needs).map((endpoint) => {
       const { latency, inFlight, capacity } = this.healthOf(endpoint);
       const rank = strategy === 'price' ? 0 : strategy === 'latency' ? latency : inFlight / Math.max(1, capacity);
       return { endpoint, rank: endpoint.id === last ? -1 : rank };
@@ -250,6 +259,15 @@ export function targetOf(row: EndpointRow, vault: Vault): Target {
   const url = new URL(row.url);
   const path = url.pathname.replace(/\/+$/, '');
   return { url: `${url.origin}${path === '' ? '/v1' : path}`, credential: row.credential === null ? undefined : vault.open(row.credential, row.id) };
+}
+
+const placeOf = ({ company, market }: Endpoint): string => `${company}:${market}`;
+
+const isOneOf = (wanted: readonly string[] | null, value: string | null): boolean => wanted === null || (value !== null && wanted.some((one) => one.toLowerCase() === value.toLowerCase()));
+
+/** What a provider does not say of its endpoint, nobody may rely on. */
+function meets({ country, precision, promptRetention }: Endpoint, needs: EndpointNeeds | null): boolean {
+  return needs === null || (isOneOf(needs.countries, country) && isOneOf(needs.precisions, precision) && isOneOf(needs.promptRetention, promptRetention));
 }
 
 const promisesOf = (row: EndpointRow): Pick<Endpoint, 'precision' | 'country' | 'promptRetention'> => ({

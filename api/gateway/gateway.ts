@@ -1,5 +1,5 @@
 /** The gateway: requests in OpenAI's protocol, paid from matched capacity. Built once by the composition root. */
-import { keySpending } from '../../db/queries/key_spending.ts';
+import { keySpending, keysOfProject } from '../../db/queries/key_spending.ts';
 import type { Route } from '../http/route.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { EndpointWatch, Services } from '../services.ts';
@@ -38,7 +38,7 @@ import { SpotBuyer } from './spot_buyer.ts';
 import { TIMEOUTS, Upstream, UpstreamError } from './upstream.ts';
 import type { Timeouts } from './upstream.ts';
 
-export type GatewayServices = Pick<Services, 'config' | 'log' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault' | 'clockFollowers'>;
+export type GatewayServices = Pick<Services, 'config' | 'log' | 'auth' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault' | 'clockFollowers'>;
 
 export interface GatewayParts {
   services: Omit<GatewayServices, 'database' | 'projections' | 'config' | 'clockFollowers'>;
@@ -78,7 +78,7 @@ export class Gateway {
     this.known = new Endpoints(rows, services.vault, services.log, services.directory);
     this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known });
     this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, upstream: this.upstream, references: parts.references ?? NO_REFERENCES });
-    this.spending = new Spending(services, parts.history);
+    this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id);
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending);
     this.attempts = new Attempts(funding, this.known, this.upstream);
     this.settlement = new Settlement(services);
@@ -168,7 +168,7 @@ export async function openGateway(services: GatewayServices, addresses: readonly
   const { database, projections } = services;
   const history: SpendingHistory = async (ask) => {
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
-    return keySpending(database, ask);
+    return keySpending(database, { ...ask, keys: 'key' in ask ? [ask.key] : await keysOfProject(database, ask.project) });
   };
   const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database) });
   await gateway.start();

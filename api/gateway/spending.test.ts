@@ -43,3 +43,24 @@ describe("a key's monthly limit of spot purchases", () => {
     await world.services.sequencer.release('all');
   });
 });
+
+describe("a project's budget", () => {
+  test('is shared by its keys, exactly, and a key may have a limit of its own', async () => {
+    world = await openGatewayWorld({ spent: { used: 1_000, bought: 0 } });
+    await world.offer(world.providers[0], 24_000, 1_000);
+    await world.buy(24_000, 100);
+    const ask = (key: string) => world.client(key).chat.completions.create({ model: CHAT, messages, max_tokens: 100 });
+    const worst = Math.ceil(((9 * 33 + 100 * 250) * 2.4) / 3_600);
+    const project = { id: 'prj_1', monthlyBudget: 1_000 + 2 * worst };
+    const [one, other] = [world.key({ project }), world.key({ project })];
+    const spent = micro(receiptOf(await ask(one)).credits_used) + micro(receiptOf(await ask(other)).credits_used);
+    expect(spent).toBeGreaterThan(worst);
+    for (const key of [one, other]) await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+    // Another project knows nothing of it; of many at once, as many are served as its budget holds.
+    const tight = { id: 'prj_2', monthlyBudget: 1_000 + worst };
+    const results = await Promise.allSettled([world.key({ project: tight }), world.key({ project: tight }), world.key({ project: tight })].map(ask));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    await expect(ask(world.key({ project: { id: 'prj_3', monthlyBudget: null }, monthlyLimit: 1_000 }))).rejects.toMatchObject({ status: 402 });
+    await ask(world.key({ project: { id: 'prj_3', monthlyBudget: null } }));
+  });
+});

@@ -4,7 +4,7 @@
  * 36 GPU-seconds), which serves many requests; those that wait for the same model are bought for together.
  */
 import { BUY, CANCEL_NEWEST, IOC, LIMIT, NONE, classOf, regionOf } from '../../engine/commands.ts';
-import type { MarketId, PlaceOrder } from '../../engine/commands.ts';
+import type { CompanyId, MarketId, PlaceOrder } from '../../engine/commands.ts';
 import type { RejectCode } from '../../engine/catalogue.ts';
 import type { Hour, Micro, MicroGpuSeconds } from '../../engine/units.ts';
 import { MILLIS_PER_HOUR } from '../../engine/units.ts';
@@ -34,6 +34,8 @@ interface Purchase {
 
 interface Choice extends SpotPlan {
   market: MarketId;
+  /** Whose capacity alone will do; NONE: that of any who has asked less. */
+  provider: CompanyId;
 }
 
 export class SpotBuyer {
@@ -88,23 +90,23 @@ export class SpotBuyer {
       const worst = call.worstGpu[classId];
       const instrument = this.services.market.instrumentOf(market, hour);
       const maximum = call.spot.maximumPrice ?? Infinity;
-      const plan = planPurchase(
-        this.asksFor(call, instrument),
-        worst,
-        total[classId] ?? worst,
-        ({ company, price }) => price <= maximum && this.serves(call, company, market, excluded),
-      );
-      if (plan === undefined || plan.limit * worst >= bestCost) continue;
-      best = { ...plan, market };
-      bestCost = plan.limit * worst;
+      for (const { provider, asks } of this.asksFor(call, instrument, market, excluded)) {
+        const plan = planPurchase(asks, worst, total[classId] ?? worst, ({ company, price }) => price <= maximum && this.serves(call, company, market, excluded));
+        if (plan === undefined || plan.limit * worst >= bestCost) continue;
+        best = { ...plan, market, provider };
+        bestCost = plan.limit * worst;
+      }
     }
     return best;
   }
 
-  /** Asks that the bid would meet, in the book's order. */
-  private asksFor({ modelId, provider }: Call, instrument: Instrument): LiveOrder[] {
-    const { asks } = this.services.market.queues(instrument, provider === NONE ? DEPTH : Infinity, modelId);
-    return provider === NONE ? asks : asks.filter(({ company }) => company === provider);
+  /** Asks that a bid would meet, in the book's order. One whose key needs a certain kind of endpoint names its provider, for the cheapest may not have it. */
+  private asksFor({ modelId, provider, needs, model }: Call, instrument: Instrument, market: MarketId, excluded: readonly Place[]): { provider: CompanyId; asks: LiveOrder[] }[] {
+    const { asks } = this.services.market.queues(instrument, provider === NONE && needs === null ? DEPTH : Infinity, modelId);
+    if (provider === NONE && needs === null) return [{ provider, asks }];
+    const fit = provider === NONE ? this.endpoints.serving(model.id, undefined, needs).filter((endpoint) => endpoint.market === market).map(({ company }) => company) : [provider];
+    return [...new Set(fit)].filter((company) => !excluded.some((place) => place.provider === company && place.market === market))
+      .map((company) => ({ provider: company, asks: asks.filter((ask) => ask.company === company) }));
   }
 
   /** Markets where the model is served, within the policy's classes and regions. */
@@ -122,15 +124,15 @@ export class SpotBuyer {
 
   private serves(call: Call, provider: number, market: MarketId, excluded: readonly Place[]): boolean {
     if (excluded.some((place) => place.provider === provider && place.market === market)) return false;
-    return this.endpoints.serving(call.model.id, { provider, market }).length > 0;
+    return this.endpoints.serving(call.model.id, { provider, market }, call.needs).length > 0;
   }
 
-  private async place(call: Call, { market, quantity, limit }: Choice, hour: Hour): Promise<Micro> {
+  private async place(call: Call, { market, quantity, limit, provider }: Choice, hour: Hour): Promise<Micro> {
     const command: PlaceOrder = {
       type: 'place', company: call.company, market, hour, side: BUY, orderType: LIMIT, price: limit, quantity, timeInForce: IOC, postOnly: false,
       displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: call.modelId, resaleOf: 0, selfTradePrevention: CANCEL_NEWEST,
       cancelOnDisconnect: false, clientOrderId: spotOrderPrefix(call.key) + call.id,
-      ...(call.provider === NONE ? {} : { provider: call.provider }),
+      ...(provider === NONE ? {} : { provider }),
     };
     const ack = await this.services.sequencer.submit({ command, idempotencyKey: '', bodyHash: '' });
     let fees = 0;

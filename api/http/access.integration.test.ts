@@ -19,7 +19,7 @@ let revoked: string;
 let expired: string;
 let elsewhere: string;
 /** Ids of things that belong to the first borrower and provider. */
-const owned = { order: '', facility: '', key: '', endpoint: '' };
+const owned = { order: '', facility: '', key: '', endpoint: '', project: '' };
 
 beforeAll(async () => {
   for (const role of ROLES) {
@@ -47,6 +47,7 @@ async function own(borrower: Member, provider: Member, lender: Member): Promise<
   await post(lender.key, '/api/v1/mandates', { amount: '5000000', grades: ['A', 'B', 'C'], maximum_per_borrower: '5000000', minimum_annual_rate_percent: '1' });
   const offer = await post(borrower.key, '/api/v1/facilities', { amount: '100000', months: 12, application: APPLICATION });
   owned.facility = String(offer.id);
+  owned.project = String((await post(borrower.key, '/api/v1/projects', { name: 'mine' })).id);
   owned.key = String((await post(borrower.key, '/api/v1/keys', { name: 'mine', scopes: ['read'] })).id);
   owned.endpoint = String((await post(provider.key, '/api/v1/endpoints', { url: 'https://gpu.example.com/v1', class: 'H100-SXM-80', region: 'us-east', models: ['llama-3.1-8b'] })).id);
 }
@@ -57,7 +58,7 @@ const APPLICATION = {
 
 /** A path with ids in it: of things that exist, and belong to one company. */
 function pathOf(route: Route): string {
-  const id = route.path.includes('/orders/') ? owned.order : route.path.includes('/facilities/') ? owned.facility : route.path.includes('/keys/') ? owned.key
+  const id = route.path.includes('/orders/') ? owned.order : route.path.includes('/facilities/') ? owned.facility : route.path.includes('/keys/') ? owned.key : route.path.includes('/projects/') ? owned.project
     : route.path.includes('/endpoints/') ? owned.endpoint : INSTRUMENT;
   return route.path.replace('{id}', id);
 }
@@ -66,7 +67,7 @@ const call = (route: Route, options: { key?: string } = {}): Promise<Answer> =>
 
 test('what the tests need exists', () => {
   expect(owned).toEqual({
-    order: expect.stringMatching(/^ord_/), facility: expect.stringMatching(/^fac_/), key: expect.stringMatching(/^key_/), endpoint: expect.stringMatching(/^end_/),
+    order: expect.stringMatching(/^ord_/), facility: expect.stringMatching(/^fac_/), key: expect.stringMatching(/^key_/), endpoint: expect.stringMatching(/^end_/), project: expect.stringMatching(/^prj_/),
   });
 });
 

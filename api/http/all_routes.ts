@@ -12,6 +12,7 @@ import { facilitiesRoutes } from './facilities_routes.ts';
 import { forecastRoutes } from './forecast_routes.ts';
 import { historyRoutes } from './history_routes.ts';
 import { keysRoutes } from './keys_routes.ts';
+import { projectsRoutes } from './projects_routes.ts';
 import { lenderRoutes } from './lender_routes.ts';
 import { loanRoutes } from './loan_routes.ts';
 import { marketRoutes } from './market_routes.ts';
@@ -35,7 +36,7 @@ export const exchangeRoutes = (): Route[] => [
   ...marketRoutes,
   ...statusRoutes,
   ...authRoutes(),
-  ...keysRoutes,
+  ...keysRoutes, ...projectsRoutes,
   ...facilitiesRoutes,
   ...lenderRoutes,
   ...loanRoutes,

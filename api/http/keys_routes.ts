@@ -1,10 +1,11 @@
 /** API keys of a company. */
+import type { Knex } from 'knex';
 import { z } from 'zod';
 import { keySpending } from '../../db/queries/key_spending.ts';
 import { NONE } from '../../engine/commands.ts';
 import { formatMicro, formatTicks, parseMicro, parseTicks } from '../../engine/units.ts';
 import { TEST_SCOPES, isAddressOrRange, isTestKey, keyOfRow } from '../auth/keys.ts';
-import type { ApiKey, KeyRow, SpotPolicy } from '../auth/keys.ts';
+import type { ApiKey, EndpointNeeds, KeyRow, SpotPolicy } from '../auth/keys.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
 import { findModel } from '../gateway/catalogue/catalogue.ts';
@@ -25,6 +26,11 @@ const spotBody = z.strictObject({
   regions: names.nullish(),
   monthly_limit: decimal.nullish(),
 });
+const needsBody = z.strictObject({
+  countries: z.array(z.string().regex(/^[A-Z]{2}$/, 'must be country codes of two letters')).min(1, 'must not be empty; null means all').max(200).nullish(),
+  precisions: names.nullish(),
+  prompt_retention: names.nullish(),
+});
 const keyBody = z.strictObject({
   name: line(100),
   scopes: z.array(z.string()).min(1, 'must name at least one scope').max(20),
@@ -35,9 +41,17 @@ const keyBody = z.strictObject({
   requests_per_minute: z.int().min(1).max(10_000_000).nullish(),
   tokens_per_minute: z.int().min(1).max(1_000_000_000_000).nullish(),
   spot: spotBody.nullish().describe('What the gateway may buy from the spot book'),
+  endpoint: needsBody.nullish().describe('What the key asks of the endpoints that serve it; a provider that does not say is not asked'),
+  project: identifier.nullish().describe('The id of the project whose budget the key shares'),
   test: z.boolean().optional().describe('A key for the sandbox: it costs nothing, and may only read and infer'),
 });
 const rotateBody = z.strictObject({ overlap_seconds: z.int().min(0).max(2_592_000).optional().describe('How long the old key still works; an hour unless told') });
+
+const ALERTS_PERCENT = [80, 95, 100];
+/** Of a limit: what has been used of it, and which per cent have been reached. */
+export const monthSchema = z.object({ used: z.string(), alerts: z.array(z.number()).describe('Of 80, 95 and 100: the per cent of the limit that have been reached') });
+export const monthWire = (used: number, limit: number): z.infer<typeof monthSchema> => ({ used: formatMicro(used), alerts: ALERTS_PERCENT.filter((percent) => used * 100 >= limit * percent) });
+export const monthBegan = (now: number): number => Date.UTC(new Date(now).getUTCFullYear(), new Date(now).getUTCMonth());
 
 const keySchema = z.object({
   id: z.string(),
@@ -51,8 +65,10 @@ const keySchema = z.object({
   monthly_limit: z.string().nullable(),
   requests_per_minute: z.number().nullable(),
   tokens_per_minute: z.number().nullable(),
+  endpoint: z.object({ countries: z.array(z.string()).nullable(), precisions: z.array(z.string()).nullable(), prompt_retention: z.array(z.string()).nullable() }).nullable(),
+  project: z.string().nullable(),
   test: z.boolean(),
-  month: z.object({ used: z.string(), alerts: z.array(z.number()).describe('Of 80, 95 and 100: the per cent of the limit that have been reached') }).optional()
+  month: monthSchema.optional()
     .describe('Of keys with a monthly limit: what they have used of it'),
   spot: z.object({
     enabled: z.boolean(), maximum_price: z.string().nullable(), classes: z.array(z.string()).nullable(), regions: z.array(z.string()).nullable(),
@@ -63,7 +79,7 @@ const keySchema = z.object({
 });
 type KeyWire = z.infer<typeof keySchema>;
 
-const optional = <T>(value: number | null, format: (value: number) => T): T | null => (value === null ? null : format(value));
+const optional = <V, T>(value: V | null, format: (value: V) => T): T | null => (value === null ? null : format(value));
 const timeOf = (millis: number): string => new Date(millis).toISOString();
 
 export const keyWire = (key: ApiKey): KeyWire => ({
@@ -78,6 +94,8 @@ export const keyWire = (key: ApiKey): KeyWire => ({
   monthly_limit: optional(key.monthlyLimit, formatMicro),
   requests_per_minute: key.requestsPerMinute,
   tokens_per_minute: key.tokensPerMinute,
+  endpoint: optional(key.needs, ({ countries, precisions, promptRetention }) => ({ countries, precisions, prompt_retention: promptRetention })),
+  project: key.project?.id ?? null,
   test: isTestKey(key),
   spot: {
     enabled: key.spot.enabled, maximum_price: optional(key.spot.maximumPrice, formatTicks), classes: key.spot.classes, regions: key.spot.regions,
@@ -111,6 +129,15 @@ const spotOf = (spot: z.output<typeof spotBody> | null | undefined): SpotPolicy 
   monthlyLimit: amountIn('spot.monthly_limit', spot?.monthly_limit, parseMicro),
 });
 
+const needsOf = (needs: z.output<typeof needsBody> | null | undefined): EndpointNeeds | null =>
+  needs == null ? null : { countries: needs.countries ?? null, precisions: needs.precisions ?? null, promptRetention: needs.prompt_retention ?? null };
+
+/** @throws ApiError when the company has no such project */
+async function requireProject(transaction: Knex.Transaction, company: number, id: string): Promise<void> {
+  const known = await transaction('projects').where({ id, company }).first<{ id: string } | undefined>('id');
+  if (known === undefined) throw new ApiError('invalid_request', { field: 'project', values: { detail: 'project: there is no such project' } });
+}
+
 const createKey = route({
   method: 'post', path: '/api/v1/keys', operationId: 'createKey', summary: 'Make a key; it may do no more than its maker', tag, scope: 'keys', body: keyBody,
   responses: { 201: { description: 'The key, with its secret. A repeat under the same Idempotency-Key answers without it.', schema: keySchema } },
@@ -125,11 +152,12 @@ const createKey = route({
     const created = {
       name: body.name, scopes: [...new Set(body.scopes)], allowedModels: body.allowed_models ?? null, allowedIps: body.allowed_ips ?? null, expiresAt,
       monthlyLimit: amountIn('monthly_limit', body.monthly_limit, parseMicro), requestsPerMinute: body.requests_per_minute ?? null,
-      tokensPerMinute: body.tokens_per_minute ?? null, spot: spotOf(body.spot), test: body.test === true,
+      tokensPerMinute: body.tokens_per_minute ?? null, spot: spotOf(body.spot), needs: needsOf(body.endpoint), project: body.project == null ? null : { id: body.project }, test: body.test === true,
     };
     const reply = await once(context, async (transaction) => {
       // A repeat is answered even when the key has expired meanwhile.
       requireUsable(services.directory, created, Math.max(Date.now(), services.committed.now));
+      if (created.project !== null) await requireProject(transaction, principal.company, created.project.id);
       const { id, text } = await services.auth.createKey(transaction, principal, created);
       const record = keyWire(keyOfRow({ ...(await transaction('api_keys').where('id', id).first<KeyRow>()), role: principal.role }));
       return { reply: { status: 201, body: { ...record, secret: text } }, repeat: { status: 201, body: record } };
@@ -187,14 +215,11 @@ const rotateKey = route({
   },
 });
 
-const ALERTS_PERCENT = [80, 95, 100];
-
 /** What a key with a monthly limit has used of it. */
 async function monthOf({ database, committed }: Services, { id: key, company, monthlyLimit }: ApiKey): Promise<Pick<KeyWire, 'month'>> {
   if (monthlyLimit === null) return {};
-  const now = new Date(committed.now);
-  const { used } = await keySpending(database, { company, key, from: Date.UTC(now.getUTCFullYear(), now.getUTCMonth()), untilSequence: committed.sequence });
-  return { month: { used: formatMicro(used), alerts: ALERTS_PERCENT.filter((percent) => used * 100 >= monthlyLimit * percent) } };
+  const { used } = await keySpending(database, { company, keys: [key], from: monthBegan(committed.now), untilSequence: committed.sequence });
+  return { month: monthWire(used, monthlyLimit) };
 }
 
 export const keysRoutes: Route[] = [createKey, listKeys, rotateKey, revokeKey];

@@ -6,6 +6,7 @@ import * as delivery from './delivery.ts';
 import * as journal from './journal.ts';
 import * as journalArchive from './journal_archive.ts';
 import * as keyLimits from './key_limits.ts';
+import * as projects from './projects.ts';
 import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
 import * as publishedOffers from './published_offers.ts';
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '008_journal_archive', ...journalArchive },
   { name: '009_provider_agent', ...providerAgent },
   { name: '010_webhooks', ...webhooks },
+  { name: '011_projects', ...projects },
 ];

@@ -1,10 +1,10 @@
-/** What a key has spent: on metered use, and on hours bought for it from the spot book. Micro-CR. */
+/** What keys have spent: on metered use, and on hours bought for it from the spot book. Micro-CR. */
 import type { Knex } from 'knex';
 
 export interface KeySpendingAsk {
   company: number;
-  /** The key's public id. */
-  key: string;
+  /** Public ids. */
+  keys: readonly string[];
   /** Milliseconds: what happened from here on. */
   from: number;
   /** Last command that counts; the projections must have come this far. */
@@ -21,11 +21,17 @@ export interface KeySpending {
 export const spotOrderPrefix = (key: string): string => `spot:${key}:`;
 
 /** Reads the projections `delivery` and `orders`. */
-export async function keySpending(db: Knex, { company, key, from, untilSequence }: KeySpendingAsk): Promise<KeySpending> {
-  const used = await db('projections.usage').where({ company, key }).where('at', '>=', from).where('sequence', '<=', untilSequence)
+export async function keySpending(db: Knex, { company, keys, from, untilSequence }: KeySpendingAsk): Promise<KeySpending> {
+  if (keys.length === 0) return { used: 0, bought: 0 };
+  const used = await db('projections.usage').where({ company }).whereIn('key', keys).where('at', '>=', from).where('sequence', '<=', untilSequence)
     .first<{ sum: string | null }>(db.raw('sum(credits + spot_fees) as sum'));
   const bought = await db('projections.orders').where({ company }).where('accepted_at', '>=', from).where('sequence', '<=', untilSequence)
-    .whereRaw('starts_with(client_order_id, ?)', [spotOrderPrefix(key)]).whereNot('client_order_id', '')
+    .whereNot('client_order_id', '').where((any) => keys.forEach((key) => void any.orWhereRaw('starts_with(client_order_id, ?)', [spotOrderPrefix(key)])))
     .first<{ sum: string | null }>(db.raw('sum(notional + fees) as sum'));
   return { used: Number(used.sum ?? 0), bought: Number(bought.sum ?? 0) };
+}
+
+/** The keys of a project, those that are revoked included: what they have used stays used. */
+export async function keysOfProject(db: Knex, project: string): Promise<string[]> {
+  return (await db('api_keys').where({ project_id: project }).select<{ id: string }[]>('id')).map(({ id }) => id);
 }

@@ -32,6 +32,7 @@ import type { Services } from '../../services.ts';
 import { AnswersInMemory } from '../answers.ts';
 import type { ReferenceAnswers } from '../delivery_watch.ts';
 import { EndpointsInMemory } from '../endpoint_rows.ts';
+import type { EndpointRow } from '../endpoint_rows.ts';
 import { Gateway } from '../gateway.ts';
 import type { Timeouts } from '../upstream.ts';
 import { Vault } from '../vault.ts';
@@ -67,7 +68,7 @@ export interface GatewayWorld {
   /** available + held + contracted, micro-CR. */
   remaining(): Promise<number>;
   /** Listens and becomes a provider's endpoint. */
-  serveAt(provider: number, server: Server, models?: readonly string[]): Promise<void>;
+  serveAt(provider: number, server: Server, models?: readonly string[], promises?: Pick<EndpointRow, 'precision' | 'country' | 'prompt_retention'>): Promise<void>;
   /** Fails unless every invariant of the engine holds. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -182,10 +183,10 @@ export async function openGatewayWorld(options: WorldOptions = {}): Promise<Gate
       const { available, held, contracted } = await balances();
       return available + held + contracted;
     },
-    async serveAt(provider, server, models = DEFAULT_MODELS) {
+    async serveAt(provider, server, models = DEFAULT_MODELS, promises = {}) {
       servers.push(server);
       const id = `end_${rows.rows.length}`;
-      rows.rows.push({ id, company: provider, market: MARKET, url: await listen(server), credential: services.vault.seal('sk-endpoint', id), models: [...models], status: 'pending' });
+      rows.rows.push({ id, company: provider, market: MARKET, url: await listen(server), credential: services.vault.seal('sk-endpoint', id), models: [...models], status: 'pending', ...promises });
       gateway.endpoints.changed(id);
       await until(async () => (await rows.find(id))?.status === 'verified' && services.directory.capacities(provider)[0].models.length > 0);
     },
@@ -216,12 +217,13 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 
 const keyOf = (id: string, company: number): ApiKey => ({
   id, user: 'usr_1', company, role: 'borrower', name: 'test', prefix: 'ccx_live_', lastFour: '0000', scopes: ['inference'], allowedModels: null, allowedIps: null,
-  expiresAt: null, monthlyLimit: null, requestsPerMinute: null, tokensPerMinute: null, spot: NO_SPOT, createdAt: 0, revokedAt: null,
+  expiresAt: null, monthlyLimit: null, requestsPerMinute: null, tokensPerMinute: null, spot: NO_SPOT, needs: null, project: null, createdAt: 0, revokedAt: null,
 });
 
 /** Knows the keys of the test and nothing else. */
 const authOf = (keys: ReadonlyMap<string, ApiKey>): Auth =>
   ({
+    keyById: (id: string) => [...keys.values()].find((key) => key.id === id),
     authenticate({ headers }: { headers: { authorization?: string } }) {
       const apiKey = keys.get(headers.authorization?.slice('Bearer '.length) ?? '');
       if (apiKey === undefined) return Promise.resolve({ ok: false, reason: headers.authorization === undefined ? 'unauthenticated' : 'invalid_api_key' });
