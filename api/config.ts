@@ -34,6 +34,8 @@ export interface Config {
   publicUrl: string | undefined;
   /** The demo sends every n-th of the recorded requests; 0: none. */
   demoLoadEvery: number;
+  /** The end of the journal at which the market is to go on although it had come further; undefined: it is not to. */
+  acceptedJournalEnd: number | undefined;
 }
 
 /** A value of the environment that cannot be used; its message is one line for the person at the terminal. */
@@ -71,6 +73,7 @@ const environmentSchema = z.object({
   SECRET_KEY: z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits').optional(),
   PUBLIC_URL: url(['http:', 'https:']).transform((text) => text.replace(/\/+$/, '')).optional(),
   DEMO_LOAD_EVERY: wholeNumber(0, 10_000).default(20),
+  ACCEPT_JOURNAL_END: z.string().regex(/^[0-9]{1,15}$/, 'must be a whole number').transform(Number).optional(),
   NODE_ENV: z.string().optional(),
 });
 
@@ -107,6 +110,7 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     secretKey: values.SECRET_KEY,
     publicUrl: values.PUBLIC_URL,
     demoLoadEvery: values.DEMO_LOAD_EVERY,
+    acceptedJournalEnd: values.ACCEPT_JOURNAL_END,
   };
 }
 

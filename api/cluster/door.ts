@@ -1,7 +1,8 @@
 /**
  * The engine's side of the door: takes requests of other processes from a stream, hands them to the
- * sequencer, and publishes what is committed and what is answered. It publishes only while the lead is
- * certain: a leader that was paused wakes silent.
+ * sequencer, and publishes what is committed and what is answered. What is committed is so whoever leads
+ * now, and clients that follow a later epoch leave it aside; what was only asked is answered while the
+ * lead is certain, and beats are sent only then: a leader that was paused wakes silent.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -28,6 +29,7 @@ const UNTAKEN_MAX = 1_000;
 const BEATS_UNTAKEN_MAX = 5;
 const RETRY_MILLIS = 50;
 const FULL = 'too much is waiting';
+const UNCERTAIN = 'another engine may lead';
 const LATE = 'it came too late and was not executed';
 
 export interface DoorOptions {
@@ -107,7 +109,7 @@ export class Door {
     if (heldUp > LEASE_MILLIS) return this.onHeldUp(new Error(`this process was held up for ${Math.round(heldUp)} ms, longer than its lease`));
     this.beats++;
     void this.confirm();
-    this.broadcast({ kind: 'beat', epoch: this.epoch, committed: this.committed, at: now });
+    if (this.isCertain) this.broadcast({ kind: 'beat', epoch: this.epoch, committed: this.committed, at: now });
     if (this.beats % 10 === 0) this.forget();
   }
 
@@ -250,11 +252,13 @@ export class Door {
   }
 
   private answer(client: string, replies: Reply[]): void {
-    this.send(this.places.answers(client), { epoch: this.epoch, replies });
+    const { isCertain } = this;
+    const told = replies.map((reply): Reply => (reply.kind === 'answer' && !isCertain ? { kind: 'refused', ids: [reply.id], message: UNCERTAIN } : reply));
+    this.send(this.places.answers(client), { epoch: this.epoch, replies: told });
   }
 
   private send(place: string, message: object): void {
-    if (!this.isCertain || this.publisher.status !== 'ready' || this.untaken >= UNTAKEN_MAX) return;
+    if (this.publisher.status !== 'ready' || this.untaken >= UNTAKEN_MAX) return;
     this.untaken++;
     this.publisher.publish(place, this.seal.close(place, message))
       .catch((error: unknown) => this.log.debug({ err: error }, 'Redis did not take a message'))

@@ -25,7 +25,7 @@ function endAtOnce(error: Error): never {
 export async function openSequencer(core: Core, standby = false, onFollowing?: (sequence: number) => void): Promise<SequencerPort & Line> {
   const { config, postgres, parts, say } = core;
   const onFatal = config.single ? core.onFatal : endAtOnce;
-  const sequencer = await startSequencer({ url: () => postgres.url, clock: config.clock, standby, onFollowing, say, onFatal });
+  const sequencer = await startSequencer({ url: () => postgres.url, markFolder: config.dataDir, acceptedEnd: config.acceptedJournalEnd, clock: config.clock, standby, onFollowing, say, onFatal });
   parts.add('sequencer', () => sequencer.close());
   return sequencer;
 }

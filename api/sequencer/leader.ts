@@ -13,6 +13,7 @@ import type { Clock } from './clock.ts';
 import { SequencerHost } from './host.ts';
 import { InvariantWatch } from './invariant_watch.ts';
 import type { Channel, Reply, Request } from './messages.ts';
+import { JournalMark, KEEP_MILLIS } from './journal_mark.ts';
 import { recover, ReplayMismatch } from './recovery.ts';
 import type { Recovered } from './recovery.ts';
 import { takeInThread } from './snapshot_thread.ts';
@@ -46,6 +47,10 @@ export interface LeaderOptions {
   publishFrom: number | undefined;
   /** Waits for the lead however long it takes, and follows the journal meanwhile. */
   standby: boolean;
+  /** Where it is noted how far the market has come; undefined: nowhere. */
+  markFolder: string | undefined;
+  /** As ACCEPT_JOURNAL_END has it. */
+  acceptedEnd: number | undefined;
 }
 export const LEADER_DEFAULTS = { snapshotEvery: 250_000, leadWaitMillis: 8_000, standby: false };
 
@@ -66,6 +71,7 @@ export class Leader {
   private journal: PostgresJournal | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
   private invariants: NodeJS.Timeout | undefined;
+  private marking: NodeJS.Timeout | undefined;
   private probing = false;
   private failed = false;
 
@@ -129,7 +135,18 @@ export class Leader {
     }
   }
 
+  /** @returns what notes the end once more */
+  private async mark(journal: PostgresJournal): Promise<() => void> {
+    const { markFolder, acceptedEnd, url } = this.options;
+    if (markFolder === undefined) return () => undefined;
+    const mark = await JournalMark.open(markFolder, url, this.parts.say);
+    await mark.check(journal, acceptedEnd);
+    this.marking = setInterval(() => mark.keep(journal), KEEP_MILLIS);
+    return () => mark.keep(journal);
+  }
+
   private async run(journal: PostgresJournal, { engine, snapshotSequence }: Recovered): Promise<void> {
+    const noteEnd = await this.mark(journal);
     const { channel, authoriser, say, snapshotFile } = this.parts;
     const snapshotter = new Snapshotter({
       engine, journal, store: new PostgresSnapshots(this.options.url), take: () => takeInThread(snapshotFile, this.options.url), every: this.options.snapshotEvery, latest: snapshotSequence, say,
@@ -139,7 +156,7 @@ export class Leader {
       engine, journal, clock: this.clockAt(engine.now), authoriser, rulesVersion: RULES_VERSION, channel, leaseAge: () => journal.leaseAge, leads: () => journal.leaseAge < LEASE_MILLIS,
       onReleased: (lastSequence) => snapshotter.afterRelease(lastSequence),
       onFailed: (error) => this.fail(error),
-      onClose: () => this.close(journal, snapshotter),
+      onClose: () => this.close(journal, snapshotter).then(noteEnd),
     });
     this.host = host;
     this.heartbeat = setInterval(() => this.beat(host, journal), HEARTBEAT_MILLIS);
@@ -187,6 +204,7 @@ export class Leader {
   private async close(journal: PostgresJournal, snapshotter: Snapshotter): Promise<void> {
     clearInterval(this.heartbeat);
     clearInterval(this.invariants);
+    clearInterval(this.marking);
     if (this.failed) return;
     await snapshotter.finish();
     await journal.close();
@@ -202,6 +220,7 @@ export class Leader {
     this.failed = true;
     clearInterval(this.heartbeat);
     clearInterval(this.invariants);
+    clearInterval(this.marking);
     this.parts.channel.post([{ kind: 'failed', message: error.message, final: isFinal(error) }], []);
     this.journal?.close().catch(() => undefined);
   }

@@ -210,6 +210,20 @@ describe('the market', () => {
     await expect(start()).rejects.toThrow('the journal is damaged at sequence 3');
   });
 
+  test('refuses a database that is older than the market was, until its end is accepted', async () => {
+    const markFolder = mkdtempSync(join(tmpdir(), 'ccx-mark-'));
+    const port = await start({ markFolder });
+    for (const name of ['a', 'b', 'c']) await port.submit(envelope(register(name)));
+    await port.close();
+    // As a backup of before the last row: its own high-water mark is as old, and so are its snapshots.
+    const [{ end }] = await postgres.query<{ end: number }>(url, 'delete from journal where first_sequence = (select max(first_sequence) from journal) returning first_sequence::int - 1 as end');
+    await postgres.query(url, `delete from snapshots; update journal_lease set high_water = ${end}`);
+    await expect(start({ markFolder })).rejects.toThrow(new RegExp(`damaged at sequence ${end + 1}: it ends at ${end}; .* ACCEPT_JOURNAL_END=${end}`));
+    const again = await start({ markFolder, acceptedEnd: end });
+    expect((await again.query('directory', {})).companies.map(({ name }) => name)).toEqual(['a', 'b']);
+    rmSync(markFolder, { recursive: true, force: true });
+  });
+
   test('uses an older snapshot when the newest is damaged', async () => {
     const port = await start({ snapshotEvery: 1 });
     for (const name of ['a', 'b', 'c']) await port.submit(envelope(register(name)));

@@ -30,6 +30,10 @@ export interface StartOptions {
   standby?: boolean;
   /** Told how far the engine of a standby has come. */
   onFollowing?: (sequence: number) => void;
+  /** Where it is noted how far the market has come. Nowhere, unless given. */
+  markFolder?: string;
+  /** The end of the journal at which the market is to go on although it had come further. */
+  acceptedEnd?: number;
   /** Called when the market cannot go on in this process: another engine leads, or the journal is damaged. The process must end. */
   onFatal: (error: Error) => void;
 }
@@ -129,12 +133,12 @@ class WorkerSequencer extends SequencerClient implements Line {
   }
 
   private leaderOptions(): LeaderOptions {
-    const { url, clock, manualStart, snapshotEvery, leadWaitMillis } = this.options;
+    const { url, clock, manualStart, snapshotEvery, leadWaitMillis, markFolder, acceptedEnd } = this.options;
     return {
       ...LEADER_DEFAULTS,
       ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
       ...(leadWaitMillis === undefined ? {} : { leadWaitMillis }),
-      url: url(), clock, manualStart: manualStart ?? Date.now(), holder: this.holder,
+      url: url(), markFolder, acceptedEnd, clock, manualStart: manualStart ?? Date.now(), holder: this.holder,
       resume: this.publishedSequence !== undefined,
       publishFrom: this.publishedSequence === undefined ? undefined : this.publishedSequence + 1,
       standby: this.options.standby === true && this.publishedSequence === undefined,

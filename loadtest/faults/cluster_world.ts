@@ -12,7 +12,7 @@ import { MarketUnderLoad } from './market_under_load.ts';
 import { pause, until } from './server_process.ts';
 
 const WARM_MILLIS_MAX = 60_000;
-const LINES_KEPT = 30;
+const LINES_KEPT = 400;
 const LEADERS = ['engine', 'standby'];
 
 export class ClusterWorld extends MarketUnderLoad {
