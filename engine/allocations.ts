@@ -97,8 +97,17 @@ export class Allocations {
       if (row >= this.price.length) this.grow();
     } else {
       this.free = this.bookNext[row];
+      this.clear(row);
     }
     this.generation[row]++;
+    this.funding[row] = NIL;
+    this.spent[row] = NIL;
+    this.state[row] = ALLOCATION.open;
+    return row;
+  }
+
+  /** A row that was never used is zero already. */
+  private clear(row: number): void {
     this.usedGpu[row] = 0;
     this.pendingGpu[row] = 0;
     this.contract[row] = 0;
@@ -109,10 +118,6 @@ export class Allocations {
     this.failedGpu[row] = 0;
     this.penalGpu[row] = 0;
     this.refunded[row] = 0;
-    this.funding[row] = NIL;
-    this.spent[row] = NIL;
-    this.state[row] = ALLOCATION.open;
-    return row;
   }
 
   private grow(): void {

@@ -31,6 +31,8 @@ import { Views } from './views.ts';
 export const RULES_VERSION = 3;
 /** Rules that this program still executes, so that a journal written under them gives the same again. */
 const OLDEST_RULES = 2;
+const COMMAND = KIND.command;
+const REJECTED = KIND.rejected;
 const NO_COMPANY = -1;
 const SPACIOUS_ROWS = 1 << 19;
 const BATCH_MAX = 500;
@@ -115,22 +117,25 @@ export class Engine {
   apply(envelope: Envelope): void {
     const { state } = this;
     const { command } = envelope;
+    // Commands have many shapes: what kind it is is looked up once.
+    const { type } = command;
     state.sequence++;
-    this.writeCommand(command);
+    this.writeCommand(type, command);
     if (envelope.idempotencyKey !== '' && !this.isFirst(envelope)) return;
-    if (command.type === 'batch') this.batch(command);
-    else this.refuse(this.execute(command), 0);
+    if (type === 'place') this.refuse(this.trading.place(command as PlaceOrder), 0);
+    else if (type === 'cancel') this.refuse(this.trading.cancel(command as CancelOrder), 0);
+    else if (type === 'batch') this.batch(command as BatchOrders);
+    else this.refuse(this.execute(command as OtherCommand), 0);
     if (state.unsettled) this.sweeps.settle();
   }
 
-  private writeCommand(command: Command): void {
+  private writeCommand(type: CommandType, command: Command): void {
     const { state } = this;
     const { buffer } = state;
     buffer.reserve(5);
     const { words } = buffer;
     const at = buffer.length;
-    const { type } = command;
-    words[at] = KIND.command;
+    words[at] = COMMAND;
     words[at + 1] = 3;
     words[at + 2] = state.sequence;
     // Of the two that nearly all commands are nothing need be looked up.
@@ -163,7 +168,7 @@ export class Engine {
     buffer.reserve(5);
     const { words } = buffer;
     const at = buffer.length;
-    words[at] = KIND.rejected;
+    words[at] = REJECTED;
     words[at + 1] = 3;
     words[at + 2] = REJECT_INDEX.get(code) ?? 0;
     words[at + 3] = index;
@@ -187,12 +192,8 @@ export class Engine {
     return command.type === 'cancel' ? this.trading.cancel(command) : this.trading.amend(command);
   }
 
-  private execute(command: Exclude<Command, BatchOrders>): RejectCode | undefined {
+  private execute(command: OtherCommand): RejectCode | undefined {
     switch (command.type) {
-      case 'place':
-        return this.trading.place(command);
-      case 'cancel':
-        return this.trading.cancel(command);
       case 'amend':
         return this.trading.amend(command);
       case 'cancelAll':
@@ -279,5 +280,6 @@ export class Engine {
   }
 }
 
+type OtherCommand = Exclude<Command, PlaceOrder | CancelOrder | BatchOrders>;
 type FrequentType = 'place' | 'cancel' | 'amend' | 'batch' | 'cancelAll' | 'cancelAfter' | 'placeBlock' | 'tick' | 'endHour' | 'capture' | 'releasePending' | 'payout';
 type RareCommand = Exclude<Command, { type: FrequentType }>;

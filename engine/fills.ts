@@ -14,6 +14,12 @@ import type { State } from './state.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MINUTES_PER_HOUR } from './units.ts';
 import type { Steps, Ticks } from './units.ts';
 
+const COMMISSION_BUYER = ACCOUNT['commission.buyer'];
+const CASH_OPS = ACCOUNT['cash.ops'];
+const CASH_ESCROW = ACCOUNT['cash.escrow'];
+const CAPACITY_SOURCE = ACCOUNT['capacity.source'];
+const CAPACITY_ENTITLED = ACCOUNT['capacity.entitled'];
+
 export class Fills {
   private readonly state: State;
   private readonly holds: Holds;
@@ -121,9 +127,9 @@ export class Fills {
     allocations.fee[allocation] = fee;
     allocations.feeLots[allocation] = fee === 0 ? NIL : this.holds.retired;
     if (orders.hold(bid) > holdAfter) this.holds.release(bid, orders.hold(bid) - holdAfter);
-    ledger.post(ACCOUNT['commission.buyer'], company, -cost);
-    ledger.post(ACCOUNT['cash.ops'], company, cost);
-    ledger.post(ACCOUNT['cash.escrow'], company, -cost);
+    ledger.post(COMMISSION_BUYER, company, -cost);
+    ledger.post(CASH_OPS, company, cost);
+    ledger.post(CASH_ESCROW, company, -cost);
     standing.setRetired(company, standing.retired(company) + fee);
     standing.setRetiredCost(company, standing.retiredCost(company) + cost);
   }
@@ -133,8 +139,8 @@ export class Fills {
     const { orders, ledger, supply } = this.state;
     const cell = orders.cell(ask);
     const gpu = quantity * MICRO_GPU_SECONDS_PER_STEP;
-    ledger.postCell(ACCOUNT['capacity.source'], cell, supply.cellId(cell), gpu);
-    ledger.postCell(ACCOUNT['capacity.entitled'], cell, supply.cellId(cell), -gpu);
+    ledger.postCell(CAPACITY_SOURCE, cell, supply.cellId(cell), gpu);
+    ledger.postCell(CAPACITY_ENTITLED, cell, supply.cellId(cell), -gpu);
   }
 
   private countPurchase(company: number, notional: number): void {

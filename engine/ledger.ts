@@ -15,12 +15,17 @@ const COMPANY_FIRST = firstOf('company');
 const FACILITY_FIRST = firstOf('facility');
 const CELL_FIRST = firstOf('cell');
 /** Places of an owner's row: its accounts side by side, so that a transaction touches few cache lines. */
-const LOT_STRIDE = 8;
-const COMPANY_STRIDE = 24;
-const FACILITY_STRIDE = 8;
-const CELL_STRIDE = 4;
+const LOT_SHIFT = 3;
+const COMPANY_SHIFT = 5;
+const FACILITY_SHIFT = 3;
+const CELL_SHIFT = 2;
+const LOT_STRIDE = 1 << LOT_SHIFT;
+const COMPANY_STRIDE = 1 << COMPANY_SHIFT;
+const FACILITY_STRIDE = 1 << FACILITY_SHIFT;
+const CELL_STRIDE = 1 << CELL_SHIFT;
 const STRIDES: Readonly<Record<OwnerKind, number>> = { lot: LOT_STRIDE, company: COMPANY_STRIDE, facility: FACILITY_STRIDE, cell: CELL_STRIDE };
 
+const POSTED = KIND.posted;
 /** Words that one transaction may need: more entries than any posting rule has. */
 const TRANSACTION_WORDS_MAX = 2 + 2 * 64;
 
@@ -62,7 +67,7 @@ export class Ledger {
   begin(): void {
     const buffer = this.buffer;
     buffer.reserve(TRANSACTION_WORDS_MAX);
-    buffer.words[buffer.length] = KIND.posted;
+    buffer.words[buffer.length] = POSTED;
     this.lengthAt = buffer.length + 1;
     buffer.length += 2;
   }
@@ -79,10 +84,10 @@ export class Ledger {
   }
 
   private move(account: number, owner: number, amount: number): void {
-    if (account < COMPANY_FIRST) this.lots[owner * LOT_STRIDE + account] += amount;
-    else if (account < FACILITY_FIRST) this.companies[owner * COMPANY_STRIDE + (account - COMPANY_FIRST)] += amount;
-    else if (account < CELL_FIRST) this.facilities[owner * FACILITY_STRIDE + (account - FACILITY_FIRST)] += amount;
-    else this.cells[owner * CELL_STRIDE + (account - CELL_FIRST)] += amount;
+    if (account < COMPANY_FIRST) this.lots[(owner << LOT_SHIFT) + account] += amount;
+    else if (account < FACILITY_FIRST) this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)] += amount;
+    else if (account < CELL_FIRST) this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)] += amount;
+    else this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)] += amount;
   }
 
   /** Posts to an account of a supply cell: balances stand by row, events name the cell's id. */
@@ -106,10 +111,10 @@ export class Ledger {
   }
 
   balance(account: number, owner: number): number {
-    if (account < COMPANY_FIRST) return this.lots[owner * LOT_STRIDE + account];
-    if (account < FACILITY_FIRST) return this.companies[owner * COMPANY_STRIDE + (account - COMPANY_FIRST)];
-    if (account < CELL_FIRST) return this.facilities[owner * FACILITY_STRIDE + (account - FACILITY_FIRST)];
-    return this.cells[owner * CELL_STRIDE + (account - CELL_FIRST)];
+    if (account < COMPANY_FIRST) return this.lots[(owner << LOT_SHIFT) + account];
+    if (account < FACILITY_FIRST) return this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)];
+    if (account < CELL_FIRST) return this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)];
+    return this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)];
   }
 
   /** Closes the accounts of a supply cell whose hour is settled; they sum to zero. */

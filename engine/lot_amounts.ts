@@ -9,7 +9,9 @@ export const NIL = -1;
 /** A node is a double and two integers side by side. */
 const NODE_BYTES = 16;
 const FLOATS = NODE_BYTES / 8;
-const INTS = NODE_BYTES / 4;
+/** Shifts keep places machine integers. */
+const FLOAT_SHIFT = 1;
+const INT_SHIFT = 2;
 const LOT = 2;
 const NEXT = 3;
 
@@ -28,19 +30,19 @@ export class LotAmounts {
   }
 
   lot(node: number): number {
-    return this.ints[node * INTS + LOT];
+    return this.ints[(node << INT_SHIFT) | LOT];
   }
   amount(node: number): number {
-    return this.floats[node * FLOATS];
+    return this.floats[node << FLOAT_SHIFT];
   }
   setAmount(node: number, value: number): void {
-    this.floats[node * FLOATS] = value;
+    this.floats[node << FLOAT_SHIFT] = value;
   }
   next(node: number): number {
-    return this.ints[node * INTS + NEXT];
+    return this.ints[(node << INT_SHIFT) | NEXT];
   }
   private setNext(node: number, value: number): void {
-    this.ints[node * INTS + NEXT] = value;
+    this.ints[(node << INT_SHIFT) | NEXT] = value;
   }
 
   /** A new node, not yet in a list. */
@@ -52,7 +54,7 @@ export class LotAmounts {
     } else {
       this.free = this.next(node);
     }
-    this.ints[node * INTS + LOT] = lot;
+    this.ints[(node << INT_SHIFT) | LOT] = lot;
     this.setAmount(node, amount);
     this.setNext(node, next);
     return node;
@@ -79,7 +81,7 @@ export class LotAmounts {
     this.used = lot.length;
     if (this.used * FLOATS > this.floats.length) this.grow();
     for (let node = 0; node < this.used; node++) {
-      this.ints[node * INTS + LOT] = lot[node];
+      this.ints[(node << INT_SHIFT) | LOT] = lot[node];
       this.setAmount(node, amount[node]);
       this.setNext(node, next[node]);
     }

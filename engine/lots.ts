@@ -13,11 +13,16 @@ import type { Standing } from './standing.ts';
 import type { Micro, Millis, Ppm } from './units.ts';
 import { MICRO } from './units.ts';
 
+const AVAILABLE = ACCOUNT['lot.available'];
+const HELD = ACCOUNT['lot.held'];
+const CONTRACTED = ACCOUNT['lot.contracted'];
+const ISSUED = ACCOUNT['lot.issued'];
 const BACKING = ACCOUNT['credit.backing'];
 const DEFERRED = ACCOUNT['spread.deferred'];
 
 /** Places of a lot's numbers. */
 const STRIDE = 8;
+const SHIFT = 3;
 const BLOCKED = 0;
 const NEXT = 1;
 const COST_NUMERATOR = 2;
@@ -74,23 +79,23 @@ class LotNumbers {
   }
 
   blocked(lot: LotId): Micro {
-    return this.numbers[lot * STRIDE + BLOCKED];
+    return this.numbers[(lot << SHIFT) | BLOCKED];
   }
   setBlocked(lot: LotId, value: Micro): void {
-    this.numbers[lot * STRIDE + BLOCKED] = value;
+    this.numbers[(lot << SHIFT) | BLOCKED] = value;
   }
   /** The company's next usable lot. */
   next(lot: LotId): LotId {
-    return this.numbers[lot * STRIDE + NEXT];
+    return this.numbers[(lot << SHIFT) | NEXT] | 0;
   }
   setNext(lot: LotId, value: LotId): void {
-    this.numbers[lot * STRIDE + NEXT] = value;
+    this.numbers[(lot << SHIFT) | NEXT] = value;
   }
   cost(lot: LotId, outstanding: Micro): Micro {
-    return mulDiv(outstanding, this.numbers[lot * STRIDE + COST_NUMERATOR], this.numbers[lot * STRIDE + COST_DENOMINATOR]);
+    return mulDiv(outstanding, this.numbers[(lot << SHIFT) | COST_NUMERATOR], this.numbers[(lot << SHIFT) | COST_DENOMINATOR]);
   }
   backing(lot: LotId, outstanding: Micro): Micro {
-    return mulDiv(outstanding, this.numbers[lot * STRIDE + BACKING_NUMERATOR], this.numbers[lot * STRIDE + BACKING_DENOMINATOR]);
+    return mulDiv(outstanding, this.numbers[(lot << SHIFT) | BACKING_NUMERATOR], this.numbers[(lot << SHIFT) | BACKING_DENOMINATOR]);
   }
 }
 
@@ -248,17 +253,17 @@ export class Lots {
   }
 
   available(lot: LotId): Micro {
-    return -this.ledger.balance(ACCOUNT['lot.available'], lot);
+    return -this.ledger.balance(AVAILABLE, lot);
   }
   held(lot: LotId): Micro {
-    return -this.ledger.balance(ACCOUNT['lot.held'], lot);
+    return -this.ledger.balance(HELD, lot);
   }
   contracted(lot: LotId): Micro {
-    return -this.ledger.balance(ACCOUNT['lot.contracted'], lot);
+    return -this.ledger.balance(CONTRACTED, lot);
   }
   /** available + held + contracted. */
   outstanding(lot: LotId): Micro {
-    return this.ledger.balance(ACCOUNT['lot.issued'], lot);
+    return this.ledger.balance(ISSUED, lot);
   }
   /** Available and not blocked. */
   spendable(lot: LotId): Micro {

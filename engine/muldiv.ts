@@ -18,7 +18,20 @@ export function mulDiv(a: number, b: number, c: number): number {
     if (twice > c) return quotient + 1;
     return quotient + (quotient % 2);
   }
-  return mulDivBig(a, b, c);
+  return mulDivSplit(a, b, c);
+}
+
+/** a = q c + r gives a b / c = q b + r b / c: two products, of which either is seldom beyond the exact range. */
+function mulDivSplit(a: number, b: number, c: number): number {
+  const wholes = Math.floor(a / c);
+  const whole = wholes * b;
+  const part = (a - wholes * c) * b;
+  if (whole > SAFE / 2 || part > SAFE || c > SAFE / 2) return mulDivBig(a, b, c);
+  const quotient = Math.floor(part / c);
+  const twice = 2 * (part - quotient * c);
+  const sum = whole + quotient;
+  if (twice < c) return sum;
+  return twice > c ? sum + 1 : sum + (sum % 2);
 }
 
 const mulDivBig = (a: number, b: number, c: number): number => Number(divideHalfEven(BigInt(a) * BigInt(b), BigInt(c)));

@@ -170,7 +170,7 @@ export class OrderChecks {
   /** Whether the provider's verified capacity covers `quantity` more steps in the hour. */
   covers(company: number, market: number, hour: Hour, book: HourBook | undefined, quantity: Steps): boolean {
     const { supply, now } = this.state;
-    const cell = book?.cells.get(company) ?? NIL;
+    const cell = book === undefined ? NIL : book.cells.get(company);
     const left = minutesLeft(hour, now);
     if (cell !== NIL) return supply.covers(cell, quantity, left);
     const capacity = supply.find(company, market);
@@ -181,8 +181,10 @@ export class OrderChecks {
   private isBonded(companyId: number): boolean {
     const { ledger, standing, money } = this.state;
     const undelivered = standing.undelivered(companyId);
+    const bond = -ledger.balance(BOND, companyId);
+    if (undelivered <= bond && money.redemptionRate <= MICRO) return true;
     // damages x redemption rate: what the bond must cover of a micro-CR sold and undelivered.
-    return undelivered === 0 || -ledger.balance(BOND, companyId) >= mulDiv(undelivered, mulDiv(PARAMETERS.damages, money.redemptionRate, MICRO), MICRO);
+    return bond >= mulDiv(undelivered, mulDiv(PARAMETERS.damages, money.redemptionRate, MICRO), MICRO);
   }
 }
 

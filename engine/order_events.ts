@@ -5,6 +5,11 @@ import type { CancelReason } from './events.ts';
 import type { State } from './state.ts';
 import type { Steps, Ticks } from './units.ts';
 
+/** Numbers that every order's events are written with; as constants they stand in the code. */
+const FILL = KIND.fill;
+const ORDER_ACCEPTED = KIND.orderAccepted;
+const ORDER_DONE = KIND.orderDone;
+const ORDER_RESTED = KIND.orderRested;
 export const STATUS_FILLED = ORDER_STATUSES.indexOf('filled');
 const STATUS_CANCELED = ORDER_STATUSES.indexOf('canceled');
 const STATUS_EXPIRED = ORDER_STATUSES.indexOf('expired');
@@ -27,7 +32,7 @@ export class OrderEvents {
     buffer.reserve(24);
     const { words } = buffer;
     const at = buffer.length;
-    words[at] = KIND.orderAccepted;
+    words[at] = ORDER_ACCEPTED;
     words[at + 1] = 20;
     words[at + 2] = orders.idOf(row);
     words[at + 3] = command.company;
@@ -57,7 +62,7 @@ export class OrderEvents {
     buffer.reserve(5);
     const { words } = buffer;
     const at = buffer.length;
-    words[at] = KIND.orderRested;
+    words[at] = ORDER_RESTED;
     words[at + 1] = 3;
     words[at + 2] = orders.idOf(row);
     words[at + 3] = orders.visible(row);
@@ -85,7 +90,7 @@ export class OrderEvents {
     buffer.reserve(6);
     const { words } = buffer;
     const at = buffer.length;
-    words[at] = KIND.orderDone;
+    words[at] = ORDER_DONE;
     words[at + 1] = 4;
     words[at + 2] = orders.idOf(row);
     words[at + 3] = status;
@@ -103,7 +108,7 @@ export class OrderEvents {
     buffer.reserve(20);
     const { words } = buffer;
     const at = buffer.length;
-    words[at] = KIND.fill;
+    words[at] = FILL;
     words[at + 1] = 18;
     words[at + 2] = ++state.fills;
     words[at + 3] = state.allocations.idOf(allocation);

@@ -52,6 +52,9 @@ export const NO_EXTRA: OrderExtra = { clientOrderId: '', displayQuantity: 0, min
 /** Places of a row's numbers: a cache line of doubles and the next one of integers, so that touching an order costs two neighbours. */
 const ROW_BYTES = 128;
 const FLOATS = ROW_BYTES / 8;
+/** A shift keeps a place a machine integer, whatever is known of the row; a product is reckoned as a float wherever one has ever been one. */
+const FLOAT_SHIFT = 4;
+const INT_SHIFT = 5;
 const FLOATS_USED = 8;
 const PRICE = 0;
 const QUANTITY = 1;
@@ -149,7 +152,7 @@ export class Orders {
   /** The row of a live order, NIL when there is none of that id. */
   rowOf(id: number): number {
     if (!(id > 0)) return NIL;
-    const row = id - Math.floor(id / SLOTS) * SLOTS;
+    const row = (id - Math.floor(id / SLOTS) * SLOTS) | 0;
     if (row >= this.used || (this.flags(row) & FLAG.live) === 0) return NIL;
     return this.generation(row) * SLOTS + row === id ? row : NIL;
   }
@@ -183,141 +186,141 @@ export class Orders {
   }
 
   price(row: number): number {
-    return this.floats[row * FLOATS + PRICE];
+    return this.floats[(row << FLOAT_SHIFT) | PRICE];
   }
   setPrice(row: number, value: number): void {
-    this.floats[row * FLOATS + PRICE] = value;
+    this.floats[(row << FLOAT_SHIFT) | PRICE] = value;
   }
   quantity(row: number): number {
-    return this.floats[row * FLOATS + QUANTITY];
+    return this.floats[(row << FLOAT_SHIFT) | QUANTITY];
   }
   setQuantity(row: number, value: number): void {
-    this.floats[row * FLOATS + QUANTITY] = value;
+    this.floats[(row << FLOAT_SHIFT) | QUANTITY] = value;
   }
   remaining(row: number): number {
-    return this.floats[row * FLOATS + REMAINING];
+    return this.floats[(row << FLOAT_SHIFT) | REMAINING];
   }
   setRemaining(row: number, value: number): void {
-    this.floats[row * FLOATS + REMAINING] = value;
+    this.floats[(row << FLOAT_SHIFT) | REMAINING] = value;
   }
   /** Shown in the book; less than `remaining` for an iceberg. */
   visible(row: number): number {
-    return this.floats[row * FLOATS + VISIBLE];
+    return this.floats[(row << FLOAT_SHIFT) | VISIBLE];
   }
   setVisible(row: number, value: number): void {
-    this.floats[row * FLOATS + VISIBLE] = value;
+    this.floats[(row << FLOAT_SHIFT) | VISIBLE] = value;
   }
   /** Sum of price x quantity of its fills, micro-CR. */
   notional(row: number): number {
-    return this.floats[row * FLOATS + NOTIONAL];
+    return this.floats[(row << FLOAT_SHIFT) | NOTIONAL];
   }
   setNotional(row: number, value: number): void {
-    this.floats[row * FLOATS + NOTIONAL] = value;
+    this.floats[(row << FLOAT_SHIFT) | NOTIONAL] = value;
   }
   /** Exact fees so far are feesFloor + feeFraction / 1e6 micro-CR; what is charged is that, rounded half-even. */
   feesFloor(row: number): number {
-    return this.floats[row * FLOATS + FEES_FLOOR];
+    return this.floats[(row << FLOAT_SHIFT) | FEES_FLOOR];
   }
   setFeesFloor(row: number, value: number): void {
-    this.floats[row * FLOATS + FEES_FLOOR] = value;
+    this.floats[(row << FLOAT_SHIFT) | FEES_FLOOR] = value;
   }
   /** Micro-CR reserved. */
   hold(row: number): number {
-    return this.floats[row * FLOATS + HOLD];
+    return this.floats[(row << FLOAT_SHIFT) | HOLD];
   }
   setHold(row: number, value: number): void {
-    this.floats[row * FLOATS + HOLD] = value;
+    this.floats[(row << FLOAT_SHIFT) | HOLD] = value;
   }
   /** Of the command that placed it. */
   sequence(row: number): number {
-    return this.floats[row * FLOATS + SEQUENCE];
+    return this.floats[(row << FLOAT_SHIFT) | SEQUENCE];
   }
   setSequence(row: number, value: number): void {
-    this.floats[row * FLOATS + SEQUENCE] = value;
+    this.floats[(row << FLOAT_SHIFT) | SEQUENCE] = value;
   }
   flags(row: number): number {
-    return this.ints[row * INTS + FLAGS];
+    return this.ints[(row << INT_SHIFT) | FLAGS];
   }
   setFlags(row: number, value: number): void {
-    this.ints[row * INTS + FLAGS] = value;
+    this.ints[(row << INT_SHIFT) | FLAGS] = value;
   }
   generation(row: number): number {
-    return this.ints[row * INTS + GENERATION];
+    return this.ints[(row << INT_SHIFT) | GENERATION];
   }
   setGeneration(row: number, value: number): void {
-    this.ints[row * INTS + GENERATION] = value;
+    this.ints[(row << INT_SHIFT) | GENERATION] = value;
   }
   company(row: number): number {
-    return this.ints[row * INTS + COMPANY];
+    return this.ints[(row << INT_SHIFT) | COMPANY];
   }
   setCompany(row: number, value: number): void {
-    this.ints[row * INTS + COMPANY] = value;
+    this.ints[(row << INT_SHIFT) | COMPANY] = value;
   }
   /** Row of the book it belongs to. */
   book(row: number): number {
-    return this.ints[row * INTS + BOOK];
+    return this.ints[(row << INT_SHIFT) | BOOK];
   }
   setBook(row: number, value: number): void {
-    this.ints[row * INTS + BOOK] = value;
+    this.ints[(row << INT_SHIFT) | BOOK] = value;
   }
   /** Asks: the supply cell it offers from. */
   cell(row: number): number {
-    return this.ints[row * INTS + CELL];
+    return this.ints[(row << INT_SHIFT) | CELL];
   }
   setCell(row: number, value: number): void {
-    this.ints[row * INTS + CELL] = value;
+    this.ints[(row << INT_SHIFT) | CELL] = value;
   }
   model(row: number): number {
-    return this.ints[row * INTS + MODEL];
+    return this.ints[(row << INT_SHIFT) | MODEL];
   }
   setModel(row: number, value: number): void {
-    this.ints[row * INTS + MODEL] = value;
+    this.ints[(row << INT_SHIFT) | MODEL] = value;
   }
   /** Neighbours in the queue of its price. */
   next(row: number): number {
-    return this.ints[row * INTS + NEXT];
+    return this.ints[(row << INT_SHIFT) | NEXT];
   }
   setNext(row: number, value: number): void {
-    this.ints[row * INTS + NEXT] = value;
+    this.ints[(row << INT_SHIFT) | NEXT] = value;
   }
   prev(row: number): number {
-    return this.ints[row * INTS + PREV];
+    return this.ints[(row << INT_SHIFT) | PREV];
   }
   setPrev(row: number, value: number): void {
-    this.ints[row * INTS + PREV] = value;
+    this.ints[(row << INT_SHIFT) | PREV] = value;
   }
   holdList(row: number): number {
-    return this.ints[row * INTS + HOLD_LIST];
+    return this.ints[(row << INT_SHIFT) | HOLD_LIST];
   }
   setHoldList(row: number, value: number): void {
-    this.ints[row * INTS + HOLD_LIST] = value;
+    this.ints[(row << INT_SHIFT) | HOLD_LIST] = value;
   }
   feeFraction(row: number): number {
-    return this.ints[row * INTS + FEE_FRACTION];
+    return this.ints[(row << INT_SHIFT) | FEE_FRACTION];
   }
   setFeeFraction(row: number, value: number): void {
-    this.ints[row * INTS + FEE_FRACTION] = value;
+    this.ints[(row << INT_SHIFT) | FEE_FRACTION] = value;
   }
   /** Neighbours among the live orders of its company. */
   companyNext(row: number): number {
-    return this.ints[row * INTS + COMPANY_NEXT];
+    return this.ints[(row << INT_SHIFT) | COMPANY_NEXT];
   }
   setCompanyNext(row: number, value: number): void {
-    this.ints[row * INTS + COMPANY_NEXT] = value;
+    this.ints[(row << INT_SHIFT) | COMPANY_NEXT] = value;
   }
   companyPrev(row: number): number {
-    return this.ints[row * INTS + COMPANY_PREV];
+    return this.ints[(row << INT_SHIFT) | COMPANY_PREV];
   }
   setCompanyPrev(row: number, value: number): void {
-    this.ints[row * INTS + COMPANY_PREV] = value;
+    this.ints[(row << INT_SHIFT) | COMPANY_PREV] = value;
   }
   acceptedAt(row: number): number {
-    return this.ints[row * INTS + ACCEPTED_HIGH] * TIME_PART + this.ints[row * INTS + ACCEPTED_LOW];
+    return this.ints[(row << INT_SHIFT) | ACCEPTED_HIGH] * TIME_PART + this.ints[(row << INT_SHIFT) | ACCEPTED_LOW];
   }
   setAcceptedAt(row: number, value: number): void {
     const high = Math.floor(value / TIME_PART);
-    this.ints[row * INTS + ACCEPTED_HIGH] = high;
-    this.ints[row * INTS + ACCEPTED_LOW] = value - high * TIME_PART;
+    this.ints[(row << INT_SHIFT) | ACCEPTED_HIGH] = high;
+    this.ints[(row << INT_SHIFT) | ACCEPTED_LOW] = value - high * TIME_PART;
   }
 
   /** The rows in use, for snapshots. */

@@ -57,7 +57,7 @@ export class Replacements {
     if (bookRow === undefined) return;
     const book = state.bookOf(bookRow);
     const cell = book.cells.get(provider);
-    if (cell === undefined || (book.hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore) return;
+    if (cell === NIL || (book.hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore) return;
     if (model === NONE) this.sweeps.cancelAsksOf(book, cell, 'delivery_failed');
     const rows: number[] = [];
     for (let row = book.firstAllocation; row !== NIL; row = state.allocations.bookNext[row]) {

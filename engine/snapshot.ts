@@ -109,7 +109,7 @@ function columnsOf(state: State): Named {
 function bookImage(state: State, book: HourBook): BookImage {
   const image: BookImage = {
     row: book.row, market: book.market, hour: book.hour, mode: book.mode, reason: book.reason, lastPrice: book.lastPrice, auction: book.auction,
-    firstAllocation: book.firstAllocation, openAllocations: book.openAllocations, bids: [], asks: [], stops: book.stops.rows(), cells: [...book.cells],
+    firstAllocation: book.firstAllocation, openAllocations: book.openAllocations, bids: [], asks: [], stops: book.stops.rows(), cells: book.cells.entries(),
   };
   book.bids.forEach(state.orders, (row) => image.bids.push(row) > 0);
   book.asks.forEach(state.orders, (row) => image.asks.push(row) > 0);
@@ -312,7 +312,7 @@ function restoreBook(state: State, image: BookImage): void {
   Object.assign(book, {
     mode: image.mode, reason: image.reason, lastPrice: image.lastPrice, auction: image.auction, firstAllocation: image.firstAllocation, openAllocations: image.openAllocations,
   });
-  for (const [provider, cell] of image.cells) book.cells.set(provider, cell);
+  for (const [provider, cell] of image.cells) book.cells.add(provider, cell);
   for (const row of image.stops) book.stops.add(row, state.orders.isSell(row), state.orders.extra(row)?.stopPrice ?? 0);
   for (const row of image.bids) book.bids.append(state.orders, row);
   for (const row of image.asks) book.asks.append(state.orders, row);

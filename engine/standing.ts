@@ -8,6 +8,7 @@ import { NIL } from './lot_amounts.ts';
 import type { Day, Micro, Millis } from './units.ts';
 
 const STRIDE = 16;
+const SHIFT = 4;
 const GROUP = 0;
 const FIRST_ORDER = 1;
 const OPEN_ORDERS = 2;
@@ -53,100 +54,100 @@ export class Standing {
 
   /** Companies of one beneficial owner share this number. */
   group(company: CompanyId): number {
-    return this.numbers[company * STRIDE + GROUP];
+    return this.numbers[(company << SHIFT) | GROUP] | 0;
   }
   /** MAY_BUY, MAY_SELL, or neither. */
   sides(company: CompanyId): number {
-    return this.numbers[company * STRIDE + SIDES];
+    return this.numbers[(company << SHIFT) | SIDES] | 0;
   }
   /** Head of the chain of its live orders, and their number. NIL for a company that is none. */
   firstOrder(company: CompanyId): number {
-    return this.has(company) ? this.numbers[company * STRIDE + FIRST_ORDER] : NIL;
+    return this.has(company) ? this.numbers[(company << SHIFT) | FIRST_ORDER] | 0 : NIL;
   }
   setFirstOrder(company: CompanyId, row: number): void {
-    this.numbers[company * STRIDE + FIRST_ORDER] = row;
+    this.numbers[(company << SHIFT) | FIRST_ORDER] = row;
   }
   openOrders(company: CompanyId): number {
-    return this.numbers[company * STRIDE + OPEN_ORDERS];
+    return this.numbers[(company << SHIFT) | OPEN_ORDERS] | 0;
   }
   setOpenOrders(company: CompanyId, value: number): void {
-    this.numbers[company * STRIDE + OPEN_ORDERS] = value;
+    this.numbers[(company << SHIFT) | OPEN_ORDERS] = value;
   }
   /** How many orders it may have. */
   orderLimit(company: CompanyId): number {
-    return this.numbers[company * STRIDE + ORDER_LIMIT];
+    return this.numbers[(company << SHIFT) | ORDER_LIMIT];
   }
   setOrderLimit(company: CompanyId, value: number): void {
-    this.numbers[company * STRIDE + ORDER_LIMIT] = value;
+    this.numbers[(company << SHIFT) | ORDER_LIMIT] = value;
   }
   /** The second of engine time in which it last entered an order, times RATE_SCALE, plus the orders entered in it. */
   rate(company: CompanyId): number {
-    return this.numbers[company * STRIDE + RATE];
+    return this.numbers[(company << SHIFT) | RATE];
   }
   setRate(company: CompanyId, value: number): void {
-    this.numbers[company * STRIDE + RATE] = value;
+    this.numbers[(company << SHIFT) | RATE] = value;
   }
   /** What it may buy in a day. */
   dayLimit(company: CompanyId): Micro {
-    return this.numbers[company * STRIDE + DAY_LIMIT];
+    return this.numbers[(company << SHIFT) | DAY_LIMIT];
   }
   setDayLimit(company: CompanyId, value: Micro): void {
-    this.numbers[company * STRIDE + DAY_LIMIT] = value;
+    this.numbers[(company << SHIFT) | DAY_LIMIT] = value;
   }
   /** Micro-CR bought on the day `boughtOn`. */
   boughtToday(company: CompanyId): Micro {
-    return this.numbers[company * STRIDE + BOUGHT_TODAY];
+    return this.numbers[(company << SHIFT) | BOUGHT_TODAY];
   }
   setBoughtToday(company: CompanyId, value: Micro): void {
-    this.numbers[company * STRIDE + BOUGHT_TODAY] = value;
+    this.numbers[(company << SHIFT) | BOUGHT_TODAY] = value;
   }
   boughtOn(company: CompanyId): Day {
-    return this.numbers[company * STRIDE + BOUGHT_ON];
+    return this.numbers[(company << SHIFT) | BOUGHT_ON];
   }
   setBoughtOn(company: CompanyId, value: Day): void {
-    this.numbers[company * STRIDE + BOUGHT_ON] = value;
+    this.numbers[(company << SHIFT) | BOUGHT_ON] = value;
   }
   /** Head of the chain of its usable lots. */
   firstLot(company: CompanyId): LotId {
-    return this.numbers[company * STRIDE + FIRST_LOT];
+    return this.numbers[(company << SHIFT) | FIRST_LOT] | 0;
   }
   setFirstLot(company: CompanyId, lot: LotId): void {
-    this.numbers[company * STRIDE + FIRST_LOT] = lot;
+    this.numbers[(company << SHIFT) | FIRST_LOT] = lot;
   }
   /** Head of the chain of its allocations. NIL for a company that is none. */
   firstAllocation(company: CompanyId): number {
-    return this.has(company) ? this.numbers[company * STRIDE + FIRST_ALLOCATION] : NIL;
+    return this.has(company) ? this.numbers[(company << SHIFT) | FIRST_ALLOCATION] | 0 : NIL;
   }
   setFirstAllocation(company: CompanyId, row: number): void {
-    this.numbers[company * STRIDE + FIRST_ALLOCATION] = row;
+    this.numbers[(company << SHIFT) | FIRST_ALLOCATION] = row;
   }
   /** Credits retired so far, and their cost. */
   retired(company: CompanyId): Micro {
-    return this.numbers[company * STRIDE + RETIRED];
+    return this.numbers[(company << SHIFT) | RETIRED];
   }
   setRetired(company: CompanyId, value: Micro): void {
-    this.numbers[company * STRIDE + RETIRED] = value;
+    this.numbers[(company << SHIFT) | RETIRED] = value;
   }
   retiredCost(company: CompanyId): Micro {
-    return this.numbers[company * STRIDE + RETIRED_COST];
+    return this.numbers[(company << SHIFT) | RETIRED_COST];
   }
   setRetiredCost(company: CompanyId, value: Micro): void {
-    this.numbers[company * STRIDE + RETIRED_COST] = value;
+    this.numbers[(company << SHIFT) | RETIRED_COST] = value;
   }
   /** Redemption value of what a provider has sold and not delivered, in micro-CR. */
   undelivered(company: CompanyId): Micro {
-    return this.numbers[company * STRIDE + UNDELIVERED];
+    return this.numbers[(company << SHIFT) | UNDELIVERED];
   }
   setUndelivered(company: CompanyId, value: Micro): void {
-    this.numbers[company * STRIDE + UNDELIVERED] = value;
+    this.numbers[(company << SHIFT) | UNDELIVERED] = value;
   }
 
   /** Engine time; 0: it is not suspended. */
   suspendedAt(company: CompanyId): Millis {
-    return this.numbers[company * STRIDE + SUSPENDED_AT];
+    return this.numbers[(company << SHIFT) | SUSPENDED_AT];
   }
   setSuspendedAt(company: CompanyId, value: Millis): void {
-    this.numbers[company * STRIDE + SUSPENDED_AT] = value;
+    this.numbers[(company << SHIFT) | SUSPENDED_AT] = value;
   }
 
   /** One number of every company, for snapshots. */

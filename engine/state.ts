@@ -14,6 +14,7 @@ import { LotAmounts } from './lot_amounts.ts';
 import { Lots } from './lots.ts';
 import type { FailedPlace, Outage } from './minutes.ts';
 import { Orders } from './orders.ts';
+import { ProviderCells } from './provider_cells.ts';
 import type { Replacement } from './replacement.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { Chain, SpotResale } from './resale.ts';
@@ -158,7 +159,7 @@ export class HourBook extends Book {
   mode: TradingMode = 'open';
   reason = '';
   /** Supply cells by provider. */
-  readonly cells = new Map<CompanyId, number>();
+  readonly cells = new ProviderCells();
   /** Chain of allocations, and how many of them are not yet done. */
   firstAllocation = -1;
   openAllocations = 0;

@@ -24,10 +24,12 @@ const MINUTES = 60;
 /** lcm(1..60): in this many parts of a step, quantity x 60/k is a whole number for every k. */
 const STEP_PARTS = 9_690_712_164_777_231_700_912_728_800n;
 const CELL_ROWS = 2 ** 20;
+const NOTHING = new Uint32Array(0);
 
 export class Supply {
   readonly capacities: Capacity[] = [];
-  private readonly byProvider = new Map<number, number>();
+  /** By provider and market: one more than the index into `capacities`. */
+  private readonly byProvider: Uint32Array[] = [];
 
   // Cells: one row per provider, market and hour with anything offered or sold.
   capacity = new Int32Array(16);
@@ -46,13 +48,9 @@ export class Supply {
     this.ledger = ledger;
   }
 
-  private key(company: CompanyId, market: MarketId): number {
-    return company * 65_536 + market;
-  }
-
   /** Index into `capacities`, NIL when the provider has declared nothing there. */
   find(company: CompanyId, market: MarketId): number {
-    return this.byProvider.get(this.key(company, market)) ?? NIL;
+    return (this.byProvider[company]?.[market] ?? 0) - 1;
   }
 
   open(company: CompanyId, market: MarketId): Capacity {
@@ -65,8 +63,13 @@ export class Supply {
 
   /** Lists a capacity (also when a snapshot is restored). */
   add(capacity: Capacity): void {
-    this.byProvider.set(this.key(capacity.company, capacity.market), this.capacities.length);
-    this.capacities.push(capacity);
+    const { company, market } = capacity;
+    const before = this.byProvider[company] ?? NOTHING;
+    if (market >= before.length) {
+      this.byProvider[company] = new Uint32Array(market + 1);
+      this.byProvider[company].set(before);
+    }
+    this.byProvider[company][market] = this.capacities.push(capacity);
   }
 
   setModels(capacity: Capacity, models: readonly ModelId[]): void {

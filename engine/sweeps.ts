@@ -113,7 +113,7 @@ export class Sweeps {
     const cells = [...(state.markets.get(marketId)?.books.values() ?? [])].flatMap((row) => {
       const book = state.bookOf(row);
       const cell = book.cells.get(provider);
-      return cell === undefined ? [] : [{ cell, left: minutesLeft(book.hour, state.now) }];
+      return cell === NIL ? [] : [{ cell, left: minutesLeft(book.hour, state.now) }];
     });
     if (cells.some(({ cell, left }) => left > 0 && !state.supply.fits(cell, -state.supply.offered[cell], left, gpus))) return false;
     const short = new Set(cells.filter(({ cell, left }) => left > 0 && !state.supply.fits(cell, 0, left, gpus)).map(({ cell }) => cell));

@@ -188,10 +188,10 @@ export class Trading implements AuctionHost {
 
   cellFor(book: HourBook, company: number): number {
     const existing = book.cells.get(company);
-    if (existing !== undefined) return existing;
+    if (existing !== NIL) return existing;
     const { supply } = this.state;
     const cell = supply.createCell(supply.find(company, book.market), book.hour);
-    book.cells.set(company, cell);
+    book.cells.add(company, cell);
     return cell;
   }
 
@@ -229,7 +229,8 @@ export class Trading implements AuctionHost {
       this.offer(row, command.quantity);
     } else {
       const hold = requiredHold(orders.price(row) * command.quantity, 0, 0, 0);
-      this.drawFor(command.company, hold);
+      // Nobody else has a facility to draw from.
+      if (this.limits.isFinanced(command.company)) this.drawFor(command.company, hold);
       state.ledger.begin();
       this.holds.reserve(row, hold);
       state.ledger.end();
@@ -361,7 +362,7 @@ export class Trading implements AuctionHost {
   cancel(command: CancelOrder): RejectCode | undefined {
     const row = this.ownRow(command.company, command.order);
     if (row === NIL) return 'unknown_order';
-    if (this.state.forced.has(command.order)) return 'facility_frozen';
+    if (this.state.forced.size > 0 && this.state.forced.has(command.order)) return 'facility_frozen';
     this.cancelRow(row, 'requested');
     return undefined;
   }

@@ -231,8 +231,8 @@ export class Views {
     const { books, supply, allocations } = this.state;
     const found: ProviderHourView[] = [];
     for (const book of books) {
-      const cell = book?.cells.get(company);
-      if (book === undefined || cell === undefined || book.hour < this.state.settledThrough) continue;
+      const cell = book?.cells.get(company) ?? NIL;
+      if (book === undefined || cell === NIL || book.hour < this.state.settledThrough) continue;
       let sold = 0;
       let delivered = 0;
       for (let row = book.firstAllocation; row !== NIL; row = allocations.bookNext[row]) {
