@@ -10,7 +10,7 @@ import type { OrderEvents } from './order_events.ts';
 import { FLAG } from './orders.ts';
 import { FEE_SCALE, PARAMETERS } from './parameters.ts';
 import type { Resales } from './resale.ts';
-import type { State } from './state.ts';
+import type { HourBook, State } from './state.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MINUTES_PER_HOUR } from './units.ts';
 import type { Steps, Ticks } from './units.ts';
 
@@ -42,23 +42,25 @@ export class Fills {
     const takerSells = orders.isSell(taker);
     const bid = takerSells ? maker : taker;
     const ask = takerSells ? taker : maker;
-    const fee = this.chargeFee(bid, price * quantity, takerSells ? PARAMETERS.makerFee : PARAMETERS.takerFee);
+    const notional = price * quantity;
+    const book = state.bookOf(orders.book(ask));
+    const left = minutesLeft(book.hour, state.now);
+    const fee = this.chargeFee(bid, notional, takerSells ? PARAMETERS.makerFee : PARAMETERS.takerFee);
     const sellerFee = takerSells ? PARAMETERS.takerFee : PARAMETERS.makerFee;
-    const allocation = this.allocate(bid, ask, price, quantity, sellerFee);
+    const allocation = this.allocate(bid, ask, book, price, quantity, sellerFee, left);
     const resells = (orders.flags(ask) & FLAG.resale) !== 0;
     state.ledger.begin();
-    this.postBid(bid, allocation, price * quantity, fee);
+    this.postBid(bid, allocation, notional, fee);
     const resaleFee = resells ? this.resell(ask, allocation, price, quantity, sellerFee) : 0;
     if (!resells) this.postCapacity(ask, quantity);
     state.ledger.end();
-    const notional = price * quantity;
     orders.setNotional(bid, orders.notional(bid) + notional);
     orders.setNotional(ask, orders.notional(ask) + notional);
-    this.countPurchase(orders.company(bid), notional);
+    state.standing.countPurchase(orders.company(bid), state.day, notional);
     if (!resells) {
       const seller = orders.company(ask);
       state.standing.setUndelivered(seller, state.standing.undelivered(seller) + notional);
-      state.supply.sell(orders.cell(ask), quantity, minutesLeft(state.bookOf(orders.book(ask)).hour, state.now));
+      state.supply.sell(orders.cell(ask), quantity, left);
     }
     if (this.limits.isFinanced(orders.company(bid))) this.limits.count(allocation);
     this.events.fill(maker, taker, allocation, price, quantity, fee);
@@ -87,12 +89,11 @@ export class Fills {
     return orders.feesCharged(row) - before;
   }
 
-  private allocate(bid: number, ask: number, price: Ticks, quantity: Steps, sellerFee: number): number {
+  private allocate(bid: number, ask: number, book: HourBook, price: Ticks, quantity: Steps, sellerFee: number, left: number): number {
     const { state } = this;
     const { orders, allocations } = state;
     const row = allocations.create();
     const company = orders.company(bid);
-    const book = state.bookOf(orders.book(bid));
     allocations.price[row] = price;
     allocations.quantity[row] = quantity;
     allocations.company[row] = company;
@@ -104,7 +105,7 @@ export class Fills {
     allocations.redemptionRate[row] = this.state.money.redemptionRate;
     allocations.state[row] = ALLOCATION.open;
     allocations.bought[row] = quantity;
-    allocations.fromMinute[row] = MINUTES_PER_HOUR - minutesLeft(book.hour, state.now);
+    allocations.fromMinute[row] = MINUTES_PER_HOUR - left;
     const head = state.standing.firstAllocation(company);
     allocations.companyNext[row] = head;
     allocations.companyPrev[row] = NIL;
@@ -128,10 +129,8 @@ export class Fills {
     allocations.feeLots[allocation] = fee === 0 ? NIL : this.holds.retired;
     if (orders.hold(bid) > holdAfter) this.holds.release(bid, orders.hold(bid) - holdAfter);
     ledger.post(COMMISSION_BUYER, company, -cost);
-    ledger.post(CASH_OPS, company, cost);
-    ledger.post(CASH_ESCROW, company, -cost);
-    standing.setRetired(company, standing.retired(company) + fee);
-    standing.setRetiredCost(company, standing.retiredCost(company) + cost);
+    if (cost !== 0) ledger.transferOwn(CASH_OPS, CASH_ESCROW, company, cost);
+    if (fee !== 0) standing.countRetired(company, fee, cost);
   }
 
   /** A provider has sold of its capacity. */
@@ -139,14 +138,6 @@ export class Fills {
     const { orders, ledger, supply } = this.state;
     const cell = orders.cell(ask);
     const gpu = quantity * MICRO_GPU_SECONDS_PER_STEP;
-    ledger.postCell(CAPACITY_SOURCE, cell, supply.cellId(cell), gpu);
-    ledger.postCell(CAPACITY_ENTITLED, cell, supply.cellId(cell), -gpu);
-  }
-
-  private countPurchase(company: number, notional: number): void {
-    const { standing, day } = this.state;
-    const before = standing.boughtOn(company) === day ? standing.boughtToday(company) : 0;
-    standing.setBoughtOn(company, day);
-    standing.setBoughtToday(company, before + notional);
+    ledger.transferCell(CAPACITY_SOURCE, CAPACITY_ENTITLED, cell, supply.cellId(cell), gpu);
   }
 }

@@ -78,8 +78,7 @@ export class Holds {
     for (let lot = standing.firstLot(orders.company(row)); left > 0; lot = lots.nextUsable(lot)) {
       const part = Math.min(left, lots.spendable(lot));
       if (part === 0) continue;
-      ledger.post(AVAILABLE, lot, part);
-      ledger.post(HELD, lot, -part);
+      ledger.transfer(AVAILABLE, HELD, lot, part);
       if (orders.holdList(row) === NIL) orders.setHoldList(row, amounts.create(lot, part, NIL));
       else amounts.append(orders.holdList(row), lot, part);
       left -= part;
@@ -95,8 +94,7 @@ export class Holds {
       const node = amounts.last(orders.holdList(row));
       const lot = amounts.lot(node);
       const part = Math.min(left, amounts.amount(node));
-      ledger.post(HELD, lot, part);
-      ledger.post(AVAILABLE, lot, -part);
+      ledger.transfer(HELD, AVAILABLE, lot, part);
       if (part === amounts.amount(node)) orders.setHoldList(row, amounts.dropLast(orders.holdList(row)));
       else amounts.setAmount(node, amounts.amount(node) - part);
       left -= part;
@@ -113,8 +111,7 @@ export class Holds {
       const first = orders.holdList(row);
       const lot = amounts.lot(first);
       const part = Math.min(left, amounts.amount(first));
-      ledger.post(HELD, lot, part);
-      ledger.post(CONTRACTED, lot, -part);
+      ledger.transfer(HELD, CONTRACTED, lot, part);
       orders.setHoldList(row, amounts.takeFirst(first, part));
       list = amounts.append(list, lot, part);
       left -= part;
@@ -134,8 +131,7 @@ export class Holds {
       const lot = amounts.lot(first);
       const part = Math.min(left, amounts.amount(first));
       cost += lots.postReleaseOf(lot, part);
-      ledger.post(HELD, lot, part);
-      ledger.post(ISSUED, lot, -part);
+      ledger.transfer(HELD, ISSUED, lot, part);
       orders.setHoldList(row, amounts.takeFirst(first, part));
       this.retired = amounts.append(this.retired, lot, part);
       left -= part;

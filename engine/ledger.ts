@@ -83,6 +83,48 @@ export class Ledger {
     buffer.length += 2;
   }
 
+  /** Debits one account of a lot and credits another: two entries in one go. */
+  transfer(debit: number, credit: number, lot: number, amount: number): void {
+    const { lots, buffer } = this;
+    const { words, length } = buffer;
+    const at = lot << LOT_SHIFT;
+    lots[at + debit] += amount;
+    lots[at + credit] -= amount;
+    words[length] = accountRef(debit, lot);
+    words[length + 1] = amount;
+    words[length + 2] = accountRef(credit, lot);
+    words[length + 3] = -amount;
+    buffer.length = length + 4;
+  }
+
+  /** The same for accounts of a company. */
+  transferOwn(debit: number, credit: number, company: number, amount: number): void {
+    const { companies, buffer } = this;
+    const { words, length } = buffer;
+    const at = (company << COMPANY_SHIFT) - COMPANY_FIRST;
+    companies[at + debit] += amount;
+    companies[at + credit] -= amount;
+    words[length] = accountRef(debit, company);
+    words[length + 1] = amount;
+    words[length + 2] = accountRef(credit, company);
+    words[length + 3] = -amount;
+    buffer.length = length + 4;
+  }
+
+  /** The same for accounts of a supply cell: balances stand by row, events name the cell's id. */
+  transferCell(debit: number, credit: number, row: number, id: number, amount: number): void {
+    const { cells, buffer } = this;
+    const { words, length } = buffer;
+    const at = (row << CELL_SHIFT) - CELL_FIRST;
+    cells[at + debit] += amount;
+    cells[at + credit] -= amount;
+    words[length] = accountRef(debit, id);
+    words[length + 1] = amount;
+    words[length + 2] = accountRef(credit, id);
+    words[length + 3] = -amount;
+    buffer.length = length + 4;
+  }
+
   private move(account: number, owner: number, amount: number): void {
     if (account < COMPANY_FIRST) this.lots[(owner << LOT_SHIFT) + account] += amount;
     else if (account < FACILITY_FIRST) this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)] += amount;

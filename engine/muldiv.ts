@@ -11,14 +11,15 @@ const SAFE = Number.MAX_SAFE_INTEGER;
  */
 export function mulDiv(a: number, b: number, c: number): number {
   const product = a * b;
-  if (product <= SAFE) {
-    const quotient = Math.floor(product / c);
-    const twice = 2 * (product - quotient * c);
-    if (twice < c) return quotient;
-    if (twice > c) return quotient + 1;
-    return quotient + (quotient % 2);
-  }
-  return mulDivSplit(a, b, c);
+  return product <= SAFE ? halfEven(product, c) : mulDivSplit(a, b, c);
+}
+
+/** round(product / c) with ties to even, of an exact product. */
+function halfEven(product: number, c: number): number {
+  const quotient = Math.floor(product / c);
+  const twice = 2 * (product - quotient * c);
+  if (twice < c) return quotient;
+  return twice > c || quotient - 2 * Math.floor(quotient / 2) === 1 ? quotient + 1 : quotient;
 }
 
 /** a = q c + r gives a b / c = q b + r b / c: two products, of which either is seldom beyond the exact range. */

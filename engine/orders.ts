@@ -119,16 +119,41 @@ export class Orders {
     } else {
       this.free = this.next(row);
     }
-    this.setGeneration(row, this.generation(row) + 1);
-    this.setNotional(row, 0);
-    this.setFeesFloor(row, 0);
-    this.setFeeFraction(row, 0);
-    this.setHold(row, 0);
-    this.setHoldList(row, NIL);
-    this.setNext(row, NIL);
-    this.setPrev(row, NIL);
+    const { floats, ints } = this;
+    const float = row << FLOAT_SHIFT;
+    const int = row << INT_SHIFT;
+    ints[int | GENERATION]++;
+    floats[float | NOTIONAL] = 0;
+    floats[float | FEES_FLOOR] = 0;
+    ints[int | FEE_FRACTION] = 0;
+    floats[float | HOLD] = 0;
+    ints[int | HOLD_LIST] = NIL;
+    ints[int | NEXT] = NIL;
+    ints[int | PREV] = NIL;
     this.count++;
     return row;
+  }
+
+  /** Whose a new order is, where, and what it wants; nothing of it is shown yet. */
+  open(row: number, company: number, book: number, price: number, quantity: number): void {
+    const { floats, ints } = this;
+    const float = row << FLOAT_SHIFT;
+    const int = row << INT_SHIFT;
+    floats[float | PRICE] = price;
+    floats[float | QUANTITY] = quantity;
+    floats[float | REMAINING] = quantity;
+    floats[float | VISIBLE] = 0;
+    ints[int | COMPANY] = company;
+    ints[int | BOOK] = book;
+  }
+
+  /** Puts a row before the head of its company's chain. */
+  link(row: number, head: number): void {
+    const { ints } = this;
+    const int = row << INT_SHIFT;
+    ints[int | COMPANY_NEXT] = head;
+    ints[int | COMPANY_PREV] = NIL;
+    if (head !== NIL) ints[(head << INT_SHIFT) | COMPANY_PREV] = row;
   }
 
   private grow(): void {

@@ -107,6 +107,27 @@ export class Standing {
   setBoughtOn(company: CompanyId, value: Day): void {
     this.numbers[(company << SHIFT) | BOUGHT_ON] = value;
   }
+  countPurchase(company: CompanyId, day: Day, notional: Micro): void {
+    const { numbers } = this;
+    const at = company << SHIFT;
+    numbers[at | BOUGHT_TODAY] = (numbers[at | BOUGHT_ON] === day ? numbers[at | BOUGHT_TODAY] : 0) + notional;
+    numbers[at | BOUGHT_ON] = day;
+  }
+  countRetired(company: CompanyId, credits: Micro, cost: Micro): void {
+    const { numbers } = this;
+    const at = company << SHIFT;
+    numbers[at | RETIRED] += credits;
+    numbers[at | RETIRED_COST] += cost;
+  }
+  /** Puts an order at the head of the chain of the company's. Returns the order that stood there. */
+  addOrder(company: CompanyId, row: number): number {
+    const { numbers } = this;
+    const at = company << SHIFT;
+    const head = numbers[at | FIRST_ORDER] | 0;
+    numbers[at | FIRST_ORDER] = row;
+    numbers[at | OPEN_ORDERS]++;
+    return head;
+  }
   /** Head of the chain of its usable lots. */
   firstLot(company: CompanyId): LotId {
     return this.numbers[(company << SHIFT) | FIRST_LOT] | 0;

@@ -155,12 +155,7 @@ export class Trading implements AuctionHost {
     const { orders } = this.state;
     const row = orders.create();
     const sell = command.side === SELL;
-    orders.setPrice(row, price);
-    orders.setQuantity(row, command.quantity);
-    orders.setRemaining(row, command.quantity);
-    orders.setVisible(row, 0);
-    orders.setCompany(row, command.company);
-    orders.setBook(row, book.row);
+    orders.open(row, command.company, book.row, price, command.quantity);
     orders.setModel(row, sell ? NONE : command.model);
     orders.setAcceptedAt(row, this.state.now);
     orders.setSequence(row, this.state.sequence);
@@ -251,13 +246,7 @@ export class Trading implements AuctionHost {
 
   link(row: number): void {
     const { orders, standing } = this.state;
-    const company = orders.company(row);
-    const head = standing.firstOrder(company);
-    orders.setCompanyNext(row, head);
-    orders.setCompanyPrev(row, NIL);
-    if (head !== NIL) orders.setCompanyPrev(head, row);
-    standing.setFirstOrder(company, row);
-    standing.setOpenOrders(company, standing.openOrders(company) + 1);
+    orders.link(row, standing.addOrder(orders.company(row), row));
   }
 
   private unlink(row: number): void {
