@@ -125,7 +125,8 @@ async function run({ root, long, say }: FaultWorld, times: number): Promise<Faul
     for (let time = 0; time < times; time++) {
       await until('requests', () => load.done >= each * time + each / 2, 600_000);
       await world.server.kill();
-      await world.restart();
+      const millis = await world.restart();
+      say(`  after ${load.done} requests the server was killed; ready again after ${(millis / 1000).toFixed(1)} s`);
     }
     await running;
     const operator = callerOf(world, () => world.server.demo.operator.api_key);

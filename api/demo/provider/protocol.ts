@@ -2,6 +2,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { chatPromptTokens, inputTokens, responsePromptTokens } from '../../gateway/dialects/prompt.ts';
+import { countTokens } from '../../gateway/token_count.ts';
+import { callsFor, jsonFor, piecesOf, questionIn } from './structured.ts';
+import type { ToolCall } from './structured.ts';
 import { answerWords, embeddingOf } from './text.ts';
 
 /** An event of a stream; the data `[DONE]` is written as it is. */
@@ -46,35 +49,84 @@ const plain = (data: object, paced = false): StreamEvent => ({ event: '', data, 
 
 interface Choice {
   words: string[];
+  /** Tokens in the words. */
+  tokens: number;
   reason: 'stop' | 'length';
 }
 
 function choicesOf(seed: string, question: string, n: number, most: number | null | undefined, exactly: boolean): Choice[] {
   return Array.from({ length: n }, (_, index) => {
     const words = answerWords(seed, question, index, { most: most ?? DEFAULT_TOKENS, exactly });
-    return { words, reason: words.length === most ? 'length' : 'stop' };
+    return { words, tokens: words.length, reason: words.length === most ? 'length' : 'stop' };
   });
 }
-const tokensIn = (choices: readonly Choice[]): number => choices.reduce((sum, { words }) => sum + words.length, 0);
+const tokensIn = (choices: readonly Choice[]): number => choices.reduce((sum, { tokens }) => sum + tokens, 0);
+
+/** JSON that was asked for, cut where the answer may not be longer. */
+function jsonChoice(text: string, most: number | null | undefined): Choice {
+  const pieces = piecesOf(text);
+  while (pieces.length > 0 && countTokens(pieces.join('')) > (most ?? Infinity)) pieces.pop();
+  const said = pieces.join('');
+  return { words: pieces, tokens: countTokens(said), reason: said === text ? 'stop' : 'length' };
+}
+
+/** Of each word: that nothing else came to mind. */
+const logprobsOf = (words: readonly string[], asked: unknown, top: unknown): object | null => {
+  if (asked !== true) return null;
+  const told = (token: string): { token: string; logprob: number; bytes: number[] } => ({ token, logprob: -0.01, bytes: [...Buffer.from(token)] });
+  return { content: words.map((word) => ({ ...told(word), top_logprobs: Number(top ?? 0) > 0 ? [told(word)] : [] })), refusal: null };
+};
 
 export function chat(seed: string, body: z.output<typeof chatRequest>): Spoken {
-  const choices = choicesOf(seed, JSON.stringify(body.messages), body.n ?? 1, body.max_completion_tokens ?? body.max_tokens, body.ignore_eos === true);
+  const most = body.max_completion_tokens ?? body.max_tokens;
+  const calls = callsFor(body, questionIn(body.messages), seed);
+  if (calls.length > 0) return chatCalls(seed, body, calls);
+  const json = jsonFor(body, seed + JSON.stringify(body.messages));
+  const choices = json === undefined ? choicesOf(seed, JSON.stringify(body.messages), body.n ?? 1, most, body.ignore_eos === true) : Array.from({ length: body.n ?? 1 }, () => jsonChoice(json, most));
   const usage = usageOf(chatPromptTokens(body), tokensIn(choices));
   const head = { id: idOf('chatcmpl', seed, body), created: CREATED_AT, model: body.model, system_fingerprint: 'fp_demo' };
-  const chunk = (index: number, delta: object, reason: string | null, paced = false): StreamEvent =>
-    plain({ ...head, object: 'chat.completion.chunk', choices: [{ index, delta, logprobs: null, finish_reason: reason }] }, paced);
+  const logprobs = (words: readonly string[]): object | null => logprobsOf(words, body.logprobs, body.top_logprobs);
+  const chunk = (index: number, delta: object, reason: string | null, word?: string): StreamEvent =>
+    plain({ ...head, object: 'chat.completion.chunk', choices: [{ index, delta, logprobs: word === undefined ? null : logprobs([word]), finish_reason: reason }] }, word !== undefined);
   return {
     tokens: usage.completion_tokens,
     whole: () => ({
       ...head, object: 'chat.completion', usage,
-      choices: choices.map(({ words, reason }, index) => ({ index, message: { role: 'assistant', content: words.join(''), refusal: null }, logprobs: null, finish_reason: reason })),
+      choices: choices.map(({ words, reason }, index) => ({ index, message: { role: 'assistant', content: words.join(''), refusal: null }, logprobs: logprobs(words), finish_reason: reason })),
     }),
     *events() {
       for (const [index, { words, reason }] of choices.entries()) {
         yield chunk(index, { role: 'assistant', content: '', refusal: null }, null);
-        for (const word of words) yield chunk(index, { content: word }, null, true);
+        for (const word of words) yield chunk(index, { content: word }, null, word);
         yield chunk(index, {}, reason);
       }
+      if (body.stream_options?.include_usage === true) yield plain({ ...head, object: 'chat.completion.chunk', choices: [], usage });
+      yield done;
+    },
+  };
+}
+
+/** An answer that calls tools. */
+function chatCalls(seed: string, body: z.output<typeof chatRequest>, calls: readonly ToolCall[]): Spoken {
+  const id = idOf('chatcmpl', seed, body);
+  const named = calls.map((call, index) => ({ id: `call_${id.slice(-20)}${index}`, type: 'function', function: call }));
+  const usage = usageOf(chatPromptTokens(body), countTokens(calls.map((call) => call.name + call.arguments).join('')));
+  const head = { id, created: CREATED_AT, model: body.model, system_fingerprint: 'fp_demo' };
+  const chunk = (delta: object, reason: string | null, paced = false): StreamEvent =>
+    plain({ ...head, object: 'chat.completion.chunk', choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }] }, paced);
+  return {
+    tokens: usage.completion_tokens,
+    whole: () => ({
+      ...head, object: 'chat.completion', usage,
+      choices: [{ index: 0, message: { role: 'assistant', content: null, refusal: null, tool_calls: named }, logprobs: null, finish_reason: 'tool_calls' }],
+    }),
+    *events() {
+      yield chunk({ role: 'assistant', content: null, refusal: null }, null);
+      for (const [index, call] of named.entries()) {
+        yield chunk({ tool_calls: [{ index, id: call.id, type: 'function', function: { name: call.function.name, arguments: '' } }] }, null);
+        for (const piece of piecesOf(call.function.arguments)) yield chunk({ tool_calls: [{ index, function: { arguments: piece } }] }, null, true);
+      }
+      yield chunk({}, 'tool_calls');
       if (body.stream_options?.include_usage === true) yield plain({ ...head, object: 'chat.completion.chunk', choices: [], usage });
       yield done;
     },
@@ -119,40 +171,82 @@ export function embedding(seed: string, body: z.output<typeof embeddingRequest>)
   };
 }
 
+/** Its number within a stream is an event's own. */
+type Tell = (type: string, fields: object, paced?: boolean) => StreamEvent;
+
+/** One item of a response's output: as it stands at the end, and how it comes about. */
+interface Item {
+  whole: object;
+  tokens: number;
+  events(tell: Tell, index: number): Iterable<StreamEvent>;
+}
+
+function messageItem(id: string, { words, tokens, reason }: Choice): Item {
+  const text = words.join('');
+  const part = (said: string): object => ({ type: 'output_text', text: said, annotations: [], logprobs: [] });
+  const item = (status: string, content: object[]): object => ({ type: 'message', id, status, role: 'assistant', content });
+  const whole = item(reason === 'length' ? 'incomplete' : 'completed', [part(text)]);
+  return {
+    whole,
+    tokens,
+    *events(tell, index) {
+      const at = { item_id: id, output_index: index, content_index: 0 };
+      yield tell('response.output_item.added', { output_index: index, item: item('in_progress', []) });
+      yield tell('response.content_part.added', { ...at, part: part('') });
+      for (const word of words) yield tell('response.output_text.delta', { ...at, delta: word, logprobs: [] }, true);
+      yield tell('response.output_text.done', { ...at, text, logprobs: [] });
+      yield tell('response.content_part.done', { ...at, part: part(text) });
+      yield tell('response.output_item.done', { output_index: index, item: whole });
+    },
+  };
+}
+
+function callItem(id: string, call: ToolCall): Item {
+  const item = (status: string, args: string): object => ({ type: 'function_call', id, call_id: id.replace('fc', 'call'), name: call.name, arguments: args, status });
+  const whole = item('completed', call.arguments);
+  return {
+    whole,
+    tokens: countTokens(call.name + call.arguments),
+    *events(tell, index) {
+      const at = { item_id: id, output_index: index };
+      yield tell('response.output_item.added', { output_index: index, item: item('in_progress', '') });
+      for (const piece of piecesOf(call.arguments)) yield tell('response.function_call_arguments.delta', { ...at, delta: piece }, true);
+      yield tell('response.function_call_arguments.done', { ...at, name: call.name, arguments: call.arguments });
+      yield tell('response.output_item.done', { output_index: index, item: whole });
+    },
+  };
+}
+
 export function response(seed: string, body: z.output<typeof responseRequest>): Spoken {
-  const [{ words, reason }] = choicesOf(seed, JSON.stringify(body.input), 1, body.max_output_tokens, body.ignore_eos === true);
   const id = idOf('resp', seed, body);
+  const json = jsonFor(body, seed + JSON.stringify(body.input));
+  const [choice] = json === undefined ? choicesOf(seed, JSON.stringify(body.input), 1, body.max_output_tokens, body.ignore_eos === true) : [jsonChoice(json, body.max_output_tokens)];
+  const calls = callsFor(body, questionIn(body.input), seed);
+  const items = calls.length > 0 ? calls.map((call, index) => callItem(`${id.replace('resp', 'fc')}${index}`, call)) : [messageItem(id.replace('resp', 'msg'), choice)];
+  const tokens = items.reduce((sum, item) => sum + item.tokens, 0);
   const prompt = responsePromptTokens(body);
   const usage = {
-    input_tokens: prompt, output_tokens: words.length, total_tokens: prompt + words.length,
+    input_tokens: prompt, output_tokens: tokens, total_tokens: prompt + tokens,
     input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 },
   };
-  const part = (text: string): object => ({ type: 'output_text', text, annotations: [], logprobs: [] });
-  const item = (status: string, content: object[]): object => ({ type: 'message', id: id.replace('resp', 'msg'), status, role: 'assistant', content });
-  const finished = reason === 'length' ? 'incomplete' : 'completed';
-  const whole = (status: string, output: object[], counted: object | null): object => ({
+  const finished = calls.length === 0 && choice.reason === 'length' ? 'incomplete' : 'completed';
+  const { instructions = null, max_output_tokens: most = null, parallel_tool_calls: parallel = true, temperature = 1, text = { format: { type: 'text' } }, tool_choice: choosing = 'auto', tools = [], top_p: top = 1, metadata = {} } = body;
+  const whole = (status: string, output: object[], counted?: object): object => ({
     id, object: 'response', created_at: CREATED_AT, status, error: null, incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
-    instructions: body.instructions ?? null, max_output_tokens: body.max_output_tokens ?? null, model: body.model, output, parallel_tool_calls: true,
-    previous_response_id: null, store: false, temperature: 1, text: { format: { type: 'text' } }, tool_choice: 'auto', tools: [], top_p: 1,
-    truncation: 'disabled', usage: counted, user: null, metadata: {},
+    instructions, max_output_tokens: most, model: body.model, output, parallel_tool_calls: parallel, previous_response_id: null, store: false, temperature, text,
+    tool_choice: choosing, tools, top_p: top, truncation: 'disabled', metadata, ...(counted === undefined ? {} : { usage: counted }),
   });
-  const text = words.join('');
-  const at = { item_id: id.replace('resp', 'msg'), output_index: 0, content_index: 0 };
+  const end = (): object => whole(finished, items.map((item) => item.whole), usage);
   return {
-    tokens: words.length,
-    whole: () => whole(finished, [item(finished, [part(text)])], usage),
+    tokens,
+    whole: end,
     *events() {
       let sequence = 0;
-      const event = (type: string, fields: object, paced = false): StreamEvent => ({ event: type, data: { type, sequence_number: sequence++, ...fields }, paced });
-      yield event('response.created', { response: whole('in_progress', [], null) });
-      yield event('response.in_progress', { response: whole('in_progress', [], null) });
-      yield event('response.output_item.added', { output_index: 0, item: item('in_progress', []) });
-      yield event('response.content_part.added', { ...at, part: part('') });
-      for (const word of words) yield event('response.output_text.delta', { ...at, delta: word, logprobs: [] }, true);
-      yield event('response.output_text.done', { ...at, text, logprobs: [] });
-      yield event('response.content_part.done', { ...at, part: part(text) });
-      yield event('response.output_item.done', { output_index: 0, item: item(finished, [part(text)]) });
-      yield event(finished === 'completed' ? 'response.completed' : 'response.incomplete', { response: whole(finished, [item(finished, [part(text)])], usage) });
+      const tell: Tell = (type, fields, paced = false) => ({ event: type, data: { type, sequence_number: sequence++, ...fields }, paced });
+      yield tell('response.created', { response: whole('in_progress', []) });
+      yield tell('response.in_progress', { response: whole('in_progress', []) });
+      for (const [index, item] of items.entries()) yield* item.events(tell, index);
+      yield tell(`response.${finished}`, { response: end() });
     },
   };
 }
