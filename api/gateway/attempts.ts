@@ -6,11 +6,13 @@ import type { Micro } from '../../engine/units.ts';
 import { GatewayError } from '../errors.ts';
 import type { GatewayErrorCode } from '../errors.ts';
 import type { Call } from './call.ts';
+import { Departure } from './departure.ts';
 import type { Signal } from './departure.ts';
 import { isObject } from './dialects/dialect.ts';
 import type { Detour } from './dialects/dialect.ts';
 import type { Endpoint, Endpoints, Place } from './endpoints.ts';
 import type { Funding, Grant } from './funding.ts';
+import type { Entry } from './lanes.ts';
 import type { Metered } from './meter.ts';
 import type { Receipt } from './settlement.ts';
 import { UpstreamError } from './upstream.ts';
@@ -46,6 +48,8 @@ const TOTAL_MILLIS = { least: 60_000, perToken: 500 };
 /** What servers answer on paths that they do not have. */
 const NO_SUCH_PATH = new Set([404, 405, 501]);
 
+/** The head of an answer, and whose it is. */
+type Posted = Omit<Answered, 'brokeOff'> & { by: Endpoint };
 type Outcome<T> = { done: true; value: T } | { done: false; failure: GatewayError };
 
 export class Attempts {
@@ -77,14 +81,16 @@ export class Attempts {
       const place = { provider, market };
       const by = { strategy: call.strategy, session: sessionOf(call), room: grant.rated.gpus };
       for (;;) {
-        const endpoint = this.endpoints.choose(this.endpoints.serving(call.model.id, place, call.needs).filter((candidate) => !tried.has(candidate)), by);
+        const candidates = this.endpoints.serving(call.model.id, place, call.needs).filter((candidate) => !tried.has(candidate));
+        const endpoint = this.endpoints.choose(candidates, by);
         if (endpoint === undefined || tried.size >= ENDPOINTS_MAX) break;
         if (!(await this.enter(call, grant, endpoint, deadline, signal))) {
           failure ??= new GatewayError('capacity_exhausted', { retryAfterSeconds: 1 });
           break;
         }
         tried.add(endpoint);
-        const outcome = await this.ask(call, signal, { grant, endpoint, spotFees }, use);
+        const spare = call.hedgeMillis === null ? undefined : this.endpoints.choose(candidates.filter((candidate) => candidate !== endpoint), by);
+        const outcome = await this.ask(call, signal, { grant, endpoint, spotFees, spare }, use);
         if (outcome.done) return outcome.value;
         failure = outcome.failure;
       }
@@ -96,9 +102,8 @@ export class Attempts {
     throw failure ?? new GatewayError('provider_unavailable');
   }
 
-  private enter({ company }: Call, { authorisation, rated }: Grant, endpoint: Endpoint, deadline: number, signal: Signal): boolean | Promise<boolean> {
-    const entry = { flow: company, weight: authorisation.quantity, cost: authorisation.gpu, room: rated.gpus };
-    return this.endpoints.enter(endpoint, entry, deadline - performance.now(), signal);
+  private enter(call: Call, grant: Grant, endpoint: Endpoint, deadline: number, signal: Signal): boolean | Promise<boolean> {
+    return this.endpoints.enter(endpoint, entryOf(call, grant), deadline - performance.now(), signal);
   }
 
   /** Once an endpoint has failed, that is what the client hears if nothing else can be had. */
@@ -111,17 +116,19 @@ export class Attempts {
     }
   }
 
-  private async ask<T>(call: Call, signal: Signal, held: Omit<Attempt, keyof Answered>, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
-    const { grant, endpoint } = held;
+  private async ask<T>(call: Call, signal: Signal, { spare, ...held }: Omit<Attempt, keyof Answered> & { spare: Endpoint | undefined }, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
+    const { grant } = held;
+    let { endpoint } = held;
     this.endpoints.began(endpoint);
     const began = performance.now();
     let broken = false;
     let fault: boolean | undefined;
     try {
-      const { answer, detour } = await this.post(call, endpoint, signal);
+      const { answer, detour, by } = await (spare === undefined ? this.post(call, endpoint, signal) : this.race(call, grant, [endpoint, spare], signal));
+      endpoint = by;
       if (answer.status !== 200) throw await refusalOf(answer, endpoint);
       this.endpoints.answered(endpoint, performance.now() - began, sessionOf(call));
-      const value = await use({ ...held, answer, detour, brokeOff: () => (broken = true) });
+      const value = await use({ ...held, endpoint, answer, detour, brokeOff: () => (broken = true) });
       fault = broken;
       return { done: true, value };
     } catch (error) {
@@ -142,20 +149,69 @@ export class Attempts {
     }
   }
 
+  /**
+   * Asks the first; when it has been silent for as long as the client waits, the second as well. Who answers first is heard, the
+   * other is given up. The first is the caller's to end, unless the second was heard: then that is.
+   */
+  private async race(call: Call, grant: Grant, [first, second]: readonly [Endpoint, Endpoint], signal: Signal): Promise<Posted> {
+    const departures = new Map<Endpoint, Departure>();
+    const failed = new Set<Endpoint>();
+    const ask = async (endpoint: Endpoint): Promise<Posted> => {
+      const gone = new Departure();
+      departures.set(endpoint, gone);
+      signal.addEventListener('abort', gone.abort, { once: true });
+      try {
+        return await this.post(call, endpoint, gone);
+      } catch (error) {
+        failed.add(endpoint);
+        throw error;
+      }
+    };
+    const one = ask(first);
+    const silent = await silentFor(one, call.hedgeMillis ?? 0);
+    if (!silent || signal.aborted || this.endpoints.enter(second, entryOf(call, grant), 0, signal) !== true) return one;
+    this.endpoints.began(second);
+    const leave = (endpoint: Endpoint): void => {
+      departures.get(endpoint)?.abort();
+      this.endpoints.ended(endpoint, failed.has(endpoint) && !signal.aborted ? true : undefined);
+      this.endpoints.left(endpoint, grant.rated.gpus);
+    };
+    try {
+      const heard = await Promise.any([one, ask(second)]);
+      leave(heard.by === first ? second : first);
+      return heard;
+    } catch {
+      leave(second);
+      return one;
+    }
+  }
+
   /** Asks on the request's own path, or by a detour where the endpoint does not know it. */
-  private async post(call: Call, endpoint: Endpoint, signal: Signal): Promise<Omit<Answered, 'brokeOff'>> {
+  private async post(call: Call, endpoint: Endpoint, signal: Signal): Promise<Posted> {
     const { dialect, demand, body } = call;
     const name = endpoint.models.get(call.model.id) ?? call.model.id;
     const total = TOTAL_MILLIS.least + demand.completionTokens * TOTAL_MILLIS.perToken;
     if (dialect.detour === undefined || !this.endpoints.lacks(endpoint, dialect.path)) {
       const answer = await this.upstream.post(endpoint.target, dialect.path, JSON.stringify(dialect.outgoing(body, name, demand)), signal, total);
-      if (dialect.detour === undefined || !NO_SUCH_PATH.has(answer.status)) return { answer, detour: undefined };
+      if (dialect.detour === undefined || !NO_SUCH_PATH.has(answer.status)) return { answer, detour: undefined, by: endpoint };
       answer.drain();
       this.endpoints.learnedLack(endpoint, dialect.path);
     }
     const { detour } = dialect;
-    return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour };
+    return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour, by: endpoint };
   }
+}
+
+const entryOf = ({ company }: Call, { authorisation, rated }: Grant): Entry => ({ flow: company, weight: authorisation.quantity, cost: authorisation.gpu, room: rated.gpus });
+
+/** Resolves with true when nothing has come of it in so many milliseconds. */
+async function silentFor(work: Promise<unknown>, millis: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(true), millis)));
+  const come = (): boolean => false;
+  const silent = await Promise.race([work.then(come, come), over]);
+  clearTimeout(timer);
+  return silent;
 }
 
 /** Sessions of different companies and models have nothing in common. */

@@ -46,6 +46,8 @@ export interface Call {
   /** What the client says its requests have in common, so that they meet the same prompt cache; '' when nothing. */
   readonly sticky: string;
   readonly strategy: Strategy;
+  /** A second endpoint is asked when the first has been silent for so long; null: none is. */
+  readonly hedgeMillis: number | null;
   /** Served by the sandbox, at no cost. */
   readonly test: boolean;
   /** Scoped by company and path; '' when the client sent none. */
@@ -65,10 +67,13 @@ export interface Asked {
   /** The headers `x-ccx-strategy` and `x-ccx-session`. */
   strategy?: string;
   session?: string;
+  /** The header `x-ccx-hedge`. */
+  hedge?: string;
   idempotencyKey?: string;
   bodyHash?: string;
 }
 
+const HEDGE_MILLIS = { least: 10, most: 60_000 };
 const SESSION_LENGTH_MAX = 200;
 const MILLIS_PER_SECOND = 1_000;
 
@@ -103,6 +108,7 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory): Cal
     shown: { id: '', fallbackId: dialect.idPrefix + id.replaceAll('-', ''), created: Math.floor(Date.now() / MILLIS_PER_SECOND), model: body.model, sequence: 0 },
     sticky: stickyOf(asked),
     strategy: strategyOf(asked.strategy),
+    hedgeMillis: hedgeOf(asked.hedge),
     test: principal.apiKey !== undefined && isTestKey(principal.apiKey),
     idempotencyKey: asked.idempotencyKey ?? '',
     bodyHash: asked.bodyHash ?? '',
@@ -119,6 +125,14 @@ function strategyOf(asked: string | undefined): Strategy {
   const strategy = STRATEGIES.find((known) => known === asked);
   if (strategy === undefined) throw new GatewayError('invalid_request_error', { field: 'x-ccx-strategy', values: { detail: `x-ccx-strategy must be one of ${STRATEGIES.join(', ')}.` } });
   return strategy;
+}
+
+function hedgeOf(asked: string | undefined): number | null {
+  if (asked === undefined || asked === '') return null;
+  const millis = /^[0-9]{1,6}$/.test(asked) ? Number(asked) : NaN;
+  const { least, most } = HEDGE_MILLIS;
+  if (!(millis >= least && millis <= most)) throw new GatewayError('invalid_request_error', { field: 'x-ccx-hedge', values: { detail: `x-ccx-hedge must be ${least} to ${most} milliseconds.` } });
+  return millis;
 }
 
 function modelOf(name: string, dialect: Dialect): Model {

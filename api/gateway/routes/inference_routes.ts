@@ -56,7 +56,7 @@ export const inferenceRoutes = (gateway: Gateway): Route[] =>
         const header = (name: string): string | undefined => [request.headers[name]].flat()[0];
         const asked: Asked = {
           principal: principalIn(context), body: context.body as Asked['body'], provider: header('x-ccx-provider'), strategy: header('x-ccx-strategy'),
-          session: header('x-ccx-session'), idempotencyKey, bodyHash,
+          session: header('x-ccx-session'), hedge: header('x-ccx-hedge'), idempotencyKey, bodyHash,
         };
         await gateway.serve(dialect, asked, out);
         return undefined;
