@@ -13,6 +13,7 @@ import { forecastRoutes } from './forecast_routes.ts';
 import { historyRoutes } from './history_routes.ts';
 import { keysRoutes } from './keys_routes.ts';
 import { projectsRoutes } from './projects_routes.ts';
+import { referenceRoutes } from './reference_routes.ts';
 import { lenderRoutes } from './lender_routes.ts';
 import { loanRoutes } from './loan_routes.ts';
 import { marketRoutes } from './market_routes.ts';
@@ -36,7 +37,7 @@ export const exchangeRoutes = (): Route[] => [
   ...marketRoutes,
   ...statusRoutes,
   ...authRoutes(),
-  ...keysRoutes, ...projectsRoutes,
+  ...keysRoutes, ...projectsRoutes, ...referenceRoutes,
   ...facilitiesRoutes,
   ...lenderRoutes,
   ...loanRoutes,
