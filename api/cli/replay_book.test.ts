@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { replayBook } from './replay_book.ts';
@@ -21,6 +25,21 @@ async function replayLines(lines: string[], options: { tick?: string; step?: str
 
 const limit = (id: number, side: string, price: string, quantity: string, more: object = {}): object => ({
   op: 'add', id, owner: `o${id}`, side, type: 'limit', price, quantity, time_in_force: 'gtc', ...more,
+});
+
+describe('the command', () => {
+  it('leaves nothing but events in a file, although npm writes its banner there first', { timeout: 60_000 }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'replay-'));
+    const [operations, events] = [join(folder, 'operations.jsonl'), join(folder, 'events.jsonl')];
+    await writeFile(operations, `${JSON.stringify(limit(1, 'sell', '2', '1'))}\n${JSON.stringify(limit(2, 'buy', '2', '1'))}\n`);
+    const [input, output] = [await open(operations, 'r'), await open(events, 'w')];
+    const child = spawn('npm', ['run', 'replay', '--', '--book', '--depth', '3'], { stdio: [input.fd, output.fd, 'ignore'] });
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(0);
+    await Promise.all([input.close(), output.close()]);
+    const lines = (await readFile(events, 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as { event: string });
+    expect(lines.map(({ event }) => event)).toEqual(['accepted', 'accepted', 'trade', 'book']);
+    await rm(folder, { recursive: true });
+  });
 });
 
 describe('replay of one book', () => {
