@@ -108,7 +108,7 @@ const SCENARIOS: Record<string, readonly Scenario[]> = {
     },
     {
       name: 'an all-or-none bid for more than there is', orders: ['1 buy 100@1250', '2 sell 100@1251', '3 sell 100@1252', '4 buy 300@1251 aon'], trades: [], bids: '1250:100',
-      asks: '1251:100 1252:100', ended: ['4 minimum_quantity'], differs: 'Liquibook lets it wait crossed; here it is refused, so that nobody reads a crossed book of what he sent',
+      asks: '1251:100 1252:100', ended: ['4 minimum_quantity'], differs: 'Liquibook lets it wait crossed; here it is refused, and its owner decides',
     },
     {
       name: 'an all-or-none bid that is filled', orders: ['1 buy 100@1250', '2 sell 400@1251', '3 sell 100@1252', '4 buy 300@1251 aon'], trades: ['4 2 300@1251'], bids: '1250:100',

@@ -213,6 +213,21 @@ test('a client order id is refused, however long ago it was used', async () => {
   expect((await place(provider, { ...order, side: 'sell', price: '3.0000' })).status).toBe(201);
 });
 
+test('while the projection of orders is built again, an order with a client order id is not taken', async () => {
+  const order = { side: 'buy', price: '1.0000', instrument: INSTRUMENT.replace('20261201', '20261220') };
+  // When it has come to rest, it is put back to where one that is made anew begins.
+  const { sequence } = await world.services.sequencer.status();
+  expect(await world.services.projections.waitFor(sequence, 10_000, ['orders'])).toBe(true);
+  await world.services.database('projections.positions').where({ name: 'orders' }).update({ engine_time: 0 });
+  // So long an api goes by what it has read of the projection's position.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  const refused = await place(borrower, { ...order, client_order_id: 'rebuilt' });
+  expect([refused.status, refused.body.error?.code, refused.headers.get('retry-after')]).toEqual([503, 'unavailable', '5']);
+  // Without one it is taken, and the projection goes on with it.
+  expect((await place(borrower, order)).status).toBe(201);
+  await expect.poll(async () => (await place(borrower, { ...order, client_order_id: 'rebuilt' })).status, { timeout: 10_000 }).toBe(201);
+});
+
 test('what was bought is delivered when its hour has passed', async () => {
   const [allocation] = rows(await get(borrower, '/allocations'));
   expect(allocation).toMatchObject({ status: 'delivered', credits: '0.00' });

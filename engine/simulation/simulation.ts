@@ -439,6 +439,10 @@ export class Simulation {
         type: 'setListPrice', class: random.between(0, CLASSES), price: random.between(20_050, LIST_PRICE), inputs: [],
         effectiveAt: this.engine.now + random.between(random.chance(0.1) ? 6 : 7, 9) * 24 * MILLIS_PER_HOUR,
       },
+      {
+        type: 'setMarks', classes: [{ class: random.between(0, CLASSES), price: random.between(10_000, 25_000) }],
+        hours: [{ market: random.pick(this.markets()), hour: Math.floor(this.engine.now / MILLIS_PER_HOUR) + random.between(0, HOURS_AHEAD), price: random.between(0, 25_000) }],
+      },
       { type: 'createMandate', company: random.pick([...this.lenders, this.borrowers[0]]), amount: 1e12, grades: ['A', 'D'], maximumPerBorrower: 1e11, minimumAnnualRate: random.between(0, 100_000) },
     ]));
   }
