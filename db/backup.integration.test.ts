@@ -1,9 +1,7 @@
 /** As docs/backup.md: a copy of the cluster that is made while the market runs, started as a Postgres of its own. */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, chmodSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
 import { openDatabase } from './database.ts';
 import { PostgresJournal } from './journal.ts';
@@ -11,6 +9,7 @@ import { readRows, verifyJournal } from './journal_reader.ts';
 import { migrate } from './migrate.ts';
 import { openPostgres } from './postgres.ts';
 import type { Postgres } from './postgres.ts';
+import { baseBackup, connected, homeOf } from './test/base_backup.ts';
 
 const folders: string[] = [];
 const running: Postgres[] = [];
@@ -30,12 +29,6 @@ afterAll(async () => {
   for (const made of folders) rmSync(made, { recursive: true, force: true });
 });
 
-async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  return work(client).finally(() => client.end());
-}
-
 /** The chained hash of each row: equal hashes mean equal journals. */
 const hashes = (url: string): Promise<string[]> =>
   connected(url, async (client) => {
@@ -44,23 +37,6 @@ const hashes = (url: string): Promise<string[]> =>
     for await (const row of readRows(client, 1)) found.push(Buffer.from(row.hash).toString('hex'));
     return found;
   });
-
-/** As a base backup: told to Postgres, copied while it goes on, with the log up to its end. */
-async function baseBackup(from: Postgres, home: string, target: string): Promise<void> {
-  await connected(from.url, async (client) => {
-    await client.query(`select pg_backup_start('test', true)`);
-    mkdirSync(target, { recursive: true });
-    // Files may vanish while they are copied; cp goes on, and the log makes up for it.
-    spawnSync('cp', ['-a', join(home, 'cluster'), target]);
-    const { rows } = await client.query<{ labelfile: string }>('select labelfile from pg_backup_stop(false)');
-    cpSync(join(home, 'cluster', 'pg_wal'), join(target, 'cluster', 'pg_wal'), { recursive: true, preserveTimestamps: true });
-    writeFileSync(join(target, 'cluster', 'backup_label'), rows[0].labelfile);
-  });
-  for (const name of ['postmaster.pid', 'postmaster.opts']) rmSync(join(target, 'cluster', name), { force: true });
-  cpSync(join(home, 'password'), join(target, 'password'));
-  const owner = execFileSync('stat', ['-c', '%u:%g', join(home, 'cluster')], { encoding: 'utf8' }).trim();
-  execFileSync('chown', ['-R', owner, join(target, 'cluster')]);
-}
 
 test('a copy made while the journal grows is whole, and a part of the journal it was made of', async () => {
   const dataDir = folder();
@@ -78,10 +54,8 @@ test('a copy made while the journal grows is whole, and a part of the journal it
   const writing = (async () => {
     while (copying) await append();
   })();
-  const location = join(dataDir, 'postgres', 'location');
-  const home = existsSync(location) ? readFileSync(location, 'utf8').trim() : join(dataDir, 'postgres');
   const copy = folder();
-  await baseBackup(original, home, join(copy, 'postgres'));
+  await baseBackup(original, homeOf(dataDir), join(copy, 'postgres'));
   copying = false;
   await writing;
   await journal.close();

@@ -15,6 +15,14 @@ import { TcpProxy } from './tcp_proxy.ts';
 /** What an empty program takes on an idle machine. */
 const START_MILLIS = 60;
 
+export interface WorldOptions {
+  root: string;
+  long: boolean;
+  say: (line: string) => void;
+  environment?: Record<string, string>;
+  afterwards?: Record<string, string>;
+}
+
 export class FaultWorld extends MarketUnderLoad {
   readonly folder: string;
   readonly root: string;
@@ -25,7 +33,7 @@ export class FaultWorld extends MarketUnderLoad {
   /** Faults last as long as they may. */
   readonly long: boolean;
   /** Of every server, beside what each sets itself. */
-  private readonly environment: Record<string, string>;
+  private environment: Record<string, string>;
   /** How much longer things take here than on a machine that does nothing else. */
   patience = 1;
   server: ServerProcess;
@@ -44,12 +52,14 @@ export class FaultWorld extends MarketUnderLoad {
     this.server = this.spawn();
   }
 
-  static async open({ root, long, say, environment = {} }: { root: string; long: boolean; say: (line: string) => void; environment?: Record<string, string> }): Promise<FaultWorld> {
+  /** @param environment of every start. @param afterwards of every start but the first, which makes the market with its accounts and offers */
+  static async open({ root, long, say, environment = {}, afterwards = {} }: WorldOptions): Promise<FaultWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'ccx-faults-'));
     chmodSync(folder, 0o755);
     const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say: () => undefined });
     const world = new FaultWorld({ folder, root, postgres, wire: await TcpProxy.open(() => postgres.url), port: await freePort(), long, environment, say });
     await world.server.ready();
+    world.environment = { ...environment, ...afterwards };
     world.newLoad();
     world.calibrate();
     return world;

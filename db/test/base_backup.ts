@@ -1,0 +1,40 @@
+/** A base backup as `pg_basebackup` makes it, of the embedded Postgres, which comes without that program. */
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import pg from 'pg';
+import type { Postgres } from '../postgres.ts';
+
+/** Where the embedded Postgres of a data folder keeps its cluster and its password. */
+export function homeOf(dataDir: string): string {
+  const location = join(dataDir, 'postgres', 'location');
+  return existsSync(location) ? readFileSync(location, 'utf8').trim() : join(dataDir, 'postgres');
+}
+
+export async function connected<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return work(client).finally(() => client.end());
+}
+
+/** To be called with files that Postgres is to own. */
+export function giveToPostgres(home: string, path: string): void {
+  const owner = execFileSync('stat', ['-c', '%u:%g', join(home, 'cluster')], { encoding: 'utf8' }).trim();
+  execFileSync('chown', ['-R', owner, path]);
+}
+
+/** Told to Postgres, copied while it goes on, with the log up to its end. */
+export async function baseBackup(from: Postgres, home: string, target: string): Promise<void> {
+  await connected(from.url, async (client) => {
+    await client.query(`select pg_backup_start('test', true)`);
+    mkdirSync(target, { recursive: true });
+    // Files may vanish while they are copied; cp goes on, and the log makes up for it.
+    spawnSync('cp', ['-a', join(home, 'cluster'), target]);
+    const { rows } = await client.query<{ labelfile: string }>('select labelfile from pg_backup_stop(false)');
+    cpSync(join(home, 'cluster', 'pg_wal'), join(target, 'cluster', 'pg_wal'), { recursive: true, preserveTimestamps: true });
+    writeFileSync(join(target, 'cluster', 'backup_label'), rows[0].labelfile);
+  });
+  for (const name of ['postmaster.pid', 'postmaster.opts']) rmSync(join(target, 'cluster', name), { force: true });
+  cpSync(join(home, 'password'), join(target, 'password'));
+  giveToPostgres(home, join(target, 'cluster'));
+}
