@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AnotherLeads, PostgresJournal } from './journal.ts';
 import type { LeadOptions } from './journal.ts';
+import { copyRows } from './journal_copy.ts';
 import { readLastRow, verifyJournal } from './journal_reader.ts';
 import { GENESIS_HASH, JournalCorrupt, StaleEpoch, verifyRow } from './journal_record.ts';
 import type { JournalRecord, JournalRow } from './journal_record.ts';
@@ -74,6 +75,12 @@ describe('the journal', () => {
       last = { sequence: row.lastSequence, hash: row.hash };
     }
     expect((await read(journal, 3)).map(({ firstSequence }) => firstSequence)).toEqual(records.slice(1).map(({ firstSequence }) => firstSequence));
+    for (const sequence of [1, 3, journal.lastSequence, journal.lastSequence + 1]) {
+      const copied: JournalRow[] = [];
+      for await (const row of copyRows(url, sequence)) copied.push(row);
+      expect(copied).toEqual(await read(journal, sequence));
+    }
+    for await (const row of copyRows(url, 1)) if (row.firstSequence > 1) break;
     expect(await journal.rowOf(records[10].lastSequence)).toMatchObject({ firstSequence: records[10].firstSequence });
     expect(await journal.rowOf(journal.lastSequence + 1)).toBeUndefined();
     await verify();

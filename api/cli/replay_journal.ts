@@ -1,7 +1,8 @@
 /** Replays a database's journal and says whether it is whole, what state it leads to, and whether that state is sound. */
 import pg from 'pg';
 import { openPostgres } from '../../db/postgres.ts';
-import { readArchived, readRowOf, readRows, verifyJournal } from '../../db/journal_reader.ts';
+import { copyRows } from '../../db/journal_copy.ts';
+import { readArchived, readRowOf, verifyJournal } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover } from '../sequencer/recovery.ts';
 
@@ -42,7 +43,7 @@ async function replay(client: pg.Client, url: string, { from, print, say }: Repl
   const { rows } = await client.query<{ present: boolean }>(`select to_regclass('journal') is not null as present`);
   if (!rows[0].present) throw new Error('this database holds no journal: no server has run on it');
   await verifyJournal(client);
-  const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => readRows(client, sequence) };
+  const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => copyRows(url, sequence) };
   const { lastSequence: archived } = await readArchived(client);
   if (archived > 0) say(`commands up to ${archived} are archived: execution begins at a snapshot`);
   const snapshots = from === undefined && archived === 0 ? {} : { snapshots: new PostgresSnapshots(url), snapshotSequenceMaximum: from === undefined ? Infinity : from - 1, say };

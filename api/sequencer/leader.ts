@@ -4,6 +4,7 @@ import pg from 'pg';
 import { RULES_VERSION } from '../../engine/engine.ts';
 import { decodeEventBytes } from '../../engine/event_codec.ts';
 import { AnotherLeads, LEASE_MILLIS, PostgresJournal } from '../../db/journal.ts';
+import { copyRows } from '../../db/journal_copy.ts';
 import { verifyEnd, verifyJournal } from '../../db/journal_reader.ts';
 import { JournalCorrupt, StaleEpoch } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
@@ -112,7 +113,8 @@ export class Leader {
 
   private async recover(journal: PostgresJournal): Promise<Recovered> {
     const { say } = this.parts;
-    const recovered = await recover({ journal, snapshots: new PostgresSnapshots(this.options.url), say });
+    const source = { rowOf: (sequence: number) => journal.rowOf(sequence), rows: (sequence: number) => copyRows(this.options.url, sequence) };
+    const recovered = await recover({ journal: source, snapshots: new PostgresSnapshots(this.options.url), say });
     const { engine, snapshotSequence, replayedCommands, snapshotMillis, replayMillis } = recovered;
     if (engine.sequence > 0) {
       say(`recovered ${engine.sequence} commands: snapshot at ${snapshotSequence} (${Math.round(snapshotMillis)} ms), ${replayedCommands} replayed (${Math.round(replayMillis)} ms)`);

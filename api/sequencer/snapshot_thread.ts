@@ -10,7 +10,8 @@ import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pg from 'pg';
 import { RULES_VERSION } from '../../engine/engine.ts';
-import { readRowOf, readRows } from '../../db/journal_reader.ts';
+import { copyRows } from '../../db/journal_copy.ts';
+import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import type { SnapshotStore } from '../../db/snapshots.ts';
 import { recover } from './recovery.ts';
@@ -54,7 +55,7 @@ export async function performTask({ url }: SnapshotTask): Promise<number> {
   client.on('error', () => undefined);
   await client.connect();
   try {
-    const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => readRows(client, sequence) };
+    const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => copyRows(url, sequence) };
     return await takeSnapshot({ journal, snapshots: new PostgresSnapshots(url) });
   } finally {
     await client.end();

@@ -24,6 +24,7 @@ export class Snapshotter {
   /** The last attempt began here; the next begins as many commands later, whether it succeeded or not. */
   private tried: number;
   private taking: Taking | undefined;
+  private finishing = false;
 
   constructor(parts: SnapshotterParts) {
     this.parts = parts;
@@ -38,6 +39,7 @@ export class Snapshotter {
 
   /** What a clean stop leaves: the next start has nothing to replay. Nothing else happens any more, so it is taken here. */
   async finish(): Promise<void> {
+    this.finishing = true;
     await this.taking?.end();
     const { engine, journal, store, say } = this.parts;
     const { sequence } = engine;
@@ -52,7 +54,7 @@ export class Snapshotter {
     try {
       this.latest = this.tried = await this.taking.done;
     } catch (error) {
-      this.parts.say(notSaved(error));
+      if (!this.finishing) this.parts.say(notSaved(error));
     }
     this.taking = undefined;
   }

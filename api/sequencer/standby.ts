@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { PostgresJournal } from '../../db/journal.ts';
+import { copyRows } from '../../db/journal_copy.ts';
 import { readRowOf, readRows } from '../../db/journal_reader.ts';
 import { verifyRow } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
@@ -38,7 +39,7 @@ export async function standBy({ url, holder, say, onFollowing, onLost }: Standby
   await client.connect();
   try {
     const source: JournalSource = { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => readRows(client, sequence) };
-    const recovered = await recover({ journal: source, snapshots: new PostgresSnapshots(url), say });
+    const recovered = await recover({ journal: { ...source, rows: (sequence) => copyRows(url, sequence) }, snapshots: new PostgresSnapshots(url), say });
     const lead = PostgresJournal.lead({ url, holder, waitMillis: Infinity, onLost });
     const waiting = { over: false };
     const over = (): void => void (waiting.over = true);

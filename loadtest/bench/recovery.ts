@@ -2,8 +2,10 @@
  * How long a market takes to come back: the replay of every command of its journal, the restart after
  * a crash from the last snapshot taken while it ran, and the taking of a snapshot.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { readRowOf, readRows } from '../../db/journal_reader.ts';
+import { copyRows } from '../../db/journal_copy.ts';
+import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover, type Recovered } from '../../api/sequencer/recovery.ts';
 import { RULES_VERSION } from '../../engine/engine.ts';
@@ -14,6 +16,7 @@ import { generateOrderFlow, MIX } from './order_flow.ts';
 
 const SEED = 1;
 const OUTSTANDING = 10_000;
+const SNAPSHOT_MILLIS_MAX = 60_000;
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const operations = options.number('operations', 2_000_000);
@@ -25,7 +28,7 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
     const restart = await restartSeconds(market, stateHash);
     options.say('replaying the whole journal');
     const client = await market.connect();
-    const replayed = await replayAll(client);
+    const replayed = await replayAll(market.url, client);
     if (replayed.engine.stateHash() !== stateHash) throw new Error('replay does not come to the state the market had');
     verifyInvariants(replayed.engine);
     const snapshot = await snapshotSeconds(market, replayed);
@@ -50,10 +53,21 @@ async function writeJournal(market: DurableMarket, operations: number, { say }: 
   const begun = performance.now();
   await submitAll(port, marketEnvelopes(), OUTSTANDING);
   await submitAll(port, envelopes, OUTSTANDING);
+  await haveSnapshot(market);
   const { sequence } = await port.status();
   say(`wrote ${sequence} commands in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
   await port.close();
   return sequence;
+}
+
+/** One is on its way since the market has run for a while. */
+async function haveSnapshot(market: DurableMarket): Promise<void> {
+  const client = await market.connect();
+  for (const end = performance.now() + SNAPSHOT_MILLIS_MAX; performance.now() < end; await sleep(100)) {
+    const { rows } = await client.query('select 1 from snapshots limit 1');
+    if (rows.length > 0) break;
+  }
+  await client.end();
 }
 
 async function liveHash(market: DurableMarket): Promise<string> {
@@ -81,8 +95,8 @@ async function restartSeconds(market: DurableMarket, stateHash: string): Promise
   return seconds;
 }
 
-const replayAll = (client: pg.Client): Promise<Recovered> =>
-  recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => readRows(client, sequence) } });
+const replayAll = (url: string, client: pg.Client): Promise<Recovered> =>
+  recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => copyRows(url, sequence) } });
 
 /** Taken and stored. */
 async function snapshotSeconds(market: DurableMarket, { engine, journalHash }: Recovered): Promise<number> {
