@@ -1,5 +1,6 @@
 /** The thread in which the market lives, or in which its state is kept. Speaks with the thread that started it in the messages of messages.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
+import './compiler.ts';
 import type { MessagePort } from 'node:worker_threads';
 import { AllocationAuthoriser } from './authoriser.ts';
 import { Leader } from './leader.ts';

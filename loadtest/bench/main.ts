@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME [--json] [--option value]`: runs one benchmark and prints its numbers. */
 import { cpus } from 'node:os';
+import '../../api/sequencer/compiler.ts';
 import * as api from './api.ts';
 import * as apiServer from './api_server.ts';
 import { rounded, type BenchOptions, type BenchResult, type Benchmark } from './benchmark.ts';

@@ -1,0 +1,11 @@
+/**
+ * How V8 compiles the program that runs the engine; imported for its effect, before anything of the engine has run.
+ *
+ * An order passes some thirty small functions over the same few arrays. V8's limits for compiling them
+ * into one are made for web pages; beyond them every call checks anew what kind of arrays they are and puts
+ * each amount into an object of its own.
+ */
+import { setFlagsFromString } from 'node:v8';
+
+setFlagsFromString('--max-inlined-bytecode-size-cumulative=2500');
+setFlagsFromString('--max-inlined-bytecode-size-small=60');
