@@ -13,6 +13,7 @@ import type { Matcher } from './matching.ts';
 import { mulDiv } from './muldiv.ts';
 import { FLAG } from './orders.ts';
 import { PARAMETERS } from './parameters.ts';
+import { FINANCED } from './standing.ts';
 import type { Facility, HourBook, State } from './state.ts';
 import { MICRO, MILLIS_PER_HOUR } from './units.ts';
 import type { Day, Hour, Micro, Ppm, Ticks } from './units.ts';
@@ -71,6 +72,7 @@ export class CreditLimits {
     const own = this.owned[facility.company] ?? [];
     if (!own.includes(facility)) own.push(facility);
     this.owned[facility.company] = own;
+    this.state.standing.setFinanced(facility.company);
   }
 
   /** Facilities that the company has accepted, the oldest first. */
@@ -79,7 +81,7 @@ export class CreditLimits {
   }
 
   isFinanced(company: CompanyId): boolean {
-    return this.owned[company] !== undefined;
+    return (this.state.standing.sides(company) & FINANCED) !== 0;
   }
 
   /** A facility's state or debt has changed: whether its credit may buy. */

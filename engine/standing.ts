@@ -28,6 +28,8 @@ const SUSPENDED_AT = 14;
 /** Bits of `sides`: what a company's role lets it enter. */
 export const MAY_BUY = 1;
 export const MAY_SELL = 2;
+/** It has accepted a facility. */
+export const FINANCED = 4;
 
 export class Standing {
   private numbers = new Float64Array(64 * STRIDE);
@@ -59,6 +61,10 @@ export class Standing {
   /** MAY_BUY, MAY_SELL, or neither. */
   sides(company: CompanyId): number {
     return this.numbers[(company << SHIFT) | SIDES] | 0;
+  }
+  /** From now on limits of financed credit apply to it. */
+  setFinanced(company: CompanyId): void {
+    this.numbers[(company << SHIFT) | SIDES] = this.sides(company) | FINANCED;
   }
   /** Head of the chain of its live orders, and their number. NIL for a company that is none. */
   firstOrder(company: CompanyId): number {
