@@ -278,6 +278,8 @@ export interface Queries {
   openOrders: { ask: { company: number }; answer: OrderView[] };
   order: { ask: { order: number }; answer: OrderView | null };
   allocations: { ask: { company: number }; answer: AllocationView[] };
+  /** Whose capacity each delivers; NONE when there is none such. */
+  deliverers: { ask: { allocations: readonly number[] }; answer: number[] };
   facilities: { ask: { company: number; lender: boolean }; answer: FacilityView[] };
   facility: { ask: { facility: number }; answer: FacilityView | null };
   /** Blocks in the market. */

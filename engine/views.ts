@@ -39,6 +39,7 @@ export class Views {
       openOrders: ({ company }) => this.openOrders(company),
       order: ({ order }) => this.order(order),
       allocations: ({ company }) => this.allocations(company),
+      deliverers: ({ allocations }) => allocations.map((id) => this.delivererOf(id)),
       facilities: ({ company, lender }) => state.facilities.filter((row) => (lender ? row.shares.some((share) => share.lender === company) : row.company === company)).map((row) => this.facilityView(row)),
       facility: ({ facility }) => (state.facilities[facility] === undefined ? null : this.facilityView(state.facilities[facility])),
       blocks: ({ company }) => [...state.blocks.values()].filter((block) => block.company === company).map((block) => this.blockView(block)),
@@ -164,6 +165,12 @@ export class Views {
     const found: AllocationView[] = [];
     for (let row = standing.firstAllocation(company); row !== NIL; row = allocations.companyNext[row]) found.push(this.allocationView(row));
     return found;
+  }
+
+  private delivererOf(allocation: number): CompanyId {
+    const { allocations } = this.state;
+    const row = allocations.rowOf(allocation);
+    return row === NIL ? NONE : allocations.provider[row];
   }
 
   private allocationView(row: number): AllocationView {

@@ -111,10 +111,11 @@ const getBook = route({
   method: 'get', path: '/api/v1/instruments/{id}/book', operationId: 'getBook', summary: 'The book of an hour', tag: TAG, scope: 'public',
   params: idParams, query: bookQuery,
   responses: { 200: { description: 'Both sides, best first. Quantities are what is visible.', schema: bookSchema } },
-  handle: ({ services, params, query }) => {
+  handle: async ({ services, params, query }) => {
     const { market, directory } = services;
     const instrument = instrumentOf(market, params.id);
     const model = namedBy('model', query.model, (name) => directory.modelId(name)) ?? NONE;
+    if (model !== NONE) await market.loadResales(instrument);
     const level = Number(query.level ?? '2');
     const depth = level === 1 ? 1 : (query.depth ?? DEPTH_DEFAULT);
     const top = market.depth(instrument, Math.max(depth, 10), model);

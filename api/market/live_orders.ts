@@ -33,6 +33,8 @@ export interface LiveOrder {
   readonly acceptedAt: number;
   /** Of the command that placed it. */
   readonly sequence: number;
+  /** Of a resale whose book was asked for by model: whose capacity it sells. */
+  deliverer?: number;
   /** Set for a block: it stands in no book, its instrument is its first hour, its quantities are over all hours. */
   readonly block: BlockTerms | null;
   /** Of one of a sell block's asks: the block. */

@@ -153,6 +153,8 @@ export interface MarketData {
   /** With a model, only asks of providers that serve it. */
   depth(instrument: Instrument, depth: number, model?: number): Depth;
   queues(instrument: Instrument, depth: number, model?: number): Queues;
+  /** Learns whose capacity is resold there; until then books of a model lack those asks. */
+  loadResales(instrument: Instrument): Promise<void>;
   /** Newest first: the instrument's last few hundred since the process began, at most. */
   trades(instrument: Instrument, limit: number): Trade[];
   /** Newest first, with a number below `before` (undefined: the newest); reaches into the past as far as there is one. */

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { BUY, NONE, SELL } from '../../engine/commands.ts';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import { eventOf } from '../sequencer/port.ts';
 import type { Instrument } from './market_data.ts';
-import { HOUR, INSTRUMENT, RUNNING, START, openExchange, place, trade } from './test/exchange.ts';
+import { HOUR, INSTRUMENT, RUNNING, START, openExchange, orderOf, place, trade } from './test/exchange.ts';
 import type { Exchange } from './test/exchange.ts';
 import type { PastTrade, TradeHistory } from './trade_history.ts';
 
@@ -89,6 +90,21 @@ describe('the book', () => {
     expect(view.depth(instrument, 10, 0)).toEqual({ bids: [{ price: 10_000, quantity: 100, orders: 1 }], asks: [20_000, 21_000].map((price) => ({ price, quantity: 100, orders: 1 })) });
     expect(view.depth(instrument, 1, 0).asks.map(pair)).toEqual([[20_000, 100]]);
     expect(view.queues(instrument, 1, 0).asks).toHaveLength(1);
+  });
+
+  test('for a model has what is resold of who serves it, once it is known whose that is', async () => {
+    const exchange = await openExchange();
+    const { view, providers, buyers, sequencer } = exchange;
+    const instrument = instrumentOf(exchange);
+    for (const provider of [providers[1], providers[2]]) {
+      place(exchange, provider, SELL, 20_000, 100);
+      const bought = eventOf(sequencer.run(orderOf(buyers[1], BUY, 20_000, 100)), 'fill');
+      place(exchange, buyers[1], SELL, 22_000 + provider, 60, { resaleOf: bought?.allocation ?? 0 });
+    }
+    expect(view.depth(instrument, 10, 0).asks).toEqual([]);
+    await view.loadResales(instrument);
+    expect(view.depth(instrument, 10, 0).asks.map(pair)).toEqual([[22_000 + providers[1], 60]]);
+    expect(view.depth(instrument, 10).asks).toHaveLength(2);
   });
 });
 

@@ -43,6 +43,7 @@ export class MarketView implements MarketData {
   private readonly groups = new Map<string, number>();
   private unsubscribe: () => void = () => undefined;
   private endedHour = NONE;
+  private sequencer: Pick<SequencerPort, 'query'> | undefined;
 
   constructor(directory: Directory, history?: TradeHistory) {
     this.directory = directory;
@@ -55,6 +56,7 @@ export class MarketView implements MarketData {
     const view = new MarketView(directory, history);
     const early: CommittedBatch[] = [];
     let accept = (batch: CommittedBatch): void => void early.push(batch);
+    view.sequencer = sequencer;
     view.unsubscribe = sequencer.onCommitted((batch) => accept(batch));
     const snapshot = await sequencer.query('market', {});
     view.load(snapshot, (await history?.recent(snapshot.now, snapshot.sequence)) ?? []);
@@ -222,6 +224,13 @@ export class MarketView implements MarketData {
     return { bids: queueOf(state.bids, depth), asks: queueOf(state.asks, depth, serving) };
   }
 
+  async loadResales(instrument: Instrument): Promise<void> {
+    const unknown = this.queues(instrument, Infinity).asks.filter(({ resaleOf, deliverer }) => resaleOf !== 0 && deliverer === undefined);
+    if (unknown.length === 0 || this.sequencer === undefined) return;
+    const found = await this.sequencer.query('deliverers', { allocations: unknown.map(({ resaleOf }) => resaleOf) });
+    unknown.forEach((order, index) => (order.deliverer = found[index]));
+  }
+
   trades(instrument: Instrument, limit: number): Trade[] {
     return this.state(instrument)?.trades?.recent.slice(-limit).reverse() ?? [];
   }
@@ -348,11 +357,14 @@ function changedLevels(side: BookLevels): LevelView[] {
   return levels;
 }
 
-/** Levels made of the orders of some providers only. What is offered for resale names no provider and is left out. */
+/** Whether an ask sells capacity of one of the providers. */
+const isOf = ({ resaleOf, company, deliverer }: LiveOrder, providers: ReadonlySet<number>): boolean => providers.has(resaleOf === 0 ? company : (deliverer ?? NONE));
+
+/** Levels made of the asks of some providers only. */
 function levelsServing(side: BookLevels, depth: number, providers: ReadonlySet<number>): LevelView[] {
   const levels: LevelView[] = [];
   for (const order of side.orders()) {
-    if (order.resaleOf !== 0 || !providers.has(order.company)) continue;
+    if (!isOf(order, providers)) continue;
     const last = levels.at(-1);
     if (last?.price === order.price) {
       last.quantity += order.visible;
@@ -370,7 +382,7 @@ function queueOf(side: BookLevels, depth: number, providers?: ReadonlySet<number
   const found: LiveOrder[] = [];
   let levels = 0;
   for (const order of side.orders()) {
-    if (providers !== undefined && (order.resaleOf !== 0 || !providers.has(order.company))) continue;
+    if (providers !== undefined && !isOf(order, providers)) continue;
     if (found.at(-1)?.price !== order.price && ++levels > depth) break;
     found.push(order);
   }

@@ -56,6 +56,10 @@ export class ModelBookSource implements Source {
     this.told = this.depth();
   }
 
+  prepare(): Promise<void> {
+    return this.market.loadResales(this.instrument);
+  }
+
   private depth(): Depth {
     return this.market.depth(this.instrument, Infinity, this.model.id);
   }
