@@ -38,7 +38,7 @@ import { SpotBuyer } from './spot_buyer.ts';
 import { TIMEOUTS, Upstream, UpstreamError } from './upstream.ts';
 import type { Timeouts } from './upstream.ts';
 
-export type GatewayServices = Pick<Services, 'config' | 'log' | 'auth' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault' | 'clockFollowers'>;
+export type GatewayServices = Pick<Services, 'config' | 'log' | 'auth' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault' | 'clockFollowers' | 'tallies'>;
 
 export interface GatewayParts {
   services: Omit<GatewayServices, 'database' | 'projections' | 'config' | 'clockFollowers'>;
@@ -78,7 +78,7 @@ export class Gateway {
     this.known = new Endpoints(rows, services.vault, services.log, services.directory);
     this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known });
     this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, upstream: this.upstream, references: parts.references ?? NO_REFERENCES });
-    this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id);
+    this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id, services.tallies?.of('reserved'));
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending);
     this.attempts = new Attempts(funding, this.known, this.upstream);
     this.settlement = new Settlement(services);

@@ -1,13 +1,16 @@
 /**
  * What a key or a project has spent this month, against its limits. Exact on every process: what was committed when
  * it is first asked about comes from the projections, all that follows from committed events, and
- * what requests under way may still cost is reserved.
+ * what requests under way may still cost is reserved. Other processes' reservations are known a tenth of a
+ * second later: a limit can be passed by no more than what several processes begin within that time, and
+ * never by more than what was left of it once for each other process.
  */
 import type { KeySpending } from '../../db/queries/key_spending.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import type { EngineEvent } from '../../engine/events.ts';
 import type { Micro, Millis } from '../../engine/units.ts';
 import { GatewayError } from '../errors.ts';
+import type { Tally } from '../http/rate_limit.ts';
 import type { CommittedBatch } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
 import type { Call } from './call.ts';
@@ -31,6 +34,8 @@ interface Account {
 }
 
 const NOTHING = (): void => undefined;
+const FORGOTTEN_MILLIS = 120_000;
+const ELSEWHERE_MAX = 50_000;
 const FOLLOWED = new Set<number>([KIND.command, KIND.usageCaptured, KIND.orderAccepted, KIND.fill]);
 
 export class Spending {
@@ -42,10 +47,17 @@ export class Spending {
   /** By key or project; only those that have limits. */
   private readonly accounts = new Map<string, Account>();
 
-  constructor({ sequencer, committed }: Pick<Services, 'sequencer' | 'committed'>, history: SpendingHistory, projectOf: ProjectOf) {
+  /** Of requests under way in other processes, by key or project. */
+  private readonly elsewhere = new Map<string, { reserved: Micro; heardAt: number }>();
+  private readonly tally: Tally | undefined;
+
+  /** @param tally absent: there is no other process */
+  constructor({ sequencer, committed }: Pick<Services, 'sequencer' | 'committed'>, history: SpendingHistory, projectOf: ProjectOf, tally?: Tally) {
     this.committed = committed;
     this.history = history;
     this.projectOf = projectOf;
+    this.tally = tally;
+    tally?.onOthers((name, amount) => this.hear(name, amount));
     this.stop = sequencer.onCommitted((batch) => this.follow(batch));
   }
 
@@ -58,14 +70,30 @@ export class Spending {
     if (limits.length === 0) return NOTHING;
     const accounts = await Promise.all(limits.map(async ([spender, limit]) => {
       const account = this.accountOf(call.company, spender);
-      return { account, before: await this.beforeOf(spender, account), limit };
+      return { name: nameOf(spender), account, before: await this.beforeOf(spender, account), limit };
     }));
     // Nothing waits between the look and the reservation.
-    if (accounts.some(({ account, before, limit }) => before.used + account.used + account.reserved + cost > limit)) throw new GatewayError('budget_exceeded');
-    for (const { account } of accounts) account.reserved += cost;
-    return () => {
-      for (const { account } of accounts) account.reserved -= cost;
+    if (accounts.some(({ name, account, before, limit }) => before.used + account.used + account.reserved + this.reservedElsewhere(name) + cost > limit)) throw new GatewayError('budget_exceeded');
+    const change = (amount: Micro): void => {
+      for (const { name, account } of accounts) {
+        account.reserved += amount;
+        this.tally?.counted(name, amount);
+      }
     };
+    change(cost);
+    return () => change(-cost);
+  }
+
+  private hear(name: string, amount: number): void {
+    this.elsewhere.set(name, { reserved: this.reservedElsewhere(name) + amount, heardAt: performance.now() });
+    if (this.elsewhere.size <= ELSEWHERE_MAX) return;
+    for (const [other] of this.elsewhere) if (this.reservedElsewhere(other) === 0) this.elsewhere.delete(other);
+  }
+
+  /** What was told but never taken back, because its process ended or Redis was away, is forgotten after a while. */
+  private reservedElsewhere(name: string): Micro {
+    const known = this.elsewhere.get(name);
+    return known === undefined || performance.now() - known.heardAt > FORGOTTEN_MILLIS ? 0 : Math.max(0, known.reserved);
   }
 
   /** What may still be bought on the spot book for the key this month. */
