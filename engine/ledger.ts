@@ -166,7 +166,12 @@ export class Ledger {
 
   /** The balances of one account by owner, for snapshots and checks. */
   column(account: number, owners = this.owners(account)): Float64Array {
-    return Float64Array.from({ length: owners }, (_, owner) => this.balance(account, owner));
+    const kind = this.ownerKind(account);
+    const table = this.table(kind);
+    const stride = STRIDES[kind];
+    const column = new Float64Array(owners);
+    for (let owner = 0, at = account - firstOf(kind); owner < owners; owner++, at += stride) column[owner] = table[at];
+    return column;
   }
 
   /** Restores what `column` gave. */
@@ -215,9 +220,10 @@ export class Ledger {
 
   private find(fault: (kind: (typeof ACCOUNTS)[AccountName], balance: number) => string | undefined): string | undefined {
     for (const [account, name] of ACCOUNT_NAMES.entries()) {
-      for (const [owner, balance] of this.column(account).entries()) {
-        const wrong = fault(ACCOUNTS[name], balance);
-        if (wrong !== undefined) return `${name}:${owner} is ${balance}, ${wrong}`;
+      const column = this.column(account);
+      for (let owner = 0; owner < column.length; owner++) {
+        const wrong = fault(ACCOUNTS[name], column[owner]);
+        if (wrong !== undefined) return `${name}:${owner} is ${column[owner]}, ${wrong}`;
       }
     }
     return undefined;

@@ -234,7 +234,7 @@ export class LoanLives {
       schedule: original.schedule.map((row) => ({ ...row, due: row.due - daysEarlier })),
     });
     for (const { mandate, amount } of original.shares) state.mandates[mandate].committed += amount;
-    const lots = [...state.lots.of(original.facility)].map((lot) => [lot.lot, state.lots.create({ ...lot, company, facility, expiresAt: lot.expiresAt - back, mintedAt: lot.mintedAt - back }).lot] as const);
+    const lots = [...state.lots.of(original.facility)].map((lot) => [lot.lot, state.lots.create({ ...lot.toJSON(), company, facility, expiresAt: lot.expiresAt - back, mintedAt: lot.mintedAt - back }).lot] as const);
     state.ledger.begin();
     ACCOUNT_NAMES.forEach((name, account) => {
       const { owner } = ACCOUNTS[name];

@@ -1,0 +1,78 @@
+/**
+ * Lives of loans from the command line: `npm run sim -- --loans`. An auditor that shares nothing with the engine's ledger
+ * rebuilds every balance from the posted events and holds it against the engine's.
+ */
+import { Auditor } from '../../db/projections/auditor.ts';
+import { LoanLives } from '../../engine/simulation/loan_lives.ts';
+import { MILLIS_PER_DAY } from '../../engine/units.ts';
+
+const clock = (): number => performance.now();
+const seconds = (since: number): string => ((clock() - since) / 1_000).toFixed(1);
+const thousands = (value: number): string => value.toLocaleString('en-US');
+
+export interface LivesAsk {
+  seed: number;
+  facilities: number;
+  days: number;
+  /** Until so many transactions are posted; 0: until the days are over. */
+  transactions: number;
+  /** Days between two checks of the invariants. */
+  checkEvery: number;
+}
+
+/** @returns the program's exit code */
+export function liveLoans({ seed, facilities, days, transactions, checkEvery }: LivesAsk): number {
+  const began = clock();
+  const auditor = new Auditor();
+  const lives = new LoanLives({ seed, facilities, clock, onBatch: (batch) => auditor.add(batch) });
+  let day = 0;
+  const goesOn = (): boolean => (transactions > 0 ? lives.transactions < transactions : day < days);
+  while (goesOn()) {
+    lives.day();
+    day++;
+    if (day % checkEvery !== 0 && goesOn()) continue;
+    const { broken } = lives;
+    for (const { number, name, detail } of broken) console.log(`BROKEN invariant ${number} on day ${day}, ${name}: ${detail}`);
+    if (broken.length > 0) return 1;
+  }
+  const states = new Map<string, number>();
+  for (const { state } of lives.state.facilities) states.set(state, (states.get(state) ?? 0) + 1);
+  console.log(`seed ${seed}: ${thousands(facilities)} facilities over ${day} days, ${thousands(lives.transactions)} transactions, ${thousands(lives.refusals)} refusals in ${seconds(began)} s`);
+  console.log([...states].map(([state, count]) => `${count} ${state}`).join(', '));
+  // Supply cells are numbered anew once their hour is settled: what is left of them are hours.
+  const differences = auditor.differences(lives.balances()).filter((line) => !line.startsWith('capacity.'));
+  const trial = Object.entries(auditor.trialBalance());
+  console.log(`ledger difference after ${thousands(auditor.transactions)} money events: ${differences.length === 0 && trial.every(([, sum]) => sum === 0n) ? 'exactly 0' : differences.slice(0, 5).join('; ')}`);
+  for (const finding of auditor.findings) console.log(`FOUND ${finding}`);
+  console.log(`state hash ${lives.engine.stateHash()}`);
+  return differences.length + auditor.findings.length === 0 && trial.every(([, sum]) => sum === 0n) ? 0 : 1;
+}
+
+const ORIGINALS = 200;
+const MEASURED_DAYS = 5;
+
+/** How long the end of a day takes for so many facilities, and for how long at most nothing else gets in between. @returns the exit code */
+export function measureDayEnd(facilities: number, seed: number): number {
+  const engine = new LoanLives({ seed, facilities: ORIGINALS }).multiplied(Math.ceil(facilities / ORIGINALS));
+  console.log(`${thousands(facilities)} facilities, copies of ${ORIGINALS}, each day some 3 % of them with an instalment that falls due`);
+  const tick = (now: number): number => {
+    const began = clock();
+    engine.apply({ command: { type: 'tick', now }, idempotencyKey: '', bodyHash: '' });
+    const took = clock() - began;
+    engine.buffer.take();
+    return took;
+  };
+  for (let day = 1; day <= MEASURED_DAYS; day++) {
+    const midnight = (Math.floor(engine.now / MILLIS_PER_DAY) + 1) * MILLIS_PER_DAY;
+    tick(midnight - 1);
+    const parts = [tick(midnight)];
+    while (engine.hasWork) parts.push(tick(engine.now));
+    parts.sort((a, b) => a - b);
+    const total = parts.reduce((sum, part) => sum + part, 0);
+    const rank = (share: number): string => parts[Math.min(parts.length - 1, Math.floor(parts.length * share))].toFixed(1);
+    console.log(`day ${day}: ${(total / 1_000).toFixed(2)} s in ${parts.length} parts; a part p50 ${rank(0.5)} ms, p99 ${rank(0.99)} ms, longest ${rank(1)} ms`);
+  }
+  const broken = engine.checkInvariants().filter(({ ok }) => !ok);
+  for (const { number, name, detail } of broken) console.log(`BROKEN invariant ${number}, ${name}: ${detail}`);
+  return broken.length === 0 ? 0 : 1;
+}
