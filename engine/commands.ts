@@ -320,6 +320,15 @@ export interface OverruleFacility extends FacilityOptions {
   annualRate: Ppm;
   application: FacilityApplication;
   reason: string;
+  /** Of this facility instead of the usual ones. */
+  covenants?: CovenantTerms[];
+}
+/** What a borrower promises. Runway in millionths of a month, cash in micro-USD, use as a share of plan in ppm. */
+export interface CovenantTerms {
+  kind: 'runway' | 'minimum_cash' | 'use';
+  threshold: number;
+  cureDays: number;
+  consequence: 'watch' | 'cancel_only' | 'frozen';
 }
 /** A lender will not fund what its mandate took; another may. */
 export interface DeclineFacility {

@@ -3,7 +3,7 @@ import { ACCOUNT } from './accounts.ts';
 import { addMonths, dayOf } from './calendar.ts';
 import type { RejectCode } from './catalogue.ts';
 import { GRADES, LOAN_RULES, NONE } from './commands.ts';
-import type { AcceptFacility, ApplyFacility, CompanyId, CounterOffer, DeclineFacility, FacilityId, FacilityOptions, OverruleFacility } from './commands.ts';
+import type { AcceptFacility, ApplyFacility, CompanyId, CounterOffer, CovenantTerms, DeclineFacility, FacilityId, FacilityOptions, OverruleFacility } from './commands.ts';
 import { DAY_COUNTS } from './credit/day_count.ts';
 import { DUE_DATE_ROLLS } from './credit/due_dates.ts';
 import { assess } from './credit/scorecard.ts';
@@ -16,14 +16,22 @@ import type { Loans } from './loans.ts';
 import { leadOf, sharesWire, validAmount } from './mandates.ts';
 import type { Mandates } from './mandates.ts';
 import { PARAMETERS } from './parameters.ts';
+import { CONSEQUENCES, COVENANTS } from './state.ts';
 import type { Decision, Facility, State } from './state.ts';
 import { TIMER } from './timers.ts';
 import { MICRO } from './units.ts';
 
 const MONTHS_MAX = 60;
+const CURE_DAYS_MAX = 365;
+
+/** Each kind at most once, by whole numbers. */
+const areCovenants = (covenants: readonly CovenantTerms[]): boolean =>
+  new Set(covenants.map(({ kind }) => kind)).size === covenants.length &&
+  covenants.every(({ kind, threshold, cureDays, consequence }) =>
+    COVENANTS.includes(kind) && Number.isSafeInteger(threshold) && threshold >= 0 && Number.isInteger(cureDays) && cureDays >= 0 && cureDays <= CURE_DAYS_MAX && CONSEQUENCES.includes(consequence));
 
 /** What an application or an operator asks for, before it is decided. */
-type Wanted = Pick<ApplyFacility, 'company' | 'amount' | 'months' | 'method' | 'application'> & FacilityOptions;
+type Wanted = Pick<ApplyFacility, 'company' | 'amount' | 'months' | 'method' | 'application'> & FacilityOptions & { covenants?: CovenantTerms[] };
 
 export class Offers {
   private readonly state: State;
@@ -86,7 +94,7 @@ export class Offers {
       frozenFraction: 0, frozenReason: '', freezes: { lender: 0, operator: 0, rules: 0 }, lent: 0, repaidPrincipal: 0, writtenOff: { principal: 0, interest: 0, fees: 0 },
       payments: { received: 0, principal: 0, interest: 0, fees: 0, recovered: 0, unapplied: 0 },
       accrualExact: '0', accrualPosted: 0, accruedTo: 0, instalment: 0, schedule: [], pastDueStep: 0, exposureStep: 0, exposureForcedOn: 0, declinedBy: [],
-      covenants: covenantsOf(amount), report: null,
+      covenants: wanted.covenants?.map((covenant) => ({ ...covenant, breachedOn: 0, testedOn: 0 })) ?? covenantsOf(amount), report: null,
     };
     state.facilities.push(facility);
     state.ledger.openOwner('facility', facility.facility);
@@ -131,6 +139,7 @@ export class Offers {
     if (refusal !== undefined) return refusal;
     const rate = conversionRate(command.grade, command.months);
     if (!GRADES.includes(command.grade) || rate === 0 || !(Number.isInteger(command.annualRate) && command.annualRate >= 0 && command.annualRate <= MICRO)) return 'invalid_parameter';
+    if (!areCovenants(command.covenants ?? [])) return 'invalid_parameter';
     const scored = assess(command.application, command.amount, command.months);
     const decision: Decision = { version: scored.version, defaultProbability: scored.defaultProbability, overruledBy: command.company, overruling: command.reason };
     const assessment: Assessment = { ...scored, approved: true, grade: command.grade, annualRate: command.annualRate, conversionRate: rate };

@@ -187,14 +187,15 @@ export interface Share {
 }
 
 export const COVENANTS = ['runway', 'minimum_cash', 'use'] as const;
+/** What a breach that is not cured in time leads to. */
+export const CONSEQUENCES = ['watch', 'cancel_only', 'frozen'] as const;
 export type CovenantKind = (typeof COVENANTS)[number];
 export interface Covenant {
   readonly kind: CovenantKind;
   /** Runway in millionths of a month, cash in micro-USD, use as a share of plan. */
   readonly threshold: number;
   readonly cureDays: number;
-  /** What a breach that is not cured in time leads to. */
-  readonly consequence: 'watch' | 'cancel_only' | 'frozen';
+  readonly consequence: (typeof CONSEQUENCES)[number];
   /** Day of the last test that failed first; 0: kept. */
   breachedOn: Day;
   testedOn: Day;

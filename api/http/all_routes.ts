@@ -8,7 +8,9 @@ import { dashboardRoutes } from './dashboard_routes.ts';
 import { deliveryRoutes } from './delivery_routes.ts';
 import { demoRoutes } from './demo_routes.ts';
 import { endpointAgentRoutes } from './endpoint_agent_routes.ts';
+import { exportRoutes } from './export_routes.ts';
 import { facilitiesRoutes } from './facilities_routes.ts';
+import { feedRoutes } from './feed_routes.ts';
 import { forecastRoutes } from './forecast_routes.ts';
 import { historyRoutes } from './history_routes.ts';
 import { keysRoutes } from './keys_routes.ts';
@@ -46,6 +48,8 @@ export const exchangeRoutes = (): Route[] => [
   ...dashboardRoutes,
   ...accountingRoutes,
   ...webhookRoutes,
+  ...feedRoutes,
+  ...exportRoutes,
   ...providerRoutes,
   ...endpointAgentRoutes,
   ...deliveryRoutes,

@@ -1,6 +1,7 @@
 /** What the bank reports, matched with what companies announced. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { FacilityView } from '../../engine/queries.ts';
 import { formatMicro, isDecimal, parseMicro } from '../../engine/units.ts';
 import { ApiError } from '../errors.ts';
 import { parseId } from '../ids.ts';
@@ -49,7 +50,7 @@ function transactionOf(line: number, [date, amount, reference]: string[]): BankT
   return { line, date, amount: micro, reference };
 }
 
-function cellsOf(content: string, line: number): string[] {
+export function cellsOf(content: string, line: number): string[] {
   const cells: string[] = [];
   let at = 0;
   while (at <= content.length) {
@@ -103,13 +104,25 @@ function book(services: Services, { date, amount, reference }: BankTransaction):
       .onConflict(['booked_on', 'amount', 'reference']).ignore().returning<{ id: string }[]>('id');
     if (added.length === 0) return 'duplicate';
     const announced = await transaction('deposits').where({ reference, status: 'pending' }).orderBy('created_at').first<{ id: string; company: number } | undefined>('id', 'company');
-    const company = announced?.company ?? companyNamedIn(services, reference);
+    const named = facilityNamedIn(reference);
+    const facility = named === undefined ? null : await services.sequencer.query('facility', { facility: named });
+    const company = announced?.company ?? facility?.company ?? companyNamedIn(services, reference);
     if (company === undefined) return 'unmatched';
     const ack = await submit({ services, idempotencyKey: `bank:${id}`, bodyHash: reference }, { type: 'deposit', company, amount, reference });
+    if (facility !== null && facility.company === company) await payDue(services, id, facility, amount);
     await transaction('bank_transactions').where({ id }).update({ status: 'matched', deposit: announced?.id ?? null });
     if (announced !== undefined) await transaction('deposits').where({ id: announced.id }).update({ status: 'credited', sequence: ack.sequence });
     return 'matched';
   });
+}
+
+/** A reference may be a facility's id: what is due of it is paid, the remainder stays unapplied. */
+const facilityNamedIn = (reference: string): number | undefined => parseId('facility', reference);
+
+async function payDue(services: Services, transaction: string, { facility, company, schedule }: FacilityView, amount: number): Promise<void> {
+  const due = schedule.reduce((sum, row) => (row.billed ? sum + row.principal + row.interest + row.fee : sum), 0);
+  if (due === 0) return;
+  await submit({ services, idempotencyKey: `bank:${transaction}:pay`, bodyHash: transaction }, { type: 'repay', company, facility, amount: Math.min(amount, due), mode: 'shorten', bankCovers: false });
 }
 
 /** A reference may be the company's id itself. */

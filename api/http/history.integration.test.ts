@@ -200,6 +200,37 @@ test('the bank reports, once, what a company announced', async () => {
   }
 });
 
+test('two operators set the prices of money and a facility\'s own covenants; a company takes all of its own with it', async () => {
+  const operator = await world.member('operator');
+  const second = await world.colleague(operator);
+  const post = (member: Member, path: string, body: unknown) => world.call('POST', `/api/v1${path}`, { key: member.key, body });
+  const rules = { redemption_rate: '0.61', spread_minimum: '0.02', reason: 'test' };
+  expect((await post(operator, '/money-rules', rules)).status).toBe(202);
+  expect((await post(second, '/money-rules', rules)).body).toEqual({ redemption_rate: '0.61', spread_minimum: '0.02', conversion_rate: null });
+  const back = { ...rules, redemption_rate: '0.66' };
+  expect((await post(operator, '/money-rules', back)).status).toBe(202);
+  expect((await post(second, '/money-rules', back)).body.error?.code).toBe('guard_violated');
+  expect((await get(borrower, '/money-rules')).body.redemption_rate).toBe('0.61');
+  const covenants = (await get(borrower, '/facilities/fac_0/covenants')).body.data as object[];
+  expect(covenants).toMatchObject([{ covenant: 'runway', threshold: '3.00', kept: true }, { covenant: 'minimum_cash', threshold: '5000.00' }, { covenant: 'use', threshold: '140.00', consequence: 'watch' }]);
+  const overrule = {
+    company_id: `cmp_${borrower.user.company}`, grade: 'B', annual_rate_percent: '12', reason: 'known', amount: '10000', months: 6,
+    covenants: [{ covenant: 'minimum_cash', threshold: '250000', cure_days: 5, consequence: 'frozen' }],
+    application: {
+      cash: '1', monthly_burn: '1', monthly_revenue: '1', cash_trend_3m_percent: '0', revenue_growth_percent: '0', gross_margin_percent: '0', compute_share_percent: '0', forecast_error_percent: '0',
+      top_customer_percent: '0', past_days_overdue: '0',
+    },
+  };
+  expect((await post(operator, '/overrules', overrule)).status).toBe(202);
+  const offered = await post(second, '/overrules', overrule);
+  expect((await get(borrower, `/facilities/${String(offered.body.id)}/covenants`)).body.data).toEqual([
+    { covenant: 'minimum_cash', threshold: '250000.00', cure_days: 5, consequence: 'frozen', kept: true, tested_on: null, breached_on: null },
+  ]);
+  const lines = String((await get(borrower, '/export')).body.text).trim().split('\n').map((line) => JSON.parse(line) as { type: string; data: { lines?: number } });
+  expect(new Set(lines.map(({ type }) => type))).toEqual(new Set(['company', 'balances', 'lot', 'facility', 'facility_history', 'statement', 'decline', 'payment', 'order', 'fill', 'allocation', 'event', 'posting', 'end']));
+  expect(lines.at(-1)?.data.lines).toBe(lines.length - 1);
+});
+
 test('a client order id is refused, however long ago it was used', async () => {
   const operator = await world.member('operator');
   const order = { side: 'buy', price: '1.0000', client_order_id: 'for-ever', instrument: INSTRUMENT.replace('20261201', '20261220') };

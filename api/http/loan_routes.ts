@@ -1,19 +1,20 @@
 /** Around a facility: what a borrower signs, how it ends, other terms, what it reports; who else decides; the kill switches. */
 import { z } from 'zod';
 import { GRADES, LOAN_RULES, SCHEDULE_METHODS } from '../../engine/commands.ts';
-import type { Grade } from '../../engine/commands.ts';
+import type { CovenantTerms, Grade } from '../../engine/commands.ts';
 import { AprError, annualPercentageRate } from '../../engine/credit/apr.ts';
 import { parseDate } from '../../engine/credit/dates.ts';
 import { dueDateOf } from '../../engine/credit/due_dates.ts';
 import { Exact, formatPercent as formatExactPercent } from '../../engine/credit/exact.ts';
 import { repaymentSchedule, totalInterest } from '../../engine/credit/schedule.ts';
 import type { FacilityView } from '../../engine/queries.ts';
-import { SWITCHES } from '../../engine/state.ts';
+import { CONSEQUENCES, COVENANTS, SWITCHES } from '../../engine/state.ts';
+import type { MoneyRules } from '../../engine/state.ts';
 import { MICRO, formatMicro, formatUnits } from '../../engine/units.ts';
 import { ApiError } from '../errors.ts';
 import { idOf, parseId } from '../ids.ts';
 import { lotSchema, mintedLotWire } from './account_routes.ts';
-import { formatDay, moneyOf, percentOf } from './amounts.ts';
+import { formatDay, formatPercent, formatRate, moneyOf, percentOf } from './amounts.ts';
 import { recordAudit } from './audit.ts';
 import { loanBuys } from './calculator_routes.ts';
 import { principalIn } from './caller.ts';
@@ -148,10 +149,79 @@ const decline = route({
 
 const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: text });
 
+const covenantBody = z.strictObject({
+  covenant: z.enum(COVENANTS), threshold: decimal.describe('Months of runway, USD of cash, or percent of the planned use'), cure_days: z.number().int().min(0).max(365),
+  consequence: z.enum(CONSEQUENCES),
+});
+
+const covenantOf = ({ covenant, threshold, cure_days: cureDays, consequence }: z.infer<typeof covenantBody>): CovenantTerms => ({
+  kind: covenant, threshold: covenant === 'use' ? percentOf('covenants.threshold', threshold) : moneyOf('covenants.threshold', threshold), cureDays, consequence,
+});
+
+const covenantSchema = z.object({
+  covenant: z.enum(COVENANTS), threshold: text, cure_days: z.number().int(), consequence: z.enum(CONSEQUENCES), kept: z.boolean(), tested_on: text.nullable(), breached_on: text.nullable(),
+});
+
+const covenants = route({
+  method: 'get', path: '/api/v1/facilities/{id}/covenants', operationId: 'getCovenants', summary: 'What the borrower promised, and how the last tests came out', tag, scope: 'read', params: idParams,
+  responses: { 200: { description: 'Runway in months, cash in USD, use in percent of plan.', schema: z.object({ data: z.array(covenantSchema) }) } },
+  async handle(context) {
+    const view = await visibleFacility(context.services, principalIn(context), context.params.id);
+    const dayOrNull = (day: number): string | null => (day === 0 ? null : formatDay(day));
+    const data = view.covenants.map(({ kind, threshold, cureDays, consequence, breachedOn, testedOn }) => ({
+      covenant: kind, threshold: kind === 'use' ? formatPercent(threshold) : formatMicro(threshold), cure_days: cureDays, consequence, kept: breachedOn === 0, tested_on: dayOrNull(testedOn),
+      breached_on: dayOrNull(breachedOn),
+    }));
+    return { status: 200, body: { data } };
+  },
+});
+
+const moneyRulesSchema = z.object({
+  redemption_rate: text.describe('USD a provider receives for each CR delivered'), spread_minimum: text, conversion_rate: text.nullable().describe('One for everybody; null: the tiers'),
+});
+
+const readMoneyRules = route({
+  method: 'get', path: '/api/v1/money-rules', operationId: 'getMoneyRules', summary: 'Redemption rate, least spread, conversion', tag: 'operator', scope: 'read',
+  responses: { 200: { description: 'As of the last command.', schema: moneyRulesSchema } },
+  async handle({ services }) {
+    const { money } = await services.sequencer.query('switches', {});
+    return { status: 200, body: moneyRulesWire(money) };
+  },
+});
+
+const moneyRulesWire = ({ redemptionRate, spreadMinimum, conversionRate: rate }: MoneyRules): z.infer<typeof moneyRulesSchema> => ({
+  redemption_rate: formatRate(redemptionRate), spread_minimum: formatRate(spreadMinimum), conversion_rate: rate === 0 ? null : formatRate(rate),
+});
+
+/** A rate with up to six places. @throws ApiError */
+const rateOf = (field: string, value: string): number => moneyOf(field, value);
+
+const setMoneyRules = route({
+  method: 'post', path: '/api/v1/money-rules', operationId: 'setMoneyRules', summary: 'Set the prices of money; two operators make the same call, and what outstanding credit cannot bear is refused', tag: 'operator',
+  scope: 'operate', roles: operator,
+  body: z.strictObject({ redemption_rate: decimal, spread_minimum: decimal, conversion_rate: decimal.nullish().describe('Absent: the tiers'), reason: line(500) }),
+  responses: { 200: { description: 'Set.', schema: moneyRulesSchema }, 202: { description: 'Another operator must make the same call.', schema: pendingSchema } },
+  handle(context) {
+    const { services, body } = context;
+    const actor = principalIn(context);
+    const rules = {
+      redemptionRate: rateOf('redemption_rate', body.redemption_rate), spreadMinimum: rateOf('spread_minimum', body.spread_minimum),
+      conversionRate: typeof body.conversion_rate === 'string' ? rateOf('conversion_rate', body.conversion_rate) : 0,
+    };
+    return once({ ...context, idempotencyKey: context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}` }, async (transaction) => {
+      const confirmation = await confirmedByTwo(transaction, { action: 'money_rules', target: JSON.stringify(rules), reason: body.reason, person: actor.user });
+      if (!confirmation.complete) return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+      const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setMoneyRules', company: actor.company, ...rules });
+      await recordAudit(transaction, { at: ack.now, actor, action: 'money_rules', target: 'market', reason: body.reason, details: rules, sequence: ack.sequence });
+      return { reply: { status: 200, body: moneyRulesWire(rules) } };
+    });
+  },
+});
+
 const overrule = route({
   method: 'post', path: '/api/v1/overrules', operationId: 'overruleDecision', summary: 'Offer a facility against the scorecard; two operators make the same call', tag: 'operator', scope: 'operate',
   roles: operator,
-  body: z.strictObject({ company_id: identifier, grade: z.enum(GRADES), annual_rate_percent: decimal, reason: line(500), application: applicationBody, ...termsBody }),
+  body: z.strictObject({ company_id: identifier, grade: z.enum(GRADES), annual_rate_percent: decimal, reason: line(500), application: applicationBody, ...termsBody, covenants: z.array(covenantBody).max(COVENANTS.length).optional() }),
   responses: { 201: { description: 'The offer.', schema: offerSchema }, 202: { description: 'Another operator must make the same call.', schema: pendingSchema } },
   handle(context) {
     const { services, body } = context;
@@ -165,7 +235,7 @@ const overrule = route({
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, {
         type: 'overruleFacility', company: actor.company, borrower: company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, grade: body.grade as Grade,
         annualRate: percentOf('annual_rate_percent', body.annual_rate_percent), application: applicationOf(body.application), reason, dayCount: body.day_count,
-        dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES,
+        dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES, ...(body.covenants === undefined ? {} : { covenants: body.covenants.map(covenantOf) }),
       });
       await recordAudit(transaction, { at: ack.now, actor, action: 'overrule', target: body.company_id, reason, sequence: ack.sequence });
       return { reply: { status: 201, body: decidedWire(services, ack) } };
@@ -214,4 +284,4 @@ const setSwitch = route({
   },
 });
 
-export const loanRoutes: Route[] = [disclosure, payoff, counter, options, financials, decline, overrule, grant, listSwitches, setSwitch];
+export const loanRoutes: Route[] = [disclosure, payoff, counter, options, financials, covenants, decline, overrule, readMoneyRules, setMoneyRules, grant, listSwitches, setSwitch];
