@@ -8,6 +8,8 @@ import { ApiError } from '../errors.ts';
 
 const KEEP_ALIVE_MILLIS = 65_000;
 const CLOSE_MILLIS_MAX = 2_400;
+/** Connections that may wait while the process is busy; the system has a bound of its own. A burst of clients is not turned away. */
+const BACKLOG = 4_096;
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -31,7 +33,7 @@ export class Front {
       this.server.once('error', (error: NodeJS.ErrnoException) =>
         reject(error.code === 'EADDRINUSE' || error.code === 'EACCES' ? new ConfigError(`PORT: ${port} on ${host} cannot be used (${error.code})`) : error),
       );
-      this.server.listen(port, host, resolve);
+      this.server.listen({ port, host, backlog: BACKLOG }, resolve);
     });
     return (this.server.address() as AddressInfo).port;
   }
