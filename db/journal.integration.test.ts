@@ -3,7 +3,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { AnotherLeads, PostgresJournal } from './journal.ts';
 import type { LeadOptions } from './journal.ts';
-import { copyRows } from './journal_copy.ts';
+import { copyRows } from './copy_out.ts';
 import { readLastRow, verifyJournal } from './journal_reader.ts';
 import { GENESIS_HASH, JournalCorrupt, StaleEpoch, verifyRow } from './journal_record.ts';
 import type { JournalRecord, JournalRow } from './journal_record.ts';

@@ -1,9 +1,9 @@
 /** Snapshots of the engine's state: they shorten recovery, and nothing is lost when one is not usable. */
 import { createHash, webcrypto } from 'node:crypto';
 import pg from 'pg';
+import { copyFields } from './copy_out.ts';
 
 const KEPT = 3;
-const PIECE_BYTES = 32 << 20;
 const CONNECT_MILLIS = 5_000;
 
 export interface Snapshot {
@@ -65,7 +65,7 @@ export class PostgresSnapshots implements SnapshotStore {
            state_hash = excluded.state_hash, checksum = excluded.checksum, state = excluded.state, taken_at = clock_timestamp()`,
         [snapshot.sequence, snapshot.rulesVersion, snapshot.journalHash, stateHash, checksum, snapshot.state],
       );
-      await requireReadable(client, snapshot.sequence);
+      await requireReadable(client, snapshot.sequence, stateHash);
       await client.query('delete from snapshots where sequence not in (select sequence from snapshots order by sequence desc limit $1)', [KEPT]);
     });
   }
@@ -91,28 +91,18 @@ export class PostgresSnapshots implements SnapshotStore {
 }
 
 async function readRow(client: pg.Client, sequence: string): Promise<Row | undefined> {
-  const { rows } = await client.query<Omit<Row, 'state'> & { length: number }>(
-    'select sequence, rules_version, journal_hash, state_hash, checksum, length(state) from snapshots where sequence = $1', [sequence],
-  );
+  const { rows } = await client.query<Omit<Row, 'state'>>('select sequence, rules_version, journal_hash, state_hash, checksum from snapshots where sequence = $1', [sequence]);
   if (rows.length === 0) return undefined;
-  const { length, ...row } = rows[0];
-  const state = new Uint8Array(length);
-  // In pieces: it arrives as hexadecimal text, and a text has a greatest length.
-  for (let at = 0; at < length; at += PIECE_BYTES) {
-    const piece = await client.query<{ piece: Buffer }>('select substr(state, $2, $3) as piece from snapshots where sequence = $1', [sequence, at + 1, PIECE_BYTES]);
-    if (piece.rows.length === 0) return undefined;
-    state.set(piece.rows[0].piece, at);
-  }
-  return { ...row, state };
+  for await (const [state] of copyFields(client, `select state from snapshots where sequence = ${Number(sequence)}`)) return { ...rows[0], state: new Uint8Array(state.buffer as ArrayBuffer, state.byteOffset, state.length) };
+  return undefined;
 }
 
-/** What was written is read back before an older one goes for it. @throws Error when it is not what it was */
-async function requireReadable(client: pg.Client, sequence: number): Promise<void> {
-  const row = await readRow(client, String(sequence));
-  const found = row === undefined ? { damage: 'it is gone' } : await checked(row);
-  if (!('damage' in found)) return;
+/** What was written is read back, where it lies, before an older one goes for it. @throws Error when it is not what it was */
+async function requireReadable(client: pg.Client, sequence: number, stateHash: string): Promise<void> {
+  const { rows } = await client.query<{ found: string }>(`select encode(sha256(state), 'hex') as found from snapshots where sequence = $1`, [sequence]);
+  if (rows[0]?.found === stateHash) return;
   await client.query('delete from snapshots where sequence = $1', [sequence]);
-  throw new Error(`the snapshot at ${sequence} cannot be read: ${found.damage}`);
+  throw new Error(`the snapshot at ${sequence} is not read as it was written`);
 }
 
 async function checked(row: Row): Promise<StoredSnapshot | { sequence: number; damage: string }> {

@@ -1,7 +1,7 @@
 /** Replays a database's journal and says whether it is whole, what state it leads to, and whether that state is sound. */
 import pg from 'pg';
 import { openPostgres } from '../../db/postgres.ts';
-import { copyRows } from '../../db/journal_copy.ts';
+import { copyRows } from '../../db/copy_out.ts';
 import { readArchived, readRowOf, verifyJournal } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover } from '../sequencer/recovery.ts';

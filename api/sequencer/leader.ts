@@ -4,7 +4,7 @@ import pg from 'pg';
 import { RULES_VERSION } from '../../engine/engine.ts';
 import { decodeEventBytes } from '../../engine/event_codec.ts';
 import { AnotherLeads, LEASE_MILLIS, PostgresJournal } from '../../db/journal.ts';
-import { copyRows } from '../../db/journal_copy.ts';
+import { copyRows } from '../../db/copy_out.ts';
 import { verifyEnd, verifyJournal } from '../../db/journal_reader.ts';
 import { JournalCorrupt, StaleEpoch } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';

@@ -10,7 +10,7 @@ import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pg from 'pg';
 import { RULES_VERSION } from '../../engine/engine.ts';
-import { copyRows } from '../../db/journal_copy.ts';
+import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import type { SnapshotStore } from '../../db/snapshots.ts';

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { PostgresJournal } from '../../db/journal.ts';
-import { copyRows } from '../../db/journal_copy.ts';
+import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf, readRows } from '../../db/journal_reader.ts';
 import { verifyRow } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';

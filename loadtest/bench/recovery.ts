@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { copyRows } from '../../db/journal_copy.ts';
+import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover, type Recovered } from '../../api/sequencer/recovery.ts';
