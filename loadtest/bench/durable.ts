@@ -18,7 +18,7 @@ const OFFERED = 50_000;
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const operations = options.number('operations', 600_000);
-  const outstanding = options.number('outstanding', 4_000);
+  const outstanding = options.number('outstanding', 10_000);
   const envelopes = rehearse(generateOrderFlow(MIX, operations, SEED), openMarket());
   const market = await DurableMarket.open(options.say);
   try {
