@@ -13,6 +13,7 @@ import type { Detour } from './dialects/dialect.ts';
 import type { Endpoint, Endpoints, Place } from './endpoints.ts';
 import type { Funding, Grant } from './funding.ts';
 import type { Entry } from './lanes.ts';
+import type { TryOutcome } from './logbook.ts';
 import type { Metered } from './meter.ts';
 import type { Receipt } from './settlement.ts';
 import { UpstreamError } from './upstream.ts';
@@ -123,6 +124,8 @@ export class Attempts {
     const began = performance.now();
     let broken = false;
     let fault: boolean | undefined;
+    let outcome: TryOutcome = 'given_up';
+    let problem: string | null = null;
     try {
       const { answer, detour, by } = await (spare === undefined ? this.post(call, endpoint, signal) : this.race(call, grant, [endpoint, spare], signal));
       endpoint = by;
@@ -130,13 +133,18 @@ export class Attempts {
       this.endpoints.answered(endpoint, performance.now() - began, sessionOf(call));
       const value = await use({ ...held, endpoint, answer, detour, brokeOff: () => (broken = true) });
       fault = broken;
+      outcome = broken ? 'failed' : 'answered';
       return { done: true, value };
     } catch (error) {
       if (error instanceof UpstreamError && error.fault !== 'aborted') {
         fault = true;
+        outcome = 'failed';
+        problem = error.fault;
         return { done: false, failure: asGatewayError(error) };
       }
       if (error instanceof EndpointRefusal) {
+        outcome = 'refused';
+        problem = error.failure.code;
         // What it says of the request itself may be so, or a way not to serve: nobody can say. We never ask for more than it has room for.
         fault = error.failure.status >= 429 ? true : undefined;
         if (fault === true) return { done: false, failure: error.failure };
@@ -144,6 +152,7 @@ export class Attempts {
       grant.release();
       throw error instanceof EndpointRefusal ? error.failure : error;
     } finally {
+      call.trail.tried(endpoint, began, outcome, problem);
       this.endpoints.ended(endpoint, fault);
       this.endpoints.left(endpoint, grant.rated.gpus);
     }
@@ -156,9 +165,11 @@ export class Attempts {
   private async race(call: Call, grant: Grant, [first, second]: readonly [Endpoint, Endpoint], signal: Signal): Promise<Posted> {
     const departures = new Map<Endpoint, Departure>();
     const failed = new Set<Endpoint>();
+    const asked = new Map<Endpoint, number>();
     const ask = async (endpoint: Endpoint): Promise<Posted> => {
       const gone = new Departure();
       departures.set(endpoint, gone);
+      asked.set(endpoint, performance.now());
       signal.addEventListener('abort', gone.abort, { once: true });
       try {
         return await this.post(call, endpoint, gone);
@@ -173,6 +184,7 @@ export class Attempts {
     this.endpoints.began(second);
     const leave = (endpoint: Endpoint): void => {
       departures.get(endpoint)?.abort();
+      call.trail.tried(endpoint, asked.get(endpoint) ?? performance.now(), failed.has(endpoint) ? 'failed' : 'given_up', null);
       this.endpoints.ended(endpoint, failed.has(endpoint) && !signal.aborted ? true : undefined);
       this.endpoints.left(endpoint, grant.rated.gpus);
     };

@@ -13,6 +13,7 @@ import type { Model } from './catalogue/catalogue.ts';
 import { gpuTimeOf, ratingsOf } from './catalogue/ratings.ts';
 import type { Rating } from './catalogue/roofline.ts';
 import type { Demand, Dialect, JsonObject, Shown } from './dialects/dialect.ts';
+import { Trail } from './logbook.ts';
 import { chargeableMost } from './meter.ts';
 
 export interface Call {
@@ -53,6 +54,8 @@ export interface Call {
   /** Scoped by company and path; '' when the client sent none. */
   readonly idempotencyKey: string;
   readonly bodyHash: string;
+  /** What it meets on its way. */
+  readonly trail: Trail;
 }
 
 /** Of several places that would do: the cheapest, the one that answers soonest, or the one with most room. */
@@ -112,6 +115,7 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory): Cal
     test: principal.apiKey !== undefined && isTestKey(principal.apiKey),
     idempotencyKey: asked.idempotencyKey ?? '',
     bodyHash: asked.bodyHash ?? '',
+    trail: new Trail(),
   };
 }
 

@@ -17,6 +17,7 @@ import { findModel } from './catalogue/catalogue.ts';
 import type { EndpointRows } from './endpoint_rows.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import { LoadTests } from './load_test.ts';
+import type { Logbook } from './logbook.ts';
 import type { Tally } from './tallies.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -31,6 +32,7 @@ export interface DeliveryWatchParts {
   endpoints: Endpoints;
   upstream: Upstream;
   references: ReferenceAnswers;
+  logbook: Pick<Logbook, 'probe'>;
 }
 
 const HEARTBEAT_MILLIS = 10_000;
@@ -162,7 +164,9 @@ export class DeliveryWatch {
     const reference = recorded.length === 0 ? undefined : recorded[randomInt(recorded.length)];
     const prompt = reference?.prompt ?? ordinaryQuestion(() => randomInt(1_000_000) / 1_000_000);
     const asked = this.parts.services.committed.now;
+    const began = performance.now();
     const result = await runCanary(upstream, { target: endpoint.target, model: name, prompt, reference, signal: AbortSignal.timeout(CANARY_LIMIT_MILLIS) });
+    this.parts.logbook.probe({ endpoint: endpoint.id, model, result, millis: Math.round(performance.now() - began) });
     if (reference !== undefined) await this.compare(endpoint, model, result, asked);
     return result;
   }

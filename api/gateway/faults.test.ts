@@ -2,6 +2,8 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createProvider } from '../demo/provider/provider.ts';
+import { NO_LOGBOOK } from './logbook.ts';
+import type { Logbook, RequestEntry } from './logbook.ts';
 import { CHAT, RATED, micro, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
 import type { GatewayWorld } from './test/gateway_world.ts';
 import { countTokens } from './token_count.ts';
@@ -41,8 +43,11 @@ const chunkOf = (content: string, finish: string | null = null) =>
   `data: ${JSON.stringify({ id: 'c', object: 'chat.completion.chunk', created: 1, model: CHAT, choices: [{ index: 0, delta: { content }, finish_reason: finish }] })}\n\n`;
 
 /** A world whose cheapest allocation is of an endpoint that misbehaves; with a second provider if asked. */
+const noted: RequestEntry[] = [];
+const logbook: Logbook = { ...NO_LOGBOOK, request: (entry) => void noted.push(entry) };
 async function open(handler: Handler, withOther = false): Promise<void> {
-  world = await openGatewayWorld({ providers: withOther ? 3 : 2, timeouts: FAST });
+  noted.length = 0;
+  world = await openGatewayWorld({ providers: withOther ? 3 : 2, timeouts: FAST, logbook });
   const [, bad, good] = world.providers;
   await world.serveAt(bad, misbehaving(handler), [CHAT]);
   await world.offer(bad, 20_000, 100);
@@ -116,6 +121,9 @@ describe('before the first byte, a failure leads to another endpoint', () => {
     await open(handler, true);
     const answer = await create({ max_tokens: 5 });
     expect(receiptOf(answer).provider).toBe('Provider 2');
+    await expect.poll(() => noted.length).toBe(1);
+    expect(noted[0]).toMatchObject({ status: 200, error: null, trail: { tries: [{ provider: world.providers[1] }, { provider: world.providers[2], outcome: 'answered' }], billed: { credits: receiptOf(answer).credits_used } } });
+    expect(noted[0].trail.tries[0].outcome).not.toBe('answered');
     expect(await streamed()).toContain('[DONE]');
     await nothingHeld();
   });
@@ -124,6 +132,7 @@ describe('before the first byte, a failure leads to another endpoint', () => {
     await open((_request, reply) => void reply.writeHead(500, { 'set-cookie': 'secret=1' }).end('<html>secret</html>'));
     const refused = await create().asResponse().catch((error: unknown) => error as { status: number; code: string; message: string; headers: Headers });
     expect(refused).toMatchObject({ status: 502, code: 'provider_error' });
+    await expect.poll(() => noted).toMatchObject([{ status: 502, error: 'provider_error', trail: { billed: undefined } }]);
     expect(JSON.stringify(refused)).not.toContain('secret');
     expect(await usedGpu()).toBe(0);
     await nothingHeld();

@@ -16,10 +16,13 @@ import { DeliveryWatch } from './delivery_watch.ts';
 import type { ReferenceAnswers } from './delivery_watch.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { StoredEndpoints } from './endpoint_rows.ts';
+import { GatewayError } from '../errors.ts';
 import type { EndpointRows } from './endpoint_rows.ts';
 import { EndpointWatcher } from './endpoint_watch.ts';
 import { Endpoints } from './endpoints.ts';
 import { Funding } from './funding.ts';
+import { NO_LOGBOOK, StoredLogbook } from './logbook.ts';
+import type { Logbook } from './logbook.ts';
 import type { Metered } from './meter.ts';
 import type { Outgoing } from './outgoing.ts';
 import { Prices } from './prices.ts';
@@ -50,9 +53,14 @@ export interface GatewayParts {
   timeouts?: Timeouts;
   /** None unless given. */
   references?: ReferenceAnswers;
+  logbook?: Logbook;
 }
 
 const PROJECTIONS_MILLIS_MAX = 3_000;
+const OK = 200;
+/** As nginx has it: the client went away before its answer. */
+const CLIENT_GONE = 499;
+const UNEXPECTED = 500;
 
 export class Gateway {
   readonly endpoints: EndpointWatch;
@@ -68,16 +76,18 @@ export class Gateway {
   private readonly settlement: Settlement;
   private readonly repeats: Repeats;
   private readonly guard: AddressGuard;
+  private readonly logbook: Logbook;
 
   constructor(parts: GatewayParts) {
     const { services, rows } = parts;
     const guard = new AddressGuard(parts.addresses);
     this.guard = guard;
     this.parts = parts;
+    this.logbook = parts.logbook ?? NO_LOGBOOK;
     this.upstream = new Upstream(guard, parts.timeouts ?? TIMEOUTS);
     this.known = new Endpoints(rows, services.vault, services.log, services.directory);
     this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known });
-    this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, upstream: this.upstream, references: parts.references ?? NO_REFERENCES });
+    this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
     this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id, services.tallies?.of('reserved'));
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending);
     this.attempts = new Attempts(funding, this.known, this.upstream);
@@ -103,6 +113,7 @@ export class Gateway {
     this.known.stop();
     this.spending.stop();
     this.upstream.close();
+    this.logbook.close();
     return Promise.resolve();
   }
 
@@ -119,13 +130,20 @@ export class Gateway {
     if (response.destroyed) return;
     const gone = new Departure();
     response.once('close', gone.abort);
+    let failure: unknown;
     try {
       await this.answer(call, gone, out, keep);
     } catch (error) {
+      failure = error;
       if (!(error instanceof UpstreamError) || error.fault !== 'aborted') throw error;
     } finally {
       response.off('close', gone.abort);
+      this.note(call, failure);
     }
+  }
+
+  private note({ id, company, key, modelName, dialect, streamed, trail }: Call, failure: unknown): void {
+    this.logbook.request({ id, company, key, model: modelName, path: dialect.path, streamed, ...endOf(failure), trail });
   }
 
   private async answer(call: Call, signal: Signal, out: Outgoing, keep: Keep | undefined): Promise<void> {
@@ -143,6 +161,7 @@ export class Gateway {
   private answered<T>(call: Call, signal: Signal, out: Outgoing, use: (answered: Answered, settle: Settle) => Promise<T>): Promise<T> {
     const counted = async (charging: Promise<Receipt>, { promptTokens, completionTokens }: Metered): Promise<Receipt> => {
       const receipt = await charging;
+      call.trail.billed = { promptTokens, completionTokens, credits: receipt.credits_used };
       out.window?.used(Date.now(), promptTokens + completionTokens);
       return receipt;
     };
@@ -151,6 +170,13 @@ export class Gateway {
     const receipt = async (): Promise<Receipt> => sandboxReceipt(await settlement.remaining(call.company));
     return use({ answer: sandboxAnswer(call), detour: undefined, brokeOff: () => undefined }, (metered) => counted(receipt(), metered));
   }
+}
+
+/** How a request ended, as its log says it. */
+function endOf(failure: unknown): { status: number; error: string | null } {
+  if (failure === undefined) return { status: OK, error: null };
+  if (failure instanceof GatewayError) return { status: failure.status, error: failure.code };
+  return failure instanceof UpstreamError ? { status: CLIENT_GONE, error: failure.fault } : { status: UNEXPECTED, error: 'internal_error' };
 }
 
 type Keep = (answer: Omit<KeptAnswer, 'bodyHash'>) => Promise<void>;
@@ -170,7 +196,7 @@ export async function openGateway(services: GatewayServices, addresses: readonly
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     return keySpending(database, { ...ask, keys: 'key' in ask ? [ask.key] : await keysOfProject(database, ask.project) });
   };
-  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database) });
+  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log) });
   await gateway.start();
   gateway.watch.start();
   services.clockFollowers.add(() => gateway.watch.clockMoved());

@@ -18,6 +18,7 @@ import { projectsRoutes } from './projects_routes.ts';
 import { referenceRoutes } from './reference_routes.ts';
 import { lenderRoutes } from './lender_routes.ts';
 import { loanRoutes } from './loan_routes.ts';
+import { logRoutes } from './log_routes.ts';
 import { marketRoutes } from './market_routes.ts';
 import { operatorRoutes } from './operator_routes.ts';
 import { ordersRoutes } from './orders_routes.ts';
@@ -56,6 +57,7 @@ export const exchangeRoutes = (): Route[] => [
   ...providersRoutes,
   ...operatorRoutes,
   ...overviewRoutes,
+  ...logRoutes,
   ...bankRoutes,
   ...publishedOffersRoutes,
   ...calculatorRoutes,

@@ -6,6 +6,7 @@ import * as delivery from './delivery.ts';
 import * as journal from './journal.ts';
 import * as journalArchive from './journal_archive.ts';
 import * as keyLimits from './key_limits.ts';
+import * as logbook from './logbook.ts';
 import * as projects from './projects.ts';
 import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
@@ -30,4 +31,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '009_provider_agent', ...providerAgent },
   { name: '010_webhooks', ...webhooks },
   { name: '011_projects', ...projects },
+  { name: '012_logbook', ...logbook },
 ];

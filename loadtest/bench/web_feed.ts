@@ -2,11 +2,12 @@
  * What the page of the web benchmark talks to: the built app, the few lists it needs, and one book that changes. Its updates
  * leave 250 times a second, so every frame draws. The server sends 20 messages a second: a page has less to do with it.
  */
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { crc32 } from 'node:zlib';
 import express from 'express';
+import type { Response } from 'express';
 import { Server as Sockets } from 'socket.io';
 import type { Socket } from 'socket.io';
 import { webApp } from '../../api/http/static_files.ts';
@@ -75,7 +76,12 @@ export interface WebFeed {
   path: string;
   /** Changed levels of the book a second. */
   rate: number;
+  /** Messages into which each tick's changes are divided. */
+  messagesPerTick: number;
   sent: number;
+  messages: number;
+  /** Where orders go: an exchange that keeps them, with a key of a buyer. Then somebody is logged in. */
+  exchange: { port: number; key: string; instrument: string } | undefined;
   close(): Promise<void>;
 }
 
@@ -86,11 +92,13 @@ export async function startWebFeed(folder: string): Promise<WebFeed> {
   const hour = Math.floor(Date.now() / MILLIS_PER_HOUR) + 3;
   const instrument = `${CLASS}.${REGION}.${new Date(hour * MILLIS_PER_HOUR).toISOString().slice(0, 13).replaceAll('-', '')}Z`;
   app.use(securityHeaders(false));
-  app.get('/api/v1/*path', (request, response) => {
-    response.json(bodyOf(request.path.slice('/api/v1'.length)));
+  const feed: WebFeed = { url: '', path: `/trade/${instrument}`, rate: 0, messagesPerTick: 1, sent: 0, messages: 0, exchange: undefined, close: () => Promise.resolve() };
+  app.get('/api/v1/*path', (asked, response) => {
+    response.json(bodyOf(asked.path.slice('/api/v1'.length), feed));
   });
+  app.post('/api/v1/orders/preview', (_asked, response) => void response.json({}));
+  app.post('/api/v1/orders', express.text({ type: '*/*' }), (asked, response) => passOn(feed, asked.body as string, response));
   app.use(webApp(folder));
-  const feed: WebFeed = { url: '', path: `/trade/${instrument}`, rate: 0, sent: 0, close: () => Promise.resolve() };
   const timers = serveBook(new Sockets(http), feed);
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   feed.url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
@@ -98,12 +106,30 @@ export async function startWebFeed(folder: string): Promise<WebFeed> {
   return feed;
 }
 
-function bodyOf(path: string): object {
+/** The order as the page sent it, to the exchange that keeps it; what that answers, to the page. */
+function passOn({ exchange, path }: WebFeed, body: string, response: Response): void {
+  if (exchange === undefined) return void response.sendStatus(404);
+  const { port, key, instrument } = exchange;
+  const sent = body.replace(path.slice('/trade/'.length), instrument);
+  const onward = request({ port, host: '127.0.0.1', path: '/api/v1/orders', method: 'POST', headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' } }, (answer) => {
+    const parts: Buffer[] = [];
+    answer.on('data', (part: Buffer) => parts.push(part));
+    answer.on('end', () => response.status(answer.statusCode ?? 502).type('json').send(Buffer.concat(parts).toString().replaceAll(instrument, path.slice('/trade/'.length))));
+  });
+  onward.on('error', () => response.sendStatus(502));
+  onward.end(sent);
+}
+
+const PERSON = { id: 'usr_bench', email: 'bench@example.com', company: 'Bench', role: 'borrower', csrf_token: 'bench' };
+const CREDITS = { available: '1000000.00', held: '0.00', contracted: '0.00', frozen: '0.00', remaining: '1000000.00' };
+
+function bodyOf(path: string, feed: WebFeed): object {
   const page = (data: object[]): object => ({ data, next_cursor: null, otherwise: [] });
   if (path === '/classes') return page([{ id: CLASS, chip: 'H100', memory_gb: 80, form_factor: 'SXM', list_price: '3.3900', list_price_inputs: [], next_list_price: null }]);
   if (path === '/regions') return page([{ id: REGION }]);
   if (path === '/status') return { status: 'open', demo: false, clock: 'wall', price_band: { above: '10', below: '0.001' }, now: new Date().toISOString(), sequence: 1, modes: [] };
-  return path === '/auth/session' ? { session: null } : page([]);
+  if (path === '/auth/session') return { session: feed.exchange === undefined ? null : PERSON };
+  return path === '/balances' ? { usd: '0.00', credits: CREDITS } : page([]);
 }
 
 function serveBook(sockets: Sockets, feed: WebFeed): NodeJS.Timeout[] {
@@ -130,10 +156,13 @@ function serveBook(sockets: Sockets, feed: WebFeed): NodeJS.Timeout[] {
     const updates = Math.floor(due);
     if (updates === 0) return;
     due -= updates;
-    const data = book.move(updates);
-    seq += 1;
     feed.sent += updates;
-    for (const socket of followers) socket.emit('message', message('update', 'book', feed.path.slice('/trade/'.length), data, seq - 1));
+    for (let part = 0; part < feed.messagesPerTick; part++) {
+      const data = book.move(Math.ceil(updates / feed.messagesPerTick));
+      seq += 1;
+      feed.messages += 1;
+      for (const socket of followers) socket.emit('message', message('update', 'book', feed.path.slice('/trade/'.length), data, seq - 1));
+    }
   }, TICK_MILLIS);
   const beat = setInterval(() => sockets.of('/market').emit('heartbeat', { counter: seq }), 1000);
   return [mover, beat];

@@ -1,4 +1,4 @@
-/** Every screen under axe: nothing serious, light and dark, empty and full. */
+/** Every screen under axe: nothing serious, light and dark, empty and full, and readable in every palette. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
@@ -38,8 +38,16 @@ describe.skipIf(!executablePath)('screens for everybody', () => {
     await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
     await page.waitForFunction(() => document.querySelectorAll('main [aria-busy="true"]').length === 0);
     await page.evaluate(AXE);
-    const { violations } = (await page.evaluate(`axe.run(document, { resultTypes: ['violations'] })`)) as AxeResults;
-    const grave = violations.filter(({ impact }) => GRAVE.includes(impact)).map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`);
+    const graveOf = async (palette: string, options: object): Promise<string[]> => {
+      const { violations } = (await page.evaluate(`axe.run(document, ${JSON.stringify({ resultTypes: ['violations'], ...options })})`)) as AxeResults;
+      return violations.filter(({ impact }) => GRAVE.includes(impact)).map(({ id, nodes }) => `${palette}, ${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`);
+    };
+    const grave = await graveOf('standard', {});
+    // A palette changes colours alone.
+    for (const palette of ['vivid', 'contrast']) {
+      await page.evaluate((name) => (document.documentElement.dataset['palette'] = name), palette);
+      grave.push(...(await graveOf(palette, { runOnly: ['color-contrast'] })));
+    }
     expect(grave).toEqual([]);
   });
 });

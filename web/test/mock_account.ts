@@ -1,6 +1,6 @@
 /** The accounts of the mock market, in the shapes of the contract. */
 import { instrumentId, hourAt } from '../src/state/instrument.ts';
-import type { WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WireProvider, WireStress, WireSwitch, WireUser } from '../src/state/wire.ts';
+import type { WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WireProbe, WireProvider, WireRequest, WireStress, WireSwitch, WireUser } from '../src/state/wire.ts';
 
 export type MockRole = 'borrower' | 'provider' | 'lender' | 'operator';
 export const MOCK_ROLES: MockRole[] = ['borrower', 'provider', 'lender', 'operator'];
@@ -169,6 +169,15 @@ export const positions = (now: number): WirePositions => ({
   engine: 184_220, journal: 184_220, snapshot: 180_000, feed: 184_220, now: day(now, 0), projections: ['credit', 'delivery', 'ledger', 'orders', 'trades'].map((name) => ({ name, sequence: 184_217, behind: 3 })),
 });
 export const users = (now: number): WireUser[] => MOCK_ROLES.map((role, index) => ({ id: `usr_${role}`, email: `${role}@demo.example`, role, company: me(role).company, company_id: `cmp_${index}`, created_at: day(now, -30 + index) }));
+const tried = (endpoint: string, provider: string, began: number, millis: number, error: string | null = null): WireRequest['attempts'][number] => ({ endpoint, provider, began_ms: began, millis, outcome: error === null ? 'answered' : 'failed', error });
+export const requests = (now: number): WireRequest[] => [0, 1, 2].map((index) => ({
+  id: `req_${index}`, at: new Date(now - index * 41_000).toISOString(), key: 'key_1', model: 'llama-3.1-8b-instruct', path: '/chat/completions', streamed: index !== 2, status: index === 2 ? 503 : 200,
+  error: index === 2 ? 'provider_unavailable' : null, millis: 842 + index * 310, prompt_tokens: index === 2 ? null : 18, completion_tokens: index === 2 ? null : 143, credits_used: index === 2 ? null : '0.000259',
+  attempts: index === 0 ? [tried('ep_1', 'Northwind Compute', 2, 838)] : [tried('ep_9', 'Aster Cloud', 2, 301, 'connection'), ...(index === 1 ? [tried('ep_1', 'Northwind Compute', 305, 845)] : [])],
+}));
+export const probes = (now: number): WireProbe[] => [0, 1, 2, 3].map((index) => ({
+  id: String(90 - index), at: new Date(now - index * 60_000).toISOString(), model: index === 2 ? 'llama-3.3-70b-instruct' : 'llama-3.1-8b-instruct', result: index === 2 ? 'failed' : 'passed', millis: index === 2 ? 30_000 : 212 + index * 9,
+}));
 export const switches: WireSwitch[] = [
   { name: 'mint', on: false, reason: '', sequence: 0 },
   { name: 'draw', on: false, reason: '', sequence: 0 },

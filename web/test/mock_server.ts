@@ -237,6 +237,8 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
     '/audit': () => account.audit(now),
     '/keys': () => account.keys(now),
     '/statements': () => account.statements,
+    '/requests': () => account.requests(now),
+    '/endpoints/ep_1/probes': () => account.probes(now),
     '/users': () => account.users(now),
     '/switches': () => account.switches,
     '/providers': () => account.providers,

@@ -1,7 +1,7 @@
 /** The main jobs of provider, borrower, lender, developer and operator on the mock exchange. */
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { Visits } from './visits.ts';
+import { PHONE, Visits } from './visits.ts';
 
 const executablePath = process.env['CHROMIUM_PATH'];
 
@@ -65,6 +65,63 @@ describe.skipIf(!executablePath)('the screens of work', () => {
     await dialog.getByLabel('Budget each month').fill('250');
     await dialog.getByRole('button', { name: 'Create key' }).click();
     await expect.poll(() => sent('/keys')).toMatchObject({ name: 'Batch', monthly_limit: '250' });
+  });
+
+  test('a developer sees which endpoints were tried for a request, and rotates a key', async () => {
+    const page = await visits.visit({ path: '/developers', role: 'borrower' });
+    await region(page, 'Requests, last day').getByRole('row', { name: /provider_unavailable/ }).getByRole('button', { name: 'Attempts' }).click();
+    await page.getByRole('list', { name: 'Attempts, in their order' }).getByText('Failed: connection').waitFor();
+    await region(page, 'Keys').getByRole('button', { name: 'Rotate' }).first().click();
+    await page.getByLabel('The old one works for').selectOption('86400');
+    await page.getByRole('dialog', { name: 'Rotate key' }).getByRole('button', { name: 'Rotate' }).click();
+    await page.getByRole('dialog', { name: 'Your new key' }).getByText(/^ccx_test_rotated/).waitFor();
+    expect(sent('/keys/key_1/rotate')).toEqual({ overlap_seconds: 86_400 });
+  });
+
+  test('a borrower takes a rung of the proposed ladder to the ticket; nothing is ordered by that', async () => {
+    const page = await visits.visit({ path: '/credit', role: 'borrower' });
+    await region(page, 'Forecast of use').getByRole('button', { name: 'Prepare' }).first().click();
+    await page.waitForURL(/\/trade\/H100-SXM-80\.us-east\.\d{8}T00Z\?hours=168$/);
+    await expect.poll(() => page.getByLabel('Average price').inputValue()).toBe('2.2300');
+    expect(sent('/blocks')).toBeUndefined();
+  });
+
+  test('a first borrower and a first provider are led to their next step', async () => {
+    const borrower = await visits.visit({ path: '/trade', role: 'borrower', scenario: 'empty' });
+    const guide = borrower.getByRole('complementary', { name: 'First steps' });
+    await guide.getByText('Apply for a facility').first().waitFor();
+    await guide.getByRole('link', { name: 'Go there' }).click();
+    await borrower.waitForURL(/\/credit$/);
+    await borrower.waitForFunction(() => document.documentElement.dataset['guide'] === 'apply');
+    await guide.getByRole('button', { name: 'End the guide' }).click();
+    await guide.waitFor({ state: 'detached' });
+    const provider = await visits.visit({ path: '/provider', role: 'provider', scenario: 'empty' });
+    await provider.getByRole('complementary', { name: 'First steps' }).getByText('Post a bond').first().waitFor();
+  });
+
+  test('on a phone nothing covers the price and the state of an order', async () => {
+    const page = await visits.visit({ path: '/trade', role: 'borrower', options: { viewport: PHONE } });
+    const row = page.getByRole('row', { name: /2\.1500/ });
+    const [price, state, cancel] = await Promise.all([row.getByText('2.1500'), row.getByText('Open', { exact: true }), row.getByRole('button', { name: 'Cancel' })].map((part) => part.boundingBox()));
+    for (const box of [price, state]) {
+      expect(box?.x).toBeLessThan(PHONE.width - 20);
+      expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(cancel?.y ?? 0);
+    }
+  });
+
+  test('an operator suspends a provider, stops payouts, and sees how far everything has come', async () => {
+    const page = await visits.visit({ path: '/operator', role: 'operator' });
+    await region(page, 'Positions').getByText('Projection ledger').waitFor();
+    await region(page, 'Income by source, 30 days').getByText('Origination fees').waitFor();
+    await region(page, 'Users').getByRole('row', { name: /lender@demo\.example/ }).waitFor();
+    await region(page, 'Providers').getByRole('button', { name: 'Suspend' }).click();
+    await page.getByLabel('Reason').fill('Wrong answers');
+    await page.getByRole('dialog', { name: 'Suspend Northwind Compute' }).getByRole('button', { name: 'Suspend' }).click();
+    await expect.poll(() => sent('/providers/cmp_8/suspend')).toEqual({ reason: 'Wrong answers' });
+    await region(page, 'Kill switches').getByRole('button', { name: 'Stop draws' }).click();
+    await page.getByLabel('Reason').fill('Bank is closed');
+    await page.getByRole('dialog', { name: 'Stop: draws' }).getByRole('button', { name: 'Stop' }).click();
+    await expect.poll(() => sent('/switches')).toEqual({ name: 'draw', on: true, reason: 'Bank is closed' });
   });
 
   test('an operator starts an auction with a reason', async () => {

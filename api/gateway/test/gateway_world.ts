@@ -34,6 +34,7 @@ import type { ReferenceAnswers } from '../delivery_watch.ts';
 import { EndpointsInMemory } from '../endpoint_rows.ts';
 import type { EndpointRow } from '../endpoint_rows.ts';
 import { Gateway } from '../gateway.ts';
+import type { Logbook } from '../logbook.ts';
 import type { Timeouts } from '../upstream.ts';
 import { Vault } from '../vault.ts';
 
@@ -83,6 +84,7 @@ export interface WorldOptions {
   timeouts?: Timeouts;
   references?: ReferenceAnswers;
   spent?: KeySpending;
+  logbook?: Logbook;
 }
 
 export const listen = (server: Server): Promise<string> =>
@@ -109,7 +111,7 @@ async function openServices(options: WorldOptions): Promise<Opened> {
   };
   const rows = new EndpointsInMemory();
   const history = () => Promise.resolve(options.spent ?? { used: 0, bought: 0 });
-  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts, references: options.references });
+  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts, references: options.references, logbook: options.logbook });
   await gateway.start();
   const stop = async (): Promise<void> => {
     await gateway.close();
