@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { REJECT_CODES } from '../engine/catalogue.ts';
 import { API_ERRORS, ApiError, GATEWAY_ERRORS, GatewayError } from './errors.ts';
@@ -20,6 +20,15 @@ test('the documentation lists every error of the OpenAI-compatible paths, and no
   const documented = rowsOf('The OpenAI-compatible paths').map(([code, status, type, message]) => [code, Number(status), type, message]);
   const inCode = Object.entries(GATEWAY_ERRORS).map(([code, { status, type, message }]) => [code, status, type, message]);
   expect(documented).toEqual(inCode);
+});
+
+test('every error is told by a test', () => {
+  const root = new URL('../', import.meta.url);
+  const files = ['api', 'engine', 'db', 'loadtest'].flatMap((folder) => readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`));
+  const own = 'api/errors.test.ts';
+  const tests = files.filter((file) => file.endsWith('.test.ts') && file !== own && !file.includes('node_modules')).map((file) => readFileSync(new URL(file, root), 'utf8')).join('\n');
+  const untold = [...Object.keys(API_ERRORS), ...Object.keys(GATEWAY_ERRORS)].filter((code) => !new RegExp(`\\b${code}\\b`).test(tests));
+  expect(untold).toEqual([]);
 });
 
 test("refusals of the engine stand first, in the engine's order of precedence", () => {

@@ -196,7 +196,7 @@ test('the bank reports, once, what a company announced', async () => {
   for (const [broken, line] of [['', 0], ['amount,reference\n1,x', 1], ['date,amount,reference\n2026-13-01,1,x', 2], ['date,amount,reference\n2026-12-01,-1,x', 2], ['date,amount,reference\n2026-12-01,1,"x', 2]] as const) {
     const answer = await upload(broken);
     expect([broken, answer.status]).toEqual([broken, line === 0 ? 400 : 422]);
-    if (line > 0) expect(answer.body.error?.message).toMatch(new RegExp(`^Line ${line}: `));
+    if (line > 0) expect(answer.body.error).toMatchObject({ code: 'csv_invalid', message: expect.stringMatching(new RegExp(`^Line ${line}: `)) });
   }
 });
 

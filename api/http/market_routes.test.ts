@@ -56,6 +56,11 @@ async function pages(path: string): Promise<Record<string, unknown>[]> {
   return rows;
 }
 
+test('an address that is too long is not looked at', async () => {
+  const { status, body } = await get(`/instruments?class=${'x'.repeat(10_000)}`);
+  expect([status, body['error']]).toEqual([414, expect.objectContaining({ code: 'uri_too_long' })]);
+});
+
 describe('instruments', () => {
   test('are listed in pages without a gap or a repeat', async () => {
     const rows = await pages('/instruments?class=H100-SXM-80&from=2026-12-02T00:30:00Z&to=2026-12-04T00:00:00Z&limit=7');
