@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
-import { openHttp, openListPrices, openMarks, openServices, openWebhooks, reachEngine } from './roles/api_role.ts';
+import { openAutomaticResale, openHttp, openListPrices, openMarks, openServices, openWebhooks, reachEngine } from './roles/api_role.ts';
 import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
@@ -27,6 +27,7 @@ async function startAlone(core: Core): Promise<void> {
   await openListPrices(core, opened);
   openWebhooks(core, opened);
   openMarks(core, opened);
+  openAutomaticResale(core, opened);
   openHttp(core, opened);
   introduction(core.url, await begin?.()).forEach(say);
 }
@@ -45,6 +46,7 @@ async function startTogether(core: Core): Promise<void> {
     await openListPrices(core, opened);
     openWebhooks(core, opened);
     openMarks(core, opened);
+    openAutomaticResale(core, opened);
   }
   openHttp(core, opened, remote);
   introduction(core.url, await begin?.()).forEach(say);

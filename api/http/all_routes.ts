@@ -15,6 +15,7 @@ import { forecastRoutes } from './forecast_routes.ts';
 import { historyRoutes } from './history_routes.ts';
 import { keysRoutes } from './keys_routes.ts';
 import { projectsRoutes } from './projects_routes.ts';
+import { resalePolicyRoutes } from './resale_policy_routes.ts';
 import { referenceRoutes } from './reference_routes.ts';
 import { lenderRoutes } from './lender_routes.ts';
 import { loanRoutes } from './loan_routes.ts';
@@ -40,7 +41,7 @@ export const exchangeRoutes = (): Route[] => [
   ...marketRoutes,
   ...statusRoutes,
   ...authRoutes(),
-  ...keysRoutes, ...projectsRoutes, ...referenceRoutes,
+  ...keysRoutes, ...projectsRoutes, ...referenceRoutes, ...resalePolicyRoutes,
   ...facilitiesRoutes,
   ...lenderRoutes,
   ...loanRoutes,

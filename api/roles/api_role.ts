@@ -4,6 +4,7 @@ import { createApp } from '../app.ts';
 import { Auth } from '../auth/auth.ts';
 import { RemoteSequencer } from '../cluster/remote_sequencer.ts';
 import { Seal } from '../cluster/seal.ts';
+import { AutomaticResale, StoredResalePolicies } from '../automatic_resale.ts';
 import { SharedTallies } from '../cluster/shared_tallies.ts';
 import { Committed } from '../committed.ts';
 import { Directory } from '../directory.ts';
@@ -76,6 +77,13 @@ export function openMarks({ parts }: Core, { services }: Opened): void {
   const marks = new Marks(services);
   marks.start();
   parts.add('marks', () => marks.close());
+}
+
+/** In every process that may: an offer that two of them make is made once. */
+export function openAutomaticResale({ parts }: Core, { services }: Opened): void {
+  const resale = new AutomaticResale(services, new StoredResalePolicies(services.database));
+  resale.start();
+  parts.add('automatic resale', () => resale.close());
 }
 
 /** In every process that may: Postgres gives each message to one of them. */

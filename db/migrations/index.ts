@@ -10,6 +10,7 @@ import * as logbook from './logbook.ts';
 import * as projects from './projects.ts';
 import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
+import * as resalePolicies from './resale_policies.ts';
 import * as publishedOffers from './published_offers.ts';
 import * as webhooks from './webhooks.ts';
 
@@ -32,4 +33,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '010_webhooks', ...webhooks },
   { name: '011_projects', ...projects },
   { name: '012_logbook', ...logbook },
+  { name: '013_resale_policies', ...resalePolicies },
 ];
