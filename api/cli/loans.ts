@@ -3,6 +3,7 @@
  * rebuilds every balance from the posted events and holds it against the engine's.
  */
 import { Auditor } from '../../db/projections/auditor.ts';
+import { LOAN_RULES } from '../../engine/commands.ts';
 import { LoanLives } from '../../engine/simulation/loan_lives.ts';
 import { MILLIS_PER_DAY } from '../../engine/units.ts';
 
@@ -53,7 +54,7 @@ const MEASURED_DAYS = 5;
 
 /** How long the end of a day takes for so many facilities, and for how long at most nothing else gets in between. @returns the exit code */
 export function measureDayEnd(facilities: number, seed: number): number {
-  const engine = new LoanLives({ seed, facilities: ORIGINALS }).multiplied(Math.ceil(facilities / ORIGINALS));
+  const engine = new LoanLives({ seed, facilities: ORIGINALS, loanRules: LOAN_RULES }).multiplied(Math.ceil(facilities / ORIGINALS));
   console.log(`${thousands(facilities)} facilities, copies of ${ORIGINALS}, each day some 3 % of them with an instalment that falls due`);
   const tick = (now: number): number => {
     const began = clock();

@@ -14,7 +14,6 @@ import type { InvariantCheck } from '../queries.ts';
 import { State } from '../state.ts';
 import type { Facility } from '../state.ts';
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../units.ts';
-import { writeSnapshot } from '../snapshot.ts';
 import { Random } from './random.ts';
 
 /** The end of a month before a leap year's February: dates are at their worst. */
@@ -31,6 +30,8 @@ const CHARACTERS = [1, 1, 1, 1, 0.3, 0.3, 0.05, 0] as const;
 export interface LivesOptions {
   seed: number;
   facilities: number;
+  /** Of every facility; absent: of each by chance. */
+  loanRules?: number;
   /** Sees every batch of events; for auditors. */
   onBatch?: (batch: EventBatch) => void;
   /** Milliseconds, to measure by. */
@@ -46,15 +47,18 @@ export class LoanLives {
   private readonly random: Random;
   private readonly onBatch: (batch: EventBatch) => void;
   private readonly clock: () => number;
+  private readonly loanRules: number | undefined;
   private readonly provider: number;
   private readonly operator: number;
   private readonly lenders: number[] = [];
   private readonly borrowers: number[] = [];
-  private readonly character: number[] = [];
+  /** By company. */
+  private readonly character = new Map<number, number>();
 
-  constructor({ seed, facilities, onBatch, clock }: LivesOptions) {
+  constructor({ seed, facilities, loanRules, onBatch, clock }: LivesOptions) {
     this.random = new Random(seed);
     this.onBatch = onBatch ?? (() => undefined);
+    this.loanRules = loanRules;
     this.clock = clock ?? (() => 0);
     this.run({ type: 'tick', now: START });
     this.run({ type: 'addRegion', name: 'us-east' });
@@ -100,10 +104,10 @@ export class LoanLives {
     const { random, state } = this;
     const company = this.company('borrower', `borrower ${index}`);
     this.borrowers.push(company);
-    this.character.push(random.pick(CHARACTERS));
+    this.character.set(company, random.pick(CHARACTERS));
     this.run({
       type: 'applyFacility', company, amount: random.between(10_000, 1_000_000) * MICRO + random.between(0, MICRO), months: random.between(1, 18), method: random.pick(SCHEDULE_METHODS),
-      application: this.application(), dayCount: random.pick(DAY_COUNTS), dueDateRoll: random.pick(DUE_DATE_ROLLS), drawOnDemand: random.chance(0.2), loanRules: random.between(1, LOAN_RULES),
+      application: this.application(), dayCount: random.pick(DAY_COUNTS), dueDateRoll: random.pick(DUE_DATE_ROLLS), drawOnDemand: random.chance(0.2), loanRules: this.loanRules ?? random.between(1, LOAN_RULES),
     });
     const facility = state.facilities.at(-1);
     if (facility?.company !== company) return;
@@ -128,7 +132,7 @@ export class LoanLives {
   day(): { total: number; longest: number } {
     const { random, state } = this;
     for (const facility of state.facilities) {
-      if (this.isDue(facility) ? random.chance(this.character[this.borrowers.indexOf(facility.company)] ?? 0) : false) this.payDue(facility);
+      if (this.isDue(facility) ? random.chance(this.character.get(facility.company) ?? 0) : false) this.payDue(facility);
       if (random.chance(0.06)) this.act(facility);
     }
     this.trade();
@@ -214,13 +218,14 @@ export class LoanLives {
 
   /**
    * A market with every facility so many times over, each copy of a company of its own and as if it had begun some days
-   * earlier, so that on each day some instalments fall due. Made of a snapshot's parts, because applying takes long.
+   * earlier, so that on each day some instalments fall due. Copied, because applying for each would take long.
    */
   multiplied(times: number): Engine {
     const { state } = this;
     const originals = [...state.facilities];
     for (let copy = 1; copy < times; copy++) for (const original of originals) this.copy(original, copy % DAYS_APART);
-    return Engine.restore(writeSnapshot(state));
+    // What an engine remembers beside its state is made of the state.
+    return new Engine(state);
   }
 
   private copy(original: Facility, daysEarlier: number): void {

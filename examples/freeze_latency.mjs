@@ -1,0 +1,57 @@
+/**
+ * How long a freeze takes until its last effect: the first bid that is refused, the first request of the gateway that is refused,
+ * and the message on the socket, all under way all the time. `node examples/freeze_latency.mjs [ROUNDS]`
+ */
+import { io } from 'socket.io-client';
+import { call, demo, instrument } from './demo.mjs';
+
+const rounds = Number(process.argv[2] ?? 20);
+const ROUND_MILLIS_MAX = 5_000;
+const [facility] = (await call(demo.borrower.api_key, 'GET', '/api/v1/facilities')).data;
+const bid = { instrument: instrument('H100-SXM-80', 'us-east', 5), side: 'buy', type: 'limit', price: '0.1000', quantity: '0.01', time_in_force: 'ioc' };
+const chat = { model: 'meta-llama/Llama-3.1-8B-Instruct', max_tokens: 1, messages: [{ role: 'user', content: 'hi' }] };
+
+const socket = io(`${demo.url}/account`, { auth: { token: demo.borrower.api_key }, transports: ['websocket'] });
+await new Promise((resolve, reject) => socket.once('connect', resolve).once('connect_error', reject));
+await socket.emitWithAck('subscribe', { channel: 'facility' });
+let heard = () => {};
+socket.on('message', ({ channel, data }) => channel === 'facility' && JSON.stringify(data).includes('"frozen_fraction":"1') && heard());
+
+/** Asks again and again; @returns when the first answer came that said no */
+async function refusedAt(ask, isOver) {
+  while (!isOver()) if (await ask()) return performance.now();
+  return Infinity;
+}
+const bidRefused = () => call(demo.borrower.api_key, 'POST', '/api/v1/orders', bid).then(() => false, (error) => error.message.includes('facility_frozen'));
+const chatRefused = async () => {
+  const answer = await fetch(`${demo.url}/v1/chat/completions`, {
+    method: 'POST', headers: { authorization: `Bearer ${demo.gateway_key}`, 'content-type': 'application/json' }, body: JSON.stringify(chat),
+  });
+  await answer.arrayBuffer();
+  return answer.status === 402;
+};
+
+const taken = { bid: [], gateway: [], socket: [], last: [] };
+for (let round = 0; round < rounds; round++) {
+  let over = false;
+  const timer = setTimeout(() => (over = true), ROUND_MILLIS_MAX);
+  const told = new Promise((resolve) => (heard = () => resolve(performance.now())));
+  const effects = [refusedAt(bidRefused, () => over), refusedAt(chatRefused, () => over)];
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const began = performance.now();
+  await call(demo.lender.api_key, 'POST', `/api/v1/facilities/${facility.id}/freeze`, { fraction: '1', reason: 'drill' });
+  const late = new Promise((resolve) => setTimeout(() => resolve(Infinity), ROUND_MILLIS_MAX));
+  const [onBid, onGateway, onSocket] = await Promise.all([...effects, Promise.race([told, late])]);
+  clearTimeout(timer);
+  taken.bid.push(onBid - began);
+  taken.gateway.push(onGateway - began);
+  taken.socket.push(onSocket - began);
+  taken.last.push(Math.max(onBid, onGateway, onSocket) - began);
+  await call(demo.lender.api_key, 'POST', `/api/v1/facilities/${facility.id}/unfreeze`, {});
+}
+socket.close();
+for (const [effect, millis] of Object.entries(taken)) {
+  millis.sort((a, b) => a - b);
+  const rank = (share) => millis[Math.min(millis.length - 1, Math.ceil(millis.length * share) - 1)].toFixed(1);
+  console.log(`${effect}: p50 ${rank(0.5)} ms, p99 ${rank(0.99)} ms`);
+}
