@@ -57,7 +57,7 @@ export class OrderLoad {
   /** Sends an order under a key until it is served. */
   async repeat(body: object, key: string): Promise<{ status: number; text: string }> {
     for (;;) {
-      const answer = await this.send('POST', '/api/v1/orders', { body, key });
+      const answer = await this.send('POST', pathOf(key), { body, key });
       if (answer.status !== 503) return answer;
       await pause(RETRY_MILLIS);
     }
@@ -65,7 +65,19 @@ export class OrderLoad {
 
   /** The body that a key stands for. */
   bodyOf(key: string): object {
-    const count = Number(key.split('-').at(-1));
+    const order = this.orderOf(key);
+    if (!isBatch(key)) return order;
+    // One that is executed among others that are refused, by the engine and before it.
+    const refused = [{ ...order, client_order_id: '', price: '0.00001' }, { ...order, client_order_id: key }];
+    return { operations: [{ op: 'place', ...order }, ...refused.map((other) => ({ op: 'place', ...other })), { op: 'cancel', id: 'ord_999999999' }, { op: 'none' }] };
+  }
+  /** Another body under the same key. */
+  otherBodyOf(key: string): object {
+    return isBatch(key) ? { operations: [{ op: 'place', ...this.orderOf(key) }] } : { ...this.bodyOf(key), quantity: '0.02' };
+  }
+
+  private orderOf(key: string): object {
+    const count = countIn(key);
     // Some rest, some take, some are given up at once.
     const price = ['1.9000', '3.3900', '0.9000'][count % 3];
     return { instrument: this.instrument, side: 'buy', type: 'limit', price, quantity: '0.01', time_in_force: count % 3 === 1 ? 'ioc' : 'gtc', client_order_id: key };
@@ -89,13 +101,14 @@ export class OrderLoad {
   private async place(key: string): Promise<void> {
     for (;;) {
       const begun = performance.now();
-      const answer = await this.send('POST', '/api/v1/orders', { body: this.bodyOf(key), key }).catch(() => undefined);
+      const answer = await this.send('POST', pathOf(key), { body: this.bodyOf(key), key }).catch(() => undefined);
       const at = performance.now();
       if (answer === undefined) this.unanswered++;
       else if (answer.status === 503) this.refusals.push({ at, millis: at - begun, retryAfter: answer.retryAfter });
       else {
-        if (answer.status === 201) this.acknowledged.push({ key, order: orderIn(answer.text), body: answer.text, status: answer.status, at });
-        else if (answer.status !== 422 && answer.status !== 429) this.surprises.push(`${answer.status} ${answer.text.slice(0, 200)}`);
+        const order = orderIn(answer);
+        if (order !== undefined) this.acknowledged.push({ key, order, body: answer.text, status: answer.status, at });
+        else if (answer.status !== 200 && answer.status !== 422 && answer.status !== 429) this.surprises.push(`${answer.status} ${answer.text.slice(0, 200)}`);
         if (answer.status !== 429) return;
       }
       await pause(RETRY_MILLIS);
@@ -116,4 +129,14 @@ export class OrderLoad {
   }
 }
 
-const orderIn = (text: string): string => (JSON.parse(text) as { order: { id: string } }).order.id;
+/** Every so many keys stand for a batch. */
+const BATCH_EVERY = 10;
+const countIn = (key: string): number => Number(key.split('-').at(-1));
+const isBatch = (key: string): boolean => countIn(key) % BATCH_EVERY === BATCH_EVERY - 1;
+const pathOf = (key: string): string => (isBatch(key) ? '/api/v1/orders/batch' : '/api/v1/orders');
+
+/** Of the order that was accepted, alone or first in its batch. */
+function orderIn({ status, text }: { status: number; text: string }): string | undefined {
+  if (status === 201) return (JSON.parse(text) as { order: { id: string } }).order.id;
+  return status === 200 ? (JSON.parse(text) as { results: { order?: { id: string } }[] }).results[0].order?.id : undefined;
+}
