@@ -14,8 +14,13 @@ const chat = { model: 'meta-llama/Llama-3.1-8B-Instruct', max_tokens: 1, message
 const socket = io(`${demo.url}/account`, { auth: { token: demo.borrower.api_key }, transports: ['websocket'] });
 await new Promise((resolve, reject) => socket.once('connect', resolve).once('connect_error', reject));
 await socket.emitWithAck('subscribe', { channel: 'facility' });
+/** Called with whether it is frozen, at each message. */
 let heard = () => {};
-socket.on('message', ({ channel, data }) => channel === 'facility' && JSON.stringify(data).includes('"frozen_fraction":"1') && heard());
+socket.on('message', ({ channel, data }) => channel === 'facility' && heard(JSON.stringify(data).includes('"frozen_fraction":"1')));
+const hear = (frozen) => new Promise((resolve) => {
+  heard = (is) => is === frozen && resolve(performance.now());
+  setTimeout(() => resolve(Infinity), ROUND_MILLIS_MAX).unref();
+});
 
 /** Asks again and again; @returns when the first answer came that said no */
 async function refusedAt(ask, isOver) {
@@ -35,19 +40,21 @@ const taken = { bid: [], gateway: [], socket: [], last: [] };
 for (let round = 0; round < rounds; round++) {
   let over = false;
   const timer = setTimeout(() => (over = true), ROUND_MILLIS_MAX);
-  const told = new Promise((resolve) => (heard = () => resolve(performance.now())));
+  const told = hear(true);
   const effects = [refusedAt(bidRefused, () => over), refusedAt(chatRefused, () => over)];
   await new Promise((resolve) => setTimeout(resolve, 100));
   const began = performance.now();
   await call(demo.lender.api_key, 'POST', `/api/v1/facilities/${facility.id}/freeze`, { fraction: '1', reason: 'drill' });
-  const late = new Promise((resolve) => setTimeout(() => resolve(Infinity), ROUND_MILLIS_MAX));
-  const [onBid, onGateway, onSocket] = await Promise.all([...effects, Promise.race([told, late])]);
+  const [onBid, onGateway, onSocket] = await Promise.all([...effects, told]);
   clearTimeout(timer);
   taken.bid.push(onBid - began);
   taken.gateway.push(onGateway - began);
   taken.socket.push(onSocket - began);
   taken.last.push(Math.max(onBid, onGateway, onSocket) - began);
+  // A socket that has not heard of the end would not hear of the next beginning.
+  const lifted = hear(false);
   await call(demo.lender.api_key, 'POST', `/api/v1/facilities/${facility.id}/unfreeze`, {});
+  await lifted;
 }
 socket.close();
 for (const [effect, millis] of Object.entries(taken)) {
