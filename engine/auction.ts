@@ -1,7 +1,7 @@
 /**
  * The call auction: all orders of a book at one price. The price executes the largest volume; of
- * several the one that leaves the smallest surplus, then the one nearest the reference, then the
- * lowest. At that price orders execute by price, then time.
+ * several the one that leaves the smallest surplus, then the one nearest the reference (without one,
+ * the lowest limit), then the lowest. At that price orders execute by price, then time.
  */
 import type { Book, BookSide } from './book.ts';
 import { MARKET, STOP } from './commands.ts';
@@ -45,36 +45,38 @@ const distance = (a: bigint, b: bigint): bigint => (a > b ? a - b : b - a);
 export function findUncross(book: Book, orders: Orders, reference: number): Uncross | undefined {
   const bids = levelsOf(book.bids, orders);
   const asks = levelsOf(book.asks, orders);
+  const limits = [...bids, ...asks].map((level) => level.price).filter(isLimit);
+  const nearest = reference > 0 ? reference : Math.min(...limits);
   // One walk up the prices: asks join as the price reaches them, bids leave as it passes them.
   let demand = bids.reduce((sum, level) => sum + level.quantity, 0n);
   let supply = 0n;
   let bid = bids.length - 1;
   let ask = 0;
   let best: (Uncross & { surplus: bigint }) | undefined;
-  for (const price of candidatePrices([...bids, ...asks].map((level) => level.price).filter(isLimit), reference)) {
+  for (const price of candidatePrices(limits, reference)) {
     for (; bid >= 0 && bids[bid].price < price; bid--) demand -= bids[bid].quantity;
     for (; ask < asks.length && asks[ask].price <= price; ask++) supply += asks[ask].quantity;
     const found = { price, volume: smaller(demand, supply), surplus: distance(demand, supply) };
-    if (found.volume > 0n && (best === undefined || isBetter(found, best, reference))) best = found;
+    if (found.volume > 0n && (best === undefined || isBetter(found, best, nearest))) best = found;
   }
   return best;
 }
 
-/** Prices at which the best uncross can lie, ascending: volume and surplus change only at a limit, so its neighbours stand for all between two. */
+/**
+ * Prices at which the best uncross can lie, ascending: volume and surplus change only at a limit, so its neighbours stand for all
+ * between two. Orders without a price may execute beyond every limit, where the reference alone says how far.
+ */
 function candidatePrices(limits: readonly number[], reference: number): number[] {
-  if (limits.length === 0) return reference > 0 ? [reference] : [];
-  const sorted = [...new Set(limits)].sort((a, b) => a - b);
-  const least = sorted[0];
-  const most = sorted[sorted.length - 1];
-  const found = new Set(sorted.flatMap((price) => [price - 1, price, price + 1]).filter((price) => price >= least && price <= most));
-  if (reference > 0) found.add(Math.min(Math.max(reference, least), most));
+  const found = new Set(limits.flatMap((price) => [price - 1, price, price + 1]).filter((price) => price > 0 && isLimit(price)));
+  if (reference > 0) found.add(reference);
   return [...found].sort((a, b) => a - b);
 }
 
-function isBetter(a: Uncross & { surplus: bigint }, b: Uncross & { surplus: bigint }, reference: number): boolean {
+/** Of two alike the first stays: prices are tried upwards. */
+function isBetter(a: Uncross & { surplus: bigint }, b: Uncross & { surplus: bigint }, nearest: number): boolean {
   if (a.volume !== b.volume) return a.volume > b.volume;
   if (a.surplus !== b.surplus) return a.surplus < b.surplus;
-  return reference > 0 && Math.abs(a.price - reference) < Math.abs(b.price - reference);
+  return Math.abs(a.price - nearest) < Math.abs(b.price - nearest);
 }
 
 interface Waiting {

@@ -119,6 +119,18 @@ describe('replay of one book', () => {
     ]);
   });
 
+  it.each([
+    ['a reference under every limit', limit(2, 'buy', '10', '5'), '9.5', '9.5'],
+    ['a reference over every limit: to the limit', limit(2, 'buy', '10', '5'), '11', '10'],
+    ['no reference: the lowest limit', limit(2, 'buy', '10', '5'), undefined, '10'],
+    ['a smaller surplus under every limit', limit(2, 'sell', '9', '1'), '12', '8.9999'],
+  ])('lets orders without a price uncross beyond the limits: %s', async (_name, other, reference, expected) => {
+    const market = { op: 'add', id: 1, owner: 'a', side: 'sell', type: 'market', quantity: '6' };
+    const events = await replay([{ op: 'auction_start' }, market, other, limit(3, 'buy', '10', '1'), { op: 'auction_uncross', reference }]) as { event: string; price?: string }[];
+    const prices = new Set(events.filter(({ event }) => event === 'trade').map(({ price }) => price));
+    expect([...prices]).toEqual([expected]);
+  });
+
   it('expires by time and answers nonsense with a code', async () => {
     expect(await replay([
       limit(1, 'buy', '1', '1', { time_in_force: 'gtd', expires_at: '2026-12-01T14:00:00Z' }),

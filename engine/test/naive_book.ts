@@ -329,16 +329,17 @@ export class NaiveBook implements BookMachine {
     return undefined;
   }
 
-  /** Tries every price there is between the extremes. */
+  /** Tries every price from below all limits and the reference to above them: what has no price may execute beyond a limit. */
   private pairs(reference: number): { price: number; trades: { bid: Order; ask: Order; quantity: number }[] } {
     const limits = this.resting.filter(hasPrice).map(({ limit }) => limit);
-    const [least, most] = limits.length === 0 ? [reference, reference] : [Math.min(...limits), Math.max(...limits)];
+    const nearest = reference > 0 ? reference : Math.min(...limits);
+    const [least, most] = limits.length === 0 ? [reference, reference] : [Math.min(...limits, nearest) - 1, Math.max(...limits, nearest) + 1];
     let best = { price: 0, volume: 0, surplus: 0 };
     for (let price = Math.max(least, 1); price <= most; price++) {
       const demand = this.resting.reduce((sum, order) => (!order.sell && order.limit >= price ? sum + order.remaining : sum), 0);
       const supply = this.resting.reduce((sum, order) => (order.sell && order.limit <= price ? sum + order.remaining : sum), 0);
       const found = { price, volume: Math.min(demand, supply), surplus: Math.abs(demand - supply) };
-      const nearer = reference > 0 && Math.abs(price - reference) < Math.abs(best.price - reference);
+      const nearer = Math.abs(price - nearest) < Math.abs(best.price - nearest);
       const wins = found.volume > best.volume || (found.volume === best.volume && (found.surplus < best.surplus || (found.surplus === best.surplus && nearer)));
       if (found.volume > 0 && wins) best = found;
     }
