@@ -217,11 +217,14 @@ export class LoneBook implements BookMachine, AuctionHost {
     if (!this.book.auction && this.book.bids.best() !== NIL && this.book.asks.best() !== NIL) this.validateUncrossed();
   }
 
-  /** Crossed orders are only those that may not trade: of one owner, or bound to a minimum. */
+  /**
+   * Crossed orders are only those that may not trade, or might not when they came to stand so: of one
+   * owner, or with a minimum. One that has met its minimum stays crossed while an own order is in its way.
+   */
   private validateUncrossed(): void {
     this.book.bids.forEach(this.orders, (bid) => {
       this.book.asks.forEach(this.orders, (ask) => {
-        const bound = this.orders.pendingMinimum(bid) > 0 || this.orders.pendingMinimum(ask) > 0;
+        const bound = [bid, ask].some((row) => (this.orders.extra(row)?.minimumQuantity ?? 0) > 0);
         const crossed = this.orders.price(bid) >= this.orders.price(ask) && !this.sameGroup(bid, ask) && !bound;
         if (crossed) throw new Error(`orders ${this.ids[bid]} and ${this.ids[ask]} cross`);
         return this.orders.price(ask) <= this.orders.price(bid);
