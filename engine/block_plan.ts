@@ -75,7 +75,7 @@ export class BlockPlan {
     let sum = 0;
     for (let level = side.count - 1; level >= 0; level--) {
       const price = side.priceAt(level);
-      for (let maker = side.heads[level]; maker !== NIL; maker = orders.next(maker)) {
+      for (let maker = side.head(level); maker !== NIL; maker = orders.next(maker)) {
         if (!mayTrade(maker)) continue;
         const part = Math.min(left, orders.remaining(maker));
         sum += part * price;

@@ -324,7 +324,7 @@ export class Blocks {
     const side = book.side(block.side === BUY);
     let left = quantity;
     for (let level = side.count - 1; left > 0; level--) {
-      let maker = side.heads[level];
+      let maker = side.head(level);
       while (maker !== NIL && left > 0) {
         const next = orders.next(maker);
         if (this.mayTrade(block, row, maker)) left -= this.take(book, row, maker, left);

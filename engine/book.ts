@@ -1,12 +1,13 @@
 /**
  * One hour book: two sides of price levels, each a queue of orders in time priority.
  *
- * A side keeps its levels in sorted columns, best last, so that what happens near the best price
- * moves little memory. Prices are stored as keys that grow towards the better price (bids: price,
+ * A side keeps its levels sorted, best last, so that what happens near the best price moves little
+ * memory; a level is one row, so that a book that was not asked for a while costs few cache lines.
+ * Prices are stored as keys that grow towards the better price (bids: price,
  * asks: -price), which makes both sides one code. An order in the middle of a queue leaves it
  * without looking for its level.
  */
-import { grownCapacity, grownFloats, grownInts } from './columns.ts';
+import { grownCapacity } from './columns.ts';
 import { NIL } from './lot_amounts.ts';
 import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
@@ -14,11 +15,17 @@ import { StopQueue } from './stop_queue.ts';
 
 /** Below this many levels a plain loop moves them faster than copyWithin. */
 const SHORT_MOVE = 24;
+/** Levels that a side has room for at first. */
+const LEVELS_FIRST = 4;
+const FLOAT_SHIFT = 1;
+const INT_SHIFT = 2;
+const HEAD = 2;
+const TAIL = 3;
 
 export class BookSide {
-  keys = new Float64Array(4);
-  heads = new Int32Array(4);
-  tails = new Int32Array(4);
+  /** Rows of a level: its key as a double, then the first and the last order of its queue. */
+  private floats = new Float64Array(LEVELS_FIRST << FLOAT_SHIFT);
+  private ints = new Int32Array(this.floats.buffer);
   /** Number of levels. */
   count = 0;
   readonly sell: boolean;
@@ -30,22 +37,33 @@ export class BookSide {
   keyOf(price: number): number {
     return this.sell ? -price : price;
   }
+  /** Grows towards the better price. */
+  key(level: number): number {
+    return this.floats[level << FLOAT_SHIFT];
+  }
+  /** The oldest order of a level. */
+  head(level: number): number {
+    return this.ints[(level << INT_SHIFT) | HEAD];
+  }
+  private tail(level: number): number {
+    return this.ints[(level << INT_SHIFT) | TAIL];
+  }
   priceAt(level: number): number {
-    return Math.abs(this.keys[level]);
+    return Math.abs(this.key(level));
   }
   /** Best price, NIL when empty. */
   best(): number {
-    return this.count === 0 ? NIL : Math.abs(this.keys[this.count - 1]);
+    return this.count === 0 ? NIL : Math.abs(this.key(this.count - 1));
   }
 
   /** First level whose key is not below `key`; `count` when there is none. */
   private search(key: number): number {
-    const keys = this.keys;
+    const { floats } = this;
     let low = 0;
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (keys[middle] < key) low = middle + 1;
+      if (floats[middle << FLOAT_SHIFT] < key) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -56,11 +74,11 @@ export class BookSide {
     const key = this.keyOf(orders.price(row));
     const level = this.search(key);
     orders.setNext(row, NIL);
-    if (level < this.count && this.keys[level] === key) {
-      const tail = this.tails[level];
+    if (level < this.count && this.key(level) === key) {
+      const tail = this.tail(level);
       orders.setNext(tail, row);
       orders.setPrev(row, tail);
-      this.tails[level] = row;
+      this.ints[(level << INT_SHIFT) | TAIL] = row;
     } else {
       this.insertLevel(level, key, row);
       orders.setPrev(row, NIL);
@@ -68,46 +86,35 @@ export class BookSide {
   }
 
   private insertLevel(level: number, key: number, row: number): void {
-    if (this.count === this.keys.length) this.grow();
-    const { keys, heads, tails, count } = this;
+    if (this.count << FLOAT_SHIFT === this.floats.length) this.grow();
+    const { floats, ints, count } = this;
     if (count - level < SHORT_MOVE) {
-      for (let at = count; at > level; at--) {
-        keys[at] = keys[at - 1];
-        heads[at] = heads[at - 1];
-        tails[at] = tails[at - 1];
-      }
+      // Numbers of rows are small: as the half of a double they are no NaN, which a copy might change.
+      for (let at = (count << FLOAT_SHIFT) - 1; at >= level << FLOAT_SHIFT; at--) floats[at + 2] = floats[at];
     } else {
-      keys.copyWithin(level + 1, level, count);
-      heads.copyWithin(level + 1, level, count);
-      tails.copyWithin(level + 1, level, count);
+      floats.copyWithin((level + 1) << FLOAT_SHIFT, level << FLOAT_SHIFT, count << FLOAT_SHIFT);
     }
-    keys[level] = key;
-    heads[level] = row;
-    tails[level] = row;
+    floats[level << FLOAT_SHIFT] = key;
+    ints[(level << INT_SHIFT) | HEAD] = row;
+    ints[(level << INT_SHIFT) | TAIL] = row;
     this.count++;
   }
 
   private removeLevel(level: number): void {
-    const { keys, heads, tails } = this;
+    const { floats } = this;
     const last = --this.count;
     if (last - level < SHORT_MOVE) {
-      for (let at = level; at < last; at++) {
-        keys[at] = keys[at + 1];
-        heads[at] = heads[at + 1];
-        tails[at] = tails[at + 1];
-      }
+      for (let at = level << FLOAT_SHIFT; at < last << FLOAT_SHIFT; at++) floats[at] = floats[at + 2];
     } else {
-      keys.copyWithin(level, level + 1, last + 1);
-      heads.copyWithin(level, level + 1, last + 1);
-      tails.copyWithin(level, level + 1, last + 1);
+      floats.copyWithin(level << FLOAT_SHIFT, (level + 1) << FLOAT_SHIFT, (last + 1) << FLOAT_SHIFT);
     }
   }
 
   private grow(): void {
-    const capacity = grownCapacity(this.keys.length, this.count + 1);
-    this.keys = grownFloats(this.keys, capacity);
-    this.heads = grownInts(this.heads, capacity);
-    this.tails = grownInts(this.tails, capacity);
+    const before = this.floats;
+    this.floats = new Float64Array(grownCapacity(before.length >> FLOAT_SHIFT, this.count + 1) << FLOAT_SHIFT);
+    this.floats.set(before);
+    this.ints = new Int32Array(this.floats.buffer);
   }
 
   /** Takes an order out of its queue; an empty level goes with it. */
@@ -119,29 +126,29 @@ export class BookSide {
     if (before !== NIL && after !== NIL) return;
     const level = this.search(this.keyOf(orders.price(row)));
     if (before === NIL && after === NIL) this.removeLevel(level);
-    else if (before === NIL) this.heads[level] = after;
-    else this.tails[level] = before;
+    else if (before === NIL) this.ints[(level << INT_SHIFT) | HEAD] = after;
+    else this.ints[(level << INT_SHIFT) | TAIL] = before;
   }
 
   /** Visits the orders from the best price, oldest first, until `visit` returns false. */
   forEach(orders: Orders, visit: (row: number) => boolean): void {
     for (let level = this.count - 1; level >= 0; level--) {
-      for (let row = this.heads[level]; row !== NIL; row = orders.next(row)) if (!visit(row)) return;
+      for (let row = this.head(level); row !== NIL; row = orders.next(row)) if (!visit(row)) return;
     }
   }
 
   /** Throws when a queue or the order of the levels is broken; for tests. */
   validate(orders: Orders): void {
     for (let level = 0; level < this.count; level++) {
-      if (level > 0 && !(this.keys[level] > this.keys[level - 1])) throw new Error(`level ${level} out of order`);
+      if (level > 0 && !(this.key(level) > this.key(level - 1))) throw new Error(`level ${level} out of order`);
       let before: number = NIL;
-      for (let row = this.heads[level]; row !== NIL; row = orders.next(row)) {
+      for (let row = this.head(level); row !== NIL; row = orders.next(row)) {
         if (orders.prev(row) !== before) throw new Error(`order row ${row}: broken queue`);
-        if (this.keyOf(orders.price(row)) !== this.keys[level]) throw new Error(`order row ${row}: wrong level`);
+        if (this.keyOf(orders.price(row)) !== this.key(level)) throw new Error(`order row ${row}: wrong level`);
         if ((orders.flags(row) & FLAG.resting) === 0 || !(orders.remaining(row) > 0)) throw new Error(`order row ${row}: not resting`);
         before = row;
       }
-      if (before === NIL || this.tails[level] !== before) throw new Error(`level ${level}: broken tail`);
+      if (before === NIL || this.tail(level) !== before) throw new Error(`level ${level}: broken tail`);
     }
   }
 }

@@ -87,8 +87,8 @@ export class Matcher {
     const mode = orders.selfTradePrevention(row);
     let executed = 0;
     let left = orders.remaining(row);
-    for (let level = side.count - 1; level >= 0 && side.keys[level] >= limit; level--) {
-      for (let maker = side.heads[level]; maker !== NIL; maker = orders.next(maker)) {
+    for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
+      for (let maker = side.head(level); maker !== NIL; maker = orders.next(maker)) {
         if (!this.eligible(maker, row, sells)) continue;
         const size = orders.remaining(maker);
         if (host.sameGroup(maker, row)) {
@@ -266,8 +266,8 @@ export class Matcher {
     const sells = orders.isSell(row);
     const side = book.side(!sells);
     const limit = side.keyOf(orders.price(row));
-    for (let level = side.count - 1; level >= 0 && side.keys[level] >= limit; level--) {
-      let maker = side.heads[level];
+    for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
+      let maker = side.head(level);
       // A refilled iceberg slice rejoins its queue behind `end`; it is met again only after all others.
       while (maker !== NIL && orders.remaining(row) > 0) {
         const next = orders.next(maker);
