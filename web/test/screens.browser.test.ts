@@ -173,7 +173,7 @@ describe.skipIf(!executablePath)('the screens', () => {
     expect(await page.content()).not.toContain('ccx_test_mQ3x8vN0pL2rT6yU1wE5aB7cD9fG4hJk');
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByText('it is gone.').waitFor();
-    await page.getByText('0.000259').waitFor();
+    await page.getByRole('region', { name: 'Playground' }).getByText('0.000259').waitFor();
   });
 
   test('the theme follows the system until one is chosen, and is remembered', async () => {

@@ -36,8 +36,9 @@ export class Visits {
     const page = await (await this.browser.newContext({ viewport: DESKTOP, ...options })).newPage();
     page.on('pageerror', (error) => this.troubles.push(String(error)));
     page.on('console', (message) => {
-      // A refusal is part of the contract; the browser logs it as a failed resource. Whoever is not logged in is refused nothing.
-      if (message.type() === 'error' && !(role !== undefined && message.text().startsWith('Failed to load resource'))) this.troubles.push(message.text());
+      // A refusal is part of the contract; the browser logs it as a failed resource. Whoever is not logged in is refused a wrong password alone.
+      const mayBeRefused = role !== undefined || message.location().url.endsWith('/auth/login');
+      if (message.type() === 'error' && !(mayBeRefused && message.text().startsWith('Failed to load resource'))) this.troubles.push(message.text());
     });
     page.on('request', (request) => {
       const { origin, protocol } = new URL(request.url());
