@@ -30,6 +30,12 @@ const callerOf = (world: FaultWorld, key: () => string): Call => async <T>(metho
   return JSON.parse(text) as T;
 };
 
+/** Moves the clock into the next hour. */
+async function beginHour(operator: Call): Promise<void> {
+  const { now } = await operator<{ now: string }>('GET', '/status');
+  await operator('POST', '/clock', { now: new Date((Math.floor(Date.parse(now) / MILLIS_PER_HOUR) + 1) * MILLIS_PER_HOUR + 1_000).toISOString() });
+}
+
 /** The demo's provider sells hours of the failing endpoint, cheaper than all others. */
 async function sell(world: FaultWorld, provider: InferenceProvider): Promise<string> {
   const call = callerOf(world, () => world.server.demo.provider.api_key);
@@ -117,6 +123,9 @@ async function run({ root, long, say }: FaultWorld, times: number): Promise<Faul
   const world = await FaultWorld.open({ root, long, say, environment: { CLOCK: 'manual', ENDPOINT_ALLOW: provider.address, RATE_LIMIT: '1000000' } });
   try {
     await world.load.stop();
+    const operator = callerOf(world, () => world.server.demo.operator.api_key);
+    // An hour that has just begun, whenever the fault is injected: late in one, little can be sold.
+    await beginHour(operator);
     const id = await sell(world, provider);
     provider.fails = true;
     const each = long ? REQUESTS.long : REQUESTS.short;
@@ -129,9 +138,7 @@ async function run({ root, long, say }: FaultWorld, times: number): Promise<Faul
       say(`  after ${load.done} requests the server was killed; ready again after ${(millis / 1000).toFixed(1)} s`);
     }
     await running;
-    const operator = callerOf(world, () => world.server.demo.operator.api_key);
-    const { now } = await operator<{ now: string }>('GET', '/status');
-    await operator('POST', '/clock', { now: new Date((Math.floor(Date.parse(now) / MILLIS_PER_HOUR) + 1) * MILLIS_PER_HOUR + 1_000).toISOString() });
+    await beginHour(operator);
     const charged = await chargedIn(world.postgres.url);
     const findings = [...findingsOf(charged, load), ...(await world.verdict())];
     if (charged.requests.size < (each * times) / 2) findings.push(`only ${charged.requests.size} of ${each * times} requests were charged`);
