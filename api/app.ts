@@ -5,14 +5,14 @@ import express from 'express';
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import { ApiError } from './errors.ts';
 import { Door } from './gateway/door.ts';
-import { createMetrics } from './http/metrics.ts';
-import { operationsRoutes } from './http/operations_routes.ts';
+import { createMetrics } from './http/middleware/metrics.ts';
+import { operationsRoutes } from './http/routes/operations_routes.ts';
 import { isOpenAiPath, mountRoutes, requestIdOf } from './http/registry.ts';
 import type { Serve } from './http/registry.ts';
 import { publicError, sendError } from './http/reply.ts';
 import type { Route } from './http/route.ts';
-import { securityHeaders } from './http/security_headers.ts';
-import { webApp } from './http/static_files.ts';
+import { securityHeaders } from './http/middleware/security_headers.ts';
+import { webApp } from './http/middleware/static_files.ts';
 import type { Services } from './services.ts';
 
 export const API_VERSION = '0.1.0';

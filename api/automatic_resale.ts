@@ -7,8 +7,8 @@ import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL, classOf } from '../engine/comman
 import type { PlaceOrder } from '../engine/commands.ts';
 import { KIND, decodeEvent, forEachEvent } from '../engine/events.ts';
 import type { AllocationView } from '../engine/queries.ts';
-import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR } from '../engine/units.ts';
-import type { Millis, Steps, Ticks } from '../engine/units.ts';
+import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR } from '../engine/numbers/units.ts';
+import type { Millis, Steps, Ticks } from '../engine/numbers/units.ts';
 import { Unavailable, eventOf } from './sequencer/port.ts';
 import type { CommittedBatch } from './sequencer/port.ts';
 import type { Services } from './services.ts';

@@ -8,7 +8,7 @@ import type { Role } from '../engine/commands.ts';
 import { KIND, decodeEvent, forEachEvent } from '../engine/events.ts';
 import type { EngineEvent, EventBatch } from '../engine/events.ts';
 import type { CapacityView, DirectoryView } from '../engine/queries.ts';
-import { MILLIS_PER_HOUR } from '../engine/units.ts';
+import { MILLIS_PER_HOUR } from '../engine/numbers/units.ts';
 import type { SequencerPort } from './sequencer/port.ts';
 
 export interface CompanyEntry {

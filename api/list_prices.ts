@@ -6,7 +6,7 @@
 import { publishedOffers } from '../db/queries/published_offers.ts';
 import { listInputs, listPrice } from '../db/seed/list_price.ts';
 import { LIST_PRICE_NOTICE } from '../engine/registry.ts';
-import { MILLIS_PER_MINUTE } from '../engine/units.ts';
+import { MILLIS_PER_MINUTE } from '../engine/numbers/units.ts';
 import { Unavailable, eventOf } from './sequencer/port.ts';
 import type { Services } from './services.ts';
 

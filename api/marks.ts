@@ -2,7 +2,7 @@
  * Tells the engine what hours are worth: the mark of each hour that has its own trades, and the index of each class that has
  * one. What a lender counts as collateral rests on them; the engine itself sees no market data of the past.
  */
-import { MILLIS_PER_MINUTE } from '../engine/units.ts';
+import { MILLIS_PER_MINUTE } from '../engine/numbers/units.ts';
 import type { SetMarks } from '../engine/commands.ts';
 import { Unavailable, eventOf } from './sequencer/port.ts';
 import type { Services } from './services.ts';

@@ -6,8 +6,8 @@ import type { Auth } from './auth/auth.ts';
 import type { Committed } from './committed.ts';
 import type { Config } from './config.ts';
 import type { Directory } from './directory.ts';
-import type { Vault } from './gateway/vault.ts';
-import type { Tallies } from './http/rate_limit.ts';
+import type { Vault } from './gateway/endpoints/vault.ts';
+import type { Tallies } from './http/middleware/rate_limit.ts';
 import type { MarketData } from './market/market_data.ts';
 import type { SequencerPort } from './sequencer/port.ts';
 

@@ -5,7 +5,7 @@
  * Names refer to things by number (company, market, class, model ...); the directory maps them to
  * the names used on the wire. Amounts are integers in the units of units.ts.
  */
-import type { Day, Hour, Micro, MicroGpuSeconds, Millis, Ppm } from './units.ts';
+import type { Day, Hour, Micro, MicroGpuSeconds, Millis, Ppm } from './numbers/units.ts';
 
 export const SIDES = ['buy', 'sell'] as const;
 export const BUY = 0;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { accountNameOf } from './accounts.ts';
+import { accountNameOf } from './ledger/accounts.ts';
 import { FOK, IOC, MARKET, NONE } from './commands.ts';
 import { Engine } from './engine.ts';
 import { HOUR, START, World, all, financed, gpuHours, one, postings, price, usd } from './test/world.ts';
-import { MICRO, MILLIS_PER_HOUR } from './units.ts';
+import { MICRO, MILLIS_PER_HOUR } from './numbers/units.ts';
 
 const healthy = (world: World): void => expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
 

@@ -2,19 +2,19 @@
  * What must hold after every batch (CREDIT.md section 5), as functions of the state. The running
  * system checks them on a schedule, tests and the simulation after each batch.
  */
-import { ACCOUNT } from './accounts.ts';
-import { ALLOCATION } from './allocations.ts';
+import { ACCOUNT } from './ledger/accounts.ts';
+import { ALLOCATION } from './trading/allocations.ts';
 import { BUY } from './commands.ts';
-import { mayBuyFrom } from './credit_limits.ts';
-import { isSolvent } from './finance.ts';
-import { requiredHold } from './holds.ts';
-import { accrualScale } from './loans.ts';
-import { NIL } from './lot_amounts.ts';
-import { minutesLeft } from './order_checks.ts';
-import { FLAG } from './orders.ts';
+import { mayBuyFrom } from './lending/credit_limits.ts';
+import { isSolvent } from './lending/finance.ts';
+import { requiredHold } from './trading/holds.ts';
+import { accrualScale } from './lending/loans.ts';
+import { NIL } from './ledger/lot_amounts.ts';
+import { minutesLeft } from './trading/order_checks.ts';
+import { FLAG } from './book/orders.ts';
 import type { InvariantCheck } from './queries.ts';
 import type { HourBook, State } from './state.ts';
-import { MICRO_GPU_SECONDS_PER_STEP } from './units.ts';
+import { MICRO_GPU_SECONDS_PER_STEP } from './numbers/units.ts';
 
 type Check = (state: State) => string | undefined;
 

@@ -1,6 +1,6 @@
 /** The market's numbers, in one table. Rates in ppm, money in micro, time in milliseconds. */
 import type { Grade } from './commands.ts';
-import { MICRO, MILLIS_PER_DAY } from './units.ts';
+import { MICRO, MILLIS_PER_DAY } from './numbers/units.ts';
 
 export const PARAMETERS = {
   takerFee: 5_000,

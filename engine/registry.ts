@@ -6,10 +6,10 @@ import type {
 } from './commands.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { GpuClass, State } from './state.ts';
-import { TIMER } from './timers.ts';
-import type { Sweeps } from './sweeps.ts';
-import { MILLIS_PER_DAY, MILLIS_PER_HOUR, PRICE_TICKS_MAX } from './units.ts';
-import type { Millis } from './units.ts';
+import { TIMER } from './time/timers.ts';
+import type { Sweeps } from './time/sweeps.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR, PRICE_TICKS_MAX } from './numbers/units.ts';
+import type { Millis } from './numbers/units.ts';
 
 const GPUS_MAX = 1_000_000;
 /** The longest call that ends by itself. */

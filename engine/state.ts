@@ -1,28 +1,28 @@
 /** All that the engine knows, as one value. Everything in it can be written to and read from a snapshot. */
-import { Allocations } from './allocations.ts';
-import type { Block } from './blocks.ts';
-import { Book } from './book.ts';
+import { Allocations } from './trading/allocations.ts';
+import type { Block } from './trading/blocks.ts';
+import { Book } from './book/book.ts';
 import type { ClassId, CompanyId, FacilityApplication, FacilityId, Grade, MandateId, MarketId, OrderId, Role, ScheduleMethod, TradingMode } from './commands.ts';
 import { REGIONS_PER_CLASS, TRADING_MODES, classOf } from './commands.ts';
 import type { DayCount } from './credit/day_count.ts';
 import type { DueDateRoll } from './credit/due_dates.ts';
-import type { Spending } from './credit_limits.ts';
+import type { Spending } from './lending/credit_limits.ts';
 import { EventBuffer } from './events.ts';
 import type { ScheduleRow } from './events.ts';
-import { Ledger } from './ledger.ts';
-import { LotAmounts } from './lot_amounts.ts';
-import { Lots } from './lots.ts';
-import type { FailedPlace, Outage } from './minutes.ts';
-import { Orders } from './orders.ts';
-import { ProviderCells } from './provider_cells.ts';
-import type { Replacement } from './replacement.ts';
+import { Ledger } from './ledger/ledger.ts';
+import { LotAmounts } from './ledger/lot_amounts.ts';
+import { Lots } from './ledger/lots.ts';
+import type { FailedPlace, Outage } from './delivery/minutes.ts';
+import { Orders } from './book/orders.ts';
+import { ProviderCells } from './trading/provider_cells.ts';
+import type { Replacement } from './delivery/replacement.ts';
 import { PARAMETERS } from './parameters.ts';
-import type { Chain, SpotResale } from './resale.ts';
-import { MAY_BUY, MAY_SELL, Standing } from './standing.ts';
-import { Supply } from './supply.ts';
-import { Timers } from './timers.ts';
-import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './units.ts';
-import type { Day, Hour, Micro, Millis, Ppm, Ticks } from './units.ts';
+import type { Chain, SpotResale } from './delivery/resale.ts';
+import { MAY_BUY, MAY_SELL, Standing } from './trading/standing.ts';
+import { Supply } from './trading/supply.ts';
+import { Timers } from './time/timers.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './numbers/units.ts';
+import type { Day, Hour, Micro, Millis, Ppm, Ticks } from './numbers/units.ts';
 
 /** A company as it is kept in snapshots. */
 export interface CompanyImage {

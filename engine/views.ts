@@ -1,25 +1,25 @@
 /** Answers to the queries of queries.ts, read from the state. */
-import { ACCOUNT } from './accounts.ts';
-import { ALLOCATION } from './allocations.ts';
-import type { Block } from './blocks.ts';
+import { ACCOUNT } from './ledger/accounts.ts';
+import { ALLOCATION } from './trading/allocations.ts';
+import type { Block } from './trading/blocks.ts';
 import { BUY, NONE } from './commands.ts';
 import type { CompanyId } from './commands.ts';
-import { isPayableHeld } from './delivery.ts';
-import type { Facilities } from './facilities.ts';
+import { isPayableHeld } from './delivery/delivery.ts';
+import type { Facilities } from './lending/facilities.ts';
 import { checkInvariants } from './invariants.ts';
-import { NIL } from './lot_amounts.ts';
-import { sharesWire } from './mandates.ts';
-import { FLAG } from './orders.ts';
+import { NIL } from './ledger/lot_amounts.ts';
+import { sharesWire } from './lending/mandates.ts';
+import { FLAG } from './book/orders.ts';
 import { PARAMETERS } from './parameters.ts';
 import type {
   AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, PayableView, PayoffView,
   ProviderHourView, QueryName, SoldPlaceView,
 } from './queries.ts';
-import { ALL_BLOCKED } from './lots.ts';
+import { ALL_BLOCKED } from './ledger/lots.ts';
 import type { Facility, State } from './state.ts';
-import { stateHash } from './state_hash.ts';
-import type { Trading } from './trading.ts';
-import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR } from './units.ts';
+import { stateHash } from './codec/state_hash.ts';
+import type { Trading } from './trading/trading.ts';
+import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR } from './numbers/units.ts';
 
 type Handlers = { [Q in QueryName]: (ask: Ask<Q>) => Answer<Q> };
 

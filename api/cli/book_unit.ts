@@ -1,7 +1,7 @@
 /** The unit of a lone book's prices or quantities: decimals in, whole counts inside, decimals out, nothing lost on the way. */
 import type { RejectCode } from '../../engine/catalogue.ts';
-import { UNITS_MAX } from '../../engine/lone_book.ts';
-import { formatUnits } from '../../engine/units.ts';
+import { UNITS_MAX } from '../../engine/book/lone_book.ts';
+import { formatUnits } from '../../engine/numbers/units.ts';
 
 const DECIMAL = /^(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,3}))?$/;
 /** So many digits always fit a number exactly. */

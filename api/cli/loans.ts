@@ -5,7 +5,7 @@
 import { Auditor } from '../../db/projections/auditor.ts';
 import { LOAN_RULES } from '../../engine/commands.ts';
 import { LoanLives } from '../../engine/simulation/loan_lives.ts';
-import { MILLIS_PER_DAY } from '../../engine/units.ts';
+import { MILLIS_PER_DAY } from '../../engine/numbers/units.ts';
 
 const clock = (): number => performance.now();
 const seconds = (since: number): string => ((clock() - since) / 1_000).toFixed(1);

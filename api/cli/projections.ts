@@ -3,8 +3,8 @@
  * come, building them again from the journal, and holding every balance against its postings.
  */
 import pg from 'pg';
-import { accountRef } from '../../engine/accounts.ts';
-import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { accountRef } from '../../engine/ledger/accounts.ts';
+import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { readRows } from '../../db/journal_reader.ts';
 import { openPostgres } from '../../db/postgres.ts';
 import { PROJECTIONS } from '../../db/projections/index.ts';

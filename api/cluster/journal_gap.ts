@@ -1,6 +1,6 @@
 /** What a process has missed of the committed batches, read from where they were committed. */
 import pg from 'pg';
-import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { readRows } from '../../db/journal_reader.ts';
 import type { CommittedBatch } from '../sequencer/port.ts';
 

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { Tallies, Tally } from '../http/rate_limit.ts';
+import type { Tallies, Tally } from '../http/middleware/rate_limit.ts';
 import { connectRedis } from './redis.ts';
 import type { Seal } from './seal.ts';
 

@@ -4,8 +4,8 @@
  */
 import type { BatchOrders, CompanyId } from '../../engine/commands.ts';
 import { BUY, SELL, classOf } from '../../engine/commands.ts';
-import { MILLIS_PER_MINUTE } from '../../engine/units.ts';
-import type { Millis } from '../../engine/units.ts';
+import { MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
+import type { Millis } from '../../engine/numbers/units.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
 import { hourOf, quotedMarkets } from './plan.ts';

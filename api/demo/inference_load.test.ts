@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { describe, expect, test } from 'vitest';
 import { traceRequests } from '../../db/seed/llm_trace.ts';
-import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { InferenceLoad, bodyOf, nextRequest } from './inference_load.ts';
 
 const START = 495_000 * MILLIS_PER_HOUR;

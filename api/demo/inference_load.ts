@@ -2,8 +2,8 @@
  * Replays the recorded requests against the gateway, as any client would: each arrives at its recorded
  * time after the start of the hour, with its token counts, every hour anew.
  */
-import { MILLIS_PER_HOUR } from '../../engine/units.ts';
-import type { Millis } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
+import type { Millis } from '../../engine/numbers/units.ts';
 import { traceRequests } from '../../db/seed/llm_trace.ts';
 import type { TraceRequest } from '../../db/seed/llm_trace.ts';
 import type { Services } from '../services.ts';

@@ -4,8 +4,8 @@ import { OFFERS, PROVIDERS } from '../../db/seed/offers.ts';
 import { marketOf } from '../../engine/commands.ts';
 import type { CompanyId, MarketId } from '../../engine/commands.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
-import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/units.ts';
-import type { Hour, Millis, Ticks } from '../../engine/units.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
+import type { Hour, Millis, Ticks } from '../../engine/numbers/units.ts';
 
 /** The classes with bids, trades and a day of hours; offered in every region. The others quote their offers for the nearest hours. */
 export const MAIN_CLASSES = ['H100-SXM-80', 'A100-SXM-80', 'L40S-PCIe-48', 'H100-PCIe-80', 'B200-SXM-180', 'RTX4090-PCIe-24'] as const;

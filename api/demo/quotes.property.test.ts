@@ -7,7 +7,7 @@ import type { Command } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
 import { decodeEvents } from '../../engine/events.ts';
 import type { EngineEvent } from '../../engine/events.ts';
-import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { BIDDERS, askHours, offeredMarkets, quotedMarkets } from './plan.ts';
 import { STEP_MILLIS, planStep } from './quotes.ts';
 

@@ -3,7 +3,7 @@ import { CLASSES, OFFERS, PROVIDERS, REGIONS } from '../../db/seed/offers.ts';
 import { listInputs, listPrice } from '../../db/seed/list_price.ts';
 import { BUY, SELL, marketOf, regionOf } from '../../engine/commands.ts';
 import type { BatchOrders, OrderCommand, PlaceOrder } from '../../engine/commands.ts';
-import { MILLIS_PER_HOUR, STEPS_PER_GPU_HOUR } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR, STEPS_PER_GPU_HOUR } from '../../engine/numbers/units.ts';
 import { MAIN_CLASSES, askHours, bidHours, offeredMarkets, quotedMarkets } from './plan.ts';
 import type { Names } from './plan.ts';
 import { fullQuantity, planStep } from './quotes.ts';

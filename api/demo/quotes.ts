@@ -5,8 +5,8 @@
  */
 import { BUY, GTC, IOC, LIMIT, NONE, SELL } from '../../engine/commands.ts';
 import type { BatchOrders, CompanyId, MarketId, OrderCommand, OrderId, PlaceOrder, Side } from '../../engine/commands.ts';
-import { MILLIS_PER_MINUTE, STEPS_PER_GPU_HOUR, TICKS_PER_CREDIT } from '../../engine/units.ts';
-import type { Hour, Millis, Steps, Ticks } from '../../engine/units.ts';
+import { MILLIS_PER_MINUTE, STEPS_PER_GPU_HOUR, TICKS_PER_CREDIT } from '../../engine/numbers/units.ts';
+import type { Hour, Millis, Steps, Ticks } from '../../engine/numbers/units.ts';
 import { askHours, bidHours, hourOf, minutesLeft } from './plan.ts';
 import type { AskSlot, QuotedMarket } from './plan.ts';
 import { hashOf, randomOf } from './random.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { PROVIDERS } from '../../db/seed/offers.ts';
-import { MICRO } from '../../engine/units.ts';
+import { MICRO } from '../../engine/numbers/units.ts';
 import { createInProcessSequencer } from '../sequencer/in_process.ts';
 import type { Ack, SequencerPort } from '../sequencer/port.ts';
 import { DEMO_COMPANIES, ensureCredit, seedMarket, submit } from './seed.ts';

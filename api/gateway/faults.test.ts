@@ -2,11 +2,11 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createProvider } from '../demo/provider/provider.ts';
-import { NO_LOGBOOK } from './logbook.ts';
-import type { Logbook, RequestEntry } from './logbook.ts';
+import { NO_LOGBOOK } from './relay/logbook.ts';
+import type { Logbook, RequestEntry } from './relay/logbook.ts';
 import { CHAT, RATED, micro, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
 import type { GatewayWorld } from './test/gateway_world.ts';
-import { countTokens } from './token_count.ts';
+import { countTokens } from './metering/token_count.ts';
 
 const messages = [{ role: 'user' as const, content: 'hello' }];
 /** Four tokens for the message, two for the request, one for the text and one for the role. */

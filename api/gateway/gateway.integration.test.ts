@@ -14,7 +14,7 @@ import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
 import type { Command } from '../../engine/commands.ts';
 import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../../engine/commands.ts';
-import { MICRO } from '../../engine/units.ts';
+import { MICRO } from '../../engine/numbers/units.ts';
 import { createApp } from '../app.ts';
 import { Auth } from '../auth/auth.ts';
 import type { NewKey } from '../auth/auth.ts';
@@ -32,7 +32,7 @@ import type { Services } from '../services.ts';
 import { openGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
 import { ANY_SPOT, CHAT, HOUR, MARKET, START, listen, micro, receiptOf } from './test/gateway_world.ts';
-import { Vault } from './vault.ts';
+import { Vault } from './endpoints/vault.ts';
 
 const BORROWER = 0;
 const PROVIDER = 1;

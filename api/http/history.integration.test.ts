@@ -1,6 +1,6 @@
 /** What has happened, as its owner reads it: always including what the client has just done. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { INSTRUMENT, MODEL, equip, fund, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 

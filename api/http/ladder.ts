@@ -1,11 +1,11 @@
 /** What a forecast suggests to do: bids for use that no hours are bought for, resales of hours beyond any use. */
 import { classOf, regionOf } from '../../engine/commands.ts';
 import type { DemandForecast } from '../../engine/credit/demand.ts';
-import { mulDivFloor } from '../../engine/muldiv.ts';
+import { mulDivFloor } from '../../engine/numbers/muldiv.ts';
 import type { AllocationView } from '../../engine/queries.ts';
-import { MICRO, formatMicro, formatSteps, formatTicks } from '../../engine/units.ts';
+import { MICRO, formatMicro, formatSteps, formatTicks } from '../../engine/numbers/units.ts';
 import type { Services } from '../services.ts';
-import { formatDay } from './amounts.ts';
+import { formatDay } from './wire/amounts.ts';
 
 const DAYS_OF_WEEK = 7;
 const HOURS_OF_WEEK = 24 * DAYS_OF_WEEK;

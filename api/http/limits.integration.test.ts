@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import { createApp } from '../app.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
-import { exchangeRoutes } from './all_routes.ts';
+import { exchangeRoutes } from './routes/all_routes.ts';
 import { INSTRUMENT, openApiWorld } from './test/api_world.ts';
 import type { ApiWorld } from './test/api_world.ts';
 

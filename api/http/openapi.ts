@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document, from the same descriptions that mount the routes. */
 import { z } from 'zod';
 import { isOpenAiPath } from './registry.ts';
-import { errorSchema, gatewayErrorSchema } from './schemas.ts';
+import { errorSchema, gatewayErrorSchema } from './wire/schemas.ts';
 import type { Route } from './route.ts';
 
 type Json = Record<string, unknown>;

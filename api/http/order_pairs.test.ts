@@ -6,7 +6,7 @@ import type { Traits } from '../../engine/test/order_attributes.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
 import { INSTRUMENT, openExchange } from '../market/test/exchange.ts';
-import { batchCommand, orderBody, placeCommand } from './order_commands.ts';
+import { batchCommand, orderBody, placeCommand } from './wire/order_commands.ts';
 
 const EXPIRES = '2026-12-01T20:00:00Z';
 

@@ -1,6 +1,6 @@
 /** Orders over HTTP: bodies of the contract, precedence of refusals, idempotency, who sees what. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { CLASS, INSTRUMENT, MODEL, REGION, equip, fund, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 

@@ -1,8 +1,8 @@
 /** What a lender's part of its facilities comes to. Money in micro-USD, shares in ppm; a facility that several fund counts by one's part of it. */
 import type { FacilityView } from '../../engine/queries.ts';
-import { mulDiv } from '../../engine/muldiv.ts';
+import { mulDiv } from '../../engine/numbers/muldiv.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
-import { MICRO } from '../../engine/units.ts';
+import { MICRO } from '../../engine/numbers/units.ts';
 
 /** A facility, and the part of it that is looked at. */
 export interface Holding {

@@ -3,8 +3,8 @@ import { BUY, IOC, FOK, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../../engin
 import type { PlaceOrder } from '../../engine/commands.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
 import type { FacilityView, LotView } from '../../engine/queries.ts';
-import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/units.ts';
-import { divideHalfEven } from './order_wire.ts';
+import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
+import { divideHalfEven } from './wire/order_wire.ts';
 
 export interface Level {
   price: number;

@@ -8,12 +8,12 @@ import type { Express, Request, Response } from 'express';
 import type { z } from 'zod';
 import { ApiError } from '../errors.ts';
 import type { Services } from '../services.ts';
-import { bodyReader } from './body.ts';
-import type { ReadBody } from './body.ts';
-import { sealedReply, withOpenedCursor } from './cursors.ts';
-import type { Metrics } from './metrics.ts';
-import { Patience } from './patience.ts';
-import { RateLimit } from './rate_limit.ts';
+import { bodyReader } from './middleware/body.ts';
+import type { ReadBody } from './middleware/body.ts';
+import { sealedReply, withOpenedCursor } from './wire/cursors.ts';
+import type { Metrics } from './middleware/metrics.ts';
+import { Patience } from './middleware/patience.ts';
+import { RateLimit } from './middleware/rate_limit.ts';
 import { publicError, sendError, sendReply } from './reply.ts';
 import type { Principal, Route, RouteContext } from './route.ts';
 

@@ -1,12 +1,12 @@
 /** A company's month: what it held and owed, and what moved it. */
 import { z } from 'zod';
 import { firstDay, linesByDay, movements } from '../../db/queries/accounting.ts';
-import { ACCOUNTS } from '../../engine/accounts.ts';
-import type { AccountName } from '../../engine/accounts.ts';
-import { MILLIS_PER_DAY, formatMicro } from '../../engine/units.ts';
+import { ACCOUNTS } from '../../engine/ledger/accounts.ts';
+import type { AccountName } from '../../engine/ledger/accounts.ts';
+import { MILLIS_PER_DAY, formatMicro } from '../../engine/numbers/units.ts';
 import { idOf } from '../ids.ts';
 import type { Services } from '../services.ts';
-import { formatDay } from './amounts.ts';
+import { formatDay } from './wire/amounts.ts';
 import { projectionsCaughtUp } from './history.ts';
 
 const text = z.string();

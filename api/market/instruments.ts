@@ -1,6 +1,6 @@
 /** Where a delivery hour stands in its life, and the keys of instruments. Nothing here is stored: hours are computed. */
 import { PARAMETERS } from '../../engine/parameters.ts';
-import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 
 /**
  * scheduled: not listed yet. open: forward trading. gate_closed: delivery begins within five minutes,

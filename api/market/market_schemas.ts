@@ -1,7 +1,7 @@
 /** Shapes of market data on the wire, for HTTP and sockets alike. */
 import { z } from 'zod';
 import { TRADING_MODES } from '../../engine/commands.ts';
-import { decimal } from '../http/schemas.ts';
+import { decimal } from '../http/wire/schemas.ts';
 import { INTERVALS } from './candles.ts';
 import { PHASES } from './instruments.ts';
 

@@ -4,7 +4,7 @@ import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTC, IOC, LI
 import type { Command } from '../../engine/commands.ts';
 import { decodeEvents } from '../../engine/events.ts';
 import type { EngineEvent } from '../../engine/events.ts';
-import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { INTERVALS, INTERVAL_MILLIS } from './candles.ts';
 import { TRADES_KEPT } from './instrument_state.ts';
 import { orderViewOf } from './live_orders.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BUY, NONE, SELL } from '../../engine/commands.ts';
-import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { eventOf } from '../sequencer/port.ts';
 import type { Instrument } from './market_data.ts';
 import { HOUR, INSTRUMENT, RUNNING, START, openExchange, orderOf, place, trade } from './test/exchange.ts';

@@ -3,7 +3,7 @@ import { NONE, classOf, regionOf } from '../../engine/commands.ts';
 import type { ClassId, MarketId, TradingMode } from '../../engine/commands.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch, EventOf } from '../../engine/events.ts';
-import { mulDiv } from '../../engine/muldiv.ts';
+import { mulDiv } from '../../engine/numbers/muldiv.ts';
 import type { MarketSnapshot } from '../../engine/queries.ts';
 import type { Directory } from '../directory.ts';
 import type { CommittedBatch, SequencerPort } from '../sequencer/port.ts';

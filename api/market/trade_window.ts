@@ -2,7 +2,7 @@
  * Trades of the last 24 hours by owner group, to the minute: what marks and indices are made of.
  * Trades between companies of one owner are counted apart and move no price.
  */
-import { MILLIS_PER_DAY, MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 
 export interface WindowTrade {
   at: number;

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import type { z } from 'zod';
 import { NONE, classOf, regionOf } from '../../engine/commands.ts';
-import { formatMicro, formatSteps, formatTicks, formatUnits } from '../../engine/units.ts';
+import { formatMicro, formatSteps, formatTicks, formatUnits } from '../../engine/numbers/units.ts';
 import type { ClassEntry, Directory } from '../directory.ts';
 import { idOf } from '../ids.ts';
 import type { Candle } from './candles.ts';

@@ -2,10 +2,10 @@
 import type { FacilityView } from '../../engine/queries.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
-import { allocationWire, balancesWire } from '../http/account_routes.ts';
-import { facilityWire } from '../http/facility_wire.ts';
-import { fillWire, orderWire } from '../http/order_wire.ts';
-import type { FillWire } from '../http/order_wire.ts';
+import { allocationWire, balancesWire } from '../http/routes/account_routes.ts';
+import { facilityWire } from '../http/wire/facility_wire.ts';
+import { fillWire, orderWire } from '../http/wire/order_wire.ts';
+import type { FillWire } from '../http/wire/order_wire.ts';
 import { orderViewOf } from '../market/live_orders.ts';
 import type { LiveOrder } from '../market/live_orders.ts';
 import type { FillEvent, MarketChange, MarketData } from '../market/market_data.ts';

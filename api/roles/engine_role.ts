@@ -5,7 +5,7 @@
 import { startProjector } from '../../db/projector.ts';
 import { Door } from '../cluster/door.ts';
 import { Seal } from '../cluster/seal.ts';
-import { createMetrics } from '../http/metrics.ts';
+import { createMetrics } from '../http/middleware/metrics.ts';
 import type { Line } from '../sequencer/messages.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { SequencerPort } from '../sequencer/port.ts';

@@ -1,5 +1,5 @@
 /** What a process without clients answers: whether it lives, whether it is ready, its counters. */
-import type { Metrics } from '../http/metrics.ts';
+import type { Metrics } from '../http/middleware/metrics.ts';
 import type { Handler } from './front.ts';
 
 export interface OperationsMeans {

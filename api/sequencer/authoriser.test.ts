@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NONE } from '../../engine/commands.ts';
 import type { Command } from '../../engine/commands.ts';
 import { START, World, gpuHours, one, price, usd } from '../../engine/test/world.ts';
-import { MICRO, MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MICRO, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { AllocationAuthoriser } from './authoriser.ts';
 import type { AuthoriseRequest } from './port.ts';
 

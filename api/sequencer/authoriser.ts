@@ -12,7 +12,7 @@ import { classOf } from '../../engine/commands.ts';
 import { EVENTS, KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch, EventKind } from '../../engine/events.ts';
 import type { AllocationView } from '../../engine/queries.ts';
-import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
 import type { Authorisation, AuthoriseRefusal, AuthoriseRequest, AuthoriseResult, CommittedBatch } from './port.ts';
 

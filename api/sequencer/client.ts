@@ -1,5 +1,5 @@
 /** The callers' side of the channel: a SequencerPort over messages. Knows nothing of where the sequencer runs. */
-import { EnvelopeWriter } from '../../engine/command_codec.ts';
+import { EnvelopeWriter } from '../../engine/codec/command_codec.ts';
 import type { Envelope } from '../../engine/commands.ts';
 import { decodeEvent } from '../../engine/events.ts';
 import type { EngineEvent, EventBatch } from '../../engine/events.ts';

@@ -1,5 +1,5 @@
 /** The sequencer's side of the channel: requests in, replies out. */
-import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { KIND, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch } from '../../engine/events.ts';
 import type { Journal } from '../../db/journal_record.ts';

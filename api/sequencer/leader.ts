@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { RULES_VERSION } from '../../engine/engine.ts';
-import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { AnotherLeads, LEASE_MILLIS, PostgresJournal } from '../../db/journal.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { verifyEnd, verifyJournal } from '../../db/journal_reader.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { decodeEnvelopes } from '../../engine/command_codec.ts';
+import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
 import type { Command, Envelope } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
-import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { decodeEvents } from '../../engine/events.ts';
-import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { MemoryJournal } from '../../db/memory_journal.ts';
 import type { JournalRecord } from '../../db/journal_record.ts';
 import type { Authoriser } from './authoriser_port.ts';

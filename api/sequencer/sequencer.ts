@@ -8,12 +8,12 @@
  * starts again from the journal.
  */
 import type { Command, Envelope, OrderCommand } from '../../engine/commands.ts';
-import { EnvelopeReader, EnvelopeWriter } from '../../engine/command_codec.ts';
-import { encodeEvents } from '../../engine/event_codec.ts';
+import { EnvelopeReader, EnvelopeWriter } from '../../engine/codec/command_codec.ts';
+import { encodeEvents } from '../../engine/codec/event_codec.ts';
 import { KIND } from '../../engine/events.ts';
 import type { EventBuffer } from '../../engine/events.ts';
 import type { QueryName } from '../../engine/queries.ts';
-import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
 import type { Clock } from './clock.ts';

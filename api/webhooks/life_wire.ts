@@ -2,7 +2,7 @@
 import type { LifeEventRecord } from '../../db/queries/life_events.ts';
 import { LIFE_EVENT_KINDS } from '../../db/projections/life_events.ts';
 import type { LifeEventKind } from '../../db/projections/life_events.ts';
-import { formatUnits } from '../../engine/units.ts';
+import { formatUnits } from '../../engine/numbers/units.ts';
 import { idOf } from '../ids.ts';
 import type { NumberedThing } from '../ids.ts';
 

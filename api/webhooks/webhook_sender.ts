@@ -7,8 +7,8 @@ import type { Logger } from 'pino';
 import { Agent, request } from 'undici';
 import type { buildConnector } from 'undici';
 import { lifeEventsAfter } from '../../db/queries/life_events.ts';
-import { AddressGuard, AddressRefused } from '../gateway/address_guard.ts';
-import type { Vault } from '../gateway/vault.ts';
+import { AddressGuard, AddressRefused } from '../gateway/endpoints/address_guard.ts';
+import type { Vault } from '../gateway/endpoints/vault.ts';
 import { lifeEventWire } from './life_wire.ts';
 import { signedHeaders } from './signature.ts';
 

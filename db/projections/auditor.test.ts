@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ACCOUNT, accountRef } from '../../engine/accounts.ts';
+import { ACCOUNT, accountRef } from '../../engine/ledger/accounts.ts';
 import { KIND } from '../../engine/events.ts';
 import { simulate } from '../../engine/simulation/simulation.ts';
 import { World, usd } from '../../engine/test/world.ts';

@@ -2,11 +2,11 @@
  * Rebuilds every balance from `posted` events alone. It shares nothing with the engine's ledger but
  * the chart of accounts, so that each can be held against the other.
  */
-import { ACCOUNTS, ACCOUNT_NAMES, LEDGERS, accountNameOf, accountOf, ownerOf } from '../../engine/accounts.ts';
-import type { LedgerName } from '../../engine/accounts.ts';
+import { ACCOUNTS, ACCOUNT_NAMES, LEDGERS, accountNameOf, accountOf, ownerOf } from '../../engine/ledger/accounts.ts';
+import type { LedgerName } from '../../engine/ledger/accounts.ts';
 import { KIND, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch } from '../../engine/events.ts';
-import { ACCOUNT_MICRO_MAX } from '../../engine/units.ts';
+import { ACCOUNT_MICRO_MAX } from '../../engine/numbers/units.ts';
 
 /** Findings that are kept; their number tells of more. */
 const FINDINGS_MAX = 100;

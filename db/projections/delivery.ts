@@ -1,7 +1,7 @@
 /** What buyers own and what became of it; what providers sold and delivered by hour; metered use. */
-import { ACCOUNT, accountOf } from '../../engine/accounts.ts';
+import { ACCOUNT, accountOf } from '../../engine/ledger/accounts.ts';
 import type { EngineEvent, EventOf } from '../../engine/events.ts';
-import { MILLIS_PER_DAY } from '../../engine/units.ts';
+import { MILLIS_PER_DAY } from '../../engine/numbers/units.ts';
 import type { CommandEvents } from './commands_of.ts';
 import { CopyBuffer } from './copy_buffer.ts';
 import { SCHEMA } from './projection.ts';

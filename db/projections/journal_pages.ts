@@ -1,5 +1,5 @@
 /** The journal as a follower reads it: the events of the next rows, as many as fit into one transaction. */
-import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import type { EventBatch } from '../../engine/events.ts';
 import type { Transaction } from './projection.ts';
 

@@ -1,9 +1,9 @@
 /** Every posting of the double entry, whose business it was and why, and the balance of every account. */
-import { ACCOUNTS, ACCOUNT_NAMES, accountOf, ownerOf } from '../../engine/accounts.ts';
-import type { OwnerKind } from '../../engine/accounts.ts';
+import { ACCOUNTS, ACCOUNT_NAMES, accountOf, ownerOf } from '../../engine/ledger/accounts.ts';
+import type { OwnerKind } from '../../engine/ledger/accounts.ts';
 import { EVENT_KINDS, KIND } from '../../engine/events.ts';
 import type { EngineEvent } from '../../engine/events.ts';
-import { MILLIS_PER_DAY } from '../../engine/units.ts';
+import { MILLIS_PER_DAY } from '../../engine/numbers/units.ts';
 import type { CommandEvents } from './commands_of.ts';
 import { CopyBuffer } from './copy_buffer.ts';
 import { Owners } from './owners.ts';

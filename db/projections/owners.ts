@@ -1,6 +1,6 @@
 /** Whose business an account is: a lot's and a facility's borrower, a supply cell's provider. */
-import { ACCOUNTS, ACCOUNT_NAMES, accountOf, ownerOf } from '../../engine/accounts.ts';
-import type { OwnerKind } from '../../engine/accounts.ts';
+import { ACCOUNTS, ACCOUNT_NAMES, accountOf, ownerOf } from '../../engine/ledger/accounts.ts';
+import type { OwnerKind } from '../../engine/ledger/accounts.ts';
 import type { EngineEvent } from '../../engine/events.ts';
 import { SCHEMA } from './projection.ts';
 import type { Transaction } from './projection.ts';

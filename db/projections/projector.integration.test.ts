@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { accountRef, ACCOUNT } from '../../engine/accounts.ts';
+import { accountRef, ACCOUNT } from '../../engine/ledger/accounts.ts';
 import type { Command } from '../../engine/commands.ts';
 import { EventBuffer, KIND } from '../../engine/events.ts';
 import { Simulation } from '../../engine/simulation/simulation.ts';

@@ -1,7 +1,7 @@
 /** Every fill, once for both sides, and the candles of every instrument. */
-import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import type { EngineEvent, EventOf } from '../../engine/events.ts';
-import { mulDiv } from '../../engine/muldiv.ts';
+import { mulDiv } from '../../engine/numbers/muldiv.ts';
 import { FEE_SCALE, PARAMETERS } from '../../engine/parameters.ts';
 import type { CommandEvents } from './commands_of.ts';
 import { CopyBuffer } from './copy_buffer.ts';

@@ -1,7 +1,7 @@
 /** The books over time: by day, by month, as of a date, entry by entry. Micro-units, debit positive. Reads the projection `ledger`. */
 import type { Knex } from 'knex';
-import { ACCOUNTS, ACCOUNT_NAMES } from '../../engine/accounts.ts';
-import type { AccountName, LedgerName, OwnerKind } from '../../engine/accounts.ts';
+import { ACCOUNTS, ACCOUNT_NAMES } from '../../engine/ledger/accounts.ts';
+import type { AccountName, LedgerName, OwnerKind } from '../../engine/ledger/accounts.ts';
 import { EVENT_KINDS } from '../../engine/events.ts';
 import type { EventKind } from '../../engine/events.ts';
 

@@ -1,7 +1,7 @@
 /** Lots, facilities, their statements, a lender's portfolio. Micro-USD, micro-CR, ppm. Reads the projections `credit` and `ledger`. */
 import type { Knex } from 'knex';
-import { ACCOUNT } from '../../engine/accounts.ts';
-import type { AccountName } from '../../engine/accounts.ts';
+import { ACCOUNT } from '../../engine/ledger/accounts.ts';
+import type { AccountName } from '../../engine/ledger/accounts.ts';
 import type { ScheduleRow } from '../../engine/events.ts';
 import { json, number, numberOrNull, text } from './fields.ts';
 import type { Field, RowOf } from './fields.ts';

@@ -1,6 +1,6 @@
 /**
  * How a table's columns become an object's fields. Postgres sends a bigint as text; all of ours are
- * within the safe range (engine/units.ts), sums may not be and are read as BigInt.
+ * within the safe range (engine/numbers/units.ts), sums may not be and are read as BigInt.
  */
 export interface Field<T> {
   readonly column: string;

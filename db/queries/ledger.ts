@@ -1,7 +1,7 @@
 /** The books. Amounts in micro (CAP: 1e-6 GPU-seconds), debit positive. Reads the projection `ledger`. */
 import type { Knex } from 'knex';
-import { ACCOUNTS, ACCOUNT_NAMES, LEDGERS } from '../../engine/accounts.ts';
-import type { AccountName, LedgerName, OwnerKind } from '../../engine/accounts.ts';
+import { ACCOUNTS, ACCOUNT_NAMES, LEDGERS } from '../../engine/ledger/accounts.ts';
+import type { AccountName, LedgerName, OwnerKind } from '../../engine/ledger/accounts.ts';
 import { EVENT_KINDS } from '../../engine/events.ts';
 import { bigint, number, oneOf } from './fields.ts';
 import { readAll, readPage } from './pages.ts';

@@ -4,7 +4,7 @@ import type { Command, FacilityApplication, PlaceOrder } from '../../engine/comm
 import type { EngineEvent, EventKind, EventOf } from '../../engine/events.ts';
 import { Simulation } from '../../engine/simulation/simulation.ts';
 import { HOUR, START, gpuHours, price, usd } from '../../engine/test/world.ts';
-import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/units.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { openProjectedMarket } from '../projections/test/projected_market.ts';
 import type { ProjectedMarket } from '../projections/test/projected_market.ts';
 import { getAllocation, listAllocations, listDeliveries } from './allocations.ts';

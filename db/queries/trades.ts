@@ -1,6 +1,6 @@
 /** What anybody may see of trading. Ticks, steps, micro-CR, milliseconds. Reads the projection `trades`. */
 import type { Knex } from 'knex';
-import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { CANDLE_INTERVALS } from '../projections/trades.ts';
 import type { CandleInterval } from '../projections/trades.ts';
 import { bigint, number, oneOf } from './fields.ts';

@@ -5,8 +5,8 @@
  * decimals is a list price without rounding; further digits are cut, in the buyer's favour. An ask is rounded up to the next tick, so that its
  * provider nets at least the offer.
  */
-import { MICRO, TICKS_PER_CREDIT } from '../../engine/units.ts';
-import type { Micro, Ppm, Ticks } from '../../engine/units.ts';
+import { MICRO, TICKS_PER_CREDIT } from '../../engine/numbers/units.ts';
+import type { Micro, Ppm, Ticks } from '../../engine/numbers/units.ts';
 import type { Offer } from './offers.ts';
 
 const MICRO_PER_TICK = MICRO / TICKS_PER_CREDIT;

@@ -1,6 +1,6 @@
 /** The recorded LLM requests: when each arrived after the start of the hour, and its token counts. */
 import trace from './llm_requests.json' with { type: 'json' };
-import type { Millis } from '../../engine/units.ts';
+import type { Millis } from '../../engine/numbers/units.ts';
 
 export interface TraceRequest {
   /** Position in the trace, from 0. */

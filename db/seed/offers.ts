@@ -9,8 +9,8 @@
 import classMap from './class_map.json' with { type: 'json' };
 import offersFile from './gpu_offers.json' with { type: 'json' };
 import providersFile from './providers.json' with { type: 'json' };
-import { parseUnits } from '../../engine/units.ts';
-import type { Micro } from '../../engine/units.ts';
+import { parseUnits } from '../../engine/numbers/units.ts';
+import type { Micro } from '../../engine/numbers/units.ts';
 
 export const REGIONS = ['us-east', 'us-west', 'eu-west'] as const;
 export type RegionName = (typeof REGIONS)[number];

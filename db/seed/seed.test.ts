@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { formatTicks } from '../../engine/units.ts';
+import { formatTicks } from '../../engine/numbers/units.ts';
 import classMap from './class_map.json' with { type: 'json' };
 import offersFile from './gpu_offers.json' with { type: 'json' };
 import { demoAsk, listInputs, listPrice } from './list_price.ts';

@@ -7,7 +7,7 @@
  * t in years of 365 days or 12 equal months (30.41666 days), months counted back from the later date.
  */
 import type { Decimal } from 'decimal.js';
-import type { Day } from '../units.ts';
+import type { Day } from '../numbers/units.ts';
 import { Exact, ONE, ZERO } from './exact.ts';
 import { areMonthEnds, elapsedUnits, monthsBack, unitPeriodOf } from './unit_periods.ts';
 

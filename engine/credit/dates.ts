@@ -1,5 +1,5 @@
 /** Calendar arithmetic on whole days since 1970-01-01, proleptic Gregorian, without a clock or a time zone. */
-import type { Day } from '../units.ts';
+import type { Day } from '../numbers/units.ts';
 
 export interface CivilDate {
   year: number;

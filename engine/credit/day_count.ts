@@ -1,6 +1,6 @@
 /** Day counts: how many days an interest period has, and of what year. The first day counts, the last does not. */
 import type { Decimal } from 'decimal.js';
-import type { Day } from '../units.ts';
+import type { Day } from '../numbers/units.ts';
 import { civilOf } from './dates.ts';
 import { Exact } from './exact.ts';
 

@@ -1,5 +1,5 @@
 /** When a facility's instalments fall due: each counted from acceptance, and moved off days on which no bank works. */
-import type { Day } from '../units.ts';
+import type { Day } from '../numbers/units.ts';
 import { addMonths, civilOf, dayOf, lastOfMonth } from './dates.ts';
 
 export const DUE_DATE_ROLLS = ['none', 'following', 'modified_following', 'preceding'] as const;

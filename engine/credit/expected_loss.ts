@@ -5,8 +5,8 @@
  */
 import type { Decimal } from 'decimal.js';
 import { PARAMETERS } from '../parameters.ts';
-import { MICRO } from '../units.ts';
-import type { Micro, Ppm } from '../units.ts';
+import { MICRO } from '../numbers/units.ts';
+import type { Micro, Ppm } from '../numbers/units.ts';
 import { Exact, ONE, ZERO, roundWhole } from './exact.ts';
 
 export type Stage = 1 | 2 | 3;

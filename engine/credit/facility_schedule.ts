@@ -1,8 +1,8 @@
 /** A facility's repayment plan: what is outstanding and not yet due, spread over the instalments still to come. */
 import type { ScheduleRow } from '../events.ts';
 import type { Facility } from '../state.ts';
-import { MICRO, MILLIS_PER_DAY } from '../units.ts';
-import type { Day, Micro } from '../units.ts';
+import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
+import type { Day, Micro } from '../numbers/units.ts';
 import { dueDateOf } from './due_dates.ts';
 import { Exact } from './exact.ts';
 import { plannedInstalment, repaymentSchedule } from './schedule.ts';

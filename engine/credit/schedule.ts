@@ -4,8 +4,8 @@
  */
 import type { Decimal } from 'decimal.js';
 import type { ScheduleMethod } from '../commands.ts';
-import type { Day } from '../units.ts';
-import { divideHalfEven } from '../muldiv.ts';
+import type { Day } from '../numbers/units.ts';
+import { divideHalfEven } from '../numbers/muldiv.ts';
 import { addMonths } from './dates.ts';
 import { basisOf, countDays, isActual, type DayCount } from './day_count.ts';
 import { Exact, fractionOf, roundWhole, timesRatio, type Fraction } from './exact.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { FacilityApplication } from '../commands.ts';
-import { MICRO } from '../units.ts';
+import { MICRO } from '../numbers/units.ts';
 import { assess } from './scorecard.ts';
 import { conversionRate } from './tiers.ts';
 

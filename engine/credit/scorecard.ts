@@ -7,7 +7,7 @@
 import type { Decimal } from 'decimal.js';
 import type { FacilityApplication, Grade } from '../commands.ts';
 import { PARAMETERS } from '../parameters.ts';
-import { MICRO, type Micro, type Ppm } from '../units.ts';
+import { MICRO, type Micro, type Ppm } from '../numbers/units.ts';
 import { Exact, ONE, roundWhole, type Fraction } from './exact.ts';
 import { annuityInstalment } from './schedule.ts';
 import { conversionRate } from './tiers.ts';

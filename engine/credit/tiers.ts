@@ -1,6 +1,6 @@
 /** The conversion rates on offer: credits minted per USD drawn, by grade and commitment. */
 import type { Grade } from '../commands.ts';
-import type { Ppm } from '../units.ts';
+import type { Ppm } from '../numbers/units.ts';
 
 export interface Tier {
   grade: Grade;

@@ -3,7 +3,7 @@
  * in unit-periods, the interval that occurs most often, and fractions of one.
  */
 import type { Decimal } from 'decimal.js';
-import type { Day } from '../units.ts';
+import type { Day } from '../numbers/units.ts';
 import { addMonths, isLastOfMonth, lastOfMonth } from './dates.ts';
 import { Exact } from './exact.ts';
 

@@ -3,7 +3,7 @@
  * fees, then interest, then principal. After a default the kinds come first: principal, interest, fees.
  */
 import type { ScheduleRow } from '../events.ts';
-import type { Micro } from '../units.ts';
+import type { Micro } from '../numbers/units.ts';
 
 export const KINDS = ['fee', 'interest', 'principal'] as const;
 export type Kind = (typeof KINDS)[number];

@@ -2,7 +2,7 @@
  * Seeded lives of loans, day by day: borrowers of every kind draw, buy hours, pay on time, late, too much or never, return
  * credit and report; lenders freeze and unfreeze. For auditors, for the invariants, and to see how long a day takes.
  */
-import { ACCOUNTS, ACCOUNT_NAMES, accountRef } from '../accounts.ts';
+import { ACCOUNTS, ACCOUNT_NAMES, accountRef } from '../ledger/accounts.ts';
 import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, LOAN_RULES, NONE, PREPAYMENT_MODES, SCHEDULE_METHODS, SELL } from '../commands.ts';
 import type { Command, FacilityApplication, PlaceOrder } from '../commands.ts';
 import { DAY_COUNTS } from '../credit/day_count.ts';
@@ -13,7 +13,7 @@ import type { EventBatch } from '../events.ts';
 import type { InvariantCheck } from '../queries.ts';
 import { State } from '../state.ts';
 import type { Facility } from '../state.ts';
-import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../units.ts';
+import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import { Random } from './random.ts';
 
 /** The end of a month before a leap year's February: dates are at their worst. */

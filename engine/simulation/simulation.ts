@@ -10,7 +10,7 @@ import { Engine } from '../engine.ts';
 import { KIND, decodeEvents, forEachEvent } from '../events.ts';
 import type { EngineEvent, EventBatch } from '../events.ts';
 import type { InvariantCheck } from '../queries.ts';
-import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../units.ts';
+import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../numbers/units.ts';
 import { Random } from './random.ts';
 
 const START = Date.UTC(2026, 11, 1, 9, 30);

@@ -1,9 +1,9 @@
 /** A market with a borrower that has drawn 400,000 USD at 11 % for a year. */
-import { addMonths } from '../calendar.ts';
+import { addMonths } from '../numbers/calendar.ts';
 import type { Repay } from '../commands.ts';
 import type { EngineEvent } from '../events.ts';
 import type { FacilityView } from '../queries.ts';
-import { MILLIS_PER_DAY } from '../units.ts';
+import { MILLIS_PER_DAY } from '../numbers/units.ts';
 import { START, World, all, financed } from './world.ts';
 import type { Result } from './world.ts';
 

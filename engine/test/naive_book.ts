@@ -5,7 +5,7 @@
  */
 import type { RejectCode } from '../catalogue.ts';
 import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTD, IOC, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
-import type { BookListener, BookMachine, BookOrder, DepthLevel } from '../lone_book.ts';
+import type { BookListener, BookMachine, BookOrder, DepthLevel } from '../book/lone_book.ts';
 
 interface Order extends BookOrder {
   limit: number;

@@ -6,7 +6,7 @@ import { BUY, GTC, LIMIT, NONE, SELL, STOP_LIMIT } from '../commands.ts';
 import type { Command, PlaceOrder } from '../commands.ts';
 import type { RejectCode } from '../catalogue.ts';
 import type { EngineEvent, EventOf } from '../events.ts';
-import type { BookListener, BookOrder, DepthLevel } from '../lone_book.ts';
+import type { BookListener, BookOrder, DepthLevel } from '../book/lone_book.ts';
 import type { OrderView } from '../queries.ts';
 import { World, all, price } from './world.ts';
 

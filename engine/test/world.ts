@@ -5,7 +5,7 @@ import { Engine } from '../engine.ts';
 import { decodeEvents } from '../events.ts';
 import type { EngineEvent, EventKind, EventOf } from '../events.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../units.ts';
+import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../numbers/units.ts';
 
 export const START = Date.UTC(2026, 11, 1, 14, 0, 0);
 export const HOUR = START / MILLIS_PER_HOUR + 24;

@@ -2,7 +2,7 @@
 import { BUY, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type Role } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
 import { KIND, decodeEvent, decodeEvents, forEachEvent, type EventBatch } from '../../engine/events.ts';
-import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../../engine/units.ts';
+import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../../engine/numbers/units.ts';
 import { ADD, BUYERS, CANCEL, PROVIDERS, TAKE, type OrderFlow } from './order_flow.ts';
 
 /** Engine time of the whole run. */

@@ -2,7 +2,7 @@
 import { BUY, FOK, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type PlaceOrder, type Side } from '../../engine/commands.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
-import { MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { percentile } from './benchmark.ts';
 import { BUYERS, CANCEL, PROVIDERS, generateOrderFlow, type Mix } from './order_flow.ts';
 import { START, inEnvelope, openMarket, placement, verifyInvariants, type BenchMarket } from './engine_market.ts';

@@ -10,9 +10,9 @@ import express from 'express';
 import type { Response } from 'express';
 import { Server as Sockets } from 'socket.io';
 import type { Socket } from 'socket.io';
-import { webApp } from '../../api/http/static_files.ts';
-import { securityHeaders } from '../../api/http/security_headers.ts';
-import { formatSteps, formatTicks, MILLIS_PER_HOUR } from '../../engine/units.ts';
+import { webApp } from '../../api/http/middleware/static_files.ts';
+import { securityHeaders } from '../../api/http/middleware/security_headers.ts';
+import { formatSteps, formatTicks, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { Random } from './random.ts';
 
 const CLASS = 'H100-SXM-80';

@@ -9,9 +9,9 @@ import { GENESIS_HASH, verifyRow } from '../../db/journal_record.ts';
 import type { JournalRow } from '../../db/journal_record.ts';
 import { idOf } from '../../api/ids.ts';
 import { replayRow } from '../../api/sequencer/recovery.ts';
-import { decodeEnvelopes } from '../../engine/command_codec.ts';
+import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
 import { Engine } from '../../engine/engine.ts';
-import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import type { Acknowledged } from './order_load.ts';
 

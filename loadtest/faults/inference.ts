@@ -2,11 +2,11 @@
 import pg from 'pg';
 import { readRows } from '../../db/journal_reader.ts';
 import { idOf } from '../../api/ids.ts';
-import { ACCOUNT, accountOf } from '../../engine/accounts.ts';
-import { decodeEnvelopes } from '../../engine/command_codec.ts';
-import { decodeEventBytes } from '../../engine/event_codec.ts';
+import { ACCOUNT, accountOf } from '../../engine/ledger/accounts.ts';
+import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
+import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { decodeEvent, forEachEvent } from '../../engine/events.ts';
-import { MILLIS_PER_HOUR, formatUnits } from '../../engine/units.ts';
+import { MILLIS_PER_HOUR, formatUnits } from '../../engine/numbers/units.ts';
 import type { Fault, FaultReport } from './fault.ts';
 import { FaultWorld } from './fault_world.ts';
 import { InferenceLoad } from './inference_load.ts';

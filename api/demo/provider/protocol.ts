@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { chatPromptTokens, inputTokens, responsePromptTokens } from '../../gateway/dialects/prompt.ts';
-import { countTokens } from '../../gateway/token_count.ts';
+import { countTokens } from '../../gateway/metering/token_count.ts';
 import { callsFor, jsonFor, piecesOf, questionIn } from './structured.ts';
 import type { ToolCall } from './structured.ts';
 import { answerWords, embeddingOf } from './text.ts';

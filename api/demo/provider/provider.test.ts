@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { countTokens } from '../../gateway/token_count.ts';
+import { countTokens } from '../../gateway/metering/token_count.ts';
 import { createProvider } from './provider.ts';
 
 const MODEL = 'meta-llama/Llama-3.1-8B-Instruct';

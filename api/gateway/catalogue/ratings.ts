@@ -3,8 +3,8 @@
  * it whatever becomes of the formula. A new version is a new file.
  */
 import { z } from 'zod';
-import { mulDiv } from '../../../engine/muldiv.ts';
-import type { MicroGpuSeconds, Micro, Ticks } from '../../../engine/units.ts';
+import { mulDiv } from '../../../engine/numbers/muldiv.ts';
+import type { MicroGpuSeconds, Micro, Ticks } from '../../../engine/numbers/units.ts';
 import { findModel } from './catalogue.ts';
 import type { Rating } from './roofline.ts';
 import ratingsFile from './ratings_v1.json' with { type: 'json' };

@@ -1,6 +1,6 @@
 /** POST /v1/chat/completions */
 import { z } from 'zod';
-import type { Meter } from '../meter.ts';
+import type { Meter } from '../metering/meter.ts';
 import { correctUsage, readUsage } from './completion_usage.ts';
 import { endingOf, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';

@@ -1,5 +1,5 @@
 /** The `usage` object of chat completions, completions and embeddings. */
-import type { Meter, Metered } from '../meter.ts';
+import type { Meter, Metered } from '../metering/meter.ts';
 import { isObject } from './dialect.ts';
 import type { JsonObject } from './dialect.ts';
 import { withoutNulls } from './shape.ts';

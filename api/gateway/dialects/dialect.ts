@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Model, ModelKind } from '../catalogue/catalogue.ts';
-import type { Meter, Metered } from '../meter.ts';
+import type { Meter, Metered } from '../metering/meter.ts';
 
 export type JsonObject = Record<string, unknown>;
 

@@ -2,7 +2,7 @@
  * How many tokens a request asks a model to read, by our own count. The structure around the text
  * counts as well: a few tokens for each message, a fixed number for an image.
  */
-import { TokenCounter, countTokens } from '../token_count.ts';
+import { TokenCounter, countTokens } from '../metering/token_count.ts';
 
 const PER_MESSAGE = 4;
 const PER_REQUEST = 2;

@@ -1,6 +1,6 @@
 /** POST /v1/responses */
 import { z } from 'zod';
-import type { Meter } from '../meter.ts';
+import type { Meter } from '../metering/meter.ts';
 import { isObject, outputBound } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { modelName, sampling, tokenCount } from './fields.ts';

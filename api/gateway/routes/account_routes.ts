@@ -3,11 +3,11 @@ import { z } from 'zod';
 import { USAGE_GROUPS, usageReport } from '../../../db/queries/usage.ts';
 import type { UsageGroup, UsageLine } from '../../../db/queries/usage.ts';
 import type { BalancesView, LotView } from '../../../engine/queries.ts';
-import { mulDiv } from '../../../engine/muldiv.ts';
-import { MICRO, MILLIS_PER_DAY, formatMicro, formatUnits } from '../../../engine/units.ts';
+import { mulDiv } from '../../../engine/numbers/muldiv.ts';
+import { MICRO, MILLIS_PER_DAY, formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
-import { principalIn } from '../../http/caller.ts';
+import { principalIn } from '../../http/middleware/caller.ts';
 import { route } from '../../http/route.ts';
 import type { Route } from '../../http/route.ts';
 

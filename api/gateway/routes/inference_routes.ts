@@ -1,9 +1,9 @@
 /** The paths of OpenAI's protocol that take a prompt. */
 import { z } from 'zod';
-import { principalIn } from '../../http/caller.ts';
+import { principalIn } from '../../http/middleware/caller.ts';
 import { route } from '../../http/route.ts';
 import type { Route } from '../../http/route.ts';
-import type { Asked } from '../call.ts';
+import type { Asked } from '../relay/call.ts';
 import { chat } from '../dialects/chat.ts';
 import { completions } from '../dialects/completions.ts';
 import type { Dialect } from '../dialects/dialect.ts';

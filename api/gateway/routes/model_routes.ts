@@ -1,18 +1,18 @@
 /** The models: in OpenAI's form, and with their ratings and prices. */
 import { z } from 'zod';
 import { classOf } from '../../../engine/commands.ts';
-import { formatMicro, formatTicks } from '../../../engine/units.ts';
+import { formatMicro, formatTicks } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
 import { GatewayError } from '../../errors.ts';
-import { pageOf, pageQuery } from '../../http/schemas.ts';
+import { pageOf, pageQuery } from '../../http/wire/schemas.ts';
 import { route } from '../../http/route.ts';
 import type { Route } from '../../http/route.ts';
 import { ApiError } from '../../errors.ts';
 import { MODELS, findModel } from '../catalogue/catalogue.ts';
 import type { Model } from '../catalogue/catalogue.ts';
 import { RATINGS_VERSION, ratingsOf } from '../catalogue/ratings.ts';
-import type { Endpoints } from '../endpoints.ts';
-import type { LivePrice, Prices, TokenPrice } from '../prices.ts';
+import type { Endpoints } from '../endpoints/endpoints.ts';
+import type { LivePrice, Prices, TokenPrice } from '../metering/prices.ts';
 
 const text = z.string();
 const count = z.number().int();

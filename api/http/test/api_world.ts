@@ -22,12 +22,12 @@ import { readConfig } from '../../config.ts';
 import { Directory } from '../../directory.ts';
 import { openGateway } from '../../gateway/gateway.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
-import { Vault } from '../../gateway/vault.ts';
+import { Vault } from '../../gateway/endpoints/vault.ts';
 import { MarketView } from '../../market/market_view.ts';
 import { pastTrades } from '../../past_trades.ts';
 import { TEST_EPOCH, createInProcessSequencer } from '../../sequencer/in_process.ts';
 import type { Services } from '../../services.ts';
-import { exchangeRoutes } from '../all_routes.ts';
+import { exchangeRoutes } from '../routes/all_routes.ts';
 import type { Route } from '../route.ts';
 
 export const CLASS = 'H100-SXM-80';

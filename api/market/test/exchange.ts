@@ -2,7 +2,7 @@
 import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../../../engine/commands.ts';
 import type { PlaceOrder, Role, Side } from '../../../engine/commands.ts';
 import type { EngineEvent } from '../../../engine/events.ts';
-import { MICRO, MILLIS_PER_HOUR } from '../../../engine/units.ts';
+import { MICRO, MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
 import { Directory } from '../../directory.ts';
 import { eventOf } from '../../sequencer/port.ts';
 import { MarketView } from '../market_view.ts';

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { decodeEnvelopes, encodeEnvelopes } from '../../../engine/command_codec.ts';
+import { decodeEnvelopes, encodeEnvelopes } from '../../../engine/codec/command_codec.ts';
 import type { Command } from '../../../engine/commands.ts';
 import { Engine } from '../../../engine/engine.ts';
 import type { EventBatch } from '../../../engine/events.ts';

@@ -1,7 +1,7 @@
 /** How an engine recovers that has one of the flaws: nothing is looked at twice. */
-import { decodeEnvelopes } from '../../../engine/command_codec.ts';
+import { decodeEnvelopes } from '../../../engine/codec/command_codec.ts';
 import { Engine } from '../../../engine/engine.ts';
-import { readSnapshot } from '../../../engine/snapshot.ts';
+import { readSnapshot } from '../../../engine/codec/snapshot.ts';
 import type { SnapshotStore } from '../../../db/snapshots.ts';
 import type { Flaw } from './flaws.ts';
 import type { SimulatedJournal } from './disk.ts';

@@ -3,7 +3,7 @@
  * is written waits to be synced; a crash loses, tears or reorders what was not; an answer may be late,
  * lost, or an error although the row is there; a request may arrive twice, or after its leader is gone.
  */
-import { decodeEnvelopes, encodeEnvelopes } from '../../../engine/command_codec.ts';
+import { decodeEnvelopes, encodeEnvelopes } from '../../../engine/codec/command_codec.ts';
 import type { Random } from '../../../engine/simulation/random.ts';
 import { GENESIS_HASH, hashRow, JournalCorrupt, StaleEpoch } from '../../../db/journal_record.ts';
 import type { Journal, JournalRecord, JournalRow } from '../../../db/journal_record.ts';

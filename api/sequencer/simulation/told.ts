@@ -3,7 +3,7 @@
  * every answer, every published batch, every balance read on the way.
  */
 import type { Engine } from '../../../engine/engine.ts';
-import { decodeEventBytes, encodeEvents } from '../../../engine/event_codec.ts';
+import { decodeEventBytes, encodeEvents } from '../../../engine/codec/event_codec.ts';
 import { decodeEvent, decodeEvents, forEachEvent, KIND } from '../../../engine/events.ts';
 import type { EngineEvent } from '../../../engine/events.ts';
 import type { JournalRow } from '../../../db/journal_record.ts';

@@ -4,7 +4,7 @@
  */
 import { Engine, RULES_VERSION } from '../../../engine/engine.ts';
 import type { Command } from '../../../engine/commands.ts';
-import { decodeEnvelopes, encodeEnvelopes } from '../../../engine/command_codec.ts';
+import { decodeEnvelopes, encodeEnvelopes } from '../../../engine/codec/command_codec.ts';
 import { Random } from '../../../engine/simulation/random.ts';
 import { GENESIS_HASH, JournalCorrupt, verifyRow } from '../../../db/journal_record.ts';
 import type { Journal, JournalRow } from '../../../db/journal_record.ts';

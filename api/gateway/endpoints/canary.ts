@@ -1,0 +1,95 @@
+/**
+ * Completions that look like anybody's: a provider cannot tell the market's probes from its buyers'
+ * requests. Some have an answer that was recorded for the model and its precision.
+ */
+import { z } from 'zod';
+import { findModel } from '../catalogue/catalogue.ts';
+import type { ModelKind } from '../catalogue/catalogue.ts';
+import type { Target, Upstream } from '../relay/upstream.ts';
+import { UpstreamError } from '../relay/upstream.ts';
+
+export type CanaryResult = 'passed' | 'failed' | 'mismatched';
+
+/** A question asked at temperature 0, and what the model said to it when it was recorded. */
+export interface Reference {
+  prompt: string;
+  answer: string;
+}
+
+const ANSWER_LIMIT_BYTES = 4 * 1024 * 1024;
+const TOKENS_MAX = 48;
+/** Two runs of one model at temperature 0 may part late in an answer; not in its first words. */
+const WORDS_COMPARED = 12;
+const SAME_WORDS_LEAST = 0.75;
+
+const SUBJECTS = ['a travel budget', 'the water cycle', 'a weekly report', 'sorting a list', 'a birthday message', 'unit tests', 'a bread recipe', 'the history of maps', 'a support ticket', 'tidal power', 'a job advert', 'database indexes'];
+const ASKS = ['Write two sentences about', 'Summarise in one line:', 'What should I know about', 'Give me a short outline for', 'Explain to a beginner', 'List three facts about'];
+const TAILS = ['', ' Keep it short.', ' Plain language, please.', ' No lists.', ' Answer in English.'];
+
+/** Anything that a person might ask. */
+export function ordinaryQuestion(random: () => number): string {
+  const pick = (list: readonly string[]): string => list[Math.floor(random() * list.length)];
+  return `${pick(ASKS)} ${pick(SUBJECTS)}.${pick(TAILS)}`;
+}
+
+const message = z.looseObject({ content: z.string().nullish(), reasoning_content: z.string().nullish(), reasoning: z.string().nullish() });
+const textOf = ({ content, reasoning_content: thought, reasoning }: z.output<typeof message>): string => content || thought || reasoning || '';
+const dialects: Record<ModelKind, { path: string; body: (model: string, prompt: string, tokens: number) => object; text: (answer: unknown) => string }> = {
+  chat: {
+    path: '/chat/completions',
+    body: (model, prompt, tokens) => ({ model, messages: [{ role: 'user', content: prompt }], max_tokens: tokens, temperature: 0 }),
+    text: (answer) => textOf(z.looseObject({ choices: z.array(z.looseObject({ message })).min(1) }).parse(answer).choices[0].message),
+  },
+  completion: {
+    path: '/completions',
+    body: (model, prompt, tokens) => ({ model, prompt, max_tokens: tokens, temperature: 0 }),
+    text: (answer) => z.looseObject({ choices: z.array(z.looseObject({ text: z.string() })).min(1) }).parse(answer).choices[0].text,
+  },
+  embedding: {
+    path: '/embeddings',
+    body: (model, prompt) => ({ model, input: prompt }),
+    text: (answer) => JSON.stringify(z.looseObject({ data: z.array(z.looseObject({ embedding: z.union([z.array(z.number()).min(1), z.string().min(1)]) })).min(1) }).parse(answer).data[0].embedding),
+  },
+};
+
+export interface CanaryAsk {
+  target: Target;
+  /** As the endpoint calls it. */
+  model: string;
+  prompt: string;
+  reference?: Reference;
+  tokens?: number;
+  signal: AbortSignal;
+}
+
+/** What the endpoint said. @throws UpstreamError, ZodError, SyntaxError when it is no answer */
+export async function askCanary(upstream: Upstream, { target, model, prompt, tokens = TOKENS_MAX, signal }: CanaryAsk): Promise<string> {
+  const dialect = dialects[findModel(model)?.kind ?? 'chat'];
+  const answer = await upstream.post(target, dialect.path, JSON.stringify(dialect.body(model, prompt, tokens)), signal);
+  const text = await answer.text(ANSWER_LIMIT_BYTES);
+  if (answer.status !== 200) throw new UpstreamError('broken', `${dialect.path} answered ${answer.status}`);
+  return dialect.text(JSON.parse(text) as unknown);
+}
+
+/** Never throws for what the endpoint does. */
+export async function runCanary(upstream: Upstream, ask: CanaryAsk): Promise<CanaryResult> {
+  try {
+    const text = await askCanary(upstream, ask);
+    if (text === '') return 'failed';
+    return ask.reference === undefined || agrees(ask.reference.answer, text) ? 'passed' : 'mismatched';
+  } catch (error) {
+    if (error instanceof UpstreamError || error instanceof z.ZodError || error instanceof SyntaxError) return 'failed';
+    throw error;
+  }
+}
+
+const wordsOf = (text: string): string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+
+/** Whether two answers begin alike. */
+export function agrees(recorded: string, given: string): boolean {
+  const expected = wordsOf(recorded).slice(0, WORDS_COMPARED);
+  const found = wordsOf(given).slice(0, expected.length);
+  if (expected.length === 0) return recorded.trim() === given.trim();
+  const same = expected.filter((word, index) => found[index] === word).length;
+  return same >= expected.length * SAME_WORDS_LEAST;
+}

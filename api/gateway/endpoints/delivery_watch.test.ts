@@ -1,0 +1,176 @@
+/** A provider that fails is noticed by its probes, and what its buyers lose is refunded. */
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { afterEach, describe, expect, test } from 'vitest';
+import { NONE } from '../../../engine/commands.ts';
+import type { EngineEvent, EventKind, EventOf } from '../../../engine/events.ts';
+import { decodeEvents } from '../../../engine/events.ts';
+import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../../engine/numbers/units.ts';
+import { createProvider } from '../../demo/provider/provider.ts';
+import { agrees, ordinaryQuestion } from './canary.ts';
+import { CHAT, HOUR, MARKET, START, openGatewayWorld } from '../test/gateway_world.ts';
+import type { GatewayWorld, WorldOptions } from '../test/gateway_world.ts';
+
+let world: GatewayWorld;
+let events: EngineEvent[] = [];
+async function open(options: WorldOptions = {}): Promise<void> {
+  world = await openGatewayWorld(options);
+  events = [];
+  world.services.sequencer.onCommitted((batch) => events.push(...decodeEvents(batch.events)));
+}
+const seen = <K extends EventKind>(kind: K): EventOf<K>[] => events.filter((event): event is EngineEvent & EventOf<K> => event.kind === kind);
+
+/** Answers like a provider until it is told otherwise. */
+function moody(answer: () => 'well' | 'badly' | 'lie'): Server {
+  const provider = createProvider({ firstTokenMillis: 0, tokenMillis: 0 });
+  return createServer((request, response) => {
+    const mood = request.method === 'GET' ? 'well' : answer();
+    if (mood === 'well') provider.emit('request', request, response);
+    else if (mood === 'badly') response.writeHead(500).end('{}');
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ choices: [{ message: { role: 'assistant', content: 'I am a smaller model.' } }] }));
+  });
+}
+
+/** The second provider sells a GPU of the running hour, and answers in its mood. */
+async function sold(answer: () => 'well' | 'badly' | 'lie', options: WorldOptions = {}): Promise<number> {
+  await open({ providers: 2, ...options });
+  await world.serveAt(world.providers[1], moody(answer), [CHAT]);
+  await world.offer(world.providers[1], 20_000, 100);
+  return world.buy(20_000, 100);
+}
+
+const endHour = async (): Promise<void> => void (await world.services.sequencer.setClock((HOUR + 1) * MILLIS_PER_HOUR));
+
+describe('the watch over delivery', () => {
+  afterEach(async () => {
+    await world.check();
+    await world.close();
+  });
+
+  test('reports nothing of a provider that delivers', async () => {
+    await sold(() => 'well');
+    await world.gateway.watch.heartbeat();
+    await world.gateway.watch.minute();
+    expect(seen('minuteFailed')).toEqual([]);
+  });
+
+  test('reports a minute whose canary failed; the hour is refunded by its share', async () => {
+    let mood: 'well' | 'badly' = 'well';
+    const allocation = await sold(() => mood);
+    mood = 'badly';
+    for (let minute = 10; minute < 15; minute++) {
+      await world.services.sequencer.setClock(START + (minute - 10) * MILLIS_PER_MINUTE);
+      await world.gateway.watch.minute();
+    }
+    expect(seen('minuteFailed').map(({ company, model, reason, minute }) => [company, model, reason, minute % 60])).toEqual([10, 11, 12, 13, 14].map((minute) => [world.providers[1], NONE, 'canary', minute]));
+    // Sought after the third, and after each that follows.
+    expect(seen('replacementSought').map(({ allocation: of, outcome }) => [of, outcome])).toEqual([0, 1, 2].map(() => [allocation, 'no_offer']));
+    mood = 'well';
+    await world.services.sequencer.setClock(START + 5 * MILLIS_PER_MINUTE);
+    await world.gateway.watch.minute();
+    await endHour();
+    // Bought with fifty minutes left: five of them failed.
+    expect(seen('deliveryFailed')).toMatchObject([{ allocation, gpu: 360 * 1_000_000, reason: 'canary' }]);
+  });
+
+  test.each([401, 404, 429, 500, 'a cut stream'])('counts what real requests met, though its canaries pass: %s', async (how) => {
+    let real = false;
+    const provider = createProvider({ firstTokenMillis: 0, tokenMillis: 0 });
+    const server = createServer((request, response) => {
+      if (!real || request.method === 'GET') return void provider.emit('request', request, response);
+      if (typeof how === 'number') return void response.writeHead(how).end('{}');
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'one' } }] })}\n\n`);
+      setTimeout(() => response.destroy(), 5);
+    });
+    await open({ providers: 2 });
+    await world.serveAt(world.providers[1], server, [CHAT]);
+    await world.offer(world.providers[1], 20_000, 100);
+    await world.buy(20_000, 100);
+    real = true;
+    for (let index = 0; index < 6; index++) {
+      const body = JSON.stringify({ model: CHAT, messages: [{ role: 'user', content: 'hello' }], stream: typeof how !== 'number' });
+      await fetch(`${world.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${world.key()}`, 'content-type': 'application/json' }, body }).then((told) => told.text());
+    }
+    real = false;
+    await world.gateway.watch.minute();
+    expect(seen('minuteFailed')).toMatchObject([{ company: world.providers[1], model: NONE, reason: 'requests' }]);
+  });
+
+  test('says which model failed when others are served', async () => {
+    await open({ providers: 2 });
+    let broken = false;
+    const half = createServer((request, response) => {
+      const pieces: Buffer[] = [];
+      request.on('data', (piece: Buffer) => pieces.push(piece)).on('end', () => {
+        const fails = broken && Buffer.concat(pieces).toString().includes(CHAT);
+        if (fails) response.writeHead(404).end('{}');
+        else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data: [{ id: CHAT }, { id: 'Qwen/Qwen2.5-7B-Instruct' }], choices: [{ message: { content: 'Well.' } }] }));
+      });
+    });
+    await world.serveAt(world.providers[1], half, [CHAT, 'Qwen/Qwen2.5-7B-Instruct']);
+    await world.offer(world.providers[1], 20_000, 100);
+    await world.buy(20_000, 100);
+    broken = true;
+    // They come up by chance; one that failed is asked every minute until it answers.
+    for (let minute = 0; minute < 20; minute++) {
+      await world.services.sequencer.setClock(START + minute * MILLIS_PER_MINUTE);
+      await world.gateway.watch.minute();
+    }
+    const model = world.services.directory.modelId(CHAT);
+    expect(new Set(seen('minuteFailed').map((event) => [event.model, event.reason].join()))).toEqual(new Set([`${model},canary`]));
+  });
+
+  test('three wrong answers in a row: nothing since the first counts, and the provider is suspended', async () => {
+    let mood: 'well' | 'lie' = 'well';
+    await open({ providers: 2, references: { of: () => Promise.resolve([{ prompt: 'Name the first four planets.', answer: 'Mercury, Venus, Earth and Mars are the first four planets of the Sun.' }]) } });
+    await world.serveAt(world.providers[1], moody(() => mood), [CHAT]);
+    await world.offer(world.providers[1], 20_000, 100);
+    await world.buy(20_000, 100);
+    mood = 'lie';
+    // The first provider's words are not those that were recorded either: it has sold nothing, and is suspended as well.
+    for (let minute = 0; seen('providerSuspended').length < 2 && minute < 60; minute++) {
+      await world.services.sequencer.setClock(START + Math.min(minute, 45) * MILLIS_PER_MINUTE);
+      await world.gateway.watch.minute();
+    }
+    expect(new Set(seen('providerSuspended').map(({ company }) => company))).toEqual(new Set(world.providers));
+    expect(seen('deliveryAnnulled').filter(({ provider }) => provider === world.providers[1]).slice(0, 1)).toMatchObject([{ market: MARKET, reason: 'wrong_answers', by: NONE }]);
+  });
+
+  test('minutes that a manual clock passes over are those of the endpoint as it is now', async () => {
+    await open({ providers: 2 });
+    const server = createProvider({ firstTokenMillis: 0, tokenMillis: 0 });
+    await world.serveAt(world.providers[1], server, [CHAT]);
+    await world.offer(world.providers[1], 20_000, 100);
+    await world.buy(20_000, 100);
+    await world.gateway.watch.clockMoved();
+    await world.services.sequencer.setClock(START + 10 * MILLIS_PER_MINUTE);
+    await world.gateway.watch.clockMoved();
+    expect(seen('minuteFailed')).toEqual([]);
+    server.close();
+    server.closeAllConnections();
+    await endHour();
+    await world.gateway.watch.clockMoved();
+    expect(seen('minuteFailed')).toHaveLength(40);
+    const [failed] = seen('deliveryFailed').slice(-1);
+    expect(failed.found).toBe('after_delivery');
+    expect(seen('deliveryFailed').reduce((sum, { gpu }) => sum + gpu, 0)).toBe((3_600 * 1_000_000 * 40) / 50);
+  });
+});
+
+describe('a canary', () => {
+  test('asks what anybody might ask', () => {
+    const questions = new Set(Array.from({ length: 50 }, () => ordinaryQuestion(Math.random)));
+    expect(questions.size).toBeGreaterThan(20);
+  });
+
+  test.each([
+    ['The capital of France is Paris.', 'the capital of France is Paris, of course', true],
+    ['The capital of France is Paris.', 'Paris', false],
+    ['42', '42', true],
+    ['42', '41', false],
+    ['Mercury, Venus, Earth and Mars.', 'I am a smaller model.', false],
+    ['!', '!', true],
+  ])('recorded %j, given %j: %s', (recorded, given, same) => {
+    expect(agrees(recorded, given)).toBe(same);
+  });
+});

@@ -1,0 +1,284 @@
+/**
+ * The endpoints that serve, in memory: by provider, market and model. Other processes register
+ * endpoints too, so the table is read again each second. An endpoint that fails several times in a row
+ * rests for a while; then one request tries it.
+ */
+import type { Logger } from 'pino';
+import type { Strategy } from '../relay/call.ts';
+import { findModel } from '../catalogue/catalogue.ts';
+import { STREAMS } from '../catalogue/roofline.ts';
+import type { Signal } from '../relay/departure.ts';
+import type { EndpointRow, EndpointRows } from './endpoint_rows.ts';
+import { Lane } from '../relay/lanes.ts';
+import type { Entry } from '../relay/lanes.ts';
+import { Tallies } from './tallies.ts';
+import type { Target } from '../relay/upstream.ts';
+import type { Directory } from '../../directory.ts';
+import type { Vault } from './vault.ts';
+import type { EndpointNeeds } from '../../auth/keys.ts';
+
+export interface Endpoint {
+  readonly id: string;
+  readonly company: number;
+  readonly market: number;
+  readonly target: Target;
+  readonly precision: string | null;
+  readonly country: string | null;
+  readonly promptRetention: string | null;
+  /** The catalogue's id of a model -> what the endpoint calls it. */
+  readonly models: ReadonlyMap<string, string>;
+}
+
+/** What is known of how an endpoint does; survives reading the table again. */
+interface Health {
+  inFlight: number;
+  failures: number;
+  restsUntil: number;
+  /** Mean time to the first byte, milliseconds, newer answers counting more. */
+  latency: number;
+  lane: Lane;
+  /** Room for requests, in streams of one GPU; see `STREAMS`. */
+  capacity: number;
+  /** Paths that the endpoint does not know, and until when that is believed. */
+  lacks: Map<string, number>;
+  /** Heartbeats in a row that it did not answer. */
+  missed: number;
+}
+
+const REFRESH_MILLIS = 1_000;
+const FAILURES_MAX = 3;
+const REST_MILLIS = 10_000;
+const MISSED_MAX = 2;
+const LACKS_MILLIS = 10 * 60_000;
+const LATENCY_SHARE = 0.2;
+/** What is remembered of who was served where. */
+const SESSIONS_MAX = 20_000;
+
+/** Where a model may be asked for. */
+export interface Place {
+  provider: number;
+  market: number;
+}
+
+export class Endpoints {
+  /** What became of requests, by place. */
+  readonly tallies = new Tallies();
+  private readonly rows: EndpointRows;
+  private readonly vault: Vault;
+  private readonly log: Logger;
+  private readonly directory: Pick<Directory, 'capacities'>;
+  private endpoints: Endpoint[] = [];
+  /** The endpoint that last served requests which have something in common. */
+  private readonly sessions = new Map<string, string>();
+  private readonly health = new Map<string, Health>();
+  /** Endpoints as they were opened, with what of their rows they were made of. */
+  private readonly opened = new Map<string, { endpoint: Endpoint; signature: string }>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(rows: EndpointRows, vault: Vault, log: Logger, directory: Pick<Directory, 'capacities'>) {
+    this.directory = directory;
+    this.rows = rows;
+    this.vault = vault;
+    this.log = log;
+  }
+
+  async start(): Promise<void> {
+    await this.refresh();
+    this.timer = setInterval(() => {
+      this.refresh().catch((error: unknown) => this.log.warn({ err: error }, 'endpoints cannot be read'));
+    }, REFRESH_MILLIS);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Reads the table. @throws when the database is away; what was known stays. */
+  async refresh(): Promise<void> {
+    const rows = (await this.rows.all()).filter(({ status }) => status === 'verified');
+    this.endpoints = rows.flatMap((row) => this.open(row) ?? []);
+    const known = new Set(rows.map(({ id }) => id));
+    for (const id of this.health.keys()) if (!known.has(id)) this.health.delete(id);
+    for (const id of this.opened.keys()) if (!known.has(id)) this.opened.delete(id);
+    this.measureRoom();
+  }
+
+  /** A provider's verified GPUs on a market serve so many streams at once, over all its endpoints there. */
+  private measureRoom(): void {
+    const shared = new Map<string, Endpoint[]>();
+    for (const endpoint of this.endpoints) {
+      const name = `${endpoint.company}:${endpoint.market}`;
+      shared.set(name, [...(shared.get(name) ?? []), endpoint]);
+    }
+    for (const { company, market, verified } of this.directory.capacities()) {
+      const endpoints = shared.get(`${company}:${market}`) ?? [];
+      for (const endpoint of endpoints) this.healthOf(endpoint).capacity = (verified * STREAMS) / endpoints.length;
+    }
+  }
+
+  /** Endpoints of the model that take requests now, of one place or of all; where all of them rest, one request at a time tries each. */
+  serving(model: string, place?: Place, needs: EndpointNeeds | null = null): Endpoint[] {
+    const now = Date.now();
+    const found = this.endpoints.filter(
+      (endpoint) => endpoint.models.has(model) && meets(endpoint, needs) && (place === undefined || (endpoint.company === place.provider && endpoint.market === place.market)),
+    );
+    const awake = found.filter((endpoint) => this.healthOf(endpoint).restsUntil <= now);
+    return awake.length > 0 ? awake : found.filter((endpoint) => this.healthOf(endpoint).inFlight === 0);
+  }
+
+  /** Places that have the model, but no endpoint of the kind that is needed. */
+  unfit(model: string, needs: EndpointNeeds | null): Place[] {
+    if (needs === null) return [];
+    const fit = new Set(this.endpoints.filter((endpoint) => endpoint.models.has(model) && meets(endpoint, needs)).map(placeOf));
+    const others = new Map(this.endpoints.filter((endpoint) => endpoint.models.has(model) && !fit.has(placeOf(endpoint))).map((endpoint) => [placeOf(endpoint), endpoint]));
+    return Array.from(others.values(), ({ company, market }) => ({ provider: company, market }));
+  }
+
+  /** All that are verified, whether they rest or not. */
+  all(): readonly Endpoint[] {
+    return this.endpoints;
+  }
+
+  /** Whether it has answered a heartbeat. One that is silent is asked only when no other can be. */
+  heard(endpoint: Endpoint, ok: boolean): void {
+    const health = this.healthOf(endpoint);
+    health.missed = ok ? 0 : health.missed + 1;
+  }
+
+  /** Models that some endpoint serves. */
+  servedModels(): Set<string> {
+    return new Set(this.endpoints.flatMap(({ models }) => [...models.keys()]));
+  }
+
+  /** One that answers heartbeats before one that does not, one with room before one without, then where the session was served last, then by the strategy. */
+  choose(candidates: readonly Endpoint[], by: { strategy: Strategy; session: string; room: number }): Endpoint | undefined {
+    const session = by.session === '' ? undefined : this.sessions.get(by.session);
+    let best: Endpoint | undefined;
+    let bestRank: readonly number[] = [];
+    for (const endpoint of candidates) {
+      const health = this.healthOf(endpoint);
+      const load = health.inFlight;
+      const rank = [health.missed < MISSED_MAX ? 0 : 1, health.lane.hasRoom(by.room, health.capacity) ? 0 : 1, endpoint.id === session ? 0 : 1, by.strategy === 'latency' ? health.latency : load, load];
+      if (best !== undefined && !isLess(rank, bestRank)) continue;
+      best = endpoint;
+      bestRank = rank;
+    }
+    return best;
+  }
+
+  /** Places in the order in which a strategy would have them; empty when price alone decides. */
+  preferred(model: string, strategy: Strategy, session: string, needs: EndpointNeeds | null): Place[] {
+    const last = session === '' ? undefined : this.sessions.get(session);
+    if (strategy === 'price' && last === undefined) return [];
+    const ranked = this.serving(model, undefined, needs).map((endpoint) => {
+      const { latency, inFlight, capacity } = this.healthOf(endpoint);
+      const rank = strategy === 'price' ? 0 : strategy === 'latency' ? latency : inFlight / Math.max(1, capacity);
+      return { endpoint, rank: endpoint.id === last ? -1 : rank };
+    });
+    return ranked.filter(({ rank }) => strategy !== 'price' || rank < 0).sort((a, b) => a.rank - b.rank)
+      .map(({ endpoint }) => ({ provider: endpoint.company, market: endpoint.market }));
+  }
+
+  /** Resolves with true when the request may go to the endpoint; `ended` gives its room back. */
+  enter(endpoint: Endpoint, entry: Entry, millis: number, signal: Signal): boolean | Promise<boolean> {
+    const { lane, capacity } = this.healthOf(endpoint);
+    return lane.tryEnter(entry, capacity) || (millis > 0 && lane.wait(entry, millis, signal));
+  }
+
+  left(endpoint: Endpoint, room: number): void {
+    const { lane, capacity } = this.healthOf(endpoint);
+    lane.left(room, capacity);
+  }
+
+  /** An answer began so many milliseconds after it was asked for. */
+  answered(endpoint: Endpoint, millis: number, session: string): void {
+    const health = this.healthOf(endpoint);
+    health.latency += (millis - health.latency) * (health.latency === 0 ? 1 : LATENCY_SHARE);
+    if (session === '') return;
+    // The newest stand last; the oldest are forgotten.
+    this.sessions.delete(session);
+    this.sessions.set(session, endpoint.id);
+    if (this.sessions.size > SESSIONS_MAX) this.sessions.delete(this.sessions.keys().next().value ?? '');
+  }
+
+  lacks(endpoint: Endpoint, path: string): boolean {
+    return (this.healthOf(endpoint).lacks.get(path) ?? 0) > Date.now();
+  }
+  learnedLack(endpoint: Endpoint, path: string): void {
+    this.healthOf(endpoint).lacks.set(path, Date.now() + LACKS_MILLIS);
+  }
+
+  began(endpoint: Endpoint): void {
+    this.healthOf(endpoint).inFlight += 1;
+  }
+
+  /** @param fault the endpoint's fault; undefined when nobody can say */
+  ended(endpoint: Endpoint, fault: boolean | undefined): void {
+    const health = this.healthOf(endpoint);
+    health.inFlight -= 1;
+    if (fault === undefined) return;
+    this.tallies.count({ provider: endpoint.company, market: endpoint.market }, fault);
+    health.failures = fault ? health.failures + 1 : 0;
+    if (!fault) health.restsUntil = 0;
+    if (health.failures < FAILURES_MAX) return;
+    health.restsUntil = Date.now() + REST_MILLIS;
+    // One more failure after the rest is enough for the next.
+    health.failures = FAILURES_MAX - 1;
+  }
+
+  private healthOf(endpoint: Endpoint): Health {
+    let health = this.health.get(endpoint.id);
+    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map(), missed: 0 }));
+    return health;
+  }
+
+  private open(row: EndpointRow): Endpoint | undefined {
+    const known = this.opened.get(row.id);
+    if (known !== undefined && known.signature === signatureOf(row)) return known.endpoint;
+    try {
+      const endpoint = { id: row.id, company: row.company, market: row.market, target: targetOf(row, this.vault), models: namesOf(row.models), ...promisesOf(row) };
+      this.opened.set(row.id, { endpoint, signature: signatureOf(row) });
+      return endpoint;
+    } catch (error) {
+      this.log.error({ err: error, endpoint: row.id }, 'the credential of an endpoint cannot be opened; it is left out');
+      return undefined;
+    }
+  }
+}
+
+function isLess(a: readonly number[], b: readonly number[]): boolean {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  return at !== -1 && a[at] < b[at];
+}
+
+const signatureOf = (row: EndpointRow): string => JSON.stringify([row.company, row.market, row.url, row.models, row.credential?.toString('base64'), promisesOf(row)]);
+
+/** Where requests go. @throws Error when the credential cannot be opened */
+export function targetOf(row: EndpointRow, vault: Vault): Target {
+  const url = new URL(row.url);
+  const path = url.pathname.replace(/\/+$/, '');
+  return { url: `${url.origin}${path === '' ? '/v1' : path}`, credential: row.credential === null ? undefined : vault.open(row.credential, row.id) };
+}
+
+const placeOf = ({ company, market }: Endpoint): string => `${company}:${market}`;
+
+const isOneOf = (wanted: readonly string[] | null, value: string | null): boolean => wanted === null || (value !== null && wanted.some((one) => one.toLowerCase() === value.toLowerCase()));
+
+/** What a provider does not say of its endpoint, nobody may rely on. */
+function meets({ country, precision, promptRetention }: Endpoint, needs: EndpointNeeds | null): boolean {
+  return needs === null || (isOneOf(needs.countries, country) && isOneOf(needs.precisions, precision) && isOneOf(needs.promptRetention, promptRetention));
+}
+
+const promisesOf = (row: EndpointRow): Pick<Endpoint, 'precision' | 'country' | 'promptRetention'> => ({
+  precision: row.precision ?? null, country: row.country ?? null, promptRetention: row.prompt_retention ?? null,
+});
+
+function namesOf(models: readonly string[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const name of models) {
+    const model = findModel(name);
+    if (model !== undefined && !names.has(model.id)) names.set(model.id, name);
+  }
+  return names;
+}

@@ -1,0 +1,110 @@
+/**
+ * Once a day, at a minute that nobody knows, an endpoint is asked for half a minute for what its provider
+ * has sold. What it cannot reach counts as failed capacity until a later test reaches it.
+ */
+import { randomInt } from 'node:crypto';
+import { classOf } from '../../../engine/commands.ts';
+import { mulDivFloor } from '../../../engine/numbers/muldiv.ts';
+import type { SoldPlaceView } from '../../../engine/queries.ts';
+import { MICRO, MILLIS_PER_DAY, MILLIS_PER_MINUTE, STEPS_PER_GPU_HOUR } from '../../../engine/numbers/units.ts';
+import type { Ppm } from '../../../engine/numbers/units.ts';
+import type { Services } from '../../services.ts';
+import { askCanary, ordinaryQuestion } from './canary.ts';
+import { findModel } from '../catalogue/catalogue.ts';
+import { rating } from '../catalogue/ratings.ts';
+import type { Endpoint, Endpoints } from './endpoints.ts';
+import { countTokens } from '../metering/token_count.ts';
+import type { Upstream } from '../relay/upstream.ts';
+
+const TEST_MILLIS = 30_000;
+const RETEST_MILLIS = 10 * MILLIS_PER_MINUTE;
+/** A test is no attack: what is asked for is at most this many tokens a second, by so many streams. */
+const TOKENS_PER_SECOND_MAX = 500;
+const STREAMS_MAX = 32;
+const TOKENS_OF_A_REQUEST = 256;
+
+export interface LoadTestParts {
+  services: Pick<Services, 'directory' | 'log'>;
+  endpoints: Endpoints;
+  upstream: Upstream;
+}
+
+export class LoadTests {
+  private readonly parts: LoadTestParts;
+  /** By place: when it is due next, and what the last one missed. */
+  private readonly due = new Map<string, number>();
+  private readonly shortfalls = new Map<string, Ppm>();
+  private running = false;
+  private stopped = false;
+
+  constructor(parts: LoadTestParts) {
+    this.parts = parts;
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  shortfallOf(company: number, market: number): Ppm {
+    return this.shortfalls.get(`${company}:${market}`) ?? 0;
+  }
+
+  /** Called each minute with what is sold of the running hour: begins the test that is due, one at a time. */
+  plan(sold: readonly SoldPlaceView[]): void {
+    const now = Date.now();
+    for (const place of sold) {
+      const key = `${place.company}:${place.market}`;
+      const due = this.due.get(key);
+      if (due === undefined) this.due.set(key, now + randomInt(MILLIS_PER_DAY));
+      if (due === undefined || due > now || this.running) continue;
+      this.running = true;
+      this.run(place).catch((error: unknown) => this.parts.services.log.warn({ err: error }, 'a load test did not end well')).finally(() => (this.running = false));
+    }
+  }
+
+  /** Tests a place for what it has sold. */
+  async run(place: SoldPlaceView, millis = TEST_MILLIS): Promise<Ppm> {
+    const { endpoints, services, upstream } = this.parts;
+    const key = `${place.company}:${place.market}`;
+    const here = endpoints.all().filter((endpoint) => endpoint.company === place.company && endpoint.market === place.market);
+    const shortfall = await loadTest(upstream, here, { className: services.directory.className(classOf(place.market)), quantity: place.quantity, millis, stopped: () => this.stopped });
+    if (this.stopped) return 0;
+    this.shortfalls.set(key, shortfall);
+    // One that fell short is tested again soon; the others within two days, on average after one.
+    this.due.set(key, Date.now() + (shortfall > 0 ? RETEST_MILLIS : MILLIS_PER_DAY - randomInt(MILLIS_PER_DAY) + randomInt(MILLIS_PER_DAY)));
+    return shortfall;
+  }
+}
+
+interface LoadTest {
+  className: string;
+  /** Steps sold of the hour: GPUs times a hundred. */
+  quantity: number;
+  millis: number;
+  stopped: () => boolean;
+}
+
+/** Returns the share that was missed. */
+async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { className, quantity, millis, stopped }: LoadTest): Promise<Ppm> {
+  const asked = endpoints.flatMap((endpoint) => {
+    const model = [...endpoint.models].find(([id]) => findModel(id)?.kind === 'chat' && rating(id, className) !== undefined);
+    return model === undefined ? [] : [{ endpoint, name: model[1], rated: rating(model[0], className)?.completion ?? 0 }];
+  });
+  if (asked.length === 0) return 0;
+  const perSecond = Math.min(TOKENS_PER_SECOND_MAX, (quantity / STEPS_PER_GPU_HOUR) * (MICRO / asked[0].rated));
+  const wanted = Math.floor((perSecond * millis) / 1_000);
+  const until = performance.now() + millis;
+  const signal = AbortSignal.timeout(millis + 5_000);
+  let reached = 0;
+  const stream = async (index: number): Promise<void> => {
+    const { endpoint, name } = asked[index % asked.length];
+    while (reached < wanted && performance.now() < until && !stopped()) {
+      const prompt = ordinaryQuestion(() => randomInt(1_000_000) / 1_000_000);
+      const text = await askCanary(upstream, { target: endpoint.target, model: name, prompt, tokens: TOKENS_OF_A_REQUEST, signal }).catch(() => '');
+      if (text === '') await new Promise((resolve) => setTimeout(resolve, 200));
+      reached += countTokens(text);
+    }
+  };
+  await Promise.all(Array.from({ length: STREAMS_MAX }, (_, index) => stream(index)));
+  return reached >= wanted ? 0 : MICRO - mulDivFloor(reached, MICRO, wanted);
+}

@@ -1,0 +1,138 @@
+/** Where the GPU time of a request comes from: an allocation of the running hour, else a purchase on the spot book. */
+import { classOf } from '../../../engine/commands.ts';
+import { mulDivCeil } from '../../../engine/numbers/muldiv.ts';
+import { MICRO_GPU_SECONDS_PER_STEP } from '../../../engine/numbers/units.ts';
+import type { Micro } from '../../../engine/numbers/units.ts';
+import { GatewayError } from '../../errors.ts';
+import type { Authorisation, AuthoriseResult } from '../../sequencer/port.ts';
+import type { Services } from '../../services.ts';
+import type { Rating } from '../catalogue/roofline.ts';
+import type { Call } from '../relay/call.ts';
+import type { Signal } from '../relay/departure.ts';
+import type { Place } from '../endpoints/endpoints.ts';
+import type { Spending } from './spending.ts';
+import type { SpotBuyer } from './spot_buyer.ts';
+
+/** GPU time held for a request. Ends with `release`, or with its capture and then `settled`. */
+export interface Grant {
+  readonly authorisation: Authorisation;
+  readonly rated: Rating;
+  release(): void;
+  /** The capture is committed: what was reserved of the key's limit is counted by then. */
+  settled(): void;
+}
+
+const WAIT_MILLIS_MAX = 5_000;
+const PURCHASES_MAX = 3;
+/** Other processes end holds too; nobody tells. */
+const LOOK_AGAIN_MILLIS = 100;
+/** Of one company. */
+const WAITING_MAX = 10_000;
+const WOKEN_MAX = 4;
+
+export interface Wanted {
+  excluded: readonly Place[];
+  /** These first, whatever they cost. */
+  preferred: readonly Place[];
+  signal: Signal;
+  /** Whether to wait for what requests under way will leave of a budget. */
+  waits: boolean;
+}
+
+export class Funding {
+  private readonly services: Pick<Services, 'sequencer' | 'log'>;
+  private readonly spot: SpotBuyer;
+  private readonly spending: Spending;
+  /** Requests that wait for what others of their company leave, by company, in their order. */
+  private readonly waiting = new Map<number, (() => void)[]>();
+
+  constructor(services: Pick<Services, 'sequencer' | 'log'>, spot: SpotBuyer, spending: Spending) {
+    this.services = services;
+    this.spot = spot;
+    this.spending = spending;
+  }
+
+  /**
+   * @param spent takes the fees of what was bought for the request, also when that does not suffice
+   * @throws GatewayError when there is no capacity, no credit or no budget for it; Unavailable
+   */
+  async obtain(call: Call, wanted: Wanted, spent: (fees: Micro) => void): Promise<Grant> {
+    const deadline = performance.now() + WAIT_MILLIS_MAX;
+    let purchases = 0;
+    for (;;) {
+      // Who came first is served first.
+      const behind = this.waiting.get(call.company)?.length ?? 0;
+      const answer = await this.authorise(call, wanted);
+      if (answer.ok) return this.grant(call, answer.authorisation);
+      if (purchases >= PURCHASES_MAX || performance.now() > deadline) throw exhausted();
+      try {
+        const fees = await this.spot.buy(call, wanted.excluded, answer.reason);
+        if (fees === undefined) continue;
+        spent(fees);
+        purchases += 1;
+      } catch (error) {
+        const mayWait = wanted.waits && answer.pending === true && error instanceof GatewayError && error.code === 'capacity_exhausted';
+        if (!mayWait || behind >= WAITING_MAX) throw error;
+        if (!(await this.holdEnds(call.company, deadline, wanted.signal))) throw error;
+      }
+    }
+  }
+
+  private authorise(call: Call, { excluded, preferred }: Wanted): Promise<AuthoriseResult> {
+    return this.services.sequencer.authorise({
+      company: call.company, request: call.id, model: call.modelId, worstGpu: call.worstGpu, provider: call.provider, excluded: [...excluded],
+      ...(preferred.length === 0 ? {} : { preferred: [...preferred] }),
+    });
+  }
+
+  /** Resolves with true when a hold of the company may have ended, with false when it is too late or nobody asks any more. */
+  private holdEnds(company: number, deadline: number, signal: Signal): Promise<boolean> {
+    if (performance.now() >= deadline || signal.aborted) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const queue = this.waiting.get(company) ?? [];
+      this.waiting.set(company, queue);
+      const wake = (): void => {
+        clearTimeout(timer);
+        const at = queue.indexOf(wake);
+        if (at !== -1) queue.splice(at, 1);
+        if (queue.length === 0 && this.waiting.get(company) === queue) this.waiting.delete(company);
+        resolve(!signal.aborted);
+      };
+      const timer = setTimeout(wake, LOOK_AGAIN_MILLIS);
+      queue.push(wake);
+    });
+  }
+
+  /** What one hold leaves may serve several that wait. */
+  private wake(company: number): void {
+    for (const wake of [...(this.waiting.get(company) ?? [])].slice(0, WOKEN_MAX)) wake();
+  }
+
+  private async grant(call: Call, authorisation: Authorisation): Promise<Grant> {
+    const release = (): void => {
+      this.services.sequencer.release(call.id).catch((error: unknown) => this.services.log.debug({ err: error }, 'a hold ends by itself')).finally(() => this.wake(call.company));
+    };
+    const rated = call.ratings.get(classOf(authorisation.market));
+    if (rated === undefined) throw new Error(`no rating of ${call.model.id} on market ${authorisation.market}`);
+    try {
+      const unreserve = await this.spending.reserve(call, mulDivCeil(authorisation.gpu, authorisation.price, MICRO_GPU_SECONDS_PER_STEP));
+      return {
+        authorisation,
+        rated,
+        settled: () => {
+          unreserve();
+          this.wake(call.company);
+        },
+        release() {
+          unreserve();
+          release();
+        },
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+}
+
+const exhausted = (): GatewayError => new GatewayError('capacity_exhausted', { retryAfterSeconds: 1 });

@@ -1,0 +1,66 @@
+/** Charges a request: its capture is committed before the client sees the end of the answer. */
+import { formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
+import { ApiError } from '../../errors.ts';
+import { idOf } from '../../ids.ts';
+import { eventOf } from '../../sequencer/port.ts';
+import type { Services } from '../../services.ts';
+import type { Attempt } from '../relay/attempts.ts';
+import type { Call } from '../relay/call.ts';
+import { gpuTimeOf } from '../catalogue/ratings.ts';
+import type { Metered } from './meter.ts';
+
+/** `x_ccx` of a completion. Amounts are decimal strings. */
+export interface Receipt {
+  provider: string;
+  endpoint: string;
+  allocation_id: string;
+  gpu_seconds: string;
+  credits_used: string;
+  credits_remaining: string;
+  /** The endpoint's own figures were missing or not to be believed: these are ours. */
+  estimated?: true;
+}
+
+export class Settlement {
+  private readonly services: Pick<Services, 'sequencer' | 'directory' | 'committed'>;
+
+  constructor(services: Pick<Services, 'sequencer' | 'directory' | 'committed'>) {
+    this.services = services;
+  }
+
+  /** Resolves after the commit. @throws Unavailable, Error when the engine refuses what it has authorised */
+  async settle(call: Call, { grant, endpoint, spotFees }: Attempt, metered: Metered): Promise<Receipt> {
+    const { sequencer, directory } = this.services;
+    const { allocation, provider, gpu: held } = grant.authorisation;
+    const gpu = Math.min(held, gpuTimeOf(grant.rated, metered.promptTokens, metered.completionTokens));
+    const ack = await sequencer.submit({
+      command: {
+        type: 'capture', company: call.company, allocation, gpu, request: call.id, model: call.modelId, promptTokens: metered.promptTokens,
+        completionTokens: metered.completionTokens, detail: { key: call.key, endpoint: endpoint.id, spotFees, estimated: metered.estimated },
+      },
+      // Under one key one capture, whatever becomes of this process: a repeat is told what the first one cost.
+      idempotencyKey: call.idempotencyKey,
+      bodyHash: call.bodyHash,
+    });
+    grant.settled();
+    const usage = eventOf(ack.events, 'usageCaptured');
+    const refusal = eventOf(ack.events, 'rejected')?.code;
+    if (refusal === 'idempotency_mismatch') throw new ApiError('idempotency_mismatch');
+    if (usage === undefined) throw new Error(`capture ${ack.sequence} was refused: ${refusal ?? 'no usage'}`);
+    return {
+      provider: directory.companyName(provider),
+      endpoint: endpoint.id,
+      allocation_id: idOf('allocation', allocation),
+      gpu_seconds: formatUnits(gpu, 6),
+      credits_used: formatMicro(usage.credits + spotFees),
+      credits_remaining: formatMicro(ack.remaining ?? (await this.remaining(call.company))),
+      ...(metered.estimated ? { estimated: true } : {}),
+    };
+  }
+
+  /** Credit that the company has left, micro-CR. */
+  async remaining(company: number): Promise<number> {
+    const { available, held, contracted } = await this.services.sequencer.query('balances', { company });
+    return available + held + contracted;
+  }
+}

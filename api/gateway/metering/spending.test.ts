@@ -1,0 +1,66 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { ANY_SPOT, CHAT, micro, openGatewayWorld, receiptOf } from '../test/gateway_world.ts';
+import type { GatewayWorld } from '../test/gateway_world.ts';
+
+const messages = [{ role: 'user' as const, content: 'hello' }];
+let world: GatewayWorld;
+afterEach(async () => {
+  await world.check();
+  await world.close();
+});
+
+describe("a key's monthly limit", () => {
+  test('counts what was used before and since, and ends exactly there', async () => {
+    world = await openGatewayWorld({ spent: { used: 1_000, bought: 0 } });
+    await world.offer(world.providers[0], 24_000, 1_000);
+    await world.buy(24_000, 100);
+    const ask = (key: string) => world.client(key).chat.completions.create({ model: CHAT, messages, max_tokens: 100 });
+    // Worst case: (8 + 1) x 33 + 100 x 250 micro GPU-seconds at 2.4 CR an hour, rounded up.
+    const worst = Math.ceil(((9 * 33 + 100 * 250) * 2.4) / 3_600);
+    const key = world.key({ monthlyLimit: 1_000 + 2 * worst });
+    const first = micro(receiptOf(await ask(key)).credits_used);
+    const second = micro(receiptOf(await ask(key)).credits_used);
+    expect(first + second).toBeGreaterThan(worst);
+    await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+    const both = world.key({ monthlyLimit: 1_000 + worst });
+    const results = await Promise.allSettled([ask(both), ask(both), ask(both)]);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+});
+
+describe("a key's monthly limit of spot purchases", () => {
+  test('counts price and fee of what was bought', async () => {
+    world = await openGatewayWorld({ spent: { used: 0, bought: 100_000 } });
+    await world.offer(world.providers[0], 24_000, 1_000);
+    // One step costs 24,000 micro-CR and a fee of 120.
+    const ask = (key: string) => world.client(key).chat.completions.create({ model: CHAT, messages, max_tokens: 100_000 });
+    const key = world.key({ spot: { ...ANY_SPOT, monthlyLimit: 100_000 + 24_000 + 24_119 } });
+    await ask(key);
+    const held = await world.services.sequencer.authorise({ company: world.borrower, request: 'all', model: 0, worstGpu: { 0: 35_000_000 }, provider: -1, excluded: [] });
+    expect(held.ok).toBe(true);
+    await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+    await ask(world.key({ spot: { ...ANY_SPOT, monthlyLimit: 124_000 } }));
+    await world.services.sequencer.release('all');
+  });
+});
+
+describe("a project's budget", () => {
+  test('is shared by its keys, exactly, and a key may have a limit of its own', async () => {
+    world = await openGatewayWorld({ spent: { used: 1_000, bought: 0 } });
+    await world.offer(world.providers[0], 24_000, 1_000);
+    await world.buy(24_000, 100);
+    const ask = (key: string) => world.client(key).chat.completions.create({ model: CHAT, messages, max_tokens: 100 });
+    const worst = Math.ceil(((9 * 33 + 100 * 250) * 2.4) / 3_600);
+    const project = { id: 'prj_1', monthlyBudget: 1_000 + 2 * worst };
+    const [one, other] = [world.key({ project }), world.key({ project })];
+    const spent = micro(receiptOf(await ask(one)).credits_used) + micro(receiptOf(await ask(other)).credits_used);
+    expect(spent).toBeGreaterThan(worst);
+    for (const key of [one, other]) await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+    // Another project knows nothing of it; of many at once, as many are served as its budget holds.
+    const tight = { id: 'prj_2', monthlyBudget: 1_000 + worst };
+    const results = await Promise.allSettled([world.key({ project: tight }), world.key({ project: tight }), world.key({ project: tight })].map(ask));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    await expect(ask(world.key({ project: { id: 'prj_3', monthlyBudget: null }, monthlyLimit: 1_000 }))).rejects.toMatchObject({ status: 402 });
+    await ask(world.key({ project: { id: 'prj_3', monthlyBudget: null } }));
+  });
+});

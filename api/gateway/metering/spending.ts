@@ -1,0 +1,166 @@
+/**
+ * What a key or a project has spent this month, against its limits. Exact on every process: what was committed when
+ * it is first asked about comes from the projections, all that follows from committed events, and
+ * what requests under way may still cost is reserved. Other processes' reservations are known a tenth of a
+ * second later: a limit can be passed by no more than what several processes begin within that time, and
+ * never by more than what was left of it once for each other process.
+ */
+import type { KeySpending } from '../../../db/queries/key_spending.ts';
+import { KIND, decodeEvent, forEachEvent } from '../../../engine/events.ts';
+import type { EngineEvent } from '../../../engine/events.ts';
+import type { Micro, Millis } from '../../../engine/numbers/units.ts';
+import { GatewayError } from '../../errors.ts';
+import type { Tally } from '../../http/middleware/rate_limit.ts';
+import type { CommittedBatch } from '../../sequencer/port.ts';
+import type { Services } from '../../services.ts';
+import type { Call } from '../relay/call.ts';
+
+/** Whose spending: a key's, or that of all keys of a project. */
+export type Spender = { key: string } | { project: string };
+export type SpendingAsk = Spender & { company: number; from: Millis; untilSequence: number };
+/** Reads what has been spent up to a sequence. @throws Unavailable while the projections are behind it */
+export type SpendingHistory = (ask: SpendingAsk) => Promise<KeySpending>;
+/** The project of a live key. */
+export type ProjectOf = (key: string) => string | undefined;
+
+interface Account {
+  month: Millis;
+  /** Commands after this one are counted here, those before it in `before`. */
+  since: number;
+  before: Promise<KeySpending>;
+  used: Micro;
+  bought: Micro;
+  reserved: Micro;
+}
+
+const NOTHING = (): void => undefined;
+const FORGOTTEN_MILLIS = 120_000;
+const ELSEWHERE_MAX = 50_000;
+const FOLLOWED = new Set<number>([KIND.command, KIND.usageCaptured, KIND.orderAccepted, KIND.fill]);
+
+export class Spending {
+  readonly stop: () => void;
+  private readonly committed: Services['committed'];
+  private readonly history: SpendingHistory;
+  private readonly projectOf: ProjectOf;
+  private readonly projects = new Map<string, string>();
+  /** By key or project; only those that have limits. */
+  private readonly accounts = new Map<string, Account>();
+
+  /** Of requests under way in other processes, by key or project. */
+  private readonly elsewhere = new Map<string, { reserved: Micro; heardAt: number }>();
+  private readonly tally: Tally | undefined;
+
+  /** @param tally absent: there is no other process */
+  constructor({ sequencer, committed }: Pick<Services, 'sequencer' | 'committed'>, history: SpendingHistory, projectOf: ProjectOf, tally?: Tally) {
+    this.committed = committed;
+    this.history = history;
+    this.projectOf = projectOf;
+    this.tally = tally;
+    tally?.onOthers((name, amount) => this.hear(name, amount));
+    this.stop = sequencer.onCommitted((batch) => this.follow(batch));
+  }
+
+  /** Reserves what a request may cost; the result gives it back. @throws GatewayError budget_exceeded */
+  async reserve(call: Call, cost: Micro): Promise<() => void> {
+    const limits: [Spender, Micro][] = [];
+    if (call.monthlyLimit !== null) limits.push([{ key: call.key }, call.monthlyLimit]);
+    if (call.project !== null) this.projects.set(call.key, call.project.id);
+    if (call.project?.monthlyBudget != null) limits.push([{ project: call.project.id }, call.project.monthlyBudget]);
+    if (limits.length === 0) return NOTHING;
+    const accounts = await Promise.all(limits.map(async ([spender, limit]) => {
+      const account = this.accountOf(call.company, spender);
+      return { name: nameOf(spender), account, before: await this.beforeOf(spender, account), limit };
+    }));
+    // Nothing waits between the look and the reservation.
+    if (accounts.some(({ name, account, before, limit }) => before.used + account.used + account.reserved + this.reservedElsewhere(name) + cost > limit)) throw new GatewayError('budget_exceeded');
+    const change = (amount: Micro): void => {
+      for (const { name, account } of accounts) {
+        account.reserved += amount;
+        this.tally?.counted(name, amount);
+      }
+    };
+    change(cost);
+    return () => change(-cost);
+  }
+
+  private hear(name: string, amount: number): void {
+    this.elsewhere.set(name, { reserved: this.reservedElsewhere(name) + amount, heardAt: performance.now() });
+    if (this.elsewhere.size <= ELSEWHERE_MAX) return;
+    for (const [other] of this.elsewhere) if (this.reservedElsewhere(other) === 0) this.elsewhere.delete(other);
+  }
+
+  /** What was told but never taken back, because its process ended or Redis was away, is forgotten after a while. */
+  private reservedElsewhere(name: string): Micro {
+    const known = this.elsewhere.get(name);
+    return known === undefined || performance.now() - known.heardAt > FORGOTTEN_MILLIS ? 0 : Math.max(0, known.reserved);
+  }
+
+  /** What may still be bought on the spot book for the key this month. */
+  async spotLeft(call: Call): Promise<Micro> {
+    const { monthlyLimit } = call.spot;
+    if (monthlyLimit === null) return Infinity;
+    const spender = { key: call.key };
+    const account = this.accountOf(call.company, spender);
+    const before = await this.beforeOf(spender, account);
+    return monthlyLimit - before.bought - account.bought;
+  }
+
+  private accountOf(company: number, spender: Spender): Account {
+    const now = new Date(this.committed.now);
+    const month = Date.UTC(now.getUTCFullYear(), now.getUTCMonth());
+    const name = nameOf(spender);
+    const known = this.accounts.get(name);
+    if (known?.month === month) return known;
+    const since = this.committed.sequence;
+    const before = this.history({ ...spender, company, from: month, untilSequence: since });
+    const account = { month, since, before, used: 0, bought: 0, reserved: 0 };
+    this.accounts.set(name, account);
+    return account;
+  }
+
+  private async beforeOf(spender: Spender, account: Account): Promise<KeySpending> {
+    try {
+      return await account.before;
+    } catch (error) {
+      if (this.accounts.get(nameOf(spender)) === account) this.accounts.delete(nameOf(spender));
+      throw error;
+    }
+  }
+
+  private follow({ events }: CommittedBatch): void {
+    if (this.accounts.size === 0) return;
+    let sequence = 0;
+    let order: { id: number; key: string } | undefined;
+    forEachEvent(events, (kind, at) => {
+      if (!FOLLOWED.has(kind)) return;
+      const event = decodeEvent(events, at);
+      if (event.kind === 'command') sequence = event.sequence;
+      else if (event.kind === 'usageCaptured') this.use(event.detail.key, sequence, event.credits + event.detail.spotFees);
+      else if (event.kind === 'orderAccepted') order = spotOrder(event);
+      else if (event.kind === 'fill' && event.taker === order?.id) this.buy(order.key, sequence, event.price * event.quantity + event.fee);
+    });
+  }
+
+  private use(key: string, sequence: number, amount: Micro): void {
+    for (const account of this.accountsOf(key)) if (sequence > account.since) account.used += amount;
+  }
+  private buy(key: string, sequence: number, amount: Micro): void {
+    for (const account of this.accountsOf(key)) if (sequence > account.since) account.bought += amount;
+  }
+
+  private accountsOf(key: string): Account[] {
+    const project = this.projects.get(key) ?? this.projectOf(key);
+    // A key stays with its project; while it is being read again, nobody knows it.
+    if (project !== undefined) this.projects.set(key, project);
+    return [this.accounts.get(nameOf({ key })), project === undefined ? undefined : this.accounts.get(nameOf({ project }))].filter((account) => account !== undefined);
+  }
+}
+
+const nameOf = (spender: Spender): string => ('key' in spender ? spender.key : spender.project);
+
+/** The key in `spot:KEY:REQUEST`. */
+function spotOrder(event: EngineEvent & { kind: 'orderAccepted' }): { id: number; key: string } | undefined {
+  const [kind, key, request] = event.clientOrderId.split(':');
+  return kind === 'spot' && request !== undefined ? { id: event.order, key } : undefined;
+}

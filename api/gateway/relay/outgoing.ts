@@ -1,0 +1,69 @@
+/** The way back to one client of OpenAI's paths: every answer's head is written once, with what all of them bear. */
+import type { ServerResponse } from 'node:http';
+import { GATEWAY_ERRORS, GatewayError } from '../../errors.ts';
+import type { ApiError, ErrorCode, GatewayErrorCode } from '../../errors.ts';
+import type { PaceWindow } from './pace.ts';
+
+/** Nothing here is a page: no browser need ever show, frame or guess it. */
+const COMMON = [
+  'x-content-type-options', 'nosniff', 'content-security-policy', "default-src 'none'; frame-ancestors 'none'", 'x-frame-options', 'DENY', 'referrer-policy', 'no-referrer',
+  'openai-version', '2020-10-01',
+];
+const JSON_HEAD = ['content-type', 'application/json; charset=utf-8', 'cache-control', 'no-store'];
+
+export class Outgoing {
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly started = performance.now();
+  /** Of the account that asks, once it is known. */
+  window: PaceWindow | undefined;
+
+  constructor(response: ServerResponse, requestId: string) {
+    this.response = response;
+    this.requestId = requestId;
+  }
+
+  head(status: number, headers: readonly string[]): void {
+    const millis = Math.round(performance.now() - this.started);
+    this.response.writeHead(status, [...COMMON, 'x-request-id', this.requestId, 'openai-processing-ms', String(millis), ...(this.window?.headers() ?? []), ...headers]);
+  }
+
+  json(status: number, text: string, headers: readonly string[] = []): void {
+    if (this.response.headersSent) return;
+    this.head(status, [...JSON_HEAD, 'content-length', String(Buffer.byteLength(text)), ...headers]);
+    this.response.end(text);
+  }
+
+  error(error: ApiError | GatewayError, headers: readonly string[] = []): void {
+    const retryAfter = error.retryAfterSeconds ?? (error.status === 429 || error.status === 503 ? 1 : undefined);
+    const more = [...headers];
+    if (retryAfter !== undefined) more.push('retry-after', String(Math.ceil(retryAfter)));
+    if (error.status === 401) more.push('www-authenticate', 'Bearer');
+    // What a client still sends of a body that was refused is not read.
+    if (error.code === 'request_too_large') more.push('connection', 'close');
+    this.json(error.status, JSON.stringify(openAiError(error)), more);
+  }
+}
+
+/** Codes of the exchange that have another name on OpenAI's paths. */
+const OPENAI_CODES: Partial<Record<ErrorCode, GatewayErrorCode>> = {
+  unauthenticated: 'invalid_api_key',
+  invalid_request: 'invalid_request_error',
+  invalid_json: 'invalid_request_error',
+  nesting_too_deep: 'invalid_request_error',
+  duplicate_key: 'invalid_request_error',
+  invalid_idempotency_key: 'invalid_request_error',
+  unsupported_media_type: 'invalid_request_error',
+  unavailable: 'provider_unavailable',
+};
+
+/** OpenAI's clients know its types; a code of ours that is none of theirs keeps its name. */
+export function openAiError(error: ApiError | GatewayError): object {
+  if (error instanceof GatewayError) return error.body();
+  const code = OPENAI_CODES[error.code] ?? error.code;
+  const type = code in GATEWAY_ERRORS ? GATEWAY_ERRORS[code as GatewayErrorCode].type : error.status >= 500 ? 'api_error' : 'invalid_request_error';
+  return { error: { message: error.message, type, param: paramOf(error.field), code } };
+}
+
+/** `messages.0.role` as OpenAI writes it: `messages[0].role`. */
+const paramOf = (field: string | undefined): string | null => field?.replace(/\.([0-9]+)(?=\.|$)/g, '[$1]') ?? null;

@@ -1,0 +1,140 @@
+/** How many requests and tokens an account has used within the last minute, by a window that slides second by second. */
+import { GatewayError } from '../../errors.ts';
+import type { Tallies, Tally } from '../../http/middleware/rate_limit.ts';
+
+const SECONDS = 60;
+const ACCOUNTS_MAX = 100_000;
+/** Of an account whose key sets no limit of its own. */
+const TOKENS_PER_MINUTE = 100_000_000;
+
+export interface PaceLimits {
+  requestsPerMinute: number | null;
+  tokensPerMinute: number | null;
+}
+
+/** Sums over the last 60 seconds. */
+class Sums {
+  total = 0;
+  private readonly seconds = new Float64Array(SECONDS);
+  private last = 0;
+  private newest = 0;
+
+  add(second: number, amount: number): void {
+    this.moveTo(second);
+    this.seconds[second % SECONDS] += amount;
+    this.total += amount;
+    this.newest = second;
+  }
+
+  /** Seconds until nothing is left of it. */
+  get reset(): number {
+    return this.total === 0 ? 0 : this.newest + SECONDS - this.last;
+  }
+
+  moveTo(second: number): void {
+    for (let at = Math.max(this.last + 1, second - SECONDS + 1); at <= second; at++) {
+      this.total -= this.seconds[at % SECONDS];
+      this.seconds[at % SECONDS] = 0;
+    }
+    this.last = Math.max(this.last, second);
+  }
+
+  /** Seconds until the sum has fallen to `target`. */
+  wait(target: number): number {
+    let left = this.total;
+    for (let age = SECONDS - 1; age >= 0; age--) {
+      if (left <= target) return SECONDS - 1 - age;
+      left -= this.seconds[(this.last - age + SECONDS * 2) % SECONDS];
+    }
+    return SECONDS;
+  }
+}
+
+export class PaceWindow {
+  private readonly requests = new Sums();
+  private readonly tokens = new Sums();
+  private limits: { requests: number; tokens: number };
+  private readonly tell: (kind: 'requests' | 'tokens', amount: number) => void;
+
+  /** @param tell hears what is counted here */
+  constructor(limits: { requests: number; tokens: number }, tell: (kind: 'requests' | 'tokens', amount: number) => void = () => undefined) {
+    this.limits = limits;
+    this.tell = tell;
+  }
+
+  changed(limits: { requests: number; tokens: number }): void {
+    this.limits = limits;
+  }
+
+  /** Counts one request. @throws GatewayError rate_limit_exceeded */
+  request(now: number): void {
+    const second = Math.floor(now / 1_000);
+    this.requests.moveTo(second);
+    this.tokens.moveTo(second);
+    const { limits } = this;
+    if (this.requests.total >= limits.requests) throw tooMany(this.requests.wait(limits.requests - 1));
+    if (this.tokens.total >= limits.tokens) throw tooMany(this.tokens.wait(limits.tokens - 1));
+    this.requests.add(second, 1);
+    this.tell('requests', 1);
+  }
+
+  /** Counts tokens that were charged. */
+  used(now: number, tokens: number): void {
+    this.tokens.add(Math.floor(now / 1_000), tokens);
+    this.tell('tokens', tokens);
+  }
+
+  /** Counts what another process has counted. */
+  others(kind: 'requests' | 'tokens', now: number, amount: number): void {
+    this[kind].add(Math.floor(now / 1_000), amount);
+  }
+
+  /** In the names and the form of OpenAI's. */
+  headers(): string[] {
+    const { requests, tokens, limits } = this;
+    return [
+      'x-ratelimit-limit-requests', String(limits.requests), 'x-ratelimit-remaining-requests', String(Math.max(0, limits.requests - requests.total)),
+      'x-ratelimit-reset-requests', `${requests.reset}s`,
+      'x-ratelimit-limit-tokens', String(limits.tokens), 'x-ratelimit-remaining-tokens', String(Math.max(0, limits.tokens - tokens.total)),
+      'x-ratelimit-reset-tokens', `${tokens.reset}s`,
+    ];
+  }
+}
+
+function tooMany(wait: number): GatewayError {
+  const seconds = Math.max(1, wait);
+  return new GatewayError('rate_limit_exceeded', { values: { seconds }, retryAfterSeconds: seconds });
+}
+
+export class Pace {
+  private readonly requestsPerMinute: number;
+  private readonly windows = new Map<string, PaceWindow>();
+  private readonly tallies: { requests: Tally; tokens: Tally } | undefined;
+
+  /**
+   * @param requestsPerMinute of an account whose key sets no limit of its own
+   * @param tallies absent: there is no other process
+   */
+  constructor(requestsPerMinute: number, tallies?: Tallies) {
+    this.requestsPerMinute = requestsPerMinute;
+    if (tallies === undefined) return;
+    this.tallies = { requests: tallies.of('requests'), tokens: tallies.of('tokens') };
+    for (const kind of ['requests', 'tokens'] as const) {
+      this.tallies[kind].onOthers((account, amount) => (this.windows.get(account) ?? this.windowOf(account)).others(kind, Date.now(), amount));
+    }
+  }
+
+  windowOf(account: string, limits?: PaceLimits): PaceWindow {
+    const known = this.windows.get(account);
+    const now = { requests: limits?.requestsPerMinute ?? this.requestsPerMinute, tokens: limits?.tokensPerMinute ?? TOKENS_PER_MINUTE };
+    if (known !== undefined) {
+      known.changed(now);
+      return known;
+    }
+    // Accounts that have been silent are as good as new.
+    if (this.windows.size >= ACCOUNTS_MAX) this.windows.clear();
+    const window = new PaceWindow(now, (kind, amount) => this.tallies?.[kind].counted(account, amount));
+    this.windows.set(account, window);
+    return window;
+  }
+}

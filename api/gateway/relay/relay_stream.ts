@@ -1,0 +1,276 @@
+/**
+ * An answer that streams: every event goes on at once, but the last ones, which wait until the request
+ * has been charged. A stream that fails after it began ends with one error event and without `[DONE]`.
+ */
+import type { Logger } from 'pino';
+import { GatewayError } from '../../errors.ts';
+import { Unavailable } from '../../sequencer/port.ts';
+import { asGatewayError } from './attempts.ts';
+import type { Answered, Settle } from './attempts.ts';
+import type { Call } from './call.ts';
+import { isObject } from '../dialects/dialect.ts';
+import type { EventTranslator, JsonObject } from '../dialects/dialect.ts';
+import { Meter } from '../metering/meter.ts';
+import type { Metered } from '../metering/meter.ts';
+import type { Outgoing } from './outgoing.ts';
+import { EventStreamParser, writtenEvent } from './sse.ts';
+import { SameButText } from '../endpoints/same_but_text.ts';
+import type { ServerSentEvent } from './sse.ts';
+import { UpstreamError } from './upstream.ts';
+
+export const STREAM_HEAD = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache', 'x-accel-buffering', 'no'];
+const DONE = '[DONE]';
+const KEEP_ALIVE = ': keep-alive\n\n';
+const KEEP_ALIVE_MILLIS = 10_000;
+/** An endpoint that says so much more than it was asked for will not end by itself. */
+const BEYOND = { times: 4, tokens: 256 };
+
+interface HeldEvent {
+  event: string;
+  data: JsonObject;
+}
+
+export interface StreamParts {
+  out: Outgoing;
+  settle: Settle;
+  log: Logger;
+  /** Keeps all that the client was sent, before it is sent the end. */
+  keep?: (text: string) => Promise<void>;
+}
+
+export class StreamRelay {
+  private readonly call: Call;
+  private readonly answered: Answered;
+  private readonly parts: StreamParts;
+  private readonly meter: Meter;
+  private readonly parser = new EventStreamParser();
+  private readonly same = new SameButText();
+  private readonly translator: EventTranslator | undefined;
+  private readonly tokensMost: number;
+  /** What waits for the commit. */
+  private held: HeldEvent[] = [];
+  /** The last event that went on at once. */
+  private latest: HeldEvent | undefined;
+  private hasTerminal = false;
+  private ended = false;
+  private begun = false;
+  private keepAlive: NodeJS.Timeout | undefined;
+  /** All that was sent, where it is to be kept. */
+  private sent = '';
+
+  constructor(call: Call, answered: Answered, parts: StreamParts) {
+    this.call = call;
+    this.answered = answered;
+    this.parts = parts;
+    this.meter = new Meter(call.demand.promptTokens, call.demand.completionTokens);
+    this.translator = answered.detour?.events(call.body, call.shown.fallbackId);
+    this.tokensMost = call.demand.completionTokens * BEYOND.times + BEYOND.tokens;
+  }
+
+  /** @throws UpstreamError while nothing has been sent; nothing is charged then */
+  async run(): Promise<void> {
+    const { answer } = this.answered;
+    if (answer.contentType !== 'text/event-stream') {
+      answer.abort();
+      throw new UpstreamError('broken', 'the answer is not a stream');
+    }
+    try {
+      await this.relay();
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error;
+      answer.abort();
+      if (!this.begun) throw error;
+      return await this.breakOff(error);
+    } finally {
+      clearInterval(this.keepAlive);
+    }
+    answer.drain();
+    return this.finish();
+  }
+
+  private async relay(): Promise<void> {
+    const { answer } = this.answered;
+    for (let piece = await answer.read(); piece !== undefined; piece = await answer.read()) {
+      await this.passOn(this.parser.push(piece));
+      if (this.ended) return this.requireEnd();
+      if (this.meter.delivered > this.tokensMost) throw new UpstreamError('broken', 'the endpoint says more than it was asked for');
+    }
+    await this.passOn(this.parser.end());
+    if (this.ended) return this.requireEnd();
+    // An endpoint that just ends has not said that it is done, unless its answer has an end.
+    await this.passOn([{ event: '', data: DONE }]);
+    if (!this.hasTerminal) throw new UpstreamError('broken', 'the stream ended before the answer did');
+    this.requireEnd();
+  }
+
+  /** Something must be left to carry the receipt, whatever the endpoint sent last. @throws UpstreamError */
+  private requireEnd(): void {
+    if (this.held.length > 0) return;
+    const { latest } = this;
+    const data = latest === undefined ? undefined : this.call.dialect.ending(latest.data);
+    if (latest === undefined || data === undefined) throw new UpstreamError('broken', 'the stream ended before the answer did');
+    this.held.push({ event: latest.event, data });
+  }
+
+  /** Sends what may go on of some events; what has been counted is sent even if the next event is unusable. */
+  private async passOn(events: readonly ServerSentEvent[]): Promise<void> {
+    let out = '';
+    try {
+      for (const event of events) if (!this.ended) out += this.take(event);
+    } finally {
+      if (out !== '') await this.send(out);
+    }
+  }
+
+  /** What goes on at once because of an event of the endpoint's. @throws UpstreamError */
+  private take({ event, data }: ServerSentEvent): string {
+    const { translator } = this;
+    if (data === DONE) {
+      const rest = translator?.end().map((told) => this.takeEvent(told.event, told.data, undefined)).join('') ?? '';
+      this.ended = true;
+      return rest;
+    }
+    if (translator === undefined) return this.takeKnown(event, data) ?? this.takeEvent(event, parsed(data), data);
+    const value = parsed(data);
+    return translator.next(value).map((told) => this.takeEvent(told.event, told.data, undefined)).join('');
+  }
+
+  /** An event like others before it, which need not be read. */
+  private takeKnown(event: string, data: string): string | undefined {
+    if (this.hasTerminal) return undefined;
+    const text = this.same.textIn(data);
+    if (text === undefined) return undefined;
+    this.meter.add(this.same.choice, text);
+    return writtenEvent(event, data);
+  }
+
+  /** @param text as it came, when it came in the client's own protocol */
+  private takeEvent(event: string, value: JsonObject, text: string | undefined): string {
+    const { dialect, shown, body } = this.call;
+    const role = dialect.readEvent(value, this.meter);
+    if (role === 'failure') throw new UpstreamError('broken', 'the endpoint reported an error');
+    if (role === 'empty') return '';
+    // Figures have an event of their own, at the end.
+    const hadUsage = 'usage' in value && role !== 'usage';
+    if (hadUsage) delete value.usage;
+    if (role === 'content' && !this.hasTerminal) {
+      const changed = dialect.shapeEvent(value, shown, body) || hadUsage;
+      this.latest = { event, data: value };
+      if (changed || text === undefined || text.includes('\n')) return writtenEvent(event, JSON.stringify(value));
+      const plain = dialect.plainText?.(value);
+      if (plain !== undefined) this.same.learn(text, plain);
+      return writtenEvent(event, text);
+    }
+    // After an end of one choice, the content of another may be the last event, which carries the receipt.
+    const out = role === 'content' ? this.releaseHeld() : '';
+    if (role === 'usage') return '';
+    if (role === 'terminal') {
+      this.hasTerminal = true;
+      this.ended = !dialect.endsWithDone;
+    }
+    dialect.shapeEvent(value, shown, body);
+    this.held.push({ event, data: value });
+    return out;
+  }
+
+  /** One of several choices had ended; the answer goes on. */
+  private releaseHeld(): string {
+    if (this.held.length === 0) return '';
+    const out = this.held.map(({ event, data }) => writtenEvent(event, JSON.stringify(data))).join('');
+    this.held = [];
+    return out;
+  }
+
+  private async send(text: string): Promise<void> {
+    const { out, keep } = this.parts;
+    const { response } = out;
+    if (this.begun) {
+      this.keepAlive?.refresh();
+    } else {
+      out.head(200, STREAM_HEAD);
+      this.keepAlive = setInterval(() => response.write(KEEP_ALIVE), KEEP_ALIVE_MILLIS);
+    }
+    this.begun = true;
+    if (keep !== undefined) this.sent += text;
+    if (response.write(text) || response.destroyed) return;
+    await writable(out);
+  }
+
+  /** The answer is complete: charge it, then send its end. */
+  private async finish(): Promise<void> {
+    const { dialect, body } = this.call;
+    const metered = this.meter.result();
+    const out: string[] = [];
+    try {
+      const receipt = await this.parts.settle(metered);
+      if (dialect.wantsUsage(body)) this.held.push(this.usageEvent());
+      const last = this.held.at(-1);
+      if (last !== undefined) last.data.x_ccx = receipt;
+      if (isObject(last?.data.response)) last.data.response.x_ccx = receipt;
+      for (const { event, data } of this.held) out.push(writtenEvent(event, this.corrected(data, metered)));
+      if (dialect.endsWithDone) out.push(writtenEvent('', DONE));
+    } catch (error) {
+      out.push(this.errorEvent(error));
+    }
+    await this.end(out.join(''));
+  }
+
+  private async end(text: string): Promise<void> {
+    const { out, keep } = this.parts;
+    await keep?.(this.sent + text);
+    if (out.response.destroyed) return;
+    if (!this.begun) out.head(200, STREAM_HEAD);
+    clearInterval(this.keepAlive);
+    out.response.end(text);
+  }
+
+  private corrected(data: JsonObject, metered: Metered): string {
+    if (isObject(data.usage) || isObject(data.response)) this.call.dialect.correctUsage(data, metered);
+    return JSON.stringify(data);
+  }
+
+  /** An event with figures only. */
+  private usageEvent(): HeldEvent {
+    const { choices: _choices, usage: _usage, ...head } = this.held.at(-1)?.data ?? {};
+    return { event: '', data: { ...head, choices: [], usage: {} } };
+  }
+
+  /** The answer broke off: what was delivered is charged, and the client is told. */
+  private async breakOff(error: UpstreamError): Promise<void> {
+    let shown: unknown = asGatewayError(error);
+    if (error.fault !== 'aborted') this.answered.brokeOff();
+    try {
+      await this.parts.settle(this.meter.result(true));
+    } catch (settling) {
+      shown = settling;
+    }
+    await this.end(this.releaseHeld() + this.errorEvent(shown));
+  }
+
+  private errorEvent(error: unknown): string {
+    if (!(error instanceof GatewayError)) this.parts.log.error({ err: error, request: this.call.id }, 'a stream could not be charged');
+    const shown = error instanceof GatewayError ? error : new GatewayError(error instanceof Unavailable ? 'provider_unavailable' : 'provider_error');
+    return writtenEvent('', JSON.stringify(shown.body()));
+  }
+}
+
+function parsed(data: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(data);
+    if (isObject(value)) return value;
+  } catch {
+    // Said below.
+  }
+  throw new UpstreamError('broken', 'an event is not a JSON object');
+}
+
+/** Resolves when more can be written, or never again. */
+function writable({ response }: Outgoing): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.on('drain', done).on('close', done);
+  });
+}

@@ -1,0 +1,311 @@
+/**
+ * HTTP to endpoints: connections are kept, addresses are guarded, nothing of the client's request but
+ * its body goes out, no redirect is followed, and every phase has its timeout.
+ */
+import { Pool, buildConnector } from 'undici';
+import type { Dispatcher } from 'undici';
+import { AddressRefused } from '../endpoints/address_guard.ts';
+import type { AddressGuard } from '../endpoints/address_guard.ts';
+import type { Signal } from './departure.ts';
+
+/** Milliseconds. */
+export interface Timeouts {
+  connect: number;
+  /** From the request to the first bytes of the answer. */
+  firstByte: number;
+  /** Between two pieces of the answer. */
+  idle: number;
+  /** Of everything; below the ten minutes after which a hold ends by itself. */
+  total: number;
+}
+export const TIMEOUTS: Timeouts = { connect: 5_000, firstByte: 60_000, idle: 30_000, total: 540_000 };
+
+export type UpstreamFault = 'refused' | 'unreachable' | 'timeout' | 'broken' | 'aborted';
+
+/** No usable answer: the address is refused, nobody is there, too slow, broken off or too large, or we gave up ourselves. */
+export class UpstreamError extends Error {
+  readonly fault: UpstreamFault;
+
+  constructor(fault: UpstreamFault, message: string) {
+    super(message);
+    this.name = 'UpstreamError';
+    this.fault = fault;
+  }
+}
+
+export interface Target {
+  /** Ends without a slash: `https://gpu.example.com/v1`. */
+  url: string;
+  credential: string | undefined;
+}
+
+const USER_AGENT = 'compute-credit-exchange';
+/** Bytes that may wait for a reader before the endpoint is held back. */
+const WAITING_BYTES_MAX = 256 * 1024;
+const DRAIN_MILLIS_MAX = 1_000;
+
+interface Origin {
+  pool: Pool;
+  origin: string;
+  /** Path before that of the protocol. */
+  base: string;
+}
+
+export class Upstream {
+  private readonly guard: AddressGuard;
+  private readonly timeouts: Timeouts;
+  private readonly pools = new Map<string, Pool>();
+  /** By the text of a target's URL. */
+  private readonly origins = new Map<string, Origin>();
+
+  constructor(guard: AddressGuard, timeouts: Timeouts = TIMEOUTS) {
+    this.guard = guard;
+    this.timeouts = timeouts;
+  }
+
+  /** Resolves with the head of the answer, whatever its status. @throws UpstreamError */
+  post(target: Target, path: string, body: string, signal?: Signal, totalMillis = this.timeouts.total): Promise<Answer> {
+    return this.exchange(target, path, 'POST', body, signal, totalMillis);
+  }
+  get(target: Target, path: string, signal?: Signal): Promise<Answer> {
+    return this.exchange(target, path, 'GET', undefined, signal, this.timeouts.total);
+  }
+
+  close(): void {
+    for (const pool of this.pools.values()) pool.destroy().catch(() => undefined);
+    this.pools.clear();
+    this.origins.clear();
+  }
+
+  private async exchange(target: Target, path: string, method: 'GET' | 'POST', body: string | undefined, signal: Signal | undefined, totalMillis: number): Promise<Answer> {
+    const { pool, origin, base } = this.originOf(target.url);
+    const headers = ['accept', 'application/json, text/event-stream', 'accept-encoding', 'identity', 'user-agent', USER_AGENT];
+    if (body !== undefined) headers.push('content-type', 'application/json');
+    if (target.credential !== undefined) headers.push('authorization', `Bearer ${target.credential}`);
+    const { firstByte, idle } = this.timeouts;
+    const options = { origin, path: base + path, method, headers, body, headersTimeout: firstByte, bodyTimeout: idle };
+    const total = Math.min(totalMillis, this.timeouts.total);
+    try {
+      return await new Exchange(pool, options, total, signal).answered;
+    } catch (error) {
+      // An idle connection that the other side had closed before it saw the request.
+      if (!(error instanceof StaleConnection)) throw error;
+      return new Exchange(pool, options, total, signal).answered;
+    }
+  }
+
+  /** @throws UpstreamError refused */
+  private originOf(text: string): Origin {
+    const known = this.origins.get(text);
+    if (known !== undefined) return known;
+    const url = new URL(text);
+    try {
+      this.guard.check(url);
+    } catch (error) {
+      throw asUpstreamError(error);
+    }
+    let pool = this.pools.get(url.origin);
+    if (pool === undefined) {
+      const connect = buildConnector({ timeout: this.timeouts.connect, lookup: this.guard.lookupFor(url) } as buildConnector.BuildOptions);
+      this.pools.set(url.origin, (pool = new Pool(url.origin, { connect, pipelining: 1 })));
+    }
+    const opened = { pool, origin: url.origin, base: url.pathname.replace(/\/+$/, '') };
+    this.origins.set(text, opened);
+    return opened;
+  }
+}
+
+class StaleConnection extends UpstreamError {}
+
+/** One request on its way, and what comes back. */
+class Exchange implements Dispatcher.DispatchHandler {
+  readonly answered: Promise<Answer>;
+  private resolve!: (answer: Answer) => void;
+  private reject!: (error: UpstreamError) => void;
+  private readonly signal: Signal | undefined;
+  private readonly total: NodeJS.Timeout;
+  private answer: Answer | undefined;
+  private cut: ((error?: Error) => void) | undefined;
+  private failure: UpstreamError | undefined;
+  private readonly aborted = (): void => this.fail(new UpstreamError('aborted', 'given up'));
+
+  constructor(pool: Pool, options: Dispatcher.DispatchOptions, totalMillis: number, signal: Signal | undefined) {
+    this.signal = signal;
+    this.answered = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.total = setTimeout(() => this.fail(new UpstreamError('timeout', 'the answer took too long')), totalMillis);
+    if (signal?.aborted === true) {
+      this.aborted();
+    } else {
+      signal?.addEventListener('abort', this.aborted, { once: true });
+      pool.dispatch(options, this);
+    }
+  }
+
+  /** Ends the exchange and closes its connection. */
+  fail(error: UpstreamError): void {
+    if (this.failure !== undefined) return;
+    this.failure = error;
+    this.ended();
+    this.reject(error);
+    this.answer?.failed(error);
+    this.cut?.(error);
+  }
+
+  onConnect(abort: (error?: Error) => void): void {
+    if (this.failure !== undefined) return abort(this.failure);
+    this.cut = abort;
+  }
+
+  onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
+    // An informational answer comes before the answer.
+    if (status < 200) return true;
+    this.answer = new Answer(status, contentTypeIn(headers), resume, this.aborted);
+    this.resolve(this.answer);
+    return true;
+  }
+
+  onData(piece: Buffer): boolean {
+    return this.answer?.take(piece) ?? true;
+  }
+
+  onComplete(): void {
+    this.ended();
+    this.answer?.completed();
+  }
+
+  onError(error: Error): void {
+    const first = this.answer === undefined && this.failure === undefined;
+    this.fail(first && isStale(error) ? new StaleConnection('unreachable', error.message) : asUpstreamError(error));
+  }
+
+  private ended(): void {
+    clearTimeout(this.total);
+    this.signal?.removeEventListener('abort', this.aborted);
+  }
+}
+
+function contentTypeIn(headers: readonly Buffer[]): string {
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    if (headers[at].length === 12 && headers[at].toString('latin1').toLowerCase() === 'content-type') return headers[at + 1].toString('latin1').split(';')[0].trim().toLowerCase();
+  }
+  return '';
+}
+
+/** The answer of an endpoint, its body still to come. */
+export class Answer {
+  readonly status: number;
+  /** Without parameters, lower case. */
+  readonly contentType: string;
+  /** Ends the exchange and closes its connection. */
+  readonly abort: () => void;
+  private readonly resume: () => void;
+  private waiting: Buffer[] = [];
+  private waitingBytes = 0;
+  private heldBack = false;
+  private complete = false;
+  private failure: UpstreamError | undefined;
+  private reader: { resolve: (piece: Buffer | undefined) => void; reject: (error: UpstreamError) => void } | undefined;
+
+  constructor(status: number, contentType: string, resume: () => void, abort: () => void) {
+    this.status = status;
+    this.contentType = contentType;
+    this.resume = resume;
+    this.abort = abort;
+  }
+
+  /** What has come since; undefined at the end. One reader at a time. @throws UpstreamError when it breaks off, stops for too long or takes too long */
+  read(): Promise<Buffer | undefined> {
+    if (this.waitingBytes > 0) return Promise.resolve(this.taken());
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    if (this.complete) return Promise.resolve(undefined);
+    return new Promise((resolve, reject) => (this.reader = { resolve, reject }));
+  }
+
+  /** The whole body. @throws UpstreamError; also when it is longer than `limit` bytes */
+  async text(limit: number): Promise<string> {
+    const pieces: Buffer[] = [];
+    let length = 0;
+    for (let piece = await this.read(); piece !== undefined; piece = await this.read()) {
+      length += piece.length;
+      if (length > limit) {
+        this.abort();
+        throw new UpstreamError('broken', 'the answer is too large');
+      }
+      pieces.push(piece);
+    }
+    return (pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)).toString('utf8');
+  }
+
+  /** What an endpoint still says is of no interest, but its connection is. */
+  drain(): void {
+    // Not if it goes on for ever.
+    const late = setTimeout(this.abort, DRAIN_MILLIS_MAX);
+    const read = (): Promise<void> => this.read().then((piece) => (piece === undefined ? undefined : read()));
+    read().catch(() => undefined).finally(() => clearTimeout(late));
+  }
+
+  /** @returns false when the endpoint is to wait */
+  take(piece: Buffer): boolean {
+    const { reader } = this;
+    if (reader !== undefined) {
+      this.reader = undefined;
+      reader.resolve(piece);
+      return true;
+    }
+    this.waiting.push(piece);
+    this.waitingBytes += piece.length;
+    this.heldBack = this.waitingBytes > WAITING_BYTES_MAX;
+    return !this.heldBack;
+  }
+
+  completed(): void {
+    this.complete = true;
+    this.reader?.resolve(undefined);
+    this.reader = undefined;
+  }
+  failed(error: UpstreamError): void {
+    this.failure = error;
+    this.reader?.reject(error);
+    this.reader = undefined;
+  }
+
+  private taken(): Buffer {
+    const { waiting } = this;
+    this.waiting = [];
+    this.waitingBytes = 0;
+    if (this.heldBack) {
+      this.heldBack = false;
+      this.resume();
+    }
+    return waiting.length === 1 ? waiting[0] : Buffer.concat(waiting);
+  }
+}
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
+
+/** Whether the connection had served before and was closed as the request left. */
+function isStale(error: Error): boolean {
+  if (!['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))) return false;
+  const socket = 'socket' in error ? (error.socket as { bytesRead?: number } | null) : null;
+  return socket?.bytesRead !== 0;
+}
+
+const AWAY = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL']);
+const LATE = new Map([
+  ['UND_ERR_CONNECT_TIMEOUT', 'no connection in time'],
+  ['UND_ERR_HEADERS_TIMEOUT', 'no answer in time'],
+  ['UND_ERR_BODY_TIMEOUT', 'the answer stopped'],
+]);
+
+function asUpstreamError(error: unknown): UpstreamError {
+  if (error instanceof UpstreamError) return error;
+  if (error instanceof AddressRefused) return new UpstreamError('refused', error.message);
+  const code = codeOf(error);
+  const late = LATE.get(code);
+  if (late !== undefined) return new UpstreamError('timeout', late);
+  const message = error instanceof Error ? error.message : String(error);
+  return new UpstreamError(AWAY.has(code) ? 'unreachable' : 'broken', message);
+}

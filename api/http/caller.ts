@@ -1,8 +1,0 @@
-/** Who calls a route that is not public. */
-import { ApiError } from '../errors.ts';
-import type { Principal } from './route.ts';
-
-export function principalIn(context: { principal: Principal | undefined }): Principal {
-  if (context.principal === undefined) throw new ApiError('unauthenticated');
-  return context.principal;
-}

@@ -1,0 +1,36 @@
+/**
+ * Idempotency keys of calls that change rows and not the market: the answer is stored in the
+ * transaction that has the effect. Calls that become commands leave this to the engine.
+ */
+import type { Knex } from 'knex';
+import { ApiError } from '../../errors.ts';
+import type { Reply } from '../route.ts';
+import type { Caller } from '../submit.ts';
+
+export interface Once {
+  reply: Reply;
+  /** What a repeat gets, when it may not get the same. */
+  repeat?: Reply;
+}
+
+const KEPT = '24 hours';
+
+/** @throws ApiError idempotency_mismatch */
+export function once(caller: Caller, run: (transaction: Knex.Transaction) => Promise<Once>): Promise<Reply> {
+  const { idempotencyKey: key, bodyHash } = caller;
+  return caller.services.database.transaction(async (transaction) => {
+    if (key === '') return (await run(transaction)).reply;
+    // Two at once under one key: the second waits for the first and finds its answer.
+    await transaction.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [key]);
+    await transaction('idempotency').whereRaw(`created_at < now() - interval '${KEPT}'`).delete();
+    const known = await transaction('idempotency').where('key', key).first<{ body_hash: string; status: number; body: unknown } | undefined>();
+    if (known !== undefined) {
+      if (known.body_hash !== bodyHash) throw new ApiError('idempotency_mismatch');
+      return { status: known.status, body: known.body };
+    }
+    const { reply, repeat } = await run(transaction);
+    const stored = repeat ?? reply;
+    await transaction('idempotency').insert({ key, body_hash: bodyHash, status: stored.status, body: JSON.stringify(stored.body ?? null) });
+    return reply;
+  });
+}

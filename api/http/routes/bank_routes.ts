@@ -1,0 +1,134 @@
+/** What the bank reports, matched with what companies announced. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { FacilityView } from '../../../engine/queries.ts';
+import { formatMicro, isDecimal, parseMicro } from '../../../engine/numbers/units.ts';
+import { ApiError } from '../../errors.ts';
+import { parseId } from '../../ids.ts';
+import type { Services } from '../../services.ts';
+import { recordAudit } from '../middleware/audit.ts';
+import { principalIn } from '../middleware/caller.ts';
+import { route } from '../route.ts';
+import type { Route } from '../route.ts';
+import { submit } from '../submit.ts';
+
+const COLUMNS = ['date', 'amount', 'reference'];
+const LINES_MAX = 10_000;
+const DATE = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
+const REFERENCE_MAX = 140;
+
+export interface BankTransaction {
+  /** 1-based, the header being line 1. */
+  line: number;
+  date: string;
+  /** Micro-USD. */
+  amount: number;
+  reference: string;
+}
+
+const invalid = (line: number, detail: string): ApiError => new ApiError('csv_invalid', { values: { line, detail } });
+
+/** Comma-separated, quoted where needed, with a header that names date, amount and reference. @throws ApiError csv_invalid */
+export function parseBankCsv(text: string): BankTransaction[] {
+  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/);
+  while (lines.at(-1)?.trim() === '') lines.pop();
+  if (lines.length > LINES_MAX + 1) throw invalid(LINES_MAX + 2, `at most ${LINES_MAX} transactions in one file`);
+  const header = cellsOf(lines[0] ?? '', 1).map((cell) => cell.trim().toLowerCase());
+  const places = COLUMNS.map((column) => header.indexOf(column));
+  if (places.includes(-1)) throw invalid(1, `the header must name ${COLUMNS.join(', ')}`);
+  return lines.slice(1).map((content, index) => {
+    const cells = cellsOf(content, index + 2);
+    return transactionOf(index + 2, places.map((place) => (cells[place] ?? '').trim()));
+  });
+}
+
+function transactionOf(line: number, [date, amount, reference]: string[]): BankTransaction {
+  if (!DATE.test(date) || new Date(`${date}T00:00:00Z`).toJSON()?.slice(0, 10) !== date) throw invalid(line, 'the date is not of the form 2026-12-01');
+  const micro = isDecimal(amount) ? parseMicro(amount) : -1;
+  if (micro <= 0) throw invalid(line, 'the amount is not a positive decimal with at most 6 places');
+  if (reference === '' || reference.length > REFERENCE_MAX) throw invalid(line, `the reference must have 1 to ${REFERENCE_MAX} characters`);
+  return { line, date, amount: micro, reference };
+}
+
+export function cellsOf(content: string, line: number): string[] {
+  const cells: string[] = [];
+  let at = 0;
+  while (at <= content.length) {
+    const quoted = content[at] === '"';
+    const match = quoted ? /"((?:[^"]|"")*)"(?=,|$)/y : /[^",]*(?=,|$)/y;
+    match.lastIndex = at;
+    const found = match.exec(content);
+    if (found === null) throw invalid(line, 'a quote is not closed or stands inside a cell');
+    cells.push(quoted ? found[1].replaceAll('""', '"') : found[0]);
+    at = match.lastIndex + 1;
+  }
+  return cells;
+}
+
+type Outcome = 'matched' | 'unmatched' | 'duplicate';
+
+const reportSchema = z.object({
+  transactions: z.number().int(), matched: z.number().int(), unmatched: z.number().int(), duplicate: z.number().int(), credited: z.string(),
+});
+
+const upload = route({
+  method: 'post', path: '/api/v1/bank-transactions', operationId: 'uploadBankTransactions', summary: 'Report incoming money; what a company announced is credited', tag: 'operator',
+  scope: 'operate', roles: ['operator'], contentType: 'text/csv', bodyLimit: 2 * 1024 * 1024, body: z.string().min(1, 'must not be empty'),
+  responses: { 200: { description: 'What became of the transactions. Sending a file again changes nothing.', schema: reportSchema } },
+  async handle(context) {
+    const { services, body } = context;
+    const actor = principalIn(context);
+    const transactions = parseBankCsv(body);
+    const outcomes: Outcome[] = [];
+    let credited = 0n;
+    for (const transaction of transactions) {
+      const outcome = await book(services, transaction);
+      outcomes.push(outcome);
+      if (outcome === 'matched') credited += BigInt(transaction.amount);
+    }
+    const count = (outcome: Outcome): number => outcomes.filter((other) => other === outcome).length;
+    const report = { transactions: outcomes.length, matched: count('matched'), unmatched: count('unmatched'), duplicate: count('duplicate'), credited: formatMicro(credited) };
+    await recordAudit(services.database, { at: services.committed.now, actor, action: 'bank_transactions', target: '', reason: 'upload', details: report });
+    return { status: 200, body: report };
+  },
+});
+
+/**
+ * Books one transaction once, however often it is reported: the row is written with the credit, and
+ * the credit carries the row's id as its idempotency key.
+ */
+function book(services: Services, { date, amount, reference }: BankTransaction): Promise<Outcome> {
+  const id = `btx_${createHash('sha256').update(`${date}\0${amount}\0${reference}`).digest('base64url').slice(0, 16)}`;
+  return services.database.transaction(async (transaction) => {
+    const added = await transaction('bank_transactions').insert({ id, booked_on: date, amount, reference, status: 'unmatched' })
+      .onConflict(['booked_on', 'amount', 'reference']).ignore().returning<{ id: string }[]>('id');
+    if (added.length === 0) return 'duplicate';
+    const announced = await transaction('deposits').where({ reference, status: 'pending' }).orderBy('created_at').first<{ id: string; company: number } | undefined>('id', 'company');
+    const named = facilityNamedIn(reference);
+    const facility = named === undefined ? null : await services.sequencer.query('facility', { facility: named });
+    const company = announced?.company ?? facility?.company ?? companyNamedIn(services, reference);
+    if (company === undefined) return 'unmatched';
+    const ack = await submit({ services, idempotencyKey: `bank:${id}`, bodyHash: reference }, { type: 'deposit', company, amount, reference });
+    if (facility !== null && facility.company === company) await payDue(services, id, facility, amount);
+    await transaction('bank_transactions').where({ id }).update({ status: 'matched', deposit: announced?.id ?? null });
+    if (announced !== undefined) await transaction('deposits').where({ id: announced.id }).update({ status: 'credited', sequence: ack.sequence });
+    return 'matched';
+  });
+}
+
+/** A reference may be a facility's id: what is due of it is paid, the remainder stays unapplied. */
+const facilityNamedIn = (reference: string): number | undefined => parseId('facility', reference);
+
+async function payDue(services: Services, transaction: string, { facility, company, schedule }: FacilityView, amount: number): Promise<void> {
+  const due = schedule.reduce((sum, row) => (row.billed ? sum + row.principal + row.interest + row.fee : sum), 0);
+  if (due === 0) return;
+  await submit({ services, idempotencyKey: `bank:${transaction}:pay`, bodyHash: transaction }, { type: 'repay', company, facility, amount: Math.min(amount, due), mode: 'shorten', bankCovers: false });
+}
+
+/** A reference may be the company's id itself. */
+function companyNamedIn(services: Services, reference: string): number | undefined {
+  const company = parseId('company', reference);
+  return company === undefined || services.directory.company(company) === undefined ? undefined : company;
+}
+
+export const bankRoutes: Route[] = [upload];

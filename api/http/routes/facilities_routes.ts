@@ -1,0 +1,210 @@
+/** A borrower's credit lines. */
+import { z } from 'zod';
+import { LOAN_RULES, PREPAYMENT_MODES, SCHEDULE_METHODS } from '../../../engine/commands.ts';
+import type { FacilityApplication } from '../../../engine/commands.ts';
+import { DAY_COUNTS } from '../../../engine/credit/day_count.ts';
+import { DUE_DATE_ROLLS } from '../../../engine/credit/due_dates.ts';
+import type { EventOf } from '../../../engine/events.ts';
+import type { FacilityView } from '../../../engine/queries.ts';
+import { formatMicro } from '../../../engine/numbers/units.ts';
+import { ApiError } from '../../errors.ts';
+import { idOf, parseId } from '../../ids.ts';
+import { eventOf } from '../../sequencer/port.ts';
+import type { Ack } from '../../sequencer/port.ts';
+import type { Services } from '../../services.ts';
+import { lotSchema, mintedLotWire } from './account_routes.ts';
+import { moneyOf, percentOf } from '../wire/amounts.ts';
+import { principalIn } from '../middleware/caller.ts';
+import { facilitySchema, facilityWire, scheduleRowSchema, scheduleRowWire } from '../wire/facility_wire.ts';
+import type { FacilityTermsView } from '../wire/facility_wire.ts';
+import { pageOfRows } from '../wire/pages.ts';
+import { route } from '../route.ts';
+import type { Principal, Route } from '../route.ts';
+import { decimal, idParams, identifier, pageOf, pageQuery, signedDecimal } from '../wire/schemas.ts';
+import { expectEvent, submit } from '../submit.ts';
+
+const tag = 'facilities';
+const text = z.string();
+const borrower = ['borrower'] as const;
+
+export const applicationBody = z.strictObject({
+  cash: decimal,
+  monthly_burn: decimal,
+  monthly_revenue: decimal,
+  cash_trend_3m_percent: signedDecimal,
+  revenue_growth_percent: signedDecimal,
+  gross_margin_percent: signedDecimal,
+  compute_share_percent: decimal,
+  forecast_error_percent: decimal,
+  top_customer_percent: decimal,
+  past_days_overdue: z.string().regex(/^[0-9]{1,5}$/, 'must be a whole number of days'),
+});
+
+export const applicationOf = (body: z.output<typeof applicationBody>): FacilityApplication => ({
+  cash: moneyOf('application.cash', body.cash),
+  monthlyBurn: moneyOf('application.monthly_burn', body.monthly_burn),
+  monthlyRevenue: moneyOf('application.monthly_revenue', body.monthly_revenue),
+  cashTrend3m: percentOf('application.cash_trend_3m_percent', body.cash_trend_3m_percent),
+  revenueGrowth: percentOf('application.revenue_growth_percent', body.revenue_growth_percent),
+  grossMargin: percentOf('application.gross_margin_percent', body.gross_margin_percent),
+  computeShare: percentOf('application.compute_share_percent', body.compute_share_percent),
+  forecastError: percentOf('application.forecast_error_percent', body.forecast_error_percent),
+  topCustomer: percentOf('application.top_customer_percent', body.top_customer_percent),
+  pastDaysOverdue: Number(body.past_days_overdue),
+});
+
+const declinedSchema = z.object({ id: z.null(), state: z.literal('declined'), amount: text, months: z.number().int(), grade: text, score: z.number(), reasons: z.array(text) });
+
+/** Terms that a borrower may choose. */
+export const termsBody = {
+  amount: decimal,
+  months: z.number().int().min(1).max(60),
+  method: z.enum(SCHEDULE_METHODS).default('annuity'),
+  day_count: z.enum(DAY_COUNTS).optional(),
+  due_date_roll: z.enum(DUE_DATE_ROLLS).optional(),
+  draw_on_demand: z.boolean().optional(),
+};
+
+export const offerSchema = z.union([facilitySchema, declinedSchema]);
+
+const apply = route({
+  method: 'post', path: '/api/v1/facilities', operationId: 'applyForFacility', summary: 'Apply for a credit line; the answer is the assessed offer', tag, scope: 'credit', roles: borrower,
+  body: z.strictObject({ ...termsBody, application: applicationBody }),
+  responses: { 201: { description: 'An offer, or why there is none (state "declined").', schema: offerSchema } },
+  async handle(context) {
+    const { services, body } = context;
+    const { company } = principalIn(context);
+    const ack = await submit(context, {
+      type: 'applyFacility', company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, application: applicationOf(body.application),
+      dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES,
+    });
+    return { status: 201, body: decidedWire(services, ack) };
+  },
+});
+
+/** The offer that a command has brought about, or the reasons of its refusal. */
+export function decidedWire(services: Services, ack: Ack): z.infer<typeof offerSchema> {
+  const declined = eventOf(ack.events, 'facilityDeclined');
+  if (declined !== undefined) return declinedWire(declined);
+  return facilityWire(services.directory, offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms')));
+}
+
+const declinedWire = ({ amount, months, grade, score, reasons }: EventOf<'facilityDeclined'>): z.infer<typeof declinedSchema> => ({
+  id: null, state: 'declined', amount: formatMicro(amount), months, grade, score, reasons,
+});
+
+/** A facility as it is when it is offered. */
+const offeredView = (offered: EventOf<'facilityOffered'>, terms: EventOf<'facilityTerms'>): FacilityTermsView => ({
+  ...offered, ...terms, method: offered.method as FacilityView['method'], dayCount: terms.dayCount as FacilityView['dayCount'],
+  dueDateRoll: terms.dueDateRoll as FacilityView['dueDateRoll'], state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, frozenReason: '', daysPastDue: 0,
+  acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0,
+});
+
+/** An id that is none of ours is a facility nobody has. */
+export const facilityNumber = (id: string): number => {
+  const number = parseId('facility', id);
+  if (number === undefined) throw new ApiError('unknown_facility');
+  return number;
+};
+
+const accept = route({
+  method: 'post', path: '/api/v1/facilities/{id}/accept', operationId: 'acceptFacility', summary: 'Accept an offer', tag, scope: 'credit', roles: borrower, params: idParams,
+  responses: { 200: { description: 'The facility is active.', schema: z.object({ id: text, state: text }) } },
+  async handle(context) {
+    const { company } = principalIn(context);
+    const event = expectEvent(await submit(context, { type: 'acceptFacility', company, facility: facilityNumber(context.params.id) }), 'facilityStateChanged');
+    return { status: 200, body: { id: idOf('facility', event.facility), state: event.state } };
+  },
+});
+
+const draw = route({
+  method: 'post', path: '/api/v1/facilities/{id}/draws', operationId: 'drawFacility', summary: 'Take money from the facility and mint credits with it', tag, scope: 'credit', roles: borrower,
+  params: idParams, body: z.strictObject({ amount: decimal }),
+  responses: { 201: { description: 'The lot that was minted.', schema: z.object({ lot: lotSchema, amount: text, fee: text }) } },
+  async handle(context) {
+    const { company } = principalIn(context);
+    const ack = await submit(context, { type: 'draw', company, facility: facilityNumber(context.params.id), amount: moneyOf('amount', context.body.amount) });
+    const drawn = expectEvent(ack, 'facilityDrawn');
+    return { status: 201, body: { lot: mintedLotWire(expectEvent(ack, 'lotMinted')), amount: formatMicro(drawn.amount), fee: formatMicro(drawn.fee) } };
+  },
+});
+
+const repay = route({
+  method: 'post', path: '/api/v1/facilities/{id}/repayments', operationId: 'repayFacility', summary: 'Repay interest, then principal', tag, scope: 'credit', roles: borrower,
+  params: idParams, body: z.strictObject({ amount: decimal, mode: z.enum(PREPAYMENT_MODES).default('shorten') }),
+  responses: { 201: { description: 'What the money paid.', schema: z.object({ amount: text, interest: text, principal: text, fees: text, unapplied: text }) } },
+  async handle(context) {
+    const { company } = principalIn(context);
+    const { body, params } = context;
+    const paid = expectEvent(
+      await submit(context, { type: 'repay', company, facility: facilityNumber(params.id), amount: moneyOf('amount', body.amount), mode: body.mode, bankCovers: context.services.config.demo }), 'repaid',
+    );
+    const { amount, interest, principal, fees, unapplied } = paid;
+    return {
+      status: 201,
+      body: { amount: formatMicro(amount), interest: formatMicro(interest), principal: formatMicro(principal), fees: formatMicro(fees), unapplied: formatMicro(unapplied) },
+    };
+  },
+});
+
+const returnCredits = route({
+  method: 'post', path: '/api/v1/facilities/{id}/returns', operationId: 'returnCredits', summary: 'Give unspent credits back at cost', tag, scope: 'credit', roles: borrower,
+  params: idParams, body: z.strictObject({ lot_id: identifier, credits: decimal }),
+  responses: { 201: { description: 'What the credits paid back.', schema: z.object({ lot_id: text, credits: text, principal: text }) } },
+  async handle(context) {
+    const { company } = principalIn(context);
+    const { body, params } = context;
+    const lot = parseId('lot', body.lot_id);
+    if (lot === undefined) throw new ApiError('unknown_lot', { field: 'lot_id' });
+    const returned = expectEvent(
+      await submit(context, { type: 'returnCredits', company, facility: facilityNumber(params.id), lot, credits: moneyOf('credits', body.credits) }), 'creditsReturned',
+    );
+    return { status: 201, body: { lot_id: idOf('lot', returned.lot), credits: formatMicro(returned.credits), principal: formatMicro(returned.principal) } };
+  },
+});
+
+const list = route({
+  method: 'get', path: '/api/v1/facilities', operationId: 'listFacilities', summary: "One's own facilities, or those one funds", tag, scope: 'read', query: z.strictObject(pageQuery),
+  responses: { 200: { description: 'Newest first.', schema: pageOf(facilitySchema) } },
+  async handle(context) {
+    const { services } = context;
+    const views = await facilitiesOf(services, principalIn(context));
+    return { status: 200, body: pageOfRows(views, context.query, (view) => [view.facility], (view) => facilityWire(services.directory, view)) };
+  },
+});
+
+/** What the principal may see: a borrower its own, a lender what it funds, an operator all. */
+export async function facilitiesOf(services: Services, principal: Pick<Principal, 'company' | 'role'>): Promise<FacilityView[]> {
+  const { company, role } = principal;
+  if (role !== 'operator') return services.sequencer.query('facilities', { company, lender: role === 'lender' });
+  const borrowers = services.directory.companies().filter((entry) => entry.role === 'borrower');
+  const perBorrower = await Promise.all(borrowers.map((entry) => services.sequencer.query('facilities', { company: entry.company, lender: false })));
+  return perBorrower.flat();
+}
+
+/** @throws ApiError unknown_facility, also for one that the principal may not see */
+export async function visibleFacility(services: Services, principal: Principal, id: string): Promise<FacilityView> {
+  const view = await services.sequencer.query('facility', { facility: facilityNumber(id) });
+  const may = view !== null && (view.company === principal.company || view.shares.some(({ lender }) => lender === principal.company) || principal.role === 'operator');
+  if (!may) throw new ApiError('unknown_facility');
+  return view;
+}
+
+const read = route({
+  method: 'get', path: '/api/v1/facilities/{id}', operationId: 'getFacility', summary: 'One facility', tag, scope: 'read', params: idParams,
+  responses: { 200: { description: 'As of the last command.', schema: facilitySchema } },
+  handle: async (context) => ({
+    status: 200, body: facilityWire(context.services.directory, await visibleFacility(context.services, principalIn(context), context.params.id)),
+  }),
+});
+
+const schedule = route({
+  method: 'get', path: '/api/v1/facilities/{id}/schedule', operationId: 'getSchedule', summary: 'Instalments that are left', tag, scope: 'read', params: idParams,
+  responses: { 200: { description: 'In order of their dates.', schema: z.object({ rows: z.array(scheduleRowSchema) }) } },
+  async handle(context) {
+    const view = await visibleFacility(context.services, principalIn(context), context.params.id);
+    return { status: 200, body: { rows: view.schedule.map(scheduleRowWire) } };
+  },
+});
+
+export const facilitiesRoutes: Route[] = [apply, accept, draw, repay, returnCredits, list, read, schedule];

@@ -1,0 +1,103 @@
+/** What a lender does: its mandates, and the freeze of its collateral. */
+import { z } from 'zod';
+import { GRADES } from '../../../engine/commands.ts';
+import type { MandateView } from '../../../engine/queries.ts';
+import { formatMicro } from '../../../engine/numbers/units.ts';
+import { idOf } from '../../ids.ts';
+import { formatPercent, formatRate, fractionOf, moneyOf, percentOf } from '../wire/amounts.ts';
+import { recordAudit } from '../middleware/audit.ts';
+import { principalIn } from '../middleware/caller.ts';
+import { facilityNumber } from './facilities_routes.ts';
+import { once } from '../middleware/idempotency.ts';
+import { pageOfRows } from '../wire/pages.ts';
+import { route } from '../route.ts';
+import type { Route } from '../route.ts';
+import { decimal, idParams, line, pageOf, pageQuery } from '../wire/schemas.ts';
+import { expectEvent, submit } from '../submit.ts';
+import { confirmedByTwo } from '../two_persons.ts';
+
+const tag = 'lender';
+const text = z.string();
+const lender = ['lender'] as const;
+
+const mandateSchema = z.object({
+  id: text, amount: text, committed: text, grades: z.array(z.enum(GRADES)), maximum_per_borrower: text, minimum_annual_rate_percent: text,
+});
+const mandateWire = (mandate: MandateView): z.infer<typeof mandateSchema> => ({
+  id: idOf('mandate', mandate.mandate),
+  amount: formatMicro(mandate.amount),
+  committed: formatMicro(mandate.committed),
+  grades: GRADES.filter((grade) => mandate.grades.includes(grade)),
+  maximum_per_borrower: formatMicro(mandate.maximumPerBorrower),
+  minimum_annual_rate_percent: formatPercent(mandate.minimumAnnualRate),
+});
+
+const createMandate = route({
+  method: 'post', path: '/api/v1/mandates', operationId: 'createMandate', summary: 'Offer money to borrowers of some grades', tag, scope: 'lend', roles: lender,
+  body: z.strictObject({ amount: decimal, grades: z.array(z.enum(GRADES)).min(1).max(4), maximum_per_borrower: decimal, minimum_annual_rate_percent: decimal }),
+  responses: { 201: { description: 'The mandate.', schema: mandateSchema } },
+  async handle(context) {
+    const { body } = context;
+    const { company } = principalIn(context);
+    const created = expectEvent(await submit(context, {
+      type: 'createMandate', company, amount: moneyOf('amount', body.amount), grades: [...new Set(body.grades)],
+      maximumPerBorrower: moneyOf('maximum_per_borrower', body.maximum_per_borrower),
+      minimumAnnualRate: percentOf('minimum_annual_rate_percent', body.minimum_annual_rate_percent),
+    }), 'mandateCreated');
+    return { status: 201, body: mandateWire({ ...created, committed: 0 }) };
+  },
+});
+
+const listMandates = route({
+  method: 'get', path: '/api/v1/mandates', operationId: 'listMandates', summary: "One's mandates", tag, scope: 'read', roles: lender, query: z.strictObject(pageQuery),
+  responses: { 200: { description: 'Newest first.', schema: pageOf(mandateSchema) } },
+  async handle(context) {
+    const mandates = await context.services.sequencer.query('mandates', { company: principalIn(context).company });
+    return { status: 200, body: pageOfRows(mandates, context.query, (mandate) => [mandate.mandate], mandateWire) };
+  },
+});
+
+const frozenSchema = z.object({ id: text, frozen_fraction: text, reason: text });
+
+const freeze = route({
+  method: 'post', path: '/api/v1/facilities/{id}/freeze', operationId: 'freezeFacility', summary: "Block a fraction of a facility's unspent credit", tag, scope: 'lend',
+  roles: ['lender', 'operator'], params: idParams, body: z.strictObject({ fraction: decimal.default('1'), reason: line(500) }),
+  responses: { 200: { description: 'Blocked; bids it funded are cancelled until the rest fits.', schema: frozenSchema } },
+  async handle(context) {
+    const { services, body, params } = context;
+    const actor = principalIn(context);
+    const ack = await submit(context, {
+      type: 'freeze', company: actor.company, facility: facilityNumber(params.id), fraction: fractionOf('fraction', body.fraction), reason: body.reason,
+    });
+    const event = expectEvent(ack, 'facilityFrozen');
+    if (!ack.repeated) await recordAudit(services.database, { at: ack.now, actor, action: 'freeze', target: params.id, reason: body.reason, details: { fraction: body.fraction }, sequence: ack.sequence });
+    return { status: 200, body: { id: idOf('facility', event.facility), frozen_fraction: formatRate(event.fraction), reason: event.reason } };
+  },
+});
+
+const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: text });
+
+const unfreeze = route({
+  method: 'post', path: '/api/v1/facilities/{id}/unfreeze', operationId: 'unfreezeFacility', summary: 'Lift a freeze; an operator needs a second one, a lender does it alone', tag,
+  scope: 'lend', roles: ['lender', 'operator'], params: idParams, body: z.strictObject({ reason: line(500).default('lifted') }),
+  responses: {
+    200: { description: 'Lifted.', schema: frozenSchema },
+    202: { description: 'Another operator must make the same call.', schema: pendingSchema },
+  },
+  handle(context) {
+    const { services, body, params } = context;
+    const actor = principalIn(context);
+    const facility = facilityNumber(params.id);
+    return once({ ...context, idempotencyKey: context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}` }, async (transaction) => {
+      if (actor.role === 'operator') {
+        const confirmation = await confirmedByTwo(transaction, { action: 'unfreeze', target: params.id, reason: body.reason, person: actor.user });
+        if (!confirmation.complete) return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+      }
+      const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'unfreeze', company: actor.company, facility });
+      await recordAudit(transaction, { at: ack.now, actor, action: 'unfreeze', target: params.id, reason: body.reason, sequence: ack.sequence });
+      return { reply: { status: 200, body: { id: params.id, frozen_fraction: formatRate(0), reason: '' } } };
+    });
+  },
+});
+
+export const lenderRoutes: Route[] = [createMandate, listMandates, freeze, unfreeze];

@@ -1,0 +1,232 @@
+/** Entering, changing and cancelling orders. */
+import { z } from 'zod';
+import { NONE, SIDES } from '../../../engine/commands.ts';
+import type { BatchOrders } from '../../../engine/commands.ts';
+import type { EngineEvent } from '../../../engine/events.ts';
+import { formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
+import type { Directory } from '../../directory.ts';
+import { ApiError } from '../../errors.ts';
+import { idOf, parseId } from '../../ids.ts';
+import type { LiveOrder } from '../../market/live_orders.ts';
+import { orderViewOf } from '../../market/live_orders.ts';
+import { eventOf } from '../../sequencer/port.ts';
+import type { Ack } from '../../sequencer/port.ts';
+import type { Services } from '../../services.ts';
+import { principalIn } from '../middleware/caller.ts';
+import { ClientOrderIds } from '../client_order_ids.ts';
+import { absence, reasonsOf, submitChange } from '../closed_orders.ts';
+import { amendBody, amendCommand, batchBody, batchCommand, blockBody, blockCommand, cancelCommand, orderBody, placeCommand } from '../wire/order_commands.ts';
+import { fillSchema, fillWire, orderSchema, orderWire, placedBy, withResaleFee } from '../wire/order_wire.ts';
+import type { OrderState, OrderWire } from '../wire/order_wire.ts';
+import { route } from '../route.ts';
+import type { Route } from '../route.ts';
+import { errorSchema, idParams, identifier } from '../wire/schemas.ts';
+import { attempt, marketCaughtUp, submit } from '../submit.ts';
+import type { Caller } from '../submit.ts';
+
+const tag = 'orders';
+const placedSchema = z.object({ order: orderSchema, fills: z.array(fillSchema) });
+/** What a cancel or an amend in a batch has done. */
+const changeSchema = z.object({ id: z.string(), status: z.string(), price: z.string().optional(), remaining_quantity: z.string(), hold: z.string().optional() });
+const resultSchema = z.object({
+  status: z.number().int().describe('As the single call would answer: 201 placed, 200 changed or cancelled, 4xx refused'),
+  order: z.union([orderSchema, changeSchema]).optional(),
+  fills: z.array(fillSchema).optional(),
+  error: errorSchema.shape.error.optional(),
+});
+type Result = z.infer<typeof resultSchema>;
+
+const placeOrder = (ids: ClientOrderIds): Route => route({
+  method: 'post', path: '/api/v1/orders', direct: true, operationId: 'placeOrder', summary: 'Place an order', tag, scope: 'trade', body: orderBody,
+  responses: { 201: { description: 'The order was accepted; it may have traded or have been cancelled at once.', schema: placedSchema } },
+  async handle(context) {
+    const { services, body } = context;
+    const { company } = principalIn(context);
+    const command = placeCommand(services.directory, company, body);
+    await ids.requireNew(services, company, command.clientOrderId);
+    return { status: 201, body: placedWire(services.directory, await submit(context, command)) };
+  },
+});
+
+function placedWire(directory: Directory, ack: Ack): z.infer<typeof placedSchema> {
+  const placed = placedBy(ack.events, ack.sequence, ack.now);
+  if (placed === undefined) throw new Error(`command ${ack.sequence} placed nothing`);
+  return { order: orderWire(directory, placed.order), fills: placed.fills.map(({ fill, order }) => fillWire(directory, fill, order)) };
+}
+
+const placeBatch = (ids: ClientOrderIds): Route => route({
+  method: 'post', path: '/api/v1/orders/batch', direct: true, operationId: 'batchOrders', summary: 'Place, cancel and amend up to 500 orders, in order', tag, scope: 'trade',
+  body: batchBody, bodyLimit: 1024 * 1024,
+  responses: { 200: { description: 'One result for each operation, in their order.', schema: z.object({ results: z.array(resultSchema) }) } },
+  async handle(context) {
+    const { services, body } = context;
+    const { company } = principalIn(context);
+    const parsed = body.operations.map((operation) => parsedOperation(services.directory, company, operation));
+    const clientIds = parsed.flatMap((operation) => ('type' in operation && operation.type === 'place' ? [operation.clientOrderId] : []));
+    const used = await ids.usedOf(services, company, clientIds);
+    const known = parsed.map((operation) => ('type' in operation && operation.type === 'place' && used.has(operation.clientOrderId) ? new ApiError('duplicate_client_order_id') : operation));
+    const operations = known.filter((operation) => 'type' in operation);
+    const executed = operations.length === 0 ? [] : await executeBatch(context, company, operations);
+    let next = 0;
+    return { status: 200, body: { results: known.map((operation) => ('type' in operation ? executed[next++] : refusedBy(operation, context.requestId))) } };
+  },
+});
+
+type Operation = BatchOrders['operations'][number];
+
+/** The operation, or why it is none. */
+function parsedOperation(directory: Directory, company: number, operation: unknown): Operation | ApiError {
+  try {
+    return batchCommand(directory, company, operation);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return error;
+  }
+}
+
+async function executeBatch(context: Caller & { requestId: string }, company: number, operations: Operation[]): Promise<Result[]> {
+  const ack = await attempt(context, { type: 'batch', company, operations });
+  return withReasons(context, company, operations, resultsOf(context.services.directory, ack, operations.length, context.requestId));
+}
+
+const refusedBy = (error: ApiError, requestId: string): Result => ({ status: error.status, error: error.body(requestId).error });
+
+/** @throws ApiError when the batch as a whole was refused */
+function resultsOf(directory: Directory, ack: Ack, count: number, requestId: string): Result[] {
+  const perOperation: EngineEvent[][] = Array.from({ length: count }, () => []);
+  let current: EngineEvent[] | undefined;
+  for (const event of ack.events) {
+    if (event.kind === 'operation') current = perOperation[event.index];
+    else if (current !== undefined) current.push(event);
+    else if (event.kind === 'rejected') throw new ApiError(event.code);
+  }
+  return perOperation.map((events) => resultOf(directory, events, ack, requestId));
+}
+
+function resultOf(directory: Directory, events: EngineEvent[], ack: Ack, requestId: string): Result {
+  const rejected = eventOf(events, 'rejected');
+  if (rejected !== undefined) {
+    return refusedBy(new ApiError(rejected.code), requestId);
+  }
+  const placed = placedBy(events, ack.sequence, ack.now);
+  if (placed === undefined) return { status: 200, order: changeOf(events), fills: [] };
+  return { status: 201, order: orderWire(directory, placed.order), fills: placed.fills.map(({ fill, order }) => fillWire(directory, fill, order)) };
+}
+
+/** Tells the caller's own orders that are over from those that never were. */
+async function withReasons({ services, requestId }: Caller & { requestId: string }, company: number, operations: BatchOrders['operations'], results: Result[]): Promise<Result[]> {
+  const orders = operations.map((operation, index) => (operation.type !== 'place' && results[index].error?.code === 'unknown_order' ? operation.order : undefined));
+  const reasons = await reasonsOf(services, company, orders.filter((order) => order !== undefined));
+  return results.map((result, index) => {
+    const reason = reasons.get(orders[index] ?? NONE);
+    return reason === undefined ? result : refusedBy(new ApiError(reason), requestId);
+  });
+}
+
+function changeOf(events: EngineEvent[]): z.infer<typeof changeSchema> | undefined {
+  const amended = eventOf(events, 'orderAmended');
+  const subject = amended?.order ?? eventOf(events, 'orderReduced')?.order ?? eventOf(events, 'orderDone')?.order;
+  if (subject === undefined) return undefined;
+  const done = events.find((event) => event.kind === 'orderDone' && event.order === subject);
+  if (done?.kind === 'orderDone') return { id: idOf('order', subject), status: done.status, remaining_quantity: formatSteps(done.remaining), hold: formatMicro(0) };
+  if (amended === undefined) return undefined;
+  return { id: idOf('order', subject), status: 'open', price: formatTicks(amended.price), remaining_quantity: formatSteps(amended.remaining), hold: formatMicro(amended.hold) };
+}
+
+const amendOrder = route({
+  method: 'patch', path: '/api/v1/orders/{id}', operationId: 'amendOrder', summary: 'Change price or remaining quantity; a pure decrease keeps the place in the queue',
+  tag, scope: 'trade', params: idParams, body: amendBody,
+  responses: { 200: { description: 'The order as it stands now.', schema: placedSchema } },
+  async handle(context) {
+    const { services, params } = context;
+    const { company } = principalIn(context);
+    const command = amendCommand(company, params.id, context.body);
+    const before = await liveOrder(services, company, params.id);
+    const ack = await submitChange(context, command);
+    const fills = ack.events.flatMap((event) => (event.kind === 'fill' && event.taker === command.order ? [fillWire(services.directory, withResaleFee(event, ack.events), command.order)] : []));
+    return { status: 200, body: { order: await orderAfter(services, before, params.id), fills } };
+  },
+});
+
+const cancelOrder = route({
+  method: 'delete', path: '/api/v1/orders/{id}', operationId: 'cancelOrder', summary: 'Cancel an order', tag, scope: 'trade', params: idParams,
+  responses: { 200: { description: 'The cancelled order.', schema: z.object({ order: orderSchema }) } },
+  async handle(context) {
+    const { services, params } = context;
+    const { company } = principalIn(context);
+    const before = await liveOrder(services, company, params.id);
+    await submitChange(context, cancelCommand(company, params.id));
+    return { status: 200, body: { order: await orderAfter(services, before, params.id) } };
+  },
+});
+
+/**
+ * The order as market data keeps it; the object goes on telling what becomes of the order.
+ * @throws ApiError order_closed when it is over; unknown_order when there is none, or it is another company's
+ */
+async function liveOrder(services: Services, company: number, id: string): Promise<LiveOrder> {
+  await marketCaughtUp(services);
+  const number = parseId('order', id);
+  const order = number === undefined ? undefined : services.market.order(number);
+  if (number === undefined) throw new ApiError('unknown_order');
+  if (order === undefined || order.company !== company) throw await absence(services, company, number);
+  return order;
+}
+
+async function orderAfter(services: Services, order: LiveOrder, id: string): Promise<OrderWire> {
+  await marketCaughtUp(services);
+  // An amend may replace the object; a cancelled order stays what it was when it left.
+  const number = parseId('order', id);
+  const current = (number === undefined ? undefined : services.market.order(number)) ?? order;
+  return orderWire(services.directory, stateOf(current));
+}
+
+export const stateOf = (order: LiveOrder): OrderState => ({
+  ...orderViewOf(order), reason: order.done?.reason ?? '', block: order.block, blockId: order.parent?.order ?? 0,
+});
+
+const massCancel = route({
+  method: 'delete', path: '/api/v1/orders', operationId: 'cancelOrders', summary: 'Cancel all orders, those of an instrument, or one side', tag, scope: 'trade',
+  query: z.strictObject({ instrument: identifier.optional(), side: z.enum(SIDES).optional() }),
+  responses: { 200: { description: 'The orders that were cancelled.', schema: z.object({ canceled: z.number().int(), orders: z.array(z.string()) }) } },
+  async handle(context) {
+    const { services, query } = context;
+    const { company } = principalIn(context);
+    const instrument = query.instrument === undefined ? { market: NONE, hour: NONE } : services.directory.instrument(query.instrument);
+    if (instrument === undefined) throw new ApiError('instrument_unknown', { field: 'instrument' });
+    const side = query.side === undefined ? NONE : SIDES.indexOf(query.side);
+    const ack = await submit(context, { type: 'cancelAll', company, ...instrument, side, onDisconnect: false });
+    const orders = ack.events.flatMap((event) => (event.kind === 'orderDone' ? [idOf('order', event.order)] : []));
+    return { status: 200, body: { canceled: orders.length, orders } };
+  },
+});
+
+const cancelAfter = route({
+  method: 'post', path: '/api/v1/orders/cancel-after', operationId: 'cancelAfter',
+  summary: 'Cancel all orders unless this is called again within so many seconds; 0 disarms', tag, scope: 'trade',
+  body: z.strictObject({ seconds: z.number().int().min(0).max(86_400) }),
+  responses: { 200: { description: 'When the orders will be cancelled.', schema: z.object({ cancel_at: z.string().nullable() }) } },
+  async handle(context) {
+    const { company } = principalIn(context);
+    const { seconds } = context.body;
+    const ack = await submit(context, { type: 'cancelAfter', company, after: seconds * 1000 });
+    return { status: 200, body: { cancel_at: seconds === 0 ? null : new Date(ack.now + seconds * 1000).toISOString() } };
+  },
+});
+
+const placeBlock = (ids: ClientOrderIds): Route => route({
+  method: 'post', path: '/api/v1/blocks', operationId: 'placeBlock', summary: 'Place one order over consecutive hours', tag, scope: 'trade', body: blockBody,
+  responses: { 201: { description: 'The block was accepted.', schema: placedSchema } },
+  async handle(context) {
+    const { services, body } = context;
+    const { company } = principalIn(context);
+    const command = blockCommand(services.directory, company, body);
+    await ids.requireNew(services, company, command.clientOrderId);
+    return { status: 201, body: placedWire(services.directory, await submit(context, command)) };
+  },
+});
+
+export function ordersRoutes(): Route[] {
+  const ids = new ClientOrderIds();
+  return [placeOrder(ids), placeBatch(ids), cancelAfter, amendOrder, cancelOrder, massCancel, placeBlock(ids)];
+}

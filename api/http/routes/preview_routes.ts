@@ -1,0 +1,106 @@
+/** What an order would cost, before it is sent. */
+import { z } from 'zod';
+import { BUY, SELL, classOf } from '../../../engine/commands.ts';
+import type { PlaceOrder } from '../../../engine/commands.ts';
+import { REJECT_CODES } from '../../../engine/catalogue.ts';
+import { formatMicro, formatSteps, formatTicks, formatUnits } from '../../../engine/numbers/units.ts';
+import type { Directory } from '../../directory.ts';
+import type { Services } from '../../services.ts';
+import { principalIn } from '../middleware/caller.ts';
+import { orderBody, placeCommand } from '../wire/order_commands.ts';
+import { divideHalfEven, netUsd } from '../wire/order_wire.ts';
+import { costOf, usdOf, walk, wouldCross } from '../preview.ts';
+import type { Walk } from '../preview.ts';
+import { route } from '../route.ts';
+import type { Route } from '../route.ts';
+import { marketCaughtUp } from '../submit.ts';
+
+const DEPTH = 10_000;
+const text = z.string();
+const previewSchema = z.object({
+  instrument: text,
+  filled_quantity: text.describe('Would trade at once'),
+  resting_quantity: text,
+  average_price: text.nullable(),
+  worst_price: text.nullable(),
+  notional: text,
+  fee: text.describe('CR, of what trades at once'),
+  hold: text.describe('CR reserved for what rests, its highest fee included'),
+  credits_before: text,
+  credits_after: text,
+  usd_per_gpu_hour: text.nullable().describe('Buys: price, fees, origination fee and interest until delivery; null while no credit of yours covers it'),
+  outside_usd_per_gpu_hour: text.nullable().describe('The lowest published on-demand price of the class'),
+  net_usd_per_gpu_hour: text.nullable().describe('Sells: what a GPU-hour brings after the commission'),
+  reject_code: z.enum(REJECT_CODES).nullable().describe('Why it would be refused now'),
+});
+
+const preview = route({
+  method: 'post', path: '/api/v1/orders/preview', operationId: 'previewOrder', summary: 'What an order would do now', tag: 'orders', scope: 'read',
+  roles: ['borrower', 'provider'], body: orderBody,
+  responses: { 200: { description: 'Nothing has been placed.', schema: previewSchema } },
+  async handle(context) {
+    const { services, body } = context;
+    const { company } = principalIn(context);
+    await marketCaughtUp(services);
+    const order = placeCommand(services.directory, company, body);
+    const instrument = services.market.instrument(body.instrument);
+    const depth = instrument === undefined ? { bids: [], asks: [] } : services.market.depth(instrument, DEPTH, order.model);
+    const opposite = order.side === BUY ? depth.asks : depth.bids;
+    const priced = walk(order, opposite);
+    const { fee, hold } = costOf(order, priced);
+    const account = await accountOf(services, company);
+    const refusal = await services.sequencer.query('refusal', { order });
+    const needed = order.side === BUY ? priced.notional + fee + hold : 0n;
+    return {
+      status: 200,
+      body: {
+        instrument: body.instrument,
+        ...tradeWire(priced),
+        fee: formatMicro(fee),
+        hold: formatMicro(hold),
+        credits_before: formatMicro(account.spendable),
+        credits_after: formatMicro(BigInt(account.spendable) - needed),
+        usd_per_gpu_hour: order.side === BUY ? allInUsd(order, priced, { needed, account, now: services.committed.now }) : null,
+        outside_usd_per_gpu_hour: outsideUsd(services.directory, order),
+        net_usd_per_gpu_hour: order.side === SELL ? netOf(order, priced) : null,
+        reject_code: refusal ?? (order.postOnly && wouldCross(order, opposite.at(0)?.price) ? 'post_only_would_cross' : null),
+      },
+    };
+  },
+});
+
+const tradeWire = ({ filled, resting, notional, worst }: Walk) => ({
+  filled_quantity: formatSteps(filled),
+  resting_quantity: formatSteps(resting),
+  average_price: filled === 0 ? null : formatUnits(divideHalfEven(notional * 10_000n, BigInt(filled)), 8, 4),
+  worst_price: filled === 0 ? null : formatTicks(worst),
+  notional: formatMicro(notional),
+});
+
+type Account = Awaited<ReturnType<typeof accountOf>>;
+
+async function accountOf({ sequencer }: Services, company: number) {
+  const [lots, facilities] = await Promise.all([sequencer.query('lots', { company }), sequencer.query('facilities', { company, lender: false })]);
+  const spendable = lots.reduce((total, lot) => total + Math.max(0, lot.available - lot.frozen), 0);
+  return { lots, facilities, spendable };
+}
+
+/** Per GPU-hour bought or bid for; null when the company's credits do not reach. */
+function allInUsd(order: PlaceOrder, { filled, resting }: Walk, { needed, account, now }: { needed: bigint; account: Account; now: number }): string | null {
+  const steps = filled + resting;
+  if (steps <= 0 || needed <= 0n) return null;
+  const { usd, covered } = usdOf(needed, account.lots, account.facilities, { now, hour: order.hour });
+  return covered < needed ? null : formatUnits(divideHalfEven(usd * 100n, BigInt(steps)), 6, 4);
+}
+
+function netOf(order: PlaceOrder, { filled, notional }: Walk): string | null {
+  if (filled > 0) return netUsd(Number(notional), filled, true);
+  return order.price > 0 ? netUsd(order.price, 1, false) : null;
+}
+
+function outsideUsd(directory: Directory, order: PlaceOrder): string | null {
+  const inputs = directory.class(classOf(order.market))?.inputs ?? [];
+  return inputs.length === 0 ? null : formatMicro(Math.min(...inputs.map(({ usd }) => usd)));
+}
+
+export const previewRoutes: Route[] = [preview];

@@ -1,0 +1,110 @@
+/**
+ * How much of a block its hours' books can execute: the same quantity in every hour, at prices whose
+ * average keeps the block's limit.
+ *
+ * A block takes resting orders by price, then time. What q more in an hour costs never falls as q
+ * grows, so the sum over the hours less limit x q is convex and zero at nothing: what is affordable
+ * is a range from zero on, and its end is found by halving. Orders that may not trade with the block
+ * are left out: those of its own group, those that a model bars, and those that still have a minimum
+ * for their first execution, which a part of a block might undercut.
+ */
+import type { Book } from './book.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
+import type { Orders } from './orders.ts';
+import { MICRO } from '../numbers/units.ts';
+import type { Micro, Ppm, Steps, Ticks } from '../numbers/units.ts';
+
+export interface BlockTerms {
+  readonly sells: boolean;
+  /** Bounds the average over all hours. */
+  readonly price: Ticks;
+  /** The books of its hours, in order. */
+  readonly books: readonly Book[];
+  /** Whether a resting order may trade with the block. */
+  mayTrade(maker: number): boolean;
+}
+
+/** Found when an hour has not enough: its place among the hours. */
+export interface Lacking {
+  hour: number;
+}
+
+/** Least quantity that an acceptance ratio allows of what is wanted. */
+export const leastAccepted = (wanted: Steps, ratio: Ppm): Steps => Math.max(1, Math.ceil((wanted * ratio) / MICRO));
+
+export class BlockPlan {
+  private readonly orders: Orders;
+
+  constructor(orders: Orders) {
+    this.orders = orders;
+  }
+
+  /** The largest quantity of `least` to `most` that every hour executes within the limit; 0 when there is none. */
+  largest(terms: BlockTerms, least: Steps, most: Steps, lacking: Lacking): Steps {
+    if (this.fits(terms, most)) return most;
+    const deepest = this.depth(terms, most, lacking);
+    if (deepest < least || least === most || !this.fits(terms, least)) return 0;
+    let low = least;
+    let high = deepest;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (this.fits(terms, middle)) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** Whether every hour has `quantity`, on average within the limit. */
+  private fits(terms: BlockTerms, quantity: Steps): boolean {
+    const bound = terms.price * quantity * terms.books.length;
+    let sum = 0;
+    for (const book of terms.books) {
+      const notional = this.notionalOf(terms, book, quantity);
+      if (notional < 0) return false;
+      sum += notional;
+      if (!terms.sells && sum > bound) return false;
+    }
+    return terms.sells ? sum >= bound : true;
+  }
+
+  /** What `quantity` costs or brings in one hour; negative when less is there. */
+  private notionalOf({ sells, mayTrade }: BlockTerms, book: Book, quantity: Steps): Micro {
+    const { orders } = this;
+    const side = book.side(!sells);
+    let left = quantity;
+    let sum = 0;
+    for (let level = side.count - 1; level >= 0; level--) {
+      const price = side.priceAt(level);
+      for (let maker = side.head(level); maker !== NIL; maker = orders.next(maker)) {
+        if (!mayTrade(maker)) continue;
+        const part = Math.min(left, orders.remaining(maker));
+        sum += part * price;
+        left -= part;
+        if (left === 0) return sum;
+      }
+    }
+    return -1;
+  }
+
+  /** The quantity that all hours have, at any price, at most `most`. */
+  private depth(terms: BlockTerms, most: Steps, lacking: Lacking): Steps {
+    let least = most;
+    terms.books.forEach((book, hour) => {
+      const found = this.depthOf(terms, book, least);
+      if (found < least) {
+        least = found;
+        lacking.hour = hour;
+      }
+    });
+    return least;
+  }
+
+  private depthOf({ sells, mayTrade }: BlockTerms, book: Book, enough: Steps): Steps {
+    let found = 0;
+    book.side(!sells).forEach(this.orders, (maker) => {
+      if (mayTrade(maker)) found += this.orders.remaining(maker);
+      return found < enough;
+    });
+    return Math.min(found, enough);
+  }
+}

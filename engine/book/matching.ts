@@ -1,0 +1,364 @@
+/**
+ * Price-time matching of one order against one book, and nothing else: who may trade with whom, what
+ * a trade costs and what is told about it is the host's business. The exchange is one host, the
+ * replay of a lone book another.
+ */
+import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, STOP } from '../commands.ts';
+import type { Book, BookSide } from './book.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
+import { FLAG } from './orders.ts';
+import type { Orders } from './orders.ts';
+
+/** Why matching took an order out of the market. */
+export type MatchReason = 'ioc' | 'fok' | 'self_trade' | 'no_liquidity';
+
+export interface MatchHost {
+  /** Whether the ask may serve the model a bid named; asked only for bids that name one. */
+  serves(ask: number, model: number): boolean;
+  /** Whether the bid's credit may go to the ask's provider; asked only for bids flagged as limited. */
+  mayBuyFrom(bid: number, ask: number): boolean;
+  /** Whether both orders belong to one beneficial owner. */
+  sameGroup(a: number, b: number): boolean;
+  /** quantity has been taken off both orders' remaining. */
+  traded(maker: number, taker: number, price: number, quantity: number): void;
+  /** The order is out of the book, completely filled. */
+  filled(row: number): void;
+  /** The order is out of the book with what remains cancelled. */
+  cancelled(row: number, reason: MatchReason): void;
+  /** The order now stands at the end of its queue. */
+  rested(row: number): void;
+  /** Self-trade prevention took `quantity` off the order's remaining; a resting one keeps its place. */
+  decremented(row: number, quantity: number): void;
+  /** The stop's condition has come true; it enters the book next. */
+  triggered(row: number): void;
+}
+
+/** A limit beyond any price: a market order without protection. */
+export const UNPROTECTED_BUY = Infinity;
+/** Whether a price is one that was named, not that of a market order without protection. */
+export const isLimit = (price: number): boolean => price > 0 && price < UNPROTECTED_BUY;
+
+/** Every trade moves the last price and may trigger stops. */
+export function noteTrade(book: Book, price: number): void {
+  book.lastPrice = price;
+  if (book.stops.length === 0) return;
+  if (price < book.tradedLow) book.tradedLow = price;
+  if (price > book.tradedHigh) book.tradedHigh = price;
+}
+
+export class Matcher {
+  private readonly orders: Orders;
+  private readonly host: MatchHost;
+  /** Rules before version 3 forgot the minimum of an order that was triggered, amended or arrived again, and the new quantity of an amendment. */
+  minimumAlwaysBinds = true;
+  /** Whether a bid may be flagged as limited at all. */
+  anyLimited = false;
+  /** Ids of resting orders whose minimum has just been met. */
+  private readonly freed: number[] = [];
+
+  constructor(orders: Orders, host: MatchHost) {
+    this.orders = orders;
+    this.host = host;
+  }
+
+  /** Whether an order that arrives may trade with one in the book, self-trade apart. */
+  private eligible(maker: number, taker: number, takerSells: boolean): boolean {
+    const bid = takerSells ? maker : taker;
+    const ask = takerSells ? taker : maker;
+    const model = this.orders.model(bid);
+    if (this.anyLimited && (this.orders.flags(bid) & FLAG.limited) !== 0 && !this.host.mayBuyFrom(bid, ask)) return false;
+    return model < 0 || this.host.serves(ask, model);
+  }
+
+  /** Whether the best eligible order opposite is within the limit. */
+  wouldCross(book: Book, row: number): boolean {
+    return this.executable(book, row, 1) > 0;
+  }
+
+  /**
+   * How much of `wanted` the order would execute at once, at most `wanted`. Own orders met on the way
+   * end it, are skipped or use it up, as the order's self-trade prevention will have it.
+   */
+  executable(book: Book, row: number, wanted: number): number {
+    const { orders, host } = this;
+    const sells = orders.isSell(row);
+    const side = book.side(!sells);
+    const limit = side.keyOf(orders.price(row));
+    const mode = orders.selfTradePrevention(row);
+    let executed = 0;
+    let left = orders.remaining(row);
+    for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
+      for (let maker = side.head(level); maker !== NIL; maker = orders.next(maker)) {
+        if (!this.eligible(maker, row, sells)) continue;
+        const size = orders.remaining(maker);
+        if (host.sameGroup(maker, row)) {
+          if (mode === CANCEL_NEWEST || mode === CANCEL_BOTH) return executed;
+          if (mode === DECREMENT) left -= Math.min(left, size);
+        } else {
+          const quantity = Math.min(left, size);
+          if (!this.mayExecute(maker, quantity)) continue;
+          executed += Math.min(quantity, wanted - executed);
+          left -= quantity;
+        }
+        if (executed >= wanted || left === 0) return executed;
+      }
+    }
+    return executed;
+  }
+
+  /** A resting order's first execution may have a minimum. */
+  private mayExecute(maker: number, quantity: number): boolean {
+    return quantity >= this.orders.pendingMinimum(maker);
+  }
+
+  /**
+   * Whether an arriving order's minimum cannot be met: it would execute at once, or cannot wait, and
+   * what is there falls short.
+   */
+  undercutsMinimum(book: Book, row: number): boolean {
+    const minimum = this.orders.pendingMinimum(row);
+    if (minimum === 0) return false;
+    const executable = this.executable(book, row, minimum);
+    const cannotWait = this.orders.timeInForce(row) >= IOC || this.orders.orderType(row) === MARKET;
+    return executable < minimum && (executable > 0 || cannotWait);
+  }
+
+  /** Why a resting order may not be changed so: it would trade although it is post-only, or less than its minimum. */
+  changeRefusal(book: Book, row: number, price: number, remaining: number): 'post_only_would_cross' | 'minimum_quantity' | undefined {
+    const { orders } = this;
+    const flags = orders.flags(row);
+    const minds = (flags & FLAG.postOnly) !== 0 || (this.minimumAlwaysBinds && orders.pendingMinimum(row) > 0);
+    if (!minds || book.auction || (this.minimumAlwaysBinds && (flags & FLAG.untriggered) !== 0)) return undefined;
+    const [priceNow, remainingNow] = [orders.price(row), orders.remaining(row)];
+    orders.setPrice(row, price);
+    if (this.minimumAlwaysBinds) orders.setRemaining(row, remaining);
+    const crosses = (flags & FLAG.postOnly) !== 0 && this.wouldCross(book, row);
+    const undercuts = !crosses && this.minimumAlwaysBinds && this.undercutsMinimum(book, row);
+    orders.setPrice(row, priceNow);
+    orders.setRemaining(row, remainingNow);
+    if (crosses) return 'post_only_would_cross';
+    return undercuts ? 'minimum_quantity' : undefined;
+  }
+
+  /** Whether a resting order would trade if it arrived again. */
+  wouldTrade(book: Book, row: number): boolean {
+    const least = this.minimumAlwaysBinds ? Math.max(1, this.orders.pendingMinimum(row)) : 1;
+    return this.executable(book, row, least) >= least;
+  }
+
+  /** An order that nobody can refuse any more, a stop that was triggered or one that arrives again, finds less than its minimum: it does not trade. */
+  private fallsShort(book: Book, row: number): boolean {
+    return this.minimumAlwaysBinds && (this.orders.flags(row) & FLAG.extra) !== 0 && this.undercutsMinimum(book, row);
+  }
+
+  /**
+   * Matches an accepted order that is in no book; what is left rests or is cancelled. A resting order
+   * whose first execution this was is free of its minimum from then on: if what is left of it crosses
+   * somebody it had to pass over, it arrives again.
+   */
+  enter(book: Book, row: number): void {
+    this.enterOnce(book, row);
+    while (this.freed.length > 0) {
+      const free = this.orders.rowOf(this.freed.shift() ?? 0);
+      if (free === NIL || (this.orders.flags(free) & FLAG.resting) === 0 || !this.wouldCross(book, free)) continue;
+      this.withdraw(book, free);
+      this.enterOnce(book, free);
+    }
+  }
+
+  private enterOnce(book: Book, row: number): void {
+    const { orders } = this;
+    const timeInForce = orders.timeInForce(row);
+    if (book.auction) {
+      this.collect(book, row);
+      return;
+    }
+    if (timeInForce === FOK && this.executable(book, row, orders.remaining(row)) < orders.remaining(row)) {
+      this.host.cancelled(row, 'fok');
+      return;
+    }
+    if (!this.fallsShort(book, row) && !this.match(book, row)) return;
+    if (orders.remaining(row) === 0) this.host.filled(row);
+    else if (orders.orderType(row) === MARKET || orders.orderType(row) === STOP) this.host.cancelled(row, 'no_liquidity');
+    else if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, 'ioc');
+    else this.rest(book, row);
+  }
+
+  /** An order that arrives during an auction waits for the uncross; one that cannot wait leaves. */
+  private collect(book: Book, row: number): void {
+    const timeInForce = this.orders.timeInForce(row);
+    if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, timeInForce === IOC ? 'ioc' : 'fok');
+    else this.rest(book, row);
+  }
+
+  /** Puts an order into the book, at the end of its queue. */
+  rest(book: Book, row: number): void {
+    const { orders } = this;
+    const extra = orders.extra(row);
+    const display = extra === undefined || extra.displayQuantity === 0 ? orders.remaining(row) : extra.displayQuantity;
+    orders.setVisible(row, Math.min(display, orders.remaining(row)));
+    orders.setFlags(row, orders.flags(row) | FLAG.resting);
+    book.side(orders.isSell(row)).append(orders, row);
+    this.host.rested(row);
+  }
+
+  /** Takes a resting order out of the book. */
+  withdraw(book: Book, row: number): void {
+    const { orders } = this;
+    book.side(orders.isSell(row)).remove(orders, row);
+    orders.setFlags(row, orders.flags(row) & ~FLAG.resting);
+  }
+
+  /** Parks a stop until its trigger, or lets it in at once when the last trade already meets it. */
+  enterStop(book: Book, row: number): void {
+    if (book.lastPrice !== 0 && !book.auction && this.meets(row, book.lastPrice, book.lastPrice)) {
+      this.host.triggered(row);
+      this.enter(book, row);
+      return;
+    }
+    this.orders.setFlags(row, this.orders.flags(row) | FLAG.untriggered);
+    book.stops.add(row, this.orders.isSell(row), this.stopPrice(row));
+  }
+
+  /** Takes a stop that waits for its trigger out of its book. */
+  withdrawStop(book: Book, row: number): void {
+    book.stops.remove(row, this.orders.isSell(row), this.stopPrice(row));
+    this.orders.setFlags(row, this.orders.flags(row) & ~FLAG.untriggered);
+  }
+
+  /** Whether trades between `low` and `high` trigger the stop. */
+  private meets(row: number, low: number, high: number): boolean {
+    return this.orders.isSell(row) ? low <= this.stopPrice(row) : high >= this.stopPrice(row);
+  }
+
+  /**
+   * Lets in every stop that trades have triggered: those of one command together, the stop price met
+   * first going first (bids from the lowest, then asks from the highest), then the older; what their
+   * own trades trigger queues behind them.
+   */
+  runStops(book: Book): void {
+    if (book.stops.length === 0 || book.auction) return;
+    const due = this.takeTriggered(book);
+    for (let next = 0; next < due.length; next++) {
+      this.host.triggered(due[next]);
+      this.enter(book, due[next]);
+      for (const row of this.takeTriggered(book)) due.push(row);
+    }
+  }
+
+  private takeTriggered(book: Book): number[] {
+    const { tradedLow, tradedHigh } = book;
+    book.tradedLow = Infinity;
+    book.tradedHigh = 0;
+    if (tradedHigh === 0) return [];
+    const due = book.stops.takeTriggered(tradedLow, tradedHigh);
+    for (const row of due) this.orders.setFlags(row, this.orders.flags(row) & ~FLAG.untriggered);
+    return due;
+  }
+
+  private stopPrice(row: number): number {
+    return this.orders.extra(row)?.stopPrice ?? 0;
+  }
+
+  /** Trades while the limit allows. False when self-trade prevention ended the order. */
+  private match(book: Book, row: number): boolean {
+    const { orders } = this;
+    const sells = orders.isSell(row);
+    const side = book.side(!sells);
+    const limit = side.keyOf(orders.price(row));
+    for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
+      let maker = side.head(level);
+      // A refilled iceberg slice rejoins its queue behind `end`; it is met again only after all others.
+      while (maker !== NIL && orders.remaining(row) > 0) {
+        const next = orders.next(maker);
+        if (this.eligible(maker, row, sells)) {
+          if (this.host.sameGroup(maker, row)) {
+            if (!this.preventSelfTrade(book, maker, row)) return false;
+          } else if (this.mayExecute(maker, Math.min(orders.remaining(row), orders.remaining(maker)))) {
+            this.trade(book, side, maker, row);
+            if (next === NIL && (orders.flags(maker) & FLAG.resting) !== 0 && orders.remaining(row) > 0) {
+              // The last of the queue was an iceberg that has refilled: it is its own successor.
+              continue;
+            }
+          }
+        }
+        maker = next;
+      }
+      if (orders.remaining(row) === 0) break;
+    }
+    return true;
+  }
+
+  /** Takes an execution off a resting order; of an iceberg first what it shows. */
+  take(row: number, quantity: number): void {
+    const { orders } = this;
+    orders.setRemaining(row, orders.remaining(row) - quantity);
+    orders.setVisible(row, Math.max(0, orders.visible(row) - quantity));
+    orders.setFlags(row, orders.flags(row) | FLAG.executed);
+  }
+
+  /** After an uncross, orders that sat it out by their model may cross: they trade now, best bid first, as if they arrived. */
+  settleCrossed(book: Book): void {
+    const { orders } = this;
+    if (book.bids.count === 0 || book.asks.count === 0 || book.bids.best() < book.asks.best()) return;
+    const crossing: number[] = [];
+    book.bids.forEach(orders, (row) => orders.price(row) >= book.asks.best() && crossing.push(orders.idOf(row)) > 0);
+    for (const id of crossing) {
+      const row = orders.rowOf(id);
+      if (row === NIL || !this.wouldTrade(book, row)) continue;
+      this.withdraw(book, row);
+      this.enter(book, row);
+    }
+  }
+
+  private trade(book: Book, side: BookSide, maker: number, taker: number): void {
+    const { orders, host } = this;
+    const quantity = Math.min(orders.visible(maker), orders.remaining(taker));
+    const price = orders.price(maker);
+    if (orders.pendingMinimum(maker) > 0) this.freed.push(orders.idOf(maker));
+    this.take(maker, quantity);
+    orders.setRemaining(taker, orders.remaining(taker) - quantity);
+    orders.setFlags(taker, orders.flags(taker) | FLAG.executed);
+    noteTrade(book, price);
+    host.traded(maker, taker, price, quantity);
+    if (orders.remaining(maker) === 0) {
+      this.withdraw(book, maker);
+      host.filled(maker);
+    } else if (orders.visible(maker) === 0) {
+      side.remove(orders, maker);
+      this.rest(book, maker);
+    }
+  }
+
+  /** Handles two orders of one owner that would trade. False when the arriving one is out of the market. */
+  private preventSelfTrade(book: Book, maker: number, taker: number): boolean {
+    const { orders, host } = this;
+    const mode = orders.selfTradePrevention(taker);
+    if (mode === DECREMENT) return this.decrement(book, maker, taker);
+    if (mode === CANCEL_OLDEST || mode === CANCEL_BOTH) {
+      this.withdraw(book, maker);
+      host.cancelled(maker, 'self_trade');
+    }
+    if (mode === CANCEL_OLDEST) return true;
+    host.cancelled(taker, 'self_trade');
+    return false;
+  }
+
+  /** Both lose the smaller quantity without a trade; what reaches zero is cancelled. */
+  private decrement(book: Book, maker: number, taker: number): boolean {
+    const { orders, host } = this;
+    const quantity = Math.min(orders.remaining(maker), orders.remaining(taker));
+    orders.setRemaining(maker, orders.remaining(maker) - quantity);
+    orders.setRemaining(taker, orders.remaining(taker) - quantity);
+    orders.setVisible(maker, Math.min(orders.visible(maker), orders.remaining(maker)));
+    host.decremented(maker, quantity);
+    host.decremented(taker, quantity);
+    if (orders.remaining(maker) === 0) {
+      this.withdraw(book, maker);
+      host.cancelled(maker, 'self_trade');
+    }
+    if (orders.remaining(taker) > 0) return true;
+    host.cancelled(taker, 'self_trade');
+    return false;
+  }
+}

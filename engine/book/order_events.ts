@@ -1,0 +1,133 @@
+/** Writes what happens to orders into the event buffer, field by field: the hot half of events.ts. */
+import type { PlaceOrder } from '../commands.ts';
+import { CANCEL_REASONS, KIND, ORDER_STATUSES } from '../events.ts';
+import type { CancelReason } from '../events.ts';
+import type { State } from '../state.ts';
+import type { Steps, Ticks } from '../numbers/units.ts';
+
+/** Numbers that every order's events are written with; as constants they stand in the code. */
+const FILL = KIND.fill;
+const ORDER_ACCEPTED = KIND.orderAccepted;
+const ORDER_DONE = KIND.orderDone;
+const ORDER_RESTED = KIND.orderRested;
+export const STATUS_FILLED = ORDER_STATUSES.indexOf('filled');
+const STATUS_CANCELED = ORDER_STATUSES.indexOf('canceled');
+const STATUS_EXPIRED = ORDER_STATUSES.indexOf('expired');
+/** In `orderDone`, reason 0 is 'filled' and the cancel reasons follow. */
+export const REASON_FILLED = 0;
+export const reasonCode = (reason: CancelReason): number => CANCEL_REASONS.indexOf(reason) + 1;
+const EXPIRED: ReadonlySet<CancelReason> = new Set(['expired', 'gate_closed', 'hour_ended']);
+export const statusAfter = (reason: CancelReason): number => (EXPIRED.has(reason) ? STATUS_EXPIRED : STATUS_CANCELED);
+
+export class OrderEvents {
+  private readonly state: State;
+
+  constructor(state: State) {
+    this.state = state;
+  }
+
+  accepted(command: PlaceOrder, row: number): void {
+    const { orders, buffer } = this.state;
+    const book = this.state.bookOf(orders.book(row));
+    buffer.reserve(24);
+    const { words } = buffer;
+    const at = buffer.length;
+    words[at] = ORDER_ACCEPTED;
+    words[at + 1] = 20;
+    words[at + 2] = orders.idOf(row);
+    words[at + 3] = command.company;
+    words[at + 4] = book.market;
+    words[at + 5] = book.hour;
+    words[at + 6] = command.side;
+    words[at + 7] = command.orderType;
+    words[at + 8] = orders.price(row);
+    words[at + 9] = command.quantity;
+    words[at + 10] = command.timeInForce;
+    words[at + 11] = command.postOnly ? 1 : 0;
+    words[at + 12] = command.displayQuantity;
+    words[at + 13] = command.minimumQuantity;
+    words[at + 14] = command.stopPrice;
+    words[at + 15] = command.expiresAt;
+    words[at + 16] = orders.model(row);
+    words[at + 17] = command.resaleOf;
+    words[at + 18] = command.selfTradePrevention;
+    words[at + 19] = command.cancelOnDisconnect ? 1 : 0;
+    words[at + 20] = orders.hold(row);
+    words[at + 21] = buffer.text(command.clientOrderId);
+    buffer.length = at + 22;
+  }
+
+  rested(row: number): void {
+    const { orders, buffer } = this.state;
+    buffer.reserve(5);
+    const { words } = buffer;
+    const at = buffer.length;
+    words[at] = ORDER_RESTED;
+    words[at + 1] = 3;
+    words[at + 2] = orders.idOf(row);
+    words[at + 3] = orders.visible(row);
+    words[at + 4] = orders.remaining(row);
+    buffer.length = at + 5;
+  }
+
+  triggered(row: number): void {
+    this.state.buffer.emit('orderTriggered', { order: this.state.orders.idOf(row) });
+  }
+
+  reduced(row: number): void {
+    const { orders, buffer } = this.state;
+    buffer.emit('orderReduced', { order: orders.idOf(row), visible: orders.visible(row), remaining: orders.remaining(row), hold: orders.hold(row) });
+  }
+
+  amended(row: number, keptPriority: boolean): void {
+    const { orders, buffer } = this.state;
+    buffer.emit('orderAmended', { order: orders.idOf(row), price: orders.price(row), remaining: orders.remaining(row), hold: orders.hold(row), keptPriority });
+  }
+
+  /** status and reason as their places in `orderDone`. */
+  done(row: number, status: number, reason: number): void {
+    const { orders, buffer } = this.state;
+    buffer.reserve(6);
+    const { words } = buffer;
+    const at = buffer.length;
+    words[at] = ORDER_DONE;
+    words[at + 1] = 4;
+    words[at + 2] = orders.idOf(row);
+    words[at + 3] = status;
+    words[at + 4] = reason;
+    words[at + 5] = orders.remaining(row);
+    buffer.length = at + 6;
+  }
+
+  fill(maker: number, taker: number, allocation: number, price: Ticks, quantity: Steps, fee: number): void {
+    const { state } = this;
+    const { orders, buffer } = state;
+    const bid = orders.isSell(taker) ? maker : taker;
+    const ask = bid === taker ? maker : taker;
+    const book = state.bookOf(orders.book(maker));
+    buffer.reserve(20);
+    const { words } = buffer;
+    const at = buffer.length;
+    words[at] = FILL;
+    words[at + 1] = 18;
+    words[at + 2] = ++state.fills;
+    words[at + 3] = state.allocations.idOf(allocation);
+    words[at + 4] = orders.idOf(maker);
+    words[at + 5] = orders.idOf(taker);
+    words[at + 6] = bid === taker ? 0 : 1;
+    words[at + 7] = orders.company(bid);
+    words[at + 8] = orders.company(ask);
+    words[at + 9] = state.allocations.provider[allocation];
+    words[at + 10] = book.market;
+    words[at + 11] = book.hour;
+    words[at + 12] = price;
+    words[at + 13] = quantity;
+    words[at + 14] = fee;
+    words[at + 15] = orders.remaining(maker);
+    words[at + 16] = orders.remaining(taker);
+    words[at + 17] = orders.hold(bid);
+    words[at + 18] = state.now;
+    words[at + 19] = state.allocations.model[allocation];
+    buffer.length = at + 20;
+  }
+}

@@ -1,0 +1,376 @@
+/**
+ * Orders in the market, one row each in typed columns. A row is freed when its order leaves the
+ * market; its generation then changes, so an order id never names two orders.
+ */
+import { CacheRows } from '../numbers/columns.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
+
+const SLOTS = 2 ** 24;
+
+/** Bits of `flags`. */
+export const FLAG = {
+  sell: 1,
+  postOnly: 2,
+  cancelOnDisconnect: 4,
+  /** Stands in its book. */
+  resting: 8,
+  /** Waits for its trigger. */
+  untriggered: 16,
+  /** Its first execution has been. */
+  executed: 32,
+  /** Has an entry in `extras`. */
+  extra: 64,
+  /** Row is in use. */
+  live: 128,
+  /** Offers an allocation, not a provider's own capacity. */
+  resale: 1 << 14,
+  /** One of a sell block's asks. */
+  blockAsk: 1 << 15,
+  /** Stands for a block; is in no book. */
+  block: 1 << 16,
+  /** Some provider group may not have its credit: whose, is looked up. */
+  limited: 1 << 17,
+} as const;
+const TYPE_SHIFT = 8;
+const TIF_SHIFT = 10;
+const STP_SHIFT = 12;
+
+/** What few orders have. */
+export interface OrderExtra {
+  clientOrderId: string;
+  /** 0: shows everything. */
+  displayQuantity: number;
+  minimumQuantity: number;
+  stopPrice: number;
+  expiresAt: number;
+  resaleOf: number;
+  /** The block an ask belongs to; 0: none. */
+  block: number;
+}
+export const NO_EXTRA: OrderExtra = { clientOrderId: '', displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, resaleOf: 0, block: 0 };
+
+/** Places of a row's numbers: a cache line of doubles and the next one of integers, so that touching an order costs two neighbours. */
+const ROW_BYTES = 128;
+const FLOATS = ROW_BYTES / 8;
+/** A shift keeps a place a machine integer, whatever is known of the row; a product is reckoned as a float wherever one has ever been one. */
+const FLOAT_SHIFT = 4;
+const INT_SHIFT = 5;
+const FLOATS_USED = 8;
+const PRICE = 0;
+const QUANTITY = 1;
+const REMAINING = 2;
+const VISIBLE = 3;
+const NOTIONAL = 4;
+const FEES_FLOOR = 5;
+const HOLD = 6;
+const SEQUENCE = 7;
+const INTS = ROW_BYTES / 4;
+const INTS_USED = 16;
+const INTS_FROM = INTS - INTS_USED;
+const FLAGS = INTS_FROM;
+const GENERATION = INTS_FROM + 1;
+const COMPANY = INTS_FROM + 2;
+const BOOK = INTS_FROM + 3;
+const CELL = INTS_FROM + 4;
+const MODEL = INTS_FROM + 5;
+const NEXT = INTS_FROM + 6;
+const PREV = INTS_FROM + 7;
+const HOLD_LIST = INTS_FROM + 8;
+const FEE_FRACTION = INTS_FROM + 9;
+const COMPANY_NEXT = INTS_FROM + 10;
+const COMPANY_PREV = INTS_FROM + 11;
+const ACCEPTED_HIGH = INTS_FROM + 12;
+const ACCEPTED_LOW = INTS_FROM + 13;
+/** Times have more bits than an integer: they stand in two. */
+const TIME_PART = 2 ** 30;
+
+/** floor + fraction / 1e6, half-even. */
+export function roundedFees(floor: number, fraction: number): number {
+  if (fraction < 500_000) return floor;
+  return fraction > 500_000 ? floor + 1 : floor + (floor % 2);
+}
+
+export class Orders {
+  private floats: Float64Array;
+  private ints: Int32Array;
+  private readonly rows: CacheRows;
+  readonly extras = new Map<number, OrderExtra>();
+  used = 0;
+  free = NIL;
+  count = 0;
+
+  constructor(rows: number) {
+    this.rows = new CacheRows(rows, ROW_BYTES);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  /** The id that the next order will have. */
+  nextId(): number {
+    return this.free === NIL ? SLOTS + this.used : (this.generation(this.free) + 1) * SLOTS + this.free;
+  }
+
+  /** A free row, its generation advanced; what an order does not begin with is zero. */
+  create(): number {
+    let row = this.free;
+    if (row === NIL) {
+      row = this.used++;
+      if (this.used * FLOATS > this.floats.length) this.grow();
+    } else {
+      this.free = this.next(row);
+    }
+    const { floats, ints } = this;
+    const float = row << FLOAT_SHIFT;
+    const int = row << INT_SHIFT;
+    ints[int | GENERATION]++;
+    floats[float | NOTIONAL] = 0;
+    floats[float | FEES_FLOOR] = 0;
+    ints[int | FEE_FRACTION] = 0;
+    floats[float | HOLD] = 0;
+    ints[int | HOLD_LIST] = NIL;
+    ints[int | NEXT] = NIL;
+    ints[int | PREV] = NIL;
+    this.count++;
+    return row;
+  }
+
+  /** Whose a new order is, where, and what it wants; nothing of it is shown yet. */
+  open(row: number, company: number, book: number, price: number, quantity: number): void {
+    const { floats, ints } = this;
+    const float = row << FLOAT_SHIFT;
+    const int = row << INT_SHIFT;
+    floats[float | PRICE] = price;
+    floats[float | QUANTITY] = quantity;
+    floats[float | REMAINING] = quantity;
+    floats[float | VISIBLE] = 0;
+    ints[int | COMPANY] = company;
+    ints[int | BOOK] = book;
+  }
+
+  /** Puts a row before the head of its company's chain. */
+  link(row: number, head: number): void {
+    const { ints } = this;
+    const int = row << INT_SHIFT;
+    ints[int | COMPANY_NEXT] = head;
+    ints[int | COMPANY_PREV] = NIL;
+    if (head !== NIL) ints[(head << INT_SHIFT) | COMPANY_PREV] = row;
+  }
+
+  private grow(): void {
+    this.rows.grow(this.used);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  destroy(row: number): void {
+    if ((this.flags(row) & FLAG.extra) !== 0) this.extras.delete(row);
+    this.setFlags(row, 0);
+    this.setNext(row, this.free);
+    this.free = row;
+    this.count--;
+  }
+
+  idOf(row: number): number {
+    return this.generation(row) * SLOTS + row;
+  }
+
+  /** The row of a live order, NIL when there is none of that id. */
+  rowOf(id: number): number {
+    if (!(id > 0)) return NIL;
+    const row = (id - Math.floor(id / SLOTS) * SLOTS) | 0;
+    if (row >= this.used || (this.flags(row) & FLAG.live) === 0) return NIL;
+    return this.generation(row) * SLOTS + row === id ? row : NIL;
+  }
+
+  static flagsOf(sell: boolean, orderType: number, timeInForce: number, selfTradePrevention: number): number {
+    return FLAG.live | (sell ? FLAG.sell : 0) | (orderType << TYPE_SHIFT) | (timeInForce << TIF_SHIFT) | (selfTradePrevention << STP_SHIFT);
+  }
+  isSell(row: number): boolean {
+    return (this.flags(row) & FLAG.sell) !== 0;
+  }
+  orderType(row: number): number {
+    return (this.flags(row) >> TYPE_SHIFT) & 3;
+  }
+  timeInForce(row: number): number {
+    return (this.flags(row) >> TIF_SHIFT) & 3;
+  }
+  selfTradePrevention(row: number): number {
+    return (this.flags(row) >> STP_SHIFT) & 3;
+  }
+  /** Micro-CR charged so far. */
+  feesCharged(row: number): number {
+    return roundedFees(this.feesFloor(row), this.feeFraction(row));
+  }
+  /** Least quantity of the order's first execution; 0 once that has been, or when it has none. */
+  pendingMinimum(row: number): number {
+    if ((this.flags(row) & (FLAG.extra | FLAG.executed)) !== FLAG.extra) return 0;
+    return Math.min(this.extras.get(row)?.minimumQuantity ?? 0, this.remaining(row));
+  }
+  extra(row: number): OrderExtra | undefined {
+    return (this.flags(row) & FLAG.extra) === 0 ? undefined : this.extras.get(row);
+  }
+
+  price(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | PRICE];
+  }
+  setPrice(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | PRICE] = value;
+  }
+  quantity(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | QUANTITY];
+  }
+  setQuantity(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | QUANTITY] = value;
+  }
+  remaining(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | REMAINING];
+  }
+  setRemaining(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | REMAINING] = value;
+  }
+  /** Shown in the book; less than `remaining` for an iceberg. */
+  visible(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | VISIBLE];
+  }
+  setVisible(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | VISIBLE] = value;
+  }
+  /** Sum of price x quantity of its fills, micro-CR. */
+  notional(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | NOTIONAL];
+  }
+  setNotional(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | NOTIONAL] = value;
+  }
+  /** Exact fees so far are feesFloor + feeFraction / 1e6 micro-CR; what is charged is that, rounded half-even. */
+  feesFloor(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | FEES_FLOOR];
+  }
+  setFeesFloor(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | FEES_FLOOR] = value;
+  }
+  /** Micro-CR reserved. */
+  hold(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | HOLD];
+  }
+  setHold(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | HOLD] = value;
+  }
+  /** Of the command that placed it. */
+  sequence(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | SEQUENCE];
+  }
+  setSequence(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | SEQUENCE] = value;
+  }
+  flags(row: number): number {
+    return this.ints[(row << INT_SHIFT) | FLAGS];
+  }
+  setFlags(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | FLAGS] = value;
+  }
+  generation(row: number): number {
+    return this.ints[(row << INT_SHIFT) | GENERATION];
+  }
+  setGeneration(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | GENERATION] = value;
+  }
+  company(row: number): number {
+    return this.ints[(row << INT_SHIFT) | COMPANY];
+  }
+  setCompany(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | COMPANY] = value;
+  }
+  /** Row of the book it belongs to. */
+  book(row: number): number {
+    return this.ints[(row << INT_SHIFT) | BOOK];
+  }
+  setBook(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | BOOK] = value;
+  }
+  /** Asks: the supply cell it offers from. */
+  cell(row: number): number {
+    return this.ints[(row << INT_SHIFT) | CELL];
+  }
+  setCell(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | CELL] = value;
+  }
+  model(row: number): number {
+    return this.ints[(row << INT_SHIFT) | MODEL];
+  }
+  setModel(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | MODEL] = value;
+  }
+  /** Neighbours in the queue of its price. */
+  next(row: number): number {
+    return this.ints[(row << INT_SHIFT) | NEXT];
+  }
+  setNext(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | NEXT] = value;
+  }
+  prev(row: number): number {
+    return this.ints[(row << INT_SHIFT) | PREV];
+  }
+  setPrev(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | PREV] = value;
+  }
+  holdList(row: number): number {
+    return this.ints[(row << INT_SHIFT) | HOLD_LIST];
+  }
+  setHoldList(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | HOLD_LIST] = value;
+  }
+  feeFraction(row: number): number {
+    return this.ints[(row << INT_SHIFT) | FEE_FRACTION];
+  }
+  setFeeFraction(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | FEE_FRACTION] = value;
+  }
+  /** Neighbours among the live orders of its company. */
+  companyNext(row: number): number {
+    return this.ints[(row << INT_SHIFT) | COMPANY_NEXT];
+  }
+  setCompanyNext(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | COMPANY_NEXT] = value;
+  }
+  companyPrev(row: number): number {
+    return this.ints[(row << INT_SHIFT) | COMPANY_PREV];
+  }
+  setCompanyPrev(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | COMPANY_PREV] = value;
+  }
+  acceptedAt(row: number): number {
+    return this.ints[(row << INT_SHIFT) | ACCEPTED_HIGH] * TIME_PART + this.ints[(row << INT_SHIFT) | ACCEPTED_LOW];
+  }
+  setAcceptedAt(row: number, value: number): void {
+    const high = Math.floor(value / TIME_PART);
+    this.ints[(row << INT_SHIFT) | ACCEPTED_HIGH] = high;
+    this.ints[(row << INT_SHIFT) | ACCEPTED_LOW] = value - high * TIME_PART;
+  }
+
+  /** The rows in use, for snapshots. */
+  columns(): { floats: Float64Array; ints: Int32Array } {
+    return {
+      floats: gathered(new Float64Array(this.used * FLOATS_USED), this.floats, FLOATS_USED, FLOATS, 0),
+      ints: gathered(new Int32Array(this.used * INTS_USED), this.ints, INTS_USED, INTS, INTS_FROM),
+    };
+  }
+
+  /** Restores what `columns` gave. */
+  setColumns(floats: Float64Array, ints: Int32Array): void {
+    this.used = floats.length / FLOATS_USED;
+    if (this.used * FLOATS > this.floats.length) this.grow();
+    scattered(floats, this.floats, FLOATS_USED, FLOATS, 0);
+    scattered(ints, this.ints, INTS_USED, INTS, INTS_FROM);
+  }
+}
+
+/** Copies `width` numbers of each row, from place `from` on, into one run. */
+function gathered<C extends Float64Array | Int32Array>(target: C, source: C, width: number, stride: number, from: number): C {
+  for (let row = 0; row * width < target.length; row++) target.set(source.subarray(row * stride + from, row * stride + from + width), row * width);
+  return target;
+}
+
+function scattered<C extends Float64Array | Int32Array>(source: C, target: C, width: number, stride: number, from: number): void {
+  for (let row = 0; row * width < source.length; row++) target.set(source.subarray(row * width, (row + 1) * width), row * stride + from);
+}

@@ -1,0 +1,31 @@
+/** A batch of events as the journal keeps it. The same batch always gives the same bytes, so that replay can compare them. */
+import { ByteReader, ByteWriter } from '../numbers/bytes.ts';
+import type { EventBatch } from '../events.ts';
+
+const FORMAT = 1;
+/** Kept from batch to batch: what it has grown to is needed again. */
+const writer = new ByteWriter(1 << 16);
+
+export function encodeEvents(batch: EventBatch): Uint8Array<ArrayBuffer> {
+  const { words, texts } = batch;
+  writer.byte(FORMAT);
+  writer.number(words.length);
+  writer.numbers(words, words.length);
+  // The first text is always empty and not written.
+  writer.number(texts.length - 1);
+  for (let index = 1; index < texts.length; index++) writer.text(texts[index]);
+  return writer.take();
+}
+
+/** @throws RangeError when the bytes are not what `encodeEvents` writes */
+export function decodeEventBytes(bytes: Uint8Array): EventBatch {
+  const reader = new ByteReader(bytes);
+  const format = reader.byte();
+  if (format !== FORMAT) throw new RangeError(`format ${format} of events is not known`);
+  const words = new Float64Array(reader.count());
+  reader.numbers(words);
+  const texts = [''];
+  for (let left = reader.count(); left > 0; left--) texts.push(reader.text());
+  if (!reader.atEnd) throw new RangeError('bytes follow the last event');
+  return { words, texts };
+}

@@ -1,0 +1,322 @@
+/**
+ * The whole state as bytes and back. Columns are written raw (little-endian), the rest as one JSON
+ * head. Also the canonical form of the state: the hash is taken over the same bytes.
+ */
+import { ACCOUNT_NAMES } from '../ledger/accounts.ts';
+import type { Block } from '../trading/blocks.ts';
+import type { Spending } from '../lending/credit_limits.ts';
+import type { Call, CompanyImage, Facility, ForcedResale, GpuClass, Mandate, MoneyRules, Payable, Remembered } from '../state.ts';
+import { HourBook, State } from '../state.ts';
+import type { LotImage } from '../ledger/lots.ts';
+import type { FailedPlace, Outage } from '../delivery/minutes.ts';
+import type { OrderExtra } from '../book/orders.ts';
+import type { Replacement } from '../delivery/replacement.ts';
+import type { Chain } from '../delivery/resale.ts';
+import type { Capacity } from '../trading/supply.ts';
+import type { Timer } from '../time/timers.ts';
+import type { TradingMode } from '../commands.ts';
+
+export const SNAPSHOT_FORMAT = 2;
+const MAGIC = 0x58434331;
+const HEADER_BYTES = 12;
+
+interface BookImage {
+  row: number;
+  market: number;
+  hour: number;
+  mode: TradingMode;
+  reason: string;
+  lastPrice: number;
+  auction: boolean;
+  firstAllocation: number;
+  openAllocations: number;
+  /** Rows in queue order, best price first. */
+  bids: number[];
+  asks: number[];
+  stops: number[];
+  cells: [number, number][];
+}
+
+interface Head {
+  format: number;
+  scalars: { now: number; sequence: number; mode: TradingMode; reason: string; fills: number; settledThrough: number; minutesRun: number; daysRun: number };
+  companies: CompanyImage[];
+  groups: [string, number][];
+  perCompany: { groupIds: number[]; orderLimits: number[]; dayLimits: number[]; firstOrder: number[]; openOrders: number[]; firstAllocation: number[]; usable: number[][]; rates: number[] };
+  classes: GpuClass[];
+  regions: string[];
+  models: string[];
+  markets: { market: number; mode: TradingMode; reason: string }[];
+  books: BookImage[];
+  freeBooks: number[];
+  lots: LotImage[];
+  facilities: Facility[];
+  mandates: Mandate[];
+  switches: State['switches'];
+  money: MoneyRules;
+  forced: ForcedResale[];
+  dayEnd: State['dayEnd'];
+  armed: State['armed'];
+  payables: [string, Payable][];
+  idempotency: [string, Remembered][];
+  clientOrderIds: [string, number][];
+  captured: [string, number][];
+  timers: { heap: Timer[]; arrivals: number };
+  /** Absent in snapshots of before there were such calls. */
+  calls?: [number, Call][];
+  /** Absent while none was told. */
+  marks?: [string, number][];
+  capacities: Omit<Capacity, 'served'>[];
+  /** Supply cells with sales in the running hour, exact amounts as digits. */
+  spotOccupied: [number, string][];
+  orderExtras: [number, OrderExtra][];
+  bars: [number, 'facility_not_active' | 'past_due'][];
+  spending: [number, Spending][];
+  blocks: Block[];
+  chains: [number, Chain][];
+  spotResales: [number, { bought: number; occupied: string }][];
+  failedPlaces: [string, FailedPlace][];
+  outages: Outage[];
+  replacements: [number, Replacement][];
+  pools: Record<PoolName, { used: number; free: number; count: number }>;
+  columns: { name: string; kind: 'f64' | 'i32'; length: number }[];
+}
+
+type PoolName = 'orders' | 'amounts' | 'allocations' | 'supply';
+
+type Named = Record<string, Float64Array | Int32Array>;
+
+/** Every column of the state, cut to the rows in use. */
+function columnsOf(state: State): Named {
+  const { orders, amounts, allocations, supply, ledger } = state;
+  const named: Named = {};
+  const add = (prefix: string, used: number, columns: Named): void => {
+    for (const [name, column] of Object.entries(columns)) named[`${prefix}.${name}`] = column.subarray(0, used);
+  };
+  Object.entries(orders.columns()).forEach(([name, column]) => (named[`orders.${name}`] = column));
+  add('amounts', amounts.used, amounts.columns());
+  add('allocations', allocations.used, { ...allocations.columns().floats, ...allocations.columns().ints });
+  add('supply', supply.used, {
+    capacity: supply.capacity, hour: supply.hour, generation: supply.generation, offered: supply.offered, sold: supply.sold,
+  });
+  const owners = { company: state.companies.length, lot: state.lots.rows.length, facility: state.facilities.length, cell: supply.used };
+  ACCOUNT_NAMES.forEach((name, account) => {
+    named[`ledger.${name}`] = ledger.column(account, owners[ledger.ownerKind(account)]);
+  });
+  return named;
+}
+
+function bookImage(state: State, book: HourBook): BookImage {
+  const image: BookImage = {
+    row: book.row, market: book.market, hour: book.hour, mode: book.mode, reason: book.reason, lastPrice: book.lastPrice, auction: book.auction,
+    firstAllocation: book.firstAllocation, openAllocations: book.openAllocations, bids: [], asks: [], stops: book.stops.rows(), cells: book.cells.entries(),
+  };
+  book.bids.forEach(state.orders, (row) => image.bids.push(row) > 0);
+  book.asks.forEach(state.orders, (row) => image.asks.push(row) > 0);
+  return image;
+}
+
+function headOf(state: State, columns: Named): Head {
+  const { orders, amounts, allocations, supply, standing } = state;
+  return {
+    format: SNAPSHOT_FORMAT,
+    scalars: {
+      now: state.now, sequence: state.sequence, mode: state.mode, reason: state.reason, fills: state.fills,
+      settledThrough: state.settledThrough, minutesRun: state.minutesRun, daysRun: state.daysRun,
+    },
+    companies: state.companies.map((company) => company.toJSON()),
+    groups: [...state.groups],
+    perCompany: {
+      groupIds: standing.each((company) => standing.group(company)),
+      orderLimits: standing.each((company) => standing.orderLimit(company)),
+      dayLimits: standing.each((company) => standing.dayLimit(company)),
+      firstOrder: standing.each((company) => standing.firstOrder(company)),
+      openOrders: standing.each((company) => standing.openOrders(company)),
+      firstAllocation: standing.each((company) => standing.firstAllocation(company)),
+      usable: state.lots.usable,
+      rates: standing.each((company) => standing.rate(company)),
+    },
+    classes: state.classes,
+    regions: state.regions,
+    models: state.models,
+    markets: [...state.markets.values()].map(({ market, mode, reason }) => ({ market, mode, reason })),
+    books: state.books.filter((book) => book !== undefined).map((book) => bookImage(state, book)),
+    freeBooks: state.freeBooks,
+    lots: state.lots.rows.map((lot) => lot.toJSON()),
+    facilities: state.facilities,
+    mandates: state.mandates,
+    switches: state.switches,
+    money: state.money,
+    forced: [...state.forced.values()],
+    dayEnd: state.dayEnd,
+    armed: state.armed,
+    payables: [...state.payables],
+    idempotency: [...state.idempotency],
+    clientOrderIds: [...state.clientOrderIds],
+    captured: [...state.captured],
+    timers: { heap: state.timers.heap, arrivals: state.timers.arrivals },
+    calls: [...state.calls],
+    ...(state.marks.size === 0 ? {} : { marks: [...state.marks] }),
+    capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
+    spotOccupied: [...supply.spotOccupied].map(([cell, occupied]) => [cell, occupied.toString()]),
+    bars: [...state.bars],
+    spending: [...state.spending],
+    blocks: [...state.blocks.values()],
+    chains: [...state.chains].sort(([a], [b]) => a - b),
+    spotResales: [...state.spotResales].sort(([a], [b]) => a - b).map(([row, { bought, occupied }]) => [row, { bought, occupied: occupied.toString() }]),
+    failedPlaces: [...state.failedPlaces],
+    outages: state.outages,
+    replacements: [...state.replacements].sort(([a], [b]) => a - b),
+    orderExtras: [...orders.extras].sort(([a], [b]) => a - b),
+    pools: {
+      orders: { used: orders.used, free: orders.free, count: orders.count },
+      amounts: { used: amounts.used, free: amounts.free, count: 0 },
+      allocations: { used: allocations.used, free: allocations.free, count: 0 },
+      supply: { used: supply.used, free: supply.free, count: 0 },
+    },
+    columns: Object.entries(columns).map(([name, column]) => ({ name, kind: column instanceof Float64Array ? 'f64' : 'i32', length: column.length })),
+  };
+}
+
+export function writeSnapshot(state: State): Uint8Array {
+  const columns = columnsOf(state);
+  const head = new TextEncoder().encode(JSON.stringify(headOf(state, columns)));
+  const bodyBytes = Object.values(columns).reduce((sum, column) => sum + column.byteLength, 0);
+  const bytes = new Uint8Array(HEADER_BYTES + head.length + bodyBytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC);
+  view.setUint32(4, SNAPSHOT_FORMAT);
+  view.setUint32(8, head.length);
+  bytes.set(head, HEADER_BYTES);
+  let at = HEADER_BYTES + head.length;
+  for (const column of Object.values(columns)) {
+    bytes.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), at);
+    at += column.byteLength;
+  }
+  return bytes;
+}
+
+/** @throws Error when the bytes are not a snapshot of a known format */
+export function readSnapshot(bytes: Uint8Array): State {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < HEADER_BYTES || view.getUint32(0) !== MAGIC) throw new Error('not a snapshot');
+  if (view.getUint32(4) !== SNAPSHOT_FORMAT) throw new Error(`snapshot format ${view.getUint32(4)} is not known`);
+  const headEnd = HEADER_BYTES + view.getUint32(8);
+  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, headEnd))) as Head;
+  const columns: Named = {};
+  let at = headEnd;
+  for (const { name, kind, length } of head.columns) {
+    const size = length * (kind === 'f64' ? 8 : 4);
+    if (at + size > bytes.length) throw new Error('snapshot is cut short');
+    const copy = bytes.slice(at, at + size).buffer;
+    columns[name] = kind === 'f64' ? new Float64Array(copy) : new Int32Array(copy);
+    at += size;
+  }
+  return stateFrom(head, columns);
+}
+
+function stateFrom(head: Head, columns: Named): State {
+  const state = new State();
+  Object.assign(state, head.scalars);
+  state.setNow(head.scalars.now);
+  restoreParties(state, head);
+  restoreColumns(state, head, columns);
+  for (const row of head.freeBooks) state.books[row] = undefined;
+  for (const row of head.freeBooks) state.freeBooks.push(row);
+  for (const image of head.books) restoreBook(state, image);
+  return state;
+}
+
+function restoreParties(state: State, head: Head): void {
+  const fill = <T>(target: T[], source: readonly T[]): void => {
+    for (const value of source) target.push(value);
+  };
+  for (const [company, image] of head.companies.entries()) {
+    state.addCompany(image, head.perCompany.orderLimits[company]);
+    state.standing.setDayLimit(company, head.perCompany.dayLimits[company]);
+    state.standing.setFirstOrder(company, head.perCompany.firstOrder[company]);
+    state.standing.setOpenOrders(company, head.perCompany.openOrders[company]);
+    state.standing.setFirstAllocation(company, head.perCompany.firstAllocation[company]);
+    state.standing.setRate(company, head.perCompany.rates[company]);
+  }
+  for (const [name, id] of head.groups) state.groups.set(name, id);
+  for (const lot of head.lots) state.lots.add(lot);
+  for (const [company, usable] of head.perCompany.usable.entries()) {
+    state.lots.usable[company] = usable;
+    state.lots.chain(company);
+  }
+  fill(state.classes, head.classes);
+  fill(state.regions, head.regions);
+  fill(state.models, head.models);
+  for (const market of head.markets) state.addMarket(market);
+  fill(state.facilities, head.facilities);
+  fill(state.mandates, head.mandates);
+  Object.assign(state.switches, head.switches);
+  Object.assign(state.money, head.money);
+  for (const forced of head.forced) state.forced.set(forced.order, forced);
+  Object.assign(state.dayEnd, head.dayEnd);
+  Object.assign(state.armed, head.armed);
+  for (const [key, value] of head.payables) state.payables.set(key, value);
+  for (const [key, value] of head.idempotency) state.idempotency.set(key, value);
+  for (const [key, value] of head.clientOrderIds) state.clientOrderIds.set(key, value);
+  for (const [key, value] of head.captured) state.captured.set(key, value);
+  fill(state.timers.heap, head.timers.heap);
+  state.timers.arrivals = head.timers.arrivals;
+  for (const [id, call] of head.calls ?? []) state.calls.set(id, call);
+  for (const [key, price] of head.marks ?? []) state.marks.set(key, price);
+  for (const capacity of head.capacities) {
+    const row: Capacity = { ...capacity, served: new Uint32Array(0) };
+    state.supply.add(row);
+    state.supply.setModels(row, capacity.models);
+  }
+  for (const [cell, occupied] of head.spotOccupied) state.supply.spotOccupied.set(cell, BigInt(occupied));
+  for (const [facility, bar] of head.bars) state.bars.set(facility, bar);
+  for (const [facility, spending] of head.spending) state.spending.set(facility, spending);
+  for (const block of head.blocks) state.blocks.set(block.block, block);
+  for (const [row, chain] of head.chains) state.chains.set(row, chain);
+  for (const [row, { bought, occupied }] of head.spotResales) state.spotResales.set(row, { bought, occupied: BigInt(occupied) });
+  for (const [key, place] of head.failedPlaces) state.failedPlaces.set(key, place);
+  state.outages = head.outages;
+  for (const [row, replacement] of head.replacements) state.replacements.set(row, replacement);
+  for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
+}
+
+/** Columns come back with at least the capacity that an empty store has, as growth expects. */
+function restoreColumns(state: State, head: Head, columns: Named): void {
+  const stores = { allocations: state.allocations, supply: state.supply };
+  state.orders.setColumns(columns['orders.floats'] as Float64Array, columns['orders.ints'] as Int32Array);
+  state.amounts.setColumns(columns['amounts.lot'] as Int32Array, columns['amounts.amount'] as Float64Array, columns['amounts.next'] as Int32Array);
+  for (const [name, column] of Object.entries(columns)) {
+    const dot = name.indexOf('.');
+    const prefix = name.slice(0, dot);
+    const field = name.slice(dot + 1);
+    if (prefix === 'ledger') state.ledger.setColumn(ACCOUNT_NAMES.indexOf(field as (typeof ACCOUNT_NAMES)[number]), column as Float64Array);
+    else if (prefix === 'allocations' || prefix === 'supply') Object.assign(stores[prefix], { [field]: withCapacity(column) });
+  }
+  const { orders, amounts, allocations, supply } = head.pools;
+  Object.assign(state.orders, orders);
+  Object.assign(state.amounts, { used: amounts.used, free: amounts.free });
+  Object.assign(state.allocations, { used: allocations.used, free: allocations.free });
+  Object.assign(state.supply, { used: supply.used, free: supply.free });
+}
+
+function withCapacity(column: Float64Array | Int32Array): Float64Array | Int32Array {
+  const capacity = Math.max(1_024, column.length);
+  const grown = column instanceof Float64Array ? new Float64Array(capacity) : new Int32Array(capacity);
+  grown.set(column);
+  return grown;
+}
+
+function restoreBook(state: State, image: BookImage): void {
+  const book = new HourBook(image.row, image.market, image.hour);
+  Object.assign(book, {
+    mode: image.mode, reason: image.reason, lastPrice: image.lastPrice, auction: image.auction, firstAllocation: image.firstAllocation, openAllocations: image.openAllocations,
+  });
+  for (const [provider, cell] of image.cells) book.cells.add(provider, cell);
+  for (const row of image.stops) book.stops.add(row, state.orders.isSell(row), state.orders.extra(row)?.stopPrice ?? 0);
+  for (const row of image.bids) book.bids.append(state.orders, row);
+  for (const row of image.asks) book.asks.append(state.orders, row);
+  const market = state.findMarket(image.market);
+  if (market === undefined) throw new Error(`no market ${image.market} for the book in row ${image.row}`);
+  state.listBook(market, book);
+}

@@ -1,0 +1,120 @@
+/** What is reported of a provider's delivery, and what follows at once: replacement, review of settled hours, suspension. */
+import type { RejectCode } from '../catalogue.ts';
+import { NONE } from '../commands.ts';
+import type { AnnulDelivery, CompanyId, MarketId, MinuteOutcome, ModelId, ReinstateProvider, ReportMinute, SuspendProvider } from '../commands.ts';
+import type { Delivery } from './delivery.ts';
+import { PROBES_BEFORE_REPLACEMENT, failureOf } from './minutes.ts';
+import type { DeliveryMinutes, FailedPlace } from './minutes.ts';
+import type { Replacements } from './replacement.ts';
+import type { State } from '../state.ts';
+import type { Sweeps } from '../time/sweeps.ts';
+import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR } from '../numbers/units.ts';
+
+export class ProviderFaults {
+  private readonly state: State;
+  private readonly sweeps: Sweeps;
+  private readonly minutes: DeliveryMinutes;
+  private readonly delivery: Delivery;
+  private readonly replacements: Replacements;
+
+  constructor(state: State, sweeps: Sweeps, minutes: DeliveryMinutes, delivery: Delivery, replacements: Replacements) {
+    this.state = state;
+    this.sweeps = sweeps;
+    this.minutes = minutes;
+    this.delivery = delivery;
+    this.replacements = replacements;
+  }
+
+  reportMinute(command: ReportMinute): RejectCode | undefined {
+    const refusal = this.minutes.refusal(command);
+    if (refusal !== undefined) return refusal;
+    const held = new Map((command.held ?? []).map(({ allocation, gpu }) => [allocation, gpu]));
+    for (const outcome of command.outcomes) this.take(outcome, command.minute, (allocation) => held.get(allocation) ?? 0);
+    return undefined;
+  }
+
+  private take(outcome: MinuteOutcome, minute: number, heldOf: (allocation: number) => number): void {
+    const { state } = this;
+    const failure = failureOf(outcome);
+    if (failure === undefined) return;
+    const { company, market, model, requests, failures } = outcome;
+    const place = this.minutes.note(outcome, minute, failure.share, failure.reason);
+    state.buffer.emit('minuteFailed', { company, market, model, minute, ...failure, requests, failures });
+    if (place.hour < state.settledThrough) this.delivery.reviewHour(market, place.hour, company);
+    else if (place.hour === state.hour && hasFailedOften(place)) this.replacements.seek(company, market, model, heldOf);
+  }
+
+  annulDelivery({ company: by, provider, market, model, since, reason }: AnnulDelivery): RejectCode | undefined {
+    const { state } = this;
+    const refusal = this.actorRefusal(by) ?? this.providerRefusal(provider);
+    if (refusal !== undefined) return refusal;
+    if (!state.markets.has(market)) return 'instrument_unknown';
+    if (!Number.isSafeInteger(since) || since < 0 || since > state.now || !this.knows(model)) return 'invalid_parameter';
+    const hours = this.minutes.annul({ company: provider, market, model }, since, reason);
+    state.buffer.emit('deliveryAnnulled', { provider, market, model, since, reason, by });
+    for (const hour of hours) this.delivery.reviewHour(market, hour, provider);
+    return undefined;
+  }
+
+  /** Its offers end and it makes no new ones; what it sold fails, minute by minute, until it is reinstated. */
+  suspend({ company: by, provider, reason }: SuspendProvider): RejectCode | undefined {
+    const { state } = this;
+    const refusal = this.actorRefusal(by) ?? this.providerRefusal(provider);
+    if (refusal !== undefined) return refusal;
+    const company = state.companies[provider];
+    if (company.suspendedAt !== 0) return 'invalid_state';
+    company.suspendedAt = state.now;
+    this.sweeps.cancelAll({ type: 'cancelAll', company: provider, market: NONE, hour: NONE, side: NONE, onDisconnect: false }, 'suspended');
+    for (const capacity of state.supply.capacities.filter((row) => row.company === provider && row.models.length > 0)) {
+      state.supply.setModels(capacity, []);
+      state.buffer.emit('eligibilitySet', { company: provider, market: capacity.market, models: [] });
+    }
+    state.buffer.emit('providerSuspended', { company: provider, reason, by });
+    return undefined;
+  }
+
+  reinstate({ company: by, provider, reason }: ReinstateProvider): RejectCode | undefined {
+    const { state } = this;
+    const refusal = this.actorRefusal(by) ?? this.providerRefusal(provider);
+    if (refusal !== undefined) return refusal;
+    const company = state.companies[provider];
+    if (company.suspendedAt === 0) return 'invalid_state';
+    this.noteSuspension(provider, company.suspendedAt);
+    company.suspendedAt = 0;
+    state.buffer.emit('providerReinstated', { company: provider, reason, by });
+    return undefined;
+  }
+
+  /** The minutes of hours not yet settled that the suspension took stay failed. */
+  private noteSuspension(provider: CompanyId, since: number): void {
+    const { state } = this;
+    const from = Math.max(Math.ceil(since / MILLIS_PER_MINUTE), state.settledThrough * MINUTES_PER_HOUR);
+    for (const { market } of state.supply.capacities.filter((row) => row.company === provider)) {
+      for (let minute = from; minute * MILLIS_PER_MINUTE <= state.now; minute++) {
+        if (this.soldIn(provider, market, Math.floor((minute * MILLIS_PER_MINUTE) / MILLIS_PER_HOUR))) {
+          this.minutes.note({ company: provider, market, model: NONE }, minute, MICRO, 'suspended');
+        }
+      }
+    }
+  }
+
+  private soldIn(provider: CompanyId, market: MarketId, hour: number): boolean {
+    const row = this.state.markets.get(market)?.books.get(hour);
+    return row !== undefined && this.state.bookOf(row).cells.has(provider);
+  }
+
+  private knows(model: ModelId): boolean {
+    return Number.isInteger(model) && model >= NONE && model < this.state.models.length;
+  }
+
+  private actorRefusal(by: CompanyId): RejectCode | undefined {
+    return by === NONE || this.state.companies[by]?.role === 'operator' ? undefined : 'not_authorized';
+  }
+
+  private providerRefusal(provider: CompanyId): RejectCode | undefined {
+    return this.state.companies[provider]?.role === 'provider' ? undefined : 'unknown_company';
+  }
+}
+
+/** Only minutes in which nothing was delivered count as failed probes. */
+const hasFailedOften = ({ minutes }: FailedPlace): boolean => minutes.filter(([, share]) => share === MICRO).length >= PROBES_BEFORE_REPLACEMENT;

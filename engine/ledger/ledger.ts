@@ -1,0 +1,231 @@
+/**
+ * The double entry. Balances are the truth; every change of them is written as a `posted` event of
+ * pairs [account reference, signed amount], so that an auditor can rebuild them from events alone.
+ */
+import { ACCOUNTS, ACCOUNT_NAMES, LEDGERS, accountRef } from './accounts.ts';
+import type { AccountName, LedgerName, OwnerKind } from './accounts.ts';
+import { grownCapacity, grownFloats } from '../numbers/columns.ts';
+import { KIND } from '../events.ts';
+import type { EventBuffer } from '../events.ts';
+import { ACCOUNT_MICRO_MAX } from '../numbers/units.ts';
+
+const firstOf = (kind: OwnerKind): number => ACCOUNT_NAMES.findIndex((name) => ACCOUNTS[name].owner === kind);
+/** Accounts of one kind of owner have consecutive numbers, in this order of kinds; lots' begin at 0. */
+const COMPANY_FIRST = firstOf('company');
+const FACILITY_FIRST = firstOf('facility');
+const CELL_FIRST = firstOf('cell');
+/** Places of an owner's row: its accounts side by side, so that a transaction touches few cache lines. */
+const LOT_SHIFT = 3;
+const COMPANY_SHIFT = 5;
+const FACILITY_SHIFT = 3;
+const CELL_SHIFT = 2;
+const LOT_STRIDE = 1 << LOT_SHIFT;
+const COMPANY_STRIDE = 1 << COMPANY_SHIFT;
+const FACILITY_STRIDE = 1 << FACILITY_SHIFT;
+const CELL_STRIDE = 1 << CELL_SHIFT;
+const STRIDES: Readonly<Record<OwnerKind, number>> = { lot: LOT_STRIDE, company: COMPANY_STRIDE, facility: FACILITY_STRIDE, cell: CELL_STRIDE };
+
+const POSTED = KIND.posted;
+/** Words that one transaction may need: more entries than any posting rule has. */
+const TRANSACTION_WORDS_MAX = 2 + 2 * 64;
+
+export class Ledger {
+  /** One row per owner, one place per account. Debit positive. */
+  private lots = new Float64Array(16 * LOT_STRIDE);
+  private companies = new Float64Array(16 * COMPANY_STRIDE);
+  private facilities = new Float64Array(16 * FACILITY_STRIDE);
+  private cells = new Float64Array(16 * CELL_STRIDE);
+  private readonly buffer: EventBuffer;
+  /** Where the open transaction's length stands in the event buffer. */
+  private lengthAt = 0;
+
+  constructor(buffer: EventBuffer) {
+    this.buffer = buffer;
+  }
+
+  /** Makes room for an owner's accounts. Must be called before the first posting to them. */
+  openOwner(kind: OwnerKind, owner: number): void {
+    const table = this.table(kind);
+    const stride = STRIDES[kind];
+    if ((owner + 1) * stride > table.length) this.setTable(kind, grownFloats(table, grownCapacity(table.length / stride, owner + 1) * stride));
+  }
+
+  private table(kind: OwnerKind): Float64Array<ArrayBuffer> {
+    if (kind === 'lot') return this.lots;
+    if (kind === 'company') return this.companies;
+    return kind === 'facility' ? this.facilities : this.cells;
+  }
+
+  private setTable(kind: OwnerKind, table: Float64Array<ArrayBuffer>): void {
+    if (kind === 'lot') this.lots = table;
+    else if (kind === 'company') this.companies = table;
+    else if (kind === 'facility') this.facilities = table;
+    else this.cells = table;
+  }
+
+  /** Begins a transaction; its entries must sum to zero in each ledger. */
+  begin(): void {
+    const buffer = this.buffer;
+    buffer.reserve(TRANSACTION_WORDS_MAX);
+    buffer.words[buffer.length] = POSTED;
+    this.lengthAt = buffer.length + 1;
+    buffer.length += 2;
+  }
+
+  /** Debits (amount > 0) or credits (amount < 0) one account. Zero leaves no entry. */
+  post(account: number, owner: number, amount: number): void {
+    if (amount === 0) return;
+    this.move(account, owner, amount);
+    const buffer = this.buffer;
+    const words = buffer.words;
+    words[buffer.length] = accountRef(account, owner);
+    words[buffer.length + 1] = amount;
+    buffer.length += 2;
+  }
+
+  /** Debits one account of a lot and credits another: two entries in one go. */
+  transfer(debit: number, credit: number, lot: number, amount: number): void {
+    const { lots, buffer } = this;
+    const { words, length } = buffer;
+    const at = lot << LOT_SHIFT;
+    lots[at + debit] += amount;
+    lots[at + credit] -= amount;
+    words[length] = accountRef(debit, lot);
+    words[length + 1] = amount;
+    words[length + 2] = accountRef(credit, lot);
+    words[length + 3] = -amount;
+    buffer.length = length + 4;
+  }
+
+  /** The same for accounts of a company. */
+  transferOwn(debit: number, credit: number, company: number, amount: number): void {
+    const { companies, buffer } = this;
+    const { words, length } = buffer;
+    const at = (company << COMPANY_SHIFT) - COMPANY_FIRST;
+    companies[at + debit] += amount;
+    companies[at + credit] -= amount;
+    words[length] = accountRef(debit, company);
+    words[length + 1] = amount;
+    words[length + 2] = accountRef(credit, company);
+    words[length + 3] = -amount;
+    buffer.length = length + 4;
+  }
+
+  /** The same for accounts of a supply cell: balances stand by row, events name the cell's id. */
+  transferCell(debit: number, credit: number, row: number, id: number, amount: number): void {
+    const { cells, buffer } = this;
+    const { words, length } = buffer;
+    const at = (row << CELL_SHIFT) - CELL_FIRST;
+    cells[at + debit] += amount;
+    cells[at + credit] -= amount;
+    words[length] = accountRef(debit, id);
+    words[length + 1] = amount;
+    words[length + 2] = accountRef(credit, id);
+    words[length + 3] = -amount;
+    buffer.length = length + 4;
+  }
+
+  private move(account: number, owner: number, amount: number): void {
+    if (account < COMPANY_FIRST) this.lots[(owner << LOT_SHIFT) + account] += amount;
+    else if (account < FACILITY_FIRST) this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)] += amount;
+    else if (account < CELL_FIRST) this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)] += amount;
+    else this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)] += amount;
+  }
+
+  /** Posts to an account of a supply cell: balances stand by row, events name the cell's id. */
+  postCell(account: number, row: number, id: number, amount: number): void {
+    this.move(account, row, amount);
+    const buffer = this.buffer;
+    buffer.words[buffer.length] = accountRef(account, id);
+    buffer.words[buffer.length + 1] = amount;
+    buffer.length += 2;
+  }
+
+  /** Ends the transaction; one without entries leaves no event. */
+  end(): void {
+    const count = this.buffer.length - this.lengthAt - 1;
+    if (count === 0) this.buffer.length = this.lengthAt - 1;
+    else this.buffer.words[this.lengthAt] = count;
+  }
+
+  ownerKind(account: number): OwnerKind {
+    return ACCOUNTS[ACCOUNT_NAMES[account]].owner;
+  }
+
+  balance(account: number, owner: number): number {
+    if (account < COMPANY_FIRST) return this.lots[(owner << LOT_SHIFT) + account];
+    if (account < FACILITY_FIRST) return this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)];
+    if (account < CELL_FIRST) return this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)];
+    return this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)];
+  }
+
+  /** Closes the accounts of a supply cell whose hour is settled; they sum to zero. */
+  closeCell(row: number): void {
+    this.cells.fill(0, row * CELL_STRIDE, (row + 1) * CELL_STRIDE);
+  }
+
+  /** The balances of one account by owner, for snapshots and checks. */
+  column(account: number, owners = this.owners(account)): Float64Array {
+    const kind = this.ownerKind(account);
+    const table = this.table(kind);
+    const stride = STRIDES[kind];
+    const column = new Float64Array(owners);
+    for (let owner = 0, at = account - firstOf(kind); owner < owners; owner++, at += stride) column[owner] = table[at];
+    return column;
+  }
+
+  /** Restores what `column` gave. */
+  setColumn(account: number, column: Float64Array): void {
+    const kind = this.ownerKind(account);
+    if (column.length > 0) this.openOwner(kind, column.length - 1);
+    const table = this.table(kind);
+    column.forEach((balance, owner) => (table[owner * STRIDES[kind] + (account - firstOf(kind))] = balance));
+  }
+
+  private owners(account: number): number {
+    const kind = this.ownerKind(account);
+    return this.table(kind).length / STRIDES[kind];
+  }
+
+  /** Makes room inside an open transaction that may have many entries. */
+  reserve(entries: number): void {
+    this.buffer.reserve(2 * entries);
+  }
+
+  /** Sum of an account over its owners. */
+  total(account: number): bigint {
+    let sum = 0n;
+    for (const balance of this.column(account)) if (balance !== 0) sum += BigInt(balance);
+    return sum;
+  }
+
+  /** Sum over all accounts of each ledger: zero, or something is wrong. */
+  trialBalance(): Record<LedgerName, bigint> {
+    const sums = Object.fromEntries(LEDGERS.map((ledger) => [ledger, 0n])) as Record<LedgerName, bigint>;
+    ACCOUNT_NAMES.forEach((name, account) => {
+      sums[ACCOUNTS[name].ledger] += this.total(account);
+    });
+    return sums;
+  }
+
+  /** The first account whose balance has the wrong sign, as text; undefined when none has. */
+  outOfBound(): string | undefined {
+    return this.find(({ bound }, balance) => ((bound === 'debit' && balance < 0) || (bound === 'credit' && balance > 0) ? `must be a ${bound} balance` : undefined));
+  }
+
+  /** The first account whose balance is no whole number within range, as text. */
+  outOfRange(): string | undefined {
+    return this.find((_, balance) => (Number.isInteger(balance) && Math.abs(balance) <= ACCOUNT_MICRO_MAX ? undefined : 'is no whole number within range'));
+  }
+
+  private find(fault: (kind: (typeof ACCOUNTS)[AccountName], balance: number) => string | undefined): string | undefined {
+    for (const [account, name] of ACCOUNT_NAMES.entries()) {
+      const column = this.column(account);
+      for (let owner = 0; owner < column.length; owner++) {
+        const wrong = fault(ACCOUNTS[name], column[owner]);
+        if (wrong !== undefined) return `${name}:${owner} is ${column[owner]}, ${wrong}`;
+      }
+    }
+    return undefined;
+  }
+}

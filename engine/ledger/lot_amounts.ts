@@ -1,0 +1,170 @@
+/**
+ * Lists of (lot, amount): what an order's hold and an allocation's funding consist of. Nodes live in
+ * one pool; a list is the number of its first node, NIL when empty.
+ */
+import { CacheRows } from '../numbers/columns.ts';
+
+export const NIL = -1;
+
+/** A node is a double and two integers side by side. */
+const NODE_BYTES = 16;
+const FLOATS = NODE_BYTES / 8;
+/** Shifts keep places machine integers. */
+const FLOAT_SHIFT = 1;
+const INT_SHIFT = 2;
+const LOT = 2;
+const NEXT = 3;
+
+export class LotAmounts {
+  private readonly rows: CacheRows;
+  private floats: Float64Array;
+  private ints: Int32Array;
+  /** Rows ever used; free ones are chained through `next` from `free`. */
+  used = 0;
+  free = NIL;
+
+  constructor(rows: number) {
+    this.rows = new CacheRows(rows, NODE_BYTES);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  lot(node: number): number {
+    return this.ints[(node << INT_SHIFT) | LOT];
+  }
+  amount(node: number): number {
+    return this.floats[node << FLOAT_SHIFT];
+  }
+  setAmount(node: number, value: number): void {
+    this.floats[node << FLOAT_SHIFT] = value;
+  }
+  next(node: number): number {
+    return this.ints[(node << INT_SHIFT) | NEXT];
+  }
+  private setNext(node: number, value: number): void {
+    this.ints[(node << INT_SHIFT) | NEXT] = value;
+  }
+
+  /** A new node, not yet in a list. */
+  create(lot: number, amount: number, next: number): number {
+    let node = this.free;
+    if (node === NIL) {
+      node = this.used++;
+      if (this.used * FLOATS > this.floats.length) this.grow();
+    } else {
+      this.free = this.next(node);
+    }
+    this.ints[(node << INT_SHIFT) | LOT] = lot;
+    this.setAmount(node, amount);
+    this.setNext(node, next);
+    return node;
+  }
+
+  private grow(): void {
+    this.rows.grow(this.used);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  /** The nodes in use, for snapshots. */
+  columns(): { lot: Int32Array; amount: Float64Array; next: Int32Array } {
+    const length = this.used;
+    return {
+      lot: Int32Array.from({ length }, (_, node) => this.lot(node)),
+      amount: Float64Array.from({ length }, (_, node) => this.amount(node)),
+      next: Int32Array.from({ length }, (_, node) => this.next(node)),
+    };
+  }
+
+  /** Restores what `columns` gave. */
+  setColumns(lot: Int32Array, amount: Float64Array, next: Int32Array): void {
+    this.used = lot.length;
+    if (this.used * FLOATS > this.floats.length) this.grow();
+    for (let node = 0; node < this.used; node++) {
+      this.ints[(node << INT_SHIFT) | LOT] = lot[node];
+      this.setAmount(node, amount[node]);
+      this.setNext(node, next[node]);
+    }
+  }
+
+  private drop(node: number): void {
+    this.setNext(node, this.free);
+    this.free = node;
+  }
+
+  /** Adds an amount at the end, joining it to the last node when that is of the same lot. Returns the list. */
+  append(list: number, lot: number, amount: number): number {
+    if (list === NIL) return this.create(lot, amount, NIL);
+    let last = list;
+    while (this.next(last) !== NIL) last = this.next(last);
+    if (this.lot(last) === lot) this.setAmount(last, this.amount(last) + amount);
+    else this.setNext(last, this.create(lot, amount, NIL));
+    return list;
+  }
+
+  /** Takes `amount` off the first node, which holds at least that. Returns the list. */
+  takeFirst(list: number, amount: number): number {
+    const left = this.amount(list) - amount;
+    if (left > 0) {
+      this.setAmount(list, left);
+      return list;
+    }
+    const next = this.next(list);
+    this.drop(list);
+    return next;
+  }
+
+  /** Removes the last node. Returns the list. */
+  dropLast(list: number): number {
+    if (this.next(list) === NIL) {
+      this.drop(list);
+      return NIL;
+    }
+    let before = list;
+    while (this.next(this.next(before)) !== NIL) before = this.next(before);
+    this.drop(this.next(before));
+    this.setNext(before, NIL);
+    return list;
+  }
+
+  last(list: number): number {
+    let node = list;
+    while (this.next(node) !== NIL) node = this.next(node);
+    return node;
+  }
+
+  /** Cuts a list after its first `keep`, which is at most its sum. Returns both parts. */
+  split(list: number, keep: number): [number, number] {
+    if (keep === 0) return [NIL, list];
+    let last = list;
+    let left = keep - this.amount(last);
+    while (left > 0) {
+      last = this.next(last);
+      left -= this.amount(last);
+    }
+    const after = this.next(last);
+    this.setNext(last, NIL);
+    if (left === 0) return [list, after];
+    this.setAmount(last, this.amount(last) + left);
+    return [list, this.create(this.lot(last), -left, after)];
+  }
+
+  contains(list: number, lot: number): boolean {
+    for (let node = list; node !== NIL; node = this.next(node)) if (this.lot(node) === lot) return true;
+    return false;
+  }
+
+  sum(list: number): number {
+    let total = 0;
+    for (let node = list; node !== NIL; node = this.next(node)) total += this.amount(node);
+    return total;
+  }
+
+  dropAll(list: number): void {
+    for (let node = list; node !== NIL; ) {
+      const next = this.next(node);
+      this.drop(node);
+      node = next;
+    }
+  }
+}

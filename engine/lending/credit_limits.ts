@@ -1,0 +1,289 @@
+/**
+ * What financed credit may not do: buy while its facility is not active or long past due, go too much
+ * to one provider group (CREDIT.md section 4), or leave the lender too exposed (section 6).
+ * Companies without a facility pay nothing for it.
+ */
+import { ACCOUNT } from '../ledger/accounts.ts';
+import type { RejectCode } from '../catalogue.ts';
+import { classOf } from '../commands.ts';
+import type { CompanyId, FacilityId } from '../commands.ts';
+import { daysPastDue, livesBy } from './loans.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
+import type { Matcher } from '../book/matching.ts';
+import { mulDiv } from '../numbers/muldiv.ts';
+import { FLAG } from '../book/orders.ts';
+import { PARAMETERS } from '../parameters.ts';
+import { FINANCED } from '../trading/standing.ts';
+import type { Facility, HourBook, State } from '../state.ts';
+import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
+import type { Day, Hour, Micro, Ppm, Ticks } from '../numbers/units.ts';
+
+/** USD of a facility that went to providers in the last 30 days, at cost. */
+export interface Spending {
+  total: Micro;
+  /** Sums by provider group, and what they consist of. */
+  groups: { group: number; amount: Micro; barred: boolean }[];
+  days: { day: Day; group: number; amount: Micro }[];
+}
+
+const nothingSpent = (): Spending => ({ total: 0, groups: [], days: [] });
+
+/** Facilities in these states lend no more; their credit buys nothing new. */
+const INACTIVE: ReadonlySet<Facility['state']> = new Set(['cancel_only', 'defaulted', 'written_off']);
+
+/** Whether the bid's credit may go to the ask's provider. */
+export function mayBuyFrom(state: State, bid: number, ask: number): boolean {
+  const { orders, amounts, lots } = state;
+  const group = providerGroup(state, ask);
+  for (let node = orders.holdList(bid); node !== NIL; node = amounts.next(node)) {
+    const { facility } = lots.rows[amounts.lot(node)];
+    if (facility !== NIL && isBarred(state, facility, group)) return false;
+  }
+  return true;
+}
+
+/** Whose capacity an ask offers, also when somebody else resells it. */
+export function providerOf({ orders, supply }: State, ask: number): CompanyId {
+  return supply.capacities[supply.capacity[orders.cell(ask)]].company;
+}
+
+const providerGroup = (state: State, ask: number): number => state.standing.group(providerOf(state, ask));
+
+const isBarred = ({ spending }: State, facility: FacilityId, group: number): boolean =>
+  spending.get(facility)?.groups.some((entry) => entry.barred && entry.group === group) ?? false;
+
+export class CreditLimits {
+  /** Companies whose bids may trade with more asks than before. */
+  readonly loosened: CompanyId[] = [];
+  private readonly state: State;
+  private readonly matcher: Matcher;
+  /** Accepted facilities by company; undefined for companies without. */
+  private readonly owned: (Facility[] | undefined)[] = [];
+
+  constructor(state: State, matcher: Matcher) {
+    this.state = state;
+    this.matcher = matcher;
+    for (const facility of state.facilities) if (facility.acceptedAt > 0) this.opened(facility);
+    matcher.anyLimited = [...state.spending.values()].some(({ groups }) => groups.some(({ barred }) => barred));
+  }
+
+  /** A facility that the company has accepted. */
+  opened(facility: Facility): void {
+    const own = this.owned[facility.company] ?? [];
+    if (!own.includes(facility)) own.push(facility);
+    this.owned[facility.company] = own;
+    this.state.standing.setFinanced(facility.company);
+  }
+
+  /** Facilities that the company has accepted, the oldest first. */
+  of(company: CompanyId): readonly Facility[] {
+    return this.owned[company] ?? [];
+  }
+
+  isFinanced(company: CompanyId): boolean {
+    return (this.state.standing.sides(company) & FINANCED) !== 0;
+  }
+
+  /** A facility's state or debt has changed: whether its credit may buy. */
+  refresh(facility: Facility): void {
+    const { lots, bars } = this.state;
+    if (facility.acceptedAt === 0) return;
+    const late = daysPastDue(this.state, facility) >= PARAMETERS.pastDueCancelOnly;
+    // Cancel-only for no other reason than late payment says so.
+    const ended = facility.state === 'defaulted' || facility.state === 'written_off';
+    const bar = late && !ended ? 'past_due' : INACTIVE.has(facility.state) ? 'facility_not_active' : undefined;
+    if (bars.get(facility.facility) === bar) return;
+    if (bar === undefined) bars.delete(facility.facility);
+    else bars.set(facility.facility, bar);
+    for (const lot of lots.of(facility.facility)) {
+      if (bar === undefined) lots.makeUsable(lot);
+      else lots.makeUnusable(lot);
+    }
+  }
+
+  /** Why credit that the company has cannot be used; asked when what it can use is short. */
+  barOf(company: CompanyId): RejectCode | undefined {
+    const { bars, lots, facilities } = this.state;
+    let found: RejectCode | undefined;
+    for (const [id, bar] of bars) {
+      if (facilities[id].company !== company || found === 'facility_not_active') continue;
+      if (lots.of(id).some(({ lot }) => lots.available(lot) > 0)) found = bar;
+    }
+    return found;
+  }
+
+  /** What was spent more than thirty days ago counts no more. */
+  dayBegan(facility: Facility, day: Day): void {
+    const spending = this.state.spending.get(facility.facility);
+    if (spending === undefined) return;
+    const kept = spending.days.filter((entry) => entry.day > day - PARAMETERS.concentrationDays);
+    if (kept.length === spending.days.length) return;
+    spending.days = kept;
+    spending.total = kept.reduce((sum, { amount }) => sum + amount, 0);
+    for (const entry of spending.groups) entry.amount = kept.reduce((sum, { group, amount }) => sum + (group === entry.group ? amount : 0), 0);
+    this.reviewGroups(facility, spending);
+  }
+
+  // Concentration.
+
+  /** A fill has spent financed credit. */
+  count(allocation: number): void {
+    const { allocations, amounts, lots, standing, facilities } = this.state;
+    const group = standing.group(allocations.provider[allocation]);
+    for (let node = allocations.funding[allocation]; node !== NIL; node = amounts.next(node)) {
+      const lot = lots.rows[amounts.lot(node)];
+      if (lot.facility === NIL) continue;
+      this.spend(facilities[lot.facility], group, lots.cost(lot, amounts.amount(node)));
+    }
+  }
+
+  private spend(facility: Facility, group: number, amount: Micro): void {
+    const { state } = this;
+    const spending = state.spending.get(facility.facility) ?? nothingSpent();
+    state.spending.set(facility.facility, spending);
+    spending.total += amount;
+    const own = spending.groups.find((entry) => entry.group === group);
+    if (own === undefined) spending.groups.push({ group, amount, barred: false });
+    else own.amount += amount;
+    const today = spending.days.findLast((entry) => entry.group === group);
+    if (today?.day === state.day) today.amount += amount;
+    else spending.days.push({ day: state.day, group, amount });
+    this.reviewGroups(facility, spending);
+  }
+
+  /** Who has had too much of the facility, and who no longer has. */
+  private reviewGroups(facility: Facility, spending: Spending): void {
+    const limit = Math.max(mulDiv(spending.total, PARAMETERS.concentrationShare, MICRO), mulDiv(facility.amount, PARAMETERS.concentrationFloor, MICRO));
+    for (const entry of spending.groups) {
+      const barred = entry.amount >= limit;
+      if (barred === entry.barred) continue;
+      entry.barred = barred;
+      this.matcher.anyLimited ||= barred;
+      this.state.unsettled = true;
+      if (barred) this.flagBids(facility.company);
+      else this.loosened.push(facility.company);
+    }
+  }
+
+  /** From now on every ask is looked at before one of the company's bids trades with it. */
+  private flagBids(company: CompanyId): void {
+    const { orders, standing } = this.state;
+    for (let row = standing.firstOrder(company); row !== NIL; row = orders.companyNext(row)) {
+      if (!orders.isSell(row)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
+    }
+  }
+
+  /** Whether some provider group is barred for the company. */
+  isLimited(company: CompanyId): boolean {
+    const own = this.owned[company];
+    return own !== undefined && own.some(({ facility }) => this.state.spending.get(facility)?.groups.some(({ barred }) => barred) === true);
+  }
+
+  /** Whether asks stand in the book that could serve a bid, and all of them are barred for the credit it would use. */
+  private isConcentrated(company: CompanyId, hold: Micro, model: number, book: HourBook): boolean {
+    const { state } = this;
+    const { orders, supply, standing } = state;
+    const payers = this.payers(company, hold).map(({ facility }) => facility.facility);
+    let barred = false;
+    let free = false;
+    book.asks.forEach(orders, (ask) => {
+      if (standing.group(orders.company(ask)) === standing.group(company) || (model >= 0 && !supply.serves(orders.cell(ask), model))) return true;
+      const group = providerGroup(state, ask);
+      if (payers.some((facility) => isBarred(state, facility, group))) barred = true;
+      else free = true;
+      return !free;
+    });
+    return barred && !free;
+  }
+
+  // Exposure.
+
+  /** Facilities whose credit a hold would take, with how much of their money. */
+  private payers(company: CompanyId, hold: Micro): { facility: Facility; cost: Micro }[] {
+    const { lots, facilities } = this.state;
+    const found: { facility: Facility; cost: Micro }[] = [];
+    let left = hold;
+    for (const id of lots.usable[company]) {
+      const part = Math.min(left, lots.spendable(id));
+      const lot = lots.rows[id];
+      left -= part;
+      if (part === 0 || lot.facility === NIL) continue;
+      const known = found.find(({ facility }) => facility.facility === lot.facility);
+      if (known === undefined) found.push({ facility: facilities[lot.facility], cost: lots.cost(lot, part) });
+      else known.cost += lots.cost(lot, part);
+    }
+    return found;
+  }
+
+  /** Why a bid of a financed company may not spend so much there. */
+  bidRefusal(company: CompanyId, hold: Micro, price: Ticks, model: number, market: number, hour: Hour, book: HourBook | undefined): RejectCode | undefined {
+    if (book !== undefined && this.isLimited(company) && this.isConcentrated(company, hold, model, book)) return 'concentration';
+    for (const { facility, cost } of this.payers(company, hold)) {
+      if (livesBy(facility, 2) && hour * MILLIS_PER_HOUR > facility.maturesAt) return 'facility_not_active';
+      const limit = this.exposureLimit(facility);
+      // Most bids are within the limit even if nothing that was bought counted.
+      if (this.unspent(facility) + cost <= limit) continue;
+      if (this.exposure(facility) + cost - this.collateral(cost, price, market, hour, book) > limit) return 'exposure';
+    }
+    return undefined;
+  }
+
+  /** Debt less what the facility's unspent credit cost. */
+  private unspent(facility: Facility): Micro {
+    const { ledger, lots } = this.state;
+    const id = facility.facility;
+    let sum = ledger.balance(ACCOUNT['loan.principal'], id) + ledger.balance(ACCOUNT['interest.receivable'], id) + ledger.balance(ACCOUNT['fee.receivable'], id);
+    for (const lot of lots.of(id)) sum -= lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot));
+    return sum;
+  }
+
+  /** Net unsecured exposure: debt less unspent credit at cost, less what was bought with it at the lower of price and mark, after a haircut. */
+  exposure(facility: Facility): Micro {
+    const { allocations, amounts, lots, standing } = this.state;
+    let sum = this.unspent(facility);
+    for (let row = standing.firstAllocation(facility.company); row !== NIL; row = allocations.companyNext[row]) {
+      const book = this.state.bookOf(allocations.book[row]);
+      for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
+        const lot = lots.rows[amounts.lot(node)];
+        if (lot.facility === facility.facility) sum -= this.collateral(lots.cost(lot, amounts.amount(node)), allocations.price[row], book.market, book.hour, book);
+      }
+    }
+    return sum;
+  }
+
+  exposureLimit({ amount, grade }: Facility): Micro {
+    return mulDiv(amount, PARAMETERS.exposureShare[grade], MICRO);
+  }
+
+  /** The highest of the steps that unsecured exposure has reached: a warning, the limit, well beyond it; 0 when none. */
+  exposureStep(facility: Facility): Ppm {
+    const limit = this.exposureLimit(facility);
+    const steps = [PARAMETERS.exposureForced, PARAMETERS.exposureCalled, PARAMETERS.exposureWarned];
+    const reached = (sum: Micro): Ppm => steps.find((step) => sum >= mulDiv(limit, step, MICRO)) ?? 0;
+    return reached(this.unspent(facility)) === 0 ? 0 : reached(this.exposure(facility));
+  }
+
+  /** What hours that cost so much are worth to a lender. */
+  private collateral(cost: Micro, price: Ticks, market: number, hour: Hour, book: HourBook | undefined): Micro {
+    const { now } = this.state;
+    const ahead = hour * MILLIS_PER_HOUR - now;
+    if (ahead <= -MILLIS_PER_HOUR) return 0;
+    const haircut = ahead < PARAMETERS.haircutNearWithin ? PARAMETERS.haircutNear : PARAMETERS.haircutFar;
+    return mulDiv(mulDiv(cost, Math.min(price, this.collateralMark(market, hour, book)), price), MICRO - haircut, MICRO);
+  }
+
+  /** The hour's own trades, else the index of its class, else half of list price; never above list price, at which one can always buy. */
+  mark(market: number, hour: Hour): Ticks {
+    const { classes, marks } = this.state;
+    const { listPrice } = classes[classOf(market)];
+    const told = marks.size === 0 ? undefined : (marks.get(`${market}:${hour}`) ?? marks.get(String(classOf(market))));
+    return Math.min(listPrice, told ?? Math.floor(listPrice / 2));
+  }
+
+  /** The lower of mark and best bid. */
+  private collateralMark(market: number, hour: Hour, book: HourBook | undefined): Ticks {
+    const mark = this.mark(market, hour);
+    return book === undefined || book.bids.count === 0 ? mark : Math.min(mark, book.bids.best());
+  }
+}
+

@@ -1,0 +1,240 @@
+/** Money in and out, credit minted and burnt, and the collateral a lender can freeze. CREDIT.md sections 1, 2 and 4. */
+import { ACCOUNT } from '../ledger/accounts.ts';
+import type { RejectCode } from '../catalogue.ts';
+import { NONE } from '../commands.ts';
+import type { CompanyId, Deposit, FacilityId, GrantCredits, LotId, PostBond, Prepay, SetMoneyRules, SetSwitch, Withdraw } from '../commands.ts';
+import { TIERS } from '../credit/tiers.ts';
+import type { Facilities } from './facilities.ts';
+import type { Lot, LotSource } from '../ledger/lots.ts';
+import { mulDiv } from '../numbers/muldiv.ts';
+import { PARAMETERS } from '../parameters.ts';
+import type { State, SwitchName } from '../state.ts';
+import { TIMER } from '../time/timers.ts';
+import type { Sweeps } from '../time/sweeps.ts';
+import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
+import type { Micro, Millis, Ppm } from '../numbers/units.ts';
+import { addMonths } from '../numbers/calendar.ts';
+
+export interface Mint {
+  company: CompanyId;
+  facility: FacilityId;
+  source: LotSource;
+  usd: Micro;
+  conversionRate: Ppm;
+  expiresAt: Millis;
+  sponsor: CompanyId;
+  fee: Micro;
+}
+
+export class Finance {
+  private readonly state: State;
+  private readonly sweeps: Sweeps;
+  private readonly facilities: Facilities;
+
+  constructor(state: State, sweeps: Sweeps, facilities: Facilities) {
+    this.state = state;
+    this.sweeps = sweeps;
+    this.facilities = facilities;
+  }
+
+  private amountRefusal(company: CompanyId, amount: Micro): RejectCode | undefined {
+    if (this.state.companies[company] === undefined) return 'unknown_company';
+    const valid = Number.isSafeInteger(amount) && amount > 0 && amount <= PARAMETERS.moneyMaximum;
+    return valid ? undefined : 'amount_out_of_range';
+  }
+
+  private unapplied(company: CompanyId): Micro {
+    return -this.state.ledger.balance(ACCOUNT.unapplied, company);
+  }
+
+  deposit({ company, amount, reference }: Deposit): RejectCode | undefined {
+    const { ledger, buffer } = this.state;
+    const refusal = this.amountRefusal(company, amount);
+    if (refusal !== undefined) return refusal;
+    ledger.begin();
+    ledger.post(ACCOUNT['cash.fund'], company, amount);
+    ledger.post(ACCOUNT.unapplied, company, -amount);
+    ledger.end();
+    buffer.emit('deposited', { company, amount, reference });
+    return undefined;
+  }
+
+  withdraw({ company, amount }: Withdraw): RejectCode | undefined {
+    const { ledger, buffer } = this.state;
+    const refusal = this.amountRefusal(company, amount) ?? this.fundsRefusal(company, amount);
+    if (refusal !== undefined) return refusal;
+    ledger.begin();
+    ledger.post(ACCOUNT.unapplied, company, amount);
+    ledger.post(ACCOUNT['cash.fund'], company, -amount);
+    ledger.end();
+    buffer.emit('withdrawn', { company, amount });
+    return undefined;
+  }
+
+  private fundsRefusal(company: CompanyId, amount: Micro): RejectCode | undefined {
+    return this.unapplied(company) < amount ? 'insufficient_funds' : undefined;
+  }
+
+  postBond({ company, amount }: PostBond): RejectCode | undefined {
+    const { ledger, buffer, companies } = this.state;
+    const refusal = this.amountRefusal(company, amount) ?? this.fundsRefusal(company, amount);
+    if (refusal !== undefined) return refusal;
+    if (companies[company].role !== 'provider') return 'not_authorized';
+    ledger.begin();
+    ledger.post(ACCOUNT.unapplied, company, amount);
+    ledger.post(ACCOUNT['cash.fund'], company, -amount);
+    ledger.post(ACCOUNT['cash.escrow'], company, amount);
+    ledger.post(ACCOUNT['provider.bond'], company, -amount);
+    ledger.end();
+    buffer.emit('bondPosted', { company, amount });
+    return undefined;
+  }
+
+  /** Buys credits for cash: no debt, no credit risk, the best conversion. */
+  prepay({ company, amount }: Prepay): RejectCode | undefined {
+    const refusal = this.amountRefusal(company, amount) ?? this.fundsRefusal(company, amount);
+    if (refusal !== undefined) return refusal;
+    if (this.state.companies[company].role !== 'borrower') return 'not_authorized';
+    if (this.state.switches.mint.on) return 'mints_stopped';
+    this.mintForCash(company, company, amount, NONE);
+    return undefined;
+  }
+
+  /** A sponsor pays; the credit is another's, and what is left of it at its end comes back to the sponsor. */
+  grant({ company, recipient, amount }: GrantCredits): RejectCode | undefined {
+    const { companies, switches, buffer } = this.state;
+    const refusal = this.amountRefusal(company, amount) ?? this.fundsRefusal(company, amount);
+    if (refusal !== undefined) return refusal;
+    if (companies[recipient] === undefined) return 'unknown_company';
+    if (companies[recipient].role !== 'borrower' || recipient === company) return 'not_authorized';
+    if (switches.mint.on) return 'mints_stopped';
+    const lot = this.mintForCash(company, recipient, amount, company);
+    buffer.emit('creditsGranted', { lot: lot.lot, sponsor: company, company: recipient, amount });
+    return undefined;
+  }
+
+  private mintForCash(payer: CompanyId, company: CompanyId, amount: Micro, sponsor: CompanyId): Lot {
+    const { ledger, money, now } = this.state;
+    const lot = this.createLot({
+      company, facility: NONE, source: sponsor === NONE ? 'prepayment' : 'grant', usd: amount,
+      conversionRate: money.conversionRate === 0 ? PARAMETERS.prepaidConversion : money.conversionRate, expiresAt: addMonths(now, PARAMETERS.prepaidLotMonths), sponsor, fee: 0,
+    });
+    ledger.begin();
+    ledger.post(ACCOUNT.unapplied, payer, amount);
+    ledger.post(ACCOUNT['cash.fund'], payer, -amount);
+    this.postMint(lot);
+    ledger.end();
+    return lot;
+  }
+
+  // What protects the market's money.
+
+  setSwitch({ company, name, on, reason }: SetSwitch): RejectCode | undefined {
+    if (this.state.companies[company]?.role !== 'operator') return 'not_authorized';
+    this.turn(name, on, reason, company);
+    return undefined;
+  }
+
+  private turn(name: SwitchName, on: boolean, reason: string, by: CompanyId): void {
+    const { switches, buffer, sequence } = this.state;
+    Object.assign(switches[name], { on, reason, by, sequence });
+    buffer.emit('switchSet', { name, on, reason, by });
+  }
+
+  /** Nothing is minted any more once escrow does not hold what it owes. */
+  guardSolvency(): void {
+    if (!this.state.switches.mint.on && !isSolvent(this.state)) this.turn('mint', true, 'escrow does not hold what it owes', NONE);
+  }
+
+  /** Prices of money that every credit outstanding, and every fill undelivered, can bear: rho <= 1 / m - s_min. */
+  setMoneyRules({ company, redemptionRate, spreadMinimum, conversionRate }: SetMoneyRules): RejectCode | undefined {
+    const { state } = this;
+    if (state.companies[company]?.role !== 'operator') return 'not_authorized';
+    const valid = [redemptionRate, spreadMinimum, conversionRate].every((rate) => Number.isSafeInteger(rate) && rate >= 0) && redemptionRate > 0;
+    if (!valid) return 'invalid_parameter';
+    const offered = conversionRate === 0 ? [PARAMETERS.prepaidConversion, ...TIERS.map(({ rate }) => rate)] : [conversionRate];
+    const outstanding = state.lots.rows.filter(({ lot }) => state.lots.outstanding(lot) > 0).map((lot) => lot.conversionRate);
+    const best = Math.max(...offered, ...new Set(outstanding));
+    if ((redemptionRate + spreadMinimum) * best > MICRO * MICRO) return 'guard_violated';
+    Object.assign(state.money, { redemptionRate, spreadMinimum, conversionRate });
+    state.buffer.emit('moneyRulesSet', { redemptionRate, spreadMinimum, conversionRate });
+    return undefined;
+  }
+
+  /** A lot of usd x conversion rate credits, its terms stored; `postMint` books it. */
+  createLot(mint: Mint): Lot {
+    const { state } = this;
+    const lot = state.lots.create({
+      ...mint,
+      credits: mulDiv(mint.usd, mint.conversionRate, MICRO),
+      redemptionRate: state.money.redemptionRate,
+      mintedAt: state.now,
+    });
+    state.timers.add(lot.expiresAt, TIMER.lotExpiry, lot.lot);
+    for (const days of PARAMETERS.lotAlertDays) {
+      const at = lot.expiresAt - days * MILLIS_PER_DAY;
+      if (at > state.now) state.timers.add(at, TIMER.lotAlert, lot.lot);
+    }
+    state.buffer.emit('lotMinted', {
+      lot: lot.lot, company: lot.company, facility: lot.facility, source: lot.source, usd: lot.usd, credits: lot.credits,
+      conversionRate: lot.conversionRate, redemptionRate: lot.redemptionRate, expiresAt: lot.expiresAt,
+    });
+    return lot;
+  }
+
+  /** Escrow, backing, deferred spread and the credits themselves; inside an open transaction. */
+  postMint(lot: Lot): void {
+    const { ledger, lots } = this.state;
+    const backing = lots.backing(lot, lot.credits);
+    ledger.post(ACCOUNT['cash.escrow'], lot.company, lot.usd);
+    ledger.post(ACCOUNT['credit.backing'], lot.lot, -backing);
+    ledger.post(ACCOUNT['spread.deferred'], lot.lot, -(lot.usd - backing));
+    ledger.post(ACCOUNT['lot.issued'], lot.lot, lot.credits);
+    ledger.post(ACCOUNT['lot.available'], lot.lot, -lot.credits);
+  }
+
+  /** A lot's date has come: bids it funds leave, what is available is burnt. Contracted credit lives on. */
+  expireLot(lotId: LotId): void {
+    const { state } = this;
+    const lot = state.lots.rows[lotId];
+    if (lot.expiresAt > state.now) return;
+    this.sweeps.cancelFunded(lot.company, lotId, 'lot_expired');
+    const credits = lot.facility === NONE ? this.expireUnfinanced(lot) : this.facilities.expire(lot);
+    if (credits === 0) return;
+    state.buffer.emit('lotExpired', { lot: lotId, credits });
+  }
+
+  private expireUnfinanced(lot: Lot): Micro {
+    const credits = this.state.lots.available(lot.lot);
+    if (credits > 0) this.burnUnfinanced(lot, credits);
+    return credits;
+  }
+
+  /** A lot with credit left ends in 30, 7 or 1 days. */
+  alert(lotId: LotId): void {
+    const { lots, now, buffer } = this.state;
+    const { company, expiresAt } = lots.rows[lotId];
+    const credits = lots.available(lotId) + lots.held(lotId);
+    if (credits > 0 && expiresAt > now) buffer.emit('lotExpiring', { lot: lotId, company, credits, days: Math.round((expiresAt - now) / MILLIS_PER_DAY) });
+  }
+
+  /** Unspent credit is always worth the money that bought it: without a loan to prepay, it returns as cash to who paid. */
+  private burnUnfinanced(lot: Lot, credits: Micro): void {
+    const { ledger, lots } = this.state;
+    const payer = lot.sponsor === NONE ? lot.company : lot.sponsor;
+    ledger.begin();
+    const cost = lots.postRelease(lot, credits);
+    ledger.post(ACCOUNT['lot.available'], lot.lot, credits);
+    ledger.post(ACCOUNT['lot.issued'], lot.lot, -credits);
+    ledger.post(ACCOUNT['cash.fund'], payer, cost);
+    ledger.post(ACCOUNT['cash.escrow'], lot.company, -cost);
+    ledger.post(ACCOUNT.unapplied, payer, -cost);
+    ledger.end();
+  }
+}
+
+/** CREDIT.md's invariant 6: escrow holds backing, deferred spread, payables and bonds. */
+export function isSolvent({ ledger }: State): boolean {
+  const owed = ledger.total(ACCOUNT['credit.backing']) + ledger.total(ACCOUNT['spread.deferred']) + ledger.total(ACCOUNT['provider.payable']) + ledger.total(ACCOUNT['provider.bond']);
+  return ledger.total(ACCOUNT['cash.escrow']) + owed === 0n;
+}

@@ -1,0 +1,186 @@
+/** Lives of loans: what falls due, what is paid, what is not, and what the rules make of it. */
+import { describe, expect, it } from 'vitest';
+import { accountNameOf } from '../ledger/accounts.ts';
+import type { Repay } from '../commands.ts';
+import { Loan, states } from '../test/loan.ts';
+import { APPLICATION, HOUR, START, World, all, one, postings, usd } from '../test/world.ts';
+import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
+
+describe('an instalment', () => {
+  it('falls due with the interest that has accrued for it, and a payment of exactly that keeps the plan', () => {
+    const world = new Loan();
+    const plan = world.view.schedule;
+    expect(plan).toHaveLength(12);
+    const due = one(world.days(world.dueDay(1)).events, 'instalmentDue');
+    expect(due).toMatchObject({ number: 1, principal: plan[0].principal });
+    // 406,000 at 11 % over 31 days.
+    expect(due.interest).toBe(3_793_041_096);
+    expect(Math.abs(due.interest - plan[0].interest)).toBeLessThan(5_000);
+    const paid = world.pay(due.principal + due.interest);
+    expect(one(paid.events, 'repaid')).toMatchObject({ interest: due.interest, principal: due.principal, unapplied: 0 });
+    expect(one(paid.events, 'instalmentPaid')).toMatchObject({ number: 1, left: 0 });
+    expect(world.view.schedule.map(({ number, principal }) => [number, principal])).toEqual(plan.slice(1).map(({ number, principal }) => [number, principal]));
+    expect(world.broken).toEqual([]);
+  });
+
+  it('is not late for less than a cent', () => {
+    const world = new Loan();
+    world.days(world.dueDay(1));
+    world.pay(Math.floor((world.view.schedule[0].principal + world.view.schedule[0].interest) / 10_000) * 10_000);
+    world.days(world.dueDay(1) + 3);
+    expect(world.view.daysPastDue).toBe(0);
+    expect(world.broken).toEqual([]);
+  });
+
+  it('is charged once when it is late, after the days of grace', () => {
+    const world = new Loan();
+    const first = world.dueDay(1);
+    expect(all(world.days(first + 5).events, 'lateFeeCharged')).toEqual([]);
+    const overdue = world.view.schedule[0].principal + world.view.schedule[0].interest;
+    const charged = one(world.days(first + 6).events, 'lateFeeCharged');
+    expect(charged.amount).toBe(Math.round(overdue * 0.02));
+    expect(all(world.days(first + 9).events, 'lateFeeCharged')).toEqual([]);
+    const paid = one(world.pay(usd(1_000)).events, 'repaid');
+    expect(paid).toMatchObject({ fees: charged.amount, interest: usd(1_000) - charged.amount, principal: 0 });
+    expect(world.broken).toEqual([]);
+  });
+});
+
+describe('a payment', () => {
+  it('pays past due before due, and in each the fee, the interest, the principal', () => {
+    const world = new Loan();
+    world.days(world.dueDay(2));
+    const [first, second] = structuredClone(world.view.schedule);
+    const owed = (row: typeof first): number => row.fee + row.interest + row.principal;
+    const events = world.pay(owed(first) + second.interest + usd(100)).events;
+    expect(all(events, 'instalmentPaid').map(({ number, fees, interest, principal }) => [number, fees, interest, principal])).toEqual([
+      [1, first.fee, first.interest, first.principal], [2, 0, second.interest, usd(100)],
+    ]);
+    expect(world.broken).toEqual([]);
+  });
+
+  const prepay = (mode: Repay['mode']) => {
+    const world = new Loan();
+    const before = world.view.schedule;
+    world.days(10);
+    world.pay(usd(100_000), mode);
+    expect(world.broken).toEqual([]);
+    return { before, after: world.view.schedule };
+  };
+
+  it('in advance keeps the instalment and ends earlier', () => {
+    const { before, after } = prepay('shorten');
+    expect(after.length).toBeLessThan(before.length);
+    const dues = after.map(({ principal, interest }) => principal + interest);
+    for (const due of dues.slice(1, -1)) expect(Math.abs(due - (before[1].principal + before[1].interest))).toBeLessThan(20_000);
+  });
+  it('in advance keeps the term and lowers the instalment', () => {
+    const { before, after } = prepay('lower');
+    expect(after).toHaveLength(before.length);
+    expect(after[1].principal).toBeLessThan(before[1].principal);
+  });
+  it('in advance pays the next instalments', () => {
+    const { before, after } = prepay('advance');
+    expect(after.slice(0, 2).map(({ principal }) => principal)).toEqual([0, 0]);
+    expect(after.at(-1)?.principal).toBe(before.at(-1)?.principal);
+  });
+
+  it('of a quote made for its day closes the loan once nothing more can be drawn', () => {
+    const world = new Loan();
+    for (const amount of [400_000, 200_000]) world.run({ type: 'draw', company: world.loan.borrower, facility: 0, amount: usd(amount) });
+    const day = Math.floor(START / MILLIS_PER_DAY) + 47;
+    const quote = world.engine.query('payoff', { facility: 0, day });
+    world.days(47);
+    // Late by then: the fee was not in the quote.
+    const { fees } = world.view;
+    const paid = world.pay((quote?.total ?? 0) + fees);
+    expect(one(paid.events, 'repaid').unapplied).toBe(0);
+    expect(states(paid.events)).toEqual(['closed']);
+    expect(world.view).toMatchObject({ principal: 0, accruedInterest: 0, fees: 0, schedule: [] });
+    expect(world.broken).toEqual([]);
+  });
+});
+
+describe('interest', () => {
+  it.each(['ACT/365', 'ACT/360', '30/360', '30E/360'] as const)('by %s is the same however often time is told', (dayCount) => {
+    const life = (step: number): [number, number] => {
+      const world = new World(Date.UTC(2027, 10, 30, 9));
+      const lender = world.company('lender');
+      const borrower = world.company('borrower');
+      world.run({ type: 'createMandate', company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
+      world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 12, method: 'bullet', application: APPLICATION, dayCount });
+      world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
+      world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(399_999.99) });
+      const start = world.engine.now;
+      // Over a leap day and month ends, never late for long enough to be charged.
+      for (let day = step; day <= 35; day += step) world.run({ type: 'tick', now: start + day * MILLIS_PER_DAY });
+      expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+      const view = world.engine.query('facility', { facility: 0 });
+      return [view?.accruedInterest ?? 0, view?.principal ?? 0];
+    };
+    const days = { 'ACT/365': 35 / 365, 'ACT/360': 35 / 360, '30/360': 34 / 360, '30E/360': 34 / 360 }[dayCount];
+    const [interest, principal] = life(1);
+    expect(life(5)).toEqual([interest, principal]);
+    expect(life(35)).toEqual([interest, principal]);
+    expect(Math.abs(interest - principal * 0.11 * days)).toBeLessThan(1);
+  });
+});
+
+describe('who does not pay', () => {
+  it('goes down the ladder step by step, and a cure leads back', () => {
+    const world = new Loan();
+    const due = world.dueDay(1);
+    const at = (days: number): { notices: string[]; state: string; frozen: number } => {
+      const notices = world.notices(world.days(due + days).events);
+      return { notices, state: world.view.state, frozen: world.view.frozenFraction };
+    };
+    // Nothing was bought in the first month: that is no breach, and is said.
+    expect(at(0)).toEqual({ notices: ['use_low'], state: 'active', frozen: 0 });
+    expect(at(1)).toEqual({ notices: ['past_due'], state: 'watch', frozen: 0 });
+    expect(world.run({ type: 'draw', company: world.loan.borrower, facility: 0, amount: usd(1_000) }).rejected).toBe('past_due');
+    expect(at(5).notices).toEqual(['draws_stopped']);
+    expect(at(10)).toEqual({ notices: ['cancel_only'], state: 'cancel_only', frozen: 0 });
+    expect(world.bid(world.loan.borrower, 2, 1, { hour: HOUR + 24 * 60 }).rejected).toBe('past_due');
+    expect(at(15)).toEqual({ notices: ['half_frozen'], state: 'cancel_only', frozen: MICRO / 2 });
+    expect(at(30)).toMatchObject({ state: 'frozen', frozen: MICRO });
+    expect(world.view.stage).toBe(2);
+    expect(at(60).notices).toContain('acceleration');
+    expect(world.broken).toEqual([]);
+    const arrears = world.view.schedule.filter(({ billed }) => billed).reduce((sum, row) => sum + row.fee + row.interest + row.principal, 0);
+    expect(states(world.pay(arrears).events)).toEqual(['active']);
+    expect(world.view).toMatchObject({ daysPastDue: 0, frozenFraction: 0, stage: 1 });
+    expect(world.bid(world.loan.borrower, 2, 1, { hour: HOUR + 24 * 100 }).rejected).toBeUndefined();
+    expect(world.broken).toEqual([]);
+  });
+
+  it('defaults after 90 days: unspent credit is burnt, the rest stays debt, after 180 it is given up, later money is a recovery', () => {
+    const world = new Loan();
+    const provider = world.provider();
+    const due = world.dueDay(1);
+    const far = HOUR + 24 * 80;
+    world.run({ type: 'tick', now: START + 2 * MILLIS_PER_DAY });
+    world.ask(provider, 2.4, 20_000, { hour: far });
+    world.bid(world.loan.borrower, 2.4, 20_000, { hour: far });
+    world.bid(world.loan.borrower, 1, 100, { hour: HOUR + 24 * 92 });
+    const { events } = world.days(due + 90);
+    expect(states(events).at(-1)).toBe('defaulted');
+    // 600,000 less what is in contract and its fee.
+    const unspent = usd(600_000 - 48_000 - 240);
+    expect(all(events, 'creditsReturned').reduce((sum, { credits }) => sum + credits, 0)).toBe(unspent);
+    expect(world.view.principal).toBe(usd(406_000) - Math.round(unspent / 1.5));
+    expect(world.view.schedule.every(({ billed }) => billed)).toBe(true);
+    expect(world.broken).toEqual([]);
+    const before = world.view;
+    const owed = before.principal + before.accruedInterest + before.fees;
+    const end = world.days(due + 180);
+    const lost = one(end.events, 'facilityWrittenOff');
+    expect(lost.principal).toBe(before.principal);
+    expect(lost.principal + lost.interest + lost.fees).toBeGreaterThan(owed);
+    expect(world.view).toMatchObject({ state: 'written_off', principal: 0, accruedInterest: 0, fees: 0 });
+    expect(world.broken).toEqual([]);
+    const back = world.pay(usd(5_000));
+    expect(one(back.events, 'recovered').amount).toBe(usd(5_000));
+    expect(postings(back.events, accountNameOf)).toEqual({ 'cash.fund': usd(5_000), 'income.recovery': -usd(5_000) });
+    expect(world.broken).toEqual([]);
+  });
+});

@@ -1,0 +1,365 @@
+/**
+ * Blocks: one order over consecutive hours, against the same hour books as single orders.
+ *
+ * A resting sell block is one independent ask per hour under one id. Everything else is all hours or
+ * none, at one quantity in each: sell blocks that cannot wait, and buy blocks. A buy block that waits
+ * holds its worst case, stands in no book and is tried after a command has added an ask in one of its
+ * hours, the best price first, then the oldest; so a single order always goes first.
+ */
+import { BlockChecks } from './block_checks.ts';
+import { BlockPlan, leastAccepted } from '../book/block_plan.ts';
+import type { BlockTerms, Lacking } from '../book/block_plan.ts';
+import type { RejectCode } from '../catalogue.ts';
+import { BUY, CANCEL_NEWEST, FOK, GTC, LIMIT, NONE, SELL, TIMES_IN_FORCE } from '../commands.ts';
+import type { CompanyId, MarketId, OrderId, PlaceBlock, PlaceOrder, Side } from '../commands.ts';
+import type { CancelReason } from '../events.ts';
+import { requiredHold } from './holds.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
+import { noteTrade } from '../book/matching.ts';
+import { REASON_FILLED, STATUS_FILLED, reasonCode, statusAfter } from '../book/order_events.ts';
+import { FLAG, Orders } from '../book/orders.ts';
+import { PARAMETERS } from '../parameters.ts';
+import type { HourBook, Market, State } from '../state.ts';
+import { TIMER } from '../time/timers.ts';
+import type { Trading } from './trading.ts';
+import { MILLIS_PER_HOUR, PRICE_TICKS_MAX } from '../numbers/units.ts';
+import type { Hour, Micro, Millis, Ppm, Steps, Ticks } from '../numbers/units.ts';
+
+export interface Block {
+  readonly block: OrderId;
+  readonly company: CompanyId;
+  readonly market: MarketId;
+  readonly fromHour: Hour;
+  readonly toHour: Hour;
+  readonly side: Side;
+  readonly price: Ticks;
+  /** Steps in each hour, as placed. */
+  readonly quantity: Steps;
+  readonly timeInForce: number;
+  readonly minimumAcceptanceRatio: Ppm;
+  readonly model: number;
+  readonly clientOrderId: string;
+  readonly acceptedAt: Millis;
+  readonly sequence: number;
+  /** Buy blocks: what is still wanted in each hour. */
+  wanted: Steps;
+  /** Micro-CR of its executions, and steps over all hours, of asks that have left. */
+  notional: Micro;
+  filled: Steps;
+  /** Sell blocks: asks still in the market, and how many have not left yet. */
+  asks: OrderId[];
+  asksLeft: number;
+  /** The hour that had too little when it was last tried: it is looked at first. */
+  lacking: number;
+}
+
+export class Blocks {
+  /** Buy blocks that wait, best price first, then oldest. */
+  readonly waiting: Block[];
+  /** Books that gained an ask since blocks were last tried. */
+  readonly touched: HourBook[] = [];
+  private readonly state: State;
+  private readonly trading: Trading;
+  private readonly checks: BlockChecks;
+  private readonly plan: BlockPlan;
+
+  constructor(state: State, trading: Trading) {
+    this.state = state;
+    this.trading = trading;
+    this.checks = new BlockChecks(state, trading.checks);
+    this.plan = new BlockPlan(state.orders);
+    this.waiting = [...state.blocks.values()].filter(({ side }) => side === BUY).sort((a, b) => b.price - a.price);
+  }
+
+  place(command: PlaceBlock): RejectCode | undefined {
+    const { state } = this;
+    const template = templateOf(command);
+    const refusal = this.checks.refusal(command, template);
+    if (refusal !== undefined) return refusal;
+    const block = this.create(command, template);
+    if (command.clientOrderId !== '') state.clientOrderIds.set(`${command.company}:${command.clientOrderId}`, state.now);
+    if (block.side === SELL && block.timeInForce === GTC) this.offer(block, template);
+    else this.enter(block);
+    return undefined;
+  }
+
+  /** The block's own row gives it an id that no order has; a buy block's also keeps its hold. */
+  private create(command: PlaceBlock, template: PlaceOrder): Block {
+    const { state, trading } = this;
+    const { orders } = state;
+    const hours = command.toHour - command.fromHour;
+    const row = orders.create();
+    orders.setPrice(row, command.price);
+    orders.setQuantity(row, command.quantity * hours);
+    orders.setRemaining(row, command.quantity * hours);
+    orders.setVisible(row, 0);
+    orders.setCompany(row, command.company);
+    orders.setBook(row, NIL);
+    orders.setCell(row, NIL);
+    orders.setModel(row, template.model);
+    orders.setAcceptedAt(row, state.now);
+    orders.setSequence(row, state.sequence);
+    orders.setFlags(row, Orders.flagsOf(command.side === SELL, LIMIT, command.timeInForce, CANCEL_NEWEST) | FLAG.block);
+    if (command.side === BUY) {
+      const hold = requiredHold(command.price * command.quantity * hours, 0, 0, 0);
+      trading.drawFor(command.company, hold);
+      state.ledger.begin();
+      trading.holds.reserve(row, hold);
+      state.ledger.end();
+      trading.link(row);
+      if (trading.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
+    }
+    const { type: _type, ...terms } = command;
+    const block: Block = {
+      ...terms, block: orders.idOf(row), model: template.model, acceptedAt: state.now, sequence: state.sequence, wanted: command.quantity, notional: 0, filled: 0,
+      asks: [], asksLeft: 0, lacking: 0,
+    };
+    state.blocks.set(block.block, block);
+    const { block: id, company, market, fromHour, toHour, side, price, quantity, timeInForce, minimumAcceptanceRatio, model, clientOrderId } = block;
+    state.buffer.emit('blockAccepted', {
+      block: id, company, market, fromHour, toHour, side: side === BUY ? 'buy' : 'sell', price, quantity, timeInForce: TIMES_IN_FORCE[timeInForce],
+      minimumAcceptanceRatio, model, hold: orders.hold(row), clientOrderId,
+    });
+    return block;
+  }
+
+  /** A sell block that may wait: an ask in each hour. */
+  private offer(block: Block, template: PlaceOrder): void {
+    const { state, trading } = this;
+    block.asksLeft = block.toHour - block.fromHour;
+    for (let hour = block.fromHour; hour < block.toHour; hour++) {
+      const book = state.openBook(state.markets.get(block.market) as Market, hour);
+      trading.admit({ ...template, hour, clientOrderId: '' }, book, block.price, block.block);
+    }
+  }
+
+  /** An ask of a sell block has been accepted. */
+  askAccepted(row: number, id: OrderId): void {
+    const { orders, buffer, blocks } = this.state;
+    const order = orders.idOf(row);
+    blocks.get(id)?.asks.push(order);
+    buffer.emit('blockAsk', { block: id, order });
+  }
+
+  /** An ask of a sell block leaves the market; with the last one goes the block. */
+  askLeft(row: number, status: number, reason: number): void {
+    const { state } = this;
+    const { orders } = state;
+    const block = state.blocks.get(orders.extra(row)?.block ?? 0);
+    if (block === undefined) return;
+    block.asks.splice(block.asks.indexOf(orders.idOf(row)), 1);
+    block.asksLeft--;
+    const filled = orders.quantity(row) - orders.remaining(row);
+    block.filled += filled;
+    block.notional += orders.notional(row);
+    const remaining = block.quantity * (block.toHour - block.fromHour) - block.filled;
+    state.buffer.emit('blockAskLeft', { block: block.block, order: orders.idOf(row), filled, notional: orders.notional(row), remaining });
+    if (block.asksLeft > 0) return;
+    const own = orders.rowOf(block.block);
+    orders.setRemaining(own, remaining);
+    const whole = remaining === 0;
+    this.trading.events.done(own, whole ? STATUS_FILLED : status, whole ? REASON_FILLED : reason);
+    this.forget(block);
+    orders.destroy(own);
+  }
+
+  /** A block that executes at once or not at all, or a buy block that may wait. */
+  private enter(block: Block): void {
+    const row = this.state.orders.rowOf(block.block);
+    this.execute(block, row);
+    if (this.isOver(block, row)) return;
+    if (block.timeInForce !== GTC) {
+      this.end(block, row, block.timeInForce === FOK ? 'fok' : 'ioc');
+      return;
+    }
+    const place = this.waiting.findIndex(({ price }) => price < block.price);
+    this.waiting.splice(place === -1 ? this.waiting.length : place, 0, block);
+    this.noteWaiting();
+    this.state.timers.add(block.fromHour * MILLIS_PER_HOUR - PARAMETERS.gateClosure, TIMER.blockGate, block.block);
+  }
+
+  /** Ends a block of which nothing is left. */
+  private isOver(block: Block, row: number): boolean {
+    if (block.wanted > 0) return false;
+    const { orders } = this.state;
+    this.forget(block);
+    if (block.side === BUY) {
+      this.trading.filled(row);
+    } else {
+      this.trading.events.done(row, STATUS_FILLED, REASON_FILLED);
+      orders.destroy(row);
+    }
+    return true;
+  }
+
+  /** Takes the block out of the market, wherever it waits. */
+  cancel(row: number, reason: CancelReason): void {
+    const block = this.state.blocks.get(this.state.orders.idOf(row));
+    if (block === undefined) return;
+    if (block.asksLeft === 0) this.end(block, row, reason);
+    else for (const ask of [...block.asks]) this.trading.cancelRow(this.state.orders.rowOf(ask), reason);
+  }
+
+  private end(block: Block, row: number, reason: CancelReason): void {
+    this.forget(block);
+    if (block.side === BUY) {
+      this.trading.drop(row, reason);
+      return;
+    }
+    this.trading.events.done(row, statusAfter(reason), reasonCode(reason));
+    this.state.orders.destroy(row);
+  }
+
+  private forget(block: Block): void {
+    this.state.blocks.delete(block.block);
+    const place = this.waiting.indexOf(block);
+    if (place !== -1) this.waiting.splice(place, 1);
+    this.noteWaiting();
+  }
+
+  /** A book has gained an ask, or opens again. */
+  touch(book: HourBook): void {
+    if (!this.touched.includes(book)) this.touched.push(book);
+    this.state.unsettled = true;
+  }
+
+  private noteWaiting(): void {
+    this.trading.blocksWait = this.waiting.length > 0;
+  }
+
+  /** All books of a market, NONE: of every market. */
+  touchMarket(market: MarketId): void {
+    if (this.waiting.length === 0) return;
+    for (const book of this.state.books) if (book !== undefined && (market === NONE || book.market === market)) this.touch(book);
+  }
+
+  /** Tries the blocks that wait for what a command has added; what their trades let in is tried again. */
+  run(): void {
+    while (this.touched.length > 0) {
+      const books = this.touched.splice(0);
+      for (const block of [...this.waiting]) {
+        if (books.some(({ market, hour }) => market === block.market && hour >= block.fromHour && hour < block.toHour)) this.retry(block);
+      }
+    }
+  }
+
+  private retry(block: Block): void {
+    const row = this.state.orders.rowOf(block.block);
+    // A block before it may have brought about that it was cancelled.
+    if (row === NIL || !this.state.blocks.has(block.block)) return;
+    this.execute(block, row);
+    this.isOver(block, row);
+  }
+
+  /** Executes the largest quantity that all hours have within the limit, if the block accepts it. */
+  private execute(block: Block, row: number): void {
+    const books = this.openBooks(block);
+    if (books === undefined) return;
+    const terms: BlockTerms = { sells: block.side === SELL, price: block.price, books, mayTrade: (maker) => this.mayTrade(block, row, maker) };
+    const lacking: Lacking = { hour: NONE };
+    const least = block.timeInForce === FOK ? block.wanted : leastAccepted(block.wanted, block.minimumAcceptanceRatio);
+    const quantity = this.plan.largest(terms, least, block.wanted, lacking);
+    if (lacking.hour !== NONE) block.lacking = block.fromHour + lacking.hour;
+    if (quantity > 0) this.trade(block, row, books, quantity);
+  }
+
+  /** The books of its hours, undefined when one is not open for continuous trading or has nobody to trade with. */
+  private openBooks(block: Block): HourBook[] | undefined {
+    const { state } = this;
+    const market = state.markets.get(block.market);
+    if (market === undefined || this.trading.checks.tradingRefusal(market, undefined, block.market, block.fromHour) !== undefined) return undefined;
+    if (block.lacking !== 0 && this.bookOf(block, market, block.lacking) === undefined) return undefined;
+    const books: HourBook[] = [];
+    for (let hour = block.fromHour; hour < block.toHour; hour++) {
+      const book = this.bookOf(block, market, hour);
+      if (book === undefined) {
+        block.lacking = hour;
+        return undefined;
+      }
+      books.push(book);
+    }
+    return books;
+  }
+
+  private bookOf(block: Block, market: Market, hour: Hour): HourBook | undefined {
+    const row = market.books.get(hour);
+    if (row === undefined) return undefined;
+    const book = this.state.bookOf(row);
+    return book.side(block.side === BUY).count > 0 && book.mode === 'open' && !book.auction ? book : undefined;
+  }
+
+  private mayTrade(block: Block, row: number, maker: number): boolean {
+    const { orders, supply } = this.state;
+    if (this.trading.sameGroup(maker, row) || orders.pendingMinimum(maker) > 0) return false;
+    if ((orders.flags(row) & FLAG.limited) !== 0 && !this.trading.mayBuyFrom(row, maker)) return false;
+    if (block.side === BUY) return block.model < 0 || supply.serves(orders.cell(maker), block.model);
+    return orders.model(maker) < 0 || supply.capacityServes(supply.find(block.company, block.market), orders.model(maker));
+  }
+
+  /** Takes `quantity` in every hour at resting prices. While it lasts nothing of the hold is released: cheap hours pay for dear ones. */
+  private trade(block: Block, row: number, books: readonly HourBook[], quantity: Steps): void {
+    const { state, trading } = this;
+    const { orders } = state;
+    const before = orders.notional(row);
+    orders.setPrice(row, PRICE_TICKS_MAX);
+    for (const book of books) this.tradeHour(block, row, book, quantity);
+    orders.setPrice(row, block.price);
+    orders.setBook(row, NIL);
+    orders.setCell(row, NIL);
+    block.wanted -= quantity;
+    block.filled += quantity * books.length;
+    block.notional = orders.notional(row);
+    if (block.side === BUY) trading.adjustHold(row);
+    state.buffer.emit('blockExecuted', { block: block.block, quantity, notional: orders.notional(row) - before, wanted: block.wanted, hold: orders.hold(row) });
+    for (const book of books) trading.runStops(book);
+  }
+
+  private tradeHour(block: Block, row: number, book: HourBook, quantity: Steps): void {
+    const { orders, supply } = this.state;
+    orders.setBook(row, book.row);
+    if (block.side === SELL) {
+      orders.setCell(row, this.trading.cellFor(book, block.company));
+      supply.offered[orders.cell(row)] += quantity;
+    }
+    const side = book.side(block.side === BUY);
+    let left = quantity;
+    for (let level = side.count - 1; left > 0; level--) {
+      let maker = side.head(level);
+      while (maker !== NIL && left > 0) {
+        const next = orders.next(maker);
+        if (this.mayTrade(block, row, maker)) left -= this.take(book, row, maker, left);
+        // The last of a queue may have been an iceberg that has refilled: it is its own successor.
+        if (next !== NIL || left === 0 || (orders.flags(maker) & FLAG.resting) === 0 || !this.mayTrade(block, row, maker)) maker = next;
+      }
+    }
+  }
+
+  /** One execution, of an iceberg of what it shows. Returns its quantity. */
+  private take(book: HourBook, row: number, maker: number, wanted: Steps): Steps {
+    const { trading, state } = this;
+    const { orders } = state;
+    const { matcher } = trading;
+    const quantity = Math.min(wanted, orders.visible(maker));
+    const price = orders.price(maker);
+    matcher.take(maker, quantity);
+    orders.setRemaining(row, orders.remaining(row) - quantity);
+    noteTrade(book, price);
+    trading.traded(maker, row, price, quantity);
+    if (orders.remaining(maker) === 0) {
+      matcher.withdraw(book, maker);
+      trading.filled(maker);
+    } else if (orders.visible(maker) === 0) {
+      matcher.withdraw(book, maker);
+      matcher.rest(book, maker);
+    }
+    return quantity;
+  }
+}
+
+/** The block as a single order, for the checks and for the asks of a resting sell block. */
+const templateOf = (command: PlaceBlock): PlaceOrder => ({
+  type: 'place', company: command.company, market: command.market, hour: command.fromHour, side: command.side, orderType: LIMIT, price: command.price,
+  quantity: command.side === BUY ? command.quantity * (command.toHour - command.fromHour) : command.quantity, timeInForce: GTC, postOnly: false, displayQuantity: 0,
+  minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: command.side === BUY ? command.model : NONE, resaleOf: 0, selfTradePrevention: CANCEL_NEWEST,
+  cancelOnDisconnect: false, clientOrderId: command.clientOrderId,
+});

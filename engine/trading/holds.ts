@@ -1,0 +1,142 @@
+/**
+ * What a bid reserves and what a fill takes of it. A hold names its lots at entry, first-expiring
+ * first, then oldest; a fill takes them in that order; what is released goes back from the last lot.
+ */
+import { ACCOUNT } from '../ledger/accounts.ts';
+import type { CompanyId } from '../commands.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
+import { BUYER_FEE_MAX, FEE_SCALE } from '../parameters.ts';
+import type { State } from '../state.ts';
+import type { Micro, Steps, Ticks } from '../numbers/units.ts';
+
+const AVAILABLE = ACCOUNT['lot.available'];
+const HELD = ACCOUNT['lot.held'];
+const CONTRACTED = ACCOUNT['lot.contracted'];
+const ISSUED = ACCOUNT['lot.issued'];
+const SAFE = Number.MAX_SAFE_INTEGER;
+
+/** floor(amount x rate / 1e6); exact for any notional. */
+export function feeFloor(amount: Micro, rate: number): Micro {
+  const product = amount * rate;
+  if (product <= SAFE) return Math.floor(product / FEE_SCALE);
+  const high = Math.floor(amount / FEE_SCALE);
+  return high * rate + Math.floor(((amount - high * FEE_SCALE) * rate) / FEE_SCALE);
+}
+
+/** (amount x rate) mod 1e6. */
+export function feeRemainder(amount: Micro, rate: number): number {
+  const product = amount * rate;
+  if (product <= SAFE) return remainder(product);
+  return remainder(remainder(amount) * rate);
+}
+
+/** value mod 1e6 of a whole number; the operator % is a library call on doubles. */
+const remainder = (value: number): number => value - Math.floor(value / FEE_SCALE) * FEE_SCALE;
+
+/**
+ * The hold of an open bid: remaining notional + ceil(exact fees so far + remaining notional x highest
+ * buyer fee) - fees charged.
+ */
+export function requiredHold(remainingNotional: Micro, feesFloor: Micro, feeFraction: number, feesCharged: Micro): Micro {
+  const fraction = feeFraction + feeRemainder(remainingNotional, BUYER_FEE_MAX);
+  return remainingNotional + feesFloor + feeFloor(remainingNotional, BUYER_FEE_MAX) + Math.ceil(fraction / FEE_SCALE) - feesCharged;
+}
+
+export class Holds {
+  /** List of (lot, credits) that the last fee took. */
+  retired = NIL;
+  private readonly state: State;
+
+  constructor(state: State) {
+    this.state = state;
+  }
+
+  /** What an order must hold for `remaining` at a limit. */
+  required(row: number, price: Ticks, remaining: Steps): Micro {
+    const { orders } = this.state;
+    return requiredHold(price * remaining, orders.feesFloor(row), orders.feeFraction(row), orders.feesCharged(row));
+  }
+
+  /** Credit the company may still hold; stops counting at `enough`. */
+  spendable(company: CompanyId, enough: Micro): Micro {
+    const { lots, standing } = this.state;
+    let sum = 0;
+    for (let lot = standing.firstLot(company); lot !== NIL && sum < enough; lot = lots.nextUsable(lot)) sum += lots.spendable(lot);
+    return sum;
+  }
+
+  /** Whether some of the company's available credit is blocked. */
+  isBlocked(company: CompanyId): boolean {
+    const { lots } = this.state;
+    return lots.usable[company].some((lot) => lots.rows[lot].blocked > 0 && lots.available(lot) > 0);
+  }
+
+  /** Moves credit from available to held for an order. The caller has checked that it is there. Posts inside an open transaction. */
+  reserve(row: number, amount: Micro): void {
+    const { lots, orders, amounts, ledger, standing } = this.state;
+    let left = amount;
+    for (let lot = standing.firstLot(orders.company(row)); left > 0; lot = lots.nextUsable(lot)) {
+      const part = Math.min(left, lots.spendable(lot));
+      if (part === 0) continue;
+      ledger.transfer(AVAILABLE, HELD, lot, part);
+      if (orders.holdList(row) === NIL) orders.setHoldList(row, amounts.create(lot, part, NIL));
+      else amounts.append(orders.holdList(row), lot, part);
+      left -= part;
+    }
+    orders.setHold(row, orders.hold(row) + amount);
+  }
+
+  /** Moves credit of an order from held back to available, last lot first. */
+  release(row: number, amount: Micro): void {
+    const { orders, amounts, ledger } = this.state;
+    let left = amount;
+    while (left > 0) {
+      const node = amounts.last(orders.holdList(row));
+      const lot = amounts.lot(node);
+      const part = Math.min(left, amounts.amount(node));
+      ledger.transfer(HELD, AVAILABLE, lot, part);
+      if (part === amounts.amount(node)) orders.setHoldList(row, amounts.dropLast(orders.holdList(row)));
+      else amounts.setAmount(node, amounts.amount(node) - part);
+      left -= part;
+    }
+    orders.setHold(row, orders.hold(row) - amount);
+  }
+
+  /** Moves held credit into contract, first lot first. Returns the list of (lot, credits) that funds the allocation. */
+  contract(row: number, amount: Micro, funding: number): number {
+    const { orders, amounts, ledger } = this.state;
+    let list = funding;
+    let left = amount;
+    while (left > 0) {
+      const first = orders.holdList(row);
+      const lot = amounts.lot(first);
+      const part = Math.min(left, amounts.amount(first));
+      ledger.transfer(HELD, CONTRACTED, lot, part);
+      orders.setHoldList(row, amounts.takeFirst(first, part));
+      list = amounts.append(list, lot, part);
+      left -= part;
+    }
+    orders.setHold(row, orders.hold(row) - amount);
+    return list;
+  }
+
+  /** Retires held credit as a fee, first lot first; `retired` then names its lots. Returns what that credit cost in USD. */
+  retire(row: number, amount: Micro): Micro {
+    const { orders, amounts, ledger, lots } = this.state;
+    this.retired = NIL;
+    let left = amount;
+    let cost = 0;
+    while (left > 0) {
+      const first = orders.holdList(row);
+      const lot = amounts.lot(first);
+      const part = Math.min(left, amounts.amount(first));
+      cost += lots.postReleaseOf(lot, part);
+      ledger.transfer(HELD, ISSUED, lot, part);
+      orders.setHoldList(row, amounts.takeFirst(first, part));
+      this.retired = amounts.append(this.retired, lot, part);
+      left -= part;
+    }
+    orders.setHold(row, orders.hold(row) - amount);
+    return cost;
+  }
+}

@@ -1,0 +1,205 @@
+/** From an application to an accepted facility: the decision, the offer, its lenders, and who may overrule, counter or decline it. */
+import { ACCOUNT } from '../ledger/accounts.ts';
+import { addMonths, dayOf } from '../numbers/calendar.ts';
+import type { RejectCode } from '../catalogue.ts';
+import { GRADES, LOAN_RULES, NONE } from '../commands.ts';
+import type { AcceptFacility, ApplyFacility, CompanyId, CounterOffer, CovenantTerms, DeclineFacility, FacilityId, FacilityOptions, OverruleFacility } from '../commands.ts';
+import { DAY_COUNTS } from '../credit/day_count.ts';
+import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';
+import { assess } from '../credit/scorecard.ts';
+import type { Assessment } from '../credit/scorecard.ts';
+import { conversionRate } from '../credit/tiers.ts';
+import type { CreditLimits } from '../lending/credit_limits.ts';
+import { covenantsOf, isRunning } from '../lending/facility_review.ts';
+import type { FacilityReview } from '../lending/facility_review.ts';
+import type { Loans } from '../lending/loans.ts';
+import { leadOf, sharesWire, validAmount } from '../lending/mandates.ts';
+import type { Mandates } from '../lending/mandates.ts';
+import { PARAMETERS } from '../parameters.ts';
+import { CONSEQUENCES, COVENANTS } from '../state.ts';
+import type { Decision, Facility, State } from '../state.ts';
+import { TIMER } from '../time/timers.ts';
+import { MICRO } from '../numbers/units.ts';
+
+const MONTHS_MAX = 60;
+const CURE_DAYS_MAX = 365;
+
+/** Each kind at most once, by whole numbers. */
+const areCovenants = (covenants: readonly CovenantTerms[]): boolean =>
+  new Set(covenants.map(({ kind }) => kind)).size === covenants.length &&
+  covenants.every(({ kind, threshold, cureDays, consequence }) =>
+    COVENANTS.includes(kind) && Number.isSafeInteger(threshold) && threshold >= 0 && Number.isInteger(cureDays) && cureDays >= 0 && cureDays <= CURE_DAYS_MAX && CONSEQUENCES.includes(consequence));
+
+/** What an application or an operator asks for, before it is decided. */
+type Wanted = Pick<ApplyFacility, 'company' | 'amount' | 'months' | 'method' | 'application'> & FacilityOptions & { covenants?: CovenantTerms[] };
+
+export class Offers {
+  private readonly state: State;
+  private readonly mandates: Mandates;
+  private readonly review: FacilityReview;
+  private readonly loans: Loans;
+  private readonly limits: CreditLimits;
+
+  constructor(state: State, mandates: Mandates, review: FacilityReview, loans: Loans, limits: CreditLimits) {
+    this.state = state;
+    this.mandates = mandates;
+    this.review = review;
+    this.loans = loans;
+    this.limits = limits;
+  }
+
+  private wantedRefusal({ company, amount, months, dayCount, dueDateRoll, loanRules }: Wanted): RejectCode | undefined {
+    if (this.state.companies[company]?.role !== 'borrower') return 'not_authorized';
+    if (!validAmount(amount)) return 'amount_out_of_range';
+    const known = (dayCount === undefined || DAY_COUNTS.includes(dayCount)) && (dueDateRoll === undefined || DUE_DATE_ROLLS.includes(dueDateRoll));
+    if (loanRules !== undefined && !(Number.isInteger(loanRules) && loanRules >= 1 && loanRules <= LOAN_RULES)) return 'invalid_parameter';
+    return known && Number.isInteger(months) && months > 0 && months <= MONTHS_MAX ? undefined : 'invalid_parameter';
+  }
+
+  apply(command: ApplyFacility): RejectCode | undefined {
+    const refusal = this.wantedRefusal(command);
+    if (refusal === undefined) this.decide(command);
+    return refusal;
+  }
+
+  /** By the scorecard: an offer, or why there is none. */
+  private decide(wanted: Wanted): void {
+    const assessment = assess(wanted.application, wanted.amount, wanted.months);
+    const amount = Math.min(wanted.amount, assessment.limit);
+    const { version, defaultProbability, reasons } = assessment;
+    const decision: Decision = { version, defaultProbability, overruledBy: NONE, overruling: '' };
+    const offered = assessment.approved && amount > 0 && this.offer({ ...wanted, amount }, assessment, decision);
+    if (offered) return;
+    const { grade, score } = assessment;
+    this.state.buffer.emit('facilityDeclined', {
+      company: wanted.company, amount: wanted.amount, months: wanted.months, grade, score, reasons: assessment.approved ? [...reasons, 'no lender has a mandate for it'] : reasons,
+      application: { ...wanted.application },
+    });
+  }
+
+  /** @returns false when no mandates cover it */
+  private offer(wanted: Wanted, assessment: Assessment, decision: Decision): boolean {
+    const { state } = this;
+    const { grade, annualRate, score, reasons } = assessment;
+    const { company, amount, months, method, application } = wanted;
+    const shares = this.mandates.sharesFor({ company, amount, grade, annualRate, without: [] });
+    if (shares === undefined) return false;
+    const lead = leadOf(shares);
+    const facility: Facility = {
+      facility: state.facilities.length, company, lender: lead.lender, mandate: lead.mandate, shares, state: 'offered', amount, months, method,
+      dayCount: wanted.dayCount ?? 'ACT/365', dueDateRoll: wanted.dueDateRoll ?? 'none', drawOnDemand: wanted.drawOnDemand ?? false,
+      ...(wanted.loanRules === undefined ? {} : { loanRules: wanted.loanRules }), application, decision,
+      grade, score, reasons, annualRate, conversionRate: state.money.conversionRate === 0 ? assessment.conversionRate : state.money.conversionRate,
+      originationFee: PARAMETERS.originationFee, offeredAt: state.now, acceptedAt: 0, maturesAt: 0,
+      frozenFraction: 0, frozenReason: '', freezes: { lender: 0, operator: 0, rules: 0 }, lent: 0, repaidPrincipal: 0, writtenOff: { principal: 0, interest: 0, fees: 0 },
+      payments: { received: 0, principal: 0, interest: 0, fees: 0, recovered: 0, unapplied: 0 },
+      accrualExact: '0', accrualPosted: 0, accruedTo: 0, instalment: 0, schedule: [], pastDueStep: 0, exposureStep: 0, exposureForcedOn: 0, declinedBy: [],
+      covenants: wanted.covenants?.map((covenant) => ({ ...covenant, breachedOn: 0, testedOn: 0 })) ?? covenantsOf(amount), report: null,
+    };
+    state.facilities.push(facility);
+    state.ledger.openOwner('facility', facility.facility);
+    state.timers.add(state.now + PARAMETERS.offerExpiry, TIMER.offerExpiry, facility.facility);
+    this.tellOffer(facility);
+    return true;
+  }
+
+  private tellOffer(facility: Facility): void {
+    const { buffer } = this.state;
+    const { facility: id, company, lender, amount, months, grade, annualRate, conversionRate: rate, originationFee, method, score, reasons, application } = facility;
+    buffer.emit('facilityOffered', {
+      facility: id, company, lender, amount, months, grade, annualRate, conversionRate: rate, originationFee, method, score, reasons, application: { ...application },
+    });
+    buffer.emit('facilityTerms', {
+      facility: id, dayCount: facility.dayCount, dueDateRoll: facility.dueDateRoll, drawOnDemand: facility.drawOnDemand, shares: sharesWire(facility.shares),
+      lateFee: PARAMETERS.lateFee, lateFeeGraceDays: PARAMETERS.lateFeeGraceDays, lateFeeMaximum: PARAMETERS.lateFeeMaximum,
+      covenants: facility.covenants.map(({ kind, threshold, cureDays, consequence }) => ({ kind, threshold, cureDays, consequence })),
+      decision: { ...facility.decision }, expiresAt: facility.offeredAt + PARAMETERS.offerExpiry,
+    });
+  }
+
+  /** The borrower wants other terms: what it told is judged again, and the new offer replaces the old. */
+  counter(command: CounterOffer): RejectCode | undefined {
+    const facility = this.own(command.company, command.facility);
+    if (facility === undefined) return 'unknown_facility';
+    if (facility.state !== 'offered') return 'invalid_state';
+    const { dayCount, dueDateRoll, drawOnDemand, application, company, loanRules } = facility;
+    const wanted: Wanted = { company, amount: command.amount, months: command.months, method: command.method, application, dayCount, dueDateRoll, drawOnDemand, ...(loanRules === undefined ? {} : { loanRules }) };
+    const refusal = this.wantedRefusal(wanted);
+    if (refusal !== undefined) return refusal;
+    this.review.setState(facility, 'declined', 'countered', command.company);
+    this.decide(wanted);
+    return undefined;
+  }
+
+  /** Operators decide otherwise than the scorecard. What it said is kept beside their word. */
+  overrule(command: OverruleFacility): RejectCode | undefined {
+    if (this.state.companies[command.company]?.role !== 'operator') return 'not_authorized';
+    const wanted: Wanted = { ...command, company: command.borrower };
+    const refusal = this.wantedRefusal(wanted);
+    if (refusal !== undefined) return refusal;
+    const rate = conversionRate(command.grade, command.months);
+    if (!GRADES.includes(command.grade) || rate === 0 || !(Number.isInteger(command.annualRate) && command.annualRate >= 0 && command.annualRate <= MICRO)) return 'invalid_parameter';
+    if (!areCovenants(command.covenants ?? [])) return 'invalid_parameter';
+    const scored = assess(command.application, command.amount, command.months);
+    const decision: Decision = { version: scored.version, defaultProbability: scored.defaultProbability, overruledBy: command.company, overruling: command.reason };
+    const assessment: Assessment = { ...scored, approved: true, grade: command.grade, annualRate: command.annualRate, conversionRate: rate };
+    return this.offer(wanted, assessment, decision) ? undefined : 'no_mandate';
+  }
+
+  /** A lender will not. Within a day of the offer, and before its money is used, others may take its place. */
+  decline(command: DeclineFacility): RejectCode | undefined {
+    const { state, mandates } = this;
+    const facility = state.facilities[command.facility];
+    if (facility === undefined || !facility.shares.some(({ lender }) => lender === command.company)) return 'unknown_facility';
+    const undrawn = facility.state === 'offered' || (isRunning(facility) && facility.lent === 0);
+    if (!undrawn || state.now > facility.offeredAt + PARAMETERS.lenderDecline) return 'invalid_state';
+    facility.declinedBy.push(command.company);
+    const accepted = facility.state !== 'offered';
+    if (accepted) mandates.release(facility.shares);
+    const { company, amount, grade, annualRate, declinedBy } = facility;
+    // Its own share must not count against the borrower's maximum.
+    facility.shares = [];
+    const shares = mandates.sharesFor({ company, amount, grade, annualRate, without: declinedBy });
+    if (shares === undefined) {
+      if (accepted) this.loans.finish(facility);
+      this.review.setState(facility, accepted ? 'closed' : 'declined', command.reason === '' ? 'declined by the lender' : command.reason, command.company);
+      return undefined;
+    }
+    if (accepted) mandates.commit(shares);
+    const lead = leadOf(shares);
+    Object.assign(facility, { shares, lender: lead.lender, mandate: lead.mandate });
+    state.buffer.emit('facilityReassigned', { facility: facility.facility, lender: lead.lender, shares: sharesWire(shares) });
+    return undefined;
+  }
+
+  /** An offer nobody has taken lapses. */
+  expireOffer(id: FacilityId): void {
+    const facility = this.state.facilities[id];
+    if (facility.state === 'offered') this.review.setState(facility, 'declined', 'expired', NONE);
+  }
+
+  /** The facility when it belongs to the company. */
+  private own(company: CompanyId, id: number): Facility | undefined {
+    const facility = this.state.facilities[id];
+    return facility?.company === company ? facility : undefined;
+  }
+
+  accept(command: AcceptFacility): RejectCode | undefined {
+    const { state } = this;
+    const facility = this.own(command.company, command.facility);
+    if (facility === undefined) return 'unknown_facility';
+    if (facility.state !== 'offered') return 'invalid_state';
+    if (!this.mandates.covers(facility.shares)) return 'no_mandate';
+    this.mandates.commit(facility.shares);
+    facility.acceptedAt = state.now;
+    facility.maturesAt = addMonths(state.now, facility.months);
+    facility.accruedTo = dayOf(state.now);
+    state.ledger.begin();
+    state.ledger.post(ACCOUNT['limit.control'], facility.facility, facility.amount);
+    state.ledger.post(ACCOUNT['limit.undrawn'], facility.facility, -facility.amount);
+    state.ledger.end();
+    this.limits.opened(facility);
+    this.review.setState(facility, 'active', 'accepted', command.company);
+    return undefined;
+  }
+}

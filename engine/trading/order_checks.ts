@@ -1,0 +1,206 @@
+/**
+ * Whether an order may enter: every check of the contract, in its order of precedence. The first that
+ * fails names the refusal; nothing has happened by then.
+ */
+import { ACCOUNT } from '../ledger/accounts.ts';
+import type { RejectCode } from '../catalogue.ts';
+import { BUY, GTD, MARKET, NONE, SELL, STOP, STOP_LIMIT, classOf } from '../commands.ts';
+import type { PlaceOrder } from '../commands.ts';
+import type { CreditLimits } from '../lending/credit_limits.ts';
+import { requiredHold } from './holds.ts';
+import type { Holds } from './holds.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
+import { mulDiv } from '../numbers/muldiv.ts';
+import { PARAMETERS } from '../parameters.ts';
+import type { Resales } from '../delivery/resale.ts';
+import { MAY_BUY, MAY_SELL } from './standing.ts';
+import { RATE_SCALE } from '../state.ts';
+import type { HourBook, Market, State } from '../state.ts';
+import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
+import {
+  MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
+  STEPS_PER_GPU_HOUR,
+} from '../numbers/units.ts';
+
+const BOND = ACCOUNT['provider.bond'];
+
+/** Full minutes left of the hour a market trades in; 60 before it begins. */
+export function minutesLeft(hour: Hour, now: number): number {
+  const left = Math.ceil(((hour + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE);
+  return left > 60 ? 60 : left;
+}
+
+/** Who draws what a bid is short of. */
+export interface DrawOnDemand {
+  canDemand(company: number, credits: Micro): boolean;
+  demand(company: number, credits: Micro): void;
+}
+const NOBODY_DRAWS: DrawOnDemand = { canDemand: () => false, demand: () => undefined };
+
+export class OrderChecks {
+  demand = NOBODY_DRAWS;
+  private readonly state: State;
+  private readonly holds: Holds;
+  private readonly resales: Resales;
+  private readonly limits: CreditLimits;
+
+  constructor(state: State, holds: Holds, resales: Resales, limits: CreditLimits) {
+    this.state = state;
+    this.holds = holds;
+    this.resales = resales;
+    this.limits = limits;
+  }
+
+  /** The limit an order without one carries: a bid never pays above list, an ask takes what is bid. */
+  protection(command: PlaceOrder): number {
+    const unpriced = command.orderType === MARKET || command.orderType === STOP;
+    if (!unpriced || command.price !== NONE) return command.price;
+    if (command.side === SELL) return 1;
+    return this.listPrice(command.market);
+  }
+
+  listPrice(market: number): Ticks {
+    return this.state.classes[classOf(market)]?.listPrice ?? PRICE_TICKS_MAX;
+  }
+
+  /** Checks that need no order row. `price` is the limit or protection. */
+  refusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: number): RejectCode | undefined {
+    return (
+      this.tradingRefusal(market, book, command.market, command.hour) ??
+      (isStop(command) && command.hour * MILLIS_PER_HOUR - this.state.now <= PARAMETERS.gateClosure ? 'gate_closed' : undefined) ??
+      amountRefusal(command, price) ??
+      this.partyRefusal(command) ??
+      (command.side === BUY ? this.buyRefusal(command, price, book) : this.sellRefusal(command, price, book))
+    );
+  }
+
+  /** Halts, unknown instruments and closed gates. */
+  tradingRefusal(market: Market | undefined, book: HourBook | undefined, marketId: number, hour: Hour): RejectCode | undefined {
+    const { state } = this;
+    const classMode = state.classes[classOf(marketId)]?.mode ?? 'open';
+    const marketMode = market?.mode ?? 'open';
+    const bookMode = book?.mode ?? 'open';
+    if (state.mode !== 'open' || classMode !== 'open' || marketMode !== 'open' || bookMode !== 'open') {
+      const halted = state.mode === 'halted' || classMode === 'halted' || marketMode === 'halted' || bookMode === 'halted';
+      if (halted) return 'halted';
+      if (state.mode === 'cancel_only' || classMode === 'cancel_only' || marketMode === 'cancel_only' || bookMode === 'cancel_only') return 'cancel_only';
+    }
+    if (market === undefined) return 'instrument_unknown';
+    const current = state.hour;
+    if (hour > current + PARAMETERS.daysListedAhead * 24) return 'instrument_unknown';
+    if (hour < current || (hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore) return 'gate_closed';
+    return undefined;
+  }
+
+  partyRefusal(command: PlaceOrder): RejectCode | undefined {
+    const { standing } = this.state;
+    if (!standing.has(command.company)) return 'unknown_company';
+    if (command.resaleOf !== 0) return this.resales.partyRefusal(command);
+    const may = (standing.sides(command.company) & (command.side === BUY ? MAY_BUY : MAY_SELL)) !== 0;
+    return may && standing.suspendedAt(command.company) === 0 ? undefined : 'not_authorized';
+  }
+
+  buyRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
+    const { state } = this;
+    const notional = price * command.quantity;
+    const hold = requiredHold(notional, 0, 0, 0);
+    const isShort = this.isShort(command.company, hold);
+    if (isShort && this.holds.isBlocked(command.company)) return 'facility_frozen';
+    return (
+      (isShort ? this.limits.barOf(command.company) : undefined) ??
+      (this.isBidOutside(command.market, book, price) ? 'price_band' : undefined) ??
+      this.countRefusal(command) ??
+      (this.exceedsDay(command.company, notional) ? 'day_notional' : undefined) ??
+      (isShort ? 'insufficient_credits' : undefined) ??
+      (this.limits.isFinanced(command.company) ? this.limits.bidRefusal(command.company, hold, price, command.model, command.market, command.hour, book) : undefined) ??
+      (state.models.length <= command.model ? 'invalid_parameter' : undefined)
+    );
+  }
+
+  /** Whether the company cannot hold so much, and no facility of it draws what is missing. */
+  private isShort(company: number, hold: Micro): boolean {
+    const spendable = this.holds.spendable(company, hold);
+    return spendable < hold && !this.demand.canDemand(company, hold - spendable);
+  }
+
+  sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
+    if (command.price !== NONE && this.isAskOutside(command.market, book, price)) return 'price_band';
+    if (price > this.listPrice(command.market)) return 'above_list_price';
+    if (command.resaleOf !== 0) return this.countRefusal(command) ?? (this.resales.covers(command) ? undefined : 'insufficient_capacity');
+    return (
+      this.countRefusal(command) ??
+      (this.covers(command.company, command.market, command.hour, book, command.quantity) ? undefined : 'insufficient_capacity') ??
+      (this.isBonded(command.company) ? undefined : 'bond_insufficient')
+    );
+  }
+
+  /** Whether a bid is beyond the band. No ask stands above list price, so a bid up to it can do no harm. */
+  isBidOutside(market: number, book: HourBook | undefined, price: Ticks): boolean {
+    const last = book === undefined ? 0 : book.lastPrice;
+    if (price * MICRO <= last * PARAMETERS.bandAbove) return false;
+    const list = this.listPrice(market);
+    return price > list && (last > 0 || price * MICRO > list * PARAMETERS.bandAbove);
+  }
+
+  isAskOutside(market: number, book: HourBook | undefined, price: Ticks): boolean {
+    const last = book === undefined ? 0 : book.lastPrice;
+    return price * MICRO < (last > 0 ? last : this.listPrice(market)) * PARAMETERS.bandBelow;
+  }
+
+  /** Whether the account has entered all the orders that it may in this second. */
+  isTooFast(company: number): boolean {
+    const { standing, second } = this.state;
+    return standing.rate(company) - second * RATE_SCALE >= PARAMETERS.ordersPerSecond;
+  }
+
+  private countRefusal(command: PlaceOrder): RejectCode | undefined {
+    const { state } = this;
+    if (state.standing.openOrders(command.company) >= state.standing.orderLimit(command.company)) return 'too_many_orders';
+    if (this.isTooFast(command.company)) return 'rate_limited';
+    if (command.clientOrderId !== '' && state.clientOrderIds.has(`${command.company}:${command.clientOrderId}`)) return 'duplicate_client_order_id';
+    return undefined;
+  }
+
+  /** Purchases of a day are limited by the facility, at its conversion rate. */
+  exceedsDay(companyId: number, notional: Micro): boolean {
+    const { standing, day } = this.state;
+    return (standing.boughtOn(companyId) === day ? standing.boughtToday(companyId) : 0) + notional > standing.dayLimit(companyId);
+  }
+
+  /** Whether the provider's verified capacity covers `quantity` more steps in the hour. */
+  covers(company: number, market: number, hour: Hour, book: HourBook | undefined, quantity: Steps): boolean {
+    const { supply, now } = this.state;
+    const cell = book === undefined ? NIL : book.cells.get(company);
+    const left = minutesLeft(hour, now);
+    if (cell !== NIL) return supply.covers(cell, quantity, left);
+    const capacity = supply.find(company, market);
+    return capacity !== NIL && quantity * (60 / left) <= supply.capacities[capacity].verified * STEPS_PER_GPU_HOUR;
+  }
+
+  /** Whether the bond covers the damages of everything sold and undelivered. */
+  private isBonded(companyId: number): boolean {
+    const { ledger, standing, money } = this.state;
+    const undelivered = standing.undelivered(companyId);
+    const bond = -ledger.balance(BOND, companyId);
+    if (undelivered <= bond && money.redemptionRate <= MICRO) return true;
+    // damages x redemption rate: what the bond must cover of a micro-CR sold and undelivered.
+    return bond >= mulDiv(undelivered, mulDiv(PARAMETERS.damages, money.redemptionRate, MICRO), MICRO);
+  }
+}
+
+const isStop = ({ orderType }: PlaceOrder): boolean => orderType === STOP || orderType === STOP_LIMIT;
+
+function amountRefusal(command: PlaceOrder, price: number): RejectCode | undefined {
+  const { quantity, displayQuantity, minimumQuantity, stopPrice } = command;
+  if (price === NOT_A_MULTIPLE || stopPrice === NOT_A_MULTIPLE) return 'invalid_tick';
+  if (quantity === NOT_A_MULTIPLE || displayQuantity === NOT_A_MULTIPLE || minimumQuantity === NOT_A_MULTIPLE) return 'invalid_step';
+  const outside =
+    price === OUT_OF_RANGE || !(price > 0 && price <= PRICE_TICKS_MAX) || !(quantity > 0 && quantity <= QUANTITY_STEPS_MAX) ||
+    price * quantity > NOTIONAL_MICRO_MAX || displayQuantity < 0 || displayQuantity > quantity || minimumQuantity < 0 ||
+    minimumQuantity > quantity || stopPrice < 0 || (isStop(command) && stopPrice === 0);
+  if (outside) return 'amount_out_of_range';
+  return undefined;
+}
+
+/** A good-till-date order must expire in the future. */
+export const hasExpired = (command: PlaceOrder, now: number): boolean => command.timeInForce === GTD && command.expiresAt <= now;

@@ -1,0 +1,480 @@
+/**
+ * Orders of the exchange: entry, matching's consequences, cancel and amend. The check, the hold, the
+ * match and the postings of an order are one indivisible step.
+ */
+import { uncross } from '../book/auction.ts';
+import type { AuctionHost } from '../book/auction.ts';
+import { Blocks } from './blocks.ts';
+import type { RejectCode } from '../catalogue.ts';
+import { BUY, IOC, NONE, SELL, STOP, STOP_LIMIT } from '../commands.ts';
+import type { AmendOrder, CancelOrder, CompanyId, OrderId, PlaceOrder } from '../commands.ts';
+import type { CancelReason } from '../events.ts';
+import { CreditLimits, mayBuyFrom, providerOf } from '../lending/credit_limits.ts';
+import { Fills } from './fills.ts';
+import { Holds, requiredHold } from './holds.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
+import { Matcher } from '../book/matching.ts';
+import type { MatchReason } from '../book/matching.ts';
+import { OrderChecks, hasExpired } from './order_checks.ts';
+import type { DrawOnDemand } from './order_checks.ts';
+import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode, statusAfter } from '../book/order_events.ts';
+import { Resales } from '../delivery/resale.ts';
+import { FLAG, NO_EXTRA, Orders } from '../book/orders.ts';
+import { RATE_SCALE, isUnused } from '../state.ts';
+import type { HourBook, Market, State } from '../state.ts';
+import { TIMER } from '../time/timers.ts';
+import { PRICE_TICKS_MAX, QUANTITY_STEPS_MAX, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE } from '../numbers/units.ts';
+import type { Micro, Steps, Ticks } from '../numbers/units.ts';
+
+export class Trading implements AuctionHost {
+  readonly holds: Holds;
+  readonly events: OrderEvents;
+  readonly resales: Resales;
+  readonly checks: OrderChecks;
+  readonly matcher: Matcher;
+  readonly blocks: Blocks;
+  readonly limits: CreditLimits;
+  /** Whether buy blocks wait for asks. */
+  blocksWait = false;
+  /** The bid that is matched at this moment, and the one provider it may buy from. */
+  private picking: { row: number; provider: CompanyId } | undefined;
+  private readonly state: State;
+  private readonly fills: Fills;
+
+  constructor(state: State) {
+    this.state = state;
+    this.holds = new Holds(state);
+    this.matcher = new Matcher(state.orders, this);
+    this.limits = new CreditLimits(state, this.matcher);
+    this.events = new OrderEvents(state);
+    this.resales = new Resales(state);
+    this.fills = new Fills(state, this.holds, this.events, this.resales, this.limits);
+    this.checks = new OrderChecks(state, this.holds, this.resales, this.limits);
+    this.blocks = new Blocks(state, this);
+    this.blocksWait = this.blocks.waiting.length > 0;
+  }
+
+  /** Enters an order. Returns why it was refused, undefined when it was accepted. */
+  place(command: PlaceOrder): RejectCode | undefined {
+    const { state } = this;
+    const market = state.findMarket(command.market);
+    const existing = market === undefined ? undefined : state.findBook(market, command.hour);
+    const price = this.checks.protection(command);
+    const refusal = this.entryRefusal(command, market, existing, price);
+    if (refusal !== undefined) return refusal;
+    const book = existing ?? state.openBook(market as Market, command.hour);
+    const row = this.createRow(command, book, price);
+    const late = this.bookRefusal(book, row, command);
+    if (late !== undefined) {
+      state.orders.destroy(row);
+      if (isUnused(book)) state.closeBook(book);
+      return late;
+    }
+    this.accept(command, row);
+    if (command.orderType === STOP || command.orderType === STOP_LIMIT) this.matcher.enterStop(book, row);
+    else if (command.provider !== undefined) this.enterPicking(book, row, command.provider);
+    else this.matcher.enter(book, row);
+    this.matcher.runStops(book);
+    return undefined;
+  }
+
+  /** A bid for one provider's capacity is limited as one is whose credit may not go everywhere; others pay nothing for the question. */
+  private enterPicking(book: HourBook, row: number, provider: CompanyId): void {
+    const { orders } = this.state;
+    const { anyLimited } = this.matcher;
+    orders.setFlags(row, orders.flags(row) | FLAG.limited);
+    this.picking = { row, provider };
+    this.matcher.anyLimited = true;
+    this.matcher.enter(book, row);
+    this.matcher.anyLimited = anyLimited;
+    this.picking = undefined;
+  }
+
+  private entryRefusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: Ticks): RejectCode | undefined {
+    if (command.provider !== undefined && !picksAtOnce(command)) return 'invalid_parameter';
+    return this.checks.refusal(command, market, book, price) ?? (hasExpired(command, this.state.now) ? 'invalid_parameter' : undefined);
+  }
+
+  /** Why an order would be refused now, as far as that does not depend on whom it would meet. Changes nothing. */
+  foresee(command: PlaceOrder): RejectCode | undefined {
+    const market = this.state.markets.get(command.market);
+    const row = market?.books.get(command.hour);
+    return this.entryRefusal(command, market, row === undefined ? undefined : this.state.bookOf(row), this.checks.protection(command));
+  }
+
+  set onDemand(demand: DrawOnDemand) {
+    this.checks.demand = demand;
+  }
+
+  /** Draws what a bid that was let in is short of. */
+  drawFor(company: number, hold: Micro): void {
+    const spendable = this.holds.spendable(company, hold);
+    if (spendable < hold) this.checks.demand.demand(company, hold - spendable);
+  }
+
+  /** Enters an ask of the rules, which asks nobody. Returns its id; undefined when its hour does not trade. */
+  force(command: PlaceOrder): OrderId | undefined {
+    const { state } = this;
+    const market = state.markets.get(command.market);
+    const bookRow = market?.books.get(command.hour);
+    const book = bookRow === undefined ? undefined : state.bookOf(bookRow);
+    if (book === undefined || this.checks.tradingRefusal(market, book, command.market, command.hour) !== undefined) return undefined;
+    const row = this.createRow(command, book, command.price);
+    const order = state.orders.idOf(row);
+    this.accept(command, row);
+    this.matcher.enter(book, row);
+    this.matcher.runStops(book);
+    return order;
+  }
+
+  /** Lowers the price of a resting ask of the rules. */
+  cheapen(row: number, price: Ticks): void {
+    const { orders } = this.state;
+    const book = this.state.bookOf(orders.book(row));
+    if (this.checks.tradingRefusal(this.state.markets.get(book.market), book, book.market, book.hour) !== undefined) return;
+    this.matcher.withdraw(book, row);
+    orders.setPrice(row, price);
+    this.events.amended(row, false);
+    this.matcher.enter(book, row);
+    this.matcher.runStops(book);
+  }
+
+  /** Enters an ask of a sell block, which was checked as a whole. */
+  admit(command: PlaceOrder, book: HourBook, price: Ticks, block: OrderId): void {
+    const { orders } = this.state;
+    const row = this.createRow(command, book, price);
+    orders.setFlags(row, orders.flags(row) | FLAG.extra | FLAG.blockAsk);
+    orders.extras.set(row, { ...NO_EXTRA, block });
+    this.accept(command, row);
+    this.blocks.askAccepted(row, block);
+    this.matcher.enter(book, row);
+    this.matcher.runStops(book);
+  }
+
+  private createRow(command: PlaceOrder, book: HourBook, price: Ticks): number {
+    const { orders } = this.state;
+    const row = orders.create();
+    const sell = command.side === SELL;
+    orders.open(row, command.company, book.row, price, command.quantity);
+    orders.setModel(row, sell ? NONE : command.model);
+    orders.setAcceptedAt(row, this.state.now);
+    orders.setSequence(row, this.state.sequence);
+    let flags = Orders.flagsOf(sell, command.orderType, command.timeInForce, command.selfTradePrevention);
+    if (command.postOnly) flags |= FLAG.postOnly;
+    if (command.cancelOnDisconnect) flags |= FLAG.cancelOnDisconnect;
+    if (command.resaleOf !== 0) flags |= FLAG.resale;
+    if (command.resaleOf !== 0 || command.clientOrderId !== '' || command.displayQuantity !== 0 || command.minimumQuantity !== 0 || command.stopPrice !== 0 || command.expiresAt !== 0) {
+      flags |= FLAG.extra;
+      orders.extras.set(row, {
+        clientOrderId: command.clientOrderId,
+        displayQuantity: command.displayQuantity,
+        minimumQuantity: command.minimumQuantity,
+        stopPrice: command.stopPrice,
+        expiresAt: command.expiresAt,
+        resaleOf: command.resaleOf,
+        block: 0,
+      });
+    }
+    orders.setFlags(row, flags);
+    if (command.resaleOf !== 0) orders.setCell(row, this.state.allocations.cell[this.resales.sourceOf(row)]);
+    else orders.setCell(row, sell ? this.cellFor(book, command.company) : NIL);
+    return row;
+  }
+
+  cellFor(book: HourBook, company: number): number {
+    const existing = book.cells.get(company);
+    if (existing !== NIL) return existing;
+    const { supply } = this.state;
+    const cell = supply.createCell(supply.find(company, book.market), book.hour);
+    book.cells.add(company, cell);
+    return cell;
+  }
+
+  /** The checks that need the book: post-only and minimum quantity, which an own order may stand in the way of. */
+  private bookRefusal(book: HourBook, row: number, command: PlaceOrder): RejectCode | undefined {
+    if (command.orderType === STOP || command.orderType === STOP_LIMIT || book.auction) return undefined;
+    if (command.postOnly && this.matcher.wouldCross(book, row)) return 'post_only_would_cross';
+    if (this.matcher.undercutsMinimum(book, row)) return this.meetsOwn(book, row) ? 'self_trade' : 'minimum_quantity';
+    return undefined;
+  }
+
+  /** Whether an order of its own group stands within its limit: it is that which the minimum fails for. */
+  private meetsOwn(book: HourBook, row: number): boolean {
+    const { orders } = this.state;
+    const side = book.side(!orders.isSell(row));
+    const limit = side.keyOf(orders.price(row));
+    let meets = false;
+    side.forEach(orders, (maker) => {
+      meets = side.keyOf(orders.price(maker)) >= limit && this.sameGroup(maker, row);
+      return !meets && side.keyOf(orders.price(maker)) >= limit;
+    });
+    return meets;
+  }
+
+  private countOrder(company: number): void {
+    const { standing, second } = this.state;
+    standing.setRate(company, Math.max(standing.rate(company), second * RATE_SCALE) + 1);
+  }
+
+  private accept(command: PlaceOrder, row: number): void {
+    const { state } = this;
+    this.countOrder(command.company);
+    const { orders } = state;
+    if (command.side === SELL) {
+      this.offer(row, command.quantity);
+    } else {
+      const hold = requiredHold(orders.price(row) * command.quantity, 0, 0, 0);
+      // Nobody else has a facility to draw from.
+      if (this.limits.isFinanced(command.company)) this.drawFor(command.company, hold);
+      state.ledger.begin();
+      this.holds.reserve(row, hold);
+      state.ledger.end();
+      if (this.matcher.anyLimited && this.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
+    }
+    this.link(row);
+    if (command.clientOrderId !== '') state.clientOrderIds.set(`${command.company}:${command.clientOrderId}`, state.now);
+    if (command.expiresAt !== 0) state.timers.add(command.expiresAt, TIMER.orderExpiry, orders.idOf(row));
+    this.events.accepted(command, row);
+  }
+
+  /** Counts what an ask offers: a provider's capacity, or an allocation. */
+  offer(row: number, change: Steps): void {
+    const { orders, supply } = this.state;
+    if ((orders.flags(row) & FLAG.resale) === 0) supply.offered[orders.cell(row)] += change;
+    else this.resales.offer(row, change);
+  }
+
+  link(row: number): void {
+    const { orders, standing } = this.state;
+    orders.link(row, standing.addOrder(orders.company(row), row));
+  }
+
+  private unlink(row: number): void {
+    const { orders, standing } = this.state;
+    const company = orders.company(row);
+    const after = orders.companyNext(row);
+    const before = orders.companyPrev(row);
+    if (before === NIL) standing.setFirstOrder(company, after);
+    else orders.setCompanyNext(before, after);
+    if (after !== NIL) orders.setCompanyPrev(after, before);
+    standing.setOpenOrders(company, standing.openOrders(company) - 1);
+  }
+
+  // What matching asks and tells.
+
+  serves(ask: number, model: number): boolean {
+    return this.state.supply.serves(this.state.orders.cell(ask), model);
+  }
+
+  /** By the command that entered it, then by its place there: of one command the bid is the newer. */
+  isOlder(a: number, b: number): boolean {
+    return this.state.orders.sequence(a) < this.state.orders.sequence(b);
+  }
+
+  sameGroup(a: number, b: number): boolean {
+    const { orders, standing } = this.state;
+    return standing.group(orders.company(a)) === standing.group(orders.company(b));
+  }
+
+  mayBuyFrom(bid: number, ask: number): boolean {
+    const { picking } = this;
+    if (picking?.row === bid && providerOf(this.state, ask) !== picking.provider) return false;
+    return mayBuyFrom(this.state, bid, ask);
+  }
+
+  rested(row: number): void {
+    const { orders } = this.state;
+    this.events.rested(row);
+    if (this.blocksWait && orders.isSell(row)) this.blocks.touch(this.state.bookOf(orders.book(row)));
+  }
+
+  triggered(row: number): void {
+    this.events.triggered(row);
+  }
+
+  traded(maker: number, taker: number, price: number, quantity: number): void {
+    this.fills.execute(maker, taker, price, quantity);
+  }
+
+  decremented(row: number, quantity: number): void {
+    const { orders } = this.state;
+    if (orders.isSell(row)) this.offer(row, -quantity);
+    else this.adjustHold(row);
+    orders.setQuantity(row, orders.quantity(row) - quantity);
+    this.events.reduced(row);
+  }
+
+  filled(row: number): void {
+    this.leave(row, STATUS_FILLED, REASON_FILLED);
+  }
+
+  cancelled(row: number, reason: MatchReason): void {
+    this.drop(row, reason);
+  }
+
+  /** Ends an order that is in no book any more, giving back what it reserved. */
+  drop(row: number, reason: CancelReason): void {
+    const { orders, ledger } = this.state;
+    if (orders.isSell(row)) {
+      this.offer(row, -orders.remaining(row));
+    } else if (orders.hold(row) > 0) {
+      ledger.begin();
+      this.holds.release(row, orders.hold(row));
+      ledger.end();
+    }
+    this.leave(row, statusAfter(reason), reasonCode(reason));
+  }
+
+  private leave(row: number, status: number, reason: number): void {
+    this.events.done(row, status, reason);
+    this.unlink(row);
+    if (this.state.forced.size > 0) this.state.forced.delete(this.state.orders.idOf(row));
+    if ((this.state.orders.flags(row) & FLAG.blockAsk) !== 0) this.blocks.askLeft(row, status, reason);
+    this.state.orders.destroy(row);
+  }
+
+  /** Brings a bid's hold to what its remainder needs, within what is already held or spendable. */
+  adjustHold(row: number): void {
+    const { orders, ledger } = this.state;
+    const remaining = orders.remaining(row);
+    const needed = remaining === 0 ? 0 : this.holds.required(row, orders.price(row), remaining);
+    const change = needed - orders.hold(row);
+    if (change === 0) return;
+    ledger.begin();
+    if (change > 0) this.holds.reserve(row, change);
+    else this.holds.release(row, -change);
+    ledger.end();
+  }
+
+  // Leaving and changing.
+
+  cancel(command: CancelOrder): RejectCode | undefined {
+    const row = this.ownRow(command.company, command.order);
+    if (row === NIL) return 'unknown_order';
+    if (this.state.forced.size > 0 && this.state.forced.has(command.order)) return 'facility_frozen';
+    this.cancelRow(row, 'requested');
+    return undefined;
+  }
+
+  private ownRow(company: number, order: number): number {
+    const { orders } = this.state;
+    const row = orders.rowOf(order);
+    return row !== NIL && orders.company(row) === company ? row : NIL;
+  }
+
+  /** Takes a live order out of the market, wherever it waits. */
+  cancelRow(row: number, reason: CancelReason): void {
+    const { orders } = this.state;
+    if ((orders.flags(row) & FLAG.block) !== 0) {
+      this.blocks.cancel(row, reason);
+      return;
+    }
+    const book = this.state.bookOf(orders.book(row));
+    if ((orders.flags(row) & FLAG.untriggered) !== 0) this.matcher.withdrawStop(book, row);
+    else this.matcher.withdraw(book, row);
+    this.drop(row, reason);
+  }
+
+  /** Lets a resting order match again, if it would trade now. */
+  reenter(book: HourBook, row: number): void {
+    if (row === NIL || !this.matcher.wouldTrade(book, row)) return;
+    this.matcher.withdraw(book, row);
+    this.matcher.enter(book, row);
+  }
+
+  /**
+   * Continuous trading begins. After a call orders execute at one price first, nearest the last trade
+   * or list price; orders that became eligible for each other while it was stopped meet now.
+   */
+  reopen(book: HourBook): void {
+    if (!book.auction) {
+      this.matcher.settleCrossed(book);
+      this.matcher.runStops(book);
+      return;
+    }
+    const found = uncross(book, this.state.orders, this, this.matcher, book.lastPrice === 0 ? this.checks.listPrice(book.market) : book.lastPrice);
+    this.state.buffer.emit('auctionEnded', { market: book.market, hour: book.hour, price: found?.price ?? 0, volume: Number(found?.volume ?? 0n) });
+  }
+
+  runStops(book: HourBook): void {
+    this.matcher.runStops(book);
+  }
+
+  /** Changes price or remaining quantity. A pure decrease keeps its place, anything else requeues and may trade. */
+  amend(command: AmendOrder): RejectCode | undefined {
+    const { orders } = this.state;
+    const row = this.ownRow(command.company, command.order);
+    if (row === NIL) return 'unknown_order';
+    if ((orders.flags(row) & FLAG.block) !== 0) return 'invalid_state';
+    if (this.state.forced.has(command.order)) return 'facility_frozen';
+    if (command.price === NOT_A_MULTIPLE) return 'invalid_tick';
+    if (command.quantity === NOT_A_MULTIPLE) return 'invalid_step';
+    if (command.price < 0 || command.quantity < 0 || command.price > PRICE_TICKS_MAX || command.quantity > QUANTITY_STEPS_MAX) return 'amount_out_of_range';
+    const price = command.price === 0 ? orders.price(row) : command.price;
+    const remaining = command.quantity === 0 ? orders.remaining(row) : command.quantity;
+    if (price * remaining > NOTIONAL_MICRO_MAX) return 'amount_out_of_range';
+    if (price === orders.price(row) && remaining <= orders.remaining(row)) {
+      this.decrease(row, remaining);
+      return undefined;
+    }
+    return this.requeue(row, price, remaining);
+  }
+
+  private decrease(row: number, remaining: Steps): void {
+    const { orders } = this.state;
+    const cut = orders.remaining(row) - remaining;
+    orders.setRemaining(row, remaining);
+    orders.setQuantity(row, orders.quantity(row) - cut);
+    orders.setVisible(row, Math.min(orders.visible(row), remaining));
+    if (orders.isSell(row)) this.offer(row, -cut);
+    else this.adjustHold(row);
+    this.events.amended(row, true);
+    if ((orders.flags(row) & FLAG.resting) !== 0) this.events.reduced(row);
+  }
+
+  private requeue(row: number, price: Ticks, remaining: Steps): RejectCode | undefined {
+    const { orders } = this.state;
+    const book = this.state.bookOf(orders.book(row));
+    const refusal = this.amendRefusal(book, row, price, remaining);
+    if (refusal !== undefined) return refusal;
+    this.countOrder(orders.company(row));
+    const resting = (orders.flags(row) & FLAG.resting) !== 0;
+    if (resting) this.matcher.withdraw(book, row);
+    if (orders.isSell(row)) this.offer(row, remaining - orders.remaining(row));
+    orders.setPrice(row, price);
+    orders.setQuantity(row, orders.quantity(row) + (remaining - orders.remaining(row)));
+    orders.setRemaining(row, remaining);
+    if (!orders.isSell(row)) this.adjustHold(row);
+    this.events.amended(row, false);
+    if (!resting) return undefined;
+    this.matcher.enter(book, row);
+    this.matcher.runStops(book);
+    return undefined;
+  }
+
+  private amendRefusal(book: HourBook, row: number, price: Ticks, remaining: Steps): RejectCode | undefined {
+    const { orders } = this.state;
+    const trading = this.checks.tradingRefusal(this.state.markets.get(book.market), book, book.market, book.hour);
+    if (trading !== undefined) return trading;
+    const company = orders.company(row);
+    const outside = orders.isSell(row) ? this.checks.isAskOutside(book.market, book, price) : this.checks.isBidOutside(book.market, book, price);
+    if (outside && price !== orders.price(row)) return 'price_band';
+    if (this.checks.isTooFast(company)) return 'rate_limited';
+    if (orders.isSell(row)) {
+      if (price > this.checks.listPrice(book.market)) return 'above_list_price';
+      const more = remaining - orders.remaining(row);
+      // What requests hold of an allocation is known when an order is placed: a resale grows by another order.
+      const grows = (orders.flags(row) & FLAG.resale) === 0 && this.checks.covers(company, book.market, book.hour, book, more);
+      if (more > 0 && !grows) return 'insufficient_capacity';
+    } else {
+      const more = this.holds.required(row, price, remaining) - orders.hold(row);
+      if (more > 0 && this.holds.spendable(company, more) < more) return this.holds.isBlocked(company) ? 'facility_frozen' : (this.limits.barOf(company) ?? 'insufficient_credits');
+      const limit = more > 0 && this.limits.isFinanced(company) ? this.limits.bidRefusal(company, more, price, orders.model(row), book.market, book.hour, book) : undefined;
+      if (limit !== undefined) return limit;
+    }
+    return this.matcher.changeRefusal(book, row, price, remaining);
+  }
+}
+
+/** What a bid that rests would buy later is nobody's to promise. */
+const picksAtOnce = ({ side, timeInForce, orderType }: PlaceOrder): boolean => side === BUY && timeInForce >= IOC && orderType !== STOP && orderType !== STOP_LIMIT;
