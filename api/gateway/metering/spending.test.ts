@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { Spending } from './spending.ts';
 import { ANY_SPOT, CHAT, micro, openGatewayWorld, receiptOf } from '../test/gateway_world.ts';
 import type { GatewayWorld } from '../test/gateway_world.ts';
 
@@ -41,6 +42,24 @@ describe("a key's monthly limit of spot purchases", () => {
     await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
     await ask(world.key({ spot: { ...ANY_SPOT, monthlyLimit: 124_000 } }));
     await world.services.sequencer.release('all');
+  });
+});
+
+describe("a key's monthly limit of spot purchases, asked by many at once", () => {
+  test('is not passed by purchases under way', async () => {
+    world = await openGatewayWorld({ spent: { used: 0, bought: 0 } });
+    const spending = new Spending(world.services, () => Promise.resolve({ used: 0, bought: 0 }), () => undefined);
+    const call = { company: world.borrower, key: 'key_1', spot: { ...ANY_SPOT, monthlyLimit: 50_000 } };
+    const [first] = await Promise.all([spending.reserveSpot(call, 24_000), spending.reserveSpot(call, 24_000)]);
+    await expect(spending.reserveSpot(call, 24_000)).rejects.toMatchObject({ code: 'budget_exceeded' });
+    // A purchase that bought nothing gives back at once, one that did when it has been counted.
+    first(0);
+    const again = await spending.reserveSpot(call, 24_000);
+    again(world.services.committed.sequence + 1);
+    await expect(spending.reserveSpot(call, 24_000)).rejects.toMatchObject({ code: 'budget_exceeded' });
+    await world.offer(world.providers[0], 24_000, 1);
+    (await spending.reserveSpot(call, 24_000))(0);
+    spending.stop();
   });
 });
 

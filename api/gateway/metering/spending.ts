@@ -7,7 +7,7 @@
  */
 import type { KeySpending } from '../../../db/queries/key_spending.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../../engine/events.ts';
-import type { EngineEvent } from '../../../engine/events.ts';
+import type { EngineEvent, EventBatch } from '../../../engine/events.ts';
 import type { Micro, Millis } from '../../../engine/numbers/units.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Tally } from '../../http/middleware/rate_limit.ts';
@@ -31,6 +31,8 @@ interface Account {
   used: Micro;
   bought: Micro;
   reserved: Micro;
+  /** What purchases under way may cost. */
+  buying: Micro;
 }
 
 const NOTHING = (): void => undefined;
@@ -46,6 +48,10 @@ export class Spending {
   private readonly projects = new Map<string, string>();
   /** By key or project; only those that have limits. */
   private readonly accounts = new Map<string, Account>();
+
+  /** The last sequence that has been counted, and what is to be done when later ones have. */
+  private followed = 0;
+  private waiting: { sequence: number; run: () => void }[] = [];
 
   /** Of requests under way in other processes, by key or project. */
   private readonly elsewhere = new Map<string, { reserved: Micro; heardAt: number }>();
@@ -96,14 +102,31 @@ export class Spending {
     return known === undefined || performance.now() - known.heardAt > FORGOTTEN_MILLIS ? 0 : Math.max(0, known.reserved);
   }
 
-  /** What may still be bought on the spot book for the key this month. */
-  async spotLeft(call: Call): Promise<Micro> {
+  /**
+   * Reserves what a purchase on the spot book may cost within the key's limit for such; the result gives it
+   * back as soon as the purchase, at the sequence it is told, has been counted.
+   * @throws GatewayError budget_exceeded
+   */
+  async reserveSpot(call: Pick<Call, 'company' | 'key' | 'spot'>, cost: Micro): Promise<(sequence: number) => void> {
     const { monthlyLimit } = call.spot;
-    if (monthlyLimit === null) return Infinity;
+    if (monthlyLimit === null) return NOTHING;
     const spender = { key: call.key };
     const account = this.accountOf(call.company, spender);
     const before = await this.beforeOf(spender, account);
-    return monthlyLimit - before.bought - account.bought;
+    const name = `spot:${call.key}`;
+    if (before.bought + account.bought + account.buying + this.reservedElsewhere(name) + cost > monthlyLimit) throw new GatewayError('budget_exceeded');
+    const change = (amount: Micro): void => {
+      account.buying += amount;
+      this.tally?.counted(name, amount);
+    };
+    change(cost);
+    return (sequence) => this.after(sequence, () => change(-cost));
+  }
+
+  /** Runs when the batch of a sequence has been counted. */
+  private after(sequence: number, run: () => void): void {
+    if (sequence <= this.followed) return run();
+    this.waiting.push({ sequence, run });
   }
 
   private accountOf(company: number, spender: Spender): Account {
@@ -114,7 +137,7 @@ export class Spending {
     if (known?.month === month) return known;
     const since = this.committed.sequence;
     const before = this.history({ ...spender, company, from: month, untilSequence: since });
-    const account = { month, since, before, used: 0, bought: 0, reserved: 0 };
+    const account = { month, since, before, used: 0, bought: 0, reserved: 0, buying: 0 };
     this.accounts.set(name, account);
     return account;
   }
@@ -128,8 +151,16 @@ export class Spending {
     }
   }
 
-  private follow({ events }: CommittedBatch): void {
-    if (this.accounts.size === 0) return;
+  private follow({ events, lastSequence }: CommittedBatch): void {
+    if (this.accounts.size > 0) this.count(events);
+    this.followed = lastSequence;
+    const due = this.waiting.filter(({ sequence }) => sequence <= lastSequence);
+    if (due.length === 0) return;
+    this.waiting = this.waiting.filter(({ sequence }) => sequence > lastSequence);
+    for (const { run } of due) run();
+  }
+
+  private count(events: EventBatch): void {
     let sequence = 0;
     let order: { id: number; key: string } | undefined;
     forEachEvent(events, (kind, at) => {

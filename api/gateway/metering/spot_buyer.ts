@@ -11,7 +11,7 @@ import { MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
 import { spotOrderPrefix } from '../../../db/queries/key_spending.ts';
 import { GatewayError } from '../../errors.ts';
 import type { GatewayErrorCode } from '../../errors.ts';
-import type { AuthoriseRefusal } from '../../sequencer/port.ts';
+import type { Ack, AuthoriseRefusal } from '../../sequencer/port.ts';
 import type { LiveOrder } from '../../market/live_orders.ts';
 import type { Instrument } from '../../market/market_data.ts';
 import type { Services } from '../../services.ts';
@@ -77,8 +77,15 @@ export class SpotBuyer {
     const hour = Math.floor(this.services.committed.now / MILLIS_PER_HOUR);
     const choice = this.choose(call, purchase.total, excluded, hour);
     if (choice === undefined) throw new GatewayError('capacity_exhausted', { retryAfterSeconds: this.untilNextHour() });
-    if (choice.cost > (await this.spending.spotLeft(call))) throw new GatewayError('budget_exceeded');
-    return this.place(call, choice, hour);
+    const giveBack = await this.spending.reserveSpot(call, choice.cost);
+    let counted = 0;
+    try {
+      const ack = await this.place(call, choice, hour);
+      counted = ack.sequence;
+      return feesOf(ack);
+    } finally {
+      giveBack(counted);
+    }
   }
 
   /** The market on which the request costs least, of those whose book can hold it. */
@@ -127,20 +134,14 @@ export class SpotBuyer {
     return this.endpoints.serving(call.model.id, { provider, market }, call.needs).length > 0;
   }
 
-  private async place(call: Call, { market, quantity, limit, provider }: Choice, hour: Hour): Promise<Micro> {
+  private async place(call: Call, { market, quantity, limit, provider }: Choice, hour: Hour): Promise<Ack> {
     const command: PlaceOrder = {
       type: 'place', company: call.company, market, hour, side: BUY, orderType: LIMIT, price: limit, quantity, timeInForce: IOC, postOnly: false,
       displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: call.modelId, resaleOf: 0, selfTradePrevention: CANCEL_NEWEST,
       cancelOnDisconnect: false, clientOrderId: spotOrderPrefix(call.key) + call.id,
       ...(provider === NONE ? {} : { provider }),
     };
-    const ack = await this.services.sequencer.submit({ command, idempotencyKey: '', bodyHash: '' });
-    let fees = 0;
-    for (const event of ack.events) {
-      if (event.kind === 'rejected') throw new GatewayError(REFUSALS[event.code] ?? 'capacity_exhausted', { retryAfterSeconds: 1 });
-      if (event.kind === 'fill') fees += event.fee;
-    }
-    return fees;
+    return this.services.sequencer.submit({ command, idempotencyKey: '', bodyHash: '' });
   }
 
   private untilNextHour(): number {
@@ -159,6 +160,16 @@ const REFUSALS: Partial<Record<RejectCode, GatewayErrorCode>> = {
   day_notional: 'budget_exceeded',
   exposure: 'insufficient_credits',
 };
+
+/** @throws GatewayError of a refusal */
+function feesOf(ack: Ack): Micro {
+  let fees = 0;
+  for (const event of ack.events) {
+    if (event.kind === 'rejected') throw new GatewayError(REFUSALS[event.code] ?? 'capacity_exhausted', { retryAfterSeconds: 1 });
+    if (event.kind === 'fill') fees += event.fee;
+  }
+  return fees;
+}
 
 function addUp(total: Record<number, MicroGpuSeconds>, more: Record<number, MicroGpuSeconds>): void {
   for (const [classId, gpu] of Object.entries(more)) total[Number(classId)] = (total[Number(classId)] ?? 0) + gpu;
