@@ -1,6 +1,7 @@
 /**
  * The web app in a real Chromium: how long until the market is seen; frames, the main thread, and how long messages and hands
- * wait while one book changes 5,000 times a second; what the heap grows by; orders through the page to a durable exchange. The sizes are those that the build wrote down when it held them to their budgets.
+ * wait while one book changes 5,000 times a second; what the heap grows by; orders through the page to a durable exchange.
+ * The sizes are those that the build wrote down when it held them to their budgets.
  */
 import { execFileSync, fork } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
