@@ -2,7 +2,7 @@
 import { call, demo, instrument } from './demo.mjs';
 
 const portfolio = await call(demo.lender.api_key, 'GET', '/api/v1/portfolio');
-console.log(JSON.stringify(portfolio, null, 2));
+console.log(`facilities: ${portfolio.facilities.length}; ${portfolio.outstanding} USD outstanding, ${portfolio.undrawn} undrawn, ${portfolio.expected_loss} expected loss`);
 const [facility] = (await call(demo.borrower.api_key, 'GET', '/api/v1/facilities')).data;
 
 await call(demo.lender.api_key, 'POST', `/api/v1/facilities/${facility.id}/freeze`, { fraction: '1', reason: 'covenant test failed' });
