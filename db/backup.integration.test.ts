@@ -1,33 +1,14 @@
 /** As docs/backup.md: a copy of the cluster that is made while the market runs, started as a Postgres of its own. */
-import { mkdtempSync, chmodSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { openDatabase } from './database.ts';
 import { PostgresJournal } from './journal.ts';
 import { readRows, verifyJournal } from './journal_reader.ts';
 import { migrate } from './migrate.ts';
-import { openPostgres } from './postgres.ts';
-import type { Postgres } from './postgres.ts';
-import { baseBackup, connected, homeOf } from './test/base_backup.ts';
+import { baseBackup, connected, homeOf, temporaryClusters } from './test/base_backup.ts';
 
-const folders: string[] = [];
-const running: Postgres[] = [];
-const folder = (): string => {
-  const made = mkdtempSync(join(tmpdir(), 'ccx-backup-'));
-  chmodSync(made, 0o755);
-  folders.push(made);
-  return made;
-};
-const open = async (dataDir: string): Promise<Postgres> => {
-  const postgres = await openPostgres({ databaseUrl: undefined, dataDir });
-  running.push(postgres);
-  return postgres;
-};
-afterAll(async () => {
-  for (const postgres of running) await postgres.stop();
-  for (const made of folders) rmSync(made, { recursive: true, force: true });
-});
+const { folder, open, end } = temporaryClusters('ccx-backup-');
+afterAll(end);
 
 /** The chained hash of each row: equal hashes mean equal journals. */
 const hashes = (url: string): Promise<string[]> =>

@@ -1,36 +1,18 @@
 /** As docs/backup.md: a base backup and the archived log bring back the market of a moment, to the last bit. */
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { openDatabase } from '../../db/database.ts';
 import { PostgresJournal } from '../../db/journal.ts';
 import { verifyJournal } from '../../db/journal_reader.ts';
 import { migrate } from '../../db/migrate.ts';
-import { openPostgres } from '../../db/postgres.ts';
-import type { Postgres } from '../../db/postgres.ts';
-import { baseBackup, connected, giveToPostgres, homeOf } from '../../db/test/base_backup.ts';
+import { baseBackup, connected, giveToPostgres, homeOf, temporaryClusters } from '../../db/test/base_backup.ts';
 import { createInProcessSequencer } from './in_process.ts';
 import { JournalMark } from './journal_mark.ts';
 import { recover } from './recovery.ts';
 
-const folders: string[] = [];
-const running: Postgres[] = [];
-const folder = (): string => {
-  const made = mkdtempSync(join(tmpdir(), 'ccx-moment-'));
-  chmodSync(made, 0o755);
-  folders.push(made);
-  return made;
-};
-const open = async (dataDir: string): Promise<Postgres> => {
-  const postgres = await openPostgres({ databaseUrl: undefined, dataDir });
-  running.push(postgres);
-  return postgres;
-};
-afterAll(async () => {
-  for (const postgres of running) await postgres.stop();
-  for (const made of folders) rmSync(made, { recursive: true, force: true });
-});
+const { folder, open, end } = temporaryClusters('ccx-moment-');
+afterAll(end);
 
 test('a base backup and the log bring back the state of a named moment, and its successor is told what it lacks', async () => {
   const [dataDir, archive, copy] = [folder(), folder(), folder()];

@@ -1,9 +1,41 @@
 /** A base backup as `pg_basebackup` makes it, of the embedded Postgres, which comes without that program. */
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { openPostgres } from '../postgres.ts';
 import type { Postgres } from '../postgres.ts';
+
+export interface TemporaryClusters {
+  /** A new folder that Postgres' own user may enter. */
+  folder(): string;
+  open(dataDir: string): Promise<Postgres>;
+  /** Stops what was opened and takes the folders away. */
+  end(): Promise<void>;
+}
+
+export function temporaryClusters(prefix: string): TemporaryClusters {
+  const folders: string[] = [];
+  const running: Postgres[] = [];
+  return {
+    folder: () => {
+      const made = mkdtempSync(join(tmpdir(), prefix));
+      chmodSync(made, 0o755);
+      folders.push(made);
+      return made;
+    },
+    open: async (dataDir) => {
+      const postgres = await openPostgres({ databaseUrl: undefined, dataDir });
+      running.push(postgres);
+      return postgres;
+    },
+    end: async () => {
+      for (const postgres of running) await postgres.stop();
+      for (const made of folders) rmSync(made, { recursive: true, force: true });
+    },
+  };
+}
 
 /** Where the embedded Postgres of a data folder keeps its cluster and its password. */
 export function homeOf(dataDir: string): string {

@@ -5,28 +5,13 @@
 import { describe, expect, it } from 'vitest';
 import { DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
 import { LoneBook } from './lone_book.ts';
-import type { BookListener, BookMachine, BookOrder } from './lone_book.ts';
+import type { BookMachine, BookOrder } from './lone_book.ts';
 import { Random } from '../simulation/random.ts';
 import { NaiveBook } from '../test/naive_book.ts';
+import { recorder } from '../test/recorder.ts';
 
 const COMMANDS = Number(process.env['COMMANDS'] ?? 1_000_000);
 const LIVES = 500;
-
-/** Writes down what a book tells. */
-function recorder(): { told: string[]; listener: BookListener } {
-  const told: string[] = [];
-  return {
-    told,
-    listener: {
-      accepted: (id) => told.push(`accepted ${id}`),
-      traded: (maker, taker, price, quantity) => told.push(`trade ${maker} ${taker} ${price} ${quantity}`),
-      cancelled: (id, remaining, reason) => told.push(`cancelled ${id} ${remaining} ${reason}`),
-      triggered: (id) => told.push(`triggered ${id}`),
-      amended: (id, price, quantity, kept) => told.push(`amended ${id} ${price} ${quantity} ${kept}`),
-      filled: (id) => told.push(`filled ${id}`),
-    },
-  };
-}
 
 type Act = (book: BookMachine) => unknown;
 

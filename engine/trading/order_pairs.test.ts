@@ -7,11 +7,11 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
 import type { EngineEvent, EventOf } from '../events.ts';
 import { requiredHold } from './holds.ts';
-import type { BookListener } from '../book/lone_book.ts';
 import { Random } from '../simulation/random.ts';
 import { NaiveBook } from '../test/naive_book.ts';
 import { PAIRS, SINGLES } from '../test/order_attributes.ts';
 import type { Traits } from '../test/order_attributes.ts';
+import { recorder } from '../test/recorder.ts';
 import { OWNERS, WholeBook, WholeMarket, mayTrade, unprotected } from '../test/whole_book.ts';
 import type { WholeOrder } from '../test/whole_book.ts';
 import { HOUR, price } from '../test/world.ts';
@@ -28,21 +28,6 @@ const summary = { pairs: 0, lives: 0, commands: 0, accepted: 0, refused: 0, trad
 /** The market costs more to make than a life in it: each life has an hour of its own. */
 let market = new WholeMarket();
 let lives = 0;
-
-function recorder(): { told: string[]; listener: BookListener } {
-  const told: string[] = [];
-  return {
-    told,
-    listener: {
-      accepted: (id) => told.push(`accepted ${id}`),
-      traded: (maker, taker, at, quantity) => told.push(`trade ${maker} ${taker} ${at} ${quantity}`),
-      cancelled: (id, remaining, reason) => told.push(`cancelled ${id} ${remaining} ${reason}`),
-      triggered: (id) => told.push(`triggered ${id}`),
-      amended: (id, at, quantity, kept) => told.push(`amended ${id} ${at} ${quantity} ${kept}`),
-      filled: (id) => told.push(`filled ${id}`),
-    },
-  };
-}
 
 class Life {
   readonly whole: WholeBook;
