@@ -18,6 +18,7 @@ import { Finance } from './lending/finance.ts';
 import { checkInvariants } from './invariants.ts';
 import type { Answer, Ask, InvariantCheck, QueryName } from './queries.ts';
 import { Registry } from './registry.ts';
+import { OLDEST_RULES, RULES_VERSION } from './rules.ts';
 import { readSnapshot, writeSnapshot } from './codec/snapshot.ts';
 import { State } from './state.ts';
 import { stateHash } from './codec/state_hash.ts';
@@ -27,10 +28,6 @@ import { Timeline } from './time/timeline.ts';
 import { Trading } from './trading/trading.ts';
 import { Views } from './views.ts';
 
-/** Raised whenever the same commands would give other results; written beside every journalled batch. */
-export const RULES_VERSION = 3;
-/** Rules that this program still executes, so that a journal written under them gives the same again. */
-const OLDEST_RULES = 2;
 const COMMAND = KIND.command;
 const REJECTED = KIND.rejected;
 const NO_COMPANY = -1;
@@ -94,6 +91,7 @@ export class Engine {
 
   /** From here on commands have the results that they have under this version. */
   set rulesVersion(version: number) {
+    this.state.rulesVersion = version;
     this.trading.matcher.minimumAlwaysBinds = version >= 3;
   }
 

@@ -1,8 +1,10 @@
 /** A journal that was written under older rules is executed under them. */
 import { describe, expect, it } from 'vitest';
 import { BUY, GTC, LIMIT, STOP_LIMIT } from './commands.ts';
-import { Engine, RULES_VERSION } from './engine.ts';
+import { Engine } from './engine.ts';
+import { RULES_VERSION } from './rules.ts';
 import { HOUR, World, all, gpuHours, one, price } from './test/world.ts';
+import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './numbers/units.ts';
 
 /** An all-or-none stop-limit bid for 10, triggered where 4 are to be had; then the same bid amended to cross them. */
 function lives(version: number): { triggered: number; amended: string } {
@@ -21,7 +23,27 @@ function lives(version: number): { triggered: number; amended: string } {
   return { triggered: fills.length - 1, amended: amend.rejected ?? `${all(amend.events, 'fill').length} fills` };
 }
 
+/** How a stop leaves at the gate, and a bid at the end of the hour's spot trading. */
+function leaves(version: number): { stop: string; bid: string } {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const buyer = world.buyer();
+  world.bid(buyer, 2.5, 1, { orderType: STOP_LIMIT, stopPrice: price(2) });
+  world.bid(buyer, 1, 1);
+  const end = (now: number): string => {
+    const { status, reason } = one(world.run({ type: 'tick', now }).events, 'orderDone');
+    return `${status} ${reason}`;
+  };
+  const gate = HOUR * MILLIS_PER_HOUR - 5 * MILLIS_PER_MINUTE;
+  return { stop: end(gate), bid: end(gate + 64 * MILLIS_PER_MINUTE) };
+}
+
 describe('rules', () => {
+  it('before version 4 called expired what gate closure had cancelled', () => {
+    expect(leaves(3)).toEqual({ stop: 'expired gate_closed', bid: 'expired gate_closed' });
+    expect(leaves(RULES_VERSION)).toEqual({ stop: 'canceled gate_closed', bid: 'expired hour_ended' });
+  });
+
   it('before version 3 forgot the minimum of an order that was triggered or amended', () => {
     expect(lives(2)).toEqual({ triggered: 1, amended: '1 fills' });
     expect(lives(RULES_VERSION)).toEqual({ triggered: 0, amended: 'minimum_quantity' });

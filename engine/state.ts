@@ -17,6 +17,7 @@ import { Orders } from './book/orders.ts';
 import { ProviderCells } from './trading/provider_cells.ts';
 import type { Replacement } from './delivery/replacement.ts';
 import { PARAMETERS } from './parameters.ts';
+import { RULES_VERSION } from './rules.ts';
 import type { Chain, SpotResale } from './delivery/resale.ts';
 import { MAY_BUY, MAY_SELL, Standing } from './trading/standing.ts';
 import { Supply } from './trading/supply.ts';
@@ -370,6 +371,8 @@ export class State {
   /** Whole seconds of engine time. */
   second = 0;
   sequence = 0;
+  /** The rules that commands are executed under; told, not kept. */
+  rulesVersion = RULES_VERSION;
   readonly buffer = new EventBuffer();
   readonly ledger = new Ledger(this.buffer);
   readonly standing = new Standing();

@@ -1,5 +1,6 @@
 /** A sequencer in the caller's own thread: for tests, simulation and benchmarks. */
-import { Engine, RULES_VERSION } from '../../engine/engine.ts';
+import { Engine } from '../../engine/engine.ts';
+import { RULES_VERSION } from '../../engine/rules.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import { MemoryJournal } from '../../db/memory_journal.ts';
 import { AllocationAuthoriser } from './authoriser.ts';

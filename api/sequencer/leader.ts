@@ -1,7 +1,7 @@
 /** The engine's process or thread: takes the lead, recovers from the journal, and runs the sequencer until it is told to stop or loses. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { RULES_VERSION } from '../../engine/engine.ts';
+import { RULES_VERSION } from '../../engine/rules.ts';
 import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { AnotherLeads, LEASE_MILLIS, PostgresJournal } from '../../db/journal.ts';
 import { copyRows } from '../../db/copy_out.ts';

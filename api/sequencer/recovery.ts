@@ -1,6 +1,7 @@
 /** Brings an engine to the state the journal describes: the newest usable snapshot, then every command after it. */
 import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
-import { Engine, RULES_VERSION } from '../../engine/engine.ts';
+import { Engine } from '../../engine/engine.ts';
+import { RULES_VERSION } from '../../engine/rules.ts';
 import { encodeEvents } from '../../engine/codec/event_codec.ts';
 import { GENESIS_HASH, JournalCorrupt, verifyRow } from '../../db/journal_record.ts';
 import type { Journal, JournalRow } from '../../db/journal_record.ts';

@@ -9,7 +9,7 @@ import { setPriority } from 'node:os';
 import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pg from 'pg';
-import { RULES_VERSION } from '../../engine/engine.ts';
+import { RULES_VERSION } from '../../engine/rules.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';

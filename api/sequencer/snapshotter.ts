@@ -1,5 +1,5 @@
 /** Has a snapshot taken every so many commands, elsewhere than in the market's thread, and takes one at the end. */
-import { RULES_VERSION } from '../../engine/engine.ts';
+import { RULES_VERSION } from '../../engine/rules.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { PostgresJournal } from '../../db/journal.ts';
 import type { SnapshotStore } from '../../db/snapshots.ts';

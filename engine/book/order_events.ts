@@ -16,8 +16,7 @@ const STATUS_EXPIRED = ORDER_STATUSES.indexOf('expired');
 /** In `orderDone`, reason 0 is 'filled' and the cancel reasons follow. */
 export const REASON_FILLED = 0;
 export const reasonCode = (reason: CancelReason): number => CANCEL_REASONS.indexOf(reason) + 1;
-const EXPIRED: ReadonlySet<CancelReason> = new Set(['expired', 'gate_closed', 'hour_ended']);
-export const statusAfter = (reason: CancelReason): number => (EXPIRED.has(reason) ? STATUS_EXPIRED : STATUS_CANCELED);
+const EXPIRED: ReadonlySet<CancelReason> = new Set(['expired', 'hour_ended']);
 
 export class OrderEvents {
   private readonly state: State;
@@ -82,6 +81,11 @@ export class OrderEvents {
   amended(row: number, keptPriority: boolean): void {
     const { orders, buffer } = this.state;
     buffer.emit('orderAmended', { order: orders.idOf(row), price: orders.price(row), remaining: orders.remaining(row), hold: orders.hold(row), keptPriority });
+  }
+
+  /** The status of an order that leaves for a reason. Rules before version 4 called expired what the gate had cancelled. */
+  statusAfter(reason: CancelReason): number {
+    return EXPIRED.has(reason) || (reason === 'gate_closed' && this.state.rulesVersion < 4) ? STATUS_EXPIRED : STATUS_CANCELED;
   }
 
   /** status and reason as their places in `orderDone`. */

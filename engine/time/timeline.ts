@@ -105,7 +105,7 @@ export class Timeline {
     if (left * MILLIS_PER_MINUTE === PARAMETERS.gateClosure) this.booksOf(hour + 1).forEach((book) => this.sweeps.cancelStops(book));
     if (left === 60) return;
     for (const book of this.booksOf(hour)) {
-      if (left * MILLIS_PER_MINUTE <= PARAMETERS.spotEndsBefore) this.sweeps.clearBook(book, 'gate_closed');
+      if (left * MILLIS_PER_MINUTE <= PARAMETERS.spotEndsBefore) this.sweeps.clearBook(book, state.rulesVersion < 4 ? 'gate_closed' : 'hour_ended');
       else this.sweeps.shrinkAsks(book, left);
     }
   }

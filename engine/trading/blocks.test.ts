@@ -169,7 +169,7 @@ describe('a buy block', () => {
     expect(all(world.ask(world.seller, 2, 10).events, 'fill')).toEqual([]);
     expect(world.block(0, 2, 10, 2).rejected).toBe('halted');
     const gate = world.run({ type: 'tick', now: HOUR * MILLIS_PER_HOUR - 300_000 });
-    expect(one(gate.events, 'orderDone')).toMatchObject({ order: block, status: 'expired', reason: 'gate_closed' });
+    expect(one(gate.events, 'orderDone')).toMatchObject({ order: block, status: 'canceled', reason: 'gate_closed' });
     expect(world.held()).toBe(0);
     healthy(world);
   });

@@ -16,7 +16,7 @@ import type { CancelReason } from '../events.ts';
 import { requiredHold } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { noteTrade } from '../book/matching.ts';
-import { REASON_FILLED, STATUS_FILLED, reasonCode, statusAfter } from '../book/order_events.ts';
+import { REASON_FILLED, STATUS_FILLED, reasonCode } from '../book/order_events.ts';
 import { FLAG, Orders } from '../book/orders.ts';
 import { PARAMETERS } from '../parameters.ts';
 import type { HourBook, Market, State } from '../state.ts';
@@ -206,7 +206,7 @@ export class Blocks {
       this.trading.drop(row, reason);
       return;
     }
-    this.trading.events.done(row, statusAfter(reason), reasonCode(reason));
+    this.trading.events.done(row, this.trading.events.statusAfter(reason), reasonCode(reason));
     this.state.orders.destroy(row);
   }
 

@@ -17,7 +17,7 @@ import { Matcher } from '../book/matching.ts';
 import type { MatchReason } from '../book/matching.ts';
 import { OrderChecks, hasExpired } from './order_checks.ts';
 import type { DrawOnDemand } from './order_checks.ts';
-import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode, statusAfter } from '../book/order_events.ts';
+import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode } from '../book/order_events.ts';
 import { Resales } from '../delivery/resale.ts';
 import { FLAG, NO_EXTRA, Orders } from '../book/orders.ts';
 import { RATE_SCALE, isUnused } from '../state.ts';
@@ -322,7 +322,7 @@ export class Trading implements AuctionHost {
       this.holds.release(row, orders.hold(row));
       ledger.end();
     }
-    this.leave(row, statusAfter(reason), reasonCode(reason));
+    this.leave(row, this.events.statusAfter(reason), reasonCode(reason));
   }
 
   private leave(row: number, status: number, reason: number): void {

@@ -8,7 +8,7 @@ import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover, type Recovered } from '../../api/sequencer/recovery.ts';
-import { RULES_VERSION } from '../../engine/engine.ts';
+import { RULES_VERSION } from '../../engine/rules.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
 import { DurableMarket, marketEnvelopes, submitAll } from './durable_market.ts';
 import { openMarket, rehearse, verifyInvariants } from './engine_market.ts';

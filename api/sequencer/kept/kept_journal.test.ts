@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { RULES_VERSION } from '../../../engine/engine.ts';
+import { RULES_VERSION } from '../../../engine/rules.ts';
 import { keepJournal, replayKept } from './kept_journal.ts';
 
 const FOLDER = new URL('./', import.meta.url);

@@ -1,5 +1,5 @@
 /** The journal as a sequencer with one of the flaws uses it. */
-import { RULES_VERSION } from '../../../engine/engine.ts';
+import { RULES_VERSION } from '../../../engine/rules.ts';
 import type { Engine } from '../../../engine/engine.ts';
 import { hashRow, StaleEpoch } from '../../../db/journal_record.ts';
 import type { Journal, JournalRecord } from '../../../db/journal_record.ts';

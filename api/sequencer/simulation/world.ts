@@ -2,7 +2,8 @@
  * The sequencer's own code, over a clock, a network and a disk that are simulated from a seed: it leads,
  * recovers, serves, and is ended, replaced or damaged at any moment.
  */
-import { Engine, RULES_VERSION } from '../../../engine/engine.ts';
+import { Engine } from '../../../engine/engine.ts';
+import { RULES_VERSION } from '../../../engine/rules.ts';
 import type { Command } from '../../../engine/commands.ts';
 import { decodeEnvelopes, encodeEnvelopes } from '../../../engine/codec/command_codec.ts';
 import { Random } from '../../../engine/simulation/random.ts';

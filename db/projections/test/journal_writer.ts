@@ -1,7 +1,8 @@
 /** A journal for tests: commands through a real engine, in batches, into a real Postgres. */
 import { encodeEnvelopes } from '../../../engine/codec/command_codec.ts';
 import type { Command, Envelope } from '../../../engine/commands.ts';
-import { Engine, RULES_VERSION } from '../../../engine/engine.ts';
+import { Engine } from '../../../engine/engine.ts';
+import { RULES_VERSION } from '../../../engine/rules.ts';
 import { encodeEvents } from '../../../engine/codec/event_codec.ts';
 import { decodeEvents } from '../../../engine/events.ts';
 import type { EngineEvent, EventBatch } from '../../../engine/events.ts';

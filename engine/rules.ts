@@ -1,0 +1,10 @@
+/** Which rules commands are executed under: versions, and what each has changed. */
+
+/**
+ * Raised whenever the same commands would give other results; written beside every journalled batch.
+ * 3: a minimum quantity binds orders that are triggered, amended or arrive again.
+ * 4: what gate closure takes out is cancelled, what the end of spot trading takes out expires.
+ */
+export const RULES_VERSION = 4;
+/** The oldest that this program still executes, so that a journal written under it gives the same again. */
+export const OLDEST_RULES = 2;
