@@ -81,6 +81,12 @@ describe('the United States method', () => {
     expect(Math.abs(lent - repaid)).toBeLessThan(1e-8);
   });
 
+  test('payments on the 30th are whole months apart, also over February', () => {
+    const thirtieths = ['2024-01-30', '2024-02-29', '2024-03-30', '2024-04-30'].map((date) => on(date, 252));
+    // Fifteen days, then three months.
+    expect(apr('us', [on('2024-01-15', 1_000)], thirtieths)).toBe(apr('us', [on('2024-01-10', 1_000)], monthly('2024-01-25', 4, 252)));
+  });
+
   test('payments without a common interval use the nearest standard one', () => {
     // Intervals of 31, 60 and 92 days average 61: two months.
     const payments = [on('2024-02-11', 350), on('2024-04-11', 350), on('2024-07-12', 350)];
@@ -98,6 +104,12 @@ describe('the European method', () => {
     ['two payments a month apart', '85.59', [on('2012-10-10', 500)], monthly('2012-11-10', 2, 270)],
     ['five days', '324.44', [on('2012-10-10', 500)], [on('2012-10-15', 510)]],
     ['365 days are a year', '10.00', [on('2023-01-01', 1_000)], [on('2024-01-01', 1_100)]],
+    // Remark (c): a year has 52 weeks. 1.01 to the 52nd, and to the 13th.
+    ['1 % a week', '67.77', [on('2024-01-01', 1_000)], [...daily('2024-01-08', 3, 10, 7), on('2024-01-29', 1_010)]],
+    ['1 % in four weeks', '13.81', [on('2024-01-03', 1_000)], [on('2024-01-31', 10), on('2024-02-28', 1_010)]],
+    ['a single payment counts in days', '16.71', [on('2024-01-01', 1_000)], [on('2024-01-22', 1_008.93)]],
+    ['a tenth for a day', '128330558031335169.69', [on('2024-01-01', 1_000)], [on('2024-01-02', 1_100)]],
+    ['on the same day', '0.00', [on('2012-10-10', 500)], [on('2012-10-10', 500)]],
   ])('%s: %s %%', (_name, expected, advances, payments) => {
     expect(apr('eu', advances, payments)).toBe(expected);
   });
@@ -123,6 +135,13 @@ describe('rates that do not exist', () => {
   ])('%s is refused', (_name, advances, payments) => {
     const refused = expect.objectContaining({ name: 'AprError' }) as AprError;
     expect(() => annualPercentageRate('us', advances, payments)).toThrow(refused);
+  });
+
+  test('dates thousands of years apart are no more work than others', () => {
+    const started = performance.now();
+    const far = ['9999-12-29', '9999-12-30', '9999-12-31'].map((date) => on(date, 100));
+    expect([apr('us', [on('0001-01-01', 100)], far), apr('eu', [on('0001-01-01', 100)], far)]).toEqual(['0.01', '0.01']);
+    expect(performance.now() - started).toBeLessThan(2_000);
   });
 
   test('an extreme rate is still found', () => {

@@ -4,12 +4,12 @@
  * `us`: 12 CFR 1026 appendix J, actuarial: the rate i of a unit-period that solves
  * sum A_k / ((1 + e_k i)(1 + i)^q_k) = sum P_j / ((1 + f_j i)(1 + i)^t_j), times unit-periods per year.
  * `eu`: 2008/48/EC annex I, effective: the X that solves sum C_k (1 + X)^-t_k = sum D_l (1 + X)^-s_l,
- * t in years of 365 days or 12 equal months (30.41666 days), months counted back from the later date.
+ * t in years of 365 days, 52 weeks or 12 equal months (30.41666 days), months counted back from the later date.
  */
 import type { Decimal } from 'decimal.js';
 import type { Day } from '../numbers/units.ts';
 import { Exact, ONE, ZERO } from './exact.ts';
-import { areMonthEnds, elapsedUnits, monthsBack, unitPeriodOf } from './unit_periods.ts';
+import { dayOfMonthOf, elapsedUnits, monthsBack, unitPeriodOf, wholeMonths } from './unit_periods.ts';
 
 export const APR_METHODS = ['us', 'eu'] as const;
 export type AprMethod = (typeof APR_METHODS)[number];
@@ -34,8 +34,14 @@ export function annualPercentageRate(method: AprMethod, advances: readonly CashF
   const repaid = merged(payments);
   if (lent.length === 0 || repaid.length === 0) throw new AprError('an advance and a payment are needed');
   if (repaid[0].on < lent[0].on) throw new AprError('a payment precedes the first advance');
-  if (repaid[repaid.length - 1].on === lent[0].on) throw new AprError('everything is paid on the day of the first advance');
+  if (repaid[repaid.length - 1].on === lent[0].on) return withoutTime(lent, repaid);
   return method === 'us' ? actuarial(lent, repaid) : effective(lent, repaid);
+}
+
+/** Everything is paid on the day of the first advance: as much as was lent costs nothing, and no rate makes up for a difference. */
+function withoutTime(lent: readonly CashFlow[], repaid: readonly CashFlow[]): Decimal {
+  if (lent.length === 1 && lent[0].amount === repaid[0].amount) return ZERO;
+  throw new AprError('everything is paid on the day of the first advance');
 }
 
 /** In order of time, one flow a day. */
@@ -64,9 +70,9 @@ interface Term {
 function actuarial(advances: readonly CashFlow[], payments: readonly CashFlow[]): Decimal {
   const dates = payments.map(({ on }) => on);
   const unit = unitPeriodOf(advances.map(({ on }) => on), dates);
-  const monthEnds = areMonthEnds(dates);
+  const dayOfMonth = dayOfMonthOf(dates);
   const start = advances[0].on;
-  const terms = signed(advances, payments).map(({ on, amount }): Term => ({ amount, ...elapsedUnits(unit, start, on, monthEnds) }));
+  const terms = signed(advances, payments).map(({ on, amount }): Term => ({ amount, ...elapsedUnits(unit, start, on, dayOfMonth) }));
   const parts = terms.map(({ fraction }) => fraction.toNumber());
   return solve({
     exact(rate) {
@@ -81,36 +87,58 @@ function actuarial(advances: readonly CashFlow[], payments: readonly CashFlow[])
 }
 
 function effective(advances: readonly CashFlow[], payments: readonly CashFlow[]): Decimal {
-  const monthEnds = areMonthEnds(payments.map(({ on }) => on));
-  const start = advances[0].on;
-  const terms = signed(advances, payments).map(({ on, amount }) => ({ amount, ...monthsBack(start, on, monthEnds) }));
+  const flows = signed(advances, payments);
+  const { perYear, elapsed } = europeanTime(advances[0].on, flows.map(({ on }) => on), payments.map(({ on }) => on));
+  const terms = flows.map(({ on, amount }) => ({ amount, ...elapsed(on) }));
   return solve({
     exact(rate) {
       const logarithm = rate.plus(1).ln().negated();
-      const byMonth = powers(logarithm.div(12).exp());
-      const byDay = powers(logarithm.div(365).exp());
-      return terms.reduce((sum, { amount, full, rest }) => sum.plus(byMonth(full).times(byDay(rest)).times(amount)), ZERO);
+      const byPeriod = powers(logarithm.div(perYear).exp());
+      const byDay = powers(logarithm.div(YEAR_DAYS).exp());
+      return terms.reduce((sum, { amount, full, rest }) => sum.plus(byPeriod(full).times(byDay(rest)).times(amount)), ZERO);
     },
-    binary: (rate) => terms.reduce((sum, { amount, full, rest }) => sum + amount * (1 + rate) ** -(full / 12 + rest / 365), 0),
+    binary: (rate) => terms.reduce((sum, { amount, full, rest }) => sum + amount * (1 + rate) ** -(full / perYear + rest / YEAR_DAYS), 0),
   });
 }
 
-const signed = (advances: readonly CashFlow[], payments: readonly CashFlow[]): CashFlow[] => [
-  ...advances,
-  ...payments.map(({ on, amount }) => ({ on, amount: -amount })),
-];
+const YEAR_DAYS = 365;
+const YEAR_WEEKS = 52;
+const YEAR_MONTHS = 12;
 
-/** Powers of one base, each computed once and from the one before. */
+interface EuropeanTime {
+  perYear: number;
+  /** Whole periods back from a day, and the days from the start to where they begin. */
+  elapsed(on: Day): { full: number; rest: number };
+}
+
+/** Remark (c): of payments that recur every so many weeks, and not months, intervals are weeks, of which a year has 52; else months and days. */
+function europeanTime(start: Day, dates: readonly Day[], payments: readonly Day[]): EuropeanTime {
+  const dayOfMonth = dayOfMonthOf(payments);
+  const weekly = payments.length > 1 && dates.every((on) => (on - start) % 7 === 0);
+  const monthly = dates.every((on) => wholeMonths(start, on, dayOfMonth) !== undefined);
+  if (weekly && !monthly) return { perYear: YEAR_WEEKS, elapsed: (on) => ({ full: (on - start) / 7, rest: 0 }) };
+  return { perYear: YEAR_MONTHS, elapsed: (on) => monthsBack(start, on, dayOfMonth) };
+}
+
+/** In order of time, so that each power of a discount follows from the one before. */
+const signed = (advances: readonly CashFlow[], payments: readonly CashFlow[]): CashFlow[] =>
+  [...advances, ...payments.map(({ on, amount }) => ({ on, amount: -amount }))].sort((a, b) => a.on - b.on);
+
+/** Powers of one base; of exponents that grow slowly each is a product with the one before. */
 function powers(base: Decimal): (exponent: number) => Decimal {
-  const known = [ONE];
+  let known = ONE;
+  let reached = 0;
   return (exponent) => {
-    while (known.length <= exponent) known.push(known[known.length - 1].times(base));
-    return known[exponent];
+    const step = exponent - reached;
+    if (step !== 0) known = step === 1 ? known.times(base) : step > 0 ? known.times(base.pow(step)) : base.pow(exponent);
+    reached = exponent;
+    return known;
   };
 }
 
 const RATE_LEAST = -0.99;
-const RATE_MOST = 1e6;
+/** Of a unit-period or a year; a tenth for a day comes to 1e15 a year. */
+const RATE_MOST = 1e30;
 const STEPS_MOST = 200;
 /** Of the rate: where binary search ends, and the distance over which the slope is measured. */
 const CLOSE = 1e-12;

@@ -41,7 +41,7 @@ export function planOf(facility: Facility, principal: Micro, accrued: Micro, tod
   const terms: ScheduleTerms = {
     principal: cents, annualRate: new Exact(facility.annualRate).div(MICRO), periods: dates.length, disbursedOn: today, dueDates: dates.map(({ due }) => due),
     dayCount: facility.dayCount, every: 1, unit: 'months', method: facility.method, keepInstalment: keep === 0 ? undefined : Math.round(keep / MICRO_PER_CENT),
-    flatOn: facility.method === 'flat' ? Math.round(facility.lent / MICRO_PER_CENT) : undefined,
+    flatOn: facility.method === 'flat' ? Math.round(facility.lent / MICRO_PER_CENT) : undefined, neverGrows: true,
   };
   const instalments = repaymentSchedule(terms);
   return {

@@ -39,7 +39,14 @@ const FINERACT: readonly Published[] = [
     name: 'a second draw on a due date', principal: 100, rate: '9.4822', periods: 6, from: '2024-01-01', dayCount: '30/360',
     more: { refine: true, furtherDraws: [{ on: day('2024-03-01'), amount: cents(100) }] },
     // The published balance of the second row counts the draw of its day.
-    rows: [[17.13, 0.79, 16.34, 83.66], [17.13, 0.66, 16.47, 67.19], [42.63, 1.32, 41.31, 125.88], [42.63, 0.99, 41.64, 84.24]],
+    rows: [[17.13, 0.79, 16.34, 83.66], [17.13, 0.66, 16.47, 67.19], [42.63, 1.32, 41.31, 125.88], [42.63, 0.99, 41.64, 84.24], [42.63, 0.67, 41.96, 42.28], [42.61, 0.33, 42.28, 0]],
+  },
+  {
+    name: 'every 15 days', principal: 100, rate: '9.4822', periods: 6, from: '2024-01-01', dayCount: 'ACT/360', more: { refine: true, unit: 'days', every: 15 },
+    rows: [[16.9, 0.4, 16.5, 83.5], [16.9, 0.33, 16.57, 66.93], [16.9, 0.26, 16.64, 50.29], [16.9, 0.2, 16.7, 33.59], [16.9, 0.13, 16.77, 16.82], [16.89, 0.07, 16.82, 0]],
+  },
+  {
+    name: 'one month', principal: 1000, rate: '7', periods: 1, from: '2024-01-01', dayCount: '30/360', rows: [[1005.83, 5.83, 1000, 0]],
   },
   {
     name: 'without interest', principal: 1000, rate: '0', periods: 4, from: '2024-01-01', dayCount: 'ACT/365',

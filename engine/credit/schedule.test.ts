@@ -82,6 +82,17 @@ describe('the annuity', () => {
     expect(firstAndLast(dues({ ...change, refine: true }))).toEqual(refined);
   });
 
+  // 12 % over 50 years: a month of 31 days earns more than the instalment, what is missing is owed too, and every instalment stays alike.
+  test('stays equal where a long month earns more than it', () => {
+    const rows = repaymentSchedule(terms({ principal: 100_000_000, periods: 600, disbursedOn: day('2024-01-31'), dayCount: 'ACT/360' }));
+    expect(rows.slice(0, 3).map(({ principal, due, balance }) => [principal, due, balance])).toEqual([
+      [50_003, 1_016_670, 99_949_997], [-16_147, 1_016_670, 99_966_144], [17_009, 1_016_670, 99_949_135],
+    ]);
+    expect([new Set(rows.slice(0, -1).map(({ due }) => due)).size, rows[599].due, rows[599].balance]).toEqual([1, 1_027_185, 0]);
+    const facility = repaymentSchedule({ ...terms({ principal: 100_000_000, periods: 600, disbursedOn: day('2024-01-31'), dayCount: 'ACT/360' }), neverGrows: true });
+    expect([facility[1].principal, facility[599].balance]).toEqual([0, 0]);
+  });
+
   test('interest-only periods come first', () => {
     const rows = repaymentSchedule(terms({ periods: 6, interestOnlyPeriods: 2 }));
     expect(rows.map(({ principal, interest }) => [principal, interest])).toEqual([
@@ -178,6 +189,7 @@ describe('terms that contradict each other', () => {
     ['principal', { principal: 0 }],
     ['annual_rate_percent', { rate: '-1' }],
     ['periods', { periods: 0 }],
+    ['periods', { disbursedOn: day('9999-01-02') }],
     ['interest_only_periods', { interestOnlyPeriods: 12 }],
     ['first_due_on', { firstDueOn: day('2024-01-01') }],
     ['further_draws', { furtherDraws: [{ on: day('2024-02-02'), amount: 1 }] }],

@@ -6,7 +6,7 @@ import type { Decimal } from 'decimal.js';
 import type { ScheduleMethod } from '../commands.ts';
 import type { Day } from '../numbers/units.ts';
 import { divideHalfEven } from '../numbers/muldiv.ts';
-import { addMonths } from './dates.ts';
+import { addMonths, dayOf } from './dates.ts';
 import { basisOf, countDays, isActual, type DayCount } from './day_count.ts';
 import { Exact, fractionOf, roundWhole, timesRatio, type Fraction } from './exact.ts';
 
@@ -44,6 +44,8 @@ export interface ScheduleTerms {
   keepInstalment?: number;
   /** What flat interest is charged on; absent: the principal. */
   flatOn?: number;
+  /** An instalment that is less than its interest rises to it; otherwise what is missing of it is added to the balance. */
+  neverGrows?: boolean;
 }
 
 export interface Instalment {
@@ -125,11 +127,15 @@ function checkTerms(terms: ScheduleTerms): void {
   }
 }
 
+/** No later day has a date of ten characters. */
+const LAST_DAY: Day = dayOf({ year: 9_999, month: 12, day: 31 });
+
 /** Due dates and the rate of each period. */
 function periodsOf(terms: ScheduleTerms): Period[] {
   const periods: Period[] = [];
   const annualRate = fractionOf(terms.annualRate);
   let start = terms.disbursedOn;
+  if (dueDate(terms, terms.periods) > LAST_DAY) throw new ScheduleError('periods', 'the last instalment is due after the year 9999');
   for (let number = 1; number <= terms.periods; number++) {
     const dueOn = dueDate(terms, number);
     periods.push({ dueOn, days: countDays(terms.dayCount, start, dueOn), rate: periodRate(terms, annualRate, start, dueOn, number) });
@@ -222,13 +228,14 @@ const interestOf = (balance: number, { numerator, denominator }: Fraction): numb
 /** Equal instalments, refined when the terms ask for it. */
 function annuity(principal: number, rates: readonly Fraction[], terms: ScheduleTerms): Part[] {
   const instalment = terms.keepInstalment ?? toMultiple(annuityInstalment(principal, rates), terms.instalmentMultipleOf);
-  const plan = amortise(principal, rates, instalment);
+  const amortised = (due: number): Part[] => amortise(principal, rates, due, terms.neverGrows === true || terms.keepInstalment !== undefined);
+  const plan = amortised(instalment);
   if (terms.refine !== true) return plan;
   const difference = lastDue(plan) - instalment;
   if (Math.abs(difference) <= Math.floor(rates.length / 2)) return plan;
   const adjusted = toMultiple(new Exact(instalment + roundWhole(new Exact(difference).div(rates.length))), terms.instalmentMultipleOf);
   if (adjusted === instalment) return plan;
-  const refined = amortise(principal, rates, adjusted);
+  const refined = amortised(adjusted);
   return Math.abs(lastDue(refined) - adjusted) < Math.abs(difference) ? refined : plan;
 }
 
@@ -256,12 +263,13 @@ function toMultiple(amount: Decimal, multiple = 1): number {
   return rounded > 0 ? rounded : roundWhole(amount);
 }
 
-function amortise(principal: number, rates: readonly Fraction[], instalment: number): Part[] {
+function amortise(principal: number, rates: readonly Fraction[], instalment: number, neverGrows: boolean): Part[] {
   let left = principal;
   return rates.map((rate, index) => {
     const interest = interestOf(left, rate);
-    // An instalment rounded down may not even cover interest, one rounded up may end the loan early.
-    const repaid = index === rates.length - 1 ? left : Math.min(left, Math.max(0, instalment - interest));
+    // An instalment may not even cover a long month's interest, and one rounded up may end the loan early.
+    const least = neverGrows ? 0 : -Infinity;
+    const repaid = index === rates.length - 1 ? left : Math.min(left, Math.max(least, instalment - interest));
     left -= repaid;
     return { interest, principal: repaid };
   });

@@ -4,7 +4,7 @@
  */
 import type { Decimal } from 'decimal.js';
 import type { Day } from '../numbers/units.ts';
-import { addMonths, isLastOfMonth, lastOfMonth } from './dates.ts';
+import { addMonths, civilOf, dayOf, daysInMonth, isLastOfMonth } from './dates.ts';
 import { Exact } from './exact.ts';
 
 /**
@@ -32,11 +32,32 @@ const months = (length: number): UnitPeriod => ({ kind: 'months', length, perYea
 const SEMIMONTH: UnitPeriod = { kind: 'semimonth', perYear: new Exact(24) };
 const YEAR_DAYS = 365;
 
+/**
+ * On which day of the month payments fall, or on its last where it is shorter; last days alone are the 31st.
+ * ANY_DAY when they fall on several, and of a single payment.
+ */
+export function dayOfMonthOf(dates: readonly Day[]): number {
+  if (dates.length < 2) return ANY_DAY;
+  if (dates.every(isLastOfMonth)) return LAST_DAY;
+  const latest = Math.max(...dates.map((date) => civilOf(date).day));
+  return dates.every((date) => monthsAway(date, 0, latest) === date) ? latest : ANY_DAY;
+}
+const ANY_DAY = 0;
+const LAST_DAY = 31;
+
+/** The day of payment, or else the same day, so many months away. */
+function monthsAway(date: Day, months: number, dayOfMonth: number): Day {
+  const away = addMonths(date, months);
+  if (dayOfMonth === ANY_DAY) return away;
+  const { year, month } = civilOf(away);
+  return dayOf({ year, month, day: Math.min(dayOfMonth, daysInMonth(year, month)) });
+}
+
 /** Whole months that lead from one day to the other, undefined when days are left over. */
-function wholeMonths(from: Day, to: Day, monthEnds: boolean): number | undefined {
+export function wholeMonths(from: Day, to: Day, dayOfMonth: number): number | undefined {
   const count = Math.round((to - from) / 30.4375);
-  const exact = addMonths(from, count) === to || addMonths(to, -count) === from || (monthEnds && lastOfMonth(from) === from && lastOfMonth(from, count) === to);
-  return exact ? count : undefined;
+  const onDays = dayOfMonth !== ANY_DAY && monthsAway(from, 0, dayOfMonth) === from && monthsAway(from, count, dayOfMonth) === to;
+  return onDays || addMonths(from, count) === to || addMonths(to, -count) === from ? count : undefined;
 }
 
 /** Both lists ascend; the first advance begins the term. */
@@ -44,18 +65,16 @@ export function unitPeriodOf(advances: readonly Day[], payments: readonly Day[])
   const start = advances[0];
   if (advances.length === 1 && payments.length === 1) return singlePaymentUnit(start, payments[0]);
   const intervals = [...intervalsOf(advances), ...intervalsOf([start, ...payments])].filter(([from, to]) => to > from);
-  const monthEnds = areMonthEnds(payments);
   if (isSemimonthly(payments)) return SEMIMONTH;
-  return mostFrequent(intervals, monthEnds) ?? nearestStandard(intervals);
+  return mostFrequent(intervals, dayOfMonthOf(payments)) ?? nearestStandard(intervals);
 }
 
 const intervalsOf = (dates: readonly Day[]): [Day, Day][] => dates.slice(1).map((date, index) => [dates[index], date]);
-export const areMonthEnds = (dates: readonly Day[]): boolean => dates.length > 1 && dates.every(isLastOfMonth);
 
 /** (b)(5)(vi) and (vii): the term itself, or a year when it is longer. */
 function singlePaymentUnit(start: Day, end: Day): UnitPeriod {
   if (end > addMonths(start, 12)) return months(12);
-  const whole = wholeMonths(start, end, false);
+  const whole = wholeMonths(start, end, ANY_DAY);
   if (whole === 12) return months(12);
   return { kind: 'term', perYear: whole === undefined ? new Exact(YEAR_DAYS).div(end - start) : new Exact(12).div(whole) };
 }
@@ -65,13 +84,13 @@ function isSemimonthly(payments: readonly Day[]): boolean {
   if (payments.length < 4) return false;
   return payments.every((date, index) => {
     const half = index === 0 || (date - payments[index - 1] >= 12 && date - payments[index - 1] <= 18);
-    const month = index < 2 || wholeMonths(payments[index - 2], date, true) === 1;
+    const month = index < 2 || wholeMonths(payments[index - 2], date, LAST_DAY) === 1;
     return half && month;
   }) && !intervalsOf(payments).every(([from, to]) => to - from === payments[1] - payments[0]);
 }
 
 /** The interval that occurs most often, the smaller of equally frequent ones; undefined when none occurs twice. */
-function mostFrequent(intervals: readonly [Day, Day][], monthEnds: boolean): UnitPeriod | undefined {
+function mostFrequent(intervals: readonly [Day, Day][], dayOfMonth: number): UnitPeriod | undefined {
   const counts = new Map<string, { unit: UnitPeriod; length: number; count: number }>();
   const count = (key: string, unit: UnitPeriod, length: number): void => {
     const entry = counts.get(key) ?? { unit, length, count: 0 };
@@ -80,7 +99,7 @@ function mostFrequent(intervals: readonly [Day, Day][], monthEnds: boolean): Uni
   for (const [from, to] of intervals) {
     if (to > addMonths(from, 12)) continue;
     count(`days ${to - from}`, days(to - from), to - from);
-    const whole = wholeMonths(from, to, monthEnds);
+    const whole = wholeMonths(from, to, dayOfMonth);
     if (whole !== undefined && whole > 0) count(`months ${whole}`, months(whole), whole * 30.4);
   }
   const common = [...counts.values()].filter((entry) => entry.count > 1);
@@ -100,17 +119,17 @@ function nearestStandard(intervals: readonly [Day, Day][]): UnitPeriod {
 }
 
 /** Unit-periods from `start` to `date`, counted back from the later. */
-export function elapsedUnits(unit: UnitPeriod, start: Day, date: Day, monthEnds: boolean): Elapsed {
+export function elapsedUnits(unit: UnitPeriod, start: Day, date: Day, dayOfMonth: number): Elapsed {
   switch (unit.kind) {
     case 'term':
       return { full: date === start ? 0 : 1, fraction: new Exact(0) };
     case 'days':
       return split(date - start, unit.length);
     case 'semimonth':
-      return split(monthsAndDays(start, date, monthEnds, 30), 15);
+      return split(monthsAndDays(start, date, dayOfMonth, 30), 15);
     case 'months':
-      if (unit.length === 12) return elapsedYears(start, date, monthEnds);
-      return split(monthsAndDays(start, date, monthEnds, 30), 30 * unit.length);
+      if (unit.length === 12) return elapsedYears(start, date, dayOfMonth);
+      return split(monthsAndDays(start, date, dayOfMonth, 30), 30 * unit.length);
   }
 }
 
@@ -119,26 +138,26 @@ function split(count: number, length: number): Elapsed {
 }
 
 /** Full months measured back from the later date, each worth `monthDays`, and the days that remain before them. */
-function monthsAndDays(start: Day, date: Day, monthEnds: boolean, monthDays: number): number {
-  const { full, rest } = monthsBack(start, date, monthEnds);
+function monthsAndDays(start: Day, date: Day, dayOfMonth: number, monthDays: number): number {
+  const { full, rest } = monthsBack(start, date, dayOfMonth);
   return full * monthDays + rest;
 }
 
 /** Full months back from `date`, and the days from `start` to where they begin. */
-export function monthsBack(start: Day, date: Day, monthEnds: boolean): { full: number; rest: number } {
-  const whole = wholeMonths(start, date, monthEnds);
+export function monthsBack(start: Day, date: Day, dayOfMonth: number): { full: number; rest: number } {
+  const whole = wholeMonths(start, date, dayOfMonth);
   if (whole !== undefined) return { full: whole, rest: 0 };
-  const back = (count: number): Day => (monthEnds ? lastOfMonth(date, -count) : addMonths(date, -count));
+  const back = (count: number): Day => monthsAway(date, -count, dayOfMonth);
   let full = Math.max(0, Math.floor((date - start) / 31) - 1);
   while (back(full + 1) >= start) full += 1;
   return { full, rest: back(full) - start };
 }
 
 /** Full years back; what remains counts in twelfths when it is whole months, else in days of 365. */
-function elapsedYears(start: Day, date: Day, monthEnds: boolean): Elapsed {
-  const { full, rest } = monthsBack(start, date, monthEnds);
+function elapsedYears(start: Day, date: Day, dayOfMonth: number): Elapsed {
+  const { full, rest } = monthsBack(start, date, dayOfMonth);
   const years = Math.floor(full / 12);
   if (rest === 0) return { full: years, fraction: new Exact(full % 12).div(12) };
-  const begin = monthEnds ? lastOfMonth(date, -12 * years) : addMonths(date, -12 * years);
+  const begin = monthsAway(date, -12 * years, dayOfMonth);
   return { full: years, fraction: new Exact(begin - start).div(YEAR_DAYS) };
 }
