@@ -1,6 +1,6 @@
 /** Collects what a batch changes, for those who follow. While nobody does, collecting costs next to nothing. */
 import type { LiveOrder } from './live_orders.ts';
-import type { FillEvent, MarketChange } from './market_data.ts';
+import type { FacilityStep, FillEvent, MarketChange } from './market_data.ts';
 
 export class MarketChanges implements MarketChange {
   sequence = 0;
@@ -9,6 +9,7 @@ export class MarketChanges implements MarketChange {
   readonly fills: FillEvent[] = [];
   readonly orders = new Set<LiveOrder>();
   readonly companies = new Set<number>();
+  readonly facilities: FacilityStep[] = [];
   reference = false;
   /** True while somebody follows. */
   active = false;
@@ -53,6 +54,7 @@ export class MarketChanges implements MarketChange {
     this.fills.length = 0;
     this.orders.clear();
     this.companies.clear();
+    this.facilities.length = 0;
     this.reference = false;
   }
 }

@@ -126,6 +126,16 @@ export interface LevelTracker {
 }
 
 /** What a committed batch has changed. Sets are reused: read them before returning. */
+/** A freeze, an unfreeze or another state of a facility. */
+export interface FacilityStep {
+  /** Of the command that did it. */
+  sequence: number;
+  facility: number;
+  /** Millionths that are blocked; absent: as before. */
+  fraction?: number;
+  state?: string;
+}
+
 export interface MarketChange {
   sequence: number;
   now: number;
@@ -136,6 +146,8 @@ export interface MarketChange {
   orders: ReadonlySet<LiveOrder>;
   /** Watched companies whose account may have changed. */
   companies: ReadonlySet<number>;
+  /** In order; collected while a company is watched. */
+  facilities: readonly FacilityStep[];
   /** A trading mode changed, or a list price. */
   reference: boolean;
 }

@@ -121,6 +121,11 @@ export class MarketView implements MarketData {
       case KIND.ticked: this.now = Math.max(this.now, batch.words[at + 2]); break;
       case KIND.hourEnded: this.endHour(batch.words[at + 2]); break;
       case KIND.tradingModeSet: this.setMode(decodeEvent(batch, at) as EventOf<'tradingModeSet'>); break;
+      case KIND.facilityFrozen:
+      case KIND.facilityStateChanged:
+        this.noteFacility(decodeEvent(batch, at) as EventOf<'facilityFrozen'> | EventOf<'facilityStateChanged'>);
+        this.noteAccounts(batch.words, kind, at);
+        break;
       default: this.noteAccounts(batch.words, kind, at);
     }
   }
@@ -134,6 +139,12 @@ export class MarketView implements MarketData {
   private setMode(event: EventOf<'tradingModeSet'>): void {
     this.tradingModes.set({ class: event.class, market: event.market, hour: event.hour, mode: event.mode as TradingMode, reason: event.reason });
     this.changes.reference = true;
+  }
+
+  private noteFacility(event: EventOf<'facilityFrozen'> | EventOf<'facilityStateChanged'>): void {
+    if (!this.changes.watching) return;
+    const { facility } = event;
+    this.changes.facilities.push({ sequence: this.sequence, facility, ...(event.kind === 'facilityFrozen' ? { fraction: event.fraction } : { state: event.state }) });
   }
 
   private noteAccounts(words: Float64Array, kind: number, at: number): void {

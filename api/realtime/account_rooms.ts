@@ -4,15 +4,13 @@ import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
 import { allocationWire, balancesWire } from '../http/routes/account_routes.ts';
 import { facilityWire } from '../http/wire/facility_wire.ts';
-import { fillWire, orderWire } from '../http/wire/order_wire.ts';
-import type { FillWire } from '../http/wire/order_wire.ts';
-import { orderViewOf } from '../market/live_orders.ts';
-import type { LiveOrder } from '../market/live_orders.ts';
-import type { FillEvent, MarketChange, MarketData } from '../market/market_data.ts';
+import type { MarketChange, MarketData } from '../market/market_data.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
+import { FacilitiesSource, FillsSource, OrdersSource, RowsSource, ValueSource } from './account_sources.ts';
 import { ACCOUNT_CHANNELS } from './messages.ts';
 import type { AccountChannel, SubscribeRequest } from './messages.ts';
 import { FRAME_MILLIS } from './pace.ts';
+import type { PastFills } from './past_fills.ts';
 import type { Source } from './room.ts';
 import type { RoomPlan } from './room_table.ts';
 
@@ -23,120 +21,8 @@ export interface AccountMeans {
   market: MarketData;
   directory: Directory;
   sequencer: SequencerPort;
-}
-
-class OrdersSource implements Source {
-  private readonly means: AccountMeans;
-  private readonly company: number;
-  private changed = new Set<LiveOrder>();
-
-  constructor(means: AccountMeans, company: number) {
-    this.means = means;
-    this.company = company;
-  }
-
-  note(order: LiveOrder): void {
-    this.changed.add(order);
-  }
-
-  private wire(order: LiveOrder) {
-    return orderWire(this.means.directory, { ...orderViewOf(order), reason: order.done?.reason ?? '', block: order.block, blockId: order.parent?.order ?? 0 });
-  }
-
-  update(): unknown {
-    if (this.changed.size === 0) return null;
-    const orders = [...this.changed].map((order) => this.wire(order));
-    this.changed = new Set();
-    return orders;
-  }
-
-  snapshot(): unknown {
-    return this.means.market.openOrders(this.company).map((order) => this.wire(order));
-  }
-}
-
-/** Fills from the subscription on; those before it are listed over HTTP. */
-class FillsSource implements Source {
-  private readonly directory: Directory;
-  private readonly company: number;
-  private fresh: FillWire[] = [];
-
-  constructor(means: AccountMeans, company: number) {
-    this.directory = means.directory;
-    this.company = company;
-  }
-
-  note(fill: FillEvent): void {
-    const takerBuys = fill.takerSide === 'buy';
-    const order = (fill.buyer === this.company) === takerBuys ? fill.taker : fill.maker;
-    this.fresh.push(fillWire(this.directory, fill, order));
-  }
-
-  update(): unknown {
-    if (this.fresh.length === 0) return null;
-    const fills = this.fresh;
-    this.fresh = [];
-    return fills;
-  }
-
-  snapshot(): unknown {
-    return [];
-  }
-}
-
-/** One value, told whole whenever it is another. */
-class ValueSource implements Source {
-  private readonly fetch: () => Promise<unknown>;
-  private value: unknown = null;
-  private told = '';
-
-  constructor(fetch: () => Promise<unknown>) {
-    this.fetch = fetch;
-  }
-
-  async prepare(): Promise<void> {
-    this.value = await this.fetch();
-  }
-
-  update(): unknown {
-    const text = JSON.stringify(this.value);
-    if (text === this.told) return null;
-    this.told = text;
-    return this.value;
-  }
-
-  snapshot(): unknown {
-    return this.value;
-  }
-}
-
-/** Rows by id: an update brings those that changed; `gone` says how a row looks that is not listed any more. */
-class RowsSource<Row extends { id: string }> implements Source {
-  private readonly fetch: () => Promise<Row[]>;
-  private readonly gone: (row: Row) => Row;
-  private rows: Row[] = [];
-  private told = new Map<string, { row: Row; text: string }>();
-
-  constructor(fetch: () => Promise<Row[]>, gone: (row: Row) => Row) {
-    this.fetch = fetch;
-    this.gone = gone;
-  }
-
-  async prepare(): Promise<void> {
-    this.rows = await this.fetch();
-  }
-
-  update(): unknown {
-    const present = new Map(this.rows.map((row) => [row.id, { row, text: JSON.stringify(row) }]));
-    const changed = [...present].filter(([id, { text }]) => this.told.get(id)?.text !== text).map(([, { row }]) => row);
-    const left = [...this.told].filter(([id]) => !present.has(id)).map(([, { row }]) => this.gone(row));
-    this.told = present;
-    return changed.length + left.length === 0 ? null : [...changed, ...left];
-  }
-
-  snapshot(): unknown {
-    return this.rows;
-  }
+  /** Absent: there is no past. */
+  pastFills?: PastFills;
 }
 
 /** What a room is told of a batch; true when that concerns it. */
@@ -198,7 +84,12 @@ export class AccountRooms {
       case 'facility': {
         const wire = (view: FacilityView) => facilityWire(directory, view);
         const fetch = async () => (await sequencer.query('facilities', { company, lender })).map(wire);
-        return { source: new RowsSource(fetch, (row) => row), note: concerned };
+        const source = new FacilitiesSource(fetch, (row) => row);
+        const note: Note = (change) => {
+          source.note(change.facilities);
+          return concerned(change);
+        };
+        return { source, note };
       }
     }
   }

@@ -10,6 +10,7 @@ import { AccountNamespace } from './account_namespace.ts';
 import { CancelOnDisconnect } from './cancel_on_disconnect.ts';
 import type { OrderWatch } from './cancel_on_disconnect.ts';
 import { MarketNamespace } from './market_namespace.ts';
+import type { PastFills } from './past_fills.ts';
 import type { SocketAuth } from './sessions.ts';
 
 export interface RealtimeMeans {
@@ -19,6 +20,8 @@ export interface RealtimeMeans {
   sequencer: SequencerPort;
   auth: SocketAuth;
   log: Logger;
+  /** Absent: there is no past. */
+  pastFills?: PastFills;
   /** Absent: no other process has connections. */
   orderWatch?: OrderWatch;
 }
@@ -35,7 +38,7 @@ export class Realtime {
   private readonly heart: NodeJS.Timeout;
 
   /** Serves `/socket.io` on the given server. */
-  constructor({ http, market, directory, sequencer, auth, log, orderWatch = new CancelOnDisconnect(sequencer, log) }: RealtimeMeans) {
+  constructor({ http, market, directory, sequencer, auth, log, pastFills, orderWatch = new CancelOnDisconnect(sequencer, log) }: RealtimeMeans) {
     const onError = (error: unknown): void => {
       // Rooms ask again by themselves.
       if (error instanceof Unavailable) log.debug({ err: error }, 'live data wait');
@@ -50,7 +53,7 @@ export class Realtime {
     });
     this.orderWatch = orderWatch;
     this.market = new MarketNamespace(this.io.of('/market'), market, directory, onError);
-    this.account = new AccountNamespace(this.io.of('/account'), { market, directory, sequencer, auth, orderWatch, onError });
+    this.account = new AccountNamespace(this.io.of('/account'), { market, directory, sequencer, auth, orderWatch, onError, ...(pastFills === undefined ? {} : { pastFills }) });
     this.io.of('/').use((_socket, next) => next(new Error('connect to /market or /account')));
     let counter = 0;
     this.heart = setInterval(() => {

@@ -129,6 +129,67 @@ describe('a room', () => {
     expect(late.received.map(({ seq, data }) => [seq, data])).toEqual([[103, 6]]);
   });
 
+  test('lets who has heard more elsewhere wait for what comes after that', () => {
+    const counter = new Counter();
+    const { room, step, idle, progress } = open(counter);
+    const [here, ahead, quiet] = [new Client('a'), new Client('b'), new Client('c')];
+    room.join(here);
+    // Nothing has changed since the room's last frame, whichever message another process has told.
+    progress.sequence = 110;
+    room.resume(quiet, 107);
+    expect(idle(50)).toBe(false);
+    // This process has not come so far.
+    room.resume(ahead, 112);
+    expect(idle(50)).toBe(true);
+    counter.add(1);
+    step(50);
+    expect([quiet.log, ahead.log]).toEqual([['snapshot 111 107'], []]);
+    counter.add(1);
+    step(50);
+    counter.add(1);
+    step(50);
+    expect(ahead.log).toEqual(['update 113 112']);
+    expect(quiet.log).toEqual(['snapshot 111 107', 'update 112 111', 'update 113 112']);
+    expect(here.log).toEqual(['snapshot 100 null', 'update 111 100', 'update 112 111', 'update 113 112']);
+  });
+
+  test('begins anew with who names a message that never was', () => {
+    const counter = new Counter();
+    const { room, idle } = open(counter);
+    const client = new Client('a');
+    room.resume(client, 9_000);
+    idle(0);
+    expect(client.log).toEqual([]);
+    idle(1_000);
+    expect(client.log).toEqual(['snapshot 100 null']);
+    expect(idle(50)).toBe(false);
+  });
+
+  test('fetches what a snapshot does not tell', async () => {
+    let answer: (data: unknown) => void = () => undefined;
+    const asked: [number, number][] = [];
+    const counter = new Counter();
+    const source: Source = {
+      update: () => counter.update(), snapshot: () => [],
+      recover: (after, upTo) => {
+        asked.push([after, upTo]);
+        return new Promise((resolve) => (answer = resolve));
+      },
+    };
+    const { room, step } = open(source);
+    const client = new Client('a');
+    room.resume(client, 42);
+    counter.add(1);
+    step(50);
+    expect([asked, client.log]).toEqual([[[42, 100]], []]);
+    answer(['missed']);
+    await vi.waitFor(() => expect(client.log).toEqual(['snapshot 100 42', 'update 101 100']));
+    expect(client.received[0].data).toEqual(['missed']);
+    counter.add(1);
+    step(50);
+    expect(client.log.at(-1)).toBe('update 102 101');
+  });
+
   test('replays from a message on, else sends a snapshot that continues the chain', () => {
     const counter = new Counter();
     const { room, step } = open(counter);

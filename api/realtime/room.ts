@@ -13,6 +13,8 @@ export interface Source {
   update(): unknown;
   /** All there is, as of the last `update`. */
   snapshot(): unknown;
+  /** What was to be told after one command, up to another; absent when a snapshot tells as much. @throws when that is not to be had */
+  recover?(after: number, upTo: number): Promise<unknown>;
   close?(): void;
 }
 
@@ -56,6 +58,8 @@ export interface RoomOptions<M extends Member> {
 const FRAMES_KEPT = 256;
 /** Timers may come this much early, milliseconds. */
 const TIMER_SLACK = 5;
+/** A message that this process has not come to by then was never told. */
+const AHEAD_MILLIS = 1_000;
 /** A connection that takes nothing for so long is closed. */
 const STALL_MILLIS = 30_000;
 
@@ -70,6 +74,10 @@ export class Room<M extends Member = Member> {
   private readonly joining = new Map<M, number | null>();
   /** Behind: the last message each has, and since when it is behind (null: since the next tick). */
   private readonly lagging = new Map<M, { seq: number | null; since: number | null }>();
+  /** Ahead of this room, since another process told them more or later: the last message each has, and since when they wait (null: since the next tick). */
+  private readonly ahead = new Map<M, { seq: number; since: number | null }>();
+  /** What they missed is being fetched, by this attempt. */
+  private readonly recovering = new Map<M, object>();
   private seq: number;
   private dirty = false;
   private preparing = false;
@@ -85,7 +93,7 @@ export class Room<M extends Member = Member> {
   }
 
   get isEmpty(): boolean {
-    return this.live.size + this.joining.size + this.lagging.size === 0;
+    return this.live.size + this.joining.size + this.lagging.size + this.ahead.size + this.recovering.size === 0;
   }
 
   /** The source has something new. */
@@ -100,20 +108,48 @@ export class Room<M extends Member = Member> {
     this.admitLater(member, null);
   }
 
-  /** Subscribes from a message on: the frames after it when they are still there, else a snapshot. */
+  /**
+   * Subscribes from a message on: the frames after it when they are still there, else a snapshot. The message may be
+   * another process's, whose frames end elsewhere.
+   */
   resume(member: M, since: number): void {
     this.leave(member);
     if (member.congested) {
       this.admitLater(member, since);
       return;
     }
+    if (since > this.seq) {
+      this.ahead.set(member, { seq: since, since: null });
+      this.options.wake();
+      return;
+    }
     const from = since === this.seq ? this.frames.length : this.frames.findIndex((frame) => frame.prev_seq === since);
     if (from < 0) {
-      this.admitLater(member, since);
+      if (this.options.source.recover === undefined) this.admitLater(member, since);
+      else this.recover(member, since);
       return;
     }
     for (const frame of this.frames.slice(from)) member.send(frame);
     this.admit(member);
+  }
+
+  private recover(member: M, since: number): void {
+    const { seq } = this;
+    const attempt = {};
+    this.recovering.set(member, attempt);
+    const isStill = (): boolean => this.recovering.get(member) === attempt;
+    const done = (data: unknown): void => {
+      if (!isStill()) return;
+      member.send(this.message('snapshot', seq, since, data));
+      this.resume(member, seq);
+    };
+    const failed = (error: unknown): void => {
+      this.options.onError(error);
+      if (!isStill()) return;
+      this.leave(member);
+      this.admitLater(member, null);
+    };
+    this.options.source.recover?.(since, seq).then(done).catch(failed);
   }
 
   private admitLater(member: M, last: number | null): void {
@@ -131,6 +167,8 @@ export class Room<M extends Member = Member> {
   leave(member: M): void {
     this.joining.delete(member);
     this.lagging.delete(member);
+    this.ahead.delete(member);
+    this.recovering.delete(member);
     if (this.live.delete(member)) this.options.audience.exit(this.name, member);
   }
 
@@ -147,7 +185,7 @@ export class Room<M extends Member = Member> {
       this.frame(progress.sequence, wallNow);
     }
     if (!this.preparing) this.catchUp(wallNow);
-    return this.preparing || this.dirty || this.joining.size > 0 || this.lagging.size > 0;
+    return this.preparing || this.dirty || this.joining.size > 0 || this.lagging.size > 0 || this.isDoubted;
   }
 
   /** Fetches, then makes a frame that is true as of the command at which the fetch began. */
@@ -203,7 +241,25 @@ export class Room<M extends Member = Member> {
     }
   }
 
+  /** Somebody has what this process has not come to yet. Who only has no less than this room needs nothing before its next frame. */
+  private get isDoubted(): boolean {
+    return [...this.ahead.values()].some(({ seq }) => seq > this.options.progress.sequence);
+  }
+
+  private meetAhead(wallNow: number): void {
+    for (const [member, lead] of this.ahead) {
+      const { seq } = lead;
+      lead.since ??= wallNow;
+      if (seq > this.seq && (seq <= this.options.progress.sequence || wallNow - lead.since < AHEAD_MILLIS)) continue;
+      this.ahead.delete(member);
+      // What was never told begins nothing.
+      if (seq > this.seq) this.admitLater(member, null);
+      else this.resume(member, seq);
+    }
+  }
+
   private catchUp(wallNow: number): void {
+    this.meetAhead(wallNow);
     if (!this.dirty) this.welcome();
     for (const [member, lag] of this.lagging) {
       lag.since ??= wallNow;

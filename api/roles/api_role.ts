@@ -18,6 +18,7 @@ import { Marks } from '../marks.ts';
 import { MarketView } from '../market/market_view.ts';
 import { pastTrades } from '../past_trades.ts';
 import type { OrderWatch } from '../realtime/cancel_on_disconnect.ts';
+import { pastFillsOf } from '../realtime/past_fills.ts';
 import { Realtime } from '../realtime/realtime.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
@@ -101,7 +102,7 @@ export function openHttp({ config, front, parts }: Core, { services, gateway }: 
   const routes = [...gateway.routes, ...exchangeRoutes()].filter(({ path }) => (isOpenAiPath(path) ? openai : exchange));
   front.open(createApp({ services, routes, ...(exchange ? { webFolder: inDist('web') } : {}) }));
   if (!exchange) return parts.add('http', () => front.close());
-  const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log, ...(orderWatch === undefined ? {} : { orderWatch }) });
+  const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log, pastFills: pastFillsOf(services), ...(orderWatch === undefined ? {} : { orderWatch }) });
   // Together: the server ends with its last socket, the sockets end with the live data.
   parts.add('http', () => Promise.allSettled([front.close(), realtime.close()]));
 }

@@ -55,6 +55,13 @@ export async function listFills(db: Knex, { company, instrument, ...page }: Fill
   return { rows: rows.map((row) => seenFrom(row.buyer === company ? 'buy' : 'sell', row)), nextCursor };
 }
 
+/** Of one company after one command, up to another; oldest first. */
+export async function listFillsBetween(db: Knex, { company, after, upTo, limit }: { company: number; after: number; upTo: number; limit: number }): Promise<FillRecord[]> {
+  const raw = (await db(TABLE).whereRaw('? in (buyer, seller)', [company]).andWhere('sequence', '>', after).andWhere('sequence', '<=', upTo)
+    .select(columnsOf(FIELDS)).orderBy('fill').limit(limit)) as RawRow[];
+  return raw.map((one) => readRow(FIELDS, one)).map((row) => seenFrom(row.buyer === company ? 'buy' : 'sell', row));
+}
+
 /** Fills of one order, oldest first, as its company sees them; of a sell block those of its asks. */
 export async function listFillsOfOrder(db: Knex, order: number, limit = 1_000): Promise<FillRecord[]> {
   const asks = (await db(ORDERS).where({ block_id: order }).whereNot({ block_id: 0 }).pluck('order_id')) as string[];

@@ -18,15 +18,18 @@ const LEADERS = ['engine', 'standby'];
 export class ClusterWorld extends MarketUnderLoad {
   readonly cluster: Cluster;
   readonly databaseUrl: string;
+  /** What the processes last said. */
+  readonly lines: readonly string[];
   private readonly dataDir: string;
   private redisAgain: ChildProcess | undefined;
   private next = 0;
 
-  private constructor(cluster: Cluster, databaseUrl: string, dataDir: string) {
+  private constructor(cluster: Cluster, databaseUrl: string, dataDir: string, lines: readonly string[]) {
     super();
     this.cluster = cluster;
     this.databaseUrl = databaseUrl;
     this.dataDir = dataDir;
+    this.lines = lines;
   }
 
   static async open({ root, folder, postgresUrl }: { root: string; folder: string; postgresUrl: string }): Promise<ClusterWorld> {
@@ -46,7 +49,7 @@ export class ClusterWorld extends MarketUnderLoad {
     await cluster.start().catch((error: unknown) => {
       throw new Error(`${error instanceof Error ? error.message : String(error)}; the processes last said:\n${lines.join('\n')}`);
     });
-    const world = new ClusterWorld(cluster, databaseUrl, dataDir);
+    const world = new ClusterWorld(cluster, databaseUrl, dataDir, lines);
     world.newLoad();
     return world;
   }

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { getAllocation, listAllocations } from '../../../db/queries/allocations.ts';
 import type { AllocationRecord } from '../../../db/queries/allocations.ts';
 import { listFills, listFillsOfOrder } from '../../../db/queries/fills.ts';
-import type { FillRecord } from '../../../db/queries/fills.ts';
 import { listLedger } from '../../../db/queries/ledger.ts';
 import type { LedgerEntry } from '../../../db/queries/ledger.ts';
 import { getOrder, listOrders } from '../../../db/queries/orders.ts';
@@ -11,7 +10,7 @@ import { ACCOUNT_NAMES, LEDGERS } from '../../../engine/ledger/accounts.ts';
 import { SIDES } from '../../../engine/commands.ts';
 import { ORDER_STATUSES } from '../../../engine/events.ts';
 import type { AllocationView } from '../../../engine/queries.ts';
-import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
+import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, formatMicro } from '../../../engine/numbers/units.ts';
 import type { Directory, InstrumentRef } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
@@ -19,8 +18,7 @@ import { allocationSchema, allocationWire, formatGpuHours } from './account_rout
 import { formatTime } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { projectionsCaughtUp } from '../history.ts';
-import { fillSchema, orderSchema, orderWire } from '../wire/order_wire.ts';
-import type { FillWire } from '../wire/order_wire.ts';
+import { fillSchema, orderSchema, orderWire, pastFillWire } from '../wire/order_wire.ts';
 import { stateOf } from './orders_routes.ts';
 import { pageOfQuery, pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
@@ -79,21 +77,6 @@ const read = route({
     const fills = await listFillsOfOrder(services.database, number);
     return { status: 200, body: { order: orderWire(services.directory, order), fills: fills.map((fill) => pastFillWire(services.directory, fill)) } };
   },
-});
-
-const pastFillWire = (directory: Directory, fill: FillRecord): FillWire => ({
-  id: idOf('fill', fill.fill),
-  order_id: idOf('order', fill.order),
-  instrument: directory.instrumentName(fill.market, fill.hour),
-  side: fill.side,
-  price: formatTicks(fill.price),
-  quantity: formatSteps(fill.quantity),
-  liquidity: fill.liquidity,
-  fee: formatMicro(fill.fee),
-  fee_currency: fill.feeCurrency,
-  counterparty: null,
-  allocation_id: fill.allocation === null ? null : idOf('allocation', fill.allocation),
-  created_at: formatTime(fill.at),
 });
 
 const fills = route({

@@ -1,5 +1,6 @@
 /** Orders and fills as they are sent, and how a command's events become them. */
 import { z } from 'zod';
+import type { FillRecord } from '../../../db/queries/fills.ts';
 import { BUY, CANCEL_NEWEST, LIMIT, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SELL, SIDES, TIMES_IN_FORCE, IOC, MARKET, STOP } from '../../../engine/commands.ts';
 import { ORDER_STATUSES } from '../../../engine/events.ts';
 import type { EngineEvent, EventOf } from '../../../engine/events.ts';
@@ -172,6 +173,22 @@ export function fillWire(directory: Directory, fill: FillEvent, order: number): 
     created_at: timeOf(fill.now),
   };
 }
+
+/** A fill of the past, as one of its sides sees it. */
+export const pastFillWire = (directory: Directory, fill: FillRecord): FillWire => ({
+  id: idOf('fill', fill.fill),
+  order_id: idOf('order', fill.order),
+  instrument: directory.instrumentName(fill.market, fill.hour),
+  side: fill.side,
+  price: formatTicks(fill.price),
+  quantity: formatSteps(fill.quantity),
+  liquidity: fill.liquidity,
+  fee: formatMicro(fill.fee),
+  fee_currency: fill.feeCurrency,
+  counterparty: null,
+  allocation_id: fill.allocation === null ? null : idOf('allocation', fill.allocation),
+  created_at: timeOf(fill.at),
+});
 
 /** An order as it stands after the events of the command that placed it, with its fills. */
 export interface Placed {
