@@ -28,6 +28,28 @@ export interface Spending {
 
 const nothingSpent = (): Spending => ({ total: 0, groups: [], days: [] });
 
+/** USD that a facility would give to a bid which is short. */
+export interface Demand {
+  facility: Facility;
+  amount: Micro;
+}
+/** Who draws what a bid is short of, for hours up to `hour`. */
+export interface DrawOnDemand {
+  demanded(company: CompanyId, credits: Micro, hour: Hour): Demand | undefined;
+  demand(company: CompanyId, credits: Micro, hour: Hour): void;
+}
+const NOBODY_DRAWS: DrawOnDemand = { demanded: () => undefined, demand: () => undefined };
+
+/** A facility whose credit a hold would take: how much of its money, and the fee of what would be drawn for it. */
+interface Payer {
+  facility: Facility;
+  cost: Micro;
+  fee: Micro;
+}
+
+/** No hour may begin after its facility's maturity; of facilities offered under the first loan rules it may. */
+export const maturesBefore = (facility: Facility, hour: Hour): boolean => livesBy(facility, 2) && hour * MILLIS_PER_HOUR > facility.maturesAt;
+
 /** Facilities in these states lend no more; their credit buys nothing new. */
 const INACTIVE: ReadonlySet<Facility['state']> = new Set(['cancel_only', 'defaulted', 'written_off']);
 
@@ -53,6 +75,7 @@ const isBarred = ({ spending }: State, facility: FacilityId, group: number): boo
   spending.get(facility)?.groups.some((entry) => entry.barred && entry.group === group) ?? false;
 
 export class CreditLimits {
+  demand = NOBODY_DRAWS;
   /** Companies whose bids may trade with more asks than before. */
   readonly loosened: CompanyId[] = [];
   private readonly state: State;
@@ -180,16 +203,15 @@ export class CreditLimits {
   }
 
   /** Whether asks stand in the book that could serve a bid, and all of them are barred for the credit it would use. */
-  private isConcentrated(company: CompanyId, hold: Micro, model: number, book: HourBook): boolean {
+  private isConcentrated(company: CompanyId, payers: readonly Payer[], model: number, book: HourBook): boolean {
     const { state } = this;
     const { orders, supply, standing } = state;
-    const payers = this.payers(company, hold).map(({ facility }) => facility.facility);
     let barred = false;
     let free = false;
     book.asks.forEach(orders, (ask) => {
       if (standing.group(orders.company(ask)) === standing.group(company) || (model >= 0 && !supply.serves(orders.cell(ask), model))) return true;
       const group = providerGroup(state, ask);
-      if (payers.some((facility) => isBarred(state, facility, group))) barred = true;
+      if (payers.some(({ facility }) => isBarred(state, facility.facility, group))) barred = true;
       else free = true;
       return !free;
     });
@@ -198,34 +220,63 @@ export class CreditLimits {
 
   // Exposure.
 
-  /** Facilities whose credit a hold would take, with how much of their money. */
-  private payers(company: CompanyId, hold: Micro): { facility: Facility; cost: Micro }[] {
+  /** Whose credit a hold would take; until `hour`, what would be drawn for it included. */
+  private payers(company: CompanyId, hold: Micro, hour: Hour): Payer[] {
     const { lots, facilities } = this.state;
-    const found: { facility: Facility; cost: Micro }[] = [];
+    const found: Payer[] = [];
     let left = hold;
     for (const id of lots.usable[company]) {
       const part = Math.min(left, lots.spendable(id));
       const lot = lots.rows[id];
       left -= part;
       if (part === 0 || lot.facility === NIL) continue;
-      const known = found.find(({ facility }) => facility.facility === lot.facility);
-      if (known === undefined) found.push({ facility: facilities[lot.facility], cost: lots.cost(lot, part) });
-      else known.cost += lots.cost(lot, part);
+      const payer = payerOf(found, facilities[lot.facility]);
+      payer.cost += lots.cost(lot, part);
     }
+    // Rules before version 4 did not ask what a draw on demand would be spent on.
+    const drawn = left > 0 && this.state.rulesVersion >= 4 ? this.demand.demanded(company, left, hour) : undefined;
+    if (drawn === undefined) return found;
+    const payer = payerOf(found, drawn.facility);
+    payer.cost += mulDiv(left, MICRO, drawn.facility.conversionRate);
+    payer.fee += mulDiv(drawn.amount, drawn.facility.originationFee, MICRO);
     return found;
+  }
+
+  /** Whether credit that matures before the hour would pay for it. */
+  maturityRefusal(company: CompanyId, hold: Micro, hour: Hour): RejectCode | undefined {
+    if (!this.of(company).some((facility) => maturesBefore(facility, hour))) return undefined;
+    return this.payers(company, hold, hour).some(({ facility }) => maturesBefore(facility, hour)) ? 'facility_not_active' : undefined;
   }
 
   /** Why a bid of a financed company may not spend so much there. */
   bidRefusal(company: CompanyId, hold: Micro, price: Ticks, model: number, market: number, hour: Hour, book: HourBook | undefined): RejectCode | undefined {
-    if (book !== undefined && this.isLimited(company) && this.isConcentrated(company, hold, model, book)) return 'concentration';
-    for (const { facility, cost } of this.payers(company, hold)) {
-      if (livesBy(facility, 2) && hour * MILLIS_PER_HOUR > facility.maturesAt) return 'facility_not_active';
-      const limit = this.exposureLimit(facility);
-      // Most bids are within the limit even if nothing that was bought counted.
-      if (this.unspent(facility) + cost <= limit) continue;
-      if (this.exposure(facility) + cost - this.collateral(cost, price, market, hour, book) > limit) return 'exposure';
+    const payers = this.payers(company, hold, hour);
+    if (book !== undefined && this.isLimited(company) && this.isConcentrated(company, payers, model, book)) return 'concentration';
+    for (const payer of payers) {
+      if (maturesBefore(payer.facility, hour)) return 'facility_not_active';
+      if (this.isExposed(payer, (cost) => this.collateral(cost, price, market, hour, book))) return 'exposure';
     }
     return undefined;
+  }
+
+  /** The same of a block: no hour of it may have barred asks alone, and what of its cost falls to an hour is worth there what that hour is. */
+  blockRefusal(company: CompanyId, hold: Micro, price: Ticks, model: number, market: number, fromHour: Hour, lastHour: Hour): RejectCode | undefined {
+    const { state } = this;
+    const rows = state.markets.get(market)?.books;
+    const books = Array.from({ length: lastHour - fromHour + 1 }, (_, index) => rows?.get(fromHour + index)).map((row) => (row === undefined ? undefined : state.bookOf(row)));
+    const payers = this.payers(company, hold, lastHour);
+    if (this.isLimited(company) && books.some((book) => book !== undefined && this.isConcentrated(company, payers, model, book))) return 'concentration';
+    const hours = books.length;
+    const shareOf = (cost: Micro, index: number): Micro => mulDiv(cost, index + 1, hours) - mulDiv(cost, index, hours);
+    const worth = (cost: Micro): Micro => books.reduce((sum, book, index) => sum + this.collateral(shareOf(cost, index), price, market, fromHour + index, book), 0);
+    return payers.some((payer) => this.isExposed(payer, worth)) ? 'exposure' : undefined;
+  }
+
+  /** Whether the spending would leave the lender exposed beyond the limit. */
+  private isExposed({ facility, cost, fee }: Payer, worth: (cost: Micro) => Micro): boolean {
+    const limit = this.exposureLimit(facility);
+    // Most bids are within the limit even if nothing that was bought counted.
+    return this.unspent(facility) + fee + cost > limit && this.exposure(facility) + fee + cost - worth(cost) > limit;
   }
 
   /** Debt less what the facility's unspent credit cost. */
@@ -287,3 +338,11 @@ export class CreditLimits {
   }
 }
 
+/** The facility's entry among those that pay. */
+function payerOf(payers: Payer[], facility: Facility): Payer {
+  const known = payers.find((payer) => payer.facility.facility === facility.facility);
+  if (known !== undefined) return known;
+  const payer: Payer = { facility, cost: 0, fee: 0 };
+  payers.push(payer);
+  return payer;
+}

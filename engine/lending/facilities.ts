@@ -6,7 +6,8 @@ import { Collateral } from './collateral.ts';
 import { NONE } from '../commands.ts';
 import type { CompanyId, Draw, FacilityId, Freeze, Repay, ReportFinancials, ReturnCredits, SetFacilityOption, SetMarks, Unfreeze } from '../commands.ts';
 import { conversionRate } from '../credit/tiers.ts';
-import type { CreditLimits } from './credit_limits.ts';
+import { maturesBefore } from './credit_limits.ts';
+import type { CreditLimits, Demand } from './credit_limits.ts';
 import { FacilityReview, isRunning } from './facility_review.ts';
 import type { Finance } from './finance.ts';
 import { Loans, livesBy } from './loans.ts';
@@ -20,7 +21,7 @@ import type { Facility, State } from '../state.ts';
 import type { Sweeps } from '../time/sweeps.ts';
 import type { Trading } from '../trading/trading.ts';
 import { MICRO, MILLIS_PER_DAY, PRICE_TICKS_MAX } from '../numbers/units.ts';
-import type { Day, Micro } from '../numbers/units.ts';
+import type { Day, Hour, Micro } from '../numbers/units.ts';
 
 const PRINCIPAL = ACCOUNT['loan.principal'];
 const MICRO_PER_CENT = 10_000;
@@ -156,10 +157,10 @@ export class Facilities {
     return this.daysPastDue(facility) > 0 ? 'past_due' : undefined;
   }
 
-  /** What a draw on demand would take so that `credits` more can be held; undefined when no facility gives it. */
-  private demandFor(company: CompanyId, credits: Micro): { facility: Facility; amount: Micro } | undefined {
+  /** What a draw on demand would take so that `credits` more can be held until `hour`; undefined when no facility gives it. */
+  demanded(company: CompanyId, credits: Micro, hour: Hour): Demand | undefined {
     for (const facility of this.limits.of(company)) {
-      if (!facility.drawOnDemand) continue;
+      if (!facility.drawOnDemand || (this.state.rulesVersion >= 4 && maturesBefore(facility, hour))) continue;
       const cents = Math.ceil(mulDivCeil(credits, MICRO, facility.conversionRate) / MICRO_PER_CENT);
       const amount = Math.max(PARAMETERS.drawOnDemandMinimum, cents * MICRO_PER_CENT);
       if (this.drawRefusal(facility, amount) === undefined) return { facility, amount };
@@ -167,12 +168,8 @@ export class Facilities {
     return undefined;
   }
 
-  /** Whether a bid that is short of so many credits may draw them. */
-  canDemand(company: CompanyId, credits: Micro): boolean {
-    return this.demandFor(company, credits) !== undefined;
-  }
-  demand(company: CompanyId, credits: Micro): void {
-    const found = this.demandFor(company, credits);
+  demand(company: CompanyId, credits: Micro, hour: Hour): void {
+    const found = this.demanded(company, credits, hour);
     if (found === undefined) return;
     this.endDay(found.facility, this.state.day);
     this.drawNow(found.facility, found.amount);

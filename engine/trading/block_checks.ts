@@ -30,7 +30,7 @@ export class BlockChecks {
       this.tradingRefusal(command) ??
       amountRefusal(command) ??
       this.checks.partyRefusal(template) ??
-      (command.side === BUY ? this.checks.buyRefusal(template, command.price, undefined) : this.sellRefusal(command, template)) ??
+      (command.side === BUY ? this.checks.buyRefusal(template, command.price, undefined, command.toHour - 1) : this.sellRefusal(command, template)) ??
       (command.timeInForce === GTD ? 'invalid_parameter' : undefined)
     );
   }

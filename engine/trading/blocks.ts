@@ -102,7 +102,7 @@ export class Blocks {
     orders.setFlags(row, Orders.flagsOf(command.side === SELL, LIMIT, command.timeInForce, CANCEL_NEWEST) | FLAG.block);
     if (command.side === BUY) {
       const hold = requiredHold(command.price * command.quantity * hours, 0, 0, 0);
-      trading.drawFor(command.company, hold);
+      trading.drawFor(command.company, hold, command.toHour - 1);
       state.ledger.begin();
       trading.holds.reserve(row, hold);
       state.ledger.end();

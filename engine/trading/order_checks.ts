@@ -30,15 +30,8 @@ export function minutesLeft(hour: Hour, now: number): number {
   return left > 60 ? 60 : left;
 }
 
-/** Who draws what a bid is short of. */
-export interface DrawOnDemand {
-  canDemand(company: number, credits: Micro): boolean;
-  demand(company: number, credits: Micro): void;
-}
-const NOBODY_DRAWS: DrawOnDemand = { canDemand: () => false, demand: () => undefined };
 
 export class OrderChecks {
-  demand = NOBODY_DRAWS;
   private readonly state: State;
   private readonly holds: Holds;
   private readonly resales: Resales;
@@ -100,27 +93,36 @@ export class OrderChecks {
     return may && standing.suspendedAt(command.company) === 0 ? undefined : 'not_authorized';
   }
 
-  buyRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
-    const { state } = this;
+  /** `lastHour`: of a block. */
+  buyRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined, lastHour: Hour = command.hour): RejectCode | undefined {
+    const { state, limits } = this;
     const notional = price * command.quantity;
     const hold = requiredHold(notional, 0, 0, 0);
-    const isShort = this.isShort(command.company, hold);
+    const isShort = this.isShort(command.company, hold, lastHour);
+    const isFinanced = limits.isFinanced(command.company);
     if (isShort && this.holds.isBlocked(command.company)) return 'facility_frozen';
     return (
-      (isShort ? this.limits.barOf(command.company) : undefined) ??
+      (isShort ? limits.barOf(command.company) : undefined) ??
+      (isFinanced && state.rulesVersion >= 4 ? limits.maturityRefusal(command.company, hold, lastHour) : undefined) ??
       (this.isBidOutside(command.market, book, price) ? 'price_band' : undefined) ??
       this.countRefusal(command) ??
       (this.exceedsDay(command.company, notional) ? 'day_notional' : undefined) ??
       (isShort ? 'insufficient_credits' : undefined) ??
-      (this.limits.isFinanced(command.company) ? this.limits.bidRefusal(command.company, hold, price, command.model, command.market, command.hour, book) : undefined) ??
+      (isFinanced ? this.creditRefusal(command, hold, price, book, lastHour) : undefined) ??
       (state.models.length <= command.model ? 'invalid_parameter' : undefined)
     );
   }
 
+  private creditRefusal({ company, model, market, hour }: PlaceOrder, hold: Micro, price: Ticks, book: HourBook | undefined, lastHour: Hour): RejectCode | undefined {
+    // Rules before version 4 took a block for a bid in its first hour.
+    const isBlock = lastHour > hour && this.state.rulesVersion >= 4;
+    return isBlock ? this.limits.blockRefusal(company, hold, price, model, market, hour, lastHour) : this.limits.bidRefusal(company, hold, price, model, market, hour, book);
+  }
+
   /** Whether the company cannot hold so much, and no facility of it draws what is missing. */
-  private isShort(company: number, hold: Micro): boolean {
+  private isShort(company: number, hold: Micro, hour: Hour): boolean {
     const spendable = this.holds.spendable(company, hold);
-    return spendable < hold && !this.demand.canDemand(company, hold - spendable);
+    return spendable < hold && this.limits.demand.demanded(company, hold - spendable, hour) === undefined;
   }
 
   sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {

@@ -10,13 +10,13 @@ import { BUY, IOC, NONE, SELL, STOP, STOP_LIMIT } from '../commands.ts';
 import type { AmendOrder, CancelOrder, CompanyId, OrderId, PlaceOrder } from '../commands.ts';
 import type { CancelReason } from '../events.ts';
 import { CreditLimits, mayBuyFrom, providerOf } from '../lending/credit_limits.ts';
+import type { DrawOnDemand } from '../lending/credit_limits.ts';
 import { Fills } from './fills.ts';
 import { Holds, requiredHold } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { Matcher } from '../book/matching.ts';
 import type { MatchReason } from '../book/matching.ts';
 import { OrderChecks, hasExpired } from './order_checks.ts';
-import type { DrawOnDemand } from './order_checks.ts';
 import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode } from '../book/order_events.ts';
 import { Resales } from '../delivery/resale.ts';
 import { FLAG, NO_EXTRA, Orders } from '../book/orders.ts';
@@ -24,7 +24,7 @@ import { RATE_SCALE, isUnused } from '../state.ts';
 import type { HourBook, Market, State } from '../state.ts';
 import { TIMER } from '../time/timers.ts';
 import { PRICE_TICKS_MAX, QUANTITY_STEPS_MAX, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE } from '../numbers/units.ts';
-import type { Micro, Steps, Ticks } from '../numbers/units.ts';
+import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
 
 export class Trading implements AuctionHost {
   readonly holds: Holds;
@@ -103,13 +103,13 @@ export class Trading implements AuctionHost {
   }
 
   set onDemand(demand: DrawOnDemand) {
-    this.checks.demand = demand;
+    this.limits.demand = demand;
   }
 
   /** Draws what a bid that was let in is short of. */
-  drawFor(company: number, hold: Micro): void {
+  drawFor(company: number, hold: Micro, lastHour: Hour): void {
     const spendable = this.holds.spendable(company, hold);
-    if (spendable < hold) this.checks.demand.demand(company, hold - spendable);
+    if (spendable < hold) this.limits.demand.demand(company, hold - spendable, lastHour);
   }
 
   /** Enters an ask of the rules, which asks nobody. Returns its id; undefined when its hour does not trade. */
@@ -225,7 +225,7 @@ export class Trading implements AuctionHost {
     } else {
       const hold = requiredHold(orders.price(row) * command.quantity, 0, 0, 0);
       // Nobody else has a facility to draw from.
-      if (this.limits.isFinanced(command.company)) this.drawFor(command.company, hold);
+      if (this.limits.isFinanced(command.company)) this.drawFor(command.company, hold, command.hour);
       state.ledger.begin();
       this.holds.reserve(row, hold);
       state.ledger.end();

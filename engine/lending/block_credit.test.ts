@@ -1,0 +1,109 @@
+/** What financed credit may not do by a buy block, or by a draw on demand, any more than by a single bid. */
+import { describe, expect, it } from 'vitest';
+import { BUY, FOK, LOAN_RULES, NONE } from '../commands.ts';
+import { addMonths } from '../numbers/calendar.ts';
+import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
+import { RULES_VERSION } from '../rules.ts';
+import { Loan } from '../test/loan.ts';
+import { APPLICATION, HOUR, START, World, gpuHours, one, price, usd } from '../test/world.ts';
+import type { Result } from '../test/world.ts';
+
+const block = (world: World, company: number, credits: number, hours: number, fromHour: number, toHour: number): Result =>
+  world.run({
+    type: 'placeBlock', company, market: 0, fromHour, toHour, side: BUY, price: price(credits), quantity: gpuHours(hours), timeInForce: FOK, minimumAcceptanceRatio: MICRO,
+    model: NONE, clientOrderId: '',
+  });
+
+/** A facility of a month, of which 100,000 USD are drawn. */
+function month(rulesVersion: number): { world: World; borrower: number; facility: number; last: number } {
+  const world = new World();
+  world.engine.rulesVersion = rulesVersion;
+  const lender = world.company('lender');
+  const borrower = world.company('borrower');
+  world.run({ type: 'createMandate', company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
+  world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 1, method: 'bullet', application: APPLICATION, loanRules: LOAN_RULES });
+  world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
+  world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(100_000) });
+  return { world, borrower, facility: 0, last: addMonths(START, 1) / MILLIS_PER_HOUR };
+}
+
+describe('a buy block', () => {
+  it('may not reach beyond the maturity of the loan that pays for it', () => {
+    const { world, borrower, last } = month(RULES_VERSION);
+    expect(block(world, borrower, 2, 1, last - 1, last + 1).rejected).toBeUndefined();
+    expect(block(world, borrower, 2, 1, last - 1, last + 2).rejected).toBe('facility_not_active');
+    // Which stands before its price in the order of precedence.
+    expect(block(world, borrower, 200, 1, last - 1, last + 2).rejected).toBe('facility_not_active');
+    expect(world.bid(borrower, 200, 1, { hour: last + 1 }).rejected).toBe('facility_not_active');
+    const before = month(3);
+    expect(block(before.world, before.borrower, 2, 1, last - 1, last + 2).rejected).toBeUndefined();
+  });
+
+  it('is refused when one of its hours has asks of barred providers alone', () => {
+    const world = new Loan();
+    const { borrower } = world.loan;
+    const [much, little] = [world.provider(100_000, 'much'), world.provider(100_000, 'little')];
+    // 50,000 USD of the million are 75,000 CR.
+    world.ask(much, 2.4, 32_000);
+    one(world.bid(borrower, 2.4, 32_000).events, 'fill');
+    const [from, to] = [HOUR + 10, HOUR + 12];
+    world.ask(little, 2, 10, { hour: from });
+    world.ask(much, 2, 10, { hour: to - 1 });
+    expect(block(world, borrower, 2, 10, from, to).rejected).toBe('concentration');
+    world.ask(little, 2, 10, { hour: to - 1 });
+    expect(one(block(world, borrower, 2, 10, from, to).events, 'blockExecuted').quantity).toBe(gpuHours(10));
+  });
+
+  it('counts each hour by its own mark and distance', () => {
+    // 448,000 USD have bought what is worth next to nothing; of 190,000 more a quarter of what the hours are worth is taken off. The limit is 600,000.
+    const outcome = (rulesVersion: number, laterMark: number): string | undefined => {
+      const world = spent(rulesVersion, 250_000);
+      const from = HOUR + 24 * 60;
+      const marks = [2.45, laterMark, laterMark, laterMark].map((mark, index) => ({ market: 0, hour: from + index, price: price(mark) }));
+      world.run({ type: 'setMarks', classes: [{ class: 0, price: price(0.0001) }], hours: marks });
+      return block(world, world.loan.borrower, 2.45, 29_000, from, from + 4).rejected;
+    };
+    expect(outcome(RULES_VERSION, 2.45)).toBeUndefined();
+    expect(outcome(RULES_VERSION, 0.1)).toBe('exposure');
+    expect(outcome(3, 0.1)).toBeUndefined();
+  });
+});
+
+/** 400,000 USD and as much more have been drawn, and 448,000 of them spent on four hours within two days. */
+function spent(rulesVersion: number, more: number): Loan {
+  const world = new Loan();
+  world.engine.rulesVersion = rulesVersion;
+  const { borrower, facility } = world.loan;
+  world.run({ type: 'draw', company: borrower, facility, amount: usd(more) });
+  for (let index = 0; index < 4; index++) {
+    world.days(Math.floor(index / 2));
+    const hour = HOUR + 24 * 50 + index;
+    world.ask(world.provider(100_000, `p${index}`), 2.4, 70_000, { hour });
+    one(world.bid(borrower, 2.4, 70_000, { hour }).events, 'fill');
+  }
+  world.days(2);
+  return world;
+}
+
+describe('a draw on demand', () => {
+  it('is judged by what it is spent on', () => {
+    const outcome = (rulesVersion: number, mark: number): string | undefined => {
+      const world = spent(rulesVersion, 150_000);
+      const { borrower, facility } = world.loan;
+      world.run({ type: 'setFacilityOption', company: borrower, facility, drawOnDemand: true });
+      world.run({ type: 'setMarks', classes: [{ class: 0, price: price(mark) }], hours: [] });
+      // 149,640 CR are left; as much again is drawn.
+      return world.bid(borrower, 2.5, 119_000, { hour: HOUR + 24 * 60 }).rejected;
+    };
+    expect(outcome(RULES_VERSION, 2.5)).toBeUndefined();
+    expect(outcome(RULES_VERSION, 0.0001)).toBe('exposure');
+    expect(outcome(3, 0.0001)).toBeUndefined();
+  });
+
+  it('does not draw from a loan that matures before the hour', () => {
+    const { world, borrower, facility, last } = month(RULES_VERSION);
+    world.run({ type: 'setFacilityOption', company: borrower, facility, drawOnDemand: true });
+    expect(world.bid(borrower, 2.5, 60_000, { hour: last + 1 }).rejected).toBe('facility_not_active');
+    expect(world.bid(borrower, 2.5, 60_000, { hour: last }).rejected).toBeUndefined();
+  });
+});
