@@ -36,12 +36,12 @@ export class BlockChecks {
   }
 
   private everyHour(command: PlaceBlock, check: (hour: number, book: HourBook | undefined) => RejectCode | undefined): RejectCode | undefined {
-    const books = this.state.markets.get(command.market)?.books;
+    const { state } = this;
+    const market = state.findMarket(command.market);
     const last = Math.min(command.toHour, command.fromHour + PARAMETERS.blockHoursMaximum);
     let found: RejectCode | undefined;
     for (let hour = command.fromHour; hour < last; hour++) {
-      const row = books?.get(hour);
-      found = earlier(found, check(hour, row === undefined ? undefined : this.state.bookOf(row)));
+      found = earlier(found, check(hour, market === undefined ? undefined : state.findBook(market, hour)));
     }
     return found;
   }
@@ -49,12 +49,11 @@ export class BlockChecks {
   /** Whether an hour is listed and before its gate is asked of the first and the last; a mode of its own each book may have. */
   private tradingRefusal(command: PlaceBlock): RejectCode | undefined {
     const { state } = this;
-    const books = state.markets.get(command.market)?.books;
+    const market = state.findMarket(command.market);
     const last = Math.min(command.toHour, command.fromHour + PARAMETERS.blockHoursMaximum);
     let found = earlier(this.hourRefusal(command, command.fromHour, undefined), this.hourRefusal(command, last - 1, undefined));
-    for (let hour = command.fromHour; hour < last; hour++) {
-      const row = books?.get(hour);
-      const mode = row === undefined ? 'open' : state.bookOf(row).mode;
+    for (let hour = command.fromHour; market !== undefined && hour < last; hour++) {
+      const mode = state.findBook(market, hour)?.mode;
       if (mode === 'halted' || mode === 'cancel_only') found = earlier(found, mode);
     }
     return found;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { median, percentile, rounded } from './benchmark.ts';
 import { openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
-import { blockLatency, manyBooksRate } from './engine_wide.ts';
+import { manyBooksRate } from './engine_wide.ts';
+import { blockLatency } from './blocks.ts';
 import { ADD, CANCEL, DEEP_MIX, MIX, TAKE, generateOrderFlow, type OrderFlow } from './order_flow.ts';
 
 const OPERATIONS = 20_000;

@@ -4,16 +4,14 @@
  */
 import type { Envelope } from '../../engine/commands.ts';
 import { BUY } from '../../engine/commands.ts';
-import type { Engine } from '../../engine/engine.ts';
 import { median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
-import { openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
-import { blockLatency, heapOverLongRun, manyBooksRate } from './engine_wide.ts';
+import { blockLatency } from './blocks.ts';
+import { BATCH, applyAll, openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
+import { heapOverLongRun, manyBooksRate } from './engine_wide.ts';
 import { CANCEL, SPREAD, TAKE, generateOrderFlow, mixes, type OrderFlow } from './order_flow.ts';
 import { loadPeer } from './peer.ts';
 
 const SEED = 1;
-/** Commands between two readings of the event buffer, as the sequencer's batches. */
-const BATCH = 256;
 const RESTING_SAMPLE = 500_000;
 
 /**
@@ -107,15 +105,6 @@ function engineRate(envelopes: readonly Envelope[]): number {
   const rate = (envelopes.length * 1_000) / (performance.now() - started);
   verifyInvariants(engine);
   return rate;
-}
-
-function applyAll(engine: Engine, envelopes: readonly Envelope[]): void {
-  const { length } = envelopes;
-  for (let from = 0; from < length; from += BATCH) {
-    const to = Math.min(length, from + BATCH);
-    for (let row = from; row < to; row++) engine.apply(envelopes[row]);
-    engine.buffer.clear();
-  }
 }
 
 /** Each command timed alone, the next sent when it is done. Microseconds. */

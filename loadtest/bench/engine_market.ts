@@ -1,5 +1,5 @@
 /** A market for the benchmark of the engine: many buyers with credit, many providers with capacity, one instrument. */
-import { BUY, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type Role } from '../../engine/commands.ts';
+import { BUY, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type PlaceOrder, type Role, type Side } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
 import { KIND, decodeEvent, decodeEvents, forEachEvent, type EventBatch } from '../../engine/events.ts';
 import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../../engine/numbers/units.ts';
@@ -14,8 +14,19 @@ const LIST_PRICE = 100 * TICKS_PER_CREDIT;
 const LOT_USD = 50_000_000 * MICRO;
 const BOND_USD = 500_000_000 * MICRO;
 const GPUS = 1_000_000;
+/** Commands between two readings of the event buffer, as the sequencer's batches. */
+export const BATCH = 256;
 
 export const inEnvelope = (command: Command): Envelope => ({ command, idempotencyKey: '', bodyHash: '' });
+
+export function applyAll(engine: Engine, envelopes: readonly Envelope[]): void {
+  const { length } = envelopes;
+  for (let from = 0; from < length; from += BATCH) {
+    const to = Math.min(length, from + BATCH);
+    for (let row = from; row < to; row++) engine.apply(envelopes[row]);
+    engine.buffer.clear();
+  }
+}
 
 export interface BenchMarket {
   engine: Engine;
@@ -115,28 +126,17 @@ function count(outcome: Outcome, batch: EventBatch): void {
   });
 }
 
-export function placement(flow: OrderFlow, row: number, company: number, market: number): Command {
+/** A limit order that waits. */
+export function order(company: number, market: number, hour: number, side: Side, price: number, quantity: number): PlaceOrder {
   return {
-    type: 'place',
-    company,
-    market,
-    hour: DELIVERY_HOUR,
-    side: flow.side[row] === BUY ? BUY : SELL,
-    orderType: LIMIT,
-    price: flow.price[row],
-    quantity: flow.quantity[row],
-    timeInForce: flow.kind[row] === TAKE ? IOC : GTC,
-    postOnly: false,
-    displayQuantity: 0,
-    minimumQuantity: 0,
-    stopPrice: 0,
-    expiresAt: 0,
-    model: NONE,
-    resaleOf: 0,
-    selfTradePrevention: 0,
-    cancelOnDisconnect: false,
-    clientOrderId: '',
+    type: 'place', company, market, hour, side, orderType: LIMIT, price, quantity, timeInForce: GTC, postOnly: false, displayQuantity: 0, minimumQuantity: 0,
+    stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: 0, selfTradePrevention: 0, cancelOnDisconnect: false, clientOrderId: '',
   };
+}
+
+export function placement(flow: OrderFlow, row: number, company: number, market: number): Command {
+  const placed = order(company, market, DELIVERY_HOUR, flow.side[row] === BUY ? BUY : SELL, flow.price[row], flow.quantity[row]);
+  return flow.kind[row] === TAKE ? { ...placed, timeInForce: IOC } : placed;
 }
 
 /** @throws Error naming the invariant that does not hold */

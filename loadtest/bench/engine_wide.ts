@@ -1,11 +1,10 @@
-/** Beyond one book: a million orders over ten thousand instruments, a long run's heap, blocks over a week. */
-import { BUY, FOK, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type PlaceOrder, type Side } from '../../engine/commands.ts';
+/** Beyond one book: a million orders over ten thousand instruments, a long run's heap. */
+import { BUY, GTC, IOC, SELL, marketOf, type Command, type Envelope, type PlaceOrder, type Side } from '../../engine/commands.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
-import { percentile } from './benchmark.ts';
 import { BUYERS, CANCEL, PROVIDERS, generateOrderFlow, type Mix } from './order_flow.ts';
-import { START, inEnvelope, openMarket, placement, verifyInvariants, type BenchMarket } from './engine_market.ts';
+import { START, applyAll, inEnvelope, openMarket, order, placement, verifyInvariants, type BenchMarket } from './engine_market.ts';
 import { Random } from './random.ts';
 
 const MEGABYTE = 1_048_576;
@@ -15,28 +14,6 @@ const HOURS = 2_000;
 const FIRST_HOUR = START / MILLIS_PER_HOUR + 24;
 const RESTING = 1_000_000;
 const GPUS = 1_000_000;
-const BATCH = 256;
-const BLOCK_HOURS = 168;
-const BOOK_DEPTH = 100;
-const BLOCKS = 2_000;
-/** Of each ask; blocks take a hundred steps. */
-const ASK_STEPS = 10_000;
-
-function order(company: number, market: number, hour: number, side: Side, price: number, quantity: number): PlaceOrder {
-  return {
-    type: 'place', company, market, hour, side, orderType: LIMIT, price, quantity, timeInForce: GTC, postOnly: false, displayQuantity: 0, minimumQuantity: 0,
-    stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: 0, selfTradePrevention: 0, cancelOnDisconnect: false, clientOrderId: '',
-  };
-}
-
-function applyAll(engine: Engine, envelopes: readonly Envelope[]): void {
-  for (const [row, envelope] of envelopes.entries()) {
-    engine.apply(envelope);
-    if (row % BATCH === BATCH - 1) engine.buffer.clear();
-  }
-  engine.buffer.clear();
-}
-
 /** More regions, in which every provider has capacity. */
 function openRegions({ engine, providers }: BenchMarket): void {
   const regions = Array.from({ length: REGIONS - 1 }, (_, region): Command => ({ type: 'addRegion', name: `region-${region}` }));
@@ -118,30 +95,6 @@ function acceptedOrder({ buffer }: Engine): number {
   const { words, length } = buffer;
   for (let at = 0; at < length; at += 2 + words[at + 1]) if (words[at] === KIND.orderAccepted) return words[at + 2];
   throw new Error('an order of the flow was refused');
-}
-
-/** Fill-or-kill blocks over a week of books a hundred orders deep, each timed alone. Microseconds. */
-export function blockLatency(blocks = BLOCKS): { p50: number; p99: number } {
-  const { engine, market, buyers, providers } = openMarket();
-  const random = new Random(1);
-  const hours = Array.from({ length: BLOCK_HOURS }, (_, hour) => FIRST_HOUR + hour);
-  const asks = hours.flatMap((hour) => Array.from({ length: BOOK_DEPTH }, (_, rank) => order(providers[rank % PROVIDERS], market, hour, SELL, 20_000 + rank, ASK_STEPS)));
-  applyAll(engine, asks.map(inEnvelope));
-  const micros = Float64Array.from({ length: blocks }, () => {
-    const company = buyers[random.below(BUYERS)];
-    const envelope = inEnvelope({
-      type: 'placeBlock', company, market, fromHour: FIRST_HOUR, toHour: FIRST_HOUR + BLOCK_HOURS, side: BUY, price: 21_000, quantity: 100, timeInForce: FOK,
-      minimumAcceptanceRatio: 1_000_000, model: NONE, clientOrderId: '',
-    });
-    const started = performance.now();
-    engine.apply(envelope);
-    const taken = (performance.now() - started) * 1_000;
-    engine.buffer.clear();
-    return taken;
-  });
-  verifyInvariants(engine);
-  micros.sort();
-  return { p50: percentile(micros, 0.5), p99: percentile(micros, 0.99) };
 }
 
 function heapBytes(): number {

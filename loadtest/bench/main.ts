@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import '../../api/sequencer/compiler.ts';
 import * as api from './api.ts';
 import * as apiServer from './api_server.ts';
+import * as blocks from './blocks.ts';
 import { rounded, type BenchOptions, type BenchResult, type Benchmark } from './benchmark.ts';
 import * as durable from './durable.ts';
 import * as engine from './engine.ts';
@@ -15,7 +16,7 @@ import * as recovery from './recovery.ts';
 import * as web from './web.ts';
 
 /** Imported plainly: what is imported on demand loses its constants in the bundle, and the engine a quarter of its speed. */
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { engine, durable, recovery, api, realtime, gateway, web };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = { engine, blocks, durable, recovery, api, realtime, gateway, web };
 /** What a benchmark starts as a process of its own. */
 const PARTS: Readonly<Record<string, () => void>> = {
   'realtime-clients': realtimeClients.serve,
