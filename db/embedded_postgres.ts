@@ -238,15 +238,27 @@ export class EmbeddedPostgres {
   }
 }
 
+/** Ends the Postgres of a data folder without waiting, for a process that exits: the next start recovers from its log. */
+export function stopAtOnce(dataDir: string): void {
+  const cluster = join(movedHome(dataDir) ?? join(dataDir, 'postgres'), 'cluster');
+  const running = readPidFile(join(cluster, 'postmaster.pid'));
+  if (running !== undefined && isAlive(running.pid) && isPostgresOf(running.pid, cluster)) process.kill(running.pid, 'SIGQUIT');
+}
+
+function movedHome(dataDir: string): string | undefined {
+  const location = join(dataDir, 'postgres', 'location');
+  return existsSync(location) ? readFileSync(location, 'utf8').trim() : undefined;
+}
+
 function homeOf(dataDir: string, user: RunAs): string {
+  const moved = movedHome(dataDir);
+  if (moved !== undefined) return moved;
   const usual = join(dataDir, 'postgres');
-  const location = join(usual, 'location');
-  if (existsSync(location)) return readFileSync(location, 'utf8').trim();
   mkdirSync(usual, { recursive: true });
   if (canReach(join(usual, 'cluster', 'PG_VERSION'), user)) return usual;
   const home = join(sharedFolder(user), randomBytes(6).toString('hex'));
   mkdirSync(home, { mode: 0o711 });
-  writeFileSync(location, `${home}\n`);
+  writeFileSync(join(usual, 'location'), `${home}\n`);
   return home;
 }
 

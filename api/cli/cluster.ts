@@ -35,14 +35,21 @@ async function main(): Promise<void> {
   });
   let closing = false;
   const close = async (): Promise<void> => {
-    if (closing) return;
+    // Who asks twice does not wait; what is left ends at once.
+    if (closing) process.exit(130);
     closing = true;
     console.log('closing ...');
     await cluster.close();
     process.exit(0);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void close());
-  await cluster.start();
+  try {
+    await cluster.start();
+  } catch (error) {
+    // What ends because all does needs no word.
+    if (closing) return;
+    throw error;
+  }
   for (const { name, pid, url } of cluster.file.processes) console.log(`${name.padEnd(8)} ${url.padEnd(24)} process ${pid}`);
   introduction(cluster.urls[0], config.demo ? await readDemoFile(config.dataDir) : undefined).forEach((line) => console.log(line));
 }

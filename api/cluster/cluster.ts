@@ -6,8 +6,10 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { stopAtOnce } from '../../db/embedded_postgres.ts';
 import { openPostgres } from '../../db/postgres.ts';
-import { MemberProcess } from './member_process.ts';
+import { KeptProcess, endsWithThisProcess } from '../kept_process.ts';
+import type { KeptProcessOptions } from '../kept_process.ts';
 import { REDIS_ARGUMENTS, TOPOLOGY } from './topology.ts';
 import type { Member } from './topology.ts';
 
@@ -41,11 +43,13 @@ export interface ClusterFile {
 const ENGINE_PORT_OFFSET = 10;
 const SERVER_READY = /^ready (http:\/\/\S+)/;
 const REDIS_READY = /Ready to accept connections/;
+const STOP_MILLIS_MAX = 12_000;
 
 export class Cluster {
   private readonly options: ClusterOptions;
-  private readonly closers: (() => Promise<unknown>)[] = [];
-  private readonly members: MemberProcess[] = [];
+  private readonly closers: (() => Promise<unknown> | void)[] = [];
+  private readonly members: { process: KeptProcess; url: string }[] = [];
+  private closing = false;
   private databaseUrl = '';
   private redisUrl = '';
 
@@ -64,25 +68,29 @@ export class Cluster {
   }
 
   get file(): ClusterFile {
-    const processes = this.members.map(({ name, pid, url }) => ({ name, pid, url }));
+    const processes = this.members.map(({ process: { name, pid, place }, url }) => ({ name, pid, url: place === '' ? url : place }));
     return { database_url: this.databaseUrl, redis_url: this.redisUrl, processes };
   }
 
   /** Addresses of the api processes. */
   get urls(): string[] {
-    return this.members.filter(({ name }) => name.startsWith('api')).map(({ url }) => url);
+    return this.file.processes.filter(({ name }) => name.startsWith('api')).map(({ url }) => url);
   }
 
+  /** Also while it starts: then nothing more is started. */
   async close(): Promise<void> {
+    this.closing = true;
     for (let close = this.closers.pop(); close !== undefined; close = this.closers.pop()) await close();
   }
 
   private async startAll(): Promise<void> {
     const { dataDir, say } = this.options;
     mkdirSync(dataDir, { recursive: true });
+    if (this.options.databaseUrl === undefined) this.closers.push(endsWithThisProcess(() => stopAtOnce(dataDir)));
     const postgres = await openPostgres({ databaseUrl: this.options.databaseUrl, dataDir, say });
     this.databaseUrl = postgres.url;
     this.closers.push(() => postgres.stop());
+    if (this.closing) return this.close();
     this.redisUrl = this.options.redisUrl ?? (await this.startRedis());
     // The engine first: whoever comes after it finds the tables made and the door open.
     for (const member of TOPOLOGY) {
@@ -96,7 +104,7 @@ export class Cluster {
     const port = redisPort === 0 ? await freePort() : redisPort;
     const args = ['--bind', '127.0.0.1', '--port', String(port), '--dir', dataDir, ...REDIS_ARGUMENTS];
     // What is in it may be lost at any time, and so may it: who ends it starts it again.
-    await this.run({ name: 'redis', command: redisServer, args, environment, readyLine: REDIS_READY, restarts: false, url: `redis://127.0.0.1:${port}` });
+    await this.run({ name: 'redis', command: redisServer, args, environment: () => environment, readyLine: REDIS_READY, restarts: false, url: `redis://127.0.0.1:${port}` });
     return `redis://127.0.0.1:${port}`;
   }
 
@@ -109,18 +117,19 @@ export class Cluster {
       name: count > 1 ? `${name} ${index + 1}` : name,
       command: process.execPath,
       args: ['--enable-source-maps', '--max-semi-space-size=64', serverFile],
-      environment: {
+      environment: () => ({
         ...environment, ROLE: role, PORT: String(own), DATABASE_URL: this.databaseUrl, REDIS_URL: this.redisUrl, DATA_DIR: this.options.dataDir,
         ...(port === 0 ? {} : { PUBLIC_URL: environment.PUBLIC_URL ?? `http://localhost:${port}` }),
-      },
+      }),
       readyLine: SERVER_READY, restarts, url: '',
     });
   }
 
-  private async run({ url, ...options }: Omit<ConstructorParameters<typeof MemberProcess>[0], 'say' | 'changed'> & { url: string }): Promise<void> {
-    const member = new MemberProcess({ ...options, say: (line) => this.options.say(`[${options.name}] ${line}`), changed: () => this.write() });
-    member.url = url;
-    this.members.push(member);
+  /** @param url where the program does not tell it */
+  private async run({ url, ...options }: Omit<KeptProcessOptions, 'say' | 'changed' | 'stopMillisMax'> & { url: string }): Promise<void> {
+    if (this.closing) throw new Error('it was told to end');
+    const member = new KeptProcess({ ...options, stopMillisMax: STOP_MILLIS_MAX, say: (line) => this.options.say(`[${options.name}] ${line}`), changed: () => this.write() });
+    this.members.push({ process: member, url });
     this.closers.push(() => member.stop());
     await member.start();
     this.write();

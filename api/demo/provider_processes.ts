@@ -2,8 +2,6 @@
  * The demo's endpoints are real servers: child processes that speak OpenAI's protocol on loopback
  * ports, one for the providers of each region. They come back when they end, and end with the server.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -12,11 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { PROVIDERS, REGIONS } from '../../db/seed/offers.ts';
 import type { RegionName } from '../../db/seed/offers.ts';
+import { KeptProcess } from '../kept_process.ts';
 import type { Config } from '../config.ts';
 import type { Services } from '../services.ts';
 
 const START_MILLIS_MAX = 15_000;
-const RESTART_MILLIS = 1_000;
 const STOP_MILLIS_MAX = 3_000;
 const LISTENING = /listening on http:\/\/[^ ]+:([0-9]+)/;
 
@@ -92,83 +90,39 @@ function programFile(): string {
 }
 
 class ProviderProcess {
-  port = 0;
-  private readonly region: RegionName;
-  private readonly host: string;
-  private readonly log: Services['log'];
-  private child: ChildProcess | undefined;
-  private closing = false;
-  private restart: NodeJS.Timeout | undefined;
+  private readonly kept: (port: number) => KeptProcess;
+  private process: KeptProcess | undefined;
 
   /** @param host on which it listens */
   constructor(region: RegionName, host: string, log: Services['log']) {
-    this.region = region;
-    this.host = host;
-    this.log = log;
+    this.kept = (first) => {
+      const kept: KeptProcess = new KeptProcess({
+        name: `the demo's process of the providers of ${region}`, command: process.execPath, args: ['--enable-source-maps', programFile()],
+        // Nothing of the server's environment: a provider is somebody else's machine. Once it listens it stays where it is.
+        environment: () => ({ PATH: process.env.PATH, HOST: host, PORT: kept.place === '' ? String(first) : kept.place }),
+        readyLine: LISTENING, startMillisMax: START_MILLIS_MAX, stopMillisMax: STOP_MILLIS_MAX, restarts: true, holdsInput: true,
+        say: (line) => log[LISTENING.test(line) ? 'debug' : 'warn']({ region, line }, 'a demo provider says'),
+      });
+      return kept;
+    };
+  }
+
+  get port(): number {
+    return Number(this.process?.place);
   }
 
   /** Listens on `port`, on any free one when that is taken or 0. */
   async start(port: number): Promise<void> {
     try {
-      await this.spawn(port);
+      this.process = this.kept(port);
+      await this.process.start();
     } catch (error) {
-      if (port === 0 || this.closing) throw error;
-      await this.spawn(0);
+      if (port === 0) throw error;
+      await this.start(0);
     }
   }
 
   async close(): Promise<void> {
-    this.closing = true;
-    clearTimeout(this.restart);
-    const { child } = this;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MILLIS_MAX);
-    await ended;
-    clearTimeout(timer);
+    await this.process?.stop();
   }
-
-  private async spawn(port: number): Promise<void> {
-    // Nothing of the server's environment: a provider is somebody else's machine.
-    const environment = { PATH: process.env.PATH, HOST: this.host, PORT: String(port) };
-    // Detached: a Ctrl-C at the terminal reaches the server alone, which ends its providers last. Without it their stdin ends.
-    const child = spawn(process.execPath, ['--enable-source-maps', programFile()], { stdio: ['pipe', 'pipe', 'inherit'], env: environment, detached: true });
-    this.child = child;
-    this.port = await listeningPort(child, this.region);
-    child.once('exit', () => this.ended());
-  }
-
-  private ended(): void {
-    if (this.closing) return;
-    this.log.warn({ region: this.region }, 'a demo provider ended; it is started again');
-    this.restart = setTimeout(() => {
-      this.spawn(this.port).catch((error: unknown) => {
-        this.log.error({ err: error, region: this.region }, 'a demo provider does not start');
-        this.ended();
-      });
-    }, RESTART_MILLIS);
-  }
-}
-
-function listeningPort(child: ChildProcess, region: RegionName): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let said = '';
-    const fail = (why: string) => {
-      clearTimeout(timer);
-      child.kill('SIGKILL');
-      reject(new Error(`the demo providers of ${region} ${why}`));
-    };
-    const timer = setTimeout(() => fail('do not listen'), START_MILLIS_MAX);
-    child.once('error', (error) => fail(`cannot be started: ${error.message}`));
-    child.once('exit', (code) => fail(`ended with ${code}`));
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-1_000);
-      const match = LISTENING.exec(said);
-      if (match === null) return;
-      clearTimeout(timer);
-      child.removeAllListeners('exit');
-      resolve(Number(match[1]));
-    });
-  });
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { accountRef, ACCOUNT } from '../../engine/ledger/accounts.ts';
 import type { Command } from '../../engine/commands.ts';
 import { EventBuffer, KIND } from '../../engine/events.ts';
@@ -139,6 +139,20 @@ describe('a projector', () => {
     await market.projector.close();
     const next = await openProjector(market.url);
     await next.close();
+  });
+
+  test('replaces one that stands still with a transaction open, and what that one had not committed is undone', async () => {
+    await market.projector.close();
+    const still = new pg.Client({ connectionString: market.url });
+    still.on('error', () => undefined);
+    await still.connect();
+    await still.query('select pg_advisory_lock(7301845)');
+    await still.query('begin');
+    await still.query('update projections.positions set sequence = 99');
+    const next = await vi.waitUntil(() => Projector.open({ url: market.url, silentSeconds: 0.2 }), { timeout: 5_000, interval: 50 });
+    expect(next.sequence).toBe(0);
+    await next.close();
+    await expect(still.query('commit')).rejects.toThrow();
   });
 
   test('goes on where another stopped', async () => {

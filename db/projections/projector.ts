@@ -22,9 +22,14 @@ const CONNECT_MILLIS = 5_000;
 const POLL_MILLIS = 20;
 const WRITE_MILLIS = 50;
 
+/** A projector asks for something many times a second: one that is silent for so long is paused, or cut off. */
+const SILENT_SECONDS = 3;
+
 export interface ProjectorOptions {
   url: string;
   projections?: readonly Projection[];
+  /** After how much silence another projector follows no more. */
+  silentSeconds?: number;
 }
 
 /** Projections at the same position. */
@@ -55,10 +60,10 @@ export class Projector {
 
   /**
    * Connects and makes the tables that are missing or of an older version.
-   * @returns undefined when another projector follows this database
+   * @returns undefined when another projector follows this database; one that has fallen silent follows no more
    * @throws NewerProjection
    */
-  static async open({ url, projections = PROJECTIONS }: ProjectorOptions): Promise<Projector | undefined> {
+  static async open({ url, projections = PROJECTIONS, silentSeconds = SILENT_SECONDS }: ProjectorOptions): Promise<Projector | undefined> {
     const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange projector', connectionTimeoutMillis: CONNECT_MILLIS, keepAlive: true });
     const projector = new Projector(client, projections);
     await client.connect();
@@ -72,6 +77,7 @@ export class Projector {
         await projector.load();
         return projector;
       }
+      await endSilentHolder(client, silentSeconds);
     } catch (error) {
       await client.end();
       throw error;
@@ -180,4 +186,14 @@ export class Projector {
     this.cohorts = [];
     this.lost ??= new Error('a transaction of the projections failed');
   }
+}
+
+/** The process of a leader that was replaced may stand still with a session that lives, a transaction open in it. What it wrote is undone. */
+async function endSilentHolder(client: Client, seconds: number): Promise<void> {
+  await client.query(
+    `select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)
+     where locktype = 'advisory' and classid = 0 and objid = $1 and granted and pg_locks.database = (select oid from pg_database where datname = current_database())
+       and wait_event = 'ClientRead' and greatest(state_change, query_start) < clock_timestamp() - make_interval(secs => $2)`,
+    [LOCK, seconds],
+  );
 }

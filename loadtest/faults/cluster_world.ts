@@ -8,6 +8,7 @@ import { findRedisServer } from '../../api/cli/tools.mjs';
 import { Cluster } from '../../api/cluster/cluster.ts';
 import { REDIS_ARGUMENTS } from '../../api/cluster/topology.ts';
 import type { DemoFile } from '../../api/demo/accounts.ts';
+import { endsWithThisProcess } from '../../api/kept_process.ts';
 import { MarketUnderLoad } from './market_under_load.ts';
 import { pause, until } from './server_process.ts';
 
@@ -92,7 +93,9 @@ export class ClusterWorld extends MarketUnderLoad {
   }
   startRedis(): void {
     const { port } = new URL(this.redisUrl);
-    this.redisAgain = spawn(findRedisServer(), ['--bind', '127.0.0.1', '--port', port, ...REDIS_ARGUMENTS], { stdio: 'ignore' });
+    const redis = spawn(findRedisServer(), ['--bind', '127.0.0.1', '--port', port, ...REDIS_ARGUMENTS], { stdio: 'ignore' });
+    redis.once('exit', endsWithThisProcess(() => redis.kill('SIGKILL')));
+    this.redisAgain = redis;
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,8 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DemoFile } from '../../api/demo/accounts.ts';
+import { endsWithThisProcess } from '../../api/kept_process.ts';
+import { stopAtOnce } from '../../db/embedded_postgres.ts';
 import { openPostgres } from '../../db/postgres.ts';
 import type { Postgres } from '../../db/postgres.ts';
 import { ClusterWorld } from './cluster_world.ts';
@@ -38,8 +40,9 @@ export class FaultWorld extends MarketUnderLoad {
   patience = 1;
   server: ServerProcess;
   private cluster: ClusterWorld | undefined;
+  private readonly ended: () => void;
 
-  private constructor(parts: { folder: string; root: string; postgres: Postgres; wire: TcpProxy; port: number; long: boolean; environment: Record<string, string>; say: (line: string) => void }) {
+  private constructor(parts: { folder: string; root: string; postgres: Postgres; wire: TcpProxy; port: number; long: boolean; environment: Record<string, string>; say: (line: string) => void; ended: () => void }) {
     super();
     this.folder = parts.folder;
     this.root = parts.root;
@@ -49,6 +52,7 @@ export class FaultWorld extends MarketUnderLoad {
     this.long = parts.long;
     this.environment = parts.environment;
     this.say = parts.say;
+    this.ended = parts.ended;
     this.server = this.spawn();
   }
 
@@ -56,8 +60,12 @@ export class FaultWorld extends MarketUnderLoad {
   static async open({ root, long, say, environment = {}, afterwards = {} }: WorldOptions): Promise<FaultWorld> {
     const folder = mkdtempSync(join(tmpdir(), 'ccx-faults-'));
     chmodSync(folder, 0o755);
+    const ended = endsWithThisProcess(() => {
+      stopAtOnce(folder);
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    });
     const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say: () => undefined });
-    const world = new FaultWorld({ folder, root, postgres, wire: await TcpProxy.open(() => postgres.url), port: await freePort(), long, environment, say });
+    const world = new FaultWorld({ folder, root, postgres, wire: await TcpProxy.open(() => postgres.url), port: await freePort(), long, environment, say, ended });
     await world.server.ready();
     world.environment = { ...environment, ...afterwards };
     world.newLoad();
@@ -116,5 +124,6 @@ export class FaultWorld extends MarketUnderLoad {
     await this.wire.close();
     await this.postgres.stop();
     rmSync(this.folder, { recursive: true, force: true });
+    this.ended();
   }
 }

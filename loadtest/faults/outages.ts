@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import pg from 'pg';
+import { endsWithThisProcess } from '../../api/kept_process.ts';
 import type { Fault, FaultReport } from './fault.ts';
 import type { FaultWorld } from './fault_world.ts';
 import { pause, until } from './server_process.ts';
@@ -95,6 +96,8 @@ function parentOf(pid: string): number | undefined {
 const needsProc = (): string | undefined => (process.platform === 'linux' ? undefined : 'needs /proc of Linux');
 
 let paused: number[] = [];
+let woken: () => void = () => undefined;
+const wake = (): void => paused.forEach((pid) => process.kill(pid, 'SIGCONT'));
 let hogs: pg.Client[] = [];
 
 async function takeAllConnections(world: FaultWorld): Promise<void> {
@@ -154,10 +157,13 @@ export const outageFaults: Fault[] = [
   outageFault('Postgres hanging', { short: 1, long: 5 }, {
     begin: async (world) => {
       paused = await processes(world);
+      // A process that is paused does not end.
+      woken = endsWithThisProcess(wake);
       for (const pid of paused) process.kill(pid, 'SIGSTOP');
     },
     end: () => {
-      for (const pid of paused) process.kill(pid, 'SIGCONT');
+      wake();
+      woken();
     },
     millis: seconds(3, 30),
   }, needsProc),

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DemoFile } from '../../api/demo/accounts.ts';
+import { endsWithThisProcess } from '../../api/kept_process.ts';
 
 const READY_MILLIS_MAX = 90_000;
 const OUTPUT_KEPT = 20_000;
@@ -47,6 +48,7 @@ export class ServerProcess {
       cwd: root, stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], PORT: String(port), DATABASE_URL: databaseUrl, DATA_DIR: dataDir, DEMO: '1', DEMO_LOAD_EVERY: '0', LOG_LEVEL: 'error', ...environment },
     });
+    this.child.once('exit', endsWithThisProcess(() => this.child.kill('SIGKILL')));
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (bytes: Buffer) => (this.text = (this.text + bytes.toString()).slice(-OUTPUT_KEPT)));
     }

@@ -37,7 +37,6 @@ export interface Outcome {
 }
 
 const BUSY = 1.5;
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export async function runSuite(options: SuiteOptions): Promise<Outcome[]> {
   const { long, only, say } = options;
@@ -46,9 +45,6 @@ export async function runSuite(options: SuiteOptions): Promise<Outcome[]> {
   // Without what makes a demo of a market it starts in a fraction of the time.
   const world = await FaultWorld.open({ ...options, afterwards: { DEMO: '0' } });
   const outcomes: Outcome[] = [];
-  // Who ends the suite ends all that it has started.
-  const end = (): void => void world.close().finally(() => process.exit(130));
-  for (const signal of SIGNALS) process.once(signal, end);
   try {
     for (const fault of chosen) {
       const outcome = await inject(world, fault, options.times ?? (long ? fault.times.long : fault.times.short));
@@ -56,7 +52,6 @@ export async function runSuite(options: SuiteOptions): Promise<Outcome[]> {
       say(lineOf(outcome));
     }
   } finally {
-    for (const signal of SIGNALS) process.off(signal, end);
     await world.close();
   }
   return outcomes;

@@ -45,6 +45,9 @@ server.listen(wholeNumber('port', values.port), values.host, () => {
   process.stdout.write(`listening on http://${address}:${port}\n`);
 });
 
+// Whoever started this may have gone.
+process.stdout.on('error', () => undefined);
+
 function end(): void {
   server.close();
   server.closeAllConnections();
