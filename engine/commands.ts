@@ -36,6 +36,9 @@ export const GRADES = ['A', 'B', 'C', 'D'] as const;
 export type Grade = (typeof GRADES)[number];
 export const SCHEDULE_METHODS = ['annuity', 'bullet', 'equal_principal', 'flat'] as const;
 export type ScheduleMethod = (typeof SCHEDULE_METHODS)[number];
+/** A facility's instalments may also be a share of revenue, of which no calendar knows beforehand how much it is. */
+export const FACILITY_METHODS = [...SCHEDULE_METHODS, 'revenue_share'] as const;
+export type FacilityMethod = (typeof FACILITY_METHODS)[number];
 
 /** Indexes into the directory. market = class x 16 + region. */
 export type CompanyId = number;
@@ -296,7 +299,7 @@ export interface ApplyFacility extends FacilityOptions {
   company: CompanyId;
   amount: Micro;
   months: number;
-  method: ScheduleMethod;
+  method: FacilityMethod;
   application: FacilityApplication;
 }
 /** The borrower asks for other terms on the same application: a new offer replaces the old. */
@@ -306,7 +309,7 @@ export interface CounterOffer {
   facility: FacilityId;
   amount: Micro;
   months: number;
-  method: ScheduleMethod;
+  method: FacilityMethod;
 }
 /** Two operators decide otherwise than the scorecard; the api has seen both. */
 export interface OverruleFacility extends FacilityOptions {
@@ -315,7 +318,7 @@ export interface OverruleFacility extends FacilityOptions {
   borrower: CompanyId;
   amount: Micro;
   months: number;
-  method: ScheduleMethod;
+  method: FacilityMethod;
   grade: Grade;
   annualRate: Ppm;
   application: FacilityApplication;
@@ -350,6 +353,8 @@ export interface ReportFinancials {
   facility: FacilityId;
   cash: Micro;
   monthlyBurn: Micro;
+  /** What a share of is due of it when instalments are a share of revenue; absent: as before. */
+  monthlyRevenue?: Micro;
 }
 /** A sponsor pays for another company's credit. */
 export interface GrantCredits {

@@ -48,6 +48,9 @@ export const PARAMETERS = {
   lateFee: 20_000,
   lateFeeGraceDays: 5,
   lateFeeMaximum: 5_000 * MICRO,
+  /** Of a month's revenue, the most that instalments may take, and in what steps the share is set. */
+  withheldMost: 300_000,
+  withheldStep: 1_000,
   /** Offers lapse; lenders may decline what their mandates took; fees come back with credit returned soon. */
   offerExpiry: 14 * MILLIS_PER_DAY,
   lenderDecline: MILLIS_PER_DAY,

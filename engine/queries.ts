@@ -4,12 +4,12 @@
  * Money in micro, quantities in steps, prices in ticks, GPU time in 1e-6 GPU-seconds.
  */
 import type { RejectCode } from './catalogue.ts';
-import type { FacilityApplication, PlaceOrder, ScheduleMethod } from './commands.ts';
+import type { FacilityApplication, FacilityMethod, PlaceOrder } from './commands.ts';
 import type { DayCount } from './credit/day_count.ts';
 import type { DueDateRoll } from './credit/due_dates.ts';
 import type { OrderStatus } from './events.ts';
 import type { ScheduleRow } from './events.ts';
-import type { Covenant, Debt, Decision, Freezes, MoneyRules, Payments, Report, Switch, SwitchName } from './state.ts';
+import type { Covenant, Debt, Decision, Freezes, MoneyRules, Payments, Report, RevenueShare, Switch, SwitchName } from './state.ts';
 
 export interface DirectoryView {
   companies: { company: number; name: string; role: string; group: string }[];
@@ -145,7 +145,8 @@ export interface FacilityView {
   state: string;
   amount: number;
   months: number;
-  method: ScheduleMethod;
+  method: FacilityMethod;
+  revenueShare: RevenueShare | null;
   grade: string;
   score: number;
   reasons: string[];

@@ -2,7 +2,7 @@
 import { Allocations } from './trading/allocations.ts';
 import type { Block } from './trading/blocks.ts';
 import { Book } from './book/book.ts';
-import type { ClassId, CompanyId, FacilityApplication, FacilityId, Grade, MandateId, MarketId, OrderId, Role, ScheduleMethod, TradingMode } from './commands.ts';
+import type { ClassId, CompanyId, FacilityApplication, FacilityId, FacilityMethod, Grade, MandateId, MarketId, OrderId, Role, TradingMode } from './commands.ts';
 import { REGIONS_PER_CLASS, TRADING_MODES, classOf } from './commands.ts';
 import type { DayCount } from './credit/day_count.ts';
 import type { DueDateRoll } from './credit/due_dates.ts';
@@ -240,6 +240,14 @@ export interface Decision {
   readonly overruling: string;
 }
 
+/** Instalments that are a share of revenue, until so many times what was lent has been paid in all. */
+export interface RevenueShare {
+  withheld: Ppm;
+  cap: Ppm;
+  /** Of a month, as last reported. */
+  revenue: Micro;
+}
+
 export interface Facility {
   readonly facility: FacilityId;
   readonly company: CompanyId;
@@ -250,7 +258,9 @@ export interface Facility {
   state: FacilityState;
   readonly amount: Micro;
   readonly months: number;
-  readonly method: ScheduleMethod;
+  readonly method: FacilityMethod;
+  /** Of the method 'revenue_share' alone. */
+  revenueShare?: RevenueShare;
   readonly dayCount: DayCount;
   readonly dueDateRoll: DueDateRoll;
   drawOnDemand: boolean;

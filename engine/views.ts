@@ -205,6 +205,7 @@ export class Views {
     const unspentCost = this.state.lots.of(row.facility).reduce((sum, lot) => sum + this.state.lots.cost(lot, this.state.lots.available(lot.lot) + this.state.lots.held(lot.lot)), 0);
     return {
       facility: row.facility, company: row.company, lender: row.lender, state: row.state, amount: row.amount, months: row.months, method: row.method,
+      revenueShare: row.revenueShare === undefined ? null : { ...row.revenueShare },
       grade: row.grade, score: row.score, reasons: row.reasons, annualRate: row.annualRate, conversionRate: row.conversionRate,
       originationFee: row.originationFee, drawn: -ledger.balance(ACCOUNT['limit.drawn'], row.facility), undrawn: this.facilities.undrawn(row),
       principal, accruedInterest: interest, fees, frozenFraction: row.frozenFraction, frozenReason: row.frozenReason, freezes: { ...row.freezes },

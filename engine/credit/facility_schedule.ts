@@ -4,8 +4,9 @@ import type { Facility } from '../state.ts';
 import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro } from '../numbers/units.ts';
 import { dueDateOf } from './due_dates.ts';
-import { Exact } from './exact.ts';
-import { plannedInstalment, repaymentSchedule } from './schedule.ts';
+import { Exact, type Fraction } from './exact.ts';
+import { interestMostOf, revenueInstalments, withheldOf } from './revenue_share.ts';
+import { periodsOf, plannedInstalment, repaymentSchedule } from './schedule.ts';
 import type { Instalment, ScheduleTerms } from './schedule.ts';
 
 const MICRO_PER_CENT = 10_000;
@@ -38,9 +39,13 @@ export function planOf(facility: Facility, principal: Micro, accrued: Micro, tod
     const { number, due } = dates[0] ?? { number: Math.max(billed + 1, facility.months), due: today };
     return { rows: [{ ...UPCOMING, number, due, principal, interest: accrued, balance: 0 }], instalment: keep };
   }
-  const terms: ScheduleTerms = {
+  const calendar = {
     principal: cents, annualRate: new Exact(facility.annualRate).div(MICRO), periods: dates.length, disbursedOn: today, dueDates: dates.map(({ due }) => due),
-    dayCount: facility.dayCount, every: 1, unit: 'months', method: facility.method, keepInstalment: keep === 0 ? undefined : Math.round(keep / MICRO_PER_CENT),
+    dayCount: facility.dayCount, every: 1, unit: 'months',
+  } as const;
+  if (facility.method === 'revenue_share') return revenuePlan(facility, principal, accrued, dates, periodsOf({ ...calendar, method: 'annuity' }).map(({ rate }) => rate));
+  const terms: ScheduleTerms = {
+    ...calendar, method: facility.method, keepInstalment: keep === 0 ? undefined : Math.round(keep / MICRO_PER_CENT),
     flatOn: facility.method === 'flat' ? Math.round(facility.lent / MICRO_PER_CENT) : undefined, neverGrows: true,
   };
   const instalments = repaymentSchedule(terms);
@@ -48,6 +53,15 @@ export function planOf(facility: Facility, principal: Micro, accrued: Micro, tod
     rows: instalments.map((row, index) => rowOf(row, dates[index].number, index === instalments.length - 1, fraction, index === 0 ? accrued : 0)),
     instalment: keep === 0 ? plannedInstalment(terms) * MICRO_PER_CENT : keep,
   };
+}
+
+/** Every coming month's share of a revenue that stays as it is. */
+function revenuePlan(facility: Facility, principal: Micro, accrued: Micro, dates: readonly { number: number; due: Day }[], rates: readonly Fraction[]): Plan {
+  const { revenueShare, lent, accrualPosted } = facility;
+  if (revenueShare === undefined) return NOTHING;
+  const share = withheldOf(revenueShare);
+  const rows = revenueInstalments({ principal, accrued, share, interestMost: interestMostOf(revenueShare, lent) - accrualPosted, rates });
+  return { rows: rows.map((row, index) => ({ ...UPCOMING, ...dates[index], ...row })), instalment: share };
 }
 
 const rowOf = ({ dueOn, principal, interest, balance }: Instalment, number: number, last: boolean, fraction: Micro, accrued: Micro): ScheduleRow => ({

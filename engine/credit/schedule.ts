@@ -131,7 +131,7 @@ function checkTerms(terms: ScheduleTerms): void {
 const LAST_DAY: Day = dayOf({ year: 9_999, month: 12, day: 31 });
 
 /** Due dates and the rate of each period. */
-function periodsOf(terms: ScheduleTerms): Period[] {
+export function periodsOf(terms: ScheduleTerms): Period[] {
   const periods: Period[] = [];
   const annualRate = fractionOf(terms.annualRate);
   let start = terms.disbursedOn;

@@ -86,9 +86,11 @@ export class Facilities {
     const facility = this.own(command.company, command.facility) ?? this.controlled(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
     if (!isRunning(facility)) return 'invalid_state';
-    const valid = [command.cash, command.monthlyBurn].every((amount) => Number.isSafeInteger(amount) && amount >= 0);
+    const { cash, monthlyBurn, monthlyRevenue = 0 } = command;
+    const valid = [cash, monthlyBurn, monthlyRevenue].every((amount) => Number.isSafeInteger(amount) && amount >= 0);
     if (!valid) return 'amount_out_of_range';
     this.endDay(facility, this.state.day);
+    if (command.monthlyRevenue !== undefined) this.loans.setRevenue(facility, command.monthlyRevenue);
     this.review.report(facility, command);
     return undefined;
   }

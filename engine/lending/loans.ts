@@ -10,6 +10,7 @@ import { dueDateOf } from '../credit/due_dates.ts';
 import { expectedLoss, stageOf } from '../credit/expected_loss.ts';
 import type { Stage } from '../credit/expected_loss.ts';
 import { planOf } from '../credit/facility_schedule.ts';
+import { interestMostOf, withheldOf } from '../credit/revenue_share.ts';
 import { allocate, sumOf } from '../credit/waterfall.ts';
 import type { Part } from '../credit/waterfall.ts';
 import type { ScheduleRow } from '../events.ts';
@@ -56,7 +57,11 @@ export class Loans {
     const principal = this.principal(facility);
     // Flat interest is charged on what was lent, as long as any of it is owed.
     const base = facility.method === 'flat' && principal > 0 ? facility.lent : principal;
-    return BigInt(facility.accrualExact) + BigInt(base) * BigInt(facility.annualRate) * BigInt(Math.max(0, days));
+    const exact = BigInt(facility.accrualExact) + BigInt(base) * BigInt(facility.annualRate) * BigInt(Math.max(0, days));
+    if (facility.revenueShare === undefined) return exact;
+    // A share of revenue is due until a cap, beyond which nothing accrues.
+    const most = BigInt(interestMostOf(facility.revenueShare, facility.lent)) * accrualScale(facility);
+    return exact < most ? exact : most;
   }
 
   /** Interest that the days before `day` add to what is posted. */
@@ -146,12 +151,20 @@ export class Loans {
         billed = true;
       } else if (row.billed && !row.late && day - row.due > PARAMETERS.lateFeeGraceDays) this.chargeLate(facility, row);
     }
+    // What a share of revenue has not paid is for the months to come.
+    if (billed && facility.method === 'revenue_share') this.reschedule(facility, false);
     return billed;
   }
 
   private bill(facility: Facility, row: ScheduleRow): void {
     const { buffer } = this.state;
+    const { revenueShare } = facility;
     row.interest = this.unbilledInterest(facility);
+    if (revenueShare !== undefined) {
+      const share = row.number >= facility.months ? Infinity : withheldOf(revenueShare);
+      row.interest = Math.min(share, row.interest);
+      row.principal = Math.min(share - row.interest, this.unbilledPrincipal(facility));
+    }
     row.billed = true;
     buffer.emit('instalmentDue', { facility: facility.facility, number: row.number, due: row.due, principal: row.principal, interest: row.interest });
     this.tidy(facility);
@@ -170,6 +183,15 @@ export class Loans {
     ledger.end();
     buffer.emit('lateFeeCharged', { facility: facility.facility, number: row.number, amount: fee });
     this.tellSchedule(facility);
+  }
+
+  /** What the coming months' share is of. */
+  setRevenue(facility: Facility, revenue: Micro): void {
+    const { revenueShare } = facility;
+    if (revenueShare === undefined) return;
+    revenueShare.revenue = revenue;
+    this.state.buffer.emit('revenueShareSet', { facility: facility.facility, ...revenueShare });
+    if (this.principal(facility) > 0) this.reschedule(facility, false);
   }
 
   // Schedules.
@@ -258,7 +280,7 @@ export class Loans {
 
   /** Principal has been paid before it was due. */
   private prepaid(facility: Facility, amount: Micro, mode: PrepaymentMode): void {
-    if (mode !== 'advance') return this.reschedule(facility, mode === 'shorten');
+    if (mode !== 'advance' || facility.method === 'revenue_share') return this.reschedule(facility, mode === 'shorten');
     let left = amount;
     for (const row of facility.schedule) {
       if (row.billed) continue;

@@ -3,7 +3,7 @@
  * credit and report; lenders freeze and unfreeze. For auditors, for the invariants, and to see how long a day takes.
  */
 import { ACCOUNTS, ACCOUNT_NAMES, accountRef } from '../ledger/accounts.ts';
-import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, LOAN_RULES, NONE, PREPAYMENT_MODES, SCHEDULE_METHODS, SELL } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, LOAN_RULES, NONE, PREPAYMENT_MODES, FACILITY_METHODS, SELL } from '../commands.ts';
 import type { Command, FacilityApplication, PlaceOrder } from '../commands.ts';
 import { DAY_COUNTS } from '../credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';
@@ -106,7 +106,7 @@ export class LoanLives {
     this.borrowers.push(company);
     this.character.set(company, random.pick(CHARACTERS));
     this.run({
-      type: 'applyFacility', company, amount: random.between(10_000, 1_000_000) * MICRO + random.between(0, MICRO), months: random.between(1, 18), method: random.pick(SCHEDULE_METHODS),
+      type: 'applyFacility', company, amount: random.between(10_000, 1_000_000) * MICRO + random.between(0, MICRO), months: random.between(1, 18), method: random.pick(FACILITY_METHODS),
       application: this.application(), dayCount: random.pick(DAY_COUNTS), dueDateRoll: random.pick(DUE_DATE_ROLLS), drawOnDemand: random.chance(0.2), loanRules: this.loanRules ?? random.between(1, LOAN_RULES),
     });
     const facility = state.facilities.at(-1);
@@ -160,7 +160,7 @@ export class LoanLives {
       [2, () => this.run({ type: 'returnCredits', company, facility: id, lot: lot?.lot ?? 0, credits: amount })],
       [1, () => this.run({ type: 'freeze', company: facility.lender, facility: id, fraction: random.pick([MICRO, 400_000]), reason: 'covenant' })],
       [2, () => this.run({ type: 'unfreeze', company: facility.lender, facility: id })],
-      [1, () => this.run({ type: 'reportFinancials', company, facility: id, cash: random.between(0, 1_000) * 1_000 * MICRO, monthlyBurn: 100_000 * MICRO })],
+      [1, () => this.run({ type: 'reportFinancials', company, facility: id, cash: random.between(0, 1_000) * 1_000 * MICRO, monthlyBurn: 100_000 * MICRO, monthlyRevenue: random.between(0, 300_000) * MICRO })],
       [2, () => this.run({ type: 'deposit', company, amount, reference: '' })],
       [1, () => this.run({ type: 'withdraw', company, amount })],
       [1, () => this.run({ type: 'prepay', company, amount })],

@@ -8,6 +8,7 @@ import { DAY_COUNTS } from '../credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';
 import { assess } from '../credit/scorecard.ts';
 import type { Assessment } from '../credit/scorecard.ts';
+import { revenueShareFor } from '../credit/revenue_share.ts';
 import { conversionRate } from '../credit/tiers.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
 import { covenantsOf, isRunning } from '../lending/facility_review.ts';
@@ -15,9 +16,10 @@ import type { FacilityReview } from '../lending/facility_review.ts';
 import type { Loans } from '../lending/loans.ts';
 import { leadOf, sharesWire, validAmount } from '../lending/mandates.ts';
 import type { Mandates } from '../lending/mandates.ts';
+import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { CONSEQUENCES, COVENANTS } from '../state.ts';
-import type { Decision, Facility, State } from '../state.ts';
+import type { Decision, Facility, RevenueShare, State } from '../state.ts';
 import { TIMER } from '../time/timers.ts';
 import { MICRO } from '../numbers/units.ts';
 
@@ -29,6 +31,12 @@ const areCovenants = (covenants: readonly CovenantTerms[]): boolean =>
   new Set(covenants.map(({ kind }) => kind)).size === covenants.length &&
   covenants.every(({ kind, threshold, cureDays, consequence }) =>
     COVENANTS.includes(kind) && Number.isSafeInteger(threshold) && threshold >= 0 && Number.isInteger(cureDays) && cureDays >= 0 && cureDays <= CURE_DAYS_MAX && CONSEQUENCES.includes(consequence));
+
+/** What a share of revenue would be, were all of it drawn; null of other methods, undefined when it would be too much. */
+function shareOf({ amount, months, method, application }: Wanted, { annualRate }: Assessment): RevenueShare | null | undefined {
+  if (method !== 'revenue_share') return null;
+  return revenueShareFor(amount + mulDiv(amount, PARAMETERS.originationFee, MICRO), annualRate, months, application.monthlyRevenue);
+}
 
 /** What an application or an operator asks for, before it is decided. */
 type Wanted = Pick<ApplyFacility, 'company' | 'amount' | 'months' | 'method' | 'application'> & FacilityOptions & { covenants?: CovenantTerms[] };
@@ -68,11 +76,13 @@ export class Offers {
     const amount = Math.min(wanted.amount, assessment.limit);
     const { version, defaultProbability, reasons } = assessment;
     const decision: Decision = { version, defaultProbability, overruledBy: NONE, overruling: '' };
-    const offered = assessment.approved && amount > 0 && this.offer({ ...wanted, amount }, assessment, decision);
+    const payable = shareOf({ ...wanted, amount }, assessment) !== undefined;
+    const offered = assessment.approved && amount > 0 && payable && this.offer({ ...wanted, amount }, assessment, decision);
     if (offered) return;
     const { grade, score } = assessment;
+    const missing = payable ? 'no lender has a mandate for it' : `more than ${PARAMETERS.withheldMost / 10_000} % of revenue would be withheld`;
     this.state.buffer.emit('facilityDeclined', {
-      company: wanted.company, amount: wanted.amount, months: wanted.months, grade, score, reasons: assessment.approved ? [...reasons, 'no lender has a mandate for it'] : reasons,
+      company: wanted.company, amount: wanted.amount, months: wanted.months, grade, score, reasons: assessment.approved ? [...reasons, missing] : reasons,
       application: { ...wanted.application },
     });
   }
@@ -83,12 +93,13 @@ export class Offers {
     const { grade, annualRate, score, reasons } = assessment;
     const { company, amount, months, method, application } = wanted;
     const shares = this.mandates.sharesFor({ company, amount, grade, annualRate, without: [] });
-    if (shares === undefined) return false;
+    const revenueShare = shareOf(wanted, assessment);
+    if (shares === undefined || revenueShare === undefined) return false;
     const lead = leadOf(shares);
     const facility: Facility = {
       facility: state.facilities.length, company, lender: lead.lender, mandate: lead.mandate, shares, state: 'offered', amount, months, method,
       dayCount: wanted.dayCount ?? 'ACT/365', dueDateRoll: wanted.dueDateRoll ?? 'none', drawOnDemand: wanted.drawOnDemand ?? false,
-      ...(wanted.loanRules === undefined ? {} : { loanRules: wanted.loanRules }), application, decision,
+      ...(wanted.loanRules === undefined ? {} : { loanRules: wanted.loanRules }), ...(revenueShare === null ? {} : { revenueShare }), application, decision,
       grade, score, reasons, annualRate, conversionRate: state.money.conversionRate === 0 ? assessment.conversionRate : state.money.conversionRate,
       originationFee: PARAMETERS.originationFee, offeredAt: state.now, acceptedAt: 0, maturesAt: 0,
       frozenFraction: 0, frozenReason: '', freezes: { lender: 0, operator: 0, rules: 0 }, lent: 0, repaidPrincipal: 0, writtenOff: { principal: 0, interest: 0, fees: 0 },
@@ -115,6 +126,7 @@ export class Offers {
       covenants: facility.covenants.map(({ kind, threshold, cureDays, consequence }) => ({ kind, threshold, cureDays, consequence })),
       decision: { ...facility.decision }, expiresAt: facility.offeredAt + PARAMETERS.offerExpiry,
     });
+    if (facility.revenueShare !== undefined) buffer.emit('revenueShareSet', { facility: id, ...facility.revenueShare });
   }
 
   /** The borrower wants other terms: what it told is judged again, and the new offer replaces the old. */
@@ -143,6 +155,7 @@ export class Offers {
     const scored = assess(command.application, command.amount, command.months);
     const decision: Decision = { version: scored.version, defaultProbability: scored.defaultProbability, overruledBy: command.company, overruling: command.reason };
     const assessment: Assessment = { ...scored, approved: true, grade: command.grade, annualRate: command.annualRate, conversionRate: rate };
+    if (shareOf(wanted, assessment) === undefined) return 'invalid_parameter';
     return this.offer(wanted, assessment, decision) ? undefined : 'no_mandate';
   }
 

@@ -66,7 +66,7 @@ describe('the schedule', () => {
     await expect(post('schedule', { ...SCHEDULE, ...change })).rejects.toThrow(refusal);
   });
 
-  test.each<object>([{ periods: 0 }, { periods: 601 }, { periods: 1.5 }, { day_count: 'ACT/ACT' }, { disbursed_on: '2024-02-30' }, { principal: '1e3' }, { extra: 1 }])(
+  test.each<object>([{ periods: 0 }, { periods: 601 }, { periods: 1.5 }, { day_count: 'ACT/ACT' }, { method: 'revenue_share' }, { disbursed_on: '2024-02-30' }, { principal: '1e3' }, { extra: 1 }])(
     'does not accept %o',
     async (change) => {
       await expect(post('schedule', { ...SCHEDULE, ...change })).rejects.toThrow();

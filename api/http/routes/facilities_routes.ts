@@ -1,6 +1,6 @@
 /** A borrower's credit lines. */
 import { z } from 'zod';
-import { LOAN_RULES, PREPAYMENT_MODES, SCHEDULE_METHODS } from '../../../engine/commands.ts';
+import { FACILITY_METHODS, LOAN_RULES, PREPAYMENT_MODES } from '../../../engine/commands.ts';
 import type { FacilityApplication } from '../../../engine/commands.ts';
 import { DAY_COUNTS } from '../../../engine/credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../../../engine/credit/due_dates.ts';
@@ -59,7 +59,7 @@ const declinedSchema = z.object({ id: z.null(), state: z.literal('declined'), am
 export const termsBody = {
   amount: decimal,
   months: z.number().int().min(1).max(60),
-  method: z.enum(SCHEDULE_METHODS).default('annuity'),
+  method: z.enum(FACILITY_METHODS).default('annuity'),
   day_count: z.enum(DAY_COUNTS).optional(),
   due_date_roll: z.enum(DUE_DATE_ROLLS).optional(),
   draw_on_demand: z.boolean().optional(),
@@ -86,7 +86,7 @@ const apply = route({
 export function decidedWire(services: Services, ack: Ack): z.infer<typeof offerSchema> {
   const declined = eventOf(ack.events, 'facilityDeclined');
   if (declined !== undefined) return declinedWire(declined);
-  return facilityWire(services.directory, offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms')));
+  return facilityWire(services.directory, offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms'), eventOf(ack.events, 'revenueShareSet')));
 }
 
 const declinedWire = ({ amount, months, grade, score, reasons }: EventOf<'facilityDeclined'>): z.infer<typeof declinedSchema> => ({
@@ -94,10 +94,10 @@ const declinedWire = ({ amount, months, grade, score, reasons }: EventOf<'facili
 });
 
 /** A facility as it is when it is offered. */
-const offeredView = (offered: EventOf<'facilityOffered'>, terms: EventOf<'facilityTerms'>): FacilityTermsView => ({
+const offeredView = (offered: EventOf<'facilityOffered'>, terms: EventOf<'facilityTerms'>, revenueShare: EventOf<'revenueShareSet'> | undefined): FacilityTermsView => ({
   ...offered, ...terms, method: offered.method as FacilityView['method'], dayCount: terms.dayCount as FacilityView['dayCount'],
   dueDateRoll: terms.dueDateRoll as FacilityView['dueDateRoll'], state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, frozenReason: '', daysPastDue: 0,
-  acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0,
+  acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0, revenueShare: revenueShare ?? null,
 });
 
 /** An id that is none of ours is a facility nobody has. */

@@ -1,12 +1,14 @@
 /** Around a facility: what a borrower signs, how it ends, other terms, what it reports; who else decides; the kill switches. */
 import { z } from 'zod';
-import { GRADES, LOAN_RULES, SCHEDULE_METHODS } from '../../../engine/commands.ts';
+import { FACILITY_METHODS, GRADES, LOAN_RULES } from '../../../engine/commands.ts';
 import type { CovenantTerms, Grade } from '../../../engine/commands.ts';
 import { AprError, annualPercentageRate } from '../../../engine/credit/apr.ts';
 import { parseDate } from '../../../engine/credit/dates.ts';
 import { dueDateOf } from '../../../engine/credit/due_dates.ts';
 import { Exact, formatPercent as formatExactPercent } from '../../../engine/credit/exact.ts';
-import { repaymentSchedule, totalInterest } from '../../../engine/credit/schedule.ts';
+import { interestMostOf, revenueInstalments, withheldOf } from '../../../engine/credit/revenue_share.ts';
+import { periodsOf, repaymentSchedule } from '../../../engine/credit/schedule.ts';
+import type { ScheduleTerms } from '../../../engine/credit/schedule.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { CONSEQUENCES, COVENANTS, SWITCHES } from '../../../engine/state.ts';
 import type { MoneyRules } from '../../../engine/state.ts';
@@ -38,16 +40,26 @@ export const disclosureSchema = z.object({
   classes: z.array(z.unknown()).describe('What the credits buy at list price and from the live book'),
 });
 
+/** What so many cents lent today are repaid by; of revenue its share, were it to stay as it is. */
+function instalmentsOf(view: FacilityView, principal: number, today: number): { on: number; principal: number; interest: number }[] {
+  const terms: ScheduleTerms = {
+    principal, annualRate: new Exact(view.annualRate).div(MICRO), periods: view.months, disbursedOn: today, dayCount: view.dayCount, every: 1, unit: 'months',
+    method: view.method === 'revenue_share' ? 'annuity' : view.method, dueDates: Array.from({ length: view.months }, (_, index) => dueDateOf(today, index + 1, view.dueDateRoll)),
+  };
+  if (view.revenueShare === null) return repaymentSchedule(terms).map(({ dueOn, principal: repaid, interest }) => ({ on: dueOn, principal: repaid, interest }));
+  const periods = periodsOf(terms);
+  return revenueInstalments({
+    principal, accrued: 0, share: withheldOf(view.revenueShare) / MICRO_PER_CENT, interestMost: interestMostOf(view.revenueShare, principal), rates: periods.map(({ rate }) => rate),
+  }).map((row, index) => ({ on: periods[index].dueOn, principal: row.principal, interest: row.interest }));
+}
+
 /** The whole commitment drawn today and repaid as agreed. */
 function disclosureOf(view: FacilityView, today: number): Omit<z.infer<typeof disclosureSchema>, 'classes'> & { credits: number; cost: number } {
   const principal = Math.floor(view.amount / MICRO_PER_CENT);
   const fee = new Exact(principal).times(view.originationFee).div(MICRO).toDecimalPlaces(0).toNumber();
-  const rows = repaymentSchedule({
-    principal: principal + fee, annualRate: new Exact(view.annualRate).div(MICRO), periods: view.months, disbursedOn: today, dayCount: view.dayCount, every: 1, unit: 'months',
-    method: view.method, dueDates: Array.from({ length: view.months }, (_, index) => dueDateOf(today, index + 1, view.dueDateRoll)),
-  });
-  const interest = totalInterest(rows);
-  const payments = rows.map(({ dueOn, due }) => ({ on: dueOn, amount: due }));
+  const rows = instalmentsOf(view, principal + fee, today);
+  const interest = rows.reduce((sum, row) => sum + row.interest, 0);
+  const payments = rows.map((row) => ({ on: row.on, amount: row.principal + row.interest }));
   const rate = (method: 'us' | 'eu'): string | null => {
     try {
       return formatExactPercent(annualPercentageRate(method, [{ on: today, amount: principal }], payments));
@@ -94,7 +106,7 @@ const payoff = route({
 
 const counter = route({
   method: 'post', path: '/api/v1/facilities/{id}/counter', operationId: 'counterOffer', summary: 'Ask for other terms on the same application; a new offer replaces this one', tag, scope: 'credit',
-  roles: borrower, params: idParams, body: z.strictObject({ amount: decimal, months: z.number().int().min(1).max(60), method: z.enum(SCHEDULE_METHODS).default('annuity') }),
+  roles: borrower, params: idParams, body: z.strictObject({ amount: decimal, months: z.number().int().min(1).max(60), method: z.enum(FACILITY_METHODS).default('annuity') }),
   responses: { 201: { description: 'The new offer, or why there is none.', schema: offerSchema } },
   async handle(context) {
     const { services, body, params } = context;
@@ -120,14 +132,15 @@ const options = route({
 });
 
 const financials = route({
-  method: 'post', path: '/api/v1/facilities/{id}/financials', operationId: 'reportFinancials', summary: 'Report cash and burn: covenants are tested by them', tag, scope: 'credit', roles: borrower,
-  params: idParams, body: z.strictObject({ cash: decimal, monthly_burn: decimal }),
+  method: 'post', path: '/api/v1/facilities/{id}/financials', operationId: 'reportFinancials', summary: 'Report cash and burn, by which covenants are tested, and a month\'s revenue, of which a share may be due', tag, scope: 'credit', roles: borrower,
+  params: idParams, body: z.strictObject({ cash: decimal, monthly_burn: decimal, monthly_revenue: decimal.optional() }),
   responses: { 200: { description: 'What the tests came to.', schema: z.object({ covenants: z.array(z.object({ covenant: text, kept: z.boolean() })) }) } },
   async handle(context) {
     const { body, params } = context;
     const { company } = principalIn(context);
     await submit(context, {
       type: 'reportFinancials', company, facility: facilityNumber(params.id), cash: moneyOf('cash', body.cash), monthlyBurn: moneyOf('monthly_burn', body.monthly_burn),
+      ...(body.monthly_revenue === undefined ? {} : { monthlyRevenue: moneyOf('monthly_revenue', body.monthly_revenue) }),
     });
     const view = await visibleFacility(context.services, principalIn(context), params.id);
     return { status: 200, body: { covenants: view.covenants.map(({ kind, breachedOn }) => ({ covenant: kind, kept: breachedOn === 0 })) } };

@@ -39,6 +39,7 @@ export const facilitySchema = z.object({
   offer_expires_at: text.nullable(),
   exposure: text.describe('Net unsecured exposure, USD'),
   exposure_limit: text,
+  revenue_share: z.object({ withheld_percent: text, cap: text.describe('The most that is ever paid, as a multiple of what was lent'), monthly_revenue: text }).nullable().describe('Of the method revenue_share'),
 });
 export type FacilityWire = z.infer<typeof facilitySchema>;
 
@@ -49,7 +50,7 @@ export type FacilityTermsView = Pick<
   FacilityView,
   | 'facility' | 'company' | 'lender' | 'state' | 'amount' | 'months' | 'method' | 'grade' | 'score' | 'reasons' | 'annualRate' | 'conversionRate' | 'originationFee' | 'drawn'
   | 'undrawn' | 'principal' | 'accruedInterest' | 'fees' | 'frozenFraction' | 'frozenReason' | 'daysPastDue' | 'acceptedAt' | 'maturesAt' | 'shares' | 'dayCount'
-  | 'dueDateRoll' | 'drawOnDemand' | 'offerExpiresAt' | 'exposure' | 'exposureLimit'
+  | 'dueDateRoll' | 'drawOnDemand' | 'offerExpiresAt' | 'exposure' | 'exposureLimit' | 'revenueShare'
 >;
 
 export const facilityWire = (directory: Directory, view: FacilityTermsView): FacilityWire => ({
@@ -83,6 +84,9 @@ export const facilityWire = (directory: Directory, view: FacilityTermsView): Fac
   offer_expires_at: view.state === 'offered' ? timeOrNull(view.offerExpiresAt) : null,
   exposure: formatMicro(view.exposure),
   exposure_limit: formatMicro(view.exposureLimit),
+  revenue_share: view.revenueShare === null ? null : {
+    withheld_percent: formatPercent(view.revenueShare.withheld), cap: formatRate(view.revenueShare.cap), monthly_revenue: formatMicro(view.revenueShare.revenue),
+  },
 });
 
 export const scheduleRowSchema = z.object({

@@ -14,6 +14,7 @@ export const METHODS = [
   { value: 'equal_principal', label: 'Equal principal' },
   { value: 'bullet', label: 'All at the end' },
   { value: 'flat', label: 'Flat' },
+  { value: 'revenue_share', label: 'Share of revenue' },
 ];
 
 /** What happens to a facility that is not paid, by days past due. */
