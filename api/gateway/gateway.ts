@@ -26,7 +26,7 @@ import type { Logbook } from './relay/logbook.ts';
 import type { Metered } from './metering/meter.ts';
 import type { Outgoing } from './relay/outgoing.ts';
 import { Prices } from './metering/prices.ts';
-import { STREAM_HEAD, StreamRelay } from './relay/relay_stream.ts';
+import { StreamRelay } from './relay/relay_stream.ts';
 import { relayWhole } from './relay/relay_whole.ts';
 import { NO_REFERENCES, StoredReferences } from './endpoints/reference_answers.ts';
 import { accountRoutes } from './routes/account_routes.ts';
@@ -185,8 +185,8 @@ type Keep = (answer: Omit<KeptAnswer, 'bodyHash'>) => Promise<void>;
 function repeat({ streamed, text }: KeptAnswer, out: Outgoing): void {
   const said = ['idempotent-replayed', 'true'];
   if (!streamed) return out.json(200, text, said);
-  out.head(200, [...STREAM_HEAD, ...said]);
-  out.response.end(text);
+  out.streamHead(said);
+  out.lastPiece(text);
 }
 
 /** @param addresses `host:port` or CIDR that endpoints may use although not public */

@@ -52,8 +52,11 @@ export class SequencerHost {
     this.sequencer = new Sequencer({ ...parts, outlet: { released: (release) => this.released(release), failed: (error) => this.onFailed(error) } });
   }
 
+  /** What is answered at once is told at once: each post wakes the other side. */
   receive(requests: readonly Request[]): void {
-    for (const request of requests) this.handle(request);
+    const replies: Reply[] = [];
+    for (const request of requests) this.handle(request, replies);
+    if (replies.length > 0) this.reply(...replies);
   }
 
   /**
@@ -78,23 +81,32 @@ export class SequencerHost {
     await Promise.all(this.repeats);
   }
 
-  private handle(request: Request): void {
+  /** @param replies takes what can be answered at once */
+  private handle(request: Request, replies: Reply[]): void {
     const { sequencer } = this;
     switch (request.kind) {
-      case 'commands':
-        return this.submit(request.ids, request.bytes);
+      case 'commands': {
+        const refused = sequencer.submitEncoded(request.ids, request.bytes);
+        if (refused.length > 0) replies.push({ kind: 'refused', ids: refused, message: FULL });
+        return;
+      }
       case 'query':
-        return this.refuseUnless(sequencer.query(request.id, request.name, request.ask), request.id);
+        if (!sequencer.query(request.id, request.name, request.ask)) replies.push({ kind: 'refused', ids: [request.id], message: FULL });
+        return;
       case 'clock':
-        if (!this.manualClock) return this.reply({ kind: 'error', id: request.id, message: 'the clock is not manual' });
-        return this.refuseUnless(sequencer.setClock(request.id, request.now), request.id);
+        if (!this.manualClock) replies.push({ kind: 'error', id: request.id, message: 'the clock is not manual' });
+        else if (!sequencer.setClock(request.id, request.now)) replies.push({ kind: 'refused', ids: [request.id], message: FULL });
+        return;
       case 'authorise':
-        return this.reply({ kind: 'answer', id: request.id, value: sequencer.authorise(request.request) });
+        replies.push({ kind: 'answer', id: request.id, value: sequencer.authorise(request.request) });
+        return;
       case 'release':
         sequencer.release(request.request);
-        return this.reply({ kind: 'answer', id: request.id, value: undefined });
+        replies.push({ kind: 'answer', id: request.id, value: undefined });
+        return;
       case 'status':
-        return this.reply({ kind: 'answer', id: request.id, value: { ...sequencer.status(), leaseAge: this.leaseAge?.() } });
+        replies.push({ kind: 'answer', id: request.id, value: { ...sequencer.status(), leaseAge: this.leaseAge?.() } });
+        return;
       case 'close':
         void this.close(request.id);
     }
@@ -104,15 +116,6 @@ export class SequencerHost {
     await this.drain();
     await this.onClose();
     this.reply({ kind: 'answer', id, value: undefined });
-  }
-
-  private submit(ids: number[], bytes: Uint8Array): void {
-    const refused = this.sequencer.submitEncoded(ids, bytes);
-    if (refused.length > 0) this.reply({ kind: 'refused', ids: refused, message: FULL });
-  }
-
-  private refuseUnless(accepted: boolean, id: number): void {
-    if (!accepted) this.reply({ kind: 'refused', ids: [id], message: FULL });
   }
 
   private reply(...replies: Reply[]): void {

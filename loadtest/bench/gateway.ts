@@ -33,7 +33,8 @@ class Parts {
   private readonly children: ChildProcess[] = [];
 
   start(name: string, ...args: string[]): ChildProcess {
-    return this.keep(fork(process.argv[1], [name, ...args], { execArgv: ['--enable-source-maps'] }));
+    // As `npm start` starts the server.
+    return this.keep(fork(process.argv[1], [name, ...args], { execArgv: ['--enable-source-maps', '--max-semi-space-size=64'] }));
   }
   keep(child: ChildProcess): ChildProcess {
     this.children.push(child);

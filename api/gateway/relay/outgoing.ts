@@ -9,7 +9,11 @@ const COMMON = [
   'x-content-type-options', 'nosniff', 'content-security-policy', "default-src 'none'; frame-ancestors 'none'", 'x-frame-options', 'DENY', 'referrer-policy', 'no-referrer',
   'openai-version', '2020-10-01',
 ];
+const STREAM_HEAD = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache', 'x-accel-buffering', 'no'];
 const JSON_HEAD = ['content-type', 'application/json; charset=utf-8', 'cache-control', 'no-store'];
+
+/** A piece of a chunked body (RFC 9112, 7.1). */
+const frameOf = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 
 export class Outgoing {
   readonly response: ServerResponse;
@@ -17,6 +21,8 @@ export class Outgoing {
   readonly started = performance.now();
   /** Of the account that asks, once it is known. */
   window: PaceWindow | undefined;
+  /** Whether the client knows pieces with their length before them: one of HTTP/1.0 does not. */
+  private framed = false;
 
   constructor(response: ServerResponse, requestId: string) {
     this.response = response;
@@ -26,6 +32,24 @@ export class Outgoing {
   head(status: number, headers: readonly string[]): void {
     const millis = Math.round(performance.now() - this.started);
     this.response.writeHead(status, [...COMMON, 'x-request-id', this.requestId, 'openai-processing-ms', String(millis), ...(this.window?.headers() ?? []), ...headers]);
+  }
+
+  /** The head of an answer that comes in pieces. */
+  streamHead(headers: readonly string[] = []): void {
+    this.framed = this.response.useChunkedEncodingByDefault;
+    this.head(200, this.framed ? [...STREAM_HEAD, ...headers, 'transfer-encoding', 'chunked'] : [...STREAM_HEAD, ...headers]);
+    // Node writes a piece and its frame as four things; as one text it costs a third.
+    this.response.chunkedEncoding = false;
+  }
+
+  /** @returns false when the client reads more slowly than this is written */
+  piece(text: string): boolean {
+    return this.response.write(this.framed ? frameOf(text) : text);
+  }
+
+  /** The last piece, and the end. */
+  lastPiece(text: string): void {
+    this.response.end(this.framed ? `${text === '' ? '' : frameOf(text)}0\r\n\r\n` : text);
   }
 
   json(status: number, text: string, headers: readonly string[] = []): void {

@@ -13,12 +13,11 @@ import type { EventTranslator, JsonObject } from '../dialects/dialect.ts';
 import { Meter } from '../metering/meter.ts';
 import type { Metered } from '../metering/meter.ts';
 import type { Outgoing } from './outgoing.ts';
-import { EventStreamParser, writtenEvent } from './sse.ts';
-import { SameButText } from '../endpoints/same_but_text.ts';
+import { EventStreamParser, eventIn, writtenEvent } from './sse.ts';
 import type { ServerSentEvent } from './sse.ts';
+import { SameButText } from '../endpoints/same_but_text.ts';
 import { UpstreamError } from './upstream.ts';
 
-export const STREAM_HEAD = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache', 'x-accel-buffering', 'no'];
 const DONE = '[DONE]';
 const KEEP_ALIVE = ': keep-alive\n\n';
 const KEEP_ALIVE_MILLIS = 10_000;
@@ -91,14 +90,16 @@ export class StreamRelay {
   private async relay(): Promise<void> {
     const { answer } = this.answered;
     for (let piece = await answer.read(); piece !== undefined; piece = await answer.read()) {
-      await this.passOn(this.parser.push(piece));
+      // What a client takes at once is not waited for.
+      const slow = this.passOn(this.parser.push(piece));
+      if (slow !== undefined) await slow;
       if (this.ended) return this.requireEnd();
       if (this.meter.delivered > this.tokensMost) throw new UpstreamError('broken', 'the endpoint says more than it was asked for');
     }
     await this.passOn(this.parser.end());
     if (this.ended) return this.requireEnd();
     // An endpoint that just ends has not said that it is done, unless its answer has an end.
-    await this.passOn([{ event: '', data: DONE }]);
+    await this.passOn([writtenEvent('', DONE)]);
     if (!this.hasTerminal) throw new UpstreamError('broken', 'the stream ended before the answer did');
     this.requireEnd();
   }
@@ -112,36 +113,42 @@ export class StreamRelay {
     this.held.push({ event: latest.event, data });
   }
 
-  /** Sends what may go on of some events; what has been counted is sent even if the next event is unusable. */
-  private async passOn(events: readonly ServerSentEvent[]): Promise<void> {
+  /** Sends what may go on of some events; what has been counted is sent even if the next event is unusable. @returns when the client can take more, if it cannot now */
+  private passOn(events: readonly string[]): Promise<void> | undefined {
     let out = '';
     try {
-      for (const event of events) if (!this.ended) out += this.take(event);
-    } finally {
-      if (out !== '') await this.send(out);
+      for (const event of events) {
+        if (this.ended) break;
+        out += this.take(event);
+      }
+    } catch (error) {
+      if (out !== '') void this.send(out);
+      throw error;
     }
+    return out === '' ? undefined : this.send(out);
   }
 
   /** What goes on at once because of an event of the endpoint's. @throws UpstreamError */
-  private take({ event, data }: ServerSentEvent): string {
+  private take(written: string): string {
+    const text = this.hasTerminal ? undefined : this.same.textIn(written);
+    if (text !== undefined) {
+      // An event like others before it need not be read.
+      this.meter.add(this.same.choice, text);
+      return `${written}\n\n`;
+    }
+    const told = eventIn(written);
+    return told === undefined ? '' : this.takeTold(told);
+  }
+
+  private takeTold({ event, data }: ServerSentEvent): string {
     const { translator } = this;
     if (data === DONE) {
       const rest = translator?.end().map((told) => this.takeEvent(told.event, told.data, undefined)).join('') ?? '';
       this.ended = true;
       return rest;
     }
-    if (translator === undefined) return this.takeKnown(event, data) ?? this.takeEvent(event, parsed(data), data);
-    const value = parsed(data);
-    return translator.next(value).map((told) => this.takeEvent(told.event, told.data, undefined)).join('');
-  }
-
-  /** An event like others before it, which need not be read. */
-  private takeKnown(event: string, data: string): string | undefined {
-    if (this.hasTerminal) return undefined;
-    const text = this.same.textIn(data);
-    if (text === undefined) return undefined;
-    this.meter.add(this.same.choice, text);
-    return writtenEvent(event, data);
+    if (translator === undefined) return this.takeEvent(event, parsed(data), data);
+    return translator.next(parsed(data)).map((told) => this.takeEvent(told.event, told.data, undefined)).join('');
   }
 
   /** @param text as it came, when it came in the client's own protocol */
@@ -158,7 +165,7 @@ export class StreamRelay {
       this.latest = { event, data: value };
       if (changed || text === undefined || text.includes('\n')) return writtenEvent(event, JSON.stringify(value));
       const plain = dialect.plainText?.(value);
-      if (plain !== undefined) this.same.learn(text, plain);
+      if (plain !== undefined && event === '') this.same.learn(`data: ${text}`, plain);
       return writtenEvent(event, text);
     }
     // After an end of one choice, the content of another may be the last event, which carries the receipt.
@@ -181,19 +188,17 @@ export class StreamRelay {
     return out;
   }
 
-  private async send(text: string): Promise<void> {
+  private send(text: string): Promise<void> | undefined {
     const { out, keep } = this.parts;
-    const { response } = out;
     if (this.begun) {
       this.keepAlive?.refresh();
     } else {
-      out.head(200, STREAM_HEAD);
-      this.keepAlive = setInterval(() => response.write(KEEP_ALIVE), KEEP_ALIVE_MILLIS);
+      out.streamHead();
+      this.keepAlive = setInterval(() => out.piece(KEEP_ALIVE), KEEP_ALIVE_MILLIS);
     }
     this.begun = true;
     if (keep !== undefined) this.sent += text;
-    if (response.write(text) || response.destroyed) return;
-    await writable(out);
+    return out.piece(text) || out.response.destroyed ? undefined : writable(out);
   }
 
   /** The answer is complete: charge it, then send its end. */
@@ -219,9 +224,9 @@ export class StreamRelay {
     const { out, keep } = this.parts;
     await keep?.(this.sent + text);
     if (out.response.destroyed) return;
-    if (!this.begun) out.head(200, STREAM_HEAD);
+    if (!this.begun) out.streamHead();
     clearInterval(this.keepAlive);
-    out.response.end(text);
+    out.lastPiece(text);
   }
 
   private corrected(data: JsonObject, metered: Metered): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { EventStreamParser, writtenEvent } from './sse.ts';
+import { EventStreamParser, eventIn, writtenEvent } from './sse.ts';
 import { UpstreamError } from './upstream.ts';
 
 function parse(text: string, cuts: readonly number[] = []): { event: string; data: string }[] {
@@ -8,13 +8,15 @@ function parse(text: string, cuts: readonly number[] = []): { event: string; dat
   const borders = [0, ...[...cuts].map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
   const parser = new EventStreamParser();
   const events = borders.slice(1).flatMap((border, index) => parser.push(bytes.subarray(borders[index], border)));
-  return [...events, ...parser.end()];
+  return [...events, ...parser.end()].flatMap((written) => eventIn(written) ?? []);
 }
 
 describe('server-sent events', () => {
   test.each([
     ['data: a\n\ndata: b\n\n', [{ event: '', data: 'a' }, { event: '', data: 'b' }]],
     ['data:a\r\n\r\n', [{ event: '', data: 'a' }]],
+    ['data: a\r\rdata: b\r\n\r\ndata: c\n\n', [{ event: '', data: 'a' }, { event: '', data: 'b' }, { event: '', data: 'c' }]],
+    ['\n\n\ndata: a\n\n\n\ndata: b\n\n', [{ event: '', data: 'a' }, { event: '', data: 'b' }]],
     ['event: x\ndata: a\ndata: b\n\n', [{ event: 'x', data: 'a\nb' }]],
     [': comment\n\nid: 7\nretry: 3\ndata: a\n\n', [{ event: '', data: 'a' }]],
     ['data: a', [{ event: '', data: 'a' }]],
@@ -27,7 +29,7 @@ describe('server-sent events', () => {
     const data = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !/[\r\n]/.test(text));
     fc.assert(
       fc.property(fc.array(data), fc.array(fc.nat()), (all, cuts) => {
-        expect(parse(all.map((text) => writtenEvent('e', text)).join(''), cuts).map((event) => event.data)).toEqual(all);
+        for (const lineEnd of ['\n', '\r\n']) expect(parse(all.map((text) => writtenEvent('e', text)).join('').replaceAll('\n', lineEnd), cuts).map((event) => event.data)).toEqual(all);
       }),
     );
   });

@@ -8,48 +8,53 @@ export interface ServerSentEvent {
   data: string;
 }
 
-const LINE_MAX = 8 * 1024 * 1024;
+const EVENT_MAX = 8 * 1024 * 1024;
+const END = '\n\n';
+/** Line ends that are no plain ones; the last character may be half of one. */
+const RETURNS = /\r\n|\r(?=[^])/g;
 
+/** Cuts a stream into its events. */
 export class EventStreamParser {
   private readonly decoder = new StringDecoder('utf8');
   private rest = '';
-  private event = '';
-  private data: string[] = [];
 
-  /** @throws UpstreamError broken for a line longer than any event can be */
-  push(bytes: Buffer): ServerSentEvent[] {
-    const text = this.rest + this.decoder.write(bytes);
-    const events: ServerSentEvent[] = [];
+  /** @returns each event that has ended, as it was written, without the empty line after it. @throws UpstreamError broken for one longer than any can be */
+  push(bytes: Buffer): string[] {
+    const looked = Math.max(0, this.rest.length - END.length);
+    const added = this.rest + this.decoder.write(bytes);
+    const text = added.includes('\r') ? added.replace(RETURNS, '\n') : added;
+    const events: string[] = [];
     let from = 0;
-    for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', from)) {
-      this.line(text.slice(from, text.charCodeAt(end - 1) === 13 && end > from ? end - 1 : end), events);
-      from = end + 1;
+    for (let end = text.indexOf(END, looked); end !== -1; end = text.indexOf(END, from)) {
+      events.push(text.slice(from, end));
+      from = end + END.length;
     }
     this.rest = text.slice(from);
-    if (this.rest.length > LINE_MAX) throw new UpstreamError('broken', 'an event has no end');
+    if (this.rest.length > EVENT_MAX) throw new UpstreamError('broken', 'an event has no end');
     return events;
   }
 
   /** What a last event without its empty line leaves. */
-  end(): ServerSentEvent[] {
-    const events: ServerSentEvent[] = [];
-    this.line(this.rest + this.decoder.end(), events);
-    this.line('', events);
+  end(): string[] {
+    const last = (this.rest + this.decoder.end()).replace(/\r\n?/g, '\n');
     this.rest = '';
-    return events;
+    return last === '' ? [] : [last];
   }
+}
 
-  private line(line: string, events: ServerSentEvent[]): void {
-    if (line === '') {
-      if (this.data.length > 0) events.push({ event: this.event, data: this.data.join('\n') });
-      this.event = '';
-      this.data = [];
-    } else if (line.startsWith('data:')) {
-      this.data.push(line.charCodeAt(5) === 32 ? line.slice(6) : line.slice(5));
+/** What an event says; undefined when it has no data, as a comment has none. */
+export function eventIn(written: string): ServerSentEvent | undefined {
+  let event = '';
+  let data: string | undefined;
+  for (const line of written.split('\n')) {
+    if (line.startsWith('data:')) {
+      const value = line.slice(line.charCodeAt(5) === 32 ? 6 : 5);
+      data = data === undefined ? value : `${data}\n${value}`;
     } else if (line.startsWith('event:')) {
-      this.event = line.slice(6).trim();
+      event = line.slice(6).trim();
     }
   }
+  return data === undefined ? undefined : { event, data };
 }
 
 export const writtenEvent = (event: string, data: string): string => (event === '' ? `data: ${data}\n\n` : `event: ${event}\ndata: ${data}\n\n`);

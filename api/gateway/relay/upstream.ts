@@ -249,28 +249,33 @@ export class Answer {
 
   /** @returns false when the endpoint is to wait */
   take(piece: Buffer): boolean {
-    const { reader } = this;
-    if (reader !== undefined) {
-      this.reader = undefined;
-      reader.resolve(piece);
-      return true;
-    }
     this.waiting.push(piece);
     this.waitingBytes += piece.length;
+    // Pieces that came in one packet are read as one.
+    if (this.reader !== undefined && this.waitingBytes === piece.length) queueMicrotask(this.tell);
     this.heldBack = this.waitingBytes > WAITING_BYTES_MAX;
     return !this.heldBack;
   }
 
   completed(): void {
+    this.tell();
     this.complete = true;
     this.reader?.resolve(undefined);
     this.reader = undefined;
   }
   failed(error: UpstreamError): void {
+    this.tell();
     this.failure = error;
     this.reader?.reject(error);
     this.reader = undefined;
   }
+
+  private readonly tell = (): void => {
+    const { reader } = this;
+    if (reader === undefined || this.waitingBytes === 0) return;
+    this.reader = undefined;
+    reader.resolve(this.taken());
+  };
 
   private taken(): Buffer {
     const { waiting } = this;
