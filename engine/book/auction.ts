@@ -5,6 +5,7 @@
  */
 import type { Book, BookSide } from './book.ts';
 import { MARKET, STOP } from '../commands.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
 import { isLimit, noteTrade } from './matching.ts';
 import type { MatchHost, Matcher } from './matching.ts';
 import { FLAG } from './orders.ts';
@@ -46,7 +47,7 @@ export function findUncross(book: Book, orders: Orders, reference: number): Uncr
   const bids = levelsOf(book.bids, orders);
   const asks = levelsOf(book.asks, orders);
   const limits = [...bids, ...asks].map((level) => level.price).filter(isLimit);
-  const nearest = reference > 0 ? reference : Math.min(...limits);
+  const nearest = reference > 0 ? reference : limits.reduce((least, price) => Math.min(least, price), Infinity);
   // One walk up the prices: asks join as the price reaches them, bids leave as it passes them.
   let demand = bids.reduce((sum, level) => sum + level.quantity, 0n);
   let supply = 0n;
@@ -79,9 +80,66 @@ function isBetter(a: Uncross & { surplus: bigint }, b: Uncross & { surplus: bigi
   return Math.abs(a.price - nearest) < Math.abs(b.price - nearest);
 }
 
-interface Waiting {
-  readonly row: number;
-  left: number;
+/** The orders of one side in the order in which an uncross executes them, and how far the other side has taken them. */
+class Queue {
+  /** The next last. */
+  private readonly ahead: number[] = [];
+  private readonly passed: number[] = [];
+  private readonly orders: Orders;
+  /** What is taken of the order whose turn it is. */
+  used = 0;
+  /** Orders with a limit. */
+  limits = 0;
+
+  constructor(side: BookSide, orders: Orders) {
+    this.orders = orders;
+    side.forEach(orders, (row) => {
+      if (sitsOut(orders, row)) return true;
+      if (isLimit(orders.price(row))) this.limits++;
+      return this.ahead.push(row) > 0;
+    });
+    this.ahead.reverse();
+  }
+
+  /** Whose turn it is, NIL when all have had theirs. */
+  get current(): number {
+    return this.ahead.length === 0 ? NIL : this.ahead[this.ahead.length - 1];
+  }
+  /** What is left of it. */
+  get left(): number {
+    return this.orders.remaining(this.current) - this.used;
+  }
+
+  take(quantity: number): void {
+    this.used += quantity;
+    if (this.left > 0) return;
+    this.passed.push(this.ahead.pop() as number);
+    this.used = 0;
+  }
+
+  /** Steps back by what was taken last. */
+  giveBack(quantity: number): void {
+    let left = quantity;
+    while (left > this.used) {
+      left -= this.used;
+      this.ahead.push(this.passed.pop() as number);
+      this.used = this.orders.remaining(this.current);
+    }
+    this.used -= left;
+  }
+
+  /** Takes out the order whose turn it is, as if it had never been there; what it has taken is for the next. */
+  drop(): number {
+    this.used = 0;
+    const row = this.ahead.pop() as number;
+    if (isLimit(this.orders.price(row))) this.limits--;
+    return row;
+  }
+
+  /** Whether what would execute of the order whose turn it is, is less than its minimum. */
+  get fallsShort(): boolean {
+    return this.used > 0 && this.used < this.orders.pendingMinimum(this.current);
+  }
 }
 
 interface Pair {
@@ -90,29 +148,16 @@ interface Pair {
   readonly quantity: number;
 }
 
-/** Who executes with whom at the price: both sides by price, then time. */
-function pairsAt(book: Book, orders: Orders, { price, volume }: Uncross): Pair[] {
-  const queue = (side: BookSide, within: (limit: number) => boolean): Waiting[] => {
-    const waiting: Waiting[] = [];
-    side.forEach(orders, (row) => {
-      if (!within(orders.price(row))) return false;
-      if (!sitsOut(orders, row)) waiting.push({ row, left: orders.remaining(row) });
-      return true;
-    });
-    return waiting;
-  };
-  const bids = queue(book.bids, (limit) => limit >= price);
-  const asks = queue(book.asks, (limit) => limit <= price);
+/** Who executes with whom in an uncross of that volume: both sides by price, then time. */
+function pairsAt(book: Book, orders: Orders, { volume }: Uncross): Pair[] {
+  const [bids, asks] = [new Queue(book.bids, orders), new Queue(book.asks, orders)];
   const pairs: Pair[] = [];
-  let left = volume;
-  for (let bid = 0, ask = 0; left > 0n && bid < bids.length && ask < asks.length; ) {
-    const quantity = Math.min(bids[bid].left, asks[ask].left);
-    pairs.push({ bid: bids[bid].row, ask: asks[ask].row, quantity });
+  for (let left = volume; left > 0n; ) {
+    const quantity = Math.min(bids.left, asks.left);
+    pairs.push({ bid: bids.current, ask: asks.current, quantity });
     left -= BigInt(quantity);
-    bids[bid].left -= quantity;
-    asks[ask].left -= quantity;
-    if (bids[bid].left === 0) bid++;
-    if (asks[ask].left === 0) ask++;
+    bids.take(quantity);
+    asks.take(quantity);
   }
   return pairs;
 }
@@ -141,35 +186,46 @@ export function uncross(book: Book, orders: Orders, host: AuctionHost, matcher: 
   return found;
 }
 
-/** Takes out what may not execute, until the rest may. Returns the orders that only sit this uncross out. */
+/**
+ * Takes out what may not execute, until the rest may. Returns the orders that only sit this uncross out.
+ *
+ * Side by side, each side by price, then time, orders execute with each other for as long as the bid's limit reaches the
+ * ask's: to there goes the largest volume, whatever its price. So one walk finds what a search of the uncross for each
+ * order taken out would find. What stands before an order does not change when it goes; what was beside it is met anew.
+ */
 function removeUnfit(book: Book, orders: Orders, host: AuctionHost, matcher: Matcher, reference: number): number[] {
+  const [bids, asks] = [new Queue(book.bids, orders), new Queue(book.asks, orders)];
+  const reaches = (bid: number, ask: number): boolean => bid !== NIL && ask !== NIL && orders.price(bid) >= orders.price(ask);
   const satOut: number[] = [];
-  for (;;) {
-    const found = findUncross(book, orders, reference);
-    if (found === undefined) return satOut;
-    const pairs = pairsAt(book, orders, found);
-    const related = pairs.find(({ bid, ask }) => host.sameGroup(bid, ask));
-    if (related !== undefined) {
-      const newer = host.isOlder(related.bid, related.ask) ? related.ask : related.bid;
-      matcher.withdraw(book, newer);
-      host.cancelled(newer, 'self_trade');
+  // Without a limit and without a reference there is no price.
+  while (bids.limits > 0 || asks.limits > 0 || reference > 0) {
+    const [bid, ask] = [bids.current, asks.current];
+    const executes = reaches(bid, ask);
+    if (executes && !host.sameGroup(bid, ask)) {
+      const quantity = Math.min(bids.left, asks.left);
+      bids.take(quantity);
+      asks.take(quantity);
       continue;
     }
-    const short = belowMinimum(pairs, orders);
-    if (short === undefined) return satOut;
-    matcher.withdraw(book, short);
-    satOut.push(short);
+    // Of the last two that execute one may execute in part; all before them execute whole.
+    const unfit = executes ? (host.isOlder(bid, ask) ? asks : bids) : bids.fallsShort ? bids : asks.fallsShort ? asks : undefined;
+    if (unfit === undefined) break;
+    const opposite = unfit === bids ? asks : bids;
+    let passed = unfit.used;
+    const row = unfit.drop();
+    // Whom one has passed without meeting its own group, the next of its group passes too.
+    for (let next = unfit.current; executes && passed > 0 && next !== NIL && host.sameGroup(next, row); next = unfit.current) {
+      if (!(unfit === bids ? reaches(next, ask) : reaches(bid, next))) break;
+      const quantity = Math.min(passed, unfit.left);
+      unfit.take(quantity);
+      passed -= quantity;
+    }
+    opposite.giveBack(passed);
+    matcher.withdraw(book, row);
+    if (executes) host.cancelled(row, 'self_trade');
+    else satOut.push(row);
   }
-}
-
-function belowMinimum(pairs: readonly Pair[], orders: Orders): number | undefined {
-  const executed = new Map<number, number>();
-  for (const { bid, ask, quantity } of pairs) {
-    executed.set(bid, (executed.get(bid) ?? 0) + quantity);
-    executed.set(ask, (executed.get(ask) ?? 0) + quantity);
-  }
-  for (const [row, quantity] of executed) if (quantity < orders.pendingMinimum(row)) return row;
-  return undefined;
+  return satOut;
 }
 
 function execute(book: Book, orders: Orders, host: AuctionHost, matcher: Matcher, { bid, ask, quantity }: Pair, price: number): void {
