@@ -14,7 +14,7 @@ export { ApiError, explain, toApiError } from './errors.ts';
 export { Exchange } from './exchange.ts';
 export type { FeedState } from './feed.ts';
 export { hourAt, instrumentId, LISTED_HOURS, makeInstrument, MILLIS_PER_HOUR, parseInstrument, phaseOf, type Instrument, type Phase } from './instrument.ts';
-export { GROUPINGS, ladderOf, spreadOf, type LadderRow, type OwnLevel } from './ladder.ts';
+export { GROUPINGS, LADDER_DEPTH_MAX, ladderOf, spreadOf, type LadderRow, type OwnLevel } from './ladder.ts';
 export { dataOf, isStale, type Loadable } from './loadable.ts';
 export type { HourQuote } from './preview.ts';
 export { browserStorage } from './storage.ts';

@@ -7,7 +7,7 @@ export interface LadderRow {
   /** Steps. */
   quantity: number;
   total: number;
-  /** Share of the deepest visible total, in thousandths; for bar lengths only. */
+  /** Share of the deepest visible total, of `LADDER_DEPTH_MAX`; for bar lengths only. */
   depth: number;
   /** Steps of one's own open orders in this row. */
   own: number;
@@ -22,6 +22,8 @@ export interface OwnLevel {
   price: number;
   quantity: number;
 }
+
+export const LADDER_DEPTH_MAX = 1_000;
 
 /** Ticks per row that the ladder offers. */
 export const GROUPINGS = [1, 10, 100, 1000] as const;
@@ -57,7 +59,7 @@ export function ladderOf(depth: Depth, options: { grouping: number; rows: number
   const bids = rowsOf(depth.bids, 'buy', options.grouping, options.rows, options.own);
   const asks = rowsOf(depth.asks, 'sell', options.grouping, options.rows, options.own);
   const deepest = Math.max(bids.at(-1)?.total ?? 0, asks.at(-1)?.total ?? 0, 1);
-  for (const row of [...bids, ...asks]) row.depth = Math.round((row.total * 1000) / deepest);
+  for (const row of [...bids, ...asks]) row.depth = Math.round((row.total * LADDER_DEPTH_MAX) / deepest);
   return { bids, asks };
 }
 
