@@ -3,12 +3,14 @@ import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
+import { reasonOf } from './reason.ts';
 import { openAutomaticResale, openHttp, openListPrices, openMarks, openServices, openWebhooks, reachEngine } from './roles/api_role.ts';
 import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
 import { openProjector, openSequencer, openToOthers, startEngineProcess } from './roles/engine_role.ts';
 import { introduction } from './roles/introduction.ts';
+import { patiently } from './roles/patience.ts';
 import { Parts } from './roles/parts.ts';
 
 const CLOSE_MILLIS_MAX = 9_500;
@@ -39,17 +41,23 @@ async function startTogether(core: Core): Promise<void> {
   const own = roles.includes('engine') && !roles.includes('standby') ? await openSequencer(core) : undefined;
   if (own !== undefined) await openToOthers(core, own);
   else if (roles.includes('standby')) openSequencer(core, true).then((sequencer) => openToOthers(core, sequencer)).catch(core.onFatal);
-  const remote = await reachEngine(core);
-  const opened = await openServices(core, own ?? remote, []);
-  const begin = demo ? await shareDemo(core, opened) : undefined;
-  if (roles.includes('api')) {
-    await openListPrices(core, opened);
-    openWebhooks(core, opened);
-    openMarks(core, opened);
-    openAutomaticResale(core, opened);
-  }
+  const { parts, log } = core;
+  const before = parts.count;
+  const { remote, opened, begin } = await patiently('the market', async () => {
+    const remote = await reachEngine(core);
+    const opened = await openServices(core, own ?? remote, []);
+    const begin = demo ? await shareDemo(core, opened) : undefined;
+    if (roles.includes('api')) {
+      await openListPrices(core, opened);
+      openWebhooks(core, opened);
+      openMarks(core, opened);
+      openAutomaticResale(core, opened);
+    }
+    return { remote, opened, begin };
+  }, { ...core, undo: () => parts.close(log, before) });
   openHttp(core, opened, remote);
-  introduction(core.url, await begin?.()).forEach(say);
+  const file = begin === undefined ? undefined : await patiently('the market', begin, core);
+  introduction(core.url, file).forEach(say);
 }
 
 /** pino writes to standard error, so that what a person is told stays readable. Nothing secret may reach it. */
@@ -86,11 +94,11 @@ async function main(): Promise<void> {
   process.on('uncaughtException', onFatal);
   process.on('unhandledRejection', (reason) => onFatal(reason instanceof Error ? reason : new Error(String(reason))));
   try {
-    const core = await openCore({ config, log, say, parts, onFatal });
+    const core = await openCore({ config, log, say, parts, onFatal, isClosing: () => closing });
     await (config.single ? startAlone(core) : startTogether(core));
   } catch (error) {
     if (closing) return;
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(reasonOf(error));
     if (!(error instanceof ConfigError)) log.error({ err: error }, 'the server does not start');
     await close(1);
   }

@@ -14,6 +14,8 @@ export function openDatabase(url: string, connectionsMaximum = POOL_MAX): Knex {
     // Two: a migration holds its lock on one.
     pool: { min: 0, max: Math.max(2, connectionsMaximum), afterCreate: giveUpSilent },
     acquireConnectionTimeout: CONNECT_MILLIS,
+    // Who asks is told what fails.
+    log: { warn: () => undefined, error: () => undefined, deprecate: () => undefined, debug: () => undefined },
   });
 }
 

@@ -13,7 +13,7 @@ import type { Line, Reply, Request } from '../sequencer/messages.ts';
 import type { CommittedBatch, SequencerPort } from '../sequencer/port.ts';
 import { idsOf, placesOf } from './messages.ts';
 import type { Broadcast, Places, Upward } from './messages.ts';
-import { connectRedis } from './redis.ts';
+import { connectRedis, sayTrouble } from './redis.ts';
 import type { Seal } from './seal.ts';
 import { Watches } from './watches.ts';
 
@@ -37,6 +37,8 @@ export interface DoorOptions {
   seal: Seal;
   sequencer: SequencerPort & Line;
   log: Logger;
+  /** Told when Redis does not answer, and when it does again. */
+  say: (line: string) => void;
   /** The process was held up for longer than its lease: another may lead, and this one must end at once. */
   onHeldUp: (error: Error) => void;
 }
@@ -67,7 +69,7 @@ export class Door {
   private readonly reading: Promise<void>;
   private readonly unsubscribe: () => void;
 
-  constructor({ redisUrl, seal, sequencer, log, onHeldUp }: DoorOptions) {
+  constructor({ redisUrl, seal, sequencer, log, say, onHeldUp }: DoorOptions) {
     this.seal = seal;
     this.places = placesOf(seal);
     this.sequencer = sequencer;
@@ -76,6 +78,7 @@ export class Door {
     this.watches = new Watches(sequencer, log);
     this.reader = connectRedis(redisUrl, 'door');
     this.publisher = connectRedis(redisUrl, 'door');
+    sayTrouble(this.reader, say);
     for (const redis of [this.reader, this.publisher]) redis.on('ready', () => this.watches.interrupted());
     this.unsubscribe = sequencer.onReplies((replies) => this.replied(replies));
     this.timer = setInterval(() => this.beat(), BEAT_MILLIS);
@@ -86,6 +89,11 @@ export class Door {
   /** Calls under way, and clients heard in the last minute. */
   get figures(): { calls: number; clients: number } {
     return { calls: this.calls.size, clients: this.heard.size };
+  }
+
+  /** Whether others can reach it. */
+  get isOpen(): boolean {
+    return this.reader.status === 'ready' && this.publisher.status === 'ready';
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,23 @@
 /** Connections to Redis. What is lost with one is lost: nothing is kept for later, nothing is sent twice. */
 import { Redis } from 'ioredis';
+import { reasonOf } from '../reason.ts';
 
 const CONNECT_MILLIS = 1_000;
 const RETRY_MILLIS = 150;
+
+/** Says what is wrong with a connection, once for each reason, and when it is well again. */
+export function sayTrouble(redis: Redis, say: (line: string) => void): void {
+  let told = '';
+  redis.on('error', (error: unknown) => {
+    const reason = reasonOf(error);
+    if (reason !== told) say(`Redis does not answer: ${reason}`);
+    told = reason;
+  });
+  redis.on('ready', () => {
+    if (told !== '') say('Redis answers');
+    told = '';
+  });
+}
 
 export function connectRedis(url: string, name: string): Redis {
   const redis = new Redis(url, {

@@ -15,7 +15,7 @@ import { BEAT_MILLIS } from './door.ts';
 import { MissedForGood, missedBatches } from './journal_gap.ts';
 import { idsOf, placesOf } from './messages.ts';
 import type { Answers, Broadcast, Places, Upward } from './messages.ts';
-import { connectRedis } from './redis.ts';
+import { connectRedis, sayTrouble } from './redis.ts';
 import type { Seal } from './seal.ts';
 
 /** Looks without a beat after which the engine cannot be heard. Looks and not time: a process that was held up has read nothing yet. */
@@ -41,6 +41,8 @@ export interface RemoteOptions {
   databaseUrl: () => string;
   seal: Seal;
   log: Logger;
+  /** Told when Redis does not answer, and when it does again. */
+  say?: (line: string) => void;
   /** What follows committed batches cannot go on in this process. */
   onFatal: (error: Error) => void;
 }
@@ -79,6 +81,7 @@ export class RemoteSequencer extends SequencerClient implements OrderWatch {
     this.suspend(AWAY);
     this.commander = connectRedis(options.redisUrl, `commands ${this.client}`);
     this.subscriber = connectRedis(options.redisUrl, `events ${this.client}`);
+    if (options.say !== undefined) sayTrouble(this.commander, options.say);
     for (const redis of [this.commander, this.subscriber]) redis.on('close', () => this.lost(AWAY));
     this.subscriber.on('ready', () => void this.subscribe());
     this.subscriber.on('messageBuffer', (place: Buffer, bytes: Buffer) => this.hear(place.toString(), bytes));

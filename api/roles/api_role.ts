@@ -26,14 +26,20 @@ import { WebhookSender } from '../webhooks/webhook_sender.ts';
 import { inDist } from './core.ts';
 import type { Core } from './core.ts';
 
+/** An engine that leads is heard sooner. */
+const HEARD_MILLIS = 3_000;
+
 export interface Opened {
   services: Services;
   gateway: Gateway;
 }
 
 /** The engine of another process. Resolves when it has been heard. */
-export async function reachEngine({ config, log, postgres, database, parts, onFatal }: Core): Promise<RemoteSequencer> {
-  const remote = await RemoteSequencer.open({ redisUrl: config.redisUrl ?? '', databaseUrl: () => postgres.url, seal: await Seal.of(database), log, onFatal });
+export async function reachEngine({ config, log, say, postgres, database, parts, onFatal }: Core): Promise<RemoteSequencer> {
+  const seal = await Seal.of(database);
+  const late = setTimeout(() => say('waiting for an engine'), HEARD_MILLIS);
+  const remote = await RemoteSequencer.open({ redisUrl: config.redisUrl ?? '', databaseUrl: () => postgres.url, seal, log, say, onFatal });
+  clearTimeout(late);
   parts.add('engine', () => remote.close());
   return remote;
 }

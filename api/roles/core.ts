@@ -8,6 +8,7 @@ import { openPostgres } from '../../db/postgres.ts';
 import type { Postgres } from '../../db/postgres.ts';
 import type { Config } from '../config.ts';
 import { Front } from './front.ts';
+import { patiently } from './patience.ts';
 import type { Parts } from './parts.ts';
 
 export interface Core {
@@ -23,17 +24,27 @@ export interface Core {
   database: Knex;
   /** The process cannot go on. */
   onFatal: (error: Error) => void;
+  /** It is ending. */
+  isClosing: () => boolean;
 }
 
 /** In dist/ beside the server's bundle; from the sources, where the build puts it. */
 export const inDist = (name: string): string => fileURLToPath(new URL(import.meta.url.includes('/dist/') ? name : `../../dist/${name}`, import.meta.url));
 
 /** Listens, and opens Postgres with its tables. */
-export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'parts' | 'onFatal'>): Promise<Core> {
-  const { config, say, parts } = means;
+export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'parts' | 'onFatal' | 'isClosing'>): Promise<Core> {
+  const { config, log, parts } = means;
   const front = new Front();
   const port = await front.listen(config);
   parts.add('port', () => front.close());
+  const opened = parts.count;
+  const open = (): ReturnType<typeof openTables> => openTables(means);
+  // Processes of an exchange are started in any order; who starts one alone is told at once.
+  const tables = config.single ? await open() : await patiently('the database', open, { ...means, undo: () => parts.close(log, opened) });
+  return { ...means, front, url: `http://localhost:${port}`, ...tables };
+}
+
+async function openTables({ config, say, parts }: Pick<Core, 'config' | 'say' | 'parts'>): Promise<Pick<Core, 'postgres' | 'database'>> {
   const postgres = await openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say });
   // One that was found running may be another server's: it goes on while anybody is connected.
   parts.add('postgres', () => postgres.stop({ onlyIfIdle: !postgres.started }));
@@ -41,5 +52,5 @@ export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'par
   parts.add('database', () => database.destroy());
   const migrations = await migrate(database);
   if (migrations.length > 0) say(`migrated the database: ${migrations.join(', ')}`);
-  return { ...means, front, url: `http://localhost:${port}`, postgres, database };
+  return { postgres, database };
 }

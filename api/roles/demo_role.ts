@@ -4,6 +4,7 @@ import type { DemoProviders } from '../demo/provider_processes.ts';
 import type { DemoFile } from '../demo/accounts.ts';
 import { openDemoMarket } from '../demo/market.ts';
 import { Turn } from '../cluster/turn.ts';
+import { patiently } from './patience.ts';
 import type { Opened } from './api_role.ts';
 import type { Core } from './core.ts';
 
@@ -50,6 +51,9 @@ export async function shareDemo(core: Core, opened: Opened): Promise<Begin | und
   if (!config.roles.includes('api')) return undefined;
   let close = (): Promise<void> => Promise.resolve();
   const run = async (): Promise<Begin> => {
+    // An attempt may have failed half-way.
+    await close();
+    close = () => Promise.resolve();
     const providers = await startDemoProviders(config, log);
     close = () => providers.close();
     await look();
@@ -63,6 +67,6 @@ export async function shareDemo(core: Core, opened: Opened): Promise<Begin | und
     await turn.close();
   });
   if (await turn.tryTake()) return run();
-  turn.wait().then(async (taken) => (taken ? (await run())() : undefined)).catch((error: unknown) => log.error({ err: error }, 'the demo does not go on here'));
+  turn.wait().then(async (taken) => (taken ? patiently('the market', async () => (await run())(), core) : undefined)).catch((error: unknown) => log.error({ err: error }, 'the demo does not go on here'));
   return undefined;
 }

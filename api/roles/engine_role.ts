@@ -37,30 +37,37 @@ export async function openProjector({ log, postgres, parts }: Core): Promise<voi
 }
 
 /** The door for other processes, which find the projections' tables made; who takes over opens it before anything else. */
-export async function openToOthers(core: Core, sequencer: SequencerPort & Line): Promise<void> {
+export async function openToOthers(core: Core, sequencer: SequencerPort & Line): Promise<Door> {
   const { rows } = await core.database.raw<{ rows: { there: boolean }[] }>(`select to_regclass('projections.positions') is not null as there`);
-  const steps = [() => openDoor(core, sequencer), () => openProjector(core)];
-  for (const step of rows[0].there ? steps : steps.reverse()) await step();
+  if (!rows[0].there) await openProjector(core);
+  const door = await openDoor(core, sequencer);
+  if (rows[0].there) await openProjector(core);
+  return door;
 }
 
-async function openDoor({ config, log, database, parts, say }: Core, sequencer: SequencerPort & Line): Promise<void> {
-  const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log, onHeldUp: endAtOnce });
+async function openDoor({ config, log, database, parts, say }: Core, sequencer: SequencerPort & Line): Promise<Door> {
+  const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log, say, onHeldUp: endAtOnce });
   parts.add('door', () => door.close());
   const { epoch } = await sequencer.status();
   say(`leading under epoch ${epoch}`);
+  return door;
 }
 
 /** `engine` or `standby` alone in a process: no client comes here, only those who watch over it. */
 export async function startEngineProcess(core: Core): Promise<void> {
   const { config, front, log, say, url } = core;
   const leads = config.roles.includes('engine');
-  const state = { sequencer: undefined as SequencerPort | undefined, followed: undefined as number | undefined };
+  const state = { sequencer: undefined as SequencerPort | undefined, door: undefined as Door | undefined, followed: undefined as number | undefined };
   const status = () => state.sequencer?.status() ?? Promise.reject(new Unavailable('this process does not lead'));
   front.open(operationsApp({
     metrics: createMetrics({ sequencer: { status } }),
     role: () => (state.sequencer === undefined ? 'standby' : 'engine'),
-    // A standby is ready when it is warm.
-    isReady: () => (state.sequencer === undefined ? Promise.resolve(state.followed !== undefined) : status().then(() => true, () => false)),
+    problems: async () => {
+      // A standby is ready when it is warm.
+      if (state.sequencer === undefined) return state.followed === undefined ? ['sequencer'] : [];
+      const serves = await status().then(() => true, () => false);
+      return [...(serves ? [] : ['sequencer']), ...(state.door?.isOpen === true ? [] : ['redis'])];
+    },
   }));
   const standby = config.roles.includes('standby');
   if (standby && !leads) await waitForLeader(core.database);
@@ -70,6 +77,6 @@ export async function startEngineProcess(core: Core): Promise<void> {
     state.followed = sequence;
   });
   state.sequencer = sequencer;
-  await openToOthers(core, sequencer);
+  state.door = await openToOthers(core, sequencer);
   if (!standby) say(`ready ${url} (engine)`);
 }

@@ -5,16 +5,18 @@ import type { Handler } from './front.ts';
 export interface OperationsMeans {
   metrics: Pick<Metrics, 'contentType' | 'text'>;
   role: () => string;
-  isReady: () => Promise<boolean>;
+  /** Why it is not ready; empty when it is. */
+  problems: () => Promise<string[]>;
 }
 
-export function operationsApp({ metrics, role, isReady }: OperationsMeans): Handler {
+export function operationsApp({ metrics, role, problems }: OperationsMeans): Handler {
   const answer = async (path: string): Promise<{ status: number; type: string; body: string }> => {
     const json = (status: number, body: object) => ({ status, type: 'application/json; charset=utf-8', body: JSON.stringify(body) });
     if (path === '/healthz') return json(200, { status: 'ok', role: role() });
     if (path === '/metrics') return { status: 200, type: metrics.contentType, body: await metrics.text() };
     if (path !== '/readyz') return json(404, { error: { code: 'not_found', message: 'There is nothing here.', request_id: '' } });
-    return (await isReady()) ? json(200, { status: 'ready', problems: [], role: role() }) : json(503, { status: 'unavailable', problems: ['sequencer'], role: role() });
+    const found = await problems();
+    return found.length === 0 ? json(200, { status: 'ready', problems: [], role: role() }) : json(503, { status: 'unavailable', problems: found, role: role() });
   };
   return (request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;

@@ -8,10 +8,16 @@ export class Parts {
     this.closers.push({ name, close: async () => close() });
   }
 
-  async close(log: Logger): Promise<void> {
-    for (let part = this.closers.pop(); part !== undefined; part = this.closers.pop()) {
-      const { name } = part;
-      await part.close().catch((error: unknown) => log.error({ err: error, part: name }, 'did not close well'));
+  /** How many there are now. */
+  get count(): number {
+    return this.closers.length;
+  }
+
+  /** @param count so many are left, those that were started first */
+  async close(log: Logger, count = 0): Promise<void> {
+    while (this.closers.length > count) {
+      const { name, close } = this.closers.pop() as (typeof this.closers)[number];
+      await close().catch((error: unknown) => log.error({ err: error, part: name }, 'did not close well'));
     }
   }
 }

@@ -99,7 +99,7 @@ export class ClusterWorld extends MarketUnderLoad {
   }
 
   async close(): Promise<void> {
-    await this.load.stop();
+    await this.load.abandon();
     await this.cluster.close();
     this.redisAgain?.kill('SIGKILL');
   }

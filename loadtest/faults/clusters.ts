@@ -57,8 +57,13 @@ async function loseLeader(world: ClusterWorld, signal: 'SIGKILL' | 'SIGSTOP'): P
   const leader = await world.leader();
   process.kill(leader, signal);
   const moment = performance.now();
-  await until('another leader', async () => (await world.leader()) !== leader, DEADLINE_MILLIS);
-  await world.progress(PROGRESS);
+  try {
+    await until('another leader', async () => (await world.leader()) !== leader, DEADLINE_MILLIS);
+    await world.progress(PROGRESS);
+  } catch (error) {
+    if (signal === 'SIGSTOP') process.kill(leader, 'SIGCONT');
+    throw error;
+  }
   return { leader, millis: silenceAfter(world, moment) };
 }
 

@@ -118,7 +118,7 @@ export class FaultWorld extends MarketUnderLoad {
   }
 
   async close(): Promise<void> {
-    await this.load.stop();
+    await this.load.abandon();
     await this.cluster?.close();
     await this.server.stop();
     await this.wire.close();

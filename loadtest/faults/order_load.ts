@@ -39,6 +39,7 @@ export class OrderLoad {
   private readonly name: string;
   private readonly clients: Promise<void>[];
   private stopped = false;
+  private abandoned = false;
   private instrument = '';
 
   constructor(url: () => string, apiKey: string, name: string) {
@@ -52,6 +53,12 @@ export class OrderLoad {
   async stop(): Promise<void> {
     this.stopped = true;
     await Promise.all(this.clients);
+  }
+
+  /** Also of a market that answers no more: what was begun is given up. */
+  async abandon(): Promise<void> {
+    this.abandoned = true;
+    await this.stop();
   }
 
   /** Sends an order under a key until it is served. */
@@ -99,7 +106,7 @@ export class OrderLoad {
   }
 
   private async place(key: string): Promise<void> {
-    for (;;) {
+    while (!this.abandoned) {
       const begun = performance.now();
       const answer = await this.send('POST', pathOf(key), { body: this.bodyOf(key), key }).catch(() => undefined);
       const at = performance.now();
