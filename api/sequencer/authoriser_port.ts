@@ -4,7 +4,7 @@
  * what was not captured before is not billed.
  *
  * Every call is synchronous, and all come from the sequencer's own thread, between commits. The engine may
- * have applied what is not yet committed; only in `load` and `committed` are the two the same. The order after a commit is: `committed(batch)`, then
+ * have applied what is not yet committed; only in `load` are the two certain to be the same. The order after a commit is: `committed(batch)`, then
  * `captured(request)` for each capture command of the batch, in order.
  */
 import type { Command, ReleasePending } from '../../engine/commands.ts';

@@ -72,6 +72,56 @@ describe('the sequencer', () => {
     expect(commandsOf(journal)).toEqual([['tick', 'registerCompany'], ['registerCompany', 'registerCompany']]);
   });
 
+  test('goes ahead while a batch is being appended, and lets nothing of that out before both are durable', async () => {
+    const journal = new HeldJournal();
+    const engine = new Engine();
+    const port = createInProcessSequencer({ journal, engine, limits: { aheadItems: 2 } });
+    const order: string[] = [];
+    port.onCommitted((batch) => order.push(`batch ${batch.firstSequence}-${batch.lastSequence}`));
+    const send = (name: string) => port.submit(envelope(register(name))).then((ack) => order.push(`ack ${ack.sequence}`));
+    const first = send('a');
+    await settled();
+    const others = [send('b'), port.query('directory', {}).then((view) => order.push(`${view.companies.length} companies`))];
+    await settled();
+    await settled();
+    expect(engine.sequence).toBe(3);
+    others.push(send('c'));
+    await settled();
+    // One that waits alone is not worth it, and could still be given back.
+    expect(engine.sequence).toBe(3);
+    expect(order).toEqual([]);
+    await journal.let();
+    expect(order).toEqual(['batch 1-2', 'ack 2']);
+    await journal.let();
+    await Promise.all([first, ...others]);
+    expect(order).toEqual(['batch 1-2', 'ack 2', 'batch 3-4', 'ack 3', 'ack 4', '2 companies']);
+    await port.close();
+  });
+
+  test('does not settle an hour nor take a resale before the authoriser has heard of the batch that is being appended', async () => {
+    const journal = new HeldJournal();
+    const heard: string[] = [];
+    const authoriser: Authoriser = { ...NO_ALLOCATIONS, captured: (request) => (heard.push(request), []), pendingOf: (hour) => (heard.push(`hour ${hour - TEST_EPOCH / MILLIS_PER_HOUR}`), []), allHeld: () => (heard.push('held'), []) };
+    const clock = { now: () => wall };
+    let wall = TEST_EPOCH;
+    const port = createInProcessSequencer({ journal, authoriser, clock, limits: { aheadItems: 1 } });
+    const capture = (request: string) => port.submit(envelope({
+      type: 'capture', company: 0, allocation: 9, gpu: 1, request, model: 0, promptTokens: 0, completionTokens: 0, detail: { key: '', endpoint: '', spotFees: 0, estimated: false },
+    }));
+    const sent = [capture('r')];
+    await settled();
+    sent.push(capture('s'), port.submit(envelope({ type: 'reportMinute', minute: 0, outcomes: [] })));
+    await settled();
+    wall += MILLIS_PER_HOUR;
+    sent.push(port.submit(envelope(register('a'))));
+    await settled();
+    expect(heard).toEqual([]);
+    for (let rows = 0; rows < 4; rows++) await journal.let();
+    await Promise.all(sent);
+    expect(heard).toEqual(['r', 's', 'hour 0', 'held']);
+    await port.close();
+  });
+
   test('answers a query at its place between commands', async () => {
     const port = createInProcessSequencer();
     await port.submit(envelope(register('a')));

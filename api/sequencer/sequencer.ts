@@ -1,7 +1,8 @@
 /**
  * The only caller of the engine. Numbers commands by their order of arrival, applies what has
  * collected as one batch, appends the batch to the journal and, only then, releases acknowledgements,
- * events and answers. While a batch is being appended, the next collects.
+ * events and answers. While a batch is being appended, the next collects; when much waits, the next is
+ * applied meanwhile, and nothing of it leaves before both are durable.
  *
  * No I/O of its own: journal, clock, engine, authoriser and outlet are given, so that a simulation
  * can run it. When the journal fails after the state moved, it stops for good: whoever made it
@@ -60,10 +61,12 @@ export interface SequencerLimits {
   batchCommands: number;
   /** Event words after which a batch is closed. */
   batchWords: number;
+  /** So many items that wait while a batch is being appended are applied at once, as the beginning of the next. With fewer there is little to gain, and what is not applied can still be given back. */
+  aheadItems: number;
   /** Idle time after which engine time moves on by itself. */
   idleMillis: number;
 }
-export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, waitMillis: 5_000, batchCommands: 8_000, batchWords: 1 << 20, idleMillis: 1_000 };
+export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, waitMillis: 5_000, batchCommands: 8_000, batchWords: 1 << 20, aheadItems: 64, idleMillis: 1_000 };
 
 export interface SequencerParts {
   engine: SequencedEngine;
@@ -101,6 +104,8 @@ interface Turn {
   release: Release;
 }
 
+const newTurn = (): Turn => ({ captured: [], release: { batch: undefined, acknowledgements: new Acknowledgements(), repeats: [], answers: [], expired: [] } });
+
 export class Sequencer {
   private readonly engine: SequencedEngine;
   private readonly journal: Journal;
@@ -117,6 +122,9 @@ export class Sequencer {
   private committedSequence: number;
   /** When the append under way was given to the journal; undefined: none is. */
   private appendingSince: number | undefined;
+  /** What has been applied during the append under way. */
+  private ahead: Turn | undefined;
+  private goingAhead = false;
   private running = false;
   private stopped = false;
   private drained: (() => void)[] = [];
@@ -226,14 +234,39 @@ export class Sequencer {
 
   /** What is submitted in the same task still joins the first batch. */
   private wake(): void {
-    if (this.running) return;
+    if (this.running) return this.wakeAhead();
     this.running = true;
     queueMicrotask(() => void this.run());
   }
 
+  /** As `wake`, during an append. */
+  private wakeAhead(): void {
+    if (this.goingAhead || this.appendingSince === undefined || this.queue.length < this.limits.aheadItems) return;
+    this.goingAhead = true;
+    queueMicrotask(() => {
+      this.goingAhead = false;
+      if (this.appendingSince === undefined || this.stopped) return;
+      try {
+        this.goAhead();
+      } catch (error) {
+        this.fail(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+  }
+
+  /** Applies what waits although the batch before is not durable yet. Nothing that rests on the authoriser, which has not heard of that batch. */
+  private goAhead(): void {
+    if (this.ahead === undefined) {
+      if (this.settlesHour()) return;
+      this.ahead = newTurn();
+      if (!this.advanceTime()) return;
+    }
+    this.takeItems(this.ahead, (item) => item.kind !== 'clock' && !(item.kind === 'command' && needsHolds(item.envelope.command)));
+  }
+
   private async run(): Promise<void> {
     try {
-      while (!this.stopped && (this.queue.length > 0 || this.timeIsDue() || this.engine.hasWork)) {
+      while (!this.stopped && (this.ahead !== undefined || this.queue.length > 0 || this.timeIsDue() || this.engine.hasWork)) {
         const turn = this.takeTurn();
         if (this.written.count > 0) await this.commit(turn);
         if (!this.isStopped()) this.releaseTurn(turn);
@@ -283,10 +316,14 @@ export class Sequencer {
     if (release.batch !== undefined || release.answers.length > 0 || release.expired.length > 0) this.outlet.released(release);
   }
 
-  /** Time first, then what waits, until the batch is full. */
+  /** Time first, then what waits, until the batch is full. What has been applied during the last append is its beginning. */
   private takeTurn(): Turn {
-    const turn: Turn = { captured: [], release: { batch: undefined, acknowledgements: new Acknowledgements(), repeats: [], answers: [], expired: [] } };
-    if (this.advanceTime()) this.takeItems(turn);
+    const { ahead } = this;
+    this.ahead = undefined;
+    // An hour is settled before any capture of its batch: the next one does it.
+    if (ahead !== undefined && this.settlesHour()) return ahead;
+    const turn = ahead ?? newTurn();
+    if (this.advanceTime()) this.takeItems(turn, () => true);
     return turn;
   }
 
@@ -317,6 +354,11 @@ export class Sequencer {
     return true;
   }
 
+  /** Whether an hour ends before the clock's time: its settlement counts what requests still hold. */
+  private settlesHour(): boolean {
+    return Math.floor(this.engine.now / MILLIS_PER_HOUR) !== Math.floor(this.clock.now() / MILLIS_PER_HOUR);
+  }
+
   /**
    * Nobody was there to move time for whole minutes: hours sold in them are refunded, and no provider is to
    * blame. A clock that an operator moves leaves nothing out.
@@ -345,7 +387,8 @@ export class Sequencer {
     this.engine.apply(envelope);
   }
 
-  private takeItems(turn: Turn): void {
+  /** @param fits ends the taking at the first item that may not be applied now */
+  private takeItems(turn: Turn, fits: (item: Item) => boolean): void {
     const tooOld = this.elapsed() - this.limits.waitMillis;
     while (this.queue.length > 0 && !this.isFull()) {
       const item = this.queue.first();
@@ -354,6 +397,7 @@ export class Sequencer {
         turn.release.expired.push(item.id);
         continue;
       }
+      if (!fits(item)) return;
       // The next turn moves time, and finds the item answered.
       if (item.kind === 'clock' && item.now > this.engine.now) return this.clock.set?.(item.now);
       // A moved clock is answered when all that was due has run.

@@ -36,6 +36,8 @@ export const RETRY_MILLIS = 50;
 const ANSWER_MILLIS = 1_500;
 const HEARTBEAT_MILLIS = 100;
 const QUIET_MILLIS = 100;
+/** For so long after that they write to the new leader only, and the old one is asked nothing by which it would notice. */
+const UNNOTICED_MILLIS = 250;
 /** Commands between two snapshots. */
 const SNAPSHOT_EVERY = 20;
 
@@ -156,6 +158,7 @@ export class World {
       engine, journal: this.writerOf(journal, engine), authoriser: new AllocationAuthoriser(), rulesVersion: RULES_VERSION,
       clock: { now: () => Math.max(0, TEST_EPOCH + Math.floor(scheduler.now) + this.clockShift) },
       elapsed: () => scheduler.now,
+      limits: { aheadItems: 1 },
       // A lease is what makes nobody else lead while one believes to.
       leads: () => flaw === 'no_lease' || this.disk.isLed(journal.epoch),
       channel: { post: (replies: Reply[]) => scheduler.after(1, () => !process.ended && client.receive(replies)) },
@@ -196,19 +199,19 @@ export class World {
     const { random, counts } = this;
     if (this.finished === CLIENTS) return;
     const draw = random.next();
-    if (draw < 0.28) {
+    if (draw < 0.26) {
       counts.crashes++;
       void this.restart();
-    } else if (draw < 0.52) {
+    } else if (draw < 0.48) {
       counts.outages++;
       this.disk.crash();
-    } else if (draw < 0.66) {
+    } else if (draw < 0.72) {
       counts.replacements++;
-      if (random.chance(0.5)) this.replace();
+      if (random.chance(0.3)) this.replace();
       else this.replaceUnnoticed();
-    } else if (draw < 0.75) this.damage();
+    } else if (draw < 0.82) this.damage();
     else this.clockShift = random.pick([0, -3_600_000, 3_600_000, -TEST_EPOCH]);
-    this.scheduler.after(random.between(50, 700), () => this.misfortune());
+    this.scheduler.after(random.between(50, 450), () => this.misfortune());
   }
 
   /** The process ends, and what it left decays before the next one reads it. */
@@ -266,7 +269,8 @@ export class World {
 
   /** undefined: no answer in time, or nobody to ask. */
   submit(command: Command, key: string): Promise<Ack | undefined> {
-    const client = this.chosenClient(0.03);
+    const unnoticed = this.quietUntil > 0 && this.scheduler.now < this.quietUntil + UNNOTICED_MILLIS;
+    const client = this.chosenClient(unnoticed ? 0 : 0.03);
     if (client === undefined) return Promise.resolve(undefined);
     return this.within(client.submit({ command, idempotencyKey: key, bodyHash: key }));
   }
