@@ -11,7 +11,8 @@ import { ACCOUNT_CHANNELS } from './messages.ts';
 import type { AccountChannel, SubscribeRequest } from './messages.ts';
 import { FRAME_MILLIS } from './pace.ts';
 import type { PastFills } from './past_fills.ts';
-import type { Source } from './room.ts';
+import type { Connection } from './connection.ts';
+import type { Room, Source } from './room.ts';
 import type { RoomPlan } from './room_table.ts';
 
 /** Channels that ask the engine do so at most this often for a company. */
@@ -25,8 +26,8 @@ export interface AccountMeans {
   pastFills?: PastFills;
 }
 
-/** What a room is told of a batch; true when that concerns it. */
-type Note = (change: MarketChange) => boolean;
+/** What a room is told of a batch: whether that concerns it, and whether it must not wait for its interval. */
+type Note = (change: MarketChange) => 'no' | 'news' | 'urgent';
 
 export class AccountRooms {
   private readonly means: AccountMeans;
@@ -53,7 +54,12 @@ export class AccountRooms {
       channel, instrument: null, name: `${channel} ${company}`, interval,
       open: () => {
         const { source, note } = this.sourceOf(channel, company, lender);
-        return { source, attach: (room) => this.follow(company, (change) => note(change) && room.touch()) };
+        const attach = (room: Room<Connection>) =>
+          this.follow(company, (change) => {
+            const news = note(change);
+            if (news !== 'no') room.touch(news === 'urgent');
+          });
+        return { source, attach };
       },
     };
   }
@@ -69,7 +75,7 @@ export class AccountRooms {
 
   private sourceOf(channel: AccountChannel, company: number, lender: boolean): { source: Source; note: Note } {
     const { sequencer, directory } = this.means;
-    const concerned: Note = (change) => change.companies.has(company);
+    const concerned: Note = (change) => (change.companies.has(company) ? 'news' : 'no');
     switch (channel) {
       case 'orders':
         return ordersOf(this.means, company);
@@ -85,10 +91,8 @@ export class AccountRooms {
         const wire = (view: FacilityView) => facilityWire(directory, view);
         const fetch = async () => (await sequencer.query('facilities', { company, lender })).map(wire);
         const source = new FacilitiesSource(fetch, (row) => row);
-        const note: Note = (change) => {
-          source.note(change.facilities);
-          return concerned(change);
-        };
+        // Who trades on frozen credit is refused from that command on, so it should know why.
+        const note: Note = (change) => (source.note(change.facilities) ? 'urgent' : concerned(change));
         return { source, note };
       }
     }
@@ -100,7 +104,7 @@ function ordersOf(means: AccountMeans, company: number): { source: Source; note:
   const note: Note = (change) => {
     const own = [...change.orders].filter((order) => order.company === company);
     for (const order of own) source.note(order);
-    return own.length > 0;
+    return own.length > 0 ? 'news' : 'no';
   };
   return { source, note };
 }
@@ -110,7 +114,7 @@ function fillsOf(means: AccountMeans, company: number): { source: Source; note: 
   const note: Note = (change) => {
     const own = change.fills.filter((fill) => fill.buyer === company || fill.seller === company);
     for (const fill of own) source.note(fill);
-    return own.length > 0;
+    return own.length > 0 ? 'news' : 'no';
   };
   return { source, note };
 }

@@ -22,7 +22,8 @@ describe('the facility channel', () => {
 
   test('tells a freeze once, although it is two steps', async () => {
     const { source, look } = await open();
-    source.note([{ sequence: 7, facility: 3, fraction: ALL }, { sequence: 7, facility: 3, state: 'frozen' }]);
+    expect(source.note([{ sequence: 6, facility: 4, fraction: ALL }])).toBe(false);
+    expect(source.note([{ sequence: 7, facility: 3, fraction: ALL }, { sequence: 7, facility: 3, state: 'frozen' }])).toBe(true);
     expect(await look(facility('1.00', 'frozen'))).toEqual(['frozen 1.00']);
     expect(await look()).toBeNull();
   });

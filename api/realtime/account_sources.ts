@@ -103,7 +103,7 @@ export class RowsSource<Row extends { id: string }> implements Source {
   private readonly fetch: () => Promise<Row[]>;
   private readonly gone: (row: Row) => Row;
   private rows: Row[] = [];
-  private told = new Map<string, Row>();
+  protected told: ReadonlyMap<string, Row> = new Map();
 
   constructor(fetch: () => Promise<Row[]>, gone: (row: Row) => Row) {
     this.fetch = fetch;
@@ -136,8 +136,10 @@ export class RowsSource<Row extends { id: string }> implements Source {
 export class FacilitiesSource extends RowsSource<FacilityWire> {
   private steps: FacilityStep[] = [];
 
-  note(steps: readonly FacilityStep[]): void {
+  /** Whether one of the facilities that are told here is frozen, unfrozen or in another state. */
+  note(steps: readonly FacilityStep[]): boolean {
     this.steps.push(...steps);
+    return steps.some(({ facility }) => this.told.has(idOf('facility', facility)));
   }
 
   protected override changed(row: FacilityWire, told: FacilityWire | undefined): FacilityWire[] {

@@ -111,6 +111,23 @@ describe('a room', () => {
     expect(hall.frames).toBe(2);
   });
 
+  test('tells what is urgent before its interval is over', () => {
+    const counter = new Counter();
+    const { hall, room, step, idle } = open(counter, 200);
+    room.join(new Client('a'));
+    counter.add(1);
+    step(200);
+    counter.add(1);
+    step(50);
+    expect(hall.frames).toBe(1);
+    room.touch(true);
+    idle(10);
+    expect(hall.frames).toBe(2);
+    counter.add(1);
+    step(50);
+    expect(hall.frames).toBe(2);
+  });
+
   test('lets who joins in between wait for the next frame', () => {
     const counter = new Counter();
     const { room, step, progress } = open(counter);

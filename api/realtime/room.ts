@@ -96,9 +96,10 @@ export class Room<M extends Member = Member> {
     return this.live.size + this.joining.size + this.lagging.size + this.ahead.size + this.recovering.size === 0;
   }
 
-  /** The source has something new. */
-  touch(): void {
+  /** The source has something new; `soon`: which does not wait until the interval is over. */
+  touch(soon = false): void {
     this.dirty = true;
+    if (soon) this.framedAt = -Infinity;
     this.options.wake();
   }
 
