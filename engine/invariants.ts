@@ -76,11 +76,14 @@ function facilitiesReconcile({ facilities, ledger }: State): string | undefined 
     const name = `facility ${row.facility}`;
     const principal = ledger.balance(ACCOUNT['loan.principal'], row.facility);
     if (principal !== row.lent - row.repaidPrincipal - row.writtenOff.principal) return `${name}: principal ${principal}, lent ${row.lent} less repaid ${row.repaidPrincipal}`;
-    const scheduled = row.schedule.reduce((sum, instalment) => sum + instalment.principal, 0);
+    let [scheduled, fees, billed] = [0, 0, 0];
+    for (const instalment of row.schedule) {
+      scheduled += instalment.principal;
+      fees += instalment.fee;
+      if (instalment.billed) billed += instalment.interest;
+    }
     if (scheduled !== principal) return `${name}: schedule repays ${scheduled} of ${principal}`;
-    const fees = row.schedule.reduce((sum, instalment) => sum + instalment.fee, 0);
     if (fees !== ledger.balance(ACCOUNT['fee.receivable'], row.facility)) return `${name}: instalments name ${fees} of late fees`;
-    const billed = row.schedule.reduce((sum, { billed: isDue, interest }) => sum + (isDue ? interest : 0), 0);
     if (billed > ledger.balance(ACCOUNT['interest.receivable'], row.facility)) return `${name}: instalments ask for interest that has not accrued`;
     const control = ledger.balance(ACCOUNT['limit.control'], row.facility);
     const used = -ledger.balance(ACCOUNT['limit.undrawn'], row.facility) - ledger.balance(ACCOUNT['limit.drawn'], row.facility);

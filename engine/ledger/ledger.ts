@@ -7,7 +7,7 @@ import type { AccountName, LedgerName, OwnerKind } from './accounts.ts';
 import { grownCapacity, grownFloats } from '../numbers/columns.ts';
 import { KIND } from '../events.ts';
 import type { EventBuffer } from '../events.ts';
-import { ACCOUNT_MICRO_MAX } from '../numbers/units.ts';
+import { ACCOUNT_MICRO_MAX, MICRO } from '../numbers/units.ts';
 
 const firstOf = (kind: OwnerKind): number => ACCOUNT_NAMES.findIndex((name) => ACCOUNTS[name].owner === kind);
 /** Accounts of one kind of owner have consecutive numbers, in this order of kinds; lots' begin at 0. */
@@ -24,6 +24,9 @@ const COMPANY_STRIDE = 1 << COMPANY_SHIFT;
 const FACILITY_STRIDE = 1 << FACILITY_SHIFT;
 const CELL_STRIDE = 1 << CELL_SHIFT;
 const STRIDES: Readonly<Record<OwnerKind, number>> = { lot: LOT_STRIDE, company: COMPANY_STRIDE, facility: FACILITY_STRIDE, cell: CELL_STRIDE };
+
+/** Balances whose units and remainders sum exactly as numbers: 1e5 x 9e9 is far within the safe range. */
+const SUMMED_AT_ONCE = 100_000;
 
 const POSTED = KIND.posted;
 /** Words that one transaction may need: more entries than any posting rule has. */
@@ -194,8 +197,22 @@ export class Ledger {
 
   /** Sum of an account over its owners. */
   total(account: number): bigint {
+    const kind = this.ownerKind(account);
+    const table = this.table(kind);
+    const stride = STRIDES[kind];
     let sum = 0n;
-    for (const balance of this.column(account)) if (balance !== 0) sum += BigInt(balance);
+    // In units and remainders, which stay exact as numbers for so many balances at a time.
+    for (let from = account - firstOf(kind); from < table.length; from += SUMMED_AT_ONCE * stride) {
+      const to = Math.min(table.length, from + SUMMED_AT_ONCE * stride);
+      let units = 0;
+      let rest = 0;
+      for (let at = from; at < to; at += stride) {
+        const part = table[at] % MICRO;
+        rest += part;
+        units += (table[at] - part) / MICRO;
+      }
+      sum += BigInt(units) * BigInt(MICRO) + BigInt(rest);
+    }
     return sum;
   }
 

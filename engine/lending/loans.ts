@@ -146,10 +146,12 @@ export class Loans {
     if (facility.state === 'written_off') return false;
     let billed = false;
     for (const row of facility.schedule) {
-      if (!row.billed && row.due <= day) {
+      // What is billed stands first, then the rest in the order of due dates.
+      if (!row.billed && row.due > day) break;
+      if (!row.billed) {
         this.bill(facility, row);
         billed = true;
-      } else if (row.billed && !row.late && day - row.due > PARAMETERS.lateFeeGraceDays) this.chargeLate(facility, row);
+      } else if (!row.late && day - row.due > PARAMETERS.lateFeeGraceDays) this.chargeLate(facility, row);
     }
     // What a share of revenue has not paid is for the months to come.
     if (billed && facility.method === 'revenue_share') this.reschedule(facility, false);
