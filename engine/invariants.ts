@@ -134,7 +134,7 @@ function offersAreCounted({ orders, supply, allocations }: State): string | unde
     const sums = resells ? ofAllocation : ofCell;
     sums.set(key, (sums.get(key) ?? 0) + orders.remaining(row));
   }
-  for (const [cell, offered] of ofCell) if (supply.offered[cell] !== offered) return `cell ${cell}: ${supply.offered[cell]} counted, ${offered} on offer`;
+  for (const [cell, offered] of ofCell) if (supply.offered(cell) !== offered) return `cell ${cell}: ${supply.offered(cell)} counted, ${offered} on offer`;
   for (let row = 0; row < allocations.used; row++) {
     if (allocations.state[row] !== ALLOCATION.open) continue;
     const name = `allocation ${allocations.idOf(row)}`;
@@ -148,7 +148,7 @@ function cellFault({ supply, ledger, now }: State, book: HourBook, cell: number)
   const sum =
     ledger.balance(ACCOUNT['capacity.source'], cell) + ledger.balance(ACCOUNT['capacity.entitled'], cell) +
     ledger.balance(ACCOUNT['capacity.delivered'], cell) + ledger.balance(ACCOUNT['capacity.failed'], cell);
-  const name = `provider ${supply.capacities[supply.capacity[cell]].company}, market ${book.market}, hour ${book.hour}`;
+  const name = `provider ${supply.capacities[supply.capacityOf(cell)].company}, market ${book.market}, hour ${book.hour}`;
   if (sum !== 0) return `${name}: source is not entitled + delivered + failed`;
   const left = minutesLeft(book.hour, now);
   if (left > 0 && !supply.covers(cell, 0, left)) return `${name}: sold and offered exceed verified`;

@@ -21,7 +21,9 @@ import { RULES_VERSION } from './rules.ts';
 import type { Chain, SpotResale } from './delivery/resale.ts';
 import { MAY_BUY, MAY_SELL, Standing } from './trading/standing.ts';
 import { Supply } from './trading/supply.ts';
+import { SupplyCells } from './ledger/supply_cells.ts';
 import { Timers } from './time/timers.ts';
+import { RowPool } from './numbers/row_pool.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './numbers/units.ts';
 import type { Day, Hour, Micro, Millis, Ppm, Ticks } from './numbers/units.ts';
 
@@ -160,13 +162,19 @@ export class HourBook extends Book {
   mode: TradingMode = 'open';
   reason = '';
   /** Supply cells by provider. */
-  readonly cells = new ProviderCells();
+  readonly cells: ProviderCells;
   /** Chain of allocations, and how many of them are not yet done. */
   firstAllocation = -1;
   openAllocations = 0;
 
-  constructor(row: number, market: MarketId, hour: Hour) {
-    super();
+  override close(): void {
+    super.close();
+    this.cells.clear();
+  }
+
+  constructor(pool: RowPool, row: number, market: MarketId, hour: Hour) {
+    super(pool);
+    this.cells = new ProviderCells(pool);
     this.row = row;
     this.market = market;
     this.hour = hour;
@@ -371,6 +379,8 @@ const MILLIS_PER_SECOND = 1_000;
 export const RATE_SCALE = 2 ** 20;
 /** More hours than are listed at a time. */
 const RING_MASK = 2 ** 12 - 1;
+/** Room for some dozen books at first. */
+const POOL_ROWS = 1 << 12;
 const STRICTEST_FIRST = TRADING_MODES.toReversed();
 
 export class State {
@@ -384,12 +394,15 @@ export class State {
   /** The rules that commands are executed under; told, not kept. */
   rulesVersion = RULES_VERSION;
   readonly buffer = new EventBuffer();
-  readonly ledger = new Ledger(this.buffer);
+  private readonly cells = new SupplyCells();
+  readonly ledger = new Ledger(this.buffer, this.cells);
   readonly standing = new Standing();
   readonly lots = new Lots(this.ledger, this.standing);
   readonly amounts: LotAmounts;
   readonly orders: Orders;
-  readonly supply = new Supply(this.ledger);
+  /** Levels of the books, and their tables of cells. */
+  readonly pool = new RowPool(POOL_ROWS);
+  readonly supply = new Supply(this.ledger, this.cells);
   readonly allocations: Allocations;
   readonly companies: Company[] = [];
   readonly groups = new Map<string, number>();
@@ -531,7 +544,7 @@ export class State {
     // Minutes are passed over while the running hour and the next have no book; from now on one of them has.
     if (hour <= this.hour + 1) this.minutesRun = Math.min(this.minutesRun, Math.floor(this.now / MILLIS_PER_MINUTE));
     const row = this.freeBooks.pop() ?? this.books.length;
-    const book = new HourBook(row, market.market, hour);
+    const book = new HourBook(this.pool, row, market.market, hour);
     book.auction = this.modeOf(market.market, undefined) === 'auction';
     this.listBook(market, book);
     return book;
@@ -541,6 +554,7 @@ export class State {
     const market = this.findMarket(book.market);
     market?.books.delete(book.hour);
     if (market?.ring[book.hour & RING_MASK] === book) market.ring[book.hour & RING_MASK] = undefined;
+    book.close();
     this.books[book.row] = undefined;
     this.freeBooks.push(book.row);
   }

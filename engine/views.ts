@@ -249,7 +249,7 @@ export class Views {
         delivered += allocations.usedGpu[row];
       }
       found.push({
-        company, market: book.market, hour: book.hour, verified: supply.capacities[supply.capacity[cell]].verified, offered: supply.offered[cell], sold,
+        company, market: book.market, hour: book.hour, verified: supply.capacities[supply.capacityOf(cell)].verified, offered: supply.offered(cell), sold,
         delivered: Math.floor(delivered / MICRO_GPU_SECONDS_PER_STEP),
       });
     }

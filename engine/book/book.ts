@@ -2,36 +2,42 @@
  * One hour book: two sides of price levels, each a queue of orders in time priority.
  *
  * A side keeps its levels sorted, best last, so that what happens near the best price moves little
- * memory; a level is one row, so that a book that was not asked for a while costs few cache lines.
+ * memory; the levels of all books are rows of one pool, so that a book that was not asked for a while costs few cache lines.
  * Prices are stored as keys that grow towards the better price (bids: price,
  * asks: -price), which makes both sides one code. An order in the middle of a queue leaves it
  * without looking for its level.
  */
-import { grownCapacity } from '../numbers/columns.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
+import { ROW_FLOAT_SHIFT, ROW_INT_SHIFT, RUN_FIRST } from '../numbers/row_pool.ts';
+import type { RowPool } from '../numbers/row_pool.ts';
 import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
 import { StopQueue } from './stop_queue.ts';
 
 /** Below this many levels a plain loop moves them faster than copyWithin. */
 const SHORT_MOVE = 24;
-/** Levels that a side has room for at first. */
-const LEVELS_FIRST = 4;
-const FLOAT_SHIFT = 1;
-const INT_SHIFT = 2;
 const HEAD = 2;
 const TAIL = 3;
 
 export class BookSide {
   /** Rows of a level: its key as a double, then the first and the last order of its queue. */
-  private floats = new Float64Array(LEVELS_FIRST << FLOAT_SHIFT);
-  private ints = new Int32Array(this.floats.buffer);
+  private readonly pool: RowPool;
+  /** The side's run in the pool, and how many levels it has room for. */
+  private from = 0;
+  private room = 0;
   /** Number of levels. */
   count = 0;
   readonly sell: boolean;
 
-  constructor(sell: boolean) {
+  constructor(sell: boolean, pool: RowPool) {
     this.sell = sell;
+    this.pool = pool;
+  }
+
+  /** Gives its rows back; the side is empty. */
+  close(): void {
+    if (this.room > 0) this.pool.give(this.from, this.room);
+    this.room = 0;
   }
 
   keyOf(price: number): number {
@@ -39,14 +45,20 @@ export class BookSide {
   }
   /** Grows towards the better price. */
   key(level: number): number {
-    return this.floats[level << FLOAT_SHIFT];
+    return this.pool.floats[(this.from + level) << ROW_FLOAT_SHIFT];
   }
   /** The oldest order of a level. */
   head(level: number): number {
-    return this.ints[(level << INT_SHIFT) | HEAD];
+    return this.pool.ints[((this.from + level) << ROW_INT_SHIFT) | HEAD];
   }
   private tail(level: number): number {
-    return this.ints[(level << INT_SHIFT) | TAIL];
+    return this.pool.ints[((this.from + level) << ROW_INT_SHIFT) | TAIL];
+  }
+  private setHead(level: number, row: number): void {
+    this.pool.ints[((this.from + level) << ROW_INT_SHIFT) | HEAD] = row;
+  }
+  private setTail(level: number, row: number): void {
+    this.pool.ints[((this.from + level) << ROW_INT_SHIFT) | TAIL] = row;
   }
   priceAt(level: number): number {
     return Math.abs(this.key(level));
@@ -56,14 +68,27 @@ export class BookSide {
     return this.count === 0 ? NIL : Math.abs(this.key(this.count - 1));
   }
 
-  /** First level whose key is not below `key`; `count` when there is none. */
+  /**
+   * First level whose key is not below `key`; `count` when there is none. Keys are whole and differ, so
+   * between a level and the best there are no more levels than ticks: near the best, where prices stand
+   * side by side, that names the level at once; else it is sought from there in growing steps.
+   */
   private search(key: number): number {
-    const { floats } = this;
-    let low = 0;
-    let high = this.count;
+    const { count } = this;
+    if (count === 0) return 0;
+    const { floats } = this.pool;
+    const first = this.from;
+    const ticks = floats[(first + count - 1) << ROW_FLOAT_SHIFT] - key;
+    if (ticks < 0) return count;
+    let low = ticks < count ? (count - 1 - ticks) | 0 : 0;
+    let high = low;
+    for (let step = 1; floats[(first + high) << ROW_FLOAT_SHIFT] < key; step <<= 1) {
+      low = high + 1;
+      high = low + step < count ? low + step : count - 1;
+    }
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (floats[middle << FLOAT_SHIFT] < key) low = middle + 1;
+      if (floats[(first + middle) << ROW_FLOAT_SHIFT] < key) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -78,7 +103,7 @@ export class BookSide {
       const tail = this.tail(level);
       orders.setNext(tail, row);
       orders.setPrev(row, tail);
-      this.ints[(level << INT_SHIFT) | TAIL] = row;
+      this.setTail(level, row);
     } else {
       this.insertLevel(level, key, row);
       orders.setPrev(row, NIL);
@@ -86,35 +111,37 @@ export class BookSide {
   }
 
   private insertLevel(level: number, key: number, row: number): void {
-    if (this.count << FLOAT_SHIFT === this.floats.length) this.grow();
-    const { floats, ints, count } = this;
-    if (count - level < SHORT_MOVE) {
+    if (this.count === this.room) this.grow();
+    const { floats } = this.pool;
+    const place = (this.from + level) << ROW_FLOAT_SHIFT;
+    const end = (this.from + this.count) << ROW_FLOAT_SHIFT;
+    if (this.count - level < SHORT_MOVE) {
       // Numbers of rows are small: as the half of a double they are no NaN, which a copy might change.
-      for (let at = (count << FLOAT_SHIFT) - 1; at >= level << FLOAT_SHIFT; at--) floats[at + 2] = floats[at];
+      for (let at = end - 1; at >= place; at--) floats[at + 2] = floats[at];
     } else {
-      floats.copyWithin((level + 1) << FLOAT_SHIFT, level << FLOAT_SHIFT, count << FLOAT_SHIFT);
+      floats.copyWithin(place + 2, place, end);
     }
-    floats[level << FLOAT_SHIFT] = key;
-    ints[(level << INT_SHIFT) | HEAD] = row;
-    ints[(level << INT_SHIFT) | TAIL] = row;
+    floats[place] = key;
+    this.setHead(level, row);
+    this.setTail(level, row);
     this.count++;
   }
 
   private removeLevel(level: number): void {
-    const { floats } = this;
+    const { floats } = this.pool;
     const last = --this.count;
+    const place = (this.from + level) << ROW_FLOAT_SHIFT;
+    const end = (this.from + last) << ROW_FLOAT_SHIFT;
     if (last - level < SHORT_MOVE) {
-      for (let at = level << FLOAT_SHIFT; at < last << FLOAT_SHIFT; at++) floats[at] = floats[at + 2];
+      for (let at = place; at < end; at++) floats[at] = floats[at + 2];
     } else {
-      floats.copyWithin(level << FLOAT_SHIFT, (level + 1) << FLOAT_SHIFT, (last + 1) << FLOAT_SHIFT);
+      floats.copyWithin(place, place + 2, end + 2);
     }
   }
 
   private grow(): void {
-    const before = this.floats;
-    this.floats = new Float64Array(grownCapacity(before.length >> FLOAT_SHIFT, this.count + 1) << FLOAT_SHIFT);
-    this.floats.set(before);
-    this.ints = new Int32Array(this.floats.buffer);
+    this.from = this.room === 0 ? this.pool.take(RUN_FIRST) : this.pool.double(this.from, this.room);
+    this.room = this.room === 0 ? RUN_FIRST : 2 * this.room;
   }
 
   /** Takes an order out of its queue; an empty level goes with it. */
@@ -126,8 +153,20 @@ export class BookSide {
     if (before !== NIL && after !== NIL) return;
     const level = this.search(this.keyOf(orders.price(row)));
     if (before === NIL && after === NIL) this.removeLevel(level);
-    else if (before === NIL) this.ints[(level << INT_SHIFT) | HEAD] = after;
-    else this.ints[(level << INT_SHIFT) | TAIL] = before;
+    else if (before === NIL) this.setHead(level, after);
+    else this.setTail(level, before);
+  }
+
+  /** Reads the best level. */
+  glance(): number {
+    return this.count === 0 ? 0 : this.key(this.count - 1);
+  }
+
+  /** The newest order at a price, NIL when there is none. */
+  tailAt(price: number): number {
+    const key = this.keyOf(price);
+    const level = this.search(key);
+    return level < this.count && this.key(level) === key ? this.tail(level) : NIL;
   }
 
   /** Visits the orders from the best price, oldest first, until `visit` returns false. */
@@ -153,18 +192,42 @@ export class BookSide {
   }
 }
 
+/** Books that no stop waits in share this one, so that asking costs nothing; nothing is ever put into it. */
+const NO_STOPS = new StopQueue();
+
+/** What every order asks of its book stands first, in one cache line or two. */
 export class Book {
-  readonly bids = new BookSide(false);
-  readonly asks = new BookSide(true);
-  /** Stops that wait for their trigger. */
-  readonly stops = new StopQueue();
+  readonly bids: BookSide;
+  readonly asks: BookSide;
   /** Price of the last trade; 0: none yet. */
   lastPrice = 0;
+  /** Orders collect without trading until the uncross. */
+  auction = false;
+  private waiting = NO_STOPS;
   /** Range of the trades since stops were last looked at; empty when low > high. */
   tradedLow = Infinity;
   tradedHigh = 0;
-  /** Orders collect without trading until the uncross. */
-  auction = false;
+
+  /** @param pool where its levels stand */
+  constructor(pool: RowPool) {
+    this.bids = new BookSide(false, pool);
+    this.asks = new BookSide(true, pool);
+  }
+
+  /** Stops that wait for their trigger. */
+  get stops(): Pick<StopQueue, 'length' | 'remove' | 'takeTriggered' | 'rows'> {
+    return this.waiting;
+  }
+  addStop(row: number, sell: boolean, stopPrice: number): void {
+    if (this.waiting === NO_STOPS) this.waiting = new StopQueue();
+    this.waiting.add(row, sell, stopPrice);
+  }
+
+  /** Gives back what its levels take of the pool; it must be empty. */
+  close(): void {
+    this.bids.close();
+    this.asks.close();
+  }
 
   side(sell: boolean): BookSide {
     return sell ? this.asks : this.bids;

@@ -12,6 +12,7 @@ import { NIL } from '../ledger/lot_amounts.ts';
 import { Matcher, UNPROTECTED_BUY, isLimit } from './matching.ts';
 import type { MatchReason } from './matching.ts';
 import { FLAG, NO_EXTRA, Orders } from './orders.ts';
+import { RowPool } from '../numbers/row_pool.ts';
 import { TIMER, Timers } from '../time/timers.ts';
 
 /** Quantities in steps, prices in ticks; ids and owners as the caller's numbers. */
@@ -67,7 +68,7 @@ export interface BookMachine {
 
 export class LoneBook implements BookMachine, AuctionHost {
   private readonly orders = new Orders(1_024);
-  private readonly book = new Book();
+  private readonly book = new Book(new RowPool(LEVELS_FIRST));
   private readonly matcher = new Matcher(this.orders, this);
   private readonly listener: BookListener;
   private readonly rows = new Map<number, number>();
@@ -271,6 +272,7 @@ export class LoneBook implements BookMachine, AuctionHost {
 
 /** Every whole number up to here is exact. */
 export const UNITS_MAX = 2 ** 53;
+const LEVELS_FIRST = 64;
 const inRange = (value: number): boolean => Number.isInteger(value) && value >= 0 && value <= UNITS_MAX;
 
 function rangeRefusal(order: BookOrder): RejectCode | undefined {

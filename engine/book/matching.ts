@@ -217,7 +217,7 @@ export class Matcher {
       return;
     }
     this.orders.setFlags(row, this.orders.flags(row) | FLAG.untriggered);
-    book.stops.add(row, this.orders.isSell(row), this.stopPrice(row));
+    book.addStop(row, this.orders.isSell(row), this.stopPrice(row));
   }
 
   /** Takes a stop that waits for its trigger out of its book. */

@@ -182,6 +182,13 @@ export class Orders {
     return this.generation(row) * SLOTS + row === id ? row : NIL;
   }
 
+  /** Where an order of that id would stand, whether it does or not; NIL when there is no such row. */
+  placeOf(id: number): number {
+    if (!(id > 0)) return NIL;
+    const row = (id - Math.floor(id / SLOTS) * SLOTS) | 0;
+    return row < this.used ? row : NIL;
+  }
+
   static flagsOf(sell: boolean, orderType: number, timeInForce: number, selfTradePrevention: number): number {
     return FLAG.live | (sell ? FLAG.sell : 0) | (orderType << TYPE_SHIFT) | (timeInForce << TIF_SHIFT) | (selfTradePrevention << STP_SHIFT);
   }

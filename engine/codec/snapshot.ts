@@ -12,7 +12,7 @@ import type { FailedPlace, Outage } from '../delivery/minutes.ts';
 import type { OrderExtra } from '../book/orders.ts';
 import type { Replacement } from '../delivery/replacement.ts';
 import type { Chain } from '../delivery/resale.ts';
-import type { Capacity } from '../trading/supply.ts';
+import type { Capacity, Supply } from '../trading/supply.ts';
 import type { Timer } from '../time/timers.ts';
 import type { TradingMode } from '../commands.ts';
 
@@ -96,9 +96,7 @@ function columnsOf(state: State): Named {
   Object.entries(orders.columns()).forEach(([name, column]) => (named[`orders.${name}`] = column));
   add('amounts', amounts.used, amounts.columns());
   add('allocations', allocations.used, { ...allocations.columns().floats, ...allocations.columns().ints });
-  add('supply', supply.used, {
-    capacity: supply.capacity, hour: supply.hour, generation: supply.generation, offered: supply.offered, sold: supply.sold,
-  });
+  add('supply', supply.used, supply.columns());
   const owners = { company: state.companies.length, lot: state.lots.rows.length, facility: state.facilities.length, cell: supply.used };
   ACCOUNT_NAMES.forEach((name, account) => {
     named[`ledger.${name}`] = ledger.column(account, owners[ledger.ownerKind(account)]);
@@ -283,7 +281,6 @@ function restoreParties(state: State, head: Head): void {
 
 /** Columns come back with at least the capacity that an empty store has, as growth expects. */
 function restoreColumns(state: State, head: Head, columns: Named): void {
-  const stores = { allocations: state.allocations, supply: state.supply };
   state.orders.setColumns(columns['orders.floats'] as Float64Array, columns['orders.ints'] as Int32Array);
   state.amounts.setColumns(columns['amounts.lot'] as Int32Array, columns['amounts.amount'] as Float64Array, columns['amounts.next'] as Int32Array);
   for (const [name, column] of Object.entries(columns)) {
@@ -291,7 +288,8 @@ function restoreColumns(state: State, head: Head, columns: Named): void {
     const prefix = name.slice(0, dot);
     const field = name.slice(dot + 1);
     if (prefix === 'ledger') state.ledger.setColumn(ACCOUNT_NAMES.indexOf(field as (typeof ACCOUNT_NAMES)[number]), column as Float64Array);
-    else if (prefix === 'allocations' || prefix === 'supply') Object.assign(stores[prefix], { [field]: withCapacity(column) });
+    else if (prefix === 'allocations') Object.assign(state.allocations, { [field]: withCapacity(column) });
+    else if (prefix === 'supply') state.supply.setColumn(field as Parameters<Supply['setColumn']>[0], column);
   }
   const { orders, amounts, allocations, supply } = head.pools;
   Object.assign(state.orders, orders);
@@ -308,12 +306,12 @@ function withCapacity(column: Float64Array | Int32Array): Float64Array | Int32Ar
 }
 
 function restoreBook(state: State, image: BookImage): void {
-  const book = new HourBook(image.row, image.market, image.hour);
+  const book = new HourBook(state.pool, image.row, image.market, image.hour);
   Object.assign(book, {
     mode: image.mode, reason: image.reason, lastPrice: image.lastPrice, auction: image.auction, firstAllocation: image.firstAllocation, openAllocations: image.openAllocations,
   });
   for (const [provider, cell] of image.cells) book.cells.add(provider, cell);
-  for (const row of image.stops) book.stops.add(row, state.orders.isSell(row), state.orders.extra(row)?.stopPrice ?? 0);
+  for (const row of image.stops) book.addStop(row, state.orders.isSell(row), state.orders.extra(row)?.stopPrice ?? 0);
   for (const row of image.bids) book.bids.append(state.orders, row);
   for (const row of image.asks) book.asks.append(state.orders, row);
   const market = state.findMarket(image.market);

@@ -159,7 +159,7 @@ export class Delivery {
   private countRealised(row: number, gpu: MicroGpuSeconds, credits: Micro, cost: Micro): void {
     const { allocations, companies, supply, classes } = this.state;
     const company = companies[allocations.company[row]];
-    const listPrice = classes[classOf(supply.capacities[supply.capacity[allocations.cell[row]]].market)].listPrice;
+    const listPrice = classes[classOf(supply.capacities[supply.capacityOf(allocations.cell[row])].market)].listPrice;
     company.retired += credits;
     company.retiredCost += cost;
     company.listValue += mulDiv(gpu, listPrice, MICRO_GPU_SECONDS_PER_STEP);

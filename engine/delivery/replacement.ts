@@ -113,7 +113,7 @@ export class Replacements {
     const found: Found = { quantity: 0, limit: 0, outcome: 'no_offer' };
     book.asks.forEach(orders, (ask) => {
       const cell = orders.cell(ask);
-      const own = standing.group(orders.company(ask)) === standing.group(allocations.company[row]) || supply.capacities[supply.capacity[cell]].company === provider;
+      const own = standing.group(orders.company(ask)) === standing.group(allocations.company[row]) || supply.capacities[supply.capacityOf(cell)].company === provider;
       if (own || (model !== NONE && !supply.serves(cell, model))) return true;
       const more = Math.max(0, mulDivCeil(orders.price(ask), FEE_SCALE + BUYER_FEE_MAX, FEE_SCALE) - allocations.price[row]);
       const reach = more === 0 ? wanted : Math.floor(spare / more);

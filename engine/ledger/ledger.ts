@@ -7,6 +7,8 @@ import type { AccountName, LedgerName, OwnerKind } from './accounts.ts';
 import { grownCapacity, grownFloats } from '../numbers/columns.ts';
 import { KIND } from '../events.ts';
 import type { EventBuffer } from '../events.ts';
+import { CELL_SHIFT } from './supply_cells.ts';
+import type { SupplyCells } from './supply_cells.ts';
 import { ACCOUNT_MICRO_MAX, MICRO } from '../numbers/units.ts';
 
 const firstOf = (kind: OwnerKind): number => ACCOUNT_NAMES.findIndex((name) => ACCOUNTS[name].owner === kind);
@@ -18,7 +20,6 @@ const CELL_FIRST = firstOf('cell');
 const LOT_SHIFT = 3;
 const COMPANY_SHIFT = 5;
 const FACILITY_SHIFT = 3;
-const CELL_SHIFT = 2;
 const LOT_STRIDE = 1 << LOT_SHIFT;
 const COMPANY_STRIDE = 1 << COMPANY_SHIFT;
 const FACILITY_STRIDE = 1 << FACILITY_SHIFT;
@@ -37,33 +38,38 @@ export class Ledger {
   private lots = new Float64Array(16 * LOT_STRIDE);
   private companies = new Float64Array(16 * COMPANY_STRIDE);
   private facilities = new Float64Array(16 * FACILITY_STRIDE);
-  private cells = new Float64Array(16 * CELL_STRIDE);
+  /** Those of supply cells stand in the cells' rows. */
+  private readonly cells: SupplyCells;
   private readonly buffer: EventBuffer;
   /** Where the open transaction's length stands in the event buffer. */
   private lengthAt = 0;
 
-  constructor(buffer: EventBuffer) {
+  constructor(buffer: EventBuffer, cells: SupplyCells) {
     this.buffer = buffer;
+    this.cells = cells;
   }
 
   /** Makes room for an owner's accounts. Must be called before the first posting to them. */
   openOwner(kind: OwnerKind, owner: number): void {
+    if (kind === 'cell') {
+      this.cells.reserve(owner + 1);
+      return;
+    }
     const table = this.table(kind);
     const stride = STRIDES[kind];
     if ((owner + 1) * stride > table.length) this.setTable(kind, grownFloats(table, grownCapacity(table.length / stride, owner + 1) * stride));
   }
 
-  private table(kind: OwnerKind): Float64Array<ArrayBuffer> {
+  private table(kind: OwnerKind): Float64Array {
     if (kind === 'lot') return this.lots;
     if (kind === 'company') return this.companies;
-    return kind === 'facility' ? this.facilities : this.cells;
+    return kind === 'facility' ? this.facilities : this.cells.floats;
   }
 
-  private setTable(kind: OwnerKind, table: Float64Array<ArrayBuffer>): void {
+  private setTable(kind: Exclude<OwnerKind, 'cell'>, table: Float64Array<ArrayBuffer>): void {
     if (kind === 'lot') this.lots = table;
     else if (kind === 'company') this.companies = table;
-    else if (kind === 'facility') this.facilities = table;
-    else this.cells = table;
+    else this.facilities = table;
   }
 
   /** Begins a transaction; its entries must sum to zero in each ledger. */
@@ -116,7 +122,8 @@ export class Ledger {
 
   /** The same for accounts of a supply cell: balances stand by row, events name the cell's id. */
   transferCell(debit: number, credit: number, row: number, id: number, amount: number): void {
-    const { cells, buffer } = this;
+    const { buffer } = this;
+    const cells = this.cells.floats;
     const { words, length } = buffer;
     const at = (row << CELL_SHIFT) - CELL_FIRST;
     cells[at + debit] += amount;
@@ -132,7 +139,7 @@ export class Ledger {
     if (account < COMPANY_FIRST) this.lots[(owner << LOT_SHIFT) + account] += amount;
     else if (account < FACILITY_FIRST) this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)] += amount;
     else if (account < CELL_FIRST) this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)] += amount;
-    else this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)] += amount;
+    else this.cells.floats[(owner << CELL_SHIFT) + (account - CELL_FIRST)] += amount;
   }
 
   /** Posts to an account of a supply cell: balances stand by row, events name the cell's id. */
@@ -159,12 +166,12 @@ export class Ledger {
     if (account < COMPANY_FIRST) return this.lots[(owner << LOT_SHIFT) + account];
     if (account < FACILITY_FIRST) return this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)];
     if (account < CELL_FIRST) return this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)];
-    return this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)];
+    return this.cells.floats[(owner << CELL_SHIFT) + (account - CELL_FIRST)];
   }
 
   /** Closes the accounts of a supply cell whose hour is settled; they sum to zero. */
   closeCell(row: number): void {
-    this.cells.fill(0, row * CELL_STRIDE, (row + 1) * CELL_STRIDE);
+    this.cells.closeAccounts(row);
   }
 
   /** The balances of one account by owner, for snapshots and checks. */
@@ -187,7 +194,7 @@ export class Ledger {
 
   private owners(account: number): number {
     const kind = this.ownerKind(account);
-    return this.table(kind).length / STRIDES[kind];
+    return kind === 'cell' ? this.cells.length : this.table(kind).length / STRIDES[kind];
   }
 
   /** Makes room inside an open transaction that may have many entries. */

@@ -66,7 +66,7 @@ export function mayBuyFrom(state: State, bid: number, ask: number): boolean {
 
 /** Whose capacity an ask offers, also when somebody else resells it. */
 export function providerOf({ orders, supply }: State, ask: number): CompanyId {
-  return supply.capacities[supply.capacity[orders.cell(ask)]].company;
+  return supply.capacities[supply.capacityOf(orders.cell(ask))].company;
 }
 
 const providerGroup = (state: State, ask: number): number => state.standing.group(providerOf(state, ask));

@@ -115,12 +115,12 @@ export class Sweeps {
       const cell = book.cells.get(provider);
       return cell === NIL ? [] : [{ cell, left: minutesLeft(book.hour, state.now) }];
     });
-    if (cells.some(({ cell, left }) => left > 0 && !state.supply.fits(cell, -state.supply.offered[cell], left, gpus))) return false;
+    if (cells.some(({ cell, left }) => left > 0 && !state.supply.fits(cell, -state.supply.offered(cell), left, gpus))) return false;
     const short = new Set(cells.filter(({ cell, left }) => left > 0 && !state.supply.fits(cell, 0, left, gpus)).map(({ cell }) => cell));
     for (let row = state.standing.firstOrder(provider); row !== NIL; ) {
       const next = state.orders.companyNext(row);
       const cell = state.orders.cell(row);
-      const left = minutesLeft(state.supply.hour[cell], state.now);
+      const left = minutesLeft(state.supply.hourOf(cell), state.now);
       if (short.has(cell) && !state.supply.fits(cell, 0, left, gpus)) this.trading.cancelRow(row, 'capacity_reduced');
       row = next;
     }

@@ -320,7 +320,7 @@ export class Blocks {
     orders.setBook(row, book.row);
     if (block.side === SELL) {
       orders.setCell(row, this.trading.cellFor(book, block.company));
-      supply.offered[orders.cell(row)] += quantity;
+      supply.offer(orders.cell(row), quantity);
     }
     const side = book.side(block.side === BUY);
     let left = quantity;

@@ -1,16 +1,24 @@
 /** Which supply cell each provider has in one hour's book: asked for at every ask, so it is a probe of one small table. */
 import type { CompanyId } from '../commands.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
+import { ROW_INT_SHIFT, RUN_FIRST } from '../numbers/row_pool.ts';
+import type { RowPool } from '../numbers/row_pool.ts';
 
-/** Entries that the smallest table has room for; a table is never more than half full. */
-const ROOM = 8;
+/** Entries of a row of the pool: pairs of (provider + 1, cell); a pair whose first number is 0 is free. */
+const PAIRS_SHIFT = 1;
 
 export class ProviderCells {
-  /** Pairs of (provider + 1, cell); a place whose first number is 0 is free. */
-  private table = new Int32Array(2 * ROOM);
-  private mask = ROOM - 1;
+  private readonly pool: RowPool;
+  /** The table's run in the pool, its rows, and its entries less one; it is never more than half full. */
+  private from = 0;
+  private rows = 0;
+  private mask = 0;
   /** In the order in which they came, as snapshots keep them. */
   private readonly providers: CompanyId[] = [];
+
+  constructor(pool: RowPool) {
+    this.pool = pool;
+  }
 
   get size(): number {
     return this.providers.length;
@@ -18,12 +26,16 @@ export class ProviderCells {
 
   /** NIL when the provider has none. */
   get(provider: CompanyId): number {
-    const { table, mask } = this;
+    if (this.rows === 0) return NIL;
+    const { mask } = this;
+    const { ints } = this.pool;
+    const first = this.from << ROW_INT_SHIFT;
     let place = provider & mask;
     for (;;) {
-      const found = table[place << 1];
+      const at = first + (place << 1);
+      const found = ints[at];
       if (found === 0) return NIL;
-      if (found === provider + 1) return table[(place << 1) | 1];
+      if (found === provider + 1) return ints[at + 1];
       place = (place + 1) & mask;
     }
   }
@@ -34,29 +46,38 @@ export class ProviderCells {
 
   /** Lists a provider that has no cell yet. */
   add(provider: CompanyId, cell: number): void {
+    if (2 * (this.providers.length + 1) > this.rows << PAIRS_SHIFT) this.grow();
     this.providers.push(provider);
-    if (2 * this.providers.length > this.mask + 1) this.grow();
     this.put(provider, cell);
   }
 
   private put(provider: CompanyId, cell: number): void {
-    const { table, mask } = this;
+    const { mask } = this;
+    const { ints } = this.pool;
+    const first = this.from << ROW_INT_SHIFT;
     let place = provider & mask;
-    while (table[place << 1] !== 0) place = (place + 1) & mask;
-    table[place << 1] = provider + 1;
-    table[(place << 1) | 1] = cell;
+    while (ints[first + (place << 1)] !== 0) place = (place + 1) & mask;
+    ints[first + (place << 1)] = provider + 1;
+    ints[first + (place << 1) + 1] = cell;
   }
 
   private grow(): void {
-    const before = this.table;
-    this.table = new Int32Array(2 * before.length);
-    this.mask = this.table.length / 2 - 1;
-    for (let at = 0; at < before.length; at += 2) if (before[at] !== 0) this.put(before[at] - 1, before[at + 1]);
+    const entries = this.entries();
+    const rows = this.rows === 0 ? RUN_FIRST : 2 * this.rows;
+    if (this.rows > 0) this.pool.give(this.from, this.rows);
+    this.from = this.pool.take(rows);
+    this.rows = rows;
+    this.mask = (rows << PAIRS_SHIFT) - 1;
+    const first = this.from << ROW_INT_SHIFT;
+    this.pool.ints.fill(0, first, first + (rows << ROW_INT_SHIFT));
+    for (const [provider, cell] of entries) this.put(provider, cell);
   }
 
+  /** Nobody has a cell any more; the table is given back. */
   clear(): void {
     this.providers.length = 0;
-    this.table.fill(0);
+    if (this.rows > 0) this.pool.give(this.from, this.rows);
+    this.rows = 0;
   }
 
   values(): number[] {

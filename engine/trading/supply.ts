@@ -2,10 +2,10 @@
  * What providers can sell: verified capacity per market, the models they serve there, and for each
  * delivery hour a cell that counts what is offered and sold, so that no supply is phantom.
  */
-import { grownCapacity, grownFloats, grownInts } from '../numbers/columns.ts';
 import type { CompanyId, MarketId, ModelId } from '../commands.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
+import type { SupplyCells } from '../ledger/supply_cells.ts';
 import { STEPS_PER_GPU_HOUR } from '../numbers/units.ts';
 import type { Hour } from '../numbers/units.ts';
 
@@ -31,21 +31,17 @@ export class Supply {
   /** By provider and market: one more than the index into `capacities`. */
   private readonly byProvider: Uint32Array[] = [];
 
-  // Cells: one row per provider, market and hour with anything offered or sold.
-  capacity = new Int32Array(16);
-  hour = new Int32Array(16);
-  generation = new Int32Array(16);
-  /** Steps on offer, and sold before the hour began. */
-  offered = new Float64Array(16);
-  sold = new Float64Array(16);
+  /** One row per provider, market and hour with anything offered or sold. */
+  private readonly cells: SupplyCells;
   /** What sales of the running hour occupy, quantity x 60/k at each, in parts of a step; exact. */
   readonly spotOccupied = new Map<number, bigint>();
   used = 0;
   free = NIL;
   private readonly ledger: Ledger;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, cells: SupplyCells) {
     this.ledger = ledger;
+    this.cells = cells;
   }
 
   /** Index into `capacities`, NIL when the provider has declared nothing there. */
@@ -80,7 +76,7 @@ export class Supply {
 
   /** Whether the cell's provider serves the model there: one bit. */
   serves(cell: number, model: ModelId): boolean {
-    return this.capacityServes(this.capacity[cell], model);
+    return this.capacityServes(this.cells.capacity(cell), model);
   }
 
   capacityServes(capacity: number, model: ModelId): boolean {
@@ -89,43 +85,78 @@ export class Supply {
   }
 
   createCell(capacity: number, hour: Hour): number {
+    const { cells } = this;
     let row = this.free;
     if (row === NIL) {
       row = this.used++;
-      if (row >= this.hour.length) this.grow();
+      this.ledger.openOwner('cell', row);
     } else {
-      this.free = this.offered[row];
+      this.free = cells.offered(row);
     }
-    this.generation[row]++;
-    this.capacity[row] = capacity;
-    this.hour[row] = hour;
-    this.offered[row] = 0;
-    this.sold[row] = 0;
-    this.ledger.openOwner('cell', row);
+    cells.setGeneration(row, cells.generation(row) + 1);
+    cells.setCapacity(row, capacity);
+    cells.setHour(row, hour);
+    cells.setOffered(row, 0);
+    cells.setSold(row, 0);
     return row;
   }
 
-  private grow(): void {
-    const capacity = grownCapacity(this.hour.length, this.used);
-    this.capacity = grownInts(this.capacity, capacity);
-    this.hour = grownInts(this.hour, capacity);
-    this.generation = grownInts(this.generation, capacity);
-    this.offered = grownFloats(this.offered, capacity);
-    this.sold = grownFloats(this.sold, capacity);
+  /** Steps on offer. */
+  offered(row: number): number {
+    return this.cells.offered(row);
+  }
+  /** Offers more steps, or fewer; nothing is checked. */
+  offer(row: number, change: number): void {
+    this.cells.setOffered(row, this.cells.offered(row) + change);
+  }
+  /** Index into `capacities`. */
+  capacityOf(row: number): number {
+    return this.cells.capacity(row);
+  }
+  hourOf(row: number): Hour {
+    return this.cells.hour(row);
+  }
+
+  /** The rows in use, for snapshots. */
+  columns(): { capacity: Int32Array; hour: Int32Array; generation: Int32Array; offered: Float64Array; sold: Float64Array } {
+    const { cells, used } = this;
+    const columns = { capacity: new Int32Array(used), hour: new Int32Array(used), generation: new Int32Array(used), offered: new Float64Array(used), sold: new Float64Array(used) };
+    for (let row = 0; row < used; row++) {
+      columns.capacity[row] = cells.capacity(row);
+      columns.hour[row] = cells.hour(row);
+      columns.generation[row] = cells.generation(row);
+      columns.offered[row] = cells.offered(row);
+      columns.sold[row] = cells.sold(row);
+    }
+    return columns;
+  }
+
+  /** Restores one of them. */
+  setColumn(name: 'capacity' | 'hour' | 'generation' | 'offered' | 'sold', column: Float64Array | Int32Array): void {
+    const { cells } = this;
+    cells.reserve(column.length);
+    for (let row = 0; row < column.length; row++) {
+      const value = column[row];
+      if (name === 'capacity') cells.setCapacity(row, value);
+      else if (name === 'hour') cells.setHour(row, value);
+      else if (name === 'generation') cells.setGeneration(row, value);
+      else if (name === 'offered') cells.setOffered(row, value);
+      else cells.setSold(row, value);
+    }
   }
 
   /** Frees a cell whose hour is settled; its accounts, which sum to zero, are closed with it. */
   destroyCell(row: number): void {
     this.ledger.closeCell(row);
     this.spotOccupied.delete(row);
-    this.capacity[row] = NIL;
-    this.offered[row] = this.free;
+    this.cells.setCapacity(row, NIL);
+    this.cells.setOffered(row, this.free);
     this.free = row;
   }
 
   /** The number by which events name the cell; never used twice. */
   cellId(row: number): number {
-    return this.generation[row] * CELL_ROWS + row;
+    return this.cells.generation(row) * CELL_ROWS + row;
   }
 
   /**
@@ -134,22 +165,23 @@ export class Supply {
    * (offered + quantity) x 60/k <= verified.
    */
   covers(row: number, quantity: number, minutesLeft: number): boolean {
-    return this.fits(row, quantity, minutesLeft, this.capacities[this.capacity[row]].verified);
+    return this.fits(row, quantity, minutesLeft, this.capacities[this.cells.capacity(row)].verified);
   }
 
   /** The rule of `covers` for a number of GPUs. */
   fits(row: number, quantity: number, minutesLeft: number, gpus: number): boolean {
     const verified = gpus * STEPS_PER_GPU_HOUR;
-    const offered = this.offered[row] + quantity;
-    if (minutesLeft >= MINUTES) return this.sold[row] + offered <= verified;
-    const sold = BigInt(this.sold[row]) * STEP_PARTS + (this.spotOccupied.get(row) ?? 0n);
+    const offered = this.cells.offered(row) + quantity;
+    if (minutesLeft >= MINUTES) return this.cells.sold(row) + offered <= verified;
+    const sold = BigInt(this.cells.sold(row)) * STEP_PARTS + (this.spotOccupied.get(row) ?? 0n);
     return sold + occupancy(offered, minutesLeft) <= BigInt(verified) * STEP_PARTS;
   }
 
   /** Counts a sale out of what was offered. */
   sell(row: number, quantity: number, minutesLeft: number): void {
-    this.offered[row] -= quantity;
-    if (minutesLeft >= MINUTES) this.sold[row] += quantity;
+    const { cells } = this;
+    cells.setOffered(row, cells.offered(row) - quantity);
+    if (minutesLeft >= MINUTES) cells.setSold(row, cells.sold(row) + quantity);
     else this.spotOccupied.set(row, (this.spotOccupied.get(row) ?? 0n) + occupancy(quantity, minutesLeft));
   }
 }

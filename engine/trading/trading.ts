@@ -240,7 +240,7 @@ export class Trading implements AuctionHost {
   /** Counts what an ask offers: a provider's capacity, or an allocation. */
   offer(row: number, change: Steps): void {
     const { orders, supply } = this.state;
-    if ((orders.flags(row) & FLAG.resale) === 0) supply.offered[orders.cell(row)] += change;
+    if ((orders.flags(row) & FLAG.resale) === 0) supply.offer(orders.cell(row), change);
     else this.resales.offer(row, change);
   }
 

@@ -1,0 +1,79 @@
+/**
+ * A provider's supply of one delivery hour: what is offered and sold, and the accounts of the ledger, in one
+ * cache line, since an ask, its cancel and its fill touch them together.
+ */
+import { CacheRows, grownCapacity } from '../numbers/columns.ts';
+
+const ROW_BYTES = 64;
+/** Places of a row; its accounts stand first. */
+export const CELL_SHIFT = 3;
+const INT_SHIFT = 4;
+const ACCOUNTS = 4;
+const OFFERED = 4;
+const SOLD = 5;
+const CAPACITY = 12;
+const HOUR = 13;
+const GENERATION = 14;
+const ROWS_FIRST = 16;
+
+export class SupplyCells {
+  /** The accounts are the ledger's alone. */
+  floats: Float64Array;
+  private ints: Int32Array;
+  private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
+  private room = ROWS_FIRST;
+
+  constructor() {
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  /** Rows that there is room for. */
+  get length(): number {
+    return this.room;
+  }
+
+  reserve(rows: number): void {
+    if (rows <= this.room) return;
+    this.room = grownCapacity(this.room, rows);
+    this.rows.grow(this.room);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  closeAccounts(row: number): void {
+    this.floats.fill(0, row << CELL_SHIFT, (row << CELL_SHIFT) + ACCOUNTS);
+  }
+
+  /** Steps on offer, and sold before the hour began. */
+  offered(row: number): number {
+    return this.floats[(row << CELL_SHIFT) | OFFERED];
+  }
+  setOffered(row: number, value: number): void {
+    this.floats[(row << CELL_SHIFT) | OFFERED] = value;
+  }
+  sold(row: number): number {
+    return this.floats[(row << CELL_SHIFT) | SOLD];
+  }
+  setSold(row: number, value: number): void {
+    this.floats[(row << CELL_SHIFT) | SOLD] = value;
+  }
+  capacity(row: number): number {
+    return this.ints[(row << INT_SHIFT) | CAPACITY];
+  }
+  setCapacity(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | CAPACITY] = value;
+  }
+  hour(row: number): number {
+    return this.ints[(row << INT_SHIFT) | HOUR];
+  }
+  setHour(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | HOUR] = value;
+  }
+  generation(row: number): number {
+    return this.ints[(row << INT_SHIFT) | GENERATION];
+  }
+  setGeneration(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | GENERATION] = value;
+  }
+}
