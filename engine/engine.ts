@@ -10,6 +10,7 @@ import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
 import { REJECT_CODES } from './catalogue.ts';
 import { DeliveryMinutes } from './delivery/minutes.ts';
+import { FORESEEN, Foresight } from './trading/foresight.ts';
 import { Failures } from './delivery/failures.ts';
 import { ProviderFaults } from './delivery/provider_faults.ts';
 import { Replacements } from './delivery/replacement.ts';
@@ -50,10 +51,12 @@ export class Engine {
   private readonly faults: ProviderFaults;
   private readonly timeline: Timeline;
   private readonly views: Views;
+  private readonly foresight: Foresight;
 
   constructor(state: State = new State()) {
     this.state = state;
     this.trading = new Trading(state);
+    this.foresight = new Foresight(state);
     this.sweeps = new Sweeps(state, this.trading, this.trading.events);
     this.registry = new Registry(state, this.sweeps);
     this.facilities = new Facilities(state, this.sweeps, this.trading);
@@ -125,6 +128,25 @@ export class Engine {
     else if (type === 'batch') this.batch(command as BatchOrders);
     else this.refuse(this.execute(command as OtherCommand), 0);
     if (state.unsettled) this.sweeps.settle();
+  }
+
+  /** Whether the market is so wide that it helps to know commands before they come. */
+  get isWide(): boolean {
+    return this.foresight.isWorthwhile;
+  }
+
+  /** Commands that are applied next, at most FORESEEN of them. Changes nothing: they only take less time. */
+  foresee(envelopes: readonly Envelope[], from: number, to: number): void {
+    this.foresight.look(envelopes, from, to);
+  }
+
+  /** Executes commands that are known together. */
+  applyAll(envelopes: readonly Envelope[], from = 0, to = envelopes.length): void {
+    for (let at = from; at < to; at += FORESEEN) {
+      const end = at + FORESEEN < to ? at + FORESEEN : to;
+      if (this.foresight.isWorthwhile) this.foresight.look(envelopes, at, end);
+      for (let row = at; row < end; row++) this.apply(envelopes[row]);
+    }
   }
 
   private writeCommand(type: CommandType, command: Command): void {

@@ -14,6 +14,10 @@ export class Queue<T> {
     if (this.length === 0) throw new Error('the queue is empty');
     return this.items[this.head];
   }
+  /** The item that stands `place` behind the first. */
+  at(place: number): T {
+    return this.items[this.head + place];
+  }
   shift(): void {
     this.head++;
     // What was taken is given back when it is the larger half.

@@ -74,7 +74,7 @@ export function replayRow(engine: Engine, row: JournalRow): void {
   }
   if (row.firstSequence !== engine.sequence + 1) throw new JournalCorrupt(engine.sequence + 1, `the next row begins at ${row.firstSequence}`);
   engine.rulesVersion = row.rulesVersion;
-  for (const envelope of decodeEnvelopes(row.commands)) engine.apply(envelope);
+  engine.applyAll(decodeEnvelopes(row.commands));
   if (engine.sequence !== row.lastSequence) throw new ReplayMismatch(row.firstSequence, `it holds ${engine.sequence - row.firstSequence + 1} commands and ends at ${row.lastSequence}`);
   if (Buffer.compare(encodeEvents(engine.buffer.take()), row.events) !== 0) throw new ReplayMismatch(row.firstSequence, 'the events are not the same');
   if (engine.now !== row.engineTime) throw new ReplayMismatch(row.firstSequence, `engine time is ${engine.now}, not ${row.engineTime}`);

@@ -18,6 +18,7 @@ import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.t
 import type { Journal } from '../../db/journal_record.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
 import type { Clock } from './clock.ts';
+import { FORESEEN } from '../../engine/trading/foresight.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { NOT_TOLD } from './messages.ts';
 import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerStatus } from './port.ts';
@@ -29,6 +30,9 @@ export interface SequencedEngine extends EngineView {
   readonly hasWork: boolean;
   set rulesVersion(version: number);
   apply(envelope: Envelope): void;
+  /** Whether it helps to tell the engine of commands before they come. */
+  readonly isWide: boolean;
+  foresee(envelopes: readonly Envelope[], from: number, to: number): void;
 }
 
 export type QueryAnswer = { id: number; ok: true; value: unknown } | { id: number; ok: false; message: string };
@@ -108,6 +112,7 @@ const newTurn = (): Turn => ({ captured: [], release: { batch: undefined, acknow
 
 export class Sequencer {
   private readonly engine: SequencedEngine;
+  private readonly foreseen: Envelope[] = [];
   private readonly journal: Journal;
   private readonly clock: Clock;
   private readonly authoriser: Authoriser;
@@ -390,7 +395,8 @@ export class Sequencer {
   /** @param fits ends the taking at the first item that may not be applied now */
   private takeItems(turn: Turn, fits: (item: Item) => boolean): void {
     const tooOld = this.elapsed() - this.limits.waitMillis;
-    while (this.queue.length > 0 && !this.isFull()) {
+    for (let taken = 0; this.queue.length > 0 && !this.isFull(); taken++) {
+      if (taken % FORESEEN === 0 && this.engine.isWide) this.tellAhead();
       const item = this.queue.first();
       if (item.id !== NOBODY && item.since < tooOld) {
         this.queue.shift();
@@ -407,6 +413,17 @@ export class Sequencer {
       else if (item.kind === 'query') turn.release.answers.push(this.answer(item.id, item.name, item.ask));
       else turn.release.answers.push({ id: item.id, ok: true, value: this.engine.now });
     }
+  }
+
+  /** Tells the engine of the commands that wait in front. */
+  private tellAhead(): void {
+    const { queue, foreseen } = this;
+    foreseen.length = 0;
+    for (let place = 0; place < FORESEEN && place < queue.length; place++) {
+      const item = queue.at(place);
+      if (item.kind === 'command') foreseen.push(item.envelope);
+    }
+    this.engine.foresee(foreseen, 0, foreseen.length);
   }
 
   /** A receipt says what is left: told with the capture, it costs no question of its own. */

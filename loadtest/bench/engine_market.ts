@@ -23,7 +23,7 @@ export function applyAll(engine: Engine, envelopes: readonly Envelope[]): void {
   const { length } = envelopes;
   for (let from = 0; from < length; from += BATCH) {
     const to = Math.min(length, from + BATCH);
-    for (let row = from; row < to; row++) engine.apply(envelopes[row]);
+    engine.applyAll(envelopes, from, to);
     engine.buffer.clear();
   }
 }

@@ -14,6 +14,7 @@ const HOURS = 2_000;
 const FIRST_HOUR = START / MILLIS_PER_HOUR + 24;
 const RESTING = 1_000_000;
 const GPUS = 1_000_000;
+
 /** More regions, in which every provider has capacity. */
 function openRegions({ engine, providers }: BenchMarket): void {
   const regions = Array.from({ length: REGIONS - 1 }, (_, region): Command => ({ type: 'addRegion', name: `region-${region}` }));
@@ -24,11 +25,8 @@ function openRegions({ engine, providers }: BenchMarket): void {
   applyAll(engine, [...regions, ...capacities].map(inEnvelope));
 }
 
-/**
- * Operations per second with a million orders resting over ten thousand instruments: the shares of the
- * standard mix, each operation in a book of its own choice.
- */
-export function manyBooksRate(operations: number, resting = RESTING): number {
+/** A million orders resting over ten thousand instruments, and operations in the shares of the standard mix, each in a book of its own choice. */
+export function wideMarket(operations: number, resting = RESTING): { engine: Engine; timed: Envelope[] } {
   const bench = openMarket();
   openRegions(bench);
   const { engine, buyers, providers } = bench;
@@ -60,6 +58,12 @@ export function manyBooksRate(operations: number, resting = RESTING): number {
     }
     return inEnvelope(draw < 0.9 ? add(1 + random.below(40), GTC) : add(-100, IOC));
   });
+  return { engine, timed };
+}
+
+/** Operations per second of that market. */
+export function manyBooksRate(operations: number, resting = RESTING): number {
+  const { engine, timed } = wideMarket(operations, resting);
   const started = performance.now();
   applyAll(engine, timed);
   const rate = (operations * 1_000) / (performance.now() - started);
