@@ -64,6 +64,10 @@ describe.skipIf(!executablePath)('the screens', () => {
     test('fills the ticket from the ladder, previews, sends and cancels', async () => {
       const page = await visit({ path: '/trade', role: 'borrower' });
       await page.getByRole('button', { name: /^ask / }).last().click();
+      // What is heard is what is seen: the best ask ends the column of prices that is drawn.
+      const seen = page.locator('.ask .price');
+      expect((await seen.boundingBox())?.height).toBeGreaterThan(80);
+      expect(await page.getByRole('button', { name: /^ask / }).last().getAttribute('aria-label')).toContain(`ask ${(await seen.innerText()).split('\n').at(-1)},`);
       await expect.poll(() => page.getByLabel('Price', { exact: true }).inputValue()).toMatch(/^\d\.\d{4}$/);
       await page.getByLabel('Quantity', { exact: true }).fill('2.5');
       await buy(page).waitFor();

@@ -4,7 +4,7 @@
  */
 import { format, type LadderRow } from '../../state/index.ts';
 
-export const LADDER_ROW_PIXELS = 22;
+export const LADDER_ROW_PIXELS = 20;
 
 export interface LadderSide {
   /** Top to bottom; undefined where the book is shorter than the ladder. */
