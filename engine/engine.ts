@@ -96,6 +96,7 @@ export class Engine {
   set rulesVersion(version: number) {
     this.state.rulesVersion = version;
     this.trading.matcher.minimumAlwaysBinds = version >= 3;
+    this.trading.matcher.rulesVersion = version;
   }
 
   /** Events since the caller last took them. */

@@ -4,7 +4,8 @@
  * Raised whenever the same commands would give other results; written beside every journalled batch.
  * 3: a minimum quantity binds orders that are triggered, amended or arrive again.
  * 4: what gate closure takes out is cancelled, what the end of spot trading takes out expires; financed buy blocks are judged hour by hour,
- *    a draw on demand by what it is spent on, and maturity before the price.
+ *    a draw on demand by what it is spent on, and maturity before the price; post-only orders never take; an order arrives again when its
+ *    minimum has shrunk, and with an own order in its way; stops that came in a call and are met go in.
  */
 export const RULES_VERSION = 4;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

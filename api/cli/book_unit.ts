@@ -20,9 +20,10 @@ export class Unit {
   /** @throws Error when the size is no positive decimal */
   constructor(size: string, offGrid: RejectCode) {
     const match = DECIMAL.exec(size);
-    if (match === null || match[1] !== '' || match[4] !== undefined || !/[1-9]/.test(size)) throw new Error(`a tick or step must be a positive decimal, got ${JSON.stringify(size)}`);
-    this.places = match[3]?.length ?? 0;
-    this.digits = BigInt(match[2] + (match[3] ?? ''));
+    if (match === null || match[1] !== '' || !/[1-9]/.test(match[2] + (match[3] ?? ''))) throw new Error(`a tick or step must be a positive decimal, got ${JSON.stringify(size)}`);
+    const places = (match[3]?.length ?? 0) - Number(match[4] ?? 0);
+    this.places = Math.max(0, places);
+    this.digits = BigInt(match[2] + (match[3] ?? '')) * 10n ** BigInt(this.places - places);
     this.step = this.digits <= BigInt(UNITS_MAX) ? Number(this.digits) : 0;
     this.offGrid = offGrid;
   }
@@ -60,8 +61,8 @@ export class Unit {
     const places = Math.max(this.places, scale, 0);
     const digits = BigInt(match[2] + fraction) * 10n ** BigInt(places - scale);
     const unit = this.digits * 10n ** BigInt(places - this.places);
-    if (match[1] === '-' && digits > 0n) return 'amount_out_of_range';
     if (digits % unit !== 0n) return this.offGrid;
+    if (match[1] === '-' && digits > 0n) return 'amount_out_of_range';
     const count = digits / unit;
     return count > BigInt(UNITS_MAX) ? 'amount_out_of_range' : Number(count);
   }

@@ -79,6 +79,39 @@ describe('replay of one book', () => {
     ]);
   });
 
+  it('refuses for what stands first when several are wrong', async () => {
+    const codes = async (operations: object[], options = {}): Promise<unknown[]> => (await replay(operations, options) as { code?: string }[]).flatMap(({ code }) => code ?? []);
+    expect(await codes([
+      limit(1, 'buy', '1', '1'), limit(1, 'buy', '1', '0'), limit(1, 'buy', '0.00001', '-0.001'), limit(2, 'buy', '1', '-0.001'), limit(2, 'buy', '-1', '1'), limit(1, 'buy', '2', '1'),
+      limit(3, 'buy', '1', '1', { time_in_force: 'gtd' }), { op: 'time', now: 50 }, limit(4, 'buy', '1', '1', { expires_at: 50 }),
+      { op: 'amend', id: 9, quantity: '0.001' }, { op: 'amend', id: 9, quantity: '0' }, { op: 'amend', id: 9 },
+    ])).toEqual([
+      'amount_out_of_range', 'invalid_tick', 'invalid_step', 'amount_out_of_range', 'duplicate_client_order_id', 'invalid_parameter', 'invalid_parameter',
+      'invalid_step', 'amount_out_of_range', 'unknown_order',
+    ]);
+    expect(await codes([limit(1, 'buy', '0.00000003', '2e7'), limit(2, 'buy', '1e-9', '1e7')], { tick: '1e-8', step: '1e7' })).toEqual(['invalid_tick']);
+  });
+
+  it('lets a stop in after a call whose price the last trade had met before it came', async () => {
+    const events = await replay([
+      limit(1, 'sell', '10', '1'), limit(2, 'buy', '10', '1'), { op: 'auction_start' }, limit(3, 'sell', '11', '1'),
+      { op: 'add', id: 4, side: 'buy', type: 'stop', stop_price: '10', quantity: '1' }, { op: 'auction_uncross' },
+    ]);
+    expect(events.slice(-2)).toEqual([{ line: 6, event: 'triggered', id: 4 }, { line: 6, event: 'trade', maker: 3, taker: 4, price: '11', quantity: '1' }]);
+  });
+
+  it('lets a minimum that has become less execute, and a post-only order make only', async () => {
+    const bound = limit(1, 'buy', '10', '10', { minimum_quantity: '10' });
+    expect((await replay([bound, limit(2, 'sell', '9', '4'), { op: 'amend', id: 1, quantity: '4' }])).slice(2)).toEqual([
+      { line: 3, event: 'amended', id: 1, price: '10', quantity: '4', kept_priority: true },
+      { line: 3, event: 'trade', maker: 2, taker: 1, price: '9', quantity: '4' },
+    ]);
+    expect((await replay([{ ...bound, post_only: true, quantity: '12' }, limit(2, 'sell', '9', '4'), limit(3, 'sell', '10', '10')])).slice(3)).toEqual([
+      { line: 3, event: 'trade', maker: 1, taker: 3, price: '10', quantity: '10' },
+      { line: 3, event: 'trade', maker: 1, taker: 2, price: '10', quantity: '2' },
+    ]);
+  });
+
   it('triggers stops, shows icebergs by the slice and amends', async () => {
     expect(await replay([
       limit(1, 'sell', '10', '6', { display_quantity: '2' }),

@@ -161,13 +161,14 @@ class BookReplay {
     if (!(expiresAt >= 0)) return this.malformed('expires_at is a number or a time');
     const key = this.keyOf(id);
     if (key === 'null') return this.malformed('an order needs an id');
-    if (this.numbers.has(key)) return 'duplicate_client_order_id';
-    const number = this.remember(key);
+    // One that is in the book is asked of it too: what an amount is refused for comes first.
+    const known = this.numbers.get(key);
+    const number = known ?? this.remember(key);
     const code = this.book.place({
       id: number, owner: this.ownerOf(operation['owner']), sell: side === 'sell', orderType, price, quantity, timeInForce, postOnly: operation['post_only'] === true,
       displayQuantity, minimumQuantity, stopPrice, selfTradePrevention, expiresAt,
     } satisfies BookOrder);
-    if (code !== undefined) this.forget(number);
+    if (code !== undefined && known === undefined) this.forget(number);
     return code;
   }
 

@@ -22,7 +22,7 @@ function orders(random: Random): BookOrder[] {
     const unpriced = random.chance(0.1);
     return {
       ...plain, id: index + 1, owner: random.between(1, owners), sell: random.chance(0.5), orderType: unpriced ? MARKET : LIMIT, price: unpriced ? 0 : random.between(97, 103), quantity,
-      displayQuantity: random.chance(0.2) ? random.between(1, quantity) : 0, minimumQuantity: random.chance(bound) ? random.between(1, quantity) : 0,
+      postOnly: !unpriced && random.chance(0.1), displayQuantity: random.chance(0.2) ? random.between(1, quantity) : 0, minimumQuantity: random.chance(bound) ? random.between(1, quantity) : 0,
       selfTradePrevention: random.between(0, DECREMENT),
     };
   });

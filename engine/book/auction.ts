@@ -180,8 +180,10 @@ export function uncross(book: Book, orders: Orders, host: AuctionHost, matcher: 
   for (const pair of pairs) execute(book, orders, host, matcher, pair, found?.price ?? 0);
   cancelUnpriced(book, orders, host, matcher);
   // What sat out arrives again now, and what is left of sides that still cross by a model trades.
-  for (const row of satOut) matcher.enter(book, row);
+  for (const row of satOut) matcher.enterAfterCall(book, row);
   matcher.settleCrossed(book);
+  // Stops that came during the call and whose price was met before it.
+  if (matcher.rulesVersion >= 4 && book.lastPrice > 0) noteTrade(book, book.lastPrice);
   matcher.runStops(book);
   return found;
 }

@@ -82,10 +82,10 @@ export class LoneBook implements BookMachine, AuctionHost {
   }
 
   place(order: BookOrder): RejectCode | undefined {
-    if (this.rows.has(order.id)) return 'duplicate_client_order_id';
     const refusal = rangeRefusal(order);
     if (refusal !== undefined) return refusal;
-    if (order.timeInForce === GTD && order.expiresAt <= this.now) return 'invalid_parameter';
+    if (this.rows.has(order.id)) return 'duplicate_client_order_id';
+    if ((order.timeInForce === GTD || order.expiresAt > 0) && order.expiresAt <= this.now) return 'invalid_parameter';
     const row = this.create(order);
     const late = this.bookRefusal(row, order);
     if (late !== undefined) {
@@ -167,7 +167,8 @@ export class LoneBook implements BookMachine, AuctionHost {
     orders.setRemaining(row, remaining);
     orders.setVisible(row, Math.min(orders.visible(row), remaining));
     this.listener.amended(id, isLimit(newPrice) ? newPrice : 0, remaining, keeps);
-    if (!keeps && resting) {
+    if (keeps) this.matcher.eased(book, row);
+    else if (resting) {
       orders.setSequence(row, this.arrivals++);
       this.matcher.enter(book, row);
       this.matcher.runStops(book);
@@ -219,19 +220,31 @@ export class LoneBook implements BookMachine, AuctionHost {
   }
 
   /**
-   * Crossed orders are only those that may not trade, or might not when they came to stand so: of one
-   * owner, or with a minimum. One that has met its minimum stays crossed while an own order is in its way.
+   * Orders cross only where one still has a minimum to meet, where both are post-only, or where they may not meet: of one owner, or
+   * behind an order of the owner of one of them.
    */
   private validateUncrossed(): void {
-    this.book.bids.forEach(this.orders, (bid) => {
-      this.book.asks.forEach(this.orders, (ask) => {
-        const bound = [bid, ask].some((row) => (this.orders.extra(row)?.minimumQuantity ?? 0) > 0);
-        const crossed = this.orders.price(bid) >= this.orders.price(ask) && !this.sameGroup(bid, ask) && !bound;
-        if (crossed) throw new Error(`orders ${this.ids[bid]} and ${this.ids[ask]} cross`);
-        return this.orders.price(ask) <= this.orders.price(bid);
+    const { orders } = this;
+    this.book.bids.forEach(orders, (bid) => {
+      this.book.asks.forEach(orders, (ask) => {
+        const crosses = orders.price(bid) >= orders.price(ask) && !this.sameGroup(bid, ask);
+        const bound = orders.pendingMinimum(bid) > 0 || orders.pendingMinimum(ask) > 0;
+        const apart = (orders.flags(bid) & orders.flags(ask) & FLAG.postOnly) !== 0;
+        if (crosses && !bound && !apart && !this.hasOwnBefore(bid, ask) && !this.hasOwnBefore(ask, bid)) throw new Error(`orders ${this.ids[bid]} and ${this.ids[ask]} cross`);
+        return orders.price(ask) <= orders.price(bid);
       });
-      return this.orders.price(bid) >= this.book.asks.best();
+      return orders.price(bid) >= this.book.asks.best();
     });
+  }
+
+  /** Whether an order of the same owner stands before the other one in its queue. */
+  private hasOwnBefore(row: number, other: number): boolean {
+    let found = false;
+    this.book.side(this.orders.isSell(other)).forEach(this.orders, (before) => {
+      found = before !== other && this.sameGroup(before, row);
+      return before !== other && !found;
+    });
+    return found;
   }
 
   // What matching asks and tells.

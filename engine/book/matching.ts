@@ -8,6 +8,7 @@ import type { Book, BookSide } from './book.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
+import { RULES_VERSION } from '../rules.ts';
 
 /** Why matching took an order out of the market. */
 export type MatchReason = 'ioc' | 'fok' | 'self_trade' | 'no_liquidity';
@@ -51,9 +52,11 @@ export class Matcher {
   private readonly host: MatchHost;
   /** Rules before version 3 forgot the minimum of an order that was triggered, amended or arrived again, and the new quantity of an amendment. */
   minimumAlwaysBinds = true;
+  /** Before version 4 a post-only order could take when it arrived again, and an order whose minimum had shrunk waited on. */
+  rulesVersion = RULES_VERSION;
   /** Whether a bid may be flagged as limited at all. */
   anyLimited = false;
-  /** Ids of resting orders whose minimum has just been met. */
+  /** Ids of resting orders whose minimum has just been met, or has become less. */
   private readonly freed: number[] = [];
 
   constructor(orders: Orders, host: MatchHost) {
@@ -158,12 +161,77 @@ export class Matcher {
    */
   enter(book: Book, row: number): void {
     this.enterOnce(book, row);
+    if (this.freed.length > 0) this.runFreed(book);
+  }
+
+  private runFreed(book: Book): void {
     while (this.freed.length > 0) {
       const free = this.orders.rowOf(this.freed.shift() ?? 0);
-      if (free === NIL || (this.orders.flags(free) & FLAG.resting) === 0 || !this.wouldCross(book, free)) continue;
-      this.withdraw(book, free);
-      this.enterOnce(book, free);
+      if (free !== NIL && this.isResting(free) && this.meetsSomebody(book, free)) this.arriveAgain(book, free);
     }
+  }
+
+  /** Whether an order that is freed stands crossed with somebody. Before version 4 one that an own order kept from trading stayed so. */
+  private meetsSomebody(book: Book, row: number): boolean {
+    if (this.wouldTrade(book, row)) return true;
+    if (this.rulesVersion < 4 || this.neverTakes(row) || this.orders.pendingMinimum(row) > 0) return false;
+    const { orders, host } = this;
+    const side = book.side(!orders.isSell(row));
+    const limit = side.keyOf(orders.price(row));
+    let meets = false;
+    side.forEach(orders, (maker) => {
+      const within = side.keyOf(orders.price(maker)) >= limit;
+      meets = within && host.sameGroup(maker, row);
+      return within && !meets;
+    });
+    return meets;
+  }
+
+  private isResting(row: number): boolean {
+    return (this.orders.flags(row) & FLAG.resting) !== 0;
+  }
+
+  /** A post-only order takes from nobody: whoever stands within its limit arrives again in its stead, the best first. */
+  private arriveAgain(book: Book, row: number): void {
+    const { orders } = this;
+    if (!this.neverTakes(row)) {
+      this.withdraw(book, row);
+      this.enterOnce(book, row);
+      return;
+    }
+    const side = book.side(!orders.isSell(row));
+    const limit = side.keyOf(orders.price(row));
+    const met: number[] = [];
+    side.forEach(orders, (other) => side.keyOf(orders.price(other)) >= limit && met.push(orders.idOf(other)) > 0);
+    for (const id of met) {
+      const other = orders.rowOf(id);
+      if (other === NIL || !this.isResting(other) || this.neverTakes(other) || !this.wouldTrade(book, other)) continue;
+      this.withdraw(book, other);
+      this.enterOnce(book, other);
+    }
+  }
+
+  private neverTakes(row: number): boolean {
+    return this.rulesVersion >= 4 && (this.orders.flags(row) & FLAG.postOnly) !== 0;
+  }
+
+  /** A resting order wants less than before: what it had to pass over may be enough for its minimum now. */
+  eased(book: Book, row: number): void {
+    if (this.rulesVersion < 4 || book.auction || !this.isResting(row) || this.orders.pendingMinimum(row) === 0) return;
+    this.freed.push(this.orders.idOf(row));
+    this.runFreed(book);
+    this.runStops(book);
+  }
+
+  /** Lets an order in again that sat a call out. */
+  enterAfterCall(book: Book, row: number): void {
+    if (!this.neverTakes(row)) {
+      this.enter(book, row);
+      return;
+    }
+    this.rest(book, row);
+    this.freed.push(this.orders.idOf(row));
+    this.runFreed(book);
   }
 
   private enterOnce(book: Book, row: number): void {
@@ -297,17 +365,26 @@ export class Matcher {
     orders.setFlags(row, orders.flags(row) | FLAG.executed);
   }
 
-  /** After an uncross, orders that sat it out by their model may cross: they trade now, best bid first, as if they arrived. */
+  /**
+   * After an uncross, orders that sat it out may cross: they trade now, the best bid first, as if they arrived; then asks, for an
+   * ask may have of one bid the minimum that the bid had not of the asks before it.
+   */
   settleCrossed(book: Book): void {
+    this.settleSide(book, book.bids, book.asks);
+    if (this.rulesVersion >= 4) this.settleSide(book, book.asks, book.bids);
+  }
+
+  private settleSide(book: Book, side: BookSide, opposite: BookSide): void {
     const { orders } = this;
     if (book.bids.count === 0 || book.asks.count === 0 || book.bids.best() < book.asks.best()) return;
     const crossing: number[] = [];
-    book.bids.forEach(orders, (row) => orders.price(row) >= book.asks.best() && crossing.push(orders.idOf(row)) > 0);
+    const limit = side.keyOf(opposite.best());
+    side.forEach(orders, (row) => side.keyOf(orders.price(row)) >= limit && crossing.push(orders.idOf(row)) > 0);
     for (const id of crossing) {
       const row = orders.rowOf(id);
-      if (row === NIL || !this.wouldTrade(book, row)) continue;
-      this.withdraw(book, row);
-      this.enter(book, row);
+      if (row === NIL || !this.isResting(row) || !this.wouldTrade(book, row)) continue;
+      this.arriveAgain(book, row);
+      if (this.freed.length > 0) this.runFreed(book);
     }
   }
 
@@ -351,6 +428,7 @@ export class Matcher {
     orders.setRemaining(maker, orders.remaining(maker) - quantity);
     orders.setRemaining(taker, orders.remaining(taker) - quantity);
     orders.setVisible(maker, Math.min(orders.visible(maker), orders.remaining(maker)));
+    if (this.rulesVersion >= 4 && orders.pendingMinimum(maker) > 0) this.freed.push(orders.idOf(maker));
     host.decremented(maker, quantity);
     host.decremented(taker, quantity);
     if (orders.remaining(maker) === 0) {

@@ -50,7 +50,7 @@ export class NaiveBook implements BookMachine {
 
   place(input: BookOrder): RejectCode | undefined {
     if (this.find(input.id) !== undefined) return 'duplicate_client_order_id';
-    if (input.timeInForce === GTD && input.expiresAt <= this.now) return 'invalid_parameter';
+    if ((input.timeInForce === GTD || input.expiresAt > 0) && input.expiresAt <= this.now) return 'invalid_parameter';
     const limit = input.price > 0 ? input.price : input.sell ? 0 : Infinity;
     const order: Order = { ...input, limit, remaining: input.quantity, visible: 0, executed: false, placed: this.placed++, turn: 0, arrived: this.arrivals++ };
     if (!isStop(order) && !this.auction) {
@@ -109,11 +109,36 @@ export class NaiveBook implements BookMachine {
   /** Matches; then every order whose minimum was met on the way arrives again, if it crosses now. */
   private enter(order: Order): void {
     this.enterOnce(order);
+    this.runFreed();
+  }
+
+  private runFreed(): void {
     for (let free = this.freed.shift(); free !== undefined; free = this.freed.shift()) {
-      if (!this.resting.includes(free) || this.dryRun(free, 1) === 0) continue;
-      this.remove(free);
-      this.enterOnce(free);
+      if (this.wouldTrade(free) || free.postOnly || this.minimumOf(free) > 0 || !this.resting.includes(free)) this.arriveAgain(free);
+      else if (this.makersFor(free).some(({ owner }) => owner === free.owner)) {
+        this.remove(free);
+        this.enterOnce(free);
+      }
     }
+  }
+
+  /** A post-only order never takes: those it crosses take instead. */
+  private arriveAgain(order: Order): void {
+    if (!this.wouldTrade(order)) return;
+    for (const taker of order.postOnly ? this.crossing(order) : [order]) {
+      if (!this.wouldTrade(taker)) continue;
+      this.remove(taker);
+      this.enterOnce(taker);
+    }
+  }
+
+  private crossing(order: Order): Order[] {
+    return this.resting.filter(opposite(order)).filter((other) => (order.sell ? other.limit >= order.limit : other.limit <= order.limit) && !other.postOnly).sort(better);
+  }
+
+  private wouldTrade(order: Order): boolean {
+    const least = Math.max(1, this.minimumOf(order));
+    return this.resting.includes(order) && this.dryRun(order, least) >= least;
   }
 
   private enterOnce(order: Order): void {
@@ -190,6 +215,7 @@ export class NaiveBook implements BookMachine {
       maker.remaining -= quantity;
       taker.remaining -= quantity;
       maker.visible = Math.min(maker.visible, maker.remaining);
+      if (this.minimumOf(maker) > 0) this.freed.push(maker);
       if (maker.remaining === 0) {
         this.remove(maker);
         this.tell.cancelled(maker.id, 0, 'self_trade');
@@ -249,6 +275,11 @@ export class NaiveBook implements BookMachine {
     order.remaining = remaining;
     order.visible = Math.min(order.visible, remaining);
     this.tell.amended(id, hasPrice(order) ? limit : 0, remaining, keeps);
+    if (keeps && !waits && !this.auction && this.minimumOf(order) > 0) {
+      this.freed.push(order);
+      this.runFreed();
+      this.runStops();
+    }
     if (keeps || waits) return undefined;
     this.remove(order);
     order.arrived = this.arrivals++;
@@ -303,19 +334,33 @@ export class NaiveBook implements BookMachine {
         this.tell.cancelled(order.id, order.remaining, 'no_liquidity');
       }
     }
-    for (const order of satOut) this.enter(order);
+    for (const order of satOut) {
+      if (order.postOnly) {
+        this.rest(order);
+        this.freed.push(order);
+        this.runFreed();
+      } else {
+        this.enter(order);
+      }
+    }
     this.settleCrossed();
+    if (this.last > 0) this.traded.push(this.last);
     this.runStops();
   }
 
-  /** What still crosses after an uncross (orders bound to a minimum) arrives again, best bid first. */
+  /** What still crosses after an uncross (orders bound to a minimum) arrives again, best bid first, then best ask. */
   private settleCrossed(): void {
-    const bestAsk = Math.min(...this.resting.filter(({ sell }) => sell).map(({ limit }) => limit));
-    for (const bid of this.resting.filter((order) => !order.sell && order.limit >= bestAsk).sort(better)) {
-      const least = Math.max(1, this.minimumOf(bid));
-      if (!this.resting.includes(bid) || this.dryRun(bid, least) < least) continue;
-      this.remove(bid);
-      this.enter(bid);
+    const prices = (sell: boolean): number[] => this.resting.filter((order) => order.sell === sell).map(({ limit }) => limit);
+    const bestAsk = Math.min(...prices(true));
+    this.settle(this.resting.filter((order) => !order.sell && order.limit >= bestAsk));
+    const bestBid = Math.max(...prices(false));
+    this.settle(this.resting.filter((order) => order.sell && order.limit <= bestBid));
+  }
+
+  private settle(crossing: Order[]): void {
+    for (const order of crossing.sort(better)) {
+      this.arriveAgain(order);
+      this.runFreed();
     }
   }
 

@@ -51,10 +51,16 @@ export class Sweeps {
     const { orders } = this.state;
     const rows: number[] = [];
     book.asks.forEach(orders, (row) => rows.push(row) > 0);
+    const bound: number[] = [];
     for (const row of rows) {
       const remaining = Math.floor((orders.remaining(row) * minutes) / (minutes + 1));
+      if (orders.pendingMinimum(row) > 0) bound.push(orders.idOf(row));
       if (remaining < 1) this.trading.cancelRow(row, 'expired');
       else this.shrink(row, remaining);
+    }
+    for (const id of bound) {
+      const row = orders.rowOf(id);
+      if (row !== NIL) this.trading.ease(row);
     }
   }
 

@@ -430,6 +430,13 @@ export class Trading implements AuctionHost {
     else this.adjustHold(row);
     this.events.amended(row, true);
     if ((orders.flags(row) & FLAG.resting) !== 0) this.events.reduced(row);
+    this.ease(row);
+  }
+
+  /** An order that wants less may trade with what fell short of its minimum. */
+  ease(row: number): void {
+    const book = this.state.bookOf(this.state.orders.book(row));
+    if (this.state.orders.pendingMinimum(row) > 0 && this.state.isTrading(book)) this.matcher.eased(book, row);
   }
 
   private requeue(row: number, price: Ticks, remaining: Steps): RejectCode | undefined {
