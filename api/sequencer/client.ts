@@ -1,12 +1,12 @@
 /** The callers' side of the channel: a SequencerPort over messages. Knows nothing of where the sequencer runs. */
 import { EnvelopeWriter } from '../../engine/codec/command_codec.ts';
 import type { Envelope } from '../../engine/commands.ts';
-import { decodeEvent } from '../../engine/events.ts';
-import type { EngineEvent, EventBatch } from '../../engine/events.ts';
+import { KIND, decodeEvent } from '../../engine/events.ts';
+import type { EngineEvent, EventBatch, EventOf } from '../../engine/events.ts';
 import type { Answer, Ask, QueryName } from '../../engine/queries.ts';
 import { NOT_TOLD, WORDS_PER_ACKNOWLEDGEMENT } from './messages.ts';
 import type { Channel, Reply, Request } from './messages.ts';
-import { Unavailable } from './port.ts';
+import { Unavailable, eventOf } from './port.ts';
 import type { Ack, AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerPort, SequencerStatus } from './port.ts';
 
 /** Calls that wait for a reply; beyond them callers are refused at once. */
@@ -155,7 +155,8 @@ export class SequencerClient implements SequencerPort {
         return this.take(reply.id)?.resolve(reply.value as never);
       case 'repeated': {
         const { id, sequence, now, events } = reply;
-        const ack: Ack = { sequence, now, events: decodeRange(events, 0, events.words.length), repeated: true };
+        const told = decodeRange(events, 0, events.words.length);
+        const ack: Ack = { sequence, now, events: told, first: (kind) => eventOf(told, kind), repeated: true };
         return this.take(id)?.resolve(ack as never);
       }
       case 'error':
@@ -226,6 +227,13 @@ class BatchAck implements Ack {
     const remaining = acknowledgements[at + 4];
     this.remaining = remaining === NOT_TOLD ? undefined : remaining;
     this.now = now;
+  }
+  first<K extends EngineEvent['kind']>(kind: K): EventOf<K> | undefined {
+    const { batch, from, to } = this;
+    const number: number = KIND[kind];
+    let at = from;
+    while (at < to && batch.words[at] !== number) at += 2 + batch.words[at + 1];
+    return at < to ? eventOf([decodeEvent(batch, at)], kind) : undefined;
   }
   get events(): EngineEvent[] {
     return (this.decoded ??= decodeRange(this.batch, this.from, this.to));

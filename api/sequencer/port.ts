@@ -13,6 +13,8 @@ export interface Ack {
   now: number;
   /** Decoded, without the leading `command` event. A refusal is a `rejected` event. */
   readonly events: EngineEvent[];
+  /** The first of a kind, without reading the others. */
+  first<K extends EngineEvent['kind']>(kind: K): EventOf<K> | undefined;
   /** The idempotency key had been used with the same body: `events` are the original's. */
   repeated: boolean;
   /** After a capture: available + held + contracted of its company, micro-CR. */

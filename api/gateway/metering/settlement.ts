@@ -2,7 +2,6 @@
 import { formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf } from '../../ids.ts';
-import { eventOf } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import type { Attempt } from '../relay/attempts.ts';
 import type { Call } from '../relay/call.ts';
@@ -43,8 +42,8 @@ export class Settlement {
       bodyHash: call.bodyHash,
     });
     grant.settled();
-    const usage = eventOf(ack.events, 'usageCaptured');
-    const refusal = eventOf(ack.events, 'rejected')?.code;
+    const usage = ack.first('usageCaptured');
+    const refusal = usage === undefined ? ack.first('rejected')?.code : undefined;
     if (refusal === 'idempotency_mismatch') throw new ApiError('idempotency_mismatch');
     if (usage === undefined) throw new Error(`capture ${ack.sequence} was refused: ${refusal ?? 'no usage'}`);
     return {

@@ -4,6 +4,7 @@ import { Engine } from '../../../engine/engine.ts';
 import { decodeEvents } from '../../../engine/events.ts';
 import type { EngineEvent } from '../../../engine/events.ts';
 import type { Answer, Ask, QueryName } from '../../../engine/queries.ts';
+import { eventOf } from '../../sequencer/port.ts';
 import type { Ack, AuthoriseResult, CommittedBatch, SequencerPort, SequencerStatus } from '../../sequencer/port.ts';
 
 export class LoneEngine implements SequencerPort {
@@ -44,7 +45,7 @@ export class LoneEngine implements SequencerPort {
   submit(envelope: Envelope): Promise<Ack> {
     this.submitted.push(envelope);
     const events = this.run(envelope.command);
-    return Promise.resolve({ sequence: this.engine.sequence, now: this.engine.now, events, repeated: false });
+    return Promise.resolve({ sequence: this.engine.sequence, now: this.engine.now, events, first: (kind) => eventOf(events, kind), repeated: false });
   }
 
   query<Q extends QueryName>(name: Q, ask: Ask<Q>): Promise<Answer<Q>> {
