@@ -85,6 +85,12 @@ describe('a request paid from an allocation', () => {
     await world.check();
   });
 
+  test('answers each of several prompts, repeated before what follows it', async () => {
+    const { choices, usage } = await world.client(key).completions.create({ model: 'bigcode/starcoder2-15b', prompt: ['def a', 'def b'], n: 2, max_tokens: 3, echo: true });
+    expect(choices.map(({ index, text }) => [index, text.slice(0, 5)])).toEqual([[0, 'def a'], [1, 'def a'], [2, 'def b'], [3, 'def b']]);
+    expect(usage).toMatchObject({ prompt_tokens: 4, completion_tokens: 12 });
+  });
+
   test('names the model as the client does', async () => {
     const answer = await world.client(key).chat.completions.create({ model: 'llama-3.1-8b-instruct', messages, max_tokens: 3 });
     expect(answer.model).toBe('llama-3.1-8b-instruct');

@@ -33,7 +33,8 @@ export const chatRequest = z.looseObject({
   ...common, messages: z.array(z.looseObject({})).min(1), max_tokens: count, max_completion_tokens: count, n: count, stream_options: streamOptions,
 });
 export const completionRequest = z.looseObject({
-  ...common, prompt: z.union([z.string(), z.array(z.string()), z.array(z.number()), z.array(z.array(z.number()))]), max_tokens: count, n: count, stream_options: streamOptions,
+  ...common, prompt: z.union([z.string(), z.array(z.string()), z.array(z.number()), z.array(z.array(z.number()))]), max_tokens: z.int().nonnegative().nullish(), n: count, echo: z.boolean().nullish(),
+  stream_options: streamOptions,
 });
 export const embeddingRequest = z.looseObject({
   model: z.string().min(1), input: z.union([z.string(), z.array(z.string()), z.array(z.number()), z.array(z.array(z.number()))]), dimensions: count,
@@ -133,8 +134,17 @@ function chatCalls(seed: string, body: z.output<typeof chatRequest>, calls: read
   };
 }
 
+/** One text, several, one list of token ids, or several. */
+const promptsOf = (prompt: z.output<typeof completionRequest>['prompt']): (string | number[])[] =>
+  typeof prompt === 'string' ? [prompt] : typeof prompt[0] === 'number' ? [prompt as number[]] : (prompt as (string | number[])[]);
+
+/** Each prompt has its own answers; what it says itself may stand before them. */
 export function completion(seed: string, body: z.output<typeof completionRequest>): Spoken {
-  const choices = choicesOf(seed, JSON.stringify(body.prompt), body.n ?? 1, body.max_tokens ?? 16, body.ignore_eos === true);
+  const choices = promptsOf(body.prompt).flatMap((prompt) => {
+    const choices = choicesOf(seed, JSON.stringify(prompt), body.n ?? 1, body.max_tokens ?? 16, body.ignore_eos === true);
+    if (body.echo !== true || typeof prompt !== 'string') return choices;
+    return choices.map(({ words: [first, ...more], ...choice }) => ({ ...choice, words: first === undefined ? [prompt] : [prompt, ` ${first}`, ...more] }));
+  });
   const usage = usageOf(inputTokens(body.prompt), tokensIn(choices));
   const head = { id: idOf('cmpl', seed, body), object: 'text_completion', created: CREATED_AT, model: body.model };
   const chunk = (index: number, text: string, reason: string | null, paced = false): StreamEvent =>

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { correctUsage, readUsage } from './completion_usage.ts';
 import { endingOf, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject } from './dialect.ts';
-import { choiceCount, modelName, penalties, sampling, streaming, tokenCount, tokenInput } from './fields.ts';
+import { TOKENS_MAX, choiceCount, modelName, penalties, sampling, streaming, tokenInput } from './fields.ts';
 import { inputTokens, longestInput } from './prompt.ts';
 import { shapeChoice, shapeHead } from './shape.ts';
 
@@ -11,7 +11,8 @@ export const completionBody = z.looseObject({
   model: modelName,
   prompt: tokenInput,
   suffix: z.string().nullish(),
-  max_tokens: tokenCount,
+  /** None: only what the prompt itself is given. */
+  max_tokens: z.int().min(0).max(TOKENS_MAX).nullish(),
   n: choiceCount,
   best_of: choiceCount,
   echo: z.boolean().nullish(),
@@ -43,9 +44,9 @@ export const completions: Dialect = {
     const promptTokens = inputTokens(completion.prompt) + suffix;
     const longestPrompt = longestInput(completion.prompt) + suffix;
     const each = outputBound(completion.max_tokens ?? DEFAULT_TOKENS, longestPrompt, model);
-    const echoed = completion.echo === true ? promptTokens : 0;
+    const echoed = completion.echo === true ? promptTokens * (completion.n ?? 1) : 0;
     const choices = promptsIn(completion) * Math.max(completion.n ?? 1, completion.best_of ?? 1);
-    return { promptTokens, completionTokens: each * choices + echoed * (completion.n ?? 1), longestPrompt };
+    return { promptTokens, completionTokens: each * choices, longestPrompt, echoedTokens: echoed };
   },
 
   outgoing(body, name) {

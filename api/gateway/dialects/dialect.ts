@@ -18,6 +18,8 @@ export interface Demand {
   completionTokens: number;
   /** Of the prompts in the request, the one that needs most of the model's context. */
   longestPrompt: number;
+  /** Of the prompt, in all answers together, what they are asked to repeat: it is read, not written. */
+  echoedTokens?: number;
 }
 
 /** How an answer presents itself to the client; one for all events of a stream. */

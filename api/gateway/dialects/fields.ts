@@ -1,7 +1,7 @@
 /** Fields that several paths share, with OpenAI's ranges. */
 import { z } from 'zod';
 
-const TOKENS_MAX = 10_000_000;
+export const TOKENS_MAX = 10_000_000;
 const INPUTS_MAX = 2_048;
 
 export const modelName = z.string().min(1).max(200);

@@ -5,7 +5,7 @@ import { Meter, chargeableMost } from './meter.ts';
 describe('the meter', () => {
   test('believes plausible figures and flags others', () => {
     const result = (reported: unknown) => {
-      const meter = new Meter(100, 1_000);
+      const meter = new Meter({ promptTokens: 100, completionTokens: 1_000 });
       meter.add(0, 'word '.repeat(200).trim());
       meter.report({ prompt: reported, completion: reported });
       return meter.result();
@@ -17,14 +17,23 @@ describe('the meter', () => {
   });
 
   test('takes no figures of an answer that broke off', () => {
-    const meter = new Meter(10, 100);
+    const meter = new Meter({ promptTokens: 10, completionTokens: 100 });
     meter.add(0, 'one two');
     meter.report({ prompt: 10, completion: 2 });
     expect(meter.result(true)).toEqual({ promptTokens: 10, completionTokens: 2, estimated: true });
   });
 
+  test('takes a prompt that is repeated for what was read, not for what was written', () => {
+    for (const [completion, estimated] of [[2, false], [40, true]] as const) {
+      const meter = new Meter({ promptTokens: 40, completionTokens: 16, echoedTokens: 40 });
+      meter.add(0, `${'word '.repeat(40).trim()} one two`);
+      meter.report({ prompt: 40, completion });
+      expect(meter.result()).toEqual({ promptTokens: 40, completionTokens: 2, estimated });
+    }
+  });
+
   test('counts each choice by itself', () => {
-    const meter = new Meter(1, 100);
+    const meter = new Meter({ promptTokens: 1, completionTokens: 100 });
     meter.add(0, 'trans');
     meter.add(1, 'on');
     meter.add(0, 'port');
@@ -34,7 +43,7 @@ describe('the meter', () => {
   test('never charges more than a request has held, whatever is reported', () => {
     fc.assert(
       fc.property(fc.nat(10_000), fc.nat(1_000), fc.string(), fc.anything(), fc.anything(), (own, most, text, prompt, completion) => {
-        const meter = new Meter(own, most);
+        const meter = new Meter({ promptTokens: own, completionTokens: most });
         meter.add(0, text);
         meter.report({ prompt, completion });
         const charged = meter.result();

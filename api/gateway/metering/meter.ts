@@ -3,6 +3,7 @@
  * exceed our count of what it was sent and has delivered by one in a hundred, and not fall below
  * half of it. Otherwise, or when there are none, our count decides and the usage is marked estimated.
  */
+import type { Demand } from '../dialects/dialect.ts';
 import { TokenCounter } from './token_count.ts';
 
 export interface Reported {
@@ -23,12 +24,14 @@ export class Meter {
   private readonly promptTokens: number;
   /** Completion tokens that the request may take. */
   private readonly most: number;
+  private readonly echoed: number;
   private readonly choices = new Map<number, TokenCounter>();
   private reported: Reported | undefined;
 
-  constructor(promptTokens: number, most: number) {
+  constructor({ promptTokens, completionTokens, echoedTokens = 0 }: Pick<Demand, 'promptTokens' | 'completionTokens' | 'echoedTokens'>) {
     this.promptTokens = promptTokens;
-    this.most = most;
+    this.most = completionTokens;
+    this.echoed = echoedTokens;
   }
 
   /** Text that was delivered. */
@@ -54,10 +57,11 @@ export class Meter {
   result(broken = false): Metered {
     const reported = broken ? undefined : this.reported;
     const prompt = plausible(reported?.prompt, this.promptTokens);
-    const completion = plausible(reported?.completion, this.delivered);
+    const written = Math.max(0, this.delivered - this.echoed);
+    const completion = plausible(reported?.completion, written);
     return {
       promptTokens: prompt ?? this.promptTokens,
-      completionTokens: Math.min(completion ?? this.delivered, this.most),
+      completionTokens: Math.min(completion ?? written, this.most),
       estimated: prompt === undefined || completion === undefined,
     };
   }

@@ -12,6 +12,9 @@ const COMMON = [
 const STREAM_HEAD = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache', 'x-accel-buffering', 'no'];
 const JSON_HEAD = ['content-type', 'application/json; charset=utf-8', 'cache-control', 'no-store'];
 
+/** The longest wait that OpenAI's clients keep to. */
+const RETRIED_SECONDS_MAX = 60;
+
 /** A piece of a chunked body (RFC 9112, 7.1). */
 const frameOf = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 
@@ -62,6 +65,8 @@ export class Outgoing {
     const retryAfter = error.retryAfterSeconds ?? (error.status === 429 || error.status === 503 ? 1 : undefined);
     const more = [...headers];
     if (retryAfter !== undefined) more.push('retry-after', String(Math.ceil(retryAfter)));
+    // OpenAI's clients try again by themselves after these; nothing would have changed by then.
+    if (error.status === 409 || (retryAfter ?? 0) > RETRIED_SECONDS_MAX) more.push('x-should-retry', 'false');
     if (error.status === 401) more.push('www-authenticate', 'Bearer');
     // What a client still sends of a body that was refused is not read.
     if (error.code === 'request_too_large') more.push('connection', 'close');

@@ -61,9 +61,9 @@ export class StreamRelay {
     this.call = call;
     this.answered = answered;
     this.parts = parts;
-    this.meter = new Meter(call.demand.promptTokens, call.demand.completionTokens);
+    this.meter = new Meter(call.demand);
     this.translator = answered.detour?.events(call.body, call.shown.fallbackId);
-    this.tokensMost = call.demand.completionTokens * BEYOND.times + BEYOND.tokens;
+    this.tokensMost = (call.demand.echoedTokens ?? 0) + call.demand.completionTokens * BEYOND.times + BEYOND.tokens;
   }
 
   /** @throws UpstreamError while nothing has been sent; nothing is charged then */

@@ -11,7 +11,7 @@ const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 /** @throws UpstreamError when there is no usable answer; nothing is charged then */
 export async function relayWhole(call: Call, answered: Answered, settle: Settle): Promise<JsonObject> {
   const { dialect, body, shown } = call;
-  const meter = new Meter(call.demand.promptTokens, call.demand.completionTokens);
+  const meter = new Meter(call.demand);
   const answer = answerIn(parsed(await answered.answer.text(ANSWER_LIMIT_BYTES)), answered, body);
   if (answer === undefined || !dialect.readWhole(answer, meter, body)) throw new UpstreamError('broken', "the answer is not of OpenAI's shape");
   const metered = meter.result();
