@@ -230,7 +230,7 @@ test('a refusal is repeated word for word under its key', async () => {
 test('an operation of a batch that is malformed, or uses a client order id again, does not stop the others', async () => {
   const operation = { op: 'place', instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '0.01' };
   const { price: _, ...unpriced } = operation;
-  const operations = [{ ...operation, client_order_id: 'once' }, unpriced, { ...operation, quantity: '-1' }, { op: 'dance' }, 7, { ...operation, client_order_id: 'once' }, { ...operation, foo: 1 }, operation];
+  const operations = [{ ...operation, client_order_id: 'once' }, unpriced, { ...operation, quantity: '1e3' }, { op: 'dance' }, 7, { ...operation, client_order_id: 'once' }, { ...operation, foo: 1 }, operation];
   const answer = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: { operations } });
   const results = answer.body.results as { status: number; error?: { code: string; field?: string } }[];
   expect(results.map(({ status, error }) => [status, error?.code, error?.field])).toEqual([
@@ -364,7 +364,8 @@ test('a halt is told before anything else, and two operators lift it', async () 
 
 test('a whole market may be halted, an unknown instrument included', async () => {
   const second = await world.colleague(operator);
-  await world.call('POST', '/api/v1/markets/halt', { key: operator.key, body: { scope: '*', reason: 'drill' } });
+  const halt = await world.call('POST', '/api/v1/markets/halt', { key: operator.key, body: { scope: 'all', reason: 'drill' } });
+  expect(halt.body).toEqual({ scope: '*', mode: 'halted', reason: 'drill' });
   expect(codeOf(await place(borrower, { instrument: 'nonsense', price: '1.00001' }))).toBe('halted');
   expect((await world.call('GET', '/api/v1/status')).body).toMatchObject({ status: 'halted', modes: [{ scope: '*', mode: 'halted', reason: 'drill' }] });
   for (const member of [operator, second]) await world.call('POST', '/api/v1/markets/resume', { key: member.key, body: { scope: '*', reason: 'over' } });

@@ -150,7 +150,7 @@ export const classWire = (entry: ClassEntry): z.infer<typeof classSchema> => ({
   next_list_price: entry.next === null ? null : { price: formatTicks(entry.next.price), effective_at: timeOf(entry.next.effectiveAt) },
 });
 
-export function scopeName(directory: Directory, view: TradingModeView): string {
+export function scopeName(directory: Directory, view: Pick<TradingModeView, 'class' | 'market' | 'hour'>): string {
   if (view.market !== NONE) return view.hour === NONE ? directory.marketName(view.market) : directory.instrumentName(view.market, view.hour);
   return view.class === NONE ? '*' : directory.className(view.class);
 }

@@ -15,6 +15,7 @@ import { once } from '../middleware/idempotency.ts';
 import { decodeNumberCursor, encodeCursor, LIMIT_DEFAULT } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Principal, Route } from '../route.ts';
+import { scopeName } from '../../market/wire.ts';
 import { instant, line, pageOf, pageQuery } from '../wire/schemas.ts';
 import { marketCaughtUp, submit } from '../submit.ts';
 import { confirmedByTwo } from '../two_persons.ts';
@@ -24,6 +25,7 @@ const text = z.string();
 const operator = ['operator'] as const;
 
 type Scope = Pick<SetTradingMode, 'class' | 'market' | 'hour'>;
+/** Ways to say it; the first is how it is answered. */
 const EVERYTHING: ReadonlySet<string> = new Set(['*', 'all']);
 
 /** `*`, a class, CLASS.region, or an instrument. @throws ApiError instrument_unknown */
@@ -60,6 +62,7 @@ const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', usual: Tra
       const { services, body } = context;
       const actor = principalIn(context);
       const scope = scopeOf(services.directory, body.scope);
+      const name = scopeName(services.directory, scope);
       const call = (body.call_seconds ?? 0) * 1_000;
       const mode = call > 0 ? 'auction' : usual;
       await marketCaughtUp(services);
@@ -69,12 +72,12 @@ const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', usual: Tra
           const target = JSON.stringify(call > 0 ? { ...scope, call } : scope);
           const confirmation = await confirmedByTwo(transaction, { action: verb, target, reason: body.reason, person: actor.user });
           if (!confirmation.complete) {
-            await recordAudit(transaction, { at: services.committed.now, actor, action: `${verb}.requested`, target: body.scope, reason: body.reason });
+            await recordAudit(transaction, { at: services.committed.now, actor, action: `${verb}.requested`, target: name, reason: body.reason });
             return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
           }
         }
-        await applyMode({ services, actor, scope, mode, call, reason: body.reason, record: { database: transaction, action: verb, target: body.scope } });
-        return { reply: { status: 200, body: { scope: body.scope, mode, reason: body.reason } } };
+        await applyMode({ services, actor, scope, mode, call, reason: body.reason, record: { database: transaction, action: verb, target: name } });
+        return { reply: { status: 200, body: { scope: name, mode, reason: body.reason } } };
       });
     },
   });
@@ -134,11 +137,6 @@ const risk = route({
     return { status: 200, body: { exposures, outstanding, modes } };
   },
 });
-
-function scopeName(directory: Directory, scope: Scope): string {
-  if (scope.market !== NONE) return scope.hour === NONE ? directory.marketName(scope.market) : directory.instrumentName(scope.market, scope.hour);
-  return scope.class === NONE ? '*' : directory.className(scope.class);
-}
 
 const auditSchema = z.object({
   id: text, at: text, actor: text, company: text.nullable(), action: text, target: text, reason: text, details: z.record(z.string(), z.unknown()), sequence: z.number().int().nullable(),

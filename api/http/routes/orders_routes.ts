@@ -1,7 +1,8 @@
 /** Entering, changing and cancelling orders. */
 import { z } from 'zod';
+import { REJECT_CODES } from '../../../engine/catalogue.ts';
 import { NONE, SIDES } from '../../../engine/commands.ts';
-import type { BatchOrders } from '../../../engine/commands.ts';
+import type { BatchOrders, PlaceOrder } from '../../../engine/commands.ts';
 import type { EngineEvent } from '../../../engine/events.ts';
 import { formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
@@ -43,10 +44,18 @@ const placeOrder = (ids: ClientOrderIds): Route => route({
     const { services, body } = context;
     const { company } = principalIn(context);
     const command = placeCommand(services.directory, company, body);
-    await ids.requireNew(services, company, command.clientOrderId);
+    if ((await ids.usedOf(services, company, [command.clientOrderId])).size > 0) throw await refusalOfUsed(services, command);
     return { status: 201, body: placedWire(services.directory, await submit(context, command)) };
   },
 });
+
+const DUPLICATE = REJECT_CODES.indexOf('duplicate_client_order_id');
+/** What stands before it in the order of precedence, the engine says. */
+async function refusalOfUsed({ sequencer }: Services, order: PlaceOrder): Promise<ApiError> {
+  const refusal = await sequencer.query('refusal', { order });
+  if (refusal !== null && REJECT_CODES.indexOf(refusal) < DUPLICATE) return new ApiError(refusal);
+  return new ApiError('duplicate_client_order_id', { field: 'client_order_id' });
+}
 
 function placedWire(directory: Directory, ack: Ack): z.infer<typeof placedSchema> {
   const placed = placedBy(ack.events, ack.sequence, ack.now);
@@ -64,7 +73,9 @@ const placeBatch = (ids: ClientOrderIds): Route => route({
     const parsed = body.operations.map((operation) => parsedOperation(services.directory, company, operation));
     const clientIds = parsed.flatMap((operation) => ('type' in operation && operation.type === 'place' ? [operation.clientOrderId] : []));
     const used = await ids.usedOf(services, company, clientIds);
-    const known = parsed.map((operation) => ('type' in operation && operation.type === 'place' && used.has(operation.clientOrderId) ? new ApiError('duplicate_client_order_id') : operation));
+    const known = await Promise.all(parsed.map(async (operation) => (
+      'type' in operation && operation.type === 'place' && used.has(operation.clientOrderId) ? await refusalOfUsed(services, operation) : operation
+    )));
     const operations = known.filter((operation) => 'type' in operation);
     const executed = operations.length === 0 ? [] : await executeBatch(context, company, operations);
     let next = 0;

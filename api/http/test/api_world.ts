@@ -64,7 +64,7 @@ export interface ApiWorld {
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   execute(command: Command): Promise<void>;
   /** A person with a company and a key of all scopes of its role. */
-  member(role: Role, name?: string): Promise<Member>;
+  member(role: Role, name?: string, group?: string): Promise<Member>;
   /** Another person of the same company. */
   colleague(member: Member): Promise<Member>;
   keyFor(user: User, overrides?: Partial<Parameters<Auth['createKey']>[2]>): Promise<string>;
@@ -87,7 +87,7 @@ export async function openApiWorld(environment: Record<string, string> = {}): Pr
     routes,
     call: (method, path, options) => call(url, method, path, options),
     execute: (command) => execute(services, command),
-    member: (role, name) => addMember(services, role, name),
+    member: (role, name, group) => addMember(services, role, name, group),
     colleague: (member) => addColleague(services, member),
     keyFor: (user, overrides) => addKey(services, user, overrides),
     async close() {
@@ -156,8 +156,8 @@ async function execute(services: Services, command: Command): Promise<void> {
 
 let members = 0;
 
-async function addMember(services: Services, role: Role, name = `${role} ${++members}`): Promise<Member> {
-  const user = await registerUser(services, { email: `${name.replaceAll(' ', '-')}@example.com`, password: PASSWORD, company: name, role, group: '' });
+async function addMember(services: Services, role: Role, name = `${role} ${++members}`, group = ''): Promise<Member> {
+  const user = await registerUser(services, { email: `${name.replaceAll(' ', '-')}@example.com`, password: PASSWORD, company: name, role, group });
   return { user, key: await addKey(services, user) };
 }
 

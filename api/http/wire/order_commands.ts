@@ -2,27 +2,30 @@
 import { z } from 'zod';
 import { IOC, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../../engine/commands.ts';
 import type { AmendOrder, BatchOrders, CancelOrder, PlaceBlock, PlaceOrder } from '../../../engine/commands.ts';
-import { MILLIS_PER_HOUR, OUT_OF_RANGE, parseSteps, parseTicks, parseUnits } from '../../../engine/numbers/units.ts';
+import { MILLIS_PER_HOUR, OUT_OF_RANGE, parseSteps as stepsOf, parseTicks as ticksOf, parseUnits } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
 import { parseId } from '../../ids.ts';
-import { decimal, identifier, instant } from './schemas.ts';
+import { decimal, identifier, instant, signedDecimal } from './schemas.ts';
 
 const clientOrderId = z.string().regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 visible ASCII characters');
+
+/** What is below zero is a decimal too: it is refused as out of range, in its place among the refusals. */
+const amount = signedDecimal;
 
 export const orderFields = {
   instrument: identifier,
   side: z.enum(SIDES),
   type: z.enum(ORDER_TYPES).default('limit'),
-  price: decimal.nullish(),
-  quantity: decimal,
+  price: amount.nullish(),
+  quantity: amount,
   time_in_force: z.enum(TIMES_IN_FORCE).default('gtc'),
   post_only: z.boolean().default(false),
   client_order_id: clientOrderId.nullish(),
   self_trade_prevention: z.enum(SELF_TRADE_PREVENTIONS).default('cancel_newest'),
-  display_quantity: decimal.nullish(),
-  minimum_quantity: decimal.nullish(),
-  stop_price: decimal.nullish(),
+  display_quantity: amount.nullish(),
+  minimum_quantity: amount.nullish(),
+  stop_price: amount.nullish(),
   expires_at: instant.nullish(),
   cancel_on_disconnect: z.boolean().default(false),
   model: z.string().min(1).max(200).nullish(),
@@ -31,7 +34,7 @@ export const orderFields = {
 export const orderBody = z.strictObject(orderFields);
 export type OrderBody = z.output<typeof orderBody>;
 
-export const amendFields = { price: decimal.nullish(), quantity: decimal.nullish().describe('What is to remain') };
+export const amendFields = { price: amount.nullish(), quantity: amount.nullish().describe('What is to remain') };
 export const amendBody = z.strictObject(amendFields);
 
 const batchOperation = z.discriminatedUnion('op', [
@@ -51,8 +54,8 @@ export const blockBody = z.strictObject({
   start_at: instant,
   end_at: instant,
   side: z.enum(SIDES),
-  price: decimal,
-  quantity: decimal.describe('GPU-hours in each hour'),
+  price: amount,
+  quantity: amount.describe('GPU-hours in each hour'),
   time_in_force: z.enum(['fok', 'ioc', 'gtc']).default('gtc'),
   minimum_acceptance_ratio: decimal.default('1'),
   model: z.string().min(1).max(200).nullish(),
@@ -75,6 +78,15 @@ export function batchCommand(directory: Directory, company: number, operation: u
 const UNKNOWN_MODEL = 0x7fffffff;
 
 const malformed = (field: string, detail: string): ApiError => new ApiError('invalid_request', { field, values: { detail: `${field}: ${detail}` } });
+
+/** A value below zero is out of range; off the grid it is that first. */
+const signed = (parse: (text: string) => number) => (text: string): number => {
+  if (!text.startsWith('-')) return parse(text);
+  const value = parse(text.slice(1));
+  return value > 0 ? OUT_OF_RANGE : value;
+};
+const parseTicks = signed(ticksOf);
+const parseSteps = signed(stepsOf);
 
 /** Zero stands for "none" inside, so a zero that was written out is a value out of range. */
 const written = (text: string | null | undefined, parse: (text: string) => number): number => {

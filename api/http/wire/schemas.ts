@@ -4,7 +4,7 @@ import { isDecimal } from '../../../engine/numbers/units.ts';
 
 /** Plain digits, at most one point, no sign, no exponent. */
 export const decimal = z.string().max(62).refine(isDecimal, 'must be a decimal string such as "2.15"').meta({ pattern: '^(0|[1-9][0-9]*)(\\.[0-9]+)?$', examples: ['2.1500'] });
-/** As above, and may be negative: growth rates and trends. */
+/** As above, and may be negative: growth rates and trends, and amounts that are refused for it. */
 export const signedDecimal = z.string().max(63).refine((text) => isDecimal(text.replace(/^-/, '')), 'must be a decimal string such as "-2.5"')
   .meta({ pattern: '^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$', examples: ['12.5'] });
 /** RFC 3339 with an offset. */
