@@ -5,17 +5,16 @@ import { reasonOf } from '../reason.ts';
 const CONNECT_MILLIS = 1_000;
 const RETRY_MILLIS = 150;
 
-/** Says what is wrong with a connection, once for each reason, and when it is well again. */
+/** Says once what is wrong with a connection, and when it is well again. */
 export function sayTrouble(redis: Redis, say: (line: string) => void): void {
-  let told = '';
+  let told = false;
   redis.on('error', (error: unknown) => {
-    const reason = reasonOf(error);
-    if (reason !== told) say(`Redis does not answer: ${reason}`);
-    told = reason;
+    if (!told) say(`Redis does not answer: ${reasonOf(error)}`);
+    told = true;
   });
   redis.on('ready', () => {
-    if (told !== '') say('Redis answers');
-    told = '';
+    if (told) say('Redis answers');
+    told = false;
   });
 }
 
