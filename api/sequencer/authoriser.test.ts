@@ -71,6 +71,43 @@ describe('the authoriser', () => {
     expect(desk.ask('c', 2_600 * SECOND)).toMatchObject({ ok: true });
   });
 
+  it('keeps a limit to the unit, whatever the processes that ask know of what is committed', () => {
+    const desk = new Desk();
+    desk.buy(10);
+    const before = desk.world.engine.sequence;
+    // 180 GPU-seconds at 2 CR an hour are 0.1 CR.
+    const asks = { gpu: 180 * SECOND, cost: MICRO / 10 };
+    const limited = (request: string, left: number, upTo: number, more: Partial<AuthoriseRequest> = {}) => desk.ask(request, asks.gpu, { limits: [{ name: 'k', left, upTo }], ...more });
+    const results = Array.from({ length: 200 }, (_, index) => limited(`r${index}`, MICRO, before));
+    expect(results.filter(({ ok }) => ok)).toHaveLength(10);
+    expect(results.at(-1)).toEqual({ ok: false, reason: 'over_limit' });
+    // Another key's, and one without a limit, are not concerned.
+    expect(desk.ask('other', asks.gpu, { limits: [{ name: 'j', left: asks.cost, upTo: before }] })).toMatchObject({ ok: true });
+    const [first] = results;
+    if (!first.ok) throw new Error(first.reason);
+    desk.capture('r0', first.authorisation.allocation, asks.gpu / 2);
+    desk.authoriser.captured('r0');
+    desk.authoriser.release('r1');
+    // 0.8 are held, 0.05 are spent: who knows of that and who does not come to the same.
+    const spent = asks.cost / 2;
+    expect(limited('late', MICRO, before, { spent: spent + 1 })).toMatchObject({ reason: 'over_limit' });
+    expect(limited('present', MICRO - spent, desk.world.engine.sequence, { spent: spent + 1 })).toMatchObject({ reason: 'over_limit' });
+    expect(limited('late', MICRO, before, { spent })).toMatchObject({ ok: true });
+    expect(limited('present', MICRO - spent, desk.world.engine.sequence)).toMatchObject({ reason: 'over_limit' });
+  });
+
+  it('counts against the key what is captured of a request that an earlier engine let begin', () => {
+    const desk = new Desk();
+    desk.buy(1);
+    const before = desk.world.engine.sequence;
+    const hold = desk.ask('first', 180 * SECOND);
+    if (!hold.ok) throw new Error(hold.reason);
+    desk.authoriser.load(desk.world.engine);
+    desk.capture('first', hold.authorisation.allocation, 180 * SECOND);
+    const limits = [{ name: 'k', left: MICRO / 10, upTo: before }];
+    expect(desk.ask('next', 1, { limits })).toEqual({ ok: false, reason: 'over_limit' });
+  });
+
   it('refuses models nobody serves, excluded endpoints and frozen credit', () => {
     const desk = new Desk();
     expect(desk.ask('a', 1)).toEqual({ ok: false, reason: 'no_allocation' });

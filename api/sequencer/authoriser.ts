@@ -10,11 +10,13 @@
 import type { ReleasePending } from '../../engine/commands.ts';
 import { classOf } from '../../engine/commands.ts';
 import { EVENTS, KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
-import type { EventBatch, EventKind } from '../../engine/events.ts';
+import type { EventBatch, EventKind, EventOf } from '../../engine/events.ts';
 import type { AllocationView } from '../../engine/queries.ts';
+import { mulDivCeil } from '../../engine/numbers/muldiv.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
+import { SpendingLimits } from './limits.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
-import type { Authorisation, AuthoriseRefusal, AuthoriseRequest, AuthoriseResult, CommittedBatch } from './port.ts';
+import type { Authorisation, AuthoriseRefusal, AuthoriseRequest, AuthoriseResult, CommittedBatch, SpendingLimit } from './port.ts';
 
 /** Engine time after which a hold ends by itself, counted anew when its hour ends. */
 export const HOLD_MILLIS_MAX = 10 * MILLIS_PER_MINUTE;
@@ -47,6 +49,9 @@ interface Hold {
   at: number;
   /** Counted as pending when its hour ended. */
   pending: boolean;
+  limits: readonly SpendingLimit[];
+  /** Micro-CR, counted against the limits. */
+  cost: number;
 }
 
 /** After these a company's allocations are read anew: they change more than a sum. */
@@ -60,6 +65,7 @@ export class AllocationAuthoriser implements Authoriser {
   private readonly heldBy = new Map<number, number>();
   /** GPU time of requests whose captures the last batch has committed. */
   private readonly usedBy = new Map<string, number>();
+  private readonly spending = new SpendingLimits();
   private sweptAt = 0;
   /** Models served, by provider and market. */
   private readonly served = new Map<string, ReadonlySet<number>>();
@@ -70,6 +76,7 @@ export class AllocationAuthoriser implements Authoriser {
     this.holds.clear();
     this.heldBy.clear();
     this.served.clear();
+    this.spending.clear();
     const { companies, capacities } = engine.query('directory', {});
     for (const { company, market, models } of capacities) this.served.set(placeKey(company, market), new Set(models));
     return companies.filter(({ role }) => role === 'borrower').flatMap(({ company }) => leftPending(engine.query('allocations', { company })));
@@ -77,7 +84,7 @@ export class AllocationAuthoriser implements Authoriser {
 
   committed(batch: CommittedBatch): PendingReleases {
     this.usedBy.clear();
-    this.follow(batch.events);
+    this.follow(batch.events, batch.now);
     return this.releaseExpired(batch.now);
   }
 
@@ -90,8 +97,12 @@ export class AllocationAuthoriser implements Authoriser {
     if ('reason' in choice) return { ok: false, ...choice };
     const gpu = request.worstGpu[classOf(choice.market)];
     const { allocation, provider, market, price, quantity } = choice;
+    const { limits = [], spent = 0 } = request;
+    const cost = limits.length === 0 ? 0 : mulDivCeil(gpu, price, MICRO_GPU_SECONDS_PER_STEP) + spent;
+    if (!this.spending.allow(limits, cost)) return { ok: false, reason: 'over_limit' };
+    this.spending.hold(limits, cost);
     const authorisation = { request: request.request, allocation, provider, market, hour, price, gpu, quantity };
-    this.holds.set(request.request, { authorisation, company: request.company, at: engine.now, pending: false });
+    this.holds.set(request.request, { authorisation, company: request.company, at: engine.now, pending: false, limits, cost });
     this.heldBy.set(allocation, this.heldOf(allocation) + gpu);
     return { ok: true, authorisation };
   }
@@ -185,6 +196,7 @@ export class AllocationAuthoriser implements Authoriser {
     const hold = this.holds.get(request);
     if (hold === undefined) return [];
     this.holds.delete(request);
+    this.spending.hold(hold.limits, -hold.cost);
     const { allocation, gpu } = hold.authorisation;
     const left = this.heldOf(allocation) - gpu;
     if (left === 0) this.heldBy.delete(allocation);
@@ -195,6 +207,7 @@ export class AllocationAuthoriser implements Authoriser {
   private releaseExpired(now: number): PendingReleases {
     if (now < this.sweptAt + SWEEP_MILLIS) return [];
     this.sweptAt = now;
+    this.spending.forget(now);
     const expired = [...this.holds].filter(([, { at, authorisation }]) => {
       const hourEnd = (authorisation.hour + 1) * MILLIS_PER_HOUR;
       return (now < hourEnd ? at : hourEnd) + HOLD_MILLIS_MAX <= now;
@@ -202,13 +215,15 @@ export class AllocationAuthoriser implements Authoriser {
     return expired.flatMap(([request]) => this.end(request, 0));
   }
 
-  private follow(events: EventBatch): void {
+  private follow(events: EventBatch, now: number): void {
     const { words, texts } = events;
     let sequence = 0;
     forEachEvent(events, (kind, at) => {
       if (kind === KIND.command) sequence = words[at + FIELD.sequence];
-      else if (kind === KIND.usageCaptured) this.followUsage(words, at, texts, sequence);
-      else if (kind === KIND.fill) this.followFill(words, at, sequence);
+      else if (kind === KIND.usageCaptured) {
+        this.followUsage(words, at, texts, sequence);
+        this.followSpending(events, at, sequence, now);
+      } else if (kind === KIND.fill) this.followFill(words, at, sequence);
       else if (kind === KIND.eligibilitySet) this.followEligibility(events, at);
       // What is offered for resale cannot be used, what was resold is gone.
       else if (kind === KIND.resaleOffered) this.reread(words[at + FIELD.offeredBy]);
@@ -226,6 +241,14 @@ export class AllocationAuthoriser implements Authoriser {
     if (book === undefined || sequence <= book.sequence) return;
     const row = book.rows.get(words[at + FIELD.usageAllocation]);
     if (row !== undefined) row.used += gpu;
+  }
+
+  /** Of what is limited there is a hold; or it has died with the engine before this one. */
+  private followSpending(events: EventBatch, at: number, sequence: number, now: number): void {
+    const hold = this.holds.get(events.texts[events.words[at + FIELD.usageRequest]]);
+    if (hold?.limits.length === 0) return;
+    const { credits, detail } = decodeEvent(events, at) as EventOf<'usageCaptured'>;
+    for (const name of hold?.limits.map((limit) => limit.name) ?? [detail.key]) this.spending.spend(name, credits + detail.spotFees, sequence, now);
   }
 
   private followFill(words: Float64Array, at: number, sequence: number): void {

@@ -43,6 +43,18 @@ export interface AuthoriseRequest {
   excluded: { provider: number; market: number }[];
   /** Markets and providers to use before all others, in this order; among equals the cheapest. */
   preferred?: { provider: number; market: number }[];
+  /** What the request may not pass, beside its allocation. */
+  limits?: SpendingLimit[];
+  /** Micro-CR that the request has cost already; counted against its limits. */
+  spent?: number;
+}
+/** A limit of spending, as a process knows it. Held to exactly, however many processes ask. */
+export interface SpendingLimit {
+  /** Whose: a key's or a project's id. */
+  name: string;
+  /** Micro-CR: the limit, less all that is committed up to a sequence. */
+  left: number;
+  upTo: number;
 }
 export interface Authorisation {
   request: string;
@@ -57,8 +69,8 @@ export interface Authorisation {
   /** Bought, steps. */
   quantity: number;
 }
-/** Why no allocation could be held: none fits, the fitting ones are used up, or their credit is frozen. */
-export type AuthoriseRefusal = 'no_allocation' | 'budget_exhausted' | 'credits_blocked';
+/** Why no allocation could be held: none fits, the fitting ones are used up, their credit is frozen, or the request would pass a limit. */
+export type AuthoriseRefusal = 'no_allocation' | 'budget_exhausted' | 'credits_blocked' | 'over_limit';
 /** `pending`: what requests under way hold would suffice, if they do not use it. */
 export type AuthoriseResult = { ok: true; authorisation: Authorisation } | { ok: false; reason: AuthoriseRefusal; pending?: true };
 

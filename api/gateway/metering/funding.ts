@@ -35,6 +35,8 @@ export interface Wanted {
   /** These first, whatever they cost. */
   preferred: readonly Place[];
   signal: Signal;
+  /** What was paid in fees for the request on the spot book, also when that did not suffice. It counts against its limits. */
+  fees: { paid: Micro };
   /** Whether to wait for what requests under way will leave of a budget. */
   waits: boolean;
 }
@@ -53,22 +55,23 @@ export class Funding {
   }
 
   /**
-   * @param spent takes the fees of what was bought for the request, also when that does not suffice
    * @throws GatewayError when there is no capacity, no credit or no budget for it; Unavailable
    */
-  async obtain(call: Call, wanted: Wanted, spent: (fees: Micro) => void): Promise<Grant> {
+  async obtain(call: Call, wanted: Wanted): Promise<Grant> {
     const deadline = performance.now() + WAIT_MILLIS_MAX;
     let purchases = 0;
+    const { fees } = wanted;
     for (;;) {
       // Who came first is served first.
       const behind = this.waiting.get(call.company)?.length ?? 0;
       const answer = await this.authorise(call, wanted);
-      if (answer.ok) return this.grant(call, answer.authorisation);
+      if (answer.ok) return this.grant(call, answer.authorisation, fees.paid);
+      if (answer.reason === 'over_limit') throw new GatewayError('budget_exceeded');
       if (purchases >= PURCHASES_MAX || performance.now() > deadline) throw exhausted();
       try {
-        const fees = await this.spot.buy(call, wanted.excluded, answer.reason);
-        if (fees === undefined) continue;
-        spent(fees);
+        const paid = await this.spot.buy(call, wanted.excluded, answer.reason);
+        if (paid === undefined) continue;
+        fees.paid += paid;
         purchases += 1;
       } catch (error) {
         const mayWait = wanted.waits && answer.pending === true && error instanceof GatewayError && error.code === 'capacity_exhausted';
@@ -78,10 +81,13 @@ export class Funding {
     }
   }
 
-  private authorise(call: Call, { excluded, preferred }: Wanted): Promise<AuthoriseResult> {
+  private async authorise(call: Call, { excluded, preferred, fees }: Wanted): Promise<AuthoriseResult> {
+    const isLimited = call.monthlyLimit !== null || call.project?.monthlyBudget != null;
+    const limits = isLimited ? await this.spending.limitsOf(call) : undefined;
     return this.services.sequencer.authorise({
       company: call.company, request: call.id, model: call.modelId, worstGpu: call.worstGpu, provider: call.provider, excluded: [...excluded],
       ...(preferred.length === 0 ? {} : { preferred: [...preferred] }),
+      ...(limits === undefined ? {} : { limits, spent: fees.paid }),
     });
   }
 
@@ -108,14 +114,14 @@ export class Funding {
     for (const wake of [...(this.waiting.get(company) ?? [])].slice(0, WOKEN_MAX)) wake();
   }
 
-  private async grant(call: Call, authorisation: Authorisation): Promise<Grant> {
+  private async grant(call: Call, authorisation: Authorisation, fees: Micro): Promise<Grant> {
     const release = (): void => {
       this.services.sequencer.release(call.id).catch((error: unknown) => this.services.log.debug({ err: error }, 'a hold ends by itself')).finally(() => this.wake(call.company));
     };
     const rated = call.ratings.get(classOf(authorisation.market));
     if (rated === undefined) throw new Error(`no rating of ${call.model.id} on market ${authorisation.market}`);
     try {
-      const unreserve = await this.spending.reserve(call, mulDivCeil(authorisation.gpu, authorisation.price, MICRO_GPU_SECONDS_PER_STEP));
+      const unreserve = await this.spending.reserve(call, mulDivCeil(authorisation.gpu, authorisation.price, MICRO_GPU_SECONDS_PER_STEP) + fees);
       return {
         authorisation,
         rated,

@@ -1,9 +1,10 @@
 /**
  * What a key or a project has spent this month, against its limits. Exact on every process: what was committed when
  * it is first asked about comes from the projections, all that follows from committed events, and
- * what requests under way may still cost is reserved. Other processes' reservations are known a tenth of a
- * second later: a limit can be passed by no more than what several processes begin within that time, and
- * never by more than what was left of it once for each other process.
+ * what requests under way may still cost is reserved: here, where that refuses before anything is asked of the
+ * engine, and beside the authoriser, which knows of all processes. Of purchases on the spot book other
+ * processes know a tenth of a second later: their limit can be passed by no more than what several
+ * processes begin within that time.
  */
 import type { KeySpending } from '../../../db/queries/key_spending.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../../engine/events.ts';
@@ -11,7 +12,7 @@ import type { EngineEvent, EventBatch } from '../../../engine/events.ts';
 import type { Micro, Millis } from '../../../engine/numbers/units.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Tally } from '../../http/middleware/rate_limit.ts';
-import type { CommittedBatch } from '../../sequencer/port.ts';
+import type { CommittedBatch, SpendingLimit } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import type { Call } from '../relay/call.ts';
 
@@ -67,17 +68,34 @@ export class Spending {
     this.stop = sequencer.onCommitted((batch) => this.follow(batch));
   }
 
-  /** Reserves what a request may cost; the result gives it back. @throws GatewayError budget_exceeded */
-  async reserve(call: Call, cost: Micro): Promise<() => void> {
+  /** What is left of the call's limits as this process knows it, for who knows of all processes; undefined: it has none. */
+  async limitsOf(call: Call): Promise<SpendingLimit[] | undefined> {
+    const limits = this.limitsFor(call);
+    if (limits.length === 0) return undefined;
+    const accounts = await this.accountsFor(call, limits);
+    return accounts.map(({ name, account, before, limit }) => ({ name, left: limit - before.used - account.used, upTo: Math.max(account.since, this.followed) }));
+  }
+
+  private limitsFor(call: Call): [Spender, Micro][] {
     const limits: [Spender, Micro][] = [];
     if (call.monthlyLimit !== null) limits.push([{ key: call.key }, call.monthlyLimit]);
     if (call.project !== null) this.projects.set(call.key, call.project.id);
     if (call.project?.monthlyBudget != null) limits.push([{ project: call.project.id }, call.project.monthlyBudget]);
-    if (limits.length === 0) return NOTHING;
-    const accounts = await Promise.all(limits.map(async ([spender, limit]) => {
+    return limits;
+  }
+
+  private accountsFor(call: Call, limits: readonly [Spender, Micro][]): Promise<{ name: string; account: Account; before: KeySpending; limit: Micro }[]> {
+    return Promise.all(limits.map(async ([spender, limit]) => {
       const account = this.accountOf(call.company, spender);
       return { name: nameOf(spender), account, before: await this.beforeOf(spender, account), limit };
     }));
+  }
+
+  /** Reserves what a request may cost; the result gives it back. @throws GatewayError budget_exceeded */
+  async reserve(call: Call, cost: Micro): Promise<() => void> {
+    const limits = this.limitsFor(call);
+    if (limits.length === 0) return NOTHING;
+    const accounts = await this.accountsFor(call, limits);
     // Nothing waits between the look and the reservation.
     if (accounts.some(({ name, account, before, limit }) => before.used + account.used + account.reserved + this.reservedElsewhere(name) + cost > limit)) throw new GatewayError('budget_exceeded');
     const change = (amount: Micro): void => {

@@ -11,7 +11,7 @@ import type { Signal } from './departure.ts';
 import { isObject } from '../dialects/dialect.ts';
 import type { Detour } from '../dialects/dialect.ts';
 import type { Endpoint, Endpoints, Place } from '../endpoints/endpoints.ts';
-import type { Funding, Grant } from '../metering/funding.ts';
+import type { Funding, Grant, Wanted } from '../metering/funding.ts';
 import type { Entry } from './lanes.ts';
 import type { TryOutcome } from './logbook.ts';
 import type { Metered } from '../metering/meter.ts';
@@ -74,10 +74,10 @@ export class Attempts {
     const unfit = this.endpoints.unfit(call.model.id, call.needs);
     const excluded: Place[] = [];
     const deadline = performance.now() + WAIT_MILLIS_MAX;
-    let spotFees = 0;
+    const fees = { paid: 0 };
     let failure: GatewayError | undefined;
     while (tried.size < ENDPOINTS_MAX && excluded.length < PLACES_MAX) {
-      const grant = await this.obtain(call, [...unfit, ...excluded], signal, failure, (fees) => (spotFees += fees));
+      const grant = await this.obtain(call, [...unfit, ...excluded], signal, failure, fees);
       const { provider, market } = grant.authorisation;
       const place = { provider, market };
       const by = { strategy: call.strategy, session: sessionOf(call), room: grant.rated.gpus };
@@ -91,7 +91,7 @@ export class Attempts {
         }
         tried.add(endpoint);
         const spare = call.hedgeMillis === null ? undefined : this.endpoints.choose(candidates.filter((candidate) => candidate !== endpoint), by);
-        const outcome = await this.ask(call, signal, { grant, endpoint, spotFees, spare }, use);
+        const outcome = await this.ask(call, signal, { grant, endpoint, spotFees: fees.paid, spare }, use);
         if (outcome.done) return outcome.value;
         failure = outcome.failure;
       }
@@ -108,10 +108,10 @@ export class Attempts {
   }
 
   /** Once an endpoint has failed, that is what the client hears if nothing else can be had. */
-  private async obtain(call: Call, excluded: readonly Place[], signal: Signal, failure: GatewayError | undefined, spent: (fees: Micro) => void): Promise<Grant> {
+  private async obtain(call: Call, excluded: readonly Place[], signal: Signal, failure: GatewayError | undefined, fees: Wanted['fees']): Promise<Grant> {
     try {
       const preferred = this.endpoints.preferred(call.model.id, call.strategy, sessionOf(call), call.needs);
-      return await this.funding.obtain(call, { excluded, preferred, signal, waits: failure === undefined }, spent);
+      return await this.funding.obtain(call, { excluded, preferred, signal, waits: failure === undefined, fees });
     } catch (error) {
       throw error instanceof GatewayError && failure !== undefined ? failure : error;
     }
