@@ -1,6 +1,7 @@
 /** An exchange of several processes with a real Redis and a real Postgres, and what it withstands. */
 import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import type { AddressInfo } from 'node:net';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NONE } from '../../engine/commands.ts';
 import type { Command } from '../../engine/commands.ts';
+import { MICRO, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { openDatabase } from '../../db/database.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
@@ -22,6 +24,7 @@ import type { User } from '../auth/accounts.ts';
 import { Auth } from '../auth/auth.ts';
 import { NO_SPOT, scopesOf } from '../auth/keys.ts';
 import { Committed } from '../committed.ts';
+import { createProvider } from '../demo/provider/provider.ts';
 import type { Message } from '../realtime/messages.ts';
 import { Cluster } from './cluster.ts';
 import { placesOf } from './messages.ts';
@@ -32,6 +35,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const REDIS_SERVER = process.env.REDIS_SERVER_PATH ?? '';
 const log = pino({ level: 'silent' });
 const lines: string[] = [];
+const MODEL = 'meta-llama/Llama-3.1-8B-Instruct';
+/** Slow, so that requests run at the same moment. */
+const upstream = createProvider({ models: [MODEL], firstTokenMillis: 250, tokenMillis: 0 });
 
 let dataDir: string;
 let fresh: FreshDatabase;
@@ -56,10 +62,16 @@ async function execute(command: Command): Promise<void> {
   if (rejected?.kind === 'rejected') throw new Error(`${command.type}: ${rejected.code}`);
 }
 
-async function newKey(): Promise<{ id: string; text: string }> {
-  const owner = { user: borrower.id, company: borrower.company };
-  const made = { name: 'test', scopes: scopesOf('borrower'), allowedModels: null, allowedIps: null, expiresAt: null, monthlyLimit: null, spot: NO_SPOT };
+async function newKey(changes: { monthlyLimit?: number } = {}, { id: user, company }: User = borrower, role: 'borrower' | 'provider' = 'borrower'): Promise<{ id: string; text: string }> {
+  const owner = { user, company };
+  const made = { name: 'test', scopes: scopesOf(role), allowedModels: null, allowedIps: null, expiresAt: null, monthlyLimit: null, spot: NO_SPOT, ...changes };
   return database.transaction((transaction) => auth.createKey(transaction, owner, made));
+}
+
+/** The running hour trades until a minute before its end; a test takes less than three. */
+async function spotOpen(): Promise<void> {
+  const left = MILLIS_PER_HOUR - (Date.now() % MILLIS_PER_HOUR);
+  if (left < 3 * 60_000) await sleep(left + 1_000);
 }
 
 interface Answer {
@@ -158,7 +170,9 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     dataDir = mkdtempSync(join(tmpdir(), 'ccx-cluster-'));
     chmodSync(dataDir, 0o755);
     fresh = await freshDatabase();
-    const environment = { ...process.env, DEMO: '0', NODE_ENV: 'test', LOG_LEVEL: 'warn', CLOCK: 'wall', ENDPOINT_ALLOW: '', PUBLIC_URL: '', HOST: '' };
+    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+    const allowed = `127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+    const environment = { ...process.env, DEMO: '0', NODE_ENV: 'test', LOG_LEVEL: 'warn', CLOCK: 'wall', ENDPOINT_ALLOW: allowed, PUBLIC_URL: '', HOST: '' };
     cluster = new Cluster({
       dataDir, serverFile: join(root, 'dist/server.js'), redisServer: REDIS_SERVER, databaseUrl: fresh.url, redisUrl: undefined,
       port: 0, redisPort: 0, processes: 2, restarts: true, environment, say: (line) => lines.push(line),
@@ -185,6 +199,7 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     await remote.close();
     await database.destroy();
     await cluster.close();
+    upstream.close();
     redisAgain?.kill('SIGKILL');
     await fresh.drop();
     rmSync(dataDir, { recursive: true, force: true });
@@ -234,6 +249,43 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
       await sleep(300);
       return limit - (await remaining(urls[1]));
     }, { timeout: 20_000 }).toBeGreaterThan(10);
+  });
+
+  test('serves no more under a key than its monthly limit, however many gateways it is used at, and nothing once it is revoked', { timeout: 240_000 }, async () => {
+    await spotOpen();
+    const provider = await registerUser({ database, sequencer: remote, committed }, { email: 'p@example.com', password: 'correct horse battery', company: 'p', role: 'provider', group: '' });
+    const { company } = provider;
+    await execute({ type: 'addModel', name: MODEL });
+    await execute({ type: 'declareCapacity', company, market: 0, gpus: 1_000 });
+    await execute({ type: 'deposit', company, amount: 100_000_000_000, reference: 'test' });
+    await execute({ type: 'postBond', company, amount: 100_000_000_000 });
+    const selling = (await newKey({}, provider, 'provider')).text;
+    const { address, port } = upstream.address() as AddressInfo;
+    const made = await call(urls[0], 'POST', '/api/v1/endpoints', { url: `http://${address}:${port}/v1`, class: 'H100-SXM-80', region: 'us-east', models: [MODEL] }, undefined, selling);
+    expect(made.status).toBe(201);
+    const verified = async (): Promise<unknown> => ((await call(urls[1], 'GET', '/api/v1/endpoints', undefined, undefined, selling)).body.data as { status: string }[])[0].status;
+    await expect.poll(verified, { timeout: 20_000 }).toBe('verified');
+    const instrument = `H100-SXM-80.us-east.${new Date().toISOString().replace(/[-:]/g, '').slice(0, 11)}Z`;
+    const trade = { instrument, type: 'limit', price: '2.0000', quantity: '5' };
+    expect((await call(urls[0], 'POST', '/api/v1/orders', { ...trade, side: 'sell', time_in_force: 'gtc' }, undefined, selling)).status).toBe(201);
+    expect((await place(urls[1], undefined, { ...trade, time_in_force: 'ioc' })).body).toMatchObject({ order: { status: 'filled' } });
+    const chat = async (url: string, bearer: string) => call(url, 'POST', '/v1/chat/completions', { model: MODEL, max_tokens: 20, messages: [{ role: 'user', content: 'hello' }] }, undefined, bearer);
+    const usedIn = ({ body }: Answer): number => Math.round(Number((body.x_ccx as { credits_used: string }).credits_used) * MICRO);
+    // A process learns of an endpoint a moment after it is verified.
+    for (const url of urls) await expect.poll(async () => (await chat(url, key)).status, { timeout: 20_000 }).toBe(200);
+    const limit = 8 * usedIn(await chat(urls[0], key));
+    const limited = await newKey({ monthlyLimit: limit });
+    const answers: Answer[] = [];
+    for (let round = 0; round < 3; round++) answers.push(...(await Promise.all(Array.from({ length: 24 }, (_, index) => chat(urls[index % urls.length], limited.text)))));
+    const served = answers.filter(({ status }) => status === 200);
+    expect(served.length).toBeGreaterThan(0);
+    expect(served.reduce((sum, answer) => sum + usedIn(answer), 0)).toBeLessThanOrEqual(limit);
+    expect([...new Set(answers.filter(({ status }) => status !== 200).map(({ status, body }) => `${status} ${(body.error as { code: string }).code}`))]).toEqual(['402 budget_exceeded']);
+    const { id, text } = await newKey();
+    expect((await chat(urls[1], text)).status).toBe(200);
+    await call(urls[0], 'DELETE', `/api/v1/keys/${id}`);
+    await sleep(1_000);
+    for (const url of urls) expect((await chat(url, text)).status).toBe(401);
   });
 
   test('halts on every process at once', async () => {
