@@ -3,7 +3,9 @@ import knex from 'knex';
 import type { Knex } from 'knex';
 
 const POOL_MAX = 10;
-const CONNECT_MILLIS = 5_000;
+/** Long, because at a start the machine may be busy with everything at once, and this thread with other things than the answer. */
+const CONNECT_MILLIS = 10_000;
+const ACQUIRE_MILLIS = 15_000;
 /** A connection that answers nothing for so long is given up: it may have died without a word, and would keep its place in the pool. */
 const ANSWER_MILLIS_MAX = 10_000;
 
@@ -13,7 +15,7 @@ export function openDatabase(url: string, connectionsMaximum = POOL_MAX): Knex {
     connection: { connectionString: url, application_name: 'compute-credit-exchange', connectionTimeoutMillis: CONNECT_MILLIS },
     // Two: a migration holds its lock on one.
     pool: { min: 0, max: Math.max(2, connectionsMaximum), afterCreate: giveUpSilent },
-    acquireConnectionTimeout: CONNECT_MILLIS,
+    acquireConnectionTimeout: ACQUIRE_MILLIS,
     // Who asks is told what fails.
     log: { warn: () => undefined, error: () => undefined, deprecate: () => undefined, debug: () => undefined },
   });

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { root } from './tools.mjs';
+import { endWithNpm, root } from './tools.mjs';
 
 const NEEDED = [20, 19];
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -27,6 +27,7 @@ if (stale.length > 0) {
 // From here on this process is the server, so that signals reach it once and directly.
 const server = join(root, 'dist', 'server.js');
 process.chdir(root);
+endWithNpm();
 process.setSourceMapsEnabled(true);
 process.argv[1] = server;
 await import(pathToFileURL(server).href);

@@ -7,3 +7,4 @@ export function runNode(
   args: readonly string[],
   options?: { nodeArguments?: readonly string[]; environment?: NodeJS.ProcessEnv },
 ): Promise<number>;
+export function endWithNpm(): void;

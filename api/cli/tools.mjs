@@ -1,6 +1,6 @@
 /** What the command line scripts share: where things are, which programs the machine has, and how a child process runs. */
 import { spawn } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -39,6 +39,33 @@ export function runNode(file, args, { nodeArguments = [], environment = process.
       resolve(code ?? (signal === 'SIGINT' ? 130 : signal === 'SIGTERM' ? 143 : 1));
     });
   });
+}
+
+const PARENT_MILLIS = 500;
+
+/**
+ * Ends this process as SIGTERM does when npm, which has started it, is gone: npm tells only the shell between them, and
+ * when it is killed nobody at all.
+ */
+export function endWithNpm() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const began = parents();
+  const timer = setInterval(() => {
+    if (parents() === began) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  }, PARENT_MILLIS).unref();
+}
+
+/** The parent and, where the system tells it, the parent's parent. */
+function parents() {
+  const { ppid } = process;
+  try {
+    const stat = readFileSync(`/proc/${ppid}/stat`, 'utf8');
+    return `${ppid} ${stat.slice(stat.lastIndexOf(')') + 1).trim().split(' ')[1]}`;
+  } catch {
+    return String(ppid);
+  }
 }
 
 function isExecutable(file) {

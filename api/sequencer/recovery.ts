@@ -2,7 +2,7 @@
 import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
 import { Engine } from '../../engine/engine.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
-import { encodeEvents } from '../../engine/codec/event_codec.ts';
+import { areEvents } from '../../engine/codec/event_codec.ts';
 import { GENESIS_HASH, JournalCorrupt, verifyRow } from '../../db/journal_record.ts';
 import type { Journal, JournalRow } from '../../db/journal_record.ts';
 import type { SnapshotStore, StoredSnapshot } from '../../db/snapshots.ts';
@@ -67,7 +67,7 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
   };
 }
 
-/** Executes a row's commands and compares what they cause, byte for byte. */
+/** Executes a row's commands and compares what they cause, number for number. */
 export function replayRow(engine: Engine, row: JournalRow): void {
   if (!Engine.executes(row.rulesVersion)) {
     throw new ReplayMismatch(row.firstSequence, `it was written under rules version ${row.rulesVersion}, this program has ${RULES_VERSION}`);
@@ -76,7 +76,8 @@ export function replayRow(engine: Engine, row: JournalRow): void {
   engine.rulesVersion = row.rulesVersion;
   engine.applyAll(decodeEnvelopes(row.commands));
   if (engine.sequence !== row.lastSequence) throw new ReplayMismatch(row.firstSequence, `it holds ${engine.sequence - row.firstSequence + 1} commands and ends at ${row.lastSequence}`);
-  if (Buffer.compare(encodeEvents(engine.buffer.take()), row.events) !== 0) throw new ReplayMismatch(row.firstSequence, 'the events are not the same');
+  if (!areEvents(row.events, engine.buffer)) throw new ReplayMismatch(row.firstSequence, 'the events are not the same');
+  engine.buffer.clear();
   if (engine.now !== row.engineTime) throw new ReplayMismatch(row.firstSequence, `engine time is ${engine.now}, not ${row.engineTime}`);
 }
 

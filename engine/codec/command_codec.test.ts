@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { ByteReader, ByteWriter } from '../numbers/bytes.ts';
 import { decodeEnvelopes, encodeEnvelopes } from './command_codec.ts';
 import type { Command, Envelope } from '../commands.ts';
-import { decodeEventBytes, encodeEvents } from './event_codec.ts';
+import { EventBuffer } from '../events.ts';
+import { areEvents, decodeEventBytes, encodeEvents } from './event_codec.ts';
 
 const number = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.constantFrom(-3, -1, 0, 63, 64, 8191, 8192, 2 ** 31, 2 ** 37 + 5, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER), fc.double({ noNaN: true }).map((value) => value + 0));
 const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }));
@@ -80,5 +81,21 @@ describe('events', () => {
   test('cut short are refused', () => {
     const bytes = encodeEvents({ words: Float64Array.of(1, 2 ** 40, -7), texts: ['', 'a', 'é'] });
     for (let length = 0; length < bytes.length; length++) expect(() => decodeEventBytes(bytes.subarray(0, length))).toThrow(RangeError);
+  });
+
+  test('are recognised without being written, and no others are', () => {
+    const buffered = (words: number[], texts: string[]): EventBuffer => Object.assign(new EventBuffer(), { words: Float64Array.from([...words, 9]), length: words.length, texts: ['', ...texts] });
+    fc.assert(
+      fc.property(fc.array(number), fc.array(text), fc.nat(), number, fc.nat(255), (words, texts, place, other, bit) => {
+        const bytes = encodeEvents({ words: Float64Array.from(words), texts: ['', ...texts] });
+        expect(areEvents(bytes, buffered(words, texts))).toBe(true);
+        const changed = words.map((value, index) => (index === place % words.length ? other : value));
+        expect(areEvents(bytes, buffered(changed, texts))).toBe(changed.every((value, index) => value === words[index]));
+        expect(areEvents(bytes, buffered([...words, other], texts))).toBe(false);
+        expect(areEvents(bytes, buffered(words, [...texts, 'a']))).toBe(false);
+        expect(areEvents(bytes.subarray(0, place % bytes.length), buffered(words, texts))).toBe(false);
+        expect(areEvents(Uint8Array.of(...bytes, bit), buffered(words, texts))).toBe(false);
+      }),
+    );
   });
 });

@@ -1,6 +1,6 @@
 /** A batch of events as the journal keeps it. The same batch always gives the same bytes, so that replay can compare them. */
 import { ByteReader, ByteWriter } from '../numbers/bytes.ts';
-import type { EventBatch } from '../events.ts';
+import type { EventBatch, EventBuffer } from '../events.ts';
 
 const FORMAT = 1;
 /** Kept from batch to batch: what it has grown to is needed again. */
@@ -28,4 +28,18 @@ export function decodeEventBytes(bytes: Uint8Array): EventBatch {
   for (let left = reader.count(); left > 0; left--) texts.push(reader.text());
   if (!reader.atEnd) throw new RangeError('bytes follow the last event');
   return { words, texts };
+}
+
+/** Whether the bytes are what `encodeEvents` writes of what was collected, without writing it. */
+export function areEvents(bytes: Uint8Array, { words, length, texts }: EventBuffer): boolean {
+  try {
+    const reader = new ByteReader(bytes);
+    if (reader.byte() !== FORMAT || reader.count() !== length || !reader.areNumbers(words, length)) return false;
+    if (reader.count() !== texts.length - 1) return false;
+    for (let index = 1; index < texts.length; index++) if (reader.text() !== texts[index]) return false;
+    return reader.atEnd;
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) return false;
+    throw error;
+  }
 }

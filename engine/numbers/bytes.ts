@@ -218,6 +218,34 @@ export class ByteReader {
     this.at = at;
   }
 
+  /** Whether the next `count` numbers are these; reads on behind them when they are. */
+  areNumbers(values: Float64Array, count: number): boolean {
+    const { bytes } = this;
+    let { at } = this;
+    for (let index = 0; index < count; index++) {
+      const value = values[index];
+      const first = bytes[at];
+      if (first < NEGATIVE) {
+        if (first !== value) return false;
+        at++;
+        continue;
+      }
+      // As in `numbers`.
+      const second = bytes[at + 1];
+      if (first >= MORE && second < MORE) {
+        const magnitude = (first & 63) | (second << 6);
+        if (((first & NEGATIVE) === 0 ? magnitude : -magnitude) !== value) return false;
+        at += 2;
+        continue;
+      }
+      this.at = at;
+      if (!Object.is(this.number() + 0, value + 0)) return false;
+      at = this.at;
+    }
+    this.at = at;
+    return true;
+  }
+
   private float(): number {
     floatBytes.set(this.raw(8));
     return floatView.getFloat64(0, true);

@@ -1,8 +1,8 @@
 /**
  * Order entry over HTTP: the whole stack with keys, validation, engine and durable commit in a process
  * of its own, against a bare Express 5 endpoint that parses the same JSON and answers as much. They
- * take turns; a rate is the median of its rounds. Latency is measured apart, at an even rate, from
- * when an order was due.
+ * take turns; a rate is the median of its rounds. Latency is measured before them, at an even rate, from
+ * when an order was due: what a burst leaves to the projections is on the disk's way for long after it.
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -17,6 +17,9 @@ const BATCH_CONNECTIONS = 8;
 const BATCH_ORDERS = 100;
 const WARMUP_MILLIS = 2_000;
 const OFFERED = 1_000;
+/** Orders a second that the projections are to keep up with. */
+const PROJECTED = 10_000;
+const LAG_MILLIS = 6_000;
 /** Bids and asks meet at one price, so that about half of the orders trade with the other half. */
 const PRICE = '2.0000';
 
@@ -25,6 +28,11 @@ const message = <T>(child: ChildProcess): Promise<T> =>
     child.once('message', (value) => resolve(value as T));
     child.once('exit', (code) => reject(new Error(`a part of the benchmark ended with ${code}`)));
   });
+
+const told = <T>(server: ChildProcess, what: string): Promise<T> => {
+  server.send(what);
+  return message<T>(server);
+};
 
 const order = (instrument: string, side: 'buy' | 'sell'): object => ({ instrument, side, type: 'limit', price: PRICE, quantity: '0.01', time_in_force: 'gtc' });
 
@@ -42,6 +50,18 @@ function batchTargets({ port, buyers, sellers, instrument }: ApiReady): LoadTarg
   return buyers.flatMap((buyer, index) => [of(buyer, 'buy'), of(sellers[index % sellers.length], 'sell')]);
 }
 
+/** With so many orders a second offered, in batches. @returns milliseconds, sorted */
+async function projectionLag(server: ChildProcess, ready: ApiReady, options: BenchOptions): Promise<Float64Array> {
+  const offered = options.number('projected', PROJECTED);
+  await told(server, 'catchUp');
+  await told(server, 'lag');
+  await runPaced(batchTargets(ready), BATCH_CONNECTIONS, offered / BATCH_ORDERS, LAG_MILLIS);
+  const lags = Float64Array.from(await told<number[]>(server, 'lag'));
+  options.say(`lag of the projections with ${offered} orders a second offered: p50 ${Math.round(percentile(lags, 0.5))} ms, at most ${Math.round(percentile(lags, 1))} ms`);
+  await told(server, 'catchUp');
+  return lags;
+}
+
 async function measure(start: (name: string) => ChildProcess, options: BenchOptions): Promise<BenchResult> {
   const millis = options.number('seconds', 4) * 1_000;
   const rounds = options.number('rounds', 3);
@@ -52,6 +72,11 @@ async function measure(start: (name: string) => ChildProcess, options: BenchOpti
   const floor = orders.map((target) => ({ ...target, port: bare }));
   await runLoad(orders, CONNECTIONS, WARMUP_MILLIS);
   await runLoad(floor, CONNECTIONS, WARMUP_MILLIS);
+  await told(server, 'catchUp');
+  const offered = options.number('offered', OFFERED);
+  const { latencies } = await runPaced(orders, CONNECTIONS, offered, millis * 2);
+  options.say(`latency with ${offered} orders a second offered`);
+  const lags = await projectionLag(server, ready, options);
   const rates = { orders: [] as number[], bare: [] as number[], batch: [] as number[] };
   for (let round = 1; round <= rounds; round++) {
     rates.bare.push((await runLoad(floor, CONNECTIONS, millis)).perSecond);
@@ -60,11 +85,7 @@ async function measure(start: (name: string) => ChildProcess, options: BenchOpti
     const [bareRate, orderRate, batchRate] = [rates.bare, rates.orders, rates.batch].map((list) => Math.round(list[round - 1]));
     options.say(`round ${round} of ${rounds}: ${orderRate} orders a second, ${batchRate} in batches of ${BATCH_ORDERS}; bare Express ${bareRate}`);
   }
-  const offered = options.number('offered', OFFERED);
-  const { latencies } = await runPaced(orders, CONNECTIONS, offered, millis * 2);
-  options.say(`latency with ${offered} orders a second offered`);
-  server.send('report');
-  const { sequence, invariantsOk } = await message<ApiReport>(server);
+  const { sequence, invariantsOk } = await told<ApiReport>(server, 'report');
   if (!invariantsOk) throw new Error('an invariant of the engine is broken');
   options.say(`${sequence} commands committed, invariants hold`);
   server.send('close');
@@ -72,6 +93,7 @@ async function measure(start: (name: string) => ChildProcess, options: BenchOpti
   return {
     orders_per_second: median(rates.orders), p50_ms: percentile(latencies, 0.5), p99_ms: percentile(latencies, 0.99),
     batch_orders_per_second: median(rates.batch), bare_express_per_second: median(rates.bare), ratio: median(rates.orders) / median(rates.bare),
+    projection_lag_p99_ms: percentile(lags, 0.99),
   };
 }
 

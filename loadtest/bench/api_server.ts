@@ -22,6 +22,7 @@ import { ProjectionWaiter } from '../../db/queries/positions.ts';
 import type { Command, Role } from '../../engine/commands.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { DurableMarket } from './durable_market.ts';
+import { ProjectionLag } from './projection_lag.ts';
 import { START, inEnvelope } from './engine_market.ts';
 
 export interface ApiReady {
@@ -35,12 +36,22 @@ export interface ApiReport {
   sequence: number;
   invariantsOk: boolean;
 }
+/** What the server does when it is told to, and answers with. */
+interface ApiServer {
+  /** Until the projections include all that is committed. */
+  catchUp: () => Promise<boolean>;
+  /** From the first call to the second: how far the projections were behind, milliseconds, sorted. */
+  lag: () => Promise<number[]>;
+  report: () => Promise<ApiReport>;
+  close: () => Promise<void>;
+}
 
 const COMPANIES = 40;
 const MARKET = 0;
 const GPUS = 100_000;
 const USD = 50_000_000 * MICRO;
 const HOURS_AHEAD = 30;
+const CATCH_UP_MILLIS_MAX = 120_000;
 
 const roleOf = (company: number): Role => (company < COMPANIES / 2 ? 'borrower' : 'provider');
 
@@ -59,7 +70,7 @@ async function submit(sequencer: SequencerPort, command: Command): Promise<void>
   if (rejected !== undefined) throw new Error(`${command.type} was refused: ${rejected.code}`);
 }
 
-async function start(): Promise<{ ready: ApiReady; report: () => Promise<ApiReport>; close: () => Promise<void> }> {
+async function start(): Promise<{ ready: ApiReady; server: ApiServer }> {
   const root = fileURLToPath(new URL('..', import.meta.url));
   execFileSync(process.execPath, ['api/cli/build.mjs', 'projector_worker'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
   const durable = await DurableMarket.open((line) => console.error(line));
@@ -81,22 +92,36 @@ async function start(): Promise<{ ready: ApiReady; report: () => Promise<ApiRepo
     vault: new Vault(Buffer.alloc(32, 1)), clockFollowers: new Set<() => Promise<void>>(),
     endpoints: { refusal: () => Promise.resolve(undefined), changed: () => undefined },
   };
-  const server = createServer({ keepAliveTimeout: 60_000 }, createApp({ services, routes: exchangeRoutes() }));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const http = createServer({ keepAliveTimeout: 60_000 }, createApp({ services, routes: exchangeRoutes() }));
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   const instrument = directory.instrumentName(MARKET, START / MILLIS_PER_HOUR + HOURS_AHEAD);
+  const ready = { port: (http.address() as AddressInfo).port, instrument, buyers: keys.slice(0, COMPANIES / 2), sellers: keys.slice(COMPANIES / 2) };
+  return { ready, server: serverOf({ sequencer, database, projections: services.projections }, async () => {
+    await projector.stop();
+    await auth.close();
+    await sequencer.close();
+    await database.destroy();
+    await durable.close();
+  }) };
+}
+
+function serverOf({ sequencer, database, projections }: { sequencer: SequencerPort; database: ReturnType<typeof openDatabase>; projections: ProjectionWaiter }, close: () => Promise<void>): ApiServer {
+  let watch: ProjectionLag | undefined;
   return {
-    ready: { port: (server.address() as AddressInfo).port, instrument, buyers: keys.slice(0, COMPANIES / 2), sellers: keys.slice(COMPANIES / 2) },
+    async catchUp() {
+      const { committedSequence } = await sequencer.status();
+      return projections.waitFor(committedSequence, CATCH_UP_MILLIS_MAX);
+    },
+    async lag() {
+      const lags = (await watch?.end()) ?? [];
+      watch = watch === undefined ? new ProjectionLag(sequencer, database) : undefined;
+      return lags;
+    },
     async report() {
       const { checks, sequence } = await sequencer.query('invariants', {});
       return { sequence, invariantsOk: checks.every(({ ok }) => ok) };
     },
-    async close() {
-      await projector.stop();
-      await auth.close();
-      await sequencer.close();
-      await database.destroy();
-      await durable.close();
-    },
+    close,
   };
 }
 
@@ -108,19 +133,18 @@ async function openKey(database: ReturnType<typeof openDatabase>, auth: Auth, co
   return (await database.transaction((transaction) => auth.createKey(transaction, { user: id, company }, key))).text;
 }
 
-/** Says where it listens; answers `report`, and `close` when all is taken down. */
+/** Says where it listens; answers when it is told the name of something that an ApiServer does. */
 export function serve(): void {
   const fail = (error: unknown): void => {
     console.error(error);
     process.exit(1);
   };
-  start().then(({ ready, report, close }) => {
+  start().then(({ ready, server }) => {
     process.send?.(ready);
-    process.on('message', (message) => {
-      if (message === 'report') report().then((answer) => process.send?.(answer), fail);
-      else close().then(() => process.exit(0), fail);
+    process.on('message', (name: keyof ApiServer) => {
+      server[name]().then((answer) => (name === 'close' ? process.exit(0) : process.send?.(answer)), fail);
     });
-    process.once('disconnect', () => void close().finally(() => process.exit(0)));
+    process.once('disconnect', () => void server.close().finally(() => process.exit(0)));
   }, fail);
 }
 

@@ -22,6 +22,7 @@ const PARTS: Readonly<Record<string, () => void>> = {
   'realtime-clients': realtimeClients.serve,
   'api-server': apiServer.serve,
   'api-bare': apiServer.serveBare,
+  'recovery-replay': recovery.serveReplay,
   'gateway-upstream': serveUpstream,
   'gateway-bare': serveBareProxy,
   'gateway-server': gatewayServer.serve,

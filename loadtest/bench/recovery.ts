@@ -2,12 +2,13 @@
  * How long a market takes to come back: the replay of every command of its journal, the restart after
  * a crash from the last snapshot taken while it ran, and the taking of a snapshot.
  */
+import { fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
+import pg from 'pg';
 import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
-import { recover, type Recovered } from '../../api/sequencer/recovery.ts';
+import { recover } from '../../api/sequencer/recovery.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
 import { DurableMarket, marketEnvelopes, submitAll } from './durable_market.ts';
@@ -16,6 +17,7 @@ import { generateOrderFlow, MIX } from './order_flow.ts';
 
 const SEED = 1;
 const OUTSTANDING = 10_000;
+const YOUNG_MEGABYTES = 32;
 const SNAPSHOT_MILLIS_MAX = 60_000;
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
@@ -27,16 +29,12 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
     await forgetCleanStop(market, sequence);
     const restart = await restartSeconds(market, stateHash);
     options.say('replaying the whole journal');
-    const client = await market.connect();
-    const replayed = await replayAll(market.url, client);
-    if (replayed.engine.stateHash() !== stateHash) throw new Error('replay does not come to the state the market had');
-    verifyInvariants(replayed.engine);
-    const snapshot = await snapshotSeconds(market, replayed);
-    await client.end();
+    const replayed = await replayApart(market.url);
+    if (replayed.stateHash !== stateHash) throw new Error('replay does not come to the state the market had');
     return {
       replay_commands_per_second: (replayed.replayedCommands / replayed.replayMillis) * 1000,
       restart_seconds: restart,
-      snapshot_seconds: snapshot,
+      snapshot_seconds: replayed.snapshotMillis / 1000,
       journal_commands: replayed.replayedCommands,
     };
   } finally {
@@ -95,12 +93,39 @@ async function restartSeconds(market: DurableMarket, stateHash: string): Promise
   return seconds;
 }
 
-const replayAll = (url: string, client: pg.Client): Promise<Recovered> =>
-  recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => copyRows(url, sequence) } });
+interface Replayed {
+  replayedCommands: number;
+  replayMillis: number;
+  /** Taken and stored. */
+  snapshotMillis: number;
+  stateHash: string;
+}
 
-/** Taken and stored. */
-async function snapshotSeconds(market: DurableMarket, { engine, journalHash }: Recovered): Promise<number> {
+/** In a process of its own with as much room for what is young as the market's thread has. */
+function replayApart(url: string): Promise<Replayed> {
+  const child = fork(process.argv[1], ['recovery-replay', url], { execArgv: ['--enable-source-maps', `--max-semi-space-size=${YOUNG_MEGABYTES}`] });
+  return new Promise((resolve, reject) => {
+    child.once('message', (replayed) => resolve(replayed as Replayed));
+    child.once('exit', (code) => reject(new Error(`the replay ended with ${code}`)));
+  });
+}
+
+/** Every command from the first, its events compared, the invariants checked; then a snapshot of what it comes to. */
+async function replayAll(url: string): Promise<Replayed> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { engine, journalHash, replayedCommands, replayMillis } = await recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => copyRows(url, sequence) } });
+  await client.end();
+  verifyInvariants(engine);
   const begun = performance.now();
-  await new PostgresSnapshots(market.url).save({ sequence: engine.sequence, rulesVersion: RULES_VERSION, journalHash, state: engine.snapshot() });
-  return (performance.now() - begun) / 1000;
+  await new PostgresSnapshots(url).save({ sequence: engine.sequence, rulesVersion: RULES_VERSION, journalHash, state: engine.snapshot() });
+  return { replayedCommands, replayMillis, snapshotMillis: performance.now() - begun, stateHash: engine.stateHash() };
+}
+
+/** The process of `replayApart`. */
+export function serveReplay(): void {
+  replayAll(process.argv[3]).then((replayed) => process.send?.(replayed, () => process.disconnect()), (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  });
 }
