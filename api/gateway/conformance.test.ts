@@ -67,6 +67,12 @@ describe('answers that leave things out have the published shape', () => {
     expect(told).toMatchObject({ model: CHAT, choices: [{ index: 0, finish_reason: 'stop', message: { content: 'hi' } }], x_ccx: { estimated: true } });
   });
 
+  test('a chat whose text comes in parts, which are counted', async () => {
+    answer = json({ error: null, choices: [{ message: { content: [{ type: 'text', text: 'one two' }, { type: 'text', text: ' three' }] }, finish_reason: 'stop' }] });
+    const told = schema.chatCompletion.parse(JSON.parse((await ask('/v1/chat/completions', { model: CHAT, messages })).text));
+    expect(told).toMatchObject({ choices: [{ message: { content: 'one two three' } }], usage: { completion_tokens: 3 } });
+  });
+
   test('a chat that calls tools', async () => {
     answer = json({ model: 'other', choices: [{ message: { tool_calls: [{ function: { name: 'f', arguments: { a: 1 } } }, { id: 'b', function: { name: 'g', arguments: '{}' } }] }, finish_reason: null }] });
     const told = schema.chatCompletion.parse(JSON.parse((await ask('/v1/chat/completions', { model: CHAT, messages })).text));

@@ -114,6 +114,7 @@ describe('before the first byte, a failure leads to another endpoint', () => {
     ['a cut connection', (request) => void request.socket.destroy()],
     ['silence', () => undefined],
     ['nonsense', (_request, reply) => void reply.end('not json')],
+    ['what nests too deeply', (_request, reply) => void reply.end(`{"choices": [{"message": {"content": "hi"}}], "z": ${'['.repeat(50_000)}${']'.repeat(50_000)}}`)],
     ['another shape', (_request, reply) => void reply.end('{"ok": true}')],
     ['a redirect', (_request, reply) => void reply.writeHead(302, { location: 'http://169.254.169.254/' }).end()],
     ['too many requests', (_request, reply) => void reply.writeHead(429).end('{}')],
@@ -161,6 +162,8 @@ describe('a stream that breaks', () => {
     ['stops', (_request, reply) => begin(reply)],
     ['ends before the answer does', (_request, reply) => (begin(reply), reply.end(), undefined)],
     ['reports an error', (_request, reply) => (begin(reply), reply.end('data: {"error": {"message": "secret"}}\n\n'), undefined)],
+    ['reports an error as older servers do', (_request, reply) => (begin(reply), reply.end('data: {"object": "error", "message": "secret", "code": 400}\n\ndata: [DONE]\n\n'), undefined)],
+    ['reports an error by name', (_request, reply) => (begin(reply), reply.end('event: error\ndata: {"message": "secret"}\n\ndata: [DONE]\n\n'), undefined)],
     ['speaks nonsense', (_request, reply) => (begin(reply), reply.end('data: nonsense\n\n'), undefined)],
     ['never ends a line', (_request, reply) => {
       begin(reply);

@@ -152,8 +152,7 @@ export class Gateway {
       const keepStream = keep && ((text: string) => keep({ streamed: true, text }));
       return this.answered(call, signal, out, (answered, settle) => new StreamRelay(call, answered, { out, settle, log, keep: keepStream }).run());
     }
-    const answer = await this.answered(call, signal, out, (answered, settle) => relayWhole(call, answered, settle));
-    const text = JSON.stringify(answer);
+    const text = await this.answered(call, signal, out, (answered, settle) => relayWhole(call, answered, settle));
     await keep?.({ streamed: false, text });
     out.json(200, text);
   }

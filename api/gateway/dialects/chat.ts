@@ -2,11 +2,11 @@
 import { z } from 'zod';
 import type { Meter } from '../metering/meter.ts';
 import { correctUsage, readUsage } from './completion_usage.ts';
-import { endingOf, isObject, outputBound, plainChoice } from './dialect.ts';
+import { endingOf, isFailure, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { choiceCount, modelName, penalties, sampling, streaming, tokenCount } from './fields.ts';
 import { chatPromptTokens } from './prompt.ts';
-import { shapeCalls, shapeChoice, shapeContent, shapeHead, shapeLogprobs, withoutNulls } from './shape.ts';
+import { asText, contentText, shapeCalls, shapeChoice, shapeContent, shapeHead, shapeLogprobs, withoutNulls } from './shape.ts';
 
 const content = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
 const named = z.looseObject({ name: z.string().min(1).max(256) });
@@ -45,14 +45,14 @@ type ChatBody = z.output<typeof chatBody>;
 
 /** Everything of a message or a delta that a model has written. */
 function addMessage(message: JsonObject, choice: number, meter: Meter): void {
-  meter.add(choice, message.content);
+  meter.add(choice, contentText(message.content));
   meter.add(choice, message.reasoning_content ?? message.reasoning);
   meter.add(choice, message.refusal);
   const calls = Array.isArray(message.tool_calls) ? message.tool_calls : [];
   for (const call of [...calls, { function: message.function_call }]) {
     if (!isObject(call) || !isObject(call.function)) continue;
     meter.add(choice, call.function.name);
-    meter.add(choice, call.function.arguments);
+    meter.add(choice, asText(call.function.arguments));
   }
 }
 
@@ -106,7 +106,7 @@ export const chat: Dialect = {
   },
 
   readEvent(event, meter): EventRole {
-    if ('error' in event) return 'failure';
+    if (isFailure(event)) return 'failure';
     const hasUsage = readUsage(event, meter);
     const choices = Array.isArray(event.choices) ? event.choices : [];
     let finished = false;

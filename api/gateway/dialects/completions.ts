@@ -1,7 +1,7 @@
 /** POST /v1/completions */
 import { z } from 'zod';
 import { correctUsage, readUsage } from './completion_usage.ts';
-import { endingOf, isObject, outputBound, plainChoice } from './dialect.ts';
+import { endingOf, isFailure, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject } from './dialect.ts';
 import { TOKENS_MAX, choiceCount, modelName, penalties, sampling, streaming, tokenInput } from './fields.ts';
 import { inputTokens, longestInput } from './prompt.ts';
@@ -67,7 +67,7 @@ export const completions: Dialect = {
   },
 
   readEvent(event, meter): EventRole {
-    if ('error' in event) return 'failure';
+    if (isFailure(event)) return 'failure';
     const hasUsage = readUsage(event, meter);
     const choices = Array.isArray(event.choices) ? event.choices : [];
     let finished = false;

@@ -98,6 +98,9 @@ export function outputBound(asked: number | null | undefined, promptTokens: numb
   return Math.min(asked ?? model.outputTokensDefault, room);
 }
 
+/** An endpoint's own error within a stream, as OpenAI writes it or as older servers do. */
+export const isFailure = ({ error, object }: JsonObject): boolean => (error !== undefined && error !== null) || object === 'error';
+
 /** An event that ends every choice of another, with nothing more in them. */
 export function endingOf(event: JsonObject, nothing: JsonObject): JsonObject {
   const choices = Array.isArray(event.choices) ? event.choices.filter(isObject) : [];

@@ -3,7 +3,7 @@
  * answer told as a response, whole or event by event.
  */
 import { chat } from './chat.ts';
-import { isObject } from './dialect.ts';
+import { isFailure, isObject } from './dialect.ts';
 import type { Demand, Detour, EventTranslator, JsonObject } from './dialect.ts';
 
 const listOf = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
@@ -150,7 +150,7 @@ class ChatAsResponse implements EventTranslator {
   }
 
   next(chunk: JsonObject): Event[] {
-    if ('error' in chunk) return [told('error', {})];
+    if (isFailure(chunk)) return [told('error', {})];
     const events: Event[] = [];
     if (!this.begun) {
       this.begun = true;

@@ -59,7 +59,10 @@ export function shapeChoice(choice: JsonObject, position: number, { ended, hasCa
 }
 
 const textIn = (parts: readonly unknown[]): string => parts.map((part) => (isObject(part) && typeof part.text === 'string' ? part.text : '')).join('');
-const asText = (value: unknown): string => (typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value));
+export const asText = (value: unknown): string => (typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value));
+
+/** Content as it will be shown, whatever it came as. */
+export const contentText = (content: unknown): string => (Array.isArray(content) ? textIn(content) : asText(content));
 
 /** Text is a string or null; servers also send lists of parts, or nothing. */
 export function shapeContent(message: JsonObject, whole: boolean): boolean {
@@ -69,7 +72,7 @@ export function shapeContent(message: JsonObject, whole: boolean): boolean {
     if (whole) message.content = null;
     return whole;
   }
-  message.content = Array.isArray(content) ? textIn(content) : asText(content);
+  message.content = contentText(content);
   return true;
 }
 

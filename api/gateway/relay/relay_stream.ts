@@ -16,6 +16,7 @@ import type { Outgoing } from './outgoing.ts';
 import { EventStreamParser, eventIn, writtenEvent } from './sse.ts';
 import type { ServerSentEvent } from './sse.ts';
 import { SameButText } from '../endpoints/same_but_text.ts';
+import { written } from './relay_whole.ts';
 import { UpstreamError } from './upstream.ts';
 
 const DONE = '[DONE]';
@@ -129,19 +130,20 @@ export class StreamRelay {
   }
 
   /** What goes on at once because of an event of the endpoint's. @throws UpstreamError */
-  private take(written: string): string {
-    const text = this.hasTerminal ? undefined : this.same.textIn(written);
+  private take(event: string): string {
+    const text = this.hasTerminal ? undefined : this.same.textIn(event);
     if (text !== undefined) {
       // An event like others before it need not be read.
       this.meter.add(this.same.choice, text);
-      return `${written}\n\n`;
+      return `${event}\n\n`;
     }
-    const told = eventIn(written);
+    const told = eventIn(event);
     return told === undefined ? '' : this.takeTold(told);
   }
 
   private takeTold({ event, data }: ServerSentEvent): string {
     const { translator } = this;
+    if (event === 'error') throw new UpstreamError('broken', 'the endpoint reported an error');
     if (data === DONE) {
       const rest = translator?.end().map((told) => this.takeEvent(told.event, told.data, undefined)).join('') ?? '';
       this.ended = true;
@@ -163,7 +165,7 @@ export class StreamRelay {
     if (role === 'content' && !this.hasTerminal) {
       const changed = dialect.shapeEvent(value, shown, body) || hadUsage;
       this.latest = { event, data: value };
-      if (changed || text === undefined || text.includes('\n')) return writtenEvent(event, JSON.stringify(value));
+      if (changed || text === undefined || text.includes('\n')) return writtenEvent(event, written(value));
       const plain = dialect.plainText?.(value);
       if (plain !== undefined && event === '') this.same.learn(`data: ${text}`, plain);
       return writtenEvent(event, text);
@@ -176,6 +178,8 @@ export class StreamRelay {
       this.ended = !dialect.endsWithDone;
     }
     dialect.shapeEvent(value, shown, body);
+    // What could not be written when it is due is no end.
+    written(value);
     this.held.push({ event, data: value });
     return out;
   }

@@ -8,8 +8,8 @@ import { UpstreamError } from './upstream.ts';
 
 const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 
-/** @throws UpstreamError when there is no usable answer; nothing is charged then */
-export async function relayWhole(call: Call, answered: Answered, settle: Settle): Promise<JsonObject> {
+/** The answer as text. @throws UpstreamError when there is no usable answer; nothing is charged then */
+export async function relayWhole(call: Call, answered: Answered, settle: Settle): Promise<string> {
   const { dialect, body, shown } = call;
   const meter = new Meter(call.demand);
   const answer = answerIn(parsed(await answered.answer.text(ANSWER_LIMIT_BYTES)), answered, body);
@@ -17,13 +17,24 @@ export async function relayWhole(call: Call, answered: Answered, settle: Settle)
   const metered = meter.result();
   dialect.shapeWhole(answer, shown, body);
   dialect.correctUsage(answer, metered);
-  answer.x_ccx = await settle(metered);
-  return answer;
+  delete answer.x_ccx;
+  // What cannot be written is not charged.
+  const text = written(answer);
+  return `${text.slice(0, -1)},"x_ccx":${JSON.stringify(await settle(metered))}}`;
 }
 
 function answerIn(answer: unknown, { detour }: Answered, body: JsonObject): JsonObject | undefined {
   if (!isObject(answer)) return undefined;
   return detour === undefined ? answer : detour.whole(answer, body);
+}
+
+/** @throws UpstreamError for what nests so deeply that it can be read and not written */
+export function written(value: JsonObject): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    throw new UpstreamError('broken', 'the answer nests too deeply');
+  }
 }
 
 function parsed(text: string): unknown {

@@ -20,6 +20,7 @@ describe('server-sent events', () => {
     ['event: x\ndata: a\ndata: b\n\n', [{ event: 'x', data: 'a\nb' }]],
     [': comment\n\nid: 7\nretry: 3\ndata: a\n\n', [{ event: '', data: 'a' }]],
     ['data: a', [{ event: '', data: 'a' }]],
+    ['\uFEFFdata: a\n\n', [{ event: '', data: 'a' }]],
     ['event: x\n\n', []],
   ])('%j', (text, events) => {
     expect(parse(text)).toEqual(events);

@@ -10,6 +10,7 @@ export interface ServerSentEvent {
 
 const EVENT_MAX = 8 * 1024 * 1024;
 const END = '\n\n';
+const BYTE_ORDER_MARK = '\uFEFF';
 /** Line ends that are no plain ones; the last character may be half of one. */
 const RETURNS = /\r\n|\r(?=[^])/g;
 
@@ -17,11 +18,16 @@ const RETURNS = /\r\n|\r(?=[^])/g;
 export class EventStreamParser {
   private readonly decoder = new StringDecoder('utf8');
   private rest = '';
+  private begun = false;
 
   /** @returns each event that has ended, as it was written, without the empty line after it. @throws UpstreamError broken for one longer than any can be */
   push(bytes: Buffer): string[] {
     const looked = Math.max(0, this.rest.length - END.length);
-    const added = this.rest + this.decoder.write(bytes);
+    let added = this.rest + this.decoder.write(bytes);
+    if (!this.begun && added !== '') {
+      this.begun = true;
+      if (added.startsWith(BYTE_ORDER_MARK)) added = added.slice(1);
+    }
     const text = added.includes('\r') ? added.replace(RETURNS, '\n') : added;
     const events: string[] = [];
     let from = 0;

@@ -291,9 +291,13 @@ export class Answer {
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
 
+/** What undici says of a connection that was closed; of what it cannot read it says otherwise. */
+const CLOSED = 'other side closed';
+
 /** Whether the connection had served before and was closed as the request left. */
 function isStale(error: Error): boolean {
-  if (!['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(codeOf(error))) return false;
+  const code = codeOf(error);
+  if (code !== 'ECONNRESET' && code !== 'EPIPE' && !(code === 'UND_ERR_SOCKET' && error.message === CLOSED)) return false;
   const socket = 'socket' in error ? (error.socket as { bytesRead?: number } | null) : null;
   return socket?.bytesRead !== 0;
 }
