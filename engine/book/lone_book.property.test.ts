@@ -1,17 +1,19 @@
 /**
- * The real book against the naive one: the same random commands, the same events and the same book
- * after every one of them. COMMANDS in the environment runs more.
+ * The real book against the naive one: the same random commands, the same events and the same state
+ * after every one of them, by its hash. COMMANDS in the environment runs more.
  */
 import { describe, expect, it } from 'vitest';
 import { DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
 import { LoneBook } from './lone_book.ts';
-import type { BookMachine, BookOrder } from './lone_book.ts';
+import type { BookImage, BookMachine, BookOrder } from './lone_book.ts';
 import { Random } from '../simulation/random.ts';
 import { NaiveBook } from '../test/naive_book.ts';
 import { recorder } from '../test/recorder.ts';
 
 const COMMANDS = Number(process.env['COMMANDS'] ?? 1_000_000);
 const LIVES = 500;
+/** What is shown follows from the state: it is looked at now and then. */
+const DEPTH_EVERY = 8;
 
 type Act = (book: BookMachine) => unknown;
 
@@ -78,6 +80,24 @@ class Life {
   }
 }
 
+/** FNV-1a over 53 bits of every number: two books with one hash stand alike. */
+function hashOf({ now, auction, lastPrice, bids, asks, stops }: BookImage): string {
+  let [high, low] = [0x811c9dc5, 0x811c9dc5];
+  const add = (value: number): void => {
+    const bounded = Number.isFinite(value) ? value : -1;
+    low = Math.imul(low ^ (bounded | 0), 0x01000193);
+    high = Math.imul(high ^ low ^ Math.floor(bounded / 2 ** 32), 0x01000193);
+  };
+  add(now);
+  add(auction ? 1 : 0);
+  add(lastPrice);
+  for (const orders of [bids, asks, stops]) {
+    add(orders.length);
+    for (const order of orders) for (const value of order) add(value);
+  }
+  return `${high >>> 0}.${low >>> 0}`;
+}
+
 function compare(seed: number, commands: number): void {
   const real = recorder();
   const naive = recorder();
@@ -90,7 +110,9 @@ function compare(seed: number, commands: number): void {
     const expected = [act(twin), naive.told.splice(0)];
     // A plain comparison first: building assertion messages a million times is what would be slow.
     if (JSON.stringify(answer) !== JSON.stringify(expected)) expect({ seed, at, answer }).toEqual({ seed, at, answer: expected });
-    for (const sell of [false, true]) {
+    const [image, expectedImage] = [book.image(), twin.image()];
+    if (hashOf(image) !== hashOf(expectedImage)) expect({ seed, at, image }).toEqual({ seed, at, image: expectedImage });
+    for (const sell of at % DEPTH_EVERY === 0 ? [false, true] : []) {
       const [seen, wanted] = [book.depth(sell, 1_000), twin.depth(sell, 1_000)];
       const same = seen.length === wanted.length && seen.every((level, row) => level.price === wanted[row].price && level.quantity === wanted[row].quantity && level.orders === wanted[row].orders);
       if (!same) expect({ seed, at, depth: seen }).toEqual({ seed, at, depth: wanted });

@@ -6,6 +6,7 @@
 import { uncross } from './auction.ts';
 import type { AuctionHost, Uncross } from './auction.ts';
 import { Book } from './book.ts';
+import type { BookSide } from './book.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { GTD, MARKET, NONE, STOP, STOP_LIMIT } from '../commands.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
@@ -64,6 +65,18 @@ export interface BookMachine {
   /** reference 0: the last trade. */
   uncross(reference: number): void;
   depth(sell: boolean, levels: number): DepthLevel[];
+  /** Everything that decides what comes next, the same whatever the implementation; for tests. */
+  image(): BookImage;
+}
+
+/** Of each order id, owner, type, price, remaining, visible, what its first execution must be, stop price, expiry, self-trade prevention, post-only: bids, then asks as they execute, then the stops that wait, in the order in which they came. */
+export interface BookImage {
+  now: number;
+  auction: boolean;
+  lastPrice: number;
+  bids: number[][];
+  asks: number[][];
+  stops: number[][];
 }
 
 export class LoneBook implements BookMachine, AuctionHost {
@@ -209,6 +222,25 @@ export class LoneBook implements BookMachine, AuctionHost {
       return true;
     });
     return found;
+  }
+
+  image(): BookImage {
+    const { orders, book, now } = this;
+    const sideOf = (side: BookSide): number[][] => {
+      const found: number[][] = [];
+      side.forEach(orders, (row) => found.push(this.orderImage(row)) > 0);
+      return found;
+    };
+    return { now, auction: book.auction, lastPrice: book.lastPrice, bids: sideOf(book.bids), asks: sideOf(book.asks), stops: book.stops.rows().map((row) => this.orderImage(row)) };
+  }
+
+  private orderImage(row: number): number[] {
+    const { orders } = this;
+    const { stopPrice, expiresAt } = orders.extra(row) ?? NO_EXTRA;
+    return [
+      this.ids[row], orders.company(row), orders.orderType(row), orders.price(row), orders.remaining(row), orders.visible(row), orders.pendingMinimum(row),
+      stopPrice, expiresAt, orders.selfTradePrevention(row), (orders.flags(row) & FLAG.postOnly) === 0 ? 0 : 1,
+    ];
   }
 
   /** Throws when anything inside contradicts itself; for tests. */

@@ -5,7 +5,7 @@
  */
 import type { RejectCode } from '../catalogue.ts';
 import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTD, IOC, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
-import type { BookListener, BookMachine, BookOrder, DepthLevel } from '../book/lone_book.ts';
+import type { BookImage, BookListener, BookMachine, BookOrder, DepthLevel } from '../book/lone_book.ts';
 
 interface Order extends BookOrder {
   limit: number;
@@ -401,6 +401,18 @@ export class NaiveBook implements BookMachine {
       if (asks[0].left === 0) asks.shift();
     }
     return { price: best.price, trades };
+  }
+
+  image(): BookImage {
+    const { now, auction, last: lastPrice } = this;
+    const sideOf = (sell: boolean): number[][] => this.resting.filter((order) => order.sell === sell).sort(better).map((order) => this.orderImage(order));
+    const stops = [...this.stops].sort((a, b) => a.arrived - b.arrived).map((order) => this.orderImage(order));
+    return { now, auction, lastPrice, bids: sideOf(false), asks: sideOf(true), stops };
+  }
+
+  private orderImage(order: Order): number[] {
+    const { id, owner, orderType, limit, remaining, visible, stopPrice, expiresAt, selfTradePrevention, postOnly } = order;
+    return [id, owner, orderType, limit, remaining, visible, this.minimumOf(order), stopPrice, expiresAt, selfTradePrevention, postOnly ? 1 : 0];
   }
 
   depth(sell: boolean, levels: number): DepthLevel[] {
