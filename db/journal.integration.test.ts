@@ -176,7 +176,7 @@ describe('damage', () => {
 });
 
 describe('snapshots', () => {
-  const snapshot = (sequence: number) => ({ sequence, rulesVersion: 1, journalHash: randomBytes(32), state: new Uint8Array(randomBytes(5_000)) });
+  const snapshot = (sequence: number, bytes = 5_000) => ({ sequence, rulesVersion: 1, journalHash: randomBytes(32), state: new Uint8Array(randomBytes(bytes)) });
   const stored = async () => {
     const found = [];
     for await (const item of new PostgresSnapshots(url).newestFirst()) found.push(item);
@@ -187,6 +187,25 @@ describe('snapshots', () => {
     const snapshots = [10, 20, 30, 40].map(snapshot);
     for (const one of snapshots) await new PostgresSnapshots(url).save(one);
     expect(await stored()).toMatchObject(snapshots.slice(1).reverse());
+  });
+
+  test('that are large are written in pieces, at most so much in a second, and go as a whole', async () => {
+    const large = snapshot(10, 700_000);
+    const begun = performance.now();
+    await new PostgresSnapshots(url, { bytesPerSecond: 2_000_000 }).save(large);
+    expect(performance.now() - begun).toBeGreaterThan(250);
+    // Compared as bytes: an assertion looks at each of them.
+    const isStored = async ({ state }: { state: Uint8Array }) => (await stored()).map((found) => 'state' in found && Buffer.compare(found.state, state) === 0);
+    expect(await isStored(large)).toEqual([true]);
+    const parts = async () => (await postgres.query(url, 'select sequence from snapshot_parts')).map(({ sequence }) => Number(sequence));
+    expect(await parts()).toEqual([10, 10]);
+    const again = snapshot(10, 300_000);
+    await new PostgresSnapshots(url).save(again);
+    expect(await isStored(again)).toEqual([true]);
+    await postgres.query(url, `update snapshot_parts set bytes = set_byte(bytes, 7, get_byte(bytes, 7) # 1); insert into snapshot_parts values (99, 1, '')`);
+    expect(await stored()).toMatchObject([{ sequence: 10, damage: expect.any(String) as string }]);
+    for (const sequence of [20, 30, 40]) await new PostgresSnapshots(url).save(snapshot(sequence));
+    expect(await parts()).toEqual([]);
   });
 
   test('that are damaged are told', async () => {

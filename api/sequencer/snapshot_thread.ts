@@ -34,6 +34,7 @@ export interface Taking {
 
 const CONNECT_MILLIS = 5_000;
 const NICE = 5;
+const WRITE_BYTES_PER_SECOND = 12 << 20;
 
 export const isSnapshotTask = (data: unknown): data is SnapshotTask => (data as SnapshotTask | undefined)?.kind === 'snapshot';
 
@@ -56,7 +57,7 @@ export async function performTask({ url }: SnapshotTask): Promise<number> {
   await client.connect();
   try {
     const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => copyRows(url, sequence) };
-    return await takeSnapshot({ journal, snapshots: new PostgresSnapshots(url) });
+    return await takeSnapshot({ journal, snapshots: new PostgresSnapshots(url, { bytesPerSecond: WRITE_BYTES_PER_SECOND }) });
   } finally {
     await client.end();
   }

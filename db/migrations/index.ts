@@ -11,6 +11,7 @@ import * as projects from './projects.ts';
 import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
 import * as resalePolicies from './resale_policies.ts';
+import * as snapshotParts from './snapshot_parts.ts';
 import * as publishedOffers from './published_offers.ts';
 import * as webhooks from './webhooks.ts';
 
@@ -34,4 +35,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '011_projects', ...projects },
   { name: '012_logbook', ...logbook },
   { name: '013_resale_policies', ...resalePolicies },
+  { name: '014_snapshot_parts', ...snapshotParts },
 ];
