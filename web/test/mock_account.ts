@@ -1,6 +1,6 @@
 /** The accounts of the mock market, in the shapes of the contract. */
 import { instrumentId, hourAt } from '../src/state/instrument.ts';
-import type { WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WireProbe, WireProvider, WireRequest, WireStress, WireSwitch, WireUser } from '../src/state/wire.ts';
+import type { WireBankFeed, WireCohort, WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WirePriceRisk, WireProbe, WireProject, WireProvider, WireRequest, WireStress, WireSwitch, WireUser, WireWebhook, WireWebhookDelivery } from '../src/state/wire.ts';
 
 export type MockRole = 'borrower' | 'provider' | 'lender' | 'operator';
 export const MOCK_ROLES: MockRole[] = ['borrower', 'provider', 'lender', 'operator'];
@@ -75,6 +75,11 @@ export const facility = (now: number, change: object = {}) => ({
   annual_rate_percent: '12.50', conversion_rate: '1.40', origination_fee_percent: '1.5', drawn: '400000.00', undrawn: '600000.00', principal: '406000.00', accrued_interest: '1112.33',
   fees: '0.00', exposure: '118000.00', exposure_limit: '600000.00', lenders: [{ lender: 'Harbour Capital', amount: '1000000.00' }], day_count: 'ACT/365', due_date_roll: 'following', draw_on_demand: false, offer_expires_at: null, frozen_fraction: '0', days_past_due: 0, reasons: ['Runway of 16 months', 'Revenue grows 90 % a year', 'Gross margin of 55 %'], accepted_at: day(now, -20), matures_at: day(now, 160),
   ...change,
+});
+
+export const offered = (now: number) => facility(now, {
+  id: 'fac_9', company: 'Lumen Robotics', state: 'offered', amount: '250000.00', grade: 'B', score: 604, annual_rate_percent: '14.20', drawn: '0.00', undrawn: '0.00', principal: '0.00', accrued_interest: '0.00',
+  exposure: '0.00', accepted_at: null, matures_at: null, offer_expires_at: day(now, 1),
 });
 
 export const schedule = (now: number) =>
@@ -192,6 +197,33 @@ export const statement = (now: number) => [{ sequence: 180_000, at: day(now, -20
 export const usage = (group: string, now: number) => [0, 1, 2].map((index) => ({
   group: group === 'day' ? day(now, -index).slice(0, 10) : `${group} ${index}`, requests: 120 - index, prompt_tokens: 41_200, completion_tokens: 18_400, gpu_seconds: '88.120000', credits_used: `${3 - index}.120000`,
 }));
+
+export const projects = (now: number): WireProject[] => [
+  { id: 'prj_1', name: 'Search', monthly_budget: '400.000000', keys: 2, month: { used: '331.204100', alerts: [80], remaining: '68.795900' }, created_at: day(now, -12) },
+  { id: 'prj_2', name: 'Assistant', monthly_budget: null, keys: 1, month: { used: '12.880000', alerts: [], remaining: null }, created_at: day(now, -9) },
+];
+export const webhooks = (now: number): WireWebhook[] => [{ id: 'whk_1', url: 'https://hooks.meridian.example/ccx', description: 'Books our loans', events: [], status: 'active', reason: '', created_at: day(now, -9) }];
+export const webhookDeliveries = (now: number): WireWebhookDelivery[] => [
+  { id: 'whk_1.evt_3', event_id: 'evt_3', type: 'facility.drawn', status: 'pending', attempts: 1, last_status: 503, last_error: '', next_attempt_at: day(now, 0), delivered_at: null, created_at: day(now, 0) },
+  { id: 'whk_1.evt_2', event_id: 'evt_2', type: 'payment.allocated', status: 'delivered', attempts: 1, last_status: 200, last_error: '', next_attempt_at: null, delivered_at: day(now, -1), created_at: day(now, -1) },
+  { id: 'whk_1.evt_1', event_id: 'evt_1', type: 'facility.frozen', status: 'failed', attempts: 8, last_status: null, last_error: 'connection refused', next_attempt_at: null, delivered_at: null, created_at: day(now, -2) },
+];
+const curve = (shares: number[]): WireCohort['curve'] => shares.map((outstanding, month) => ({ month, repaid_percent: (100 - outstanding).toFixed(2), written_off_percent: '0.00', outstanding_percent: outstanding.toFixed(2) }));
+export const cohorts: WireCohort[] = [
+  { month: '2026-11', facilities: 1, lent: '406000.000000', repaid: '0.00', written_off: '0.00', outstanding: '406000.000000', curve: curve([100]) },
+  { month: '2026-09', facilities: 2, lent: '900000.000000', repaid: '351000.000000', written_off: '0.00', outstanding: '549000.000000', curve: curve([100, 82, 61]) },
+  { month: '2026-08', facilities: 3, lent: '1250000.000000', repaid: '640000.000000', written_off: '35000.000000', outstanding: '575000.000000', curve: curve([100, 79, 60, 46]) },
+];
+export const priceRisk = (now: number, empty: boolean): WirePriceRisk => empty
+  ? { locked_cost: '0.00', market_cost: '0.00', gain: '0.00', open_credits: '0.00', ten_percent: '0.00', data: [] }
+  : {
+      locked_cost: '38902.400000', market_cost: '40110.750000', gain: '1208.350000', open_credits: '506412.442500', ten_percent: '46037.494772',
+      data: [{ class: 'H100-SXM-80', region: 'us-east', date: day(now, 1).slice(0, 10), gpu_hours: '16.00', locked_price: '2.2325', market_price: '2.3080', locked_cost: '35.720000', market_cost: '36.928000', gain: '1.208000' }],
+    };
+export const bankFeed: WireBankFeed = {
+  lines: 240, errors: [{ line: 17, detail: 'amount: not a decimal' }], months: [{ month: '2026-10', inflow: '181000.00', outflow: '246000.00', balance: '3950000.00' }],
+  application: { cash: '3950000.00', monthly_burn: '246000.00', monthly_revenue: '181000.00', cash_trend_3m_percent: '-6.20', revenue_growth_percent: null },
+};
 
 export const keys = (now: number) => [
   { id: 'key_1', name: 'Production', prefix: 'ccx_test_', last_four: '9fA2', scopes: ['inference'], allowed_models: null, allowed_ips: [], monthly_limit: '500.00', spot: { enabled: true, maximum_price: '2.5000', classes: null, regions: null, monthly_limit: null }, expires_at: null, created_at: day(now, -14) },

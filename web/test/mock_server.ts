@@ -29,6 +29,8 @@ export interface MockServer {
   /** Skips one sequence number of the book, so that the page sees a gap. */
   dropOne(): void;
   disconnectAll(): void;
+  /** What the account feed tells of one's credit: a freeze, its end. */
+  tellBalances(balances: typeof account.balances): void;
   /** What the live connections asked for: `subscribe book`, `resume book`. */
   asked: string[];
   requests: { method: string; path: string; body: string; headers: IncomingMessage['headers'] }[];
@@ -56,6 +58,7 @@ export async function startMockServer(port = 0): Promise<MockServer> {
     requests: [] as MockServer['requests'],
     asked: feed.asked,
     dropOne: () => (feed.drop = true),
+    tellBalances: (data: typeof account.balances) => sockets.of('/account').emit('message', { channel: 'balances', instrument: null, seq: 1, prev_seq: null, ts: new Date().toISOString(), type: 'snapshot', data }),
     disconnectAll: () => sockets.of('/market').disconnectSockets(true),
     close: () => stop(sockets, timer),
   };
@@ -227,7 +230,7 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
     '/fills': () => account.fills(now),
     '/allocations': () => account.allocations(now),
     '/lots': () => account.lots(now),
-    '/facilities': () => [account.facility(now)],
+    '/facilities': () => [account.facility(now), ...(role === 'lender' ? [account.offered(now)] : [])],
     '/mandates': () => account.mandates,
     '/capacity': () => account.capacity,
     '/endpoints': () => account.endpoints,
@@ -242,6 +245,10 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
     '/users': () => account.users(now),
     '/switches': () => account.switches,
     '/providers': () => account.providers,
+    '/projects': () => account.projects(now),
+    '/webhooks': () => account.webhooks(now),
+    '/webhooks/whk_1/deliveries': () => account.webhookDeliveries(now),
+    '/portfolio/cohorts': () => account.cohorts,
   };
   if (rows[path] !== undefined) return list(empty ? [] : rows[path]());
   if (path === '/facilities/fac_7/schedule') return ok({ rows: account.schedule(now) });
@@ -254,6 +261,7 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
     '/payouts/statement': () => account.payoutStatement(now),
     '/income': () => (empty ? { ...account.incomeReport(now), data: [] } : account.incomeReport(now)),
     '/positions': () => account.positions(now),
+    '/price-risk': () => account.priceRisk(now, empty),
   };
   if (whole[path] !== undefined) return ok(whole[path]());
   if (path === '/risk') return ok(empty ? { exposures: [], outstanding: '0', modes: [] } : account.risk);
@@ -277,6 +285,9 @@ function changeApi(method: string, path: string, body: string, state: State): Re
   if (path === '/blocks') return ok({ order: account.order('ord_600', market.nextHour(now), { block: { start_at: '', end_at: '', quantity: '1', minimum_acceptance_ratio: '1' } }), fills: [] }, 201);
   if (path.startsWith('/orders/') && method === 'PATCH') return ok({ order: account.order(path.slice('/orders/'.length), market.nextHour(now), { ...(JSON.parse(body) as object) }), fills: [] });
   if (path.startsWith('/orders/') && method === 'DELETE') return ok({ order: account.order(path.slice('/orders/'.length), market.nextHour(now), { status: 'canceled', hold: '0.00' }) });
+  if (path === '/webhooks') return ok({ ...account.webhooks(now)[0], secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }, 201);
+  if (path === '/feeds/bank') return ok(account.bankFeed);
+  if (path.endsWith('/decline')) return ok({ id: 'fac_7', reassigned: true });
   if (path.endsWith('/rotate')) return ok({ ...account.keys(now)[0], secret: 'ccx_test_rotated8vN0pL2rT6yU1wE5aB7cD9fG' }, 201);
   if (path === '/keys') return ok({ ...account.keys(now)[0], name: 'New', secret: 'ccx_test_mQ3x8vN0pL2rT6yU1wE5aB7cD9fG4hJk' }, 201);
   if (path.endsWith('/draws')) return ok({ lot: account.lots(now)[0] }, 201);

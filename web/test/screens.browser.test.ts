@@ -1,6 +1,7 @@
 /** The screens in a real browser against a market made of arithmetic: what they show, and how they take trouble. */
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { balances } from './mock_account.ts';
 import type { MockServer } from './mock_server.ts';
 import { PHONE, Visits, type Visit } from './visits.ts';
 
@@ -128,8 +129,9 @@ describe.skipIf(!executablePath)('the screens', () => {
     const dot = (page: Page, text: string) => page.getByRole('banner').getByText(text, { exact: true });
 
     test('recovers a gap without a word', async () => {
-      const page = await visit({ path: '/trade' });
+      const page = await visit({ path: '/trade', role: 'borrower' });
       await page.getByRole('button', { name: /^ask / }).first().waitFor();
+      await page.getByLabel('Quantity', { exact: true }).fill('3.25');
       server.asked.length = 0;
       server.dropOne();
       await expect.poll(() => server.asked).toEqual(['resume book']);
@@ -137,16 +139,34 @@ describe.skipIf(!executablePath)('the screens', () => {
       await page.waitForTimeout(500);
       expect(server.asked).toEqual(['resume book']);
       expect(await page.getByText('Catching up').count()).toBe(0);
+      expect(await page.getByLabel('Quantity', { exact: true }).inputValue()).toBe('3.25');
+    });
+
+    test('a freeze while the ticket is open says why nothing can be sent; what was typed stays, and goes when it is lifted', async () => {
+      const page = await visit({ path: '/trade', role: 'borrower' });
+      await page.getByRole('button', { name: /^ask / }).last().click();
+      await page.getByLabel('Quantity', { exact: true }).fill('2.5');
+      await page.getByRole('button', { name: /^Buy .*GPU-h$/ }).waitFor();
+      server.tellBalances({ ...balances, credits: { ...balances.credits, frozen: balances.credits.available } });
+      const refused = page.getByRole('button', { name: 'The lender has frozen this credit' });
+      await refused.waitFor();
+      expect(await refused.isDisabled()).toBe(true);
+      expect(await page.getByLabel('Quantity', { exact: true }).inputValue()).toBe('2.5');
+      server.tellBalances(balances);
+      await page.getByRole('button', { name: /^Buy 2\.5 GPU-h$/ }).click();
+      await page.getByText('Resting at').waitFor();
     });
 
     test('comes back after the connection is lost, and shows the old book meanwhile', async () => {
-      const page = await visit({ path: '/trade' });
+      const page = await visit({ path: '/trade', role: 'borrower' });
       await page.getByRole('button', { name: /^ask / }).first().waitFor();
+      await page.getByLabel('Price', { exact: true }).fill('1.7501');
       server.disconnectAll();
       await dot(page, 'Connecting').waitFor();
       expect(await page.getByRole('button', { name: /^ask / }).count()).toBeGreaterThan(3);
       await dot(page, 'Live').waitFor();
       await page.getByText('Catching up').waitFor({ state: 'detached' });
+      expect(await page.getByLabel('Price', { exact: true }).inputValue()).toBe('1.7501');
     });
   });
 

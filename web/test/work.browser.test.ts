@@ -78,6 +78,48 @@ describe.skipIf(!executablePath)('the screens of work', () => {
     expect(sent('/keys/key_1/rotate')).toEqual({ overlap_seconds: 86_400 });
   });
 
+  test('a developer gives keys a common budget, and a webhook whose secret is shown once; what failed is sent again', async () => {
+    const page = await visits.visit({ path: '/developers', role: 'borrower' });
+    await region(page, 'Projects').getByText('331.20 of 400.00 CR this month').waitFor();
+    await page.getByRole('button', { name: 'New project' }).click();
+    await page.getByLabel('Name').fill('Agents');
+    await page.getByLabel('Budget each month').fill('75');
+    await page.getByRole('dialog', { name: 'New project' }).getByRole('button', { name: 'Save' }).click();
+    await expect.poll(() => sent('/projects')).toEqual({ name: 'Agents', monthly_budget: '75' });
+    await region(page, 'Webhooks').getByRole('button', { name: 'Deliveries' }).click();
+    await page.getByText('facility.frozen').locator('xpath=..').getByRole('button', { name: 'Replay' }).click();
+    await expect.poll(() => sent('/webhooks/whk_1/replay')).toEqual({ delivery_id: 'whk_1.evt_1' });
+    await page.getByRole('button', { name: 'Add webhook' }).click();
+    await page.getByLabel('URL').fill('https://hooks.example.com/ccx');
+    await page.getByRole('dialog', { name: 'Add webhook' }).getByRole('button', { name: 'Add', exact: true }).click();
+    const shown = page.getByRole('dialog', { name: 'The secret of your webhook' });
+    await shown.getByText(/^whsec_/).waitFor();
+    await shown.getByRole('button', { name: 'I have copied it' }).click();
+    expect(await page.getByText(/whsec_/).count()).toBe(0);
+  });
+
+  test('a borrower lets a bank file fill the application; a line that cannot be read is named', async () => {
+    const page = await visits.visit({ path: '/credit', role: 'borrower' });
+    await page.getByRole('button', { name: 'Apply for a facility' }).click();
+    await page.getByLabel('Revenue growth, yearly').fill('90');
+    await page.getByLabel('Bank transactions').setInputFiles({ name: 'bank.csv', mimeType: 'text/csv', buffer: Buffer.from('date,amount\n2026-10-01,x\n') });
+    await page.getByText('Line 17: amount: not a decimal').waitFor();
+    expect(await page.getByLabel('Monthly burn').inputValue()).toBe('246000.00');
+    expect(await page.getByLabel('Revenue growth, yearly').inputValue()).toBe('90');
+    const uploaded = visits.server.requests.find(({ path }) => path === '/feeds/bank');
+    expect(uploaded).toMatchObject({ body: 'date,amount\n2026-10-01,x\n', headers: { 'content-type': 'text/csv' } });
+  });
+
+  test('a lender gives an offer back within its day', async () => {
+    const page = await visits.visit({ path: '/credit', role: 'lender' });
+    await page.getByRole('row', { name: /Lumen Robotics/ }).getByRole('button', { name: 'Decline' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Decline to fund' });
+    await dialog.getByLabel('Reason').fill('Sector is full');
+    await dialog.getByRole('button', { name: 'Decline' }).click();
+    await page.getByText('another lender takes your place').last().waitFor();
+    expect(sent('/facilities/fac_9/decline')).toEqual({ reason: 'Sector is full' });
+  });
+
   test('a borrower takes a rung of the proposed ladder to the ticket; nothing is ordered by that', async () => {
     const page = await visits.visit({ path: '/credit', role: 'borrower' });
     await region(page, 'Forecast of use').getByRole('button', { name: 'Prepare' }).first().click();

@@ -96,7 +96,7 @@ const riskRow = z.object({
   class: text, region: text, date: text, gpu_hours: text.describe('Bought and not yet used'), locked_price: text.describe('Mean, CR per GPU-hour'), market_price: text.describe('Mean of the same hours\' marks'),
   locked_cost: text, market_cost: text, gain: text.describe('What the hours would cost more at market; below zero: less'),
 });
-const riskSchema = z.object({
+export const riskSchema = z.object({
   locked_cost: text, market_cost: text, gain: text, open_credits: text.describe('Credits not in contract: what they buy depends on prices to come'),
   ten_percent: text.describe('Credits\' worth of hours that 10 % higher prices would take from the open credits'), data: z.array(riskRow),
 });

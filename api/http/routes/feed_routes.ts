@@ -15,7 +15,7 @@ const errorsSchema = z.array(z.object({ line: z.number().int().describe('From 1,
 const money = (amount: number | null): string | null => (amount === null ? null : formatMicro(amount));
 const percent = (share: number | null): string | null => (share === null ? null : formatPercent(share));
 
-const bankSchema = z.object({
+export const bankSchema = z.object({
   lines: z.number().int(), errors: errorsSchema, months: z.array(z.object({ month: text, inflow: text, outflow: text, balance: text.nullable() })),
   application: z.object({
     cash: text.nullable(), monthly_burn: text, monthly_revenue: text, cash_trend_3m_percent: text.nullable(), revenue_growth_percent: text.nullable(),
@@ -43,7 +43,7 @@ const bank = route({
   },
 });
 
-const usageSchema = z.object({
+export const usageSchema = z.object({
   lines: z.number().int(), errors: errorsSchema, months: z.array(z.object({ month: text, cost: text, planned: text.nullable() })),
   application: z.object({ forecast_error_percent: text.nullable() }),
 });

@@ -134,7 +134,7 @@ const stressGrid = route({
 
 // Cohorts.
 
-const cohortSchema = z.object({
+export const cohortSchema = z.object({
   data: z.array(z.object({
     month: text.describe('In which the facilities were accepted'), facilities: z.number().int(), lent: text, repaid: text, written_off: text, outstanding: text,
     curve: z.array(z.object({ month: z.number().int().describe('Since acceptance'), repaid_percent: text, written_off_percent: text, outstanding_percent: text }))

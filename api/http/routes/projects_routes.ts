@@ -25,7 +25,7 @@ interface ProjectRow {
   created_at: Date;
 }
 
-const projectSchema = z.object({
+export const projectSchema = z.object({
   id: z.string(), name: z.string(), monthly_budget: z.string().nullable().describe('CR of inference in a calendar month, of all its keys together'), keys: z.number().int(),
   month: monthSchema.extend({ remaining: z.string().nullable() }).describe('What its keys have used this month'), created_at: z.string(),
 });

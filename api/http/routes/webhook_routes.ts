@@ -39,7 +39,7 @@ const events = route({
   },
 });
 
-const webhookSchema = z.object({
+export const webhookSchema = z.object({
   id: text, url: text, description: text, events: z.array(text).describe('Empty: all'), status: z.enum(['active', 'disabled']), reason: text, created_at: text,
 });
 const withSecret = webhookSchema.extend({ secret: text.describe('Shown once: `whsec_` and the key in base64') });
@@ -127,7 +127,7 @@ const rotate = route({
   },
 });
 
-const deliverySchema = z.object({
+export const deliverySchema = z.object({
   id: text, event_id: text, type: text, status: z.enum(['pending', 'delivered', 'failed']), attempts: z.number().int(), last_status: z.number().int().nullable(), last_error: text,
   next_attempt_at: text.nullable(), delivered_at: text.nullable(), created_at: text,
 });

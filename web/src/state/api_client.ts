@@ -45,6 +45,11 @@ export class ApiClient {
     return this.call<T>('POST', path, body);
   }
 
+  /** A file of a spreadsheet, as it is. @throws ApiError */
+  postCsv<T>(path: string, text: string): Promise<T> {
+    return this.call<T>('POST', path, text);
+  }
+
   /** @throws ApiError */
   patch<T>(path: string, body: object): Promise<T> {
     return this.call<T>('PATCH', path, body);
@@ -55,13 +60,13 @@ export class ApiClient {
     return this.call<T>('DELETE', path + queryString(query));
   }
 
-  private async call<T>(method: string, path: string, body?: object, side = '/api/v1'): Promise<T> {
+  private async call<T>(method: string, path: string, body?: object | string, side = '/api/v1'): Promise<T> {
     try {
       const response = await this.options.fetch(`${this.options.base}${side}${path}`, {
         method,
         credentials: 'same-origin',
-        headers: this.headers(method, body !== undefined),
-        body: body === undefined ? null : JSON.stringify(body),
+        headers: this.headers(method, body),
+        body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
       });
       return await this.read<T>(response);
     } catch (cause) {
@@ -69,9 +74,9 @@ export class ApiClient {
     }
   }
 
-  private headers(method: string, hasBody: boolean): Record<string, string> {
+  private headers(method: string, body: object | string | undefined): Record<string, string> {
     const headers: Record<string, string> = { accept: 'application/json' };
-    if (hasBody) headers['content-type'] = 'application/json';
+    if (body !== undefined) headers['content-type'] = typeof body === 'string' ? 'text/csv' : 'application/json';
     if (method === 'GET') return headers;
     const token = this.options.csrfToken();
     if (token !== '') headers[CSRF_HEADER] = token;

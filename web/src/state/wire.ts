@@ -4,8 +4,9 @@ import type { modelSchema } from '../../../api/gateway/routes/model_routes.ts';
 import type { candleSchema, classSchema, curveDataSchema, curvePointSchema, regionSchema, statusDataSchema, tickerSchema, tradeSchema } from '../../../api/market/market_schemas.ts';
 import type { allocationSchema, balancesWire, lotSchema } from '../../../api/http/routes/account_routes.ts';
 import type { incomeSchema } from '../../../api/http/routes/accounting_routes.ts';
-import type { dashboardSchema } from '../../../api/http/routes/dashboard_routes.ts';
+import type { dashboardSchema, riskSchema } from '../../../api/http/routes/dashboard_routes.ts';
 import type { statementSchema as payoutStatementSchema } from '../../../api/http/routes/delivery_routes.ts';
+import type { bankSchema, usageSchema } from '../../../api/http/routes/feed_routes.ts';
 import type { facilitySchema, scheduleRowSchema } from '../../../api/http/wire/facility_wire.ts';
 import type { forecastSchema } from '../../../api/http/routes/forecast_routes.ts';
 import type { keyWire } from '../../../api/http/routes/keys_routes.ts';
@@ -13,8 +14,10 @@ import type { disclosureSchema, switchSchema } from '../../../api/http/routes/lo
 import type { fillSchema, orderSchema } from '../../../api/http/wire/order_wire.ts';
 import type { probeSchema, requestLogSchema } from '../../../api/http/routes/log_routes.ts';
 import type { positionsSchema, userSchema } from '../../../api/http/routes/overview_routes.ts';
-import type { portfolioSchema, stressSchema } from '../../../api/http/routes/portfolio_routes.ts';
+import type { cohortSchema, portfolioSchema, stressSchema } from '../../../api/http/routes/portfolio_routes.ts';
+import type { projectSchema } from '../../../api/http/routes/projects_routes.ts';
 import type { providerSchema } from '../../../api/http/routes/providers_routes.ts';
+import type { deliverySchema as webhookDeliverySchema, webhookSchema } from '../../../api/http/routes/webhook_routes.ts';
 import type { Role, TradingMode } from './ticket.ts';
 
 export type WireClass = z.infer<typeof classSchema>;
@@ -155,6 +158,14 @@ export interface WireBatchResult {
   error?: { code: string; message: string };
 }
 
+export type WireProject = z.infer<typeof projectSchema>;
+/** The secret stands in the answers that make one, and there alone. */
+export type WireWebhook = z.infer<typeof webhookSchema> & { secret?: string };
+export type WireWebhookDelivery = z.infer<typeof webhookDeliverySchema>;
+export type WireCohort = z.infer<typeof cohortSchema>['data'][number];
+export type WirePriceRisk = z.infer<typeof riskSchema>;
+export type WireBankFeed = z.infer<typeof bankSchema>;
+export type WireUsageFeed = z.infer<typeof usageSchema>;
 export type WireKey = ReturnType<typeof keyWire>;
 export interface WireMe {
   id: string;
