@@ -39,6 +39,8 @@ export interface Wanted {
   fees: { paid: Micro };
   /** Whether to wait for what requests under way will leave of a budget. */
   waits: boolean;
+  /** What the hold is called; the request's own name unless given. */
+  hold?: string;
 }
 
 export class Funding {
@@ -81,11 +83,11 @@ export class Funding {
     }
   }
 
-  private async authorise(call: Call, { excluded, preferred, fees }: Wanted): Promise<AuthoriseResult> {
+  private async authorise(call: Call, { excluded, preferred, fees, hold }: Wanted): Promise<AuthoriseResult> {
     const isLimited = call.monthlyLimit !== null || call.project?.monthlyBudget != null;
     const limits = isLimited ? await this.spending.limitsOf(call) : undefined;
     return this.services.sequencer.authorise({
-      company: call.company, request: call.id, model: call.modelId, worstGpu: call.worstGpu, provider: call.provider, excluded: [...excluded],
+      company: call.company, request: hold ?? call.id, model: call.modelId, worstGpu: call.worstGpu, provider: call.provider, excluded: [...excluded],
       ...(preferred.length === 0 ? {} : { preferred: [...preferred] }),
       ...(limits === undefined ? {} : { limits, spent: fees.paid }),
     });
@@ -116,7 +118,7 @@ export class Funding {
 
   private async grant(call: Call, authorisation: Authorisation, fees: Micro): Promise<Grant> {
     const release = (): void => {
-      this.services.sequencer.release(call.id).catch((error: unknown) => this.services.log.debug({ err: error }, 'a hold ends by itself')).finally(() => this.wake(call.company));
+      this.services.sequencer.release(authorisation.request).catch((error: unknown) => this.services.log.debug({ err: error }, 'a hold ends by itself')).finally(() => this.wake(call.company));
     };
     const rated = call.ratings.get(classOf(authorisation.market));
     if (rated === undefined) throw new Error(`no rating of ${call.model.id} on market ${authorisation.market}`);

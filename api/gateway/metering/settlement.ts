@@ -30,11 +30,11 @@ export class Settlement {
   /** Resolves after the commit. @throws Unavailable, Error when the engine refuses what it has authorised */
   async settle(call: Call, { grant, endpoint, spotFees }: Attempt, metered: Metered): Promise<Receipt> {
     const { sequencer, directory } = this.services;
-    const { allocation, provider, gpu: held } = grant.authorisation;
+    const { request, allocation, provider, gpu: held } = grant.authorisation;
     const gpu = Math.min(held, gpuTimeOf(grant.rated, metered.promptTokens, metered.completionTokens));
     const ack = await sequencer.submit({
       command: {
-        type: 'capture', company: call.company, allocation, gpu, request: call.id, model: call.modelId, promptTokens: metered.promptTokens,
+        type: 'capture', company: call.company, allocation, gpu, request, model: call.modelId, promptTokens: metered.promptTokens,
         completionTokens: metered.completionTokens, detail: { key: call.key, endpoint: endpoint.id, spotFees, estimated: metered.estimated },
       },
       // Under one key one capture, whatever becomes of this process: a repeat is told what the first one cost.

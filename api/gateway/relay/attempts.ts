@@ -49,8 +49,19 @@ const TOTAL_MILLIS = { least: 60_000, perToken: 500 };
 /** What servers answer on paths that they do not have. */
 const NO_SUCH_PATH = new Set([404, 405, 501]);
 
+/** An endpoint, and what pays for the request there. */
+interface Seat {
+  readonly endpoint: Endpoint;
+  readonly grant: Grant;
+}
+/** Finds a second seat for a request whose first endpoint is silent, and enters it. */
+type Spare = () => Promise<Seat | undefined>;
 /** The head of an answer, and whose it is. */
-type Posted = Omit<Answered, 'brokeOff'> & { by: Endpoint };
+type Posted = Omit<Answered, 'brokeOff'> & { by: Seat };
+interface Asking extends Seat {
+  readonly spare: Spare | undefined;
+  readonly fees: Wanted['fees'];
+}
 type Outcome<T> = { done: true; value: T } | { done: false; failure: GatewayError };
 
 export class Attempts {
@@ -90,8 +101,9 @@ export class Attempts {
           break;
         }
         tried.add(endpoint);
-        const spare = call.hedgeMillis === null ? undefined : this.endpoints.choose(candidates.filter((candidate) => candidate !== endpoint), by);
-        const outcome = await this.ask(call, signal, { grant, endpoint, spotFees: fees.paid, spare }, use);
+        const others = candidates.filter((candidate) => candidate !== endpoint);
+        const spare = call.hedgeMillis === null ? undefined : () => this.near(call, grant, this.endpoints.choose(others, by), signal) ?? this.elsewhere(call, [...unfit, ...excluded, place], signal, fees);
+        const outcome = await this.ask(call, signal, { grant, endpoint, spare, fees }, use);
         if (outcome.done) return outcome.value;
         failure = outcome.failure;
       }
@@ -117,9 +129,29 @@ export class Attempts {
     }
   }
 
-  private async ask<T>(call: Call, signal: Signal, { spare, ...held }: Omit<Attempt, keyof Answered> & { spare: Endpoint | undefined }, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
-    const { grant } = held;
-    let { endpoint } = held;
+  /** Another endpoint of the same place, on the same hold. undefined: there is none. */
+  private near(call: Call, grant: Grant, endpoint: Endpoint | undefined, signal: Signal): Promise<Seat | undefined> | undefined {
+    if (endpoint === undefined) return undefined;
+    return Promise.resolve(this.endpoints.enter(endpoint, entryOf(call, grant), 0, signal) === true ? { endpoint, grant } : undefined);
+  }
+
+  /** An endpoint of another provider or region, where the request has a hold of its own. */
+  private async elsewhere(call: Call, excluded: readonly Place[], signal: Signal, fees: Wanted['fees']): Promise<Seat | undefined> {
+    try {
+      const grant = await this.funding.obtain(call, { excluded, preferred: [], signal, waits: false, hold: `${call.id}:spare`, fees });
+      const { provider, market } = grant.authorisation;
+      const endpoint = this.endpoints.choose(this.endpoints.serving(call.model.id, { provider, market }, call.needs), { strategy: call.strategy, session: '', room: grant.rated.gpus });
+      if (endpoint !== undefined && this.endpoints.enter(endpoint, entryOf(call, grant), 0, signal) === true) return { endpoint, grant };
+      grant.release();
+    } catch (error) {
+      // Nobody else has room for it, or it may cost no more: it waits for the first.
+      if (!(error instanceof GatewayError)) throw error;
+    }
+    return undefined;
+  }
+
+  private async ask<T>(call: Call, signal: Signal, { grant, endpoint, spare, fees }: Asking, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
+    let seat: Seat = { grant, endpoint };
     this.endpoints.began(endpoint);
     const began = performance.now();
     let broken = false;
@@ -127,15 +159,18 @@ export class Attempts {
     let outcome: TryOutcome = 'given_up';
     let problem: string | null = null;
     try {
-      const { answer, detour, by } = await (spare === undefined ? this.post(call, endpoint, signal) : this.race(call, grant, [endpoint, spare], signal));
-      endpoint = by;
-      if (answer.status !== 200) throw await refusalOf(answer, endpoint);
-      this.endpoints.answered(endpoint, performance.now() - began, sessionOf(call));
-      const value = await use({ ...held, endpoint, answer, detour, brokeOff: () => (broken = true) });
+      const { answer, detour, by } = await (spare === undefined ? this.post(call, seat, signal) : this.race(call, seat, spare, signal));
+      seat = by;
+      if (answer.status !== 200) throw await refusalOf(answer, seat.endpoint);
+      this.endpoints.answered(seat.endpoint, performance.now() - began, sessionOf(call));
+      const value = await use({ ...seat, spotFees: fees.paid, answer, detour, brokeOff: () => (broken = true) });
       fault = broken;
       outcome = broken ? 'failed' : 'answered';
+      if (seat.grant !== grant) grant.release();
       return { done: true, value };
     } catch (error) {
+      // The caller goes on with the first hold.
+      if (seat.grant !== grant) seat.grant.release();
       if (error instanceof UpstreamError && error.fault !== 'aborted') {
         fault = true;
         outcome = 'failed';
@@ -152,42 +187,51 @@ export class Attempts {
       grant.release();
       throw error instanceof EndpointRefusal ? error.failure : error;
     } finally {
-      call.trail.tried(endpoint, began, outcome, problem);
-      this.endpoints.ended(endpoint, fault);
-      this.endpoints.left(endpoint, grant.rated.gpus);
+      call.trail.tried(seat.endpoint, began, outcome, problem);
+      this.endpoints.ended(seat.endpoint, fault);
+      this.endpoints.left(seat.endpoint, seat.grant.rated.gpus);
     }
   }
 
   /**
-   * Asks the first; when it has been silent for as long as the client waits, the second as well. Who answers first is heard, the
+   * Asks the first; when it has been silent for as long as the client waits, a second as well. Who answers first is heard, the
    * other is given up. The first is the caller's to end, unless the second was heard: then that is.
    */
-  private async race(call: Call, grant: Grant, [first, second]: readonly [Endpoint, Endpoint], signal: Signal): Promise<Posted> {
-    const departures = new Map<Endpoint, Departure>();
-    const failed = new Set<Endpoint>();
-    const asked = new Map<Endpoint, number>();
-    const ask = async (endpoint: Endpoint): Promise<Posted> => {
+  private async race(call: Call, first: Seat, spare: Spare, signal: Signal): Promise<Posted> {
+    const departures = new Map<Seat, Departure>();
+    const ended = new Map<Seat, 'answered' | 'failed'>();
+    const asked = new Map<Seat, number>();
+    const ask = async (seat: Seat): Promise<Posted> => {
       const gone = new Departure();
-      departures.set(endpoint, gone);
-      asked.set(endpoint, performance.now());
+      departures.set(seat, gone);
+      asked.set(seat, performance.now());
       signal.addEventListener('abort', gone.abort, { once: true });
       try {
-        return await this.post(call, endpoint, gone);
+        const posted = await this.post(call, seat, gone);
+        ended.set(seat, 'answered');
+        return posted;
       } catch (error) {
-        failed.add(endpoint);
+        ended.set(seat, 'failed');
         throw error;
       }
     };
     const one = ask(first);
-    const silent = await silentFor(one, call.hedgeMillis ?? 0);
-    if (!silent || signal.aborted || this.endpoints.enter(second, entryOf(call, grant), 0, signal) !== true) return one;
-    this.endpoints.began(second);
-    const leave = (endpoint: Endpoint): void => {
-      departures.get(endpoint)?.abort();
-      call.trail.tried(endpoint, asked.get(endpoint) ?? performance.now(), failed.has(endpoint) ? 'failed' : 'given_up', null);
-      this.endpoints.ended(endpoint, failed.has(endpoint) && !signal.aborted ? true : undefined);
-      this.endpoints.left(endpoint, grant.rated.gpus);
+    if (!(await silentFor(one, call.hedgeMillis ?? 0)) || signal.aborted) return one;
+    const second = await spare();
+    if (second === undefined) return one;
+    this.endpoints.began(second.endpoint);
+    const leave = (seat: Seat): void => {
+      const failed = ended.get(seat) === 'failed';
+      departures.get(seat)?.abort();
+      if (asked.has(seat)) call.trail.tried(seat.endpoint, asked.get(seat) ?? 0, failed ? 'failed' : 'given_up', null);
+      this.endpoints.ended(seat.endpoint, failed && !signal.aborted ? true : undefined);
+      this.endpoints.left(seat.endpoint, seat.grant.rated.gpus);
+      if (seat === second && second.grant !== first.grant) second.grant.release();
     };
+    if (ended.get(first) === 'answered') {
+      leave(second);
+      return one;
+    }
     try {
       const heard = await Promise.any([one, ask(second)]);
       leave(heard.by === first ? second : first);
@@ -199,18 +243,19 @@ export class Attempts {
   }
 
   /** Asks on the request's own path, or by a detour where the endpoint does not know it. */
-  private async post(call: Call, endpoint: Endpoint, signal: Signal): Promise<Posted> {
+  private async post(call: Call, by: Seat, signal: Signal): Promise<Posted> {
     const { dialect, demand, body } = call;
+    const { endpoint } = by;
     const name = endpoint.models.get(call.model.id) ?? call.model.id;
     const total = TOTAL_MILLIS.least + demand.completionTokens * TOTAL_MILLIS.perToken;
     if (dialect.detour === undefined || !this.endpoints.lacks(endpoint, dialect.path)) {
       const answer = await this.upstream.post(endpoint.target, dialect.path, JSON.stringify(dialect.outgoing(body, name, demand)), signal, total);
-      if (dialect.detour === undefined || !NO_SUCH_PATH.has(answer.status)) return { answer, detour: undefined, by: endpoint };
+      if (dialect.detour === undefined || !NO_SUCH_PATH.has(answer.status)) return { answer, detour: undefined, by };
       answer.drain();
       this.endpoints.learnedLack(endpoint, dialect.path);
     }
     const { detour } = dialect;
-    return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour, by: endpoint };
+    return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour, by };
   }
 }
 

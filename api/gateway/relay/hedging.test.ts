@@ -40,3 +40,37 @@ test('is answered by a second endpoint of the place, pays once, and the first is
   expect(asked).toBe(3);
   await expect(ask({ 'x-ccx-hedge': 'soon' })).rejects.toMatchObject({ status: 400, param: 'x-ccx-hedge' });
 });
+
+test('is answered by another provider where the place has no second endpoint, pays there, and leaves nothing held', async () => {
+  world = await openGatewayWorld({ providers: 3 });
+  let slow = false;
+  let closed = 0;
+  const silent = () => {
+    const honest = createProvider({ firstTokenMillis: 0, tokenMillis: 0 });
+    return createServer((request, reply) => {
+      if (request.method === 'GET' || !slow) return void honest.emit('request', request, reply);
+      request.resume();
+      reply.once('close', () => closed++);
+    });
+  };
+  await world.serveAt(world.providers[1], silent(), [CHAT]);
+  await world.serveAt(world.providers[2], createProvider({ firstTokenMillis: 0, tokenMillis: 0 }), [CHAT]);
+  for (const [index, price] of [[1, 20_000], [2, 30_000]] as const) {
+    await world.offer(world.providers[index], price, 100);
+    await world.buy(price, 100);
+  }
+  slow = true;
+  const body = { model: CHAT, messages: [{ role: 'user' as const, content: 'hello' }], max_tokens: 5 };
+  const client = world.client(world.key(), { 'x-ccx-hedge': '20' });
+  const whole = await client.chat.completions.create(body);
+  expect(receiptOf(whole).provider).toBe('Provider 2');
+  let text = '';
+  for await (const chunk of await client.chat.completions.create({ ...body, stream: true })) text += chunk.choices[0].delta.content ?? '';
+  expect(text).toBe(whole.choices[0].message.content);
+  while (closed < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+  const views = await world.services.sequencer.query('allocations', { company: world.borrower });
+  expect(views.map(({ usedGpu }) => usedGpu).sort((a, b) => a - b)).toEqual([0, 2 * Math.round(Number(receiptOf(whole).gpu_seconds) * 1e6)]);
+  // All of the first is there for one who asks for it: no hold was left.
+  const ask = { company: world.borrower, request: 'all', model: world.services.directory.modelId(CHAT), worstGpu: { 0: 100 * 36_000_000 }, provider: world.providers[1], excluded: [] };
+  expect(await world.services.sequencer.authorise(ask)).toMatchObject({ ok: true });
+});
