@@ -67,6 +67,20 @@ export class Unit {
     return count > BigInt(UNITS_MAX) ? 'amount_out_of_range' : Number(count);
   }
 
+  /** Where a decimal lies, in units: also between two of them, as a reference may. */
+  position(value: unknown): number | RejectCode {
+    const count = this.count(value);
+    if (count !== this.offGrid) return count;
+    const [, sign, whole, fraction = '', exponent = '0'] = DECIMAL.exec(String(value)) ?? [];
+    if (sign === '-') return 'amount_out_of_range';
+    const scale = fraction.length - Number(exponent);
+    const places = Math.max(this.places, scale, 0);
+    const digits = BigInt(whole + fraction) * 10n ** BigInt(places - scale);
+    const unit = this.digits * 10n ** BigInt(places - this.places);
+    const below = digits / unit;
+    return below >= BigInt(UNITS_MAX) ? 'amount_out_of_range' : Number(below) + Number(digits % unit) / Number(unit);
+  }
+
   format(count: number | bigint): string {
     if (typeof count === 'number') {
       const product = count * this.step;

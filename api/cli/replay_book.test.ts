@@ -164,6 +164,13 @@ describe('replay of one book', () => {
     expect([...prices]).toEqual([expected]);
   });
 
+  it.each([
+    ['between two ticks, nearer the upper', '10.06', '10.1'], ['in the middle of two: the lower', '10.05', '10'], ['beyond every limit', '1e3', '10.2'],
+  ])('takes a reference %s', async (_name, reference, expected) => {
+    const events = await replay([{ op: 'auction_start' }, limit(1, 'buy', '10.2', '5'), limit(2, 'sell', '9.8', '5'), { op: 'auction_uncross', reference }], { tick: '0.1' });
+    expect(events.at(-1)).toMatchObject({ event: 'trade', price: expected });
+  });
+
   it('expires by time and answers nonsense with a code', async () => {
     expect(await replay([
       limit(1, 'buy', '1', '1', { time_in_force: 'gtd', expires_at: '2026-12-01T14:00:00Z' }),

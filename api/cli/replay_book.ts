@@ -194,7 +194,7 @@ class BookReplay {
   }
 
   private uncross(reference: unknown): RejectCode | undefined {
-    const price = this.optional(this.price, reference);
+    const price = reference === undefined || reference === null ? 0 : this.price.position(reference);
     if (typeof price === 'string') return this.firstOf(price);
     this.book.uncross(price);
     return undefined;

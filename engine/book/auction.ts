@@ -69,7 +69,8 @@ export function findUncross(book: Book, orders: Orders, reference: number): Uncr
  */
 function candidatePrices(limits: readonly number[], reference: number): number[] {
   const found = new Set(limits.flatMap((price) => [price - 1, price, price + 1]).filter((price) => price > 0 && isLimit(price)));
-  if (reference > 0) found.add(reference);
+  // A reference may lie between two prices.
+  for (const price of [Math.floor(reference), Math.ceil(reference)]) if (price > 0) found.add(price);
   return [...found].sort((a, b) => a - b);
 }
 

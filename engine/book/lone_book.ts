@@ -62,14 +62,17 @@ export interface BookMachine {
   /** Moves time; what expires leaves. */
   advance(now: number): void;
   startAuction(): void;
-  /** reference 0: the last trade. */
+  /** reference 0: the last trade; it may lie between two ticks. */
   uncross(reference: number): void;
   depth(sell: boolean, levels: number): DepthLevel[];
   /** Everything that decides what comes next, the same whatever the implementation; for tests. */
   image(): BookImage;
 }
 
-/** Of each order id, owner, type, price, remaining, visible, what its first execution must be, stop price, expiry, self-trade prevention, post-only: bids, then asks as they execute, then the stops that wait, in the order in which they came. */
+/**
+ * Of each order id, owner, type, price, remaining, visible, what its first execution must be, stop price, expiry, self-trade
+ * prevention and post-only; bids and asks as they would execute, stops in the order in which they came.
+ */
 export interface BookImage {
   now: number;
   auction: boolean;

@@ -1,76 +1,89 @@
 /**
- * The stops of a book that wait for their trigger. Each side is kept in the order in which a moving
- * price meets it (bids from the lowest stop price, asks from the highest), so that what a trade
- * triggers stands in front and a trade that triggers nothing costs one comparison.
+ * The stops of a book that wait for their trigger. Each side keeps its stop prices in the order in which a
+ * moving price meets them (bids from the lowest, asks from the highest), so that what a trade triggers stands
+ * in front and a trade that triggers nothing costs one comparison; a stop leaves without a look at others.
  */
-interface Waiting {
-  readonly row: number;
-  /** Grows in the order in which prices meet it. */
-  readonly key: number;
-  readonly arrival: number;
-}
-
 class StopSide {
-  readonly waiting: Waiting[] = [];
+  /** Grow in the order in which prices meet them. */
+  private readonly keys: number[] = [];
+  /** The stops of each, the oldest first. */
+  private readonly rows = new Map<number, Set<number>>();
 
   /** First place whose key is above `key`. */
   private after(key: number): number {
-    const { waiting } = this;
+    const { keys } = this;
     let low = 0;
-    let high = waiting.length;
+    let high = keys.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (waiting[middle].key <= key) low = middle + 1;
+      if (keys[middle] <= key) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  add(stop: Waiting): void {
-    this.waiting.splice(this.after(stop.key), 0, stop);
+  add(row: number, key: number): void {
+    const known = this.rows.get(key);
+    if (known !== undefined) {
+      known.add(row);
+      return;
+    }
+    this.rows.set(key, new Set([row]));
+    this.keys.splice(this.after(key), 0, key);
   }
 
   remove(row: number, key: number): void {
-    for (let at = this.after(key) - 1; at >= 0; at--) {
-      if (this.waiting[at].row !== row) continue;
-      this.waiting.splice(at, 1);
-      return;
-    }
+    const known = this.rows.get(key);
+    if (known?.delete(row) !== true || known.size > 0) return;
+    this.rows.delete(key);
+    this.keys.splice(this.after(key) - 1, 1);
   }
 
   /** Takes out the stops that are met up to `key`, the first met first, of one price the oldest. */
-  takeUpTo(key: number): Waiting[] {
-    if (this.waiting.length === 0 || this.waiting[0].key > key) return [];
-    return this.waiting.splice(0, this.after(key));
+  takeUpTo(key: number): number[] {
+    if (this.keys.length === 0 || this.keys[0] > key) return [];
+    return this.keys.splice(0, this.after(key)).flatMap((met) => {
+      const rows = [...(this.rows.get(met) ?? [])];
+      this.rows.delete(met);
+      return rows;
+    });
   }
 }
 
 export class StopQueue {
   private readonly bids = new StopSide();
   private readonly asks = new StopSide();
-  private arrivals = 0;
-
-  get length(): number {
-    return this.bids.waiting.length + this.asks.waiting.length;
-  }
+  /** In order of arrival. */
+  private readonly waiting = new Set<number>();
+  /** How many wait: asked for at every trade. */
+  length = 0;
 
   add(row: number, sell: boolean, stopPrice: number): void {
-    if (sell) this.asks.add({ row, key: -stopPrice, arrival: this.arrivals++ });
-    else this.bids.add({ row, key: stopPrice, arrival: this.arrivals++ });
+    if (sell) this.asks.add(row, -stopPrice);
+    else this.bids.add(row, stopPrice);
+    this.waiting.add(row);
+    this.length++;
   }
 
   remove(row: number, sell: boolean, stopPrice: number): void {
     if (sell) this.asks.remove(row, -stopPrice);
     else this.bids.remove(row, stopPrice);
+    this.forget(row);
+  }
+
+  private forget(row: number): void {
+    if (this.waiting.delete(row)) this.length--;
   }
 
   /** Takes out all that trades between `low` and `high` trigger: bids, then asks. */
   takeTriggered(low: number, high: number): number[] {
-    return [...this.bids.takeUpTo(high), ...this.asks.takeUpTo(-low)].map(({ row }) => row);
+    const taken = [...this.bids.takeUpTo(high), ...this.asks.takeUpTo(-low)];
+    for (const row of taken) this.forget(row);
+    return taken;
   }
 
   /** Rows in order of arrival. */
   rows(): number[] {
-    return [...this.bids.waiting, ...this.asks.waiting].sort((a, b) => a.arrival - b.arrival).map(({ row }) => row);
+    return [...this.waiting];
   }
 }
