@@ -131,7 +131,7 @@ export class Engine {
     if (state.unsettled) this.sweeps.settle();
   }
 
-  /** Whether the market is so wide that it helps to know commands before they come. */
+  /** Whether so many orders are in the market that it helps to know commands before they come. */
   get isWide(): boolean {
     return this.foresight.isWorthwhile;
   }
@@ -145,7 +145,7 @@ export class Engine {
   applyAll(envelopes: readonly Envelope[], from = 0, to = envelopes.length): void {
     for (let at = from; at < to; at += FORESEEN) {
       const end = at + FORESEEN < to ? at + FORESEEN : to;
-      if (this.foresight.isWorthwhile) this.foresight.look(envelopes, at, end);
+      this.foresight.look(envelopes, at, end);
       for (let row = at; row < end; row++) this.apply(envelopes[row]);
     }
   }

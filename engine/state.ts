@@ -11,6 +11,7 @@ import { EventBuffer } from './events.ts';
 import type { ScheduleRow } from './events.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { LotAmounts } from './ledger/lot_amounts.ts';
+import { LotRows } from './ledger/lot_rows.ts';
 import { Lots } from './ledger/lots.ts';
 import type { FailedPlace, Outage } from './delivery/minutes.ts';
 import { Orders } from './book/orders.ts';
@@ -394,10 +395,11 @@ export class State {
   /** The rules that commands are executed under; told, not kept. */
   rulesVersion = RULES_VERSION;
   readonly buffer = new EventBuffer();
+  private readonly lotRows = new LotRows();
   private readonly cells = new SupplyCells();
-  readonly ledger = new Ledger(this.buffer, this.cells);
+  readonly ledger = new Ledger(this.buffer, this.lotRows, this.cells);
   readonly standing = new Standing();
-  readonly lots = new Lots(this.ledger, this.standing);
+  readonly lots = new Lots(this.ledger, this.standing, this.lotRows);
   readonly amounts: LotAmounts;
   readonly orders: Orders;
   /** Levels of the books, and their tables of cells. */

@@ -2,11 +2,13 @@
  * The double entry. Balances are the truth; every change of them is written as a `posted` event of
  * pairs [account reference, signed amount], so that an auditor can rebuild them from events alone.
  */
-import { ACCOUNTS, ACCOUNT_NAMES, LEDGERS, accountRef } from './accounts.ts';
+import { ACCOUNT, ACCOUNTS, ACCOUNT_NAMES, LEDGERS, accountRef } from './accounts.ts';
 import type { AccountName, LedgerName, OwnerKind } from './accounts.ts';
 import { grownCapacity, grownFloats } from '../numbers/columns.ts';
 import { KIND } from '../events.ts';
 import type { EventBuffer } from '../events.ts';
+import { LOT_SHIFT } from './lot_rows.ts';
+import type { LotRows } from './lot_rows.ts';
 import { CELL_SHIFT } from './supply_cells.ts';
 import type { SupplyCells } from './supply_cells.ts';
 import { ACCOUNT_MICRO_MAX, MICRO } from '../numbers/units.ts';
@@ -17,7 +19,6 @@ const COMPANY_FIRST = firstOf('company');
 const FACILITY_FIRST = firstOf('facility');
 const CELL_FIRST = firstOf('cell');
 /** Places of an owner's row: its accounts side by side, so that a transaction touches few cache lines. */
-const LOT_SHIFT = 3;
 const COMPANY_SHIFT = 5;
 const FACILITY_SHIFT = 3;
 const LOT_STRIDE = 1 << LOT_SHIFT;
@@ -30,29 +31,40 @@ const STRIDES: Readonly<Record<OwnerKind, number>> = { lot: LOT_STRIDE, company:
 const SUMMED_AT_ONCE = 100_000;
 
 const POSTED = KIND.posted;
+const AVAILABLE = ACCOUNT['lot.available'];
+const HELD = ACCOUNT['lot.held'];
+const CONTRACTED = ACCOUNT['lot.contracted'];
+const ISSUED = ACCOUNT['lot.issued'];
+const BACKING = ACCOUNT['credit.backing'];
+const DEFERRED = ACCOUNT['spread.deferred'];
 /** Words that one transaction may need: more entries than any posting rule has. */
 const TRANSACTION_WORDS_MAX = 2 + 2 * 64;
 
 export class Ledger {
   /** One row per owner, one place per account. Debit positive. */
-  private lots = new Float64Array(16 * LOT_STRIDE);
   private companies = new Float64Array(16 * COMPANY_STRIDE);
   private facilities = new Float64Array(16 * FACILITY_STRIDE);
-  /** Those of supply cells stand in the cells' rows. */
-  private readonly cells: SupplyCells;
+  /** Those of lots and of supply cells stand in rows with what else is asked of them. */
+  private lots: Float64Array;
+  private cells: Float64Array;
+  private readonly lotRows: LotRows;
+  private readonly cellRows: SupplyCells;
   private readonly buffer: EventBuffer;
   /** Where the open transaction's length stands in the event buffer. */
   private lengthAt = 0;
 
-  constructor(buffer: EventBuffer, cells: SupplyCells) {
+  constructor(buffer: EventBuffer, lots: LotRows, cells: SupplyCells) {
     this.buffer = buffer;
-    this.cells = cells;
+    this.lotRows = lots;
+    this.cellRows = cells;
+    this.lots = lots.floats;
+    this.cells = cells.floats;
   }
 
   /** Makes room for an owner's accounts. Must be called before the first posting to them. */
   openOwner(kind: OwnerKind, owner: number): void {
-    if (kind === 'cell') {
-      this.cells.reserve(owner + 1);
+    if (kind === 'lot' || kind === 'cell') {
+      this.openRow(kind, owner);
       return;
     }
     const table = this.table(kind);
@@ -60,15 +72,24 @@ export class Ledger {
     if ((owner + 1) * stride > table.length) this.setTable(kind, grownFloats(table, grownCapacity(table.length / stride, owner + 1) * stride));
   }
 
+  private openRow(kind: 'lot' | 'cell', owner: number): void {
+    if (kind === 'lot') {
+      this.lotRows.reserve(owner + 1);
+      this.lots = this.lotRows.floats;
+    } else {
+      this.cellRows.reserve(owner + 1);
+      this.cells = this.cellRows.floats;
+    }
+  }
+
   private table(kind: OwnerKind): Float64Array {
     if (kind === 'lot') return this.lots;
     if (kind === 'company') return this.companies;
-    return kind === 'facility' ? this.facilities : this.cells.floats;
+    return kind === 'facility' ? this.facilities : this.cells;
   }
 
-  private setTable(kind: Exclude<OwnerKind, 'cell'>, table: Float64Array<ArrayBuffer>): void {
-    if (kind === 'lot') this.lots = table;
-    else if (kind === 'company') this.companies = table;
+  private setTable(kind: 'company' | 'facility', table: Float64Array<ArrayBuffer>): void {
+    if (kind === 'company') this.companies = table;
     else this.facilities = table;
   }
 
@@ -106,6 +127,51 @@ export class Ledger {
     buffer.length = length + 4;
   }
 
+  /**
+   * What a fill does with held credit of one lot: into contract, retired as a fee of that cost, of which `backing` was backed, and
+   * given back. Its entries are those of three transfers and two postings in that order.
+   */
+  settleHeld(lot: number, contracted: number, fee: number, released: number, backing: number, cost: number): void {
+    const { lots, buffer } = this;
+    const { words } = buffer;
+    const at = lot << LOT_SHIFT;
+    lots[at + HELD] += contracted + fee + released;
+    lots[at + CONTRACTED] -= contracted;
+    lots[at + ISSUED] -= fee;
+    lots[at + AVAILABLE] -= released;
+    lots[at + BACKING] += backing;
+    lots[at + DEFERRED] += cost - backing;
+    let { length } = buffer;
+    words[length] = accountRef(HELD, lot);
+    words[length + 1] = contracted;
+    words[length + 2] = accountRef(CONTRACTED, lot);
+    words[length + 3] = -contracted;
+    length += 4;
+    if (backing !== 0) {
+      words[length] = accountRef(BACKING, lot);
+      words[length + 1] = backing;
+      length += 2;
+    }
+    if (cost !== backing) {
+      words[length] = accountRef(DEFERRED, lot);
+      words[length + 1] = cost - backing;
+      length += 2;
+    }
+    words[length] = accountRef(HELD, lot);
+    words[length + 1] = fee;
+    words[length + 2] = accountRef(ISSUED, lot);
+    words[length + 3] = -fee;
+    length += 4;
+    if (released !== 0) {
+      words[length] = accountRef(HELD, lot);
+      words[length + 1] = released;
+      words[length + 2] = accountRef(AVAILABLE, lot);
+      words[length + 3] = -released;
+      length += 4;
+    }
+    buffer.length = length;
+  }
+
   /** The same for accounts of a company. */
   transferOwn(debit: number, credit: number, company: number, amount: number): void {
     const { companies, buffer } = this;
@@ -122,8 +188,7 @@ export class Ledger {
 
   /** The same for accounts of a supply cell: balances stand by row, events name the cell's id. */
   transferCell(debit: number, credit: number, row: number, id: number, amount: number): void {
-    const { buffer } = this;
-    const cells = this.cells.floats;
+    const { cells, buffer } = this;
     const { words, length } = buffer;
     const at = (row << CELL_SHIFT) - CELL_FIRST;
     cells[at + debit] += amount;
@@ -139,7 +204,7 @@ export class Ledger {
     if (account < COMPANY_FIRST) this.lots[(owner << LOT_SHIFT) + account] += amount;
     else if (account < FACILITY_FIRST) this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)] += amount;
     else if (account < CELL_FIRST) this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)] += amount;
-    else this.cells.floats[(owner << CELL_SHIFT) + (account - CELL_FIRST)] += amount;
+    else this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)] += amount;
   }
 
   /** Posts to an account of a supply cell: balances stand by row, events name the cell's id. */
@@ -166,12 +231,12 @@ export class Ledger {
     if (account < COMPANY_FIRST) return this.lots[(owner << LOT_SHIFT) + account];
     if (account < FACILITY_FIRST) return this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)];
     if (account < CELL_FIRST) return this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)];
-    return this.cells.floats[(owner << CELL_SHIFT) + (account - CELL_FIRST)];
+    return this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)];
   }
 
   /** Closes the accounts of a supply cell whose hour is settled; they sum to zero. */
   closeCell(row: number): void {
-    this.cells.closeAccounts(row);
+    this.cellRows.closeAccounts(row);
   }
 
   /** The balances of one account by owner, for snapshots and checks. */
@@ -194,7 +259,7 @@ export class Ledger {
 
   private owners(account: number): number {
     const kind = this.ownerKind(account);
-    return kind === 'cell' ? this.cells.length : this.table(kind).length / STRIDES[kind];
+    return this.table(kind).length / STRIDES[kind];
   }
 
   /** Makes room inside an open transaction that may have many entries. */

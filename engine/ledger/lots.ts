@@ -4,10 +4,10 @@
  * stays within exact double arithmetic.
  */
 import { ACCOUNT } from './accounts.ts';
-import { grownCapacity, grownFloats } from '../numbers/columns.ts';
 import type { CompanyId, FacilityId, LotId } from '../commands.ts';
 import type { Ledger } from './ledger.ts';
 import { NIL } from './lot_amounts.ts';
+import type { LotRows } from './lot_rows.ts';
 import { gcd, mulDiv } from '../numbers/muldiv.ts';
 import type { Standing } from '../trading/standing.ts';
 import type { Micro, Millis, Ppm } from '../numbers/units.ts';
@@ -19,16 +19,6 @@ const CONTRACTED = ACCOUNT['lot.contracted'];
 const ISSUED = ACCOUNT['lot.issued'];
 const BACKING = ACCOUNT['credit.backing'];
 const DEFERRED = ACCOUNT['spread.deferred'];
-
-/** Places of a lot's numbers. */
-const STRIDE = 8;
-const SHIFT = 3;
-const BLOCKED = 0;
-const NEXT = 1;
-const COST_NUMERATOR = 2;
-const COST_DENOMINATOR = 3;
-const BACKING_NUMERATOR = 4;
-const BACKING_DENOMINATOR = 5;
 
 export const LOT_SOURCES = ['facility', 'prepayment', 'grant'] as const;
 export type LotSource = (typeof LOT_SOURCES)[number];
@@ -69,37 +59,7 @@ export interface LotImage extends LotTerms {
   deducted: Micro;
 }
 
-/** What a bid and a fill read of a lot: one row of numbers, in one cache line. */
-class LotNumbers {
-  private numbers = new Float64Array(16 * STRIDE);
-
-  open({ lot, costNumerator, costDenominator, backingNumerator, backingDenominator, blocked }: LotImage): void {
-    if ((lot + 1) * STRIDE > this.numbers.length) this.numbers = grownFloats(this.numbers, grownCapacity(this.numbers.length / STRIDE, lot + 1) * STRIDE);
-    this.numbers.set([blocked, NIL, costNumerator, costDenominator, backingNumerator, backingDenominator], lot * STRIDE);
-  }
-
-  blocked(lot: LotId): Micro {
-    return this.numbers[(lot << SHIFT) | BLOCKED];
-  }
-  setBlocked(lot: LotId, value: Micro): void {
-    this.numbers[(lot << SHIFT) | BLOCKED] = value;
-  }
-  /** The company's next usable lot. */
-  next(lot: LotId): LotId {
-    return this.numbers[(lot << SHIFT) | NEXT] | 0;
-  }
-  setNext(lot: LotId, value: LotId): void {
-    this.numbers[(lot << SHIFT) | NEXT] = value;
-  }
-  cost(lot: LotId, outstanding: Micro): Micro {
-    return mulDiv(outstanding, this.numbers[(lot << SHIFT) | COST_NUMERATOR], this.numbers[(lot << SHIFT) | COST_DENOMINATOR]);
-  }
-  backing(lot: LotId, outstanding: Micro): Micro {
-    return mulDiv(outstanding, this.numbers[(lot << SHIFT) | BACKING_NUMERATOR], this.numbers[(lot << SHIFT) | BACKING_DENOMINATOR]);
-  }
-}
-
-/** A lot by its terms; what changes with every order stands in LotNumbers and in the ledger. */
+/** A lot by its terms; what changes with every order stands in LotRows. */
 export class Lot implements LotTerms {
   readonly lot: LotId;
   readonly company: CompanyId;
@@ -118,9 +78,9 @@ export class Lot implements LotTerms {
   returned: Micro;
   deducted: Micro;
   private readonly image: LotImage;
-  private readonly numbers: LotNumbers;
+  private readonly numbers: LotRows;
 
-  constructor(image: LotImage, numbers: LotNumbers) {
+  constructor(image: LotImage, numbers: LotRows) {
     this.lot = image.lot;
     this.company = image.company;
     this.facility = image.facility;
@@ -164,14 +124,15 @@ export class Lots {
   readonly rows: Lot[] = [];
   /** Per company, lots that may have available credit: first-expiring first, then oldest. The same order is chained through their numbers. */
   readonly usable: LotId[][] = [];
-  private readonly numbers = new LotNumbers();
+  private readonly numbers: LotRows;
   /** Per facility, the lots that it has minted; derived. */
   private readonly minted: Lot[][] = [];
   private readonly ledger: Ledger;
   private readonly standing: Standing;
 
-  constructor(ledger: Ledger, standing: Standing) {
+  constructor(ledger: Ledger, standing: Standing, numbers: LotRows) {
     this.ledger = ledger;
+    this.numbers = numbers;
     this.standing = standing;
   }
 
@@ -192,15 +153,18 @@ export class Lots {
       returned: 0,
       deducted: 0,
     });
-    this.ledger.openOwner('lot', lot);
     this.makeUsable(row);
     return row;
   }
 
   /** Lists a lot (also when a snapshot is restored). */
   add(image: LotImage): Lot {
+    const { lot } = image;
     const row = new Lot(image, this.numbers);
-    this.numbers.open(image);
+    this.ledger.openOwner('lot', lot);
+    this.numbers.setBlocked(lot, image.blocked);
+    this.numbers.setNext(lot, NIL);
+    this.numbers.setRates(lot, image.costNumerator, image.costDenominator, image.backingNumerator, image.backingDenominator);
     this.rows.push(row);
     if (row.facility >= 0) (this.minted[row.facility] ??= []).push(row);
     return row;
@@ -273,11 +237,17 @@ export class Lots {
 
   /** What `outstanding` micro-CR of the lot cost: round(usd x outstanding / credits). */
   cost(row: Lot, outstanding: Micro): Micro {
-    return this.numbers.cost(row.lot, outstanding);
+    return this.costOf(row.lot, outstanding);
+  }
+  private costOf(lot: LotId, outstanding: Micro): Micro {
+    return mulDiv(outstanding, this.numbers.costNumerator(lot), this.numbers.costDenominator(lot));
+  }
+  private backingOf(lot: LotId, outstanding: Micro): Micro {
+    return mulDiv(outstanding, this.numbers.backingNumerator(lot), this.numbers.backingDenominator(lot));
   }
   /** What stands behind `outstanding` micro-CR of the lot: round(redemption rate x outstanding). */
   backing(row: Lot, outstanding: Micro): Micro {
-    return this.numbers.backing(row.lot, outstanding);
+    return this.backingOf(row.lot, outstanding);
   }
 
   /**
@@ -289,14 +259,27 @@ export class Lots {
   }
 
   postReleaseOf(lot: LotId, credits: Micro): Micro {
-    const { ledger, numbers } = this;
+    const { ledger } = this;
     const after = this.outstanding(lot) - credits;
     // What stands in the ledger is the rounded amount for what is outstanding now.
     const backingBefore = -ledger.balance(BACKING, lot);
-    const cost = backingBefore - ledger.balance(DEFERRED, lot) - numbers.cost(lot, after);
-    const backing = backingBefore - numbers.backing(lot, after);
+    const cost = backingBefore - ledger.balance(DEFERRED, lot) - this.costOf(lot, after);
+    const backing = backingBefore - this.backingOf(lot, after);
     ledger.post(BACKING, lot, backing);
     ledger.post(DEFERRED, lot, cost - backing);
+    return cost;
+  }
+
+  /**
+   * Posts what a fill does with held credit of one lot, in one go: what goes into contract, the fee that is retired, with
+   * the fall of backing and deferred spread, and what is given back. Returns what the fee's credit cost.
+   */
+  postFill(lot: LotId, contracted: Micro, fee: Micro, released: Micro): Micro {
+    const { ledger } = this;
+    const after = this.outstanding(lot) - fee;
+    const backingBefore = -ledger.balance(BACKING, lot);
+    const cost = backingBefore - ledger.balance(DEFERRED, lot) - this.costOf(lot, after);
+    ledger.settleHeld(lot, contracted, fee, released, backingBefore - this.backingOf(lot, after), cost);
     return cost;
   }
 }

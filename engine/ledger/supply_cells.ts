@@ -28,11 +28,6 @@ export class SupplyCells {
     this.ints = this.rows.ints;
   }
 
-  /** Rows that there is room for. */
-  get length(): number {
-    return this.room;
-  }
-
   reserve(rows: number): void {
     if (rows <= this.room) return;
     this.room = grownCapacity(this.room, rows);

@@ -122,12 +122,12 @@ export class Fills {
     const { orders, allocations, ledger, standing } = this.state;
     const company = orders.company(bid);
     const holdAfter = orders.remaining(bid) === 0 ? 0 : this.holds.required(bid, orders.price(bid), orders.remaining(bid));
-    allocations.funding[allocation] = this.holds.contract(bid, notional, NIL);
+    const released = orders.hold(bid) - notional - fee - holdAfter;
+    const cost = this.holds.settle(bid, notional, fee, released);
+    allocations.funding[allocation] = this.holds.funding;
     allocations.contract[allocation] = notional;
-    const cost = fee === 0 ? 0 : this.holds.retire(bid, fee);
     allocations.fee[allocation] = fee;
-    allocations.feeLots[allocation] = fee === 0 ? NIL : this.holds.retired;
-    if (orders.hold(bid) > holdAfter) this.holds.release(bid, orders.hold(bid) - holdAfter);
+    allocations.feeLots[allocation] = this.holds.retired;
     ledger.post(COMMISSION_BUYER, company, -cost);
     if (cost !== 0) ledger.transferOwn(CASH_OPS, CASH_ESCROW, company, cost);
     if (fee !== 0) standing.countRetired(company, fee, cost);

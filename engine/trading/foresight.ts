@@ -12,8 +12,9 @@ import type { HourBook, State } from '../state.ts';
 
 /** Commands that are read together: enough that waits pass together, few enough that what was read is still there. */
 export const FORESEEN = 16;
-/** Orders beyond which a market is wide: its orders are more than the processor's own cache holds. */
-const WIDE = 1 << 15;
+/** Orders beyond which they take much of the processor's own cache; beyond which they are far more than it holds. */
+const MIDDLING = 1 << 12;
+const WIDE = 1 << 16;
 
 export class Foresight {
   private readonly state: State;
@@ -25,23 +26,74 @@ export class Foresight {
   /** What was read must be used, or the compiler leaves out the reading. */
   private seen = 0;
 
-  constructor(state: State) {
+  private readonly middling: number;
+  private readonly wide: number;
+
+  constructor(state: State, middling = MIDDLING, wide = WIDE) {
     this.state = state;
+    this.middling = middling;
+    this.wide = wide;
   }
 
+  /** Whether there is more to read than the commands themselves. */
   get isWorthwhile(): boolean {
-    return this.state.orders.count > WIDE;
+    return this.state.orders.count > this.middling;
   }
 
   /** Looks ahead to the commands from `from` on, at most FORESEEN of them. */
   look(envelopes: readonly Envelope[], from: number, to: number): void {
+    const orders = this.state.orders.count;
     const count = to - from < FORESEEN ? to - from : FORESEEN;
+    if (orders > this.wide) this.lookFar(envelopes, from, count);
+    else if (orders > this.middling) this.lookForCancelled(envelopes, from, count);
+    else this.lookForCommands(envelopes, from, count);
+  }
+
+  private lookFar(envelopes: readonly Envelope[], from: number, count: number): void {
     this.lookForOrders(envelopes, from, count);
     this.lookForBooks(count);
     this.lookForSides(count);
     this.lookForLevels(envelopes, from, count);
     this.lookForMakers(envelopes, from, count);
     this.lookBehindMakers(count);
+  }
+
+  /** Reads the commands alone. */
+  private lookForCommands(envelopes: readonly Envelope[], from: number, count: number): void {
+    let seen = 0;
+    for (let at = 0; at < count; at++) {
+      const command: Command = envelopes[from + at].command;
+      if (command.type === 'place') seen += command.price + command.model + command.expiresAt;
+    }
+    this.seen = seen;
+  }
+
+  /** Reads the commands, the orders that they cancel, and what stands beside those. */
+  private lookForCancelled(envelopes: readonly Envelope[], from: number, count: number): void {
+    const { rows } = this;
+    const { orders, standing, amounts } = this.state;
+    let seen = 0;
+    for (let at = 0; at < count; at++) {
+      const command: Command = envelopes[from + at].command;
+      const { type } = command;
+      rows[at] = NIL;
+      if (type === 'place') {
+        const { company, price, model, expiresAt } = command as PlaceOrder;
+        seen += price + model + expiresAt + standing.firstOrder(company);
+      } else if (type === 'cancel') {
+        const row = orders.placeOf((command as CancelOrder).order);
+        rows[at] = row;
+        if (row !== NIL) seen += orders.flags(row) + orders.remaining(row);
+      }
+    }
+    for (let at = 0; at < count; at++) {
+      const row = rows[at];
+      if (row === NIL) continue;
+      seen += this.flagsOf(orders.next(row)) + this.flagsOf(orders.prev(row)) + this.flagsOf(orders.companyNext(row)) + this.flagsOf(orders.companyPrev(row));
+      const node = orders.holdList(row);
+      if (node > NIL) seen += amounts.lot(node);
+    }
+    this.seen = seen;
   }
 
   private lookForOrders(envelopes: readonly Envelope[], from: number, count: number): void {

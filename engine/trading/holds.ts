@@ -43,7 +43,8 @@ export function requiredHold(remainingNotional: Micro, feesFloor: Micro, feeFrac
 }
 
 export class Holds {
-  /** List of (lot, credits) that the last fee took. */
+  /** Lists of (lot, credits) that the last contract and the last fee took. */
+  funding = NIL;
   retired = NIL;
   private readonly state: State;
 
@@ -118,6 +119,35 @@ export class Holds {
     }
     orders.setHold(row, orders.hold(row) - amount);
     return list;
+  }
+
+  /**
+   * What a fill takes of a hold: into contract, retired as its fee, and given back, the rest stays held. Afterwards `funding` and
+   * `retired` name the lots. Returns what the fee's credit cost.
+   */
+  settle(row: number, contracted: Micro, fee: Micro, released: Micro): Micro {
+    const { orders, amounts } = this.state;
+    const list = orders.holdList(row);
+    // Nearly every hold is of one lot and covers more than contract and fee: one walk does all.
+    if (fee > 0 && amounts.next(list) === NIL && amounts.amount(list) > contracted + fee && released >= 0) return this.settleOfOne(row, list, contracted, fee, released);
+    this.funding = this.contract(row, contracted, NIL);
+    const cost = fee === 0 ? 0 : this.retire(row, fee);
+    if (fee === 0) this.retired = NIL;
+    if (released > 0) this.release(row, released);
+    return cost;
+  }
+
+  private settleOfOne(row: number, list: number, contracted: Micro, fee: Micro, released: Micro): Micro {
+    const { lots, orders, amounts } = this.state;
+    const lot = amounts.lot(list);
+    const kept = amounts.amount(list) - contracted - fee;
+    this.funding = amounts.create(lot, contracted, NIL);
+    this.retired = amounts.create(lot, fee, NIL);
+    // A node that is dropped keeps its last amount: state hashes are taken of it too.
+    amounts.setAmount(list, kept === released ? kept : kept - released);
+    if (kept === released) orders.setHoldList(row, amounts.dropLast(list));
+    orders.setHold(row, kept - released);
+    return lots.postFill(lot, contracted, fee, released);
   }
 
   /** Retires held credit as a fee, first lot first; `retired` then names its lots. Returns what that credit cost in USD. */

@@ -18,7 +18,7 @@ import { RATE_SCALE } from '../state.ts';
 import type { HourBook, Market, State } from '../state.ts';
 import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
 import {
-  MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
+  MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
   STEPS_PER_GPU_HOUR,
 } from '../numbers/units.ts';
 
@@ -26,8 +26,8 @@ const BOND = ACCOUNT['provider.bond'];
 
 /** Full minutes left of the hour a market trades in; 60 before it begins. */
 export function minutesLeft(hour: Hour, now: number): number {
-  const left = Math.ceil(((hour + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE);
-  return left > 60 ? 60 : left;
+  // Nearly all orders are for hours to come: they need no division.
+  return hour * MILLIS_PER_HOUR >= now ? MINUTES_PER_HOUR : Math.ceil(((hour + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE);
 }
 
 

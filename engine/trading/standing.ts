@@ -2,28 +2,31 @@
  * What every order asks of its company and changes in it: one row of numbers per company, so that it
  * costs two cache lines whatever else is known of the company.
  */
-import { grownCapacity, grownFloats } from '../numbers/columns.ts';
+import { CacheRows, grownCapacity } from '../numbers/columns.ts';
 import type { CompanyId, LotId } from '../commands.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { Day, Micro, Millis } from '../numbers/units.ts';
 
-const STRIDE = 16;
+/** Two cache lines: what every order asks of its company, then what only fills do. */
+const ROW_BYTES = 128;
 const SHIFT = 4;
-const GROUP = 0;
-const FIRST_ORDER = 1;
-const OPEN_ORDERS = 2;
-const ORDER_LIMIT = 3;
-const RATE = 4;
-const DAY_LIMIT = 5;
-const BOUGHT_TODAY = 6;
-const BOUGHT_ON = 7;
-const FIRST_LOT = 8;
-const FIRST_ALLOCATION = 9;
-const RETIRED = 10;
-const RETIRED_COST = 11;
-const UNDELIVERED = 12;
+const INT_SHIFT = 5;
+const ROWS_FIRST = 64;
+const RATE = 0;
+const DAY_LIMIT = 1;
+const BOUGHT_TODAY = 2;
+const SUSPENDED_AT = 3;
+const GROUP = 8;
+const FIRST_ORDER = 9;
+const OPEN_ORDERS = 10;
+const ORDER_LIMIT = 11;
+const FIRST_LOT = 12;
 const SIDES = 13;
-const SUSPENDED_AT = 14;
+const BOUGHT_ON = 14;
+const FIRST_ALLOCATION = 15;
+const RETIRED = 8;
+const RETIRED_COST = 9;
+const UNDELIVERED = 10;
 
 /** Bits of `sides`: what a company's role lets it enter. */
 export const MAY_BUY = 1;
@@ -32,21 +35,31 @@ export const MAY_SELL = 2;
 export const FINANCED = 4;
 
 export class Standing {
-  private numbers = new Float64Array(64 * STRIDE);
+  private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
+  private numbers = this.rows.floats;
+  private ints = this.rows.ints;
+  private room = ROWS_FIRST;
   count = 0;
 
   /** The next company's row: no order, no allocation, no lot. */
   open(group: number, sides: number, orderLimit: number): void {
     const company = this.count++;
-    if (this.count * STRIDE > this.numbers.length) this.numbers = grownFloats(this.numbers, grownCapacity(this.numbers.length / STRIDE, this.count) * STRIDE);
-    const at = company * STRIDE;
-    this.numbers[at + GROUP] = group;
-    this.numbers[at + SIDES] = sides;
-    this.numbers[at + ORDER_LIMIT] = orderLimit;
-    this.numbers[at + DAY_LIMIT] = Number.MAX_SAFE_INTEGER;
-    this.numbers[at + FIRST_ORDER] = NIL;
-    this.numbers[at + FIRST_ALLOCATION] = NIL;
-    this.numbers[at + FIRST_LOT] = NIL;
+    if (this.count > this.room) this.grow();
+    const int = company << INT_SHIFT;
+    this.ints[int | GROUP] = group;
+    this.ints[int | SIDES] = sides;
+    this.ints[int | ORDER_LIMIT] = orderLimit;
+    this.ints[int | FIRST_ORDER] = NIL;
+    this.ints[int | FIRST_ALLOCATION] = NIL;
+    this.ints[int | FIRST_LOT] = NIL;
+    this.numbers[(company << SHIFT) | DAY_LIMIT] = Number.MAX_SAFE_INTEGER;
+  }
+
+  private grow(): void {
+    this.room = grownCapacity(this.room, this.count);
+    this.rows.grow(this.room);
+    this.numbers = this.rows.floats;
+    this.ints = this.rows.ints;
   }
 
   /** Whether there is such a company. */
@@ -56,35 +69,35 @@ export class Standing {
 
   /** Companies of one beneficial owner share this number. */
   group(company: CompanyId): number {
-    return this.numbers[(company << SHIFT) | GROUP] | 0;
+    return this.ints[(company << INT_SHIFT) | GROUP];
   }
   /** MAY_BUY, MAY_SELL, or neither. */
   sides(company: CompanyId): number {
-    return this.numbers[(company << SHIFT) | SIDES] | 0;
+    return this.ints[(company << INT_SHIFT) | SIDES];
   }
   /** From now on limits of financed credit apply to it. */
   setFinanced(company: CompanyId): void {
-    this.numbers[(company << SHIFT) | SIDES] = this.sides(company) | FINANCED;
+    this.ints[(company << INT_SHIFT) | SIDES] = this.sides(company) | FINANCED;
   }
   /** Head of the chain of its live orders, and their number. NIL for a company that is none. */
   firstOrder(company: CompanyId): number {
-    return this.has(company) ? this.numbers[(company << SHIFT) | FIRST_ORDER] | 0 : NIL;
+    return this.has(company) ? this.ints[(company << INT_SHIFT) | FIRST_ORDER] : NIL;
   }
   setFirstOrder(company: CompanyId, row: number): void {
-    this.numbers[(company << SHIFT) | FIRST_ORDER] = row;
+    this.ints[(company << INT_SHIFT) | FIRST_ORDER] = row;
   }
   openOrders(company: CompanyId): number {
-    return this.numbers[(company << SHIFT) | OPEN_ORDERS] | 0;
+    return this.ints[(company << INT_SHIFT) | OPEN_ORDERS];
   }
   setOpenOrders(company: CompanyId, value: number): void {
-    this.numbers[(company << SHIFT) | OPEN_ORDERS] = value;
+    this.ints[(company << INT_SHIFT) | OPEN_ORDERS] = value;
   }
   /** How many orders it may have. */
   orderLimit(company: CompanyId): number {
-    return this.numbers[(company << SHIFT) | ORDER_LIMIT];
+    return this.ints[(company << INT_SHIFT) | ORDER_LIMIT];
   }
   setOrderLimit(company: CompanyId, value: number): void {
-    this.numbers[(company << SHIFT) | ORDER_LIMIT] = value;
+    this.ints[(company << INT_SHIFT) | ORDER_LIMIT] = value;
   }
   /** The second of engine time in which it last entered an order, times RATE_SCALE, plus the orders entered in it. */
   rate(company: CompanyId): number {
@@ -108,16 +121,17 @@ export class Standing {
     this.numbers[(company << SHIFT) | BOUGHT_TODAY] = value;
   }
   boughtOn(company: CompanyId): Day {
-    return this.numbers[(company << SHIFT) | BOUGHT_ON];
+    return this.ints[(company << INT_SHIFT) | BOUGHT_ON];
   }
   setBoughtOn(company: CompanyId, value: Day): void {
-    this.numbers[(company << SHIFT) | BOUGHT_ON] = value;
+    this.ints[(company << INT_SHIFT) | BOUGHT_ON] = value;
   }
   countPurchase(company: CompanyId, day: Day, notional: Micro): void {
-    const { numbers } = this;
+    const { numbers, ints } = this;
     const at = company << SHIFT;
-    numbers[at | BOUGHT_TODAY] = (numbers[at | BOUGHT_ON] === day ? numbers[at | BOUGHT_TODAY] : 0) + notional;
-    numbers[at | BOUGHT_ON] = day;
+    const int = company << INT_SHIFT;
+    numbers[at | BOUGHT_TODAY] = (ints[int | BOUGHT_ON] === day ? numbers[at | BOUGHT_TODAY] : 0) + notional;
+    ints[int | BOUGHT_ON] = day;
   }
   countRetired(company: CompanyId, credits: Micro, cost: Micro): void {
     const { numbers } = this;
@@ -127,26 +141,26 @@ export class Standing {
   }
   /** Puts an order at the head of the chain of the company's. Returns the order that stood there. */
   addOrder(company: CompanyId, row: number): number {
-    const { numbers } = this;
-    const at = company << SHIFT;
-    const head = numbers[at | FIRST_ORDER] | 0;
-    numbers[at | FIRST_ORDER] = row;
-    numbers[at | OPEN_ORDERS]++;
+    const { ints } = this;
+    const at = company << INT_SHIFT;
+    const head = ints[at | FIRST_ORDER];
+    ints[at | FIRST_ORDER] = row;
+    ints[at | OPEN_ORDERS]++;
     return head;
   }
   /** Head of the chain of its usable lots. */
   firstLot(company: CompanyId): LotId {
-    return this.numbers[(company << SHIFT) | FIRST_LOT] | 0;
+    return this.ints[(company << INT_SHIFT) | FIRST_LOT];
   }
   setFirstLot(company: CompanyId, lot: LotId): void {
-    this.numbers[(company << SHIFT) | FIRST_LOT] = lot;
+    this.ints[(company << INT_SHIFT) | FIRST_LOT] = lot;
   }
   /** Head of the chain of its allocations. NIL for a company that is none. */
   firstAllocation(company: CompanyId): number {
-    return this.has(company) ? this.numbers[(company << SHIFT) | FIRST_ALLOCATION] | 0 : NIL;
+    return this.has(company) ? this.ints[(company << INT_SHIFT) | FIRST_ALLOCATION] : NIL;
   }
   setFirstAllocation(company: CompanyId, row: number): void {
-    this.numbers[(company << SHIFT) | FIRST_ALLOCATION] = row;
+    this.ints[(company << INT_SHIFT) | FIRST_ALLOCATION] = row;
   }
   /** Credits retired so far, and their cost. */
   retired(company: CompanyId): Micro {

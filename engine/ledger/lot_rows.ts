@@ -1,0 +1,72 @@
+/**
+ * The numbers of lots, two cache lines each: its accounts, what of it is blocked and which lot comes next, since every bid asks
+ * for these; then its rates, which only fills and deliveries do.
+ */
+import type { LotId } from '../commands.ts';
+import { CacheRows, grownCapacity } from '../numbers/columns.ts';
+import type { Micro } from '../numbers/units.ts';
+
+const ROW_BYTES = 128;
+/** Places of a row; its accounts stand first. */
+export const LOT_SHIFT = 4;
+const INT_SHIFT = 5;
+const BLOCKED = 6;
+const NEXT = 14;
+const COST_NUMERATOR = 8;
+const COST_DENOMINATOR = 9;
+const BACKING_NUMERATOR = 10;
+const BACKING_DENOMINATOR = 11;
+const ROWS_FIRST = 16;
+
+export class LotRows {
+  /** The accounts are the ledger's alone. */
+  floats: Float64Array;
+  private ints: Int32Array;
+  private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
+  private room = ROWS_FIRST;
+
+  constructor() {
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  reserve(rows: number): void {
+    if (rows <= this.room) return;
+    this.room = grownCapacity(this.room, rows);
+    this.rows.grow(this.room);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
+
+  /** Micro-CR that may not be newly held; ALL_BLOCKED: nothing may. */
+  blocked(lot: LotId): Micro {
+    return this.floats[(lot << LOT_SHIFT) | BLOCKED];
+  }
+  setBlocked(lot: LotId, value: Micro): void {
+    this.floats[(lot << LOT_SHIFT) | BLOCKED] = value;
+  }
+  /** The company's next usable lot. */
+  next(lot: LotId): LotId {
+    return this.ints[(lot << INT_SHIFT) | NEXT];
+  }
+  setNext(lot: LotId, value: LotId): void {
+    this.ints[(lot << INT_SHIFT) | NEXT] = value;
+  }
+  /** usd / credits in lowest terms. */
+  costNumerator(lot: LotId): number {
+    return this.floats[(lot << LOT_SHIFT) | COST_NUMERATOR];
+  }
+  costDenominator(lot: LotId): number {
+    return this.floats[(lot << LOT_SHIFT) | COST_DENOMINATOR];
+  }
+  /** The redemption rate in lowest terms. */
+  backingNumerator(lot: LotId): number {
+    return this.floats[(lot << LOT_SHIFT) | BACKING_NUMERATOR];
+  }
+  backingDenominator(lot: LotId): number {
+    return this.floats[(lot << LOT_SHIFT) | BACKING_DENOMINATOR];
+  }
+  setRates(lot: LotId, costNumerator: number, costDenominator: number, backingNumerator: number, backingDenominator: number): void {
+    this.floats.set([costNumerator, costDenominator, backingNumerator, backingDenominator], (lot << LOT_SHIFT) | COST_NUMERATOR);
+  }
+}
