@@ -230,8 +230,9 @@ export class Door {
   }
 
   private ready({ epoch, committedSequence }: { epoch: number; committedSequence: number }): void {
+    // What was asked for before the last batch was published may be told after it.
+    this.committed = epoch === this.epoch ? Math.max(this.committed, committedSequence) : committedSequence;
     this.epoch = epoch;
-    this.committed = committedSequence;
   }
 
   /** All callers are told, and nothing that they wait for is answered any more. */

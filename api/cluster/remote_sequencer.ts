@@ -64,6 +64,8 @@ export class RemoteSequencer extends SequencerClient implements OrderWatch {
   private epoch = 0;
   /** The last batch that listeners have seen; undefined until the first beat. */
   private followed: number | undefined;
+  /** What had been followed when the present leader was first heard: it cannot have less. A beat of its own that comes late may. */
+  private floor = 0;
   private silent = 0;
   private looks = 0;
   private number = 0;
@@ -148,6 +150,7 @@ export class RemoteSequencer extends SequencerClient implements OrderWatch {
     this.lost(MOVED);
     this.epoch = epoch;
     this.leaderAt = 0;
+    this.floor = this.followed ?? 0;
   }
 
   private lost(why: string): void {
@@ -231,7 +234,7 @@ export class RemoteSequencer extends SequencerClient implements OrderWatch {
 
   private beat(committed: number): void {
     this.followed ??= committed;
-    if (committed < this.followed) throw new MissedForGood(committed + 1);
+    if (committed < this.floor) throw new MissedForGood(committed + 1);
     if (this.reachable || this.closing || this.commander.status !== 'ready') return;
     this.reachable = true;
     this.resume({ post: (requests: Request[]) => void this.send(requests, false) });

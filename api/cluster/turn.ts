@@ -7,12 +7,12 @@ const POLL_MILLIS = 1_000;
 export class Turn {
   private readonly url: string;
   private readonly lock: number;
-  private readonly onLost: (error: Error) => void;
+  private readonly onLost: () => void;
   private client: pg.Client | undefined;
   private closed = false;
 
-  /** @param onLost called when it was this process's turn and may be another's now */
-  constructor(url: string, lock: number, onLost: (error: Error) => void) {
+  /** @param onLost called when it was this process's turn and may be another's now; it may wait for its turn again */
+  constructor(url: string, lock: number, onLost: () => void) {
     this.url = url;
     this.lock = lock;
     this.onLost = onLost;
@@ -22,7 +22,9 @@ export class Turn {
   async tryTake(): Promise<boolean> {
     const client = new pg.Client({ connectionString: this.url, application_name: 'compute-credit-exchange turn', keepAlive: true });
     const lost = (): void => {
-      if (this.client === client && !this.closed) this.onLost(new Error('the connection that held this process\'s turn has ended'));
+      if (this.client !== client || this.closed) return;
+      this.client = undefined;
+      this.onLost();
     };
     client.on('error', lost);
     client.on('end', lost);

@@ -43,7 +43,7 @@ export async function openOwnDemo(core: Core, opened: Opened, providers: DemoPro
  * @returns undefined when it is not this process's turn now
  */
 export async function shareDemo(core: Core, opened: Opened): Promise<Begin | undefined> {
-  const { config, log, parts, onFatal } = core;
+  const { config, log, say, parts } = core;
   const look = async (): Promise<void> => opened.gateway.allow(await readDemoAddresses(config.dataDir));
   await look();
   const timer = setInterval(() => void look(), LOOK_MILLIS);
@@ -61,12 +61,28 @@ export async function shareDemo(core: Core, opened: Opened): Promise<Begin | und
     close = demo.close;
     return demo.begin;
   };
-  const turn = new Turn(core.postgres.url, LOCK, onFatal);
+  let work: Promise<unknown> = Promise.resolve();
+  const goOn = (): void => {
+    const next = async (): Promise<void> => {
+      await close();
+      close = () => Promise.resolve();
+      if (await turn.wait()) await patiently('the market', async () => (await run())(), core);
+    };
+    work = work.then(next).catch((error: unknown) => log.error({ err: error }, 'the demo does not go on here'));
+  };
+  const turn = new Turn(core.postgres.url, LOCK, () => {
+    say('the demo stops here until it is this process\'s turn again');
+    goOn();
+  });
   parts.add('demo', async () => {
     await close();
     await turn.close();
   });
-  if (await turn.tryTake()) return run();
-  turn.wait().then(async (taken) => (taken ? patiently('the market', async () => (await run())(), core) : undefined)).catch((error: unknown) => log.error({ err: error }, 'the demo does not go on here'));
+  if (await turn.tryTake()) {
+    const first = run();
+    work = first.catch(() => undefined);
+    return first;
+  }
+  goOn();
   return undefined;
 }
