@@ -157,6 +157,35 @@ describe('the watch over delivery', () => {
   });
 });
 
+describe('a manual clock', () => {
+  afterEach(async () => {
+    await world.check();
+    await world.close();
+  });
+
+  test('that is moved over minutes finds an endpoint that is there and answers nothing', async () => {
+    let mood: 'well' | 'badly' = 'well';
+    await sold(() => mood);
+    await world.gateway.watch.clockMoved();
+    mood = 'badly';
+    await world.services.sequencer.setClock(START + 10 * MILLIS_PER_MINUTE);
+    await world.gateway.watch.clockMoved();
+    expect(seen('minuteFailed').map(({ reason }) => reason)).toEqual(Array.from({ length: 10 }, () => 'canary'));
+  });
+
+  test('that is moved over three minutes finds one that answers wrongly, from the first of them on', async () => {
+    let mood: 'well' | 'lie' = 'well';
+    const references = { of: () => Promise.resolve([{ prompt: 'Name the first four planets.', answer: 'Mercury, Venus, Earth and Mars are the first four planets of the Sun.' }]) };
+    await sold(() => mood, { references });
+    await world.gateway.watch.clockMoved();
+    mood = 'lie';
+    await world.services.sequencer.setClock(START + 3 * MILLIS_PER_MINUTE);
+    await world.gateway.watch.clockMoved();
+    expect(seen('providerSuspended')).toMatchObject([{ company: world.providers[1] }]);
+    expect(seen('deliveryAnnulled')).toMatchObject([{ provider: world.providers[1], reason: 'wrong_answers', since: START }]);
+  });
+});
+
 describe('a canary', () => {
   test('asks what anybody might ask', () => {
     const questions = new Set(Array.from({ length: 50 }, () => ordinaryQuestion(Math.random)));

@@ -38,16 +38,30 @@ export interface DeliveryWatchParts {
 const HEARTBEAT_MILLIS = 10_000;
 const HEARTBEAT_LIMIT_MILLIS = 5_000;
 const CANARY_LIMIT_MILLIS = 30_000;
+/** Who moves a clock waits for what is asked. */
+const MOVED_LIMIT_MILLIS = 5_000;
 const AT_ONCE_MAX = 16;
 /** One canary in so many has a recorded answer, where there is one. */
 const REFERENCE_EVERY = 3;
 const MISMATCHES_MAX = 3;
 const OTHERS_MAX = 2;
+const NO_REQUESTS: Tally = { requests: 0, failures: 0 };
 
 /** Answers to reference questions that were wrong, in a row. */
 interface Mismatches {
   count: number;
   since: number;
+}
+interface Canary {
+  endpoint: Endpoint;
+  /** The catalogue's id, and what the endpoint calls it. */
+  model: string;
+  name: string;
+  reference: Reference | undefined;
+  /** Engine time for which it stands. */
+  at: number;
+  /** How long it is waited for. */
+  millis: number;
 }
 interface Probed {
   endpoint: Endpoint;
@@ -143,12 +157,12 @@ export class DeliveryWatch {
   }
 
   /** Models that failed last time, and others by chance until one answers or two have not: it may be the model, or the endpoint. */
-  private async probe(endpoint: Endpoint): Promise<Probed[]> {
+  private async probe(endpoint: Endpoint, millis = CANARY_LIMIT_MILLIS): Promise<Probed[]> {
     this.known.add(placeKey(endpoint));
     const failing = this.failing.get(endpoint.id) ?? new Set<string>();
     const names = [...endpoint.models];
     const results: Probed[] = [];
-    const ask = async ([model, name]: [string, string]): Promise<void> => void results.push({ endpoint, model, result: await this.ask(endpoint, model, name) });
+    const ask = async ([model, name]: [string, string]): Promise<void> => void results.push({ endpoint, model, result: await this.ask({ endpoint, model, name, millis }) });
     for (const entry of names.filter(([model]) => failing.has(model))) await ask(entry);
     const others = names.filter(([model]) => !failing.has(model));
     for (let tries = 0; tries < OTHERS_MAX && others.length > 0 && !results.some(({ result }) => result !== 'failed'); tries++) {
@@ -158,16 +172,18 @@ export class DeliveryWatch {
     return results;
   }
 
-  private async ask(endpoint: Endpoint, model: string, name: string): Promise<CanaryResult> {
-    const { upstream, references } = this.parts;
-    const recorded = randomInt(REFERENCE_EVERY) === 0 ? await references.of(model, endpoint.precision) : [];
+  private async ask(asked: Pick<Canary, 'endpoint' | 'model' | 'name' | 'millis'>): Promise<CanaryResult> {
+    const recorded = randomInt(REFERENCE_EVERY) === 0 ? await this.parts.references.of(asked.model, asked.endpoint.precision) : [];
     const reference = recorded.length === 0 ? undefined : recorded[randomInt(recorded.length)];
+    return this.canary({ ...asked, reference, at: this.parts.services.committed.now });
+  }
+
+  private async canary({ endpoint, model, name, reference, at, millis }: Canary): Promise<CanaryResult> {
     const prompt = reference?.prompt ?? ordinaryQuestion(() => randomInt(1_000_000) / 1_000_000);
-    const asked = this.parts.services.committed.now;
     const began = performance.now();
-    const result = await runCanary(upstream, { target: endpoint.target, model: name, prompt, reference, signal: AbortSignal.timeout(CANARY_LIMIT_MILLIS) });
+    const result = await runCanary(this.parts.upstream, { target: endpoint.target, model: name, prompt, reference, signal: AbortSignal.timeout(millis) });
     this.parts.logbook.probe({ endpoint: endpoint.id, model, result, millis: Math.round(performance.now() - began) });
-    if (reference !== undefined) await this.compare(endpoint, model, result, asked);
+    if (reference !== undefined) await this.compare(endpoint, model, result, at);
     return result;
   }
 
@@ -216,27 +232,43 @@ export class DeliveryWatch {
   }
 
   /**
-   * A manual clock has been moved over minutes that nobody could watch: an endpoint that does not answer
-   * now did not deliver in them.
+   * A manual clock has been moved over minutes that nobody could watch: they are those of the endpoint as it is now. Models
+   * that have recorded answers are asked as often as they would have been in them, at most three times.
    */
   async clockMoved(): Promise<void> {
     const { services, endpoints } = this.parts;
-    const from = Math.floor(this.watchedTo / MILLIS_PER_MINUTE);
+    const since = this.watchedTo;
+    const from = Math.floor(since / MILLIS_PER_MINUTE);
     const to = Math.floor(services.committed.now / MILLIS_PER_MINUTE);
     this.watchedTo = services.committed.now;
     if (to <= from) return;
     const sold = await services.sequencer.query('soldPlaces', { fromHour: Math.floor(from / MINUTES_PER_HOUR), toHour: Math.floor(to / MINUTES_PER_HOUR) });
     const places = new Set(sold.map(({ company, market }) => `${company}:${market}`));
     const asked = endpoints.all().filter((endpoint) => places.has(placeKey(endpoint)));
-    await atOnce(asked, async (endpoint) => this.heard(endpoint, await this.answers(endpoint)));
-    const answering = new Set(asked.filter(({ id }) => !this.silent.has(id)).map(placeKey));
     for (const endpoint of asked) this.known.add(placeKey(endpoint));
-    for (const place of sold.filter(({ company, market }) => this.known.has(`${company}:${market}`) && !answering.has(`${company}:${market}`))) {
+    const probed = (await atOnce(asked, (endpoint) => this.probeNow(endpoint, since, Math.min(to - from, MISMATCHES_MAX)))).flat();
+    for (const place of sold) {
+      const outcomes = this.outcomesOf(place, probed, NO_REQUESTS);
       const first = Math.max(from, place.hour * MINUTES_PER_HOUR);
-      for (let minute = first; minute < Math.min(to, (place.hour + 1) * MINUTES_PER_HOUR); minute++) {
-        await this.report(minute, [{ company: place.company, market: place.market, model: NONE, canary: 'failed', requests: 0, failures: 0, shortfall: 0, notServed: false }]);
-      }
+      for (let minute = first; minute < Math.min(to, (place.hour + 1) * MINUTES_PER_HOUR); minute++) await this.report(minute, outcomes);
     }
+  }
+
+  /** Whether it is there, whether it answers as recorded where that is known, else whether it answers. */
+  private async probeNow(endpoint: Endpoint, at: number, times: number): Promise<Probed[]> {
+    const models = [...endpoint.models];
+    this.heard(endpoint, await this.answers(endpoint));
+    if (this.silent.has(endpoint.id)) return models.slice(0, 1).map(([model]) => ({ endpoint, model, result: 'failed' }));
+    const compared: Probed[] = [];
+    for (const [model, name] of models) {
+      const recorded = await this.parts.references.of(model, endpoint.precision);
+      let result: CanaryResult | undefined;
+      for (let time = 0; time < times && recorded.length > 0 && result !== 'passed'; time++) {
+        result = await this.canary({ endpoint, model, name, reference: recorded[time % recorded.length], at, millis: MOVED_LIMIT_MILLIS });
+      }
+      if (result !== undefined) compared.push({ endpoint, model, result });
+    }
+    return compared.length > 0 ? compared : this.probe(endpoint, MOVED_LIMIT_MILLIS);
   }
 
   private async submit(command: Command): Promise<void> {
