@@ -138,20 +138,23 @@ class LedgerWriter implements ProjectionWriter {
   }
 }
 
+/** What stands between a posting and the event it belongs to: a payment's instalments, the plan that follows from it. */
+const BETWEEN: ReadonlySet<EngineEvent['kind']> = new Set(['posted', 'instalmentPaid', 'scheduleSet']);
+
 /**
  * A posting stands before the event it belongs to; where its command tells nothing more, after it.
  * @returns the event's number
  */
-function causeOf(events: readonly EngineEvent[], index: number): number {
+export function causeOf(events: readonly EngineEvent[], index: number): number {
   let next = index + 1;
-  while (next < events.length && events[next].kind === 'posted') next++;
+  while (next < events.length && BETWEEN.has(events[next].kind)) next++;
   let previous = index - 1;
   while (previous >= 0 && events[previous].kind === 'posted') previous--;
   return KIND[(events[next] ?? events[previous] ?? events[index]).kind];
 }
 
 export const ledger: Projection = {
-  name: 'ledger', version: 2, tables: ['ledger_entries', 'ledger_balances', 'ledger_days', 'ledger_day_bounds', ...Owners.tables, 'account_names', 'event_names'], definition: DEFINITION,
+  name: 'ledger', version: 3, tables: ['ledger_entries', 'ledger_balances', 'ledger_days', 'ledger_day_bounds', ...Owners.tables, 'account_names', 'event_names'], definition: DEFINITION,
   open: () => new LedgerWriter(),
 };
 
