@@ -119,10 +119,17 @@ function book(services: Services, { date, amount, reference }: BankTransaction):
 /** A reference may be a facility's id: what is due of it is paid, the remainder stays unapplied. */
 const facilityNamedIn = (reference: string): number | undefined => parseId('facility', reference);
 
-async function payDue(services: Services, transaction: string, { facility, company, schedule }: FacilityView, amount: number): Promise<void> {
-  const due = schedule.reduce((sum, row) => (row.billed ? sum + row.principal + row.interest + row.fee : sum), 0);
+async function payDue(services: Services, transaction: string, view: FacilityView, amount: number): Promise<void> {
+  const { facility, company } = view;
+  const due = dueOf(view);
   if (due === 0) return;
   await submit({ services, idempotencyKey: `bank:${transaction}:pay`, bodyHash: transaction }, { type: 'repay', company, facility, amount: Math.min(amount, due), mode: 'shorten', bankCovers: false });
+}
+
+/** What has fallen due and is not paid; of a debt that was given up, what has not come back of it. */
+function dueOf({ state, schedule, writtenOff, payments }: FacilityView): number {
+  if (state === 'written_off') return writtenOff.principal + writtenOff.interest + writtenOff.fees - payments.recovered;
+  return schedule.reduce((sum, row) => (row.billed ? sum + row.principal + row.interest + row.fee : sum), 0);
 }
 
 /** A reference may be the company's id itself. */
