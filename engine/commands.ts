@@ -291,6 +291,12 @@ export interface FacilityOptions {
   drawOnDemand?: boolean;
   /** Which of LOAN_RULES it lives by; absent: the first, so that what was journalled under them stays as it was. */
   loanRules?: number;
+  /** Uploads that the application's figures were taken from, each with its SHA-256. */
+  evidence?: Evidence[];
+}
+export interface Evidence {
+  feed: string;
+  sha256: string;
 }
 /** From 2 on: the origination fee is earned by the day, what is expected to be lost is provisioned from the first draw on, no hour begins after maturity. */
 export const LOAN_RULES = 2;

@@ -2,7 +2,7 @@
 import { Allocations } from './trading/allocations.ts';
 import type { Block } from './trading/blocks.ts';
 import { Book } from './book/book.ts';
-import type { ClassId, CompanyId, FacilityApplication, FacilityId, FacilityMethod, Grade, MandateId, MarketId, OrderId, Role, TradingMode } from './commands.ts';
+import type { ClassId, CompanyId, Evidence, FacilityApplication, FacilityId, FacilityMethod, Grade, MandateId, MarketId, OrderId, Role, TradingMode } from './commands.ts';
 import { REGIONS_PER_CLASS, TRADING_MODES, classOf } from './commands.ts';
 import type { DayCount } from './credit/day_count.ts';
 import type { DueDateRoll } from './credit/due_dates.ts';
@@ -247,6 +247,10 @@ export interface Decision {
   /** NONE, or the operator that overruled the scorecard, and why. */
   readonly overruledBy: CompanyId;
   readonly overruling: string;
+  /** What was asked for, on which the scorecard judged; absent of decisions before rules version 4. */
+  readonly asked?: Micro;
+  /** What the application was taken from. */
+  readonly evidence?: readonly Evidence[];
 }
 
 /** Instalments that are a share of revenue, until so many times what was lent has been paid in all. */

@@ -5,6 +5,7 @@ import * as cluster from './cluster.ts';
 import * as delivery from './delivery.ts';
 import * as journal from './journal.ts';
 import * as journalArchive from './journal_archive.ts';
+import * as feeds from './feeds.ts';
 import * as keyLimits from './key_limits.ts';
 import * as logbook from './logbook.ts';
 import * as projects from './projects.ts';
@@ -36,4 +37,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '012_logbook', ...logbook },
   { name: '013_resale_policies', ...resalePolicies },
   { name: '014_snapshot_parts', ...snapshotParts },
+  { name: '015_feeds', ...feeds },
 ];

@@ -32,6 +32,7 @@ export interface Assessment {
 }
 
 interface Measure {
+  name: string;
   weight: string;
   /** Beyond these bounds more says nothing more. */
   least: number;
@@ -60,15 +61,15 @@ function burnMultiple({ monthlyBurn, monthlyRevenue, revenueGrowth }: FacilityAp
 
 const INTERCEPT = new Exact('-2.5');
 const MEASURES: readonly Measure[] = [
-  { weight: '-0.1', least: 0, most: RUNWAY_MOST, ordinary: 18, value: runway, reason: (value) => `cash lasts ${value.toDecimalPlaces(1).toFixed()} months` },
-  { weight: '0.15', least: 0, most: BURN_MULTIPLE_MOST, ordinary: 1.5, value: burnMultiple, reason: (value) => `burns ${value.toDecimalPlaces(1).toFixed()} USD for each USD of revenue added` },
-  { weight: '-1', least: -1, most: 1, ordinary: -0.15, value: ({ cashTrend3m }) => fraction(cashTrend3m), reason: (value) => `cash changed by ${percent(value)} in three months` },
-  { weight: '-0.5', least: -1, most: 3, ordinary: 0.5, value: ({ revenueGrowth }) => fraction(revenueGrowth), reason: (value) => `revenue grows by ${percent(value)}` },
-  { weight: '-1.5', least: -1, most: 1, ordinary: 0.5, value: ({ grossMargin }) => fraction(grossMargin), reason: (value) => `gross margin is ${percent(value)}` },
-  { weight: '1', least: 0, most: 1, ordinary: 0.4, value: ({ computeShare }) => fraction(computeShare), reason: (value) => `compute is ${percent(value)} of spend` },
-  { weight: '1.5', least: 0, most: 1, ordinary: 0.2, value: ({ forecastError }) => fraction(forecastError), reason: (value) => `forecasts miss by ${percent(value)}` },
-  { weight: '1.5', least: 0, most: 1, ordinary: 0.3, value: ({ topCustomer }) => fraction(topCustomer), reason: (value) => `the largest customer is ${percent(value)} of revenue` },
-  { weight: '0.03', least: 0, most: 180, ordinary: 0, value: ({ pastDaysOverdue }) => new Exact(pastDaysOverdue), reason: (value) => `was ${value.toFixed()} days overdue` },
+  { name: 'runway_months', weight: '-0.1', least: 0, most: RUNWAY_MOST, ordinary: 18, value: runway, reason: (value) => `cash lasts ${value.toDecimalPlaces(1).toFixed()} months` },
+  { name: 'burn_multiple', weight: '0.15', least: 0, most: BURN_MULTIPLE_MOST, ordinary: 1.5, value: burnMultiple, reason: (value) => `burns ${value.toDecimalPlaces(1).toFixed()} USD for each USD of revenue added` },
+  { name: 'cash_trend_3m', weight: '-1', least: -1, most: 1, ordinary: -0.15, value: ({ cashTrend3m }) => fraction(cashTrend3m), reason: (value) => `cash changed by ${percent(value)} in three months` },
+  { name: 'revenue_growth', weight: '-0.5', least: -1, most: 3, ordinary: 0.5, value: ({ revenueGrowth }) => fraction(revenueGrowth), reason: (value) => `revenue grows by ${percent(value)}` },
+  { name: 'gross_margin', weight: '-1.5', least: -1, most: 1, ordinary: 0.5, value: ({ grossMargin }) => fraction(grossMargin), reason: (value) => `gross margin is ${percent(value)}` },
+  { name: 'compute_share', weight: '1', least: 0, most: 1, ordinary: 0.4, value: ({ computeShare }) => fraction(computeShare), reason: (value) => `compute is ${percent(value)} of spend` },
+  { name: 'forecast_error', weight: '1.5', least: 0, most: 1, ordinary: 0.2, value: ({ forecastError }) => fraction(forecastError), reason: (value) => `forecasts miss by ${percent(value)}` },
+  { name: 'top_customer', weight: '1.5', least: 0, most: 1, ordinary: 0.3, value: ({ topCustomer }) => fraction(topCustomer), reason: (value) => `the largest customer is ${percent(value)} of revenue` },
+  { name: 'past_days_overdue', weight: '0.03', least: 0, most: 180, ordinary: 0, value: ({ pastDaysOverdue }) => new Exact(pastDaysOverdue), reason: (value) => `was ${value.toFixed()} days overdue` },
 ];
 
 /** 600 points at odds of 20 : 1, 40 points to double them. */
@@ -123,6 +124,22 @@ export function assess(application: FacilityApplication, amount: Micro, months: 
     reasons: reasons.length === 0 ? ['nothing weighs against the company'] : reasons.slice(0, REASONS_MOST),
   };
 }
+
+/** The scorecard as it is published: points are weight x measure within its bounds, ratios of 1. */
+export const publishedScorecard = () => ({
+  version: SCORECARD_VERSION,
+  intercept: INTERCEPT.toFixed(),
+  measures: MEASURES.map(({ name, weight, least, most, ordinary }) => ({ name, weight, least, most, ordinary })),
+  offset: OFFSET.toDecimalPlaces(6).toFixed(),
+  pointsToDouble: POINTS_TO_DOUBLE,
+  grades: GRADE_TERMS,
+});
+
+/** What each measure of an application is, and what it adds to the log odds of default. */
+export const measuresOf = (application: FacilityApplication): { name: string; value: string; points: string }[] =>
+  MEASURES.map((measure) => ({
+    name: measure.name, value: measure.value(application).toDecimalPlaces(6).toFixed(), points: contributionOf(measure, application).points.toDecimalPlaces(6).toFixed(),
+  }));
 
 function contributionOf(measure: Measure, application: FacilityApplication): { points: Decimal; excess: Decimal; reason: string } {
   const value = measure.value(application);

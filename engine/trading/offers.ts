@@ -25,6 +25,7 @@ import { MICRO } from '../numbers/units.ts';
 
 const MONTHS_MAX = 60;
 const CURE_DAYS_MAX = 365;
+const EVIDENCE_MAX = 20;
 
 /** Each kind at most once, by whole numbers. */
 const areCovenants = (covenants: readonly CovenantTerms[]): boolean =>
@@ -56,11 +57,12 @@ export class Offers {
     this.limits = limits;
   }
 
-  private wantedRefusal({ company, amount, months, dayCount, dueDateRoll, loanRules }: Wanted): RejectCode | undefined {
+  private wantedRefusal({ company, amount, months, dayCount, dueDateRoll, loanRules, evidence = [] }: Wanted): RejectCode | undefined {
     if (this.state.companies[company]?.role !== 'borrower') return 'not_authorized';
     if (!validAmount(amount)) return 'amount_out_of_range';
     const known = (dayCount === undefined || DAY_COUNTS.includes(dayCount)) && (dueDateRoll === undefined || DUE_DATE_ROLLS.includes(dueDateRoll));
     if (loanRules !== undefined && !(Number.isInteger(loanRules) && loanRules >= 1 && loanRules <= LOAN_RULES)) return 'invalid_parameter';
+    if (evidence.length > EVIDENCE_MAX) return 'invalid_parameter';
     return known && Number.isInteger(months) && months > 0 && months <= MONTHS_MAX ? undefined : 'invalid_parameter';
   }
 
@@ -75,7 +77,7 @@ export class Offers {
     const assessment = assess(wanted.application, wanted.amount, wanted.months);
     const amount = Math.min(wanted.amount, assessment.limit);
     const { version, defaultProbability, reasons } = assessment;
-    const decision: Decision = { version, defaultProbability, overruledBy: NONE, overruling: '' };
+    const decision: Decision = { version, defaultProbability, overruledBy: NONE, overruling: '', ...this.grounds(wanted) };
     const payable = shareOf({ ...wanted, amount }, assessment) !== undefined;
     const offered = assessment.approved && amount > 0 && payable && this.offer({ ...wanted, amount }, assessment, decision);
     if (offered) return;
@@ -85,6 +87,11 @@ export class Offers {
       company: wanted.company, amount: wanted.amount, months: wanted.months, grade, score, reasons: assessment.approved ? [...reasons, missing] : reasons,
       application: { ...wanted.application },
     });
+  }
+
+  /** What else a decision needs to be made again. */
+  private grounds({ amount, evidence }: Wanted): Partial<Decision> {
+    return { ...(this.state.rulesVersion >= 4 ? { asked: amount } : {}), ...(evidence === undefined ? {} : { evidence }) };
   }
 
   /** @returns false when no mandates cover it */
@@ -134,8 +141,11 @@ export class Offers {
     const facility = this.own(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
     if (facility.state !== 'offered') return 'invalid_state';
-    const { dayCount, dueDateRoll, drawOnDemand, application, company, loanRules } = facility;
-    const wanted: Wanted = { company, amount: command.amount, months: command.months, method: command.method, application, dayCount, dueDateRoll, drawOnDemand, ...(loanRules === undefined ? {} : { loanRules }) };
+    const { dayCount, dueDateRoll, drawOnDemand, application, company, loanRules, decision } = facility;
+    const wanted: Wanted = {
+      company, amount: command.amount, months: command.months, method: command.method, application, dayCount, dueDateRoll, drawOnDemand, ...(loanRules === undefined ? {} : { loanRules }),
+      ...(decision.evidence === undefined ? {} : { evidence: [...decision.evidence] }),
+    };
     const refusal = this.wantedRefusal(wanted);
     if (refusal !== undefined) return refusal;
     this.review.setState(facility, 'declined', 'countered', command.company);
@@ -153,7 +163,7 @@ export class Offers {
     if (!GRADES.includes(command.grade) || rate === 0 || !(Number.isInteger(command.annualRate) && command.annualRate >= 0 && command.annualRate <= MICRO)) return 'invalid_parameter';
     if (!areCovenants(command.covenants ?? [])) return 'invalid_parameter';
     const scored = assess(command.application, command.amount, command.months);
-    const decision: Decision = { version: scored.version, defaultProbability: scored.defaultProbability, overruledBy: command.company, overruling: command.reason };
+    const decision: Decision = { version: scored.version, defaultProbability: scored.defaultProbability, overruledBy: command.company, overruling: command.reason, ...this.grounds(wanted) };
     const assessment: Assessment = { ...scored, approved: true, grade: command.grade, annualRate: command.annualRate, conversionRate: rate };
     if (shareOf(wanted, assessment) === undefined) return 'invalid_parameter';
     return this.offer(wanted, assessment, decision) ? undefined : 'no_mandate';

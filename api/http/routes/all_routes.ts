@@ -10,6 +10,7 @@ import { demoRoutes } from './demo_routes.ts';
 import { endpointAgentRoutes } from './endpoint_agent_routes.ts';
 import { exportRoutes } from './export_routes.ts';
 import { facilitiesRoutes } from './facilities_routes.ts';
+import { decisionRoutes } from './decision_routes.ts';
 import { feedRoutes } from './feed_routes.ts';
 import { forecastRoutes } from './forecast_routes.ts';
 import { historyRoutes } from './history_routes.ts';
@@ -50,6 +51,7 @@ export const exchangeRoutes = (): Route[] => [
   ...dashboardRoutes,
   ...accountingRoutes,
   ...webhookRoutes,
+  ...decisionRoutes,
   ...feedRoutes,
   ...exportRoutes,
   ...providerRoutes,

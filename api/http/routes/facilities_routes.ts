@@ -9,6 +9,7 @@ import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
+import { evidenceOf } from '../feed_store.ts';
 import { eventOf } from '../../sequencer/port.ts';
 import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
@@ -65,18 +66,21 @@ export const termsBody = {
   draw_on_demand: z.boolean().optional(),
 };
 
+const FEEDS_MAX = 20;
+
 export const offerSchema = z.union([facilitySchema, declinedSchema]);
 
 const apply = route({
   method: 'post', path: '/api/v1/facilities', operationId: 'applyForFacility', summary: 'Apply for a credit line; the answer is the assessed offer', tag, scope: 'credit', roles: borrower,
-  body: z.strictObject({ ...termsBody, application: applicationBody }),
+  body: z.strictObject({ ...termsBody, application: applicationBody, feeds: z.array(identifier).max(FEEDS_MAX).optional().describe('Uploads that the figures were taken from; the decision names them') }),
   responses: { 201: { description: 'An offer, or why there is none (state "declined").', schema: offerSchema } },
   async handle(context) {
     const { services, body } = context;
     const { company } = principalIn(context);
+    const evidence = await evidenceOf(services.database, company, [...new Set(body.feeds ?? [])]);
     const ack = await submit(context, {
       type: 'applyFacility', company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, application: applicationOf(body.application),
-      dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES,
+      dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES, ...(evidence.length === 0 ? {} : { evidence }),
     });
     return { status: 201, body: decidedWire(services, ack) };
   },

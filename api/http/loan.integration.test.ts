@@ -1,0 +1,106 @@
+/** A loan from its application to its end, as its three sides see it: uploads, decision, bank, waterfall, default, write-off, recovery. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { MILLIS_PER_DAY } from '../../engine/numbers/units.ts';
+import { openApiWorld } from './test/api_world.ts';
+import type { Answer, ApiWorld, Member } from './test/api_world.ts';
+
+let world: ApiWorld;
+let borrower: Member;
+let lender: Member;
+let operator: Member;
+let facility = '';
+
+const get = (member: Member, path: string): Promise<Answer> => world.call('GET', `/api/v1${path}`, { key: member.key });
+const post = (member: Member, path: string, body: unknown): Promise<Answer> => world.call('POST', `/api/v1${path}`, { key: member.key, body });
+const csv = (member: Member, path: string, raw: string): Promise<Answer> => world.call('POST', `/api/v1${path}`, { key: member.key, raw, headers: { 'content-type': 'text/csv' } });
+const rows = (answer: Answer): Record<string, unknown>[] => answer.body.data as Record<string, unknown>[];
+const START = Date.UTC(2026, 11, 1);
+const day = (count: number): Promise<number> => world.services.sequencer.setClock(START + count * MILLIS_PER_DAY);
+
+const APPLICATION = {
+  cash: '12000000', monthly_burn: '400000', monthly_revenue: '900000', cash_trend_3m_percent: '-5', revenue_growth_percent: '150', gross_margin_percent: '70', compute_share_percent: '30',
+  forecast_error_percent: '5', top_customer_percent: '10', past_days_overdue: '0',
+};
+const BANK = 'date,amount,balance\n2026-10-01,1000,5000\n2026-10-02,x,1\n2026-11-01,-400,4600\n';
+
+beforeAll(async () => {
+  world = await openApiWorld();
+  await day(0);
+  borrower = await world.member('borrower', 'founder');
+  lender = await world.member('lender', 'fund');
+  operator = await world.member('operator', 'desk');
+  await post(lender, '/mandates', { amount: '5000000', grades: ['A', 'B', 'C'], maximum_per_borrower: '5000000', minimum_annual_rate_percent: '5' });
+});
+afterAll(() => world.close());
+
+test('uploads are kept as they came, once, and read again from what was kept', async () => {
+  const first = await csv(borrower, '/feeds/bank', BANK);
+  const again = await csv(borrower, '/feeds/bank', BANK);
+  expect(first.body).toMatchObject({ lines: 3, errors: [{ line: 3 }], application: { cash: '4600.00' }, feed: { kind: 'bank', lines: 3, unreadable_lines: 1, bytes: BANK.length, uploaded_by: borrower.user.id } });
+  expect(again.body).toEqual(first.body);
+  await csv(borrower, '/feeds/usage', 'date,cost,planned\n2026-10-01,10,12\n');
+  const feeds = rows(await get(borrower, '/feeds'));
+  expect(feeds.map(({ kind }) => kind)).toEqual(['usage', 'bank']);
+  const { id } = first.body.feed as { id: string };
+  expect((await get(borrower, `/feeds/${id}`)).body).toEqual(first.body);
+  expect((await get(borrower, `/feeds/${id}/content`)).body.text).toBe(BANK);
+  const stranger = await world.member('borrower', 'stranger');
+  expect((await get(stranger, `/feeds/${id}`)).status).toBe(404);
+  expect((await post(stranger, '/facilities', { amount: '1000', months: 6, application: APPLICATION, feeds: [id] })).status).toBe(404);
+});
+
+test('an offer says what it was decided on, and would be decided so again', async () => {
+  const feeds = rows(await get(borrower, '/feeds')).map(({ id }) => String(id));
+  const offer = await post(borrower, '/facilities', { amount: '1000000', months: 6, method: 'equal_principal', application: APPLICATION, feeds });
+  expect(offer.body).toMatchObject({ state: 'offered', grade: 'A', amount: '1000000.00' });
+  facility = String(offer.body.id);
+  const decision = (await get(borrower, `/facilities/${facility}/decision`)).body;
+  expect(decision).toMatchObject({
+    version: 1, grade: 'A', score: offer.body.score, asked: '1000000.00', overruled_by: null, reproduced: true, application: { cash: '12000000.00', cash_trend_3m_percent: '-5.00', past_days_overdue: '0' },
+  });
+  expect((decision.feeds as { id: string }[]).map(({ id }) => id)).toEqual(feeds);
+  expect((await get(lender, `/facilities/${facility}/decision`)).body).toEqual(decision);
+  // By hand: the published weights times the published measures come to the probability and the score.
+  const card = (await world.call('GET', '/api/v1/scorecard')).body as unknown as { intercept: string; score: { offset: string; points_to_double_the_odds: number } };
+  const logit = (decision.measures as { points: string }[]).reduce((sum, { points }) => sum + Number(points), Number(card.intercept));
+  expect(Number(decision.default_probability_percent) / 100).toBeCloseTo(1 / (1 + Math.exp(-logit)), 6);
+  expect(decision.score).toBe(Math.round(Number(card.score.offset) + (card.score.points_to_double_the_odds / Math.LN2) * -logit));
+});
+
+test('a bank transaction that names a facility pays what is due of it, and the rest stays', async () => {
+  await post(borrower, `/facilities/${facility}/accept`, {});
+  expect((await post(borrower, `/facilities/${facility}/draws`, { amount: '100000' })).status).toBe(201);
+  // Before anything is due all of it stays.
+  expect((await csv(operator, '/bank-transactions', `date,amount,reference\n2026-12-02,100,${facility}\n`)).body).toMatchObject({ matched: 1, credited: '100.00' });
+  expect((await get(borrower, '/balances')).body.usd).toBe('100.00');
+  await day(31);
+  // 101,500 / 6 = 16,916.67 and 31 days of 11 % on 101,500: 948.260274.
+  const [row] = (await get(borrower, `/facilities/${facility}/schedule`)).body.rows as Record<string, unknown>[];
+  expect(row).toMatchObject({ due_date: '2027-01-01', principal: '16916.67', interest: '948.260274', is_due: true });
+  const file = `date,amount,reference\n2027-01-01,17000,${facility}\n2027-01-01,1000,${facility}\n`;
+  expect((await csv(operator, '/bank-transactions', file)).body).toMatchObject({ matched: 2, credited: '18000.00' });
+  expect((await get(borrower, '/balances')).body.usd).toBe('235.069726');
+  expect((await csv(operator, '/bank-transactions', file)).body).toMatchObject({ duplicate: 2, credited: '0.00' });
+  expect((await get(borrower, `/facilities/${facility}`)).body).toMatchObject({ principal: '84583.33', accrued_interest: '0.00', days_past_due: 0 });
+  const ledger = rows(await get(borrower, '/ledger?limit=1000')).filter(({ event, account }) => event === 'repaid' && account === 'loan.principal');
+  expect(ledger.map(({ amount }) => amount)).toEqual(['-864.930274', '-16051.739726']);
+});
+
+test('a loan that was given up takes what comes later as a recovery', async () => {
+  await day(62);
+  const burn = await get(borrower, '/lots');
+  expect(rows(burn)[0]).toMatchObject({ available: '140000.00' });
+  await day(62 + 181);
+  // Unspent credit was worth all that was owed of principal; its interest and late fees are left.
+  const view = (await get(borrower, `/facilities/${facility}`)).body;
+  expect(view).toMatchObject({ state: 'written_off', principal: '0.00' });
+  const recovery = await post(borrower, `/facilities/${facility}/repayments`, { amount: '1000' });
+  expect(recovery.status).toBe(201);
+  expect(recovery.body).toMatchObject({ amount: '1000.00', principal: '0.00', interest: '0.00', fees: '0.00', recovered: '1000.00', unapplied: '0.00' });
+  const before = Number((await get(borrower, '/balances')).body.usd);
+  await csv(operator, '/bank-transactions', `date,amount,reference\n2027-09-01,50000,${facility}\n`);
+  const recovered = rows(await get(borrower, '/ledger?limit=1000')).filter(({ account }) => account === 'income.recovery').reduce((sum, { amount }) => sum - Number(amount), 0);
+  const given = rows(await get(borrower, '/ledger?limit=1000')).filter(({ event, account }) => event === 'facilityWrittenOff' && account === 'loan.allowance').reduce((sum, { amount }) => sum + Number(amount), 0);
+  expect(recovered).toBeCloseTo(given, 6);
+  expect(Number((await get(borrower, '/balances')).body.usd)).toBeCloseTo(before + 50_000 - (given - 1_000), 5);
+});

@@ -1,0 +1,85 @@
+/** How applications are decided: the scorecard for everybody to read, and a facility's decision with all that it was made of. */
+import { z } from 'zod';
+import type { FacilityApplication } from '../../../engine/commands.ts';
+import { NONE } from '../../../engine/commands.ts';
+import { assess, measuresOf, publishedScorecard } from '../../../engine/credit/scorecard.ts';
+import type { FacilityView } from '../../../engine/queries.ts';
+import { formatMicro } from '../../../engine/numbers/units.ts';
+import { principalIn } from '../middleware/caller.ts';
+import { formatPercent } from '../wire/amounts.ts';
+import { applicationBody, visibleFacility } from './facilities_routes.ts';
+import { route } from '../route.ts';
+import type { Route } from '../route.ts';
+import { idParams } from '../wire/schemas.ts';
+
+const tag = 'facilities';
+const text = z.string();
+
+const scorecardSchema = z.object({
+  version: z.number().int(), formula: text,
+  intercept: text, measures: z.array(z.object({ measure: text, weight: text, least: text, most: text, ordinary: text })).describe('Ratios are of 1; beyond its bounds a measure says nothing more'),
+  score: z.object({ offset: text, points_to_double_the_odds: z.number().int() }),
+  grades: z.array(z.object({ grade: text, probability_most_percent: text, annual_rate_percent: text, limit_share_percent: text.describe('Of cash and a year of revenue, in whole thousands') })),
+});
+
+const scorecard = route({
+  method: 'get', path: '/api/v1/scorecard', operationId: 'getScorecard', summary: 'How applications are judged: weights, bounds, grades', tag, scope: 'public',
+  responses: { 200: { description: 'The version in force.', schema: scorecardSchema } },
+  handle() {
+    const { version, intercept, measures, offset, pointsToDouble, grades } = publishedScorecard();
+    return Promise.resolve({
+      status: 200,
+      body: {
+        version, formula: 'PD = 1 / (1 + exp(-(intercept + sum of weight x measure))); score = offset + (points_to_double / ln 2) ln((1 - PD) / PD); cash / (burn + instalment) below the term: at most C',
+        intercept, measures: measures.map(({ name, weight, least, most, ordinary }) => ({ measure: name, weight, least: String(least), most: String(most), ordinary: String(ordinary) })),
+        score: { offset, points_to_double_the_odds: pointsToDouble },
+        grades: grades.map(({ grade, probabilityMost, annualRate, limitShare }) => ({
+          grade, probability_most_percent: formatPercent(probabilityMost * 1_000_000), annual_rate_percent: formatPercent(annualRate), limit_share_percent: formatPercent(limitShare),
+        })),
+      },
+    });
+  },
+});
+
+const decisionSchema = z.object({
+  version: z.number().int(), grade: text, score: z.number(), default_probability_percent: text, reasons: z.array(text),
+  asked: text.nullable().describe('The amount that was judged; null of decisions that did not keep it'), months: z.number().int(), application: applicationBody,
+  measures: z.array(z.object({ measure: text, value: text, points: text })),
+  feeds: z.array(z.object({ id: text, sha256: text })), overruled_by: text.nullable(), overruling: text,
+  reproduced: z.boolean().nullable().describe('Whether the scorecard, asked again, says the same; null when it has another version or was overruled'),
+});
+
+const applicationWire = (application: FacilityApplication): z.infer<typeof applicationBody> => ({
+  cash: formatMicro(application.cash), monthly_burn: formatMicro(application.monthlyBurn), monthly_revenue: formatMicro(application.monthlyRevenue),
+  cash_trend_3m_percent: formatPercent(application.cashTrend3m), revenue_growth_percent: formatPercent(application.revenueGrowth), gross_margin_percent: formatPercent(application.grossMargin),
+  compute_share_percent: formatPercent(application.computeShare), forecast_error_percent: formatPercent(application.forecastError), top_customer_percent: formatPercent(application.topCustomer),
+  past_days_overdue: String(application.pastDaysOverdue),
+});
+
+/** The scorecard is asked again on what was stored. */
+function isReproduced({ application, decision, amount, months, grade, score, annualRate, reasons }: FacilityView): boolean | null {
+  if (decision.overruledBy !== NONE || decision.version !== publishedScorecard().version) return null;
+  const again = assess(application, decision.asked ?? amount, months);
+  return again.grade === grade && again.score === score && again.annualRate === annualRate && again.defaultProbability === decision.defaultProbability && again.reasons.join() === reasons.join();
+}
+
+const decision = route({
+  method: 'get', path: '/api/v1/facilities/{id}/decision', operationId: 'getDecision', summary: 'What an offer was decided on, and whether it would be decided so again', tag, scope: 'read', params: idParams,
+  responses: { 200: { description: 'Inputs, version, score, reasons.', schema: decisionSchema } },
+  async handle(context) {
+    const { services, params } = context;
+    const view = await visibleFacility(services, principalIn(context), params.id);
+    const { version, defaultProbability, overruledBy, overruling, asked, evidence = [] } = view.decision;
+    return {
+      status: 200,
+      body: {
+        version, grade: view.grade, score: view.score, default_probability_percent: formatPercent(defaultProbability), reasons: view.reasons,
+        asked: asked === undefined ? null : formatMicro(asked), months: view.months, application: applicationWire(view.application),
+        measures: measuresOf(view.application).map(({ name, value, points }) => ({ measure: name, value, points })), feeds: evidence.map(({ feed, sha256 }) => ({ id: feed, sha256 })),
+        overruled_by: overruledBy === NONE ? null : services.directory.companyName(overruledBy), overruling, reproduced: isReproduced(view),
+      },
+    };
+  },
+});
+
+export const decisionRoutes: Route[] = [scorecard, decision];
