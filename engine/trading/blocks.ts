@@ -174,10 +174,21 @@ export class Blocks {
       this.end(block, row, block.timeInForce === FOK ? 'fok' : 'ioc');
       return;
     }
-    const place = this.waiting.findIndex(({ price }) => price < block.price);
-    this.waiting.splice(place === -1 ? this.waiting.length : place, 0, block);
+    this.waiting.splice(this.placeBehind(block.price), 0, block);
     this.noteWaiting();
     this.state.timers.add(block.fromHour * MILLIS_PER_HOUR - PARAMETERS.gateClosure, TIMER.blockGate, block.block);
+  }
+
+  /** Behind all that wait at this price or a better one. */
+  private placeBehind(price: Ticks): number {
+    let low = 0;
+    let high = this.waiting.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.waiting[middle].price >= price) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Ends a block of which nothing is left. */
@@ -238,11 +249,29 @@ export class Blocks {
   /** Tries the blocks that wait for what a command has added; what their trades let in is tried again. */
   run(): void {
     while (this.touched.length > 0) {
-      const books = this.touched.splice(0);
-      for (const block of [...this.waiting]) {
-        if (books.some(({ market, hour }) => market === block.market && hour >= block.fromHour && hour < block.toHour)) this.retry(block);
+      for (const block of this.concernedBy(this.touched.splice(0))) this.retry(block);
+    }
+  }
+
+  /** The blocks that what is in one of these books may let execute: every other hour of theirs costs a tick at least. Before version 4 all that the hours are of. */
+  private concernedBy(books: readonly HourBook[]): Block[] {
+    if (this.state.rulesVersion < 4) return this.waiting.filter((block) => books.some((book) => isOf(block, book)));
+    const offered = books.filter(({ asks }) => asks.count > 0);
+    const cheapest = offered.reduce((least, { asks }) => Math.min(least, asks.best()), Infinity);
+    const found: Block[] = [];
+    for (const block of this.waiting) {
+      // They stand by price: what the longest block could not pay, none behind it can.
+      if (block.price * PARAMETERS.blockHoursMaximum < cheapest) break;
+      const others = block.toHour - block.fromHour - 1;
+      const most = block.price * (others + 1) - others;
+      if (most < cheapest) continue;
+      for (const book of offered) {
+        if (!isOf(block, book) || book.asks.best() > most) continue;
+        found.push(block);
+        break;
       }
     }
+    return found;
   }
 
   private retry(block: Block): void {
@@ -356,6 +385,8 @@ export class Blocks {
     return quantity;
   }
 }
+
+const isOf = ({ market, fromHour, toHour }: Block, book: HourBook): boolean => market === book.market && book.hour >= fromHour && book.hour < toHour;
 
 /** The block as a single order, for the checks and for the asks of a resting sell block. */
 const templateOf = (command: PlaceBlock): PlaceOrder => ({
