@@ -13,10 +13,13 @@ import { publicError, sendError } from './http/reply.ts';
 import type { Route } from './http/route.ts';
 import { securityHeaders } from './http/middleware/security_headers.ts';
 import { webApp } from './http/middleware/static_files.ts';
+import { UnderWay } from './http/under_way.ts';
 import type { Services } from './services.ts';
 
 export const API_VERSION = '0.1.0';
 const URL_LENGTH_MAX = 8_192;
+/** Requests to the exchange. */
+const UNDER_WAY_MAX = 2_000;
 const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/;
 
 export interface AppOptions {
@@ -41,8 +44,10 @@ export function createApp({ services, routes, webFolder }: AppOptions): RequestL
   if (webFolder !== undefined) app.use(webApp(webFolder));
   app.use((_request, response) => sendError(response, new ApiError('not_found'), requestIdOf(response)));
   app.use(lastResort(services));
+  const underWay = new UnderWay(UNDER_WAY_MAX);
   return (request, response) => {
     const url = request.url ?? '';
+    if (url.startsWith('/api/') && !underWay.enter(request, response)) return sendError(response as Response, new ApiError('unavailable', { retryAfterSeconds: 1 }), randomUUID());
     const serve = direct.get(`${request.method} ${url}`);
     if (serve !== undefined) through(first, Object.assign(request, { originalUrl: url, params: {}, query: {} }) as Request, response as Response, serve);
     else if (isOpenAiPath(url.split('?', 1)[0])) door.serve(request, response);

@@ -38,8 +38,9 @@ export class Front {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Takes no new connection, lets requests under way end, and waits no longer than a moment for them. */
+  /** Takes no new connection nor request, lets requests under way end, and waits no longer than a moment for them. */
   async close(): Promise<void> {
+    this.handler = answerClosing;
     const closed = new Promise((resolve) => this.server.close(resolve));
     this.server.closeIdleConnections();
     const timer = setTimeout(() => this.server.closeAllConnections(), CLOSE_MILLIS_MAX);
@@ -53,4 +54,10 @@ function answerStarting(request: IncomingMessage, response: ServerResponse): voi
   const error = new ApiError('unavailable');
   response.writeHead(lives ? 200 : error.status, { 'content-type': 'application/json; charset=utf-8', 'retry-after': '1' });
   response.end(JSON.stringify(lives ? { status: 'ok' } : error.body('')));
+}
+
+/** Who goes on sending on an old connection would keep a server from ending. */
+function answerClosing(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader('connection', 'close');
+  answerStarting(request, response);
 }

@@ -60,6 +60,9 @@ export class ServerProcess {
     return new ServerProcess(options);
   }
 
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
   get output(): string {
     return this.text;
   }

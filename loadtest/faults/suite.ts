@@ -9,10 +9,11 @@ import { inferenceFaults } from './inference.ts';
 import { leaderFaults } from './leaders.ts';
 import { damageFaults } from './mutations.ts';
 import { outageFaults, slowPostgres } from './outages.ts';
+import { overloadFaults } from './overload.ts';
 import { socketFaults } from './sockets.ts';
 
 export const FAULTS: readonly Fault[] = [
-  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...clusterFaults, ...inferenceFaults, ...damageFaults,
+  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...overloadFaults, ...clusterFaults, ...inferenceFaults, ...damageFaults,
 ];
 
 export interface SuiteOptions {
