@@ -76,6 +76,8 @@ export interface WebFeed {
   path: string;
   /** Changed levels of the book a second. */
   rate: number;
+  /** Milliseconds between messages: what changes meanwhile goes in one. */
+  tickMillis: number;
   /** Messages into which each tick's changes are divided. */
   messagesPerTick: number;
   sent: number;
@@ -92,7 +94,7 @@ export async function startWebFeed(folder: string): Promise<WebFeed> {
   const hour = Math.floor(Date.now() / MILLIS_PER_HOUR) + 3;
   const instrument = `${CLASS}.${REGION}.${new Date(hour * MILLIS_PER_HOUR).toISOString().slice(0, 13).replaceAll('-', '')}Z`;
   app.use(securityHeaders(false));
-  const feed: WebFeed = { url: '', path: `/trade/${instrument}`, rate: 0, messagesPerTick: 1, sent: 0, messages: 0, exchange: undefined, close: () => Promise.resolve() };
+  const feed: WebFeed = { url: '', path: `/trade/${instrument}`, rate: 0, tickMillis: TICK_MILLIS, messagesPerTick: 1, sent: 0, messages: 0, exchange: undefined, close: () => Promise.resolve() };
   app.get('/api/v1/*path', (asked, response) => {
     response.json(bodyOf(asked.path.slice('/api/v1'.length), feed));
   });
@@ -151,6 +153,7 @@ function serveBook(sockets: Sockets, feed: WebFeed): NodeJS.Timeout[] {
   let due = 0;
   const mover = setInterval(() => {
     const now = performance.now();
+    if (now - last < feed.tickMillis - TICK_MILLIS / 2) return;
     due += ((now - last) * feed.rate) / 1000;
     last = now;
     const updates = Math.floor(due);
