@@ -38,7 +38,23 @@ function leaves(version: number): { stop: string; bid: string } {
   return { stop: end(gate), bid: end(gate + 64 * MILLIS_PER_MINUTE) };
 }
 
+/** Who makes when a post-only bid waits for a model, and its ask comes to serve it. */
+function makes(version: number): string {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const [provider, buyer] = [world.provider(), world.buyer()];
+  world.run({ type: 'addModel', name: 'small' });
+  world.ask(provider, 2, 5);
+  const bid = one(world.bid(buyer, 2.5, 5, { model: 0, postOnly: true }).events, 'orderAccepted').order;
+  const fill = one(world.run({ type: 'setEligibility', company: provider, market: 0, models: [0] }).events, 'fill');
+  return `${fill.maker === bid ? 'bid' : 'ask'} ${fill.price / price(1)}`;
+}
+
 describe('rules', () => {
+  it('before version 4 let a post-only order take when it arrived again', () => {
+    expect([makes(3), makes(RULES_VERSION)]).toEqual(['ask 2', 'bid 2.5']);
+  });
+
   it('before version 4 called expired what gate closure had cancelled', () => {
     expect(leaves(3)).toEqual({ stop: 'expired gate_closed', bid: 'expired gate_closed' });
     expect(leaves(RULES_VERSION)).toEqual({ stop: 'canceled gate_closed', bid: 'expired hour_ended' });

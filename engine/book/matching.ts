@@ -382,10 +382,15 @@ export class Matcher {
     side.forEach(orders, (row) => side.keyOf(orders.price(row)) >= limit && crossing.push(orders.idOf(row)) > 0);
     for (const id of crossing) {
       const row = orders.rowOf(id);
-      if (row === NIL || !this.isResting(row) || !this.wouldTrade(book, row)) continue;
-      this.arriveAgain(book, row);
-      if (this.freed.length > 0) this.runFreed(book);
+      if (row !== NIL && this.isResting(row)) this.reenter(book, row);
     }
+  }
+
+  /** Lets a resting order arrive again, if it would trade. */
+  reenter(book: Book, row: number): void {
+    if (!this.wouldTrade(book, row)) return;
+    this.arriveAgain(book, row);
+    if (this.freed.length > 0) this.runFreed(book);
   }
 
   private trade(book: Book, side: BookSide, maker: number, taker: number): void {

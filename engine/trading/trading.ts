@@ -377,9 +377,7 @@ export class Trading implements AuctionHost {
 
   /** Lets a resting order match again, if it would trade now. */
   reenter(book: HourBook, row: number): void {
-    if (row === NIL || !this.matcher.wouldTrade(book, row)) return;
-    this.matcher.withdraw(book, row);
-    this.matcher.enter(book, row);
+    if (row !== NIL) this.matcher.reenter(book, row);
   }
 
   /**
