@@ -1,9 +1,9 @@
-/** Answers recorded of models at temperature 0, read from their table and kept for a minute. */
+/** Answers recorded of models at temperature 0, read from their table and kept for a second. */
 import type { Knex } from 'knex';
 import type { Reference } from './canary.ts';
 import type { ReferenceAnswers } from './delivery_watch.ts';
 
-const KEPT_MILLIS = 60_000;
+const KEPT_MILLIS = 1_000;
 
 interface Row extends Reference {
   model: string;
