@@ -1,12 +1,13 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createProvider } from '../demo/provider/provider.ts';
 import { NO_LOGBOOK } from './relay/logbook.ts';
 import type { Logbook, RequestEntry } from './relay/logbook.ts';
 import { CHAT, RATED, micro, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
 import type { GatewayWorld } from './test/gateway_world.ts';
 import { countTokens } from './metering/token_count.ts';
+import { Unavailable } from '../sequencer/port.ts';
 
 const messages = [{ role: 'user' as const, content: 'hello' }];
 /** Four tokens for the message, two for the request, one for the text and one for the role. */
@@ -287,4 +288,19 @@ test("the client's key stays here, and the endpoint's headers there", async () =
   expect(Object.keys(seen).sort()).toEqual(['accept', 'accept-encoding', 'authorization', 'connection', 'content-length', 'content-type', 'host', 'user-agent']);
   expect(answer.headers.get('set-cookie')).toBeNull();
   expect(answer.headers.get('x-secret')).toBeNull();
+});
+
+test('a market that is away when a request is charged leaves nothing held once it is back', async () => {
+  await open((_request, reply) => void reply.end(JSON.stringify(answerOf(TEXT, undefined))));
+  const { sequencer } = world.services;
+  const { submit, release } = sequencer;
+  const away = (): Promise<never> => Promise.reject(new Unavailable('away'));
+  let releases = 0;
+  sequencer.submit = (envelope) => (envelope.command.type === 'capture' ? away() : submit.call(sequencer, envelope));
+  sequencer.release = (request) => (releases++ === 0 ? away() : release.call(sequencer, request));
+  await expect(create()).rejects.toMatchObject({ status: 503, code: 'provider_unavailable' });
+  await vi.waitFor(() => expect(releases).toBe(2), 5_000);
+  Object.assign(sequencer, { submit, release });
+  await nothingHeld();
+  expect(await usedGpu()).toBe(0);
 });

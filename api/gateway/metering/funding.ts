@@ -4,6 +4,7 @@ import { mulDivCeil } from '../../../engine/numbers/muldiv.ts';
 import { MICRO_GPU_SECONDS_PER_STEP } from '../../../engine/numbers/units.ts';
 import type { Micro } from '../../../engine/numbers/units.ts';
 import { GatewayError } from '../../errors.ts';
+import { Unavailable } from '../../sequencer/port.ts';
 import type { Authorisation, AuthoriseResult } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import type { Rating } from '../catalogue/roofline.ts';
@@ -29,6 +30,9 @@ const LOOK_AGAIN_MILLIS = 100;
 /** Of one company. */
 const WAITING_MAX = 10_000;
 const WOKEN_MAX = 4;
+/** How often, and how many times, the end of a hold is told to a market that does not listen. */
+const RELEASE_AGAIN_MILLIS = 1_000;
+const RELEASES_MAX = 60;
 
 export interface Wanted {
   excluded: readonly Place[];
@@ -116,26 +120,30 @@ export class Funding {
     for (const wake of [...(this.waiting.get(company) ?? [])].slice(0, WOKEN_MAX)) wake();
   }
 
-  private async grant(call: Call, authorisation: Authorisation, fees: Micro): Promise<Grant> {
-    const release = (): void => {
-      this.services.sequencer.release(authorisation.request).catch((error: unknown) => this.services.log.debug({ err: error }, 'a hold ends by itself')).finally(() => this.wake(call.company));
+  /** Nobody is told when the market was away: then it is tried again. */
+  private release(hold: string, company: number, tries = RELEASES_MAX): void {
+    const later = (error: unknown): void => {
+      if (tries <= 1 || !(error instanceof Unavailable)) return this.services.log.debug({ err: error }, 'a hold ends by itself');
+      setTimeout(() => this.release(hold, company, tries - 1), RELEASE_AGAIN_MILLIS).unref();
     };
+    this.services.sequencer.release(hold).then(() => this.wake(company), later);
+  }
+
+  private async grant(call: Call, authorisation: Authorisation, fees: Micro): Promise<Grant> {
+    const release = (): void => this.release(authorisation.request, call.company);
     const rated = call.ratings.get(classOf(authorisation.market));
     if (rated === undefined) throw new Error(`no rating of ${call.model.id} on market ${authorisation.market}`);
     try {
       const unreserve = await this.spending.reserve(call, mulDivCeil(authorisation.gpu, authorisation.price, MICRO_GPU_SECONDS_PER_STEP) + fees);
-      return {
-        authorisation,
-        rated,
-        settled: () => {
-          unreserve();
-          this.wake(call.company);
-        },
-        release() {
-          unreserve();
-          release();
-        },
+      let ended = false;
+      /** It ends once, however often it is said. */
+      const end = (then: () => void): void => {
+        if (ended) return;
+        ended = true;
+        unreserve();
+        then();
       };
+      return { authorisation, rated, settled: () => end(() => this.wake(call.company)), release: () => end(release) };
     } catch (error) {
       release();
       throw error;

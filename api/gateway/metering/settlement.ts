@@ -1,11 +1,14 @@
 /** Charges a request: its capture is committed before the client sees the end of the answer. */
+import type { Envelope } from '../../../engine/commands.ts';
 import { formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf } from '../../ids.ts';
+import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import type { Attempt } from '../relay/attempts.ts';
 import type { Call } from '../relay/call.ts';
 import { gpuTimeOf } from '../catalogue/ratings.ts';
+import type { Grant } from './funding.ts';
 import type { Metered } from './meter.ts';
 
 /** `x_ccx` of a completion. Amounts are decimal strings. */
@@ -29,10 +32,10 @@ export class Settlement {
 
   /** Resolves after the commit. @throws Unavailable, Error when the engine refuses what it has authorised */
   async settle(call: Call, { grant, endpoint, spotFees }: Attempt, metered: Metered): Promise<Receipt> {
-    const { sequencer, directory } = this.services;
+    const { directory } = this.services;
     const { request, allocation, provider, gpu: held } = grant.authorisation;
     const gpu = Math.min(held, gpuTimeOf(grant.rated, metered.promptTokens, metered.completionTokens));
-    const ack = await sequencer.submit({
+    const ack = await this.committed(grant, {
       command: {
         type: 'capture', company: call.company, allocation, gpu, request, model: call.modelId, promptTokens: metered.promptTokens,
         completionTokens: metered.completionTokens, detail: { key: call.key, endpoint: endpoint.id, spotFees, estimated: metered.estimated },
@@ -49,12 +52,22 @@ export class Settlement {
     return {
       provider: directory.companyName(provider),
       endpoint: endpoint.id,
-      allocation_id: idOf('allocation', allocation),
-      gpu_seconds: formatUnits(gpu, 6),
+      allocation_id: idOf('allocation', usage.allocation),
+      gpu_seconds: formatUnits(usage.gpu, 6),
       credits_used: formatMicro(usage.credits + spotFees),
       credits_remaining: formatMicro(ack.remaining ?? (await this.remaining(call.company))),
       ...(metered.estimated ? { estimated: true } : {}),
     };
+  }
+
+  /** A hold whose capture nobody can say has come through is of no more use. */
+  private async committed(grant: Grant, capture: Envelope): Promise<Ack> {
+    try {
+      return await this.services.sequencer.submit(capture);
+    } catch (error) {
+      grant.release();
+      throw error;
+    }
   }
 
   /** Credit that the company has left, micro-CR. */
