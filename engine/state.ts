@@ -468,10 +468,10 @@ export class State {
   minutesRun = 0;
   daysRun: Day = 0;
 
-  /** @param rows orders and allocations to reserve memory for; more grow by doubling */
-  constructor(rows = 1_024) {
+  /** @param rows allocations to reserve memory for, and amounts; @param orders the same of orders. More grow by doubling */
+  constructor(rows = 1_024, orders = rows) {
     this.amounts = new LotAmounts(rows);
-    this.orders = new Orders(rows);
+    this.orders = new Orders(orders);
     this.allocations = new Allocations(rows);
   }
 

@@ -2,6 +2,8 @@
 export interface BenchOptions {
   /** The value of `--name`, else the fallback. @throws Error when it is not a positive number */
   number(name: string, fallback: number): number;
+  /** The same as text, one of `choices`. @throws Error when it is none of them */
+  choice<const Choice extends string>(name: string, choices: readonly Choice[], fallback: Choice): Choice;
   /** Progress, for a person; never part of the result. */
   say(line: string): void;
 }

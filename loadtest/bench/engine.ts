@@ -13,6 +13,12 @@ import { loadPeer } from './peer.ts';
 
 const SEED = 1;
 const RESTING_SAMPLE = 500_000;
+/** What `--only` leaves of the benchmark. */
+const PARTS = ['all', 'bytes', 'mix', 'heap', 'wide', 'blocks', 'deep'] as const;
+const KEYS = [
+  'ops_per_second', 'deep_ops_per_second', 'p50_us', 'p99_us', 'max_us', 'peer_ops_per_second', 'peer_deep_ops_per_second', 'ratio', 'deep_ratio',
+  'heap_growth_mb', 'bytes_per_order', 'many_books_ops_per_second', 'many_books_ratio', 'block_p50_us', 'block_p99_us',
+] as const;
 
 /**
  * One engine and one book of the peer that live as long as the run. What V8 has compiled goes when the last
@@ -46,39 +52,43 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   const peer = loadPeer<PeerModule>('nodejs-order-book', 'nodejs-order-book', options.say);
   const spread = options.number('spread', SPREAD);
   const long = options.number('long', 1_000_000);
-  const { standard, deep: deepMix } = mixes(spread);
+  const { standard, deep } = mixes(spread);
+  const only = options.choice('only', PARTS, 'all');
+  const measures = (part: (typeof PARTS)[number]): boolean => only === 'all' || only === part;
   options.say(`${operations} operations of each mix, ${spread} ticks from the mid on average, seed ${SEED}, ${rounds} rounds`);
+  const result: BenchResult = {};
   // First, while no memory stands ready that something else has used before.
-  const orderBytes = bytesPerOrder();
-  const flow = generateOrderFlow(standard, operations, SEED);
+  if (measures('bytes')) result['bytes_per_order'] = bytesPerOrder();
+  if (measures('mix')) Object.assign(result, standardMix(generateOrderFlow(standard, operations, SEED), rounds, peer, options));
+  if (measures('heap')) {
+    options.say(`heap over ${long} operations`);
+    result['heap_growth_mb'] = heapOverLongRun(standard, long, SEED);
+  }
+  if (measures('wide')) {
+    options.say('many books');
+    result['many_books_ops_per_second'] = manyBooksRate(operations);
+    if (only === 'all') result['many_books_ratio'] = result['many_books_ops_per_second'] / result['ops_per_second'];
+  }
+  if (measures('blocks')) {
+    options.say('blocks');
+    const { p50, p99 } = blockLatency();
+    Object.assign(result, { block_p50_us: p50, block_p99_us: p99 });
+  }
+  if (measures('deep')) {
+    const flow = generateOrderFlow(deep, operations, SEED);
+    const rates = compare('deep mix', flow, rehearse(flow, kept(openMarket())), rounds, peer, options);
+    Object.assign(result, { deep_ops_per_second: rates.engine, peer_deep_ops_per_second: rates.peer, deep_ratio: rates.engine / rates.peer });
+  }
+  return Promise.resolve(Object.fromEntries(KEYS.filter((key) => key in result).map((key) => [key, result[key]])));
+}
+
+/** Against the peer, then each command timed alone. */
+function standardMix(flow: OrderFlow, rounds: number, peer: PeerModule, options: BenchOptions): BenchResult {
   const envelopes = rehearse(flow, kept(openMarket()));
-  const mix = compare('mix', flow, envelopes, rounds, peer, options);
-  options.say('mix: latency and heap');
+  const { engine, peer: other } = compare('mix', flow, envelopes, rounds, peer, options);
+  options.say('mix: latency');
   const { p50, p99, max } = latencies(envelopes);
-  options.say(`heap over ${long} operations`);
-  const growth = heapOverLongRun(standard, long, SEED);
-  options.say('many books, blocks');
-  const wide = manyBooksRate(envelopes.length);
-  const block = blockLatency();
-  const deepFlow = generateOrderFlow(deepMix, operations, SEED);
-  const deep = compare('deep mix', deepFlow, rehearse(deepFlow, openMarket()), rounds, peer, options);
-  return Promise.resolve({
-    ops_per_second: mix.engine,
-    deep_ops_per_second: deep.engine,
-    p50_us: p50,
-    p99_us: p99,
-    max_us: max,
-    peer_ops_per_second: mix.peer,
-    peer_deep_ops_per_second: deep.peer,
-    ratio: mix.engine / mix.peer,
-    deep_ratio: deep.engine / deep.peer,
-    heap_growth_mb: growth,
-    bytes_per_order: orderBytes,
-    many_books_ops_per_second: wide,
-    many_books_ratio: wide / mix.engine,
-    block_p50_us: block.p50,
-    block_p99_us: block.p99,
-  });
+  return { ops_per_second: engine, peer_ops_per_second: other, ratio: engine / other, p50_us: p50, p99_us: p99, max_us: max };
 }
 
 /** Operations per second of the median rounds; engine and peer take turns, so that what disturbs the machine disturbs both. */

@@ -134,7 +134,7 @@ export function order(company: number, market: number, hour: number, side: Side,
   };
 }
 
-export function placement(flow: OrderFlow, row: number, company: number, market: number): Command {
+export function placement(flow: OrderFlow, row: number, company: number, market: number): PlaceOrder {
   const placed = order(company, market, DELIVERY_HOUR, flow.side[row] === BUY ? BUY : SELL, flow.price[row], flow.quantity[row]);
   return flow.kind[row] === TAKE ? { ...placed, timeInForce: IOC } : placed;
 }

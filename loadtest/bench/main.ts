@@ -61,6 +61,12 @@ function parseOptions(args: readonly string[]): BenchOptions {
       if (!(value > 0)) throw new Error(`--${name} must be a positive number`);
       return value;
     },
+    choice<Choice extends string>(name: string, choices: readonly Choice[], fallback: Choice): Choice {
+      const text = given.get(name) ?? fallback;
+      const chosen = choices.find((choice) => choice === text);
+      if (chosen === undefined) throw new Error(`--${name} must be one of ${choices.join(', ')}`);
+      return chosen;
+    },
     say: (line) => console.error(line),
   };
 }
