@@ -12,9 +12,10 @@ function watched(checks: InvariantCheck[], queueLength = 0) {
   let looks = 0;
   const watch = new InvariantWatch({
     engine: {
-      checkInvariants: () => {
+      invariants: checks.length,
+      checkInvariant: (place) => {
         looks++;
-        return checks;
+        return checks[place];
       },
       query: engine.query.bind(engine),
     },
@@ -36,6 +37,12 @@ describe('the watch on invariants', () => {
     expect(lines.filter((line) => line.startsWith('invariant 1'))).toHaveLength(2);
   });
 
+  test('looks at one after the other, and at each again', () => {
+    const { watch, lines } = watched([{ ...broken, ok: true }, { ...broken, number: 2 }, { ...broken, number: 3, ok: true }]);
+    for (let count = 0; count < 6; count++) watch.look();
+    expect(lines.filter((line) => line.startsWith('invariant 2'))).toHaveLength(2);
+  });
+
   test('does nothing while they hold', () => {
     const { watch, submitted, lines } = watched([{ ...broken, ok: true }]);
     watch.look();
@@ -43,7 +50,7 @@ describe('the watch on invariants', () => {
   });
 
   test('waits for a quiet moment, but not for ever', () => {
-    const { watch, looks } = watched([], 5);
+    const { watch, looks } = watched([{ ...broken, ok: true }], 5);
     for (let count = 0; count < 10; count++) watch.look();
     expect(looks()).toBe(0);
     watch.look();

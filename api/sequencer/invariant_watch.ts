@@ -1,4 +1,4 @@
-/** Looks now and then whether the books are sound. When they are not, all trading halts at once and says why; people decide what then. */
+/** Looks now and then whether the books are sound, at one invariant at a time. When one is not, all trading halts at once and says why; people decide what then. */
 import { NONE } from '../../engine/commands.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Sequencer } from './sequencer.ts';
@@ -8,7 +8,7 @@ const PUT_OFF_MAX = 10;
 const NOBODY = 0;
 
 export interface InvariantWatchParts {
-  engine: Pick<Engine, 'checkInvariants' | 'query'>;
+  engine: Pick<Engine, 'invariants' | 'checkInvariant' | 'query'>;
   sequencer: Pick<Sequencer, 'submit' | 'status'>;
   say: (line: string) => void;
 }
@@ -17,21 +17,24 @@ export class InvariantWatch {
   private readonly parts: InvariantWatchParts;
   private putOff = 0;
   private halted = false;
+  /** Of the invariant that is looked at next. */
+  private place = 0;
 
   constructor(parts: InvariantWatchParts) {
     this.parts = parts;
   }
 
-  /** To be called about once a minute, between commands. */
+  /** To be called as often a minute as there are invariants, between commands. */
   look(): void {
     const { engine, sequencer, say } = this.parts;
     if (sequencer.status().queueLength > 0 && this.putOff++ < PUT_OFF_MAX) return;
     this.putOff = 0;
-    const broken = engine.checkInvariants().filter(({ ok }) => !ok);
-    if (broken.length === 0) return;
-    const what = broken.map(({ number, name, detail }) => `invariant ${number} (${name}) does not hold: ${detail}`);
-    for (const line of what) say(line);
-    if (!this.halted) this.halt(what[0]);
+    const { number, name, ok, detail } = engine.checkInvariant(this.place);
+    this.place = (this.place + 1) % engine.invariants;
+    if (ok) return;
+    const what = `invariant ${number} (${name}) does not hold: ${detail}`;
+    say(what);
+    if (!this.halted) this.halt(what);
   }
 
   private halt(reason: string): void {

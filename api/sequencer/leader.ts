@@ -23,6 +23,7 @@ import { standBy } from './standby.ts';
 import type { Lead } from './standby.ts';
 
 const HEARTBEAT_MILLIS = 100;
+/** In which each invariant is looked at once. */
 const INVARIANTS_MILLIS = 60_000;
 const CONNECT_MILLIS = 5_000;
 /** From here on it is asked whether the journal's connection still lives, and this often. */
@@ -163,7 +164,7 @@ export class Leader {
     this.host = host;
     this.heartbeat = setInterval(() => this.beat(host, journal), HEARTBEAT_MILLIS);
     const watch = new InvariantWatch({ engine, sequencer: host.sequencer, say });
-    this.invariants = setInterval(() => watch.look(), INVARIANTS_MILLIS);
+    this.invariants = setInterval(() => watch.look(), INVARIANTS_MILLIS / engine.invariants);
     // What passed while nobody led is settled before anybody is served.
     host.sequencer.heartbeat();
     await host.drain();
