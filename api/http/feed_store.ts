@@ -6,6 +6,7 @@ import type { Knex } from 'knex';
 import type { Evidence } from '../../engine/commands.ts';
 import { newId } from '../auth/keys.ts';
 import { ApiError } from '../errors.ts';
+import type { Principal } from './route.ts';
 
 export const FEED_KINDS = ['bank', 'usage'] as const;
 export type FeedKind = (typeof FEED_KINDS)[number];
@@ -36,6 +37,9 @@ interface Row {
   content: Buffer;
 }
 
+/** Files of one company. */
+const KEPT_MAX = 500;
+
 const COLUMNS = ['id', 'number', 'company', 'member', 'kind', 'sha256', 'bytes', 'lines', 'errors', 'received_at'] as const;
 
 const recordOf = ({ received_at: receivedAt, number, ...row }: Omit<Row, 'content'>): FeedRecord => ({ ...row, number: Number(number), receivedAt: Number(receivedAt) });
@@ -45,6 +49,8 @@ export async function keepFeed(database: Knex, feed: Pick<FeedRecord, 'company' 
   const bytes = Buffer.from(text);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const { company, member, kind, lines, errors, receivedAt } = feed;
+  const [{ count }] = (await database('feeds').where({ company }).whereNot({ sha256 }).count({ count: '*' })) as { count: string }[];
+  if (Number(count) >= KEPT_MAX) throw new ApiError('limit_exceeded');
   const row = { id: newId('fed'), company, member, kind, sha256, bytes: bytes.length, lines, errors, content: await promisify(gzip)(bytes), received_at: receivedAt };
   await database('feeds').insert(row).onConflict(['company', 'kind', 'sha256']).ignore();
   return recordOf((await database('feeds').where({ company, kind, sha256 }).first<Row>(COLUMNS)));
@@ -53,10 +59,10 @@ export async function keepFeed(database: Knex, feed: Pick<FeedRecord, 'company' 
 export const listFeeds = async (database: Knex, company: number): Promise<FeedRecord[]> =>
   (await database('feeds').where({ company }).select<Row[]>(COLUMNS)).map(recordOf);
 
-/** @throws ApiError not_found when it is not the company's */
-export async function readFeed(database: Knex, company: number, id: string): Promise<{ feed: FeedRecord; text: string }> {
-  const found = await database('feeds').where({ company, id }).first<Row | undefined>([...COLUMNS, 'content']);
-  if (found === undefined) throw new ApiError('not_found');
+/** @throws ApiError not_found when it is not of the reader's company; operators read every company's */
+export async function readFeed(database: Knex, { company, role }: Principal, id: string): Promise<{ feed: FeedRecord; text: string }> {
+  const found = await database('feeds').where({ id }).first<Row | undefined>([...COLUMNS, 'content']);
+  if (found === undefined || (found.company !== company && role !== 'operator')) throw new ApiError('not_found');
   const { content, ...row } = found;
   return { feed: recordOf(row), text: (await promisify(gunzip)(content)).toString() };
 }

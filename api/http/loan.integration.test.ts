@@ -44,6 +44,7 @@ test('uploads are kept as they came, once, and read again from what was kept', a
   const { id } = first.body.feed as { id: string };
   expect((await get(borrower, `/feeds/${id}`)).body).toEqual(first.body);
   expect((await get(borrower, `/feeds/${id}/content`)).body.text).toBe(BANK);
+  expect((await get(operator, `/feeds/${id}/content`)).body.text).toBe(BANK);
   const stranger = await world.member('borrower', 'stranger');
   expect((await get(stranger, `/feeds/${id}`)).status).toBe(404);
   expect((await post(stranger, '/facilities', { amount: '1000', months: 6, application: APPLICATION, feeds: [id] })).status).toBe(404);

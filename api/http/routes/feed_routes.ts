@@ -15,6 +15,7 @@ import { idParams, pageOf, pageQuery } from '../wire/schemas.ts';
 const tag = 'facilities';
 const text = z.string();
 const borrower = ['borrower'] as const;
+const readers = ['borrower', 'operator'] as const;
 const BODY_MAX = 8 * 1024 * 1024;
 const body = z.string().min(1, 'must not be empty');
 
@@ -95,19 +96,19 @@ const list = route({
 });
 
 const read = route({
-  method: 'get', path: '/api/v1/feeds/{id}', operationId: 'getFeed', summary: 'An upload, read again from the bytes that were kept', tag, scope: 'read', roles: borrower, params: idParams,
+  method: 'get', path: '/api/v1/feeds/{id}', operationId: 'getFeed', summary: 'An upload, read again from the bytes that were kept', tag, scope: 'read', roles: readers, params: idParams,
   responses: { 200: { description: 'As when it was uploaded.', schema: z.union([bankSchema.extend(kept), usageSchema.extend(kept)]) } },
   async handle(context) {
-    const { feed, text: csv } = await readFeed(context.services.database, principalIn(context).company, context.params.id);
+    const { feed, text: csv } = await readFeed(context.services.database, principalIn(context), context.params.id);
     return { status: 200, body: { ...(feed.kind === 'bank' ? bankWire(csv) : usageWire(csv)), feed: feedWire(feed) } };
   },
 });
 
 const content = route({
-  method: 'get', path: '/api/v1/feeds/{id}/content', operationId: 'getFeedContent', summary: 'The file as it was uploaded', tag, scope: 'read', roles: borrower, params: idParams,
+  method: 'get', path: '/api/v1/feeds/{id}/content', operationId: 'getFeedContent', summary: 'The file as it was uploaded', tag, scope: 'read', roles: readers, params: idParams,
   responses: { 200: { description: 'CSV.', schema: text, contentType: 'text/csv' } },
   async handle(context) {
-    const { feed, text: csv } = await readFeed(context.services.database, principalIn(context).company, context.params.id);
+    const { feed, text: csv } = await readFeed(context.services.database, principalIn(context), context.params.id);
     return { status: 200, body: csv, headers: { 'content-type': 'text/csv; charset=utf-8', 'content-disposition': `attachment; filename="${feed.id}.csv"` } };
   },
 });
