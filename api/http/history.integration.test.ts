@@ -1,7 +1,8 @@
 /** What has happened, as its owner reads it: always including what the client has just done. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
-import { INSTRUMENT, MODEL, equip, fund, openApiWorld } from './test/api_world.ts';
+import { StoredLogbook, Trail } from '../gateway/relay/logbook.ts';
+import { INSTRUMENT, MARKET, MODEL, equip, fund, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 
 let world: ApiWorld;
@@ -257,6 +258,38 @@ test('while the projection of orders is built again, an order with a client orde
   // Without one it is taken, and the projection goes on with it.
   expect((await place(borrower, order)).status).toBe(201);
   await expect.poll(async () => (await place(borrower, { ...order, client_order_id: 'rebuilt' })).status, { timeout: 10_000 }).toBe(201);
+});
+
+test('requests and probes are kept for whom they concern, newest first, for a day', async () => {
+  const { database, log } = world.services;
+  await database('endpoints').insert({ id: 'end_log', company: provider.user.company, market: MARKET, url: 'http://127.0.0.1:1', models: JSON.stringify([MODEL]) });
+  const old = new Date(Date.now() - 25 * MILLIS_PER_HOUR);
+  await database('request_log').insert({ id: 'req_old', at: old, company: borrower.user.company, key: 'k', model: MODEL, path: '/chat/completions', streamed: false, status: 200, millis: 1, tries: '[]' });
+  const logbook = new StoredLogbook(database, log);
+  const entry = { key: 'key_1', model: MODEL, path: '/chat/completions', streamed: true };
+  const trail = new Trail();
+  trail.tried({ id: 'end_log', company: provider.user.company }, performance.now(), 'failed', 'connection');
+  trail.tried({ id: 'end_log', company: provider.user.company }, performance.now(), 'answered', null);
+  trail.billed = { promptTokens: 18, completionTokens: 7, credits: '0.000259' };
+  logbook.request({ ...entry, id: 'req_1', company: borrower.user.company, status: 200, error: null, trail });
+  logbook.request({ ...entry, id: 'req_2', company: borrower.user.company, status: 503, error: 'provider_unavailable', trail: new Trail() });
+  logbook.request({ ...entry, id: 'req_3', company: lender.user.company, status: 200, error: null, trail: new Trail() });
+  logbook.probe({ endpoint: 'end_log', model: MODEL, result: 'failed', millis: 12 });
+  logbook.probe({ endpoint: 'end_log', model: MODEL, result: 'passed', millis: 9 });
+  // Both are written once a second, the probes last.
+  await expect.poll(async () => rows(await get(provider, '/endpoints/end_log/probes')).length, { timeout: 10_000 }).toBe(2);
+  await logbook.prune();
+  logbook.close();
+  const requests = rows(await get(borrower, '/requests'));
+  expect(requests.map(({ id }) => id).sort()).toEqual(['req_1', 'req_2']);
+  expect(requests.find(({ id }) => id === 'req_1')).toMatchObject({
+    status: 200, error: null, prompt_tokens: 18, completion_tokens: 7, credits_used: '0.000259',
+    attempts: [{ endpoint: 'end_log', provider: 'north', outcome: 'failed', error: 'connection' }, { endpoint: 'end_log', provider: 'north', outcome: 'answered', error: null }],
+  });
+  const first = await get(borrower, '/requests?limit=1');
+  expect([...rows(first), ...rows(await get(borrower, `/requests?limit=1&cursor=${String(first.body.next_cursor)}`))]).toEqual(requests);
+  expect(rows(await get(provider, '/endpoints/end_log/probes'))).toMatchObject([{ result: 'passed', millis: 9 }, { result: 'failed', millis: 12 }]);
+  expect((await get(await world.member('provider', 'south'), '/endpoints/end_log/probes')).status).toBe(404);
 });
 
 test('what was bought is delivered when its hour has passed', async () => {

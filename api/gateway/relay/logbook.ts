@@ -125,7 +125,8 @@ export class StoredLogbook implements Logbook {
     await this.probes.write(this.database);
   }
 
-  private async prune(): Promise<void> {
+  /** Drops what is older than it is kept; by itself every ten minutes. */
+  async prune(): Promise<void> {
     for (const table of ['request_log', 'probe_log']) await this.database(table).whereRaw('at < now() - ?::interval', [KEPT]).delete();
   }
 
