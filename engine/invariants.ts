@@ -214,7 +214,10 @@ function blockedCreditIsNotHeld({ lots }: State): string | undefined {
   return lot === undefined ? undefined : `lot ${lot.lot}: blocked credit is held`;
 }
 
-/** No two orders that may trade with each other cross; orders of one group and unserved models may. */
+/**
+ * No two orders that may trade with each other cross; orders of one group, unserved models and post-only orders may: who could
+ * not take when it became eligible waits, crossed, behind an own order or for who takes.
+ */
 function booksDoNotCross(state: State): string | undefined {
   for (const book of state.books) {
     if (book === undefined || !state.isTrading(book) || book.bids.best() === NIL || book.asks.best() === NIL) continue;
@@ -232,7 +235,8 @@ function eligiblePairCrosses(state: State, book: HourBook): boolean {
       const related = standing.group(orders.company(bid)) === standing.group(orders.company(ask));
       const bound = [bid, ask].some((row) => (orders.extra(row)?.minimumQuantity ?? 0) > 0);
       const limited = (orders.flags(bid) & FLAG.limited) !== 0 && !mayBuyFrom(state, bid, ask);
-      crosses ||= eligible && !limited && !related && !bound && orders.price(bid) >= orders.price(ask);
+      const apart = ((orders.flags(bid) | orders.flags(ask)) & FLAG.postOnly) !== 0;
+      crosses ||= eligible && !limited && !related && !bound && !apart && orders.price(bid) >= orders.price(ask);
       return !crosses && orders.price(ask) <= orders.price(bid);
     });
     return !crosses && orders.price(bid) >= book.asks.best();

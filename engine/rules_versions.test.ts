@@ -39,20 +39,21 @@ function leaves(version: number): { stop: string; bid: string } {
 }
 
 /** Who makes when a post-only bid waits for a model, and its ask comes to serve it. */
-function makes(version: number): string {
+function makes(version: number, ask: { postOnly?: boolean } = {}): string {
   const world = new World();
   world.engine.rulesVersion = version;
   const [provider, buyer] = [world.provider(), world.buyer()];
   world.run({ type: 'addModel', name: 'small' });
-  world.ask(provider, 2, 5);
+  world.ask(provider, 2, 5, ask);
   const bid = one(world.bid(buyer, 2.5, 5, { model: 0, postOnly: true }).events, 'orderAccepted').order;
-  const fill = one(world.run({ type: 'setEligibility', company: provider, market: 0, models: [0] }).events, 'fill');
-  return `${fill.maker === bid ? 'bid' : 'ask'} ${fill.price / price(1)}`;
+  const fill = all(world.run({ type: 'setEligibility', company: provider, market: 0, models: [0] }).events, 'fill').at(0);
+  expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+  return fill === undefined ? 'nobody' :  `${fill.maker === bid ? 'bid' : 'ask'} ${fill.price / price(1)}`;
 }
 
 describe('rules', () => {
   it('before version 4 let a post-only order take when it arrived again', () => {
-    expect([makes(3), makes(RULES_VERSION)]).toEqual(['ask 2', 'bid 2.5']);
+    expect([makes(3), makes(RULES_VERSION), makes(RULES_VERSION, { postOnly: true })]).toEqual(['ask 2', 'bid 2.5', 'nobody']);
   });
 
   it('before version 4 called expired what gate closure had cancelled', () => {
