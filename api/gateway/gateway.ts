@@ -54,6 +54,8 @@ export interface GatewayParts {
   /** None unless given. */
   references?: ReferenceAnswers;
   logbook?: Logbook;
+  /** Whether endpoints must write as fast as what is declared of them; not unless told. */
+  measuresPace?: boolean;
 }
 
 const PROJECTIONS_MILLIS_MAX = 3_000;
@@ -86,7 +88,7 @@ export class Gateway {
     this.logbook = parts.logbook ?? NO_LOGBOOK;
     this.upstream = new Upstream(guard, parts.timeouts ?? TIMEOUTS);
     this.known = new Endpoints(rows, services.vault, services.log, services.directory);
-    this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known });
+    this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known, measuresPace: parts.measuresPace ?? false });
     this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
     this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id, services.tallies?.of('reserved'));
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending);
@@ -190,12 +192,12 @@ function repeat({ streamed, text }: KeptAnswer, out: Outgoing): void {
 
 /** @param addresses `host:port` or CIDR that endpoints may use although not public */
 export async function openGateway(services: GatewayServices, addresses: readonly string[]): Promise<Gateway> {
-  const { database, projections } = services;
+  const { config, database, projections } = services;
   const history: SpendingHistory = async (ask) => {
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     return keySpending(database, { ...ask, keys: 'key' in ask ? [ask.key] : await keysOfProject(database, ask.project) });
   };
-  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log) });
+  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), measuresPace: !config.demo });
   await gateway.start();
   gateway.watch.start();
   services.clockFollowers.add(() => gateway.watch.clockMoved());

@@ -24,6 +24,8 @@ export interface EndpointWatcherParts {
   guard: AddressGuard;
   upstream: Upstream;
   endpoints: Endpoints;
+  /** Whether an endpoint must write as fast as what is declared of it. */
+  measuresPace: boolean;
 }
 
 const POLL_MILLIS = 1_000;
@@ -104,7 +106,9 @@ export class EndpointWatcher implements EndpointWatch {
     const className = this.parts.services.directory.className(classOf(row.market));
     const unfit = row.models.find((name) => rating(name, className) === undefined);
     if (unfit !== undefined) return { ok: false, reason: findModel(unfit) === undefined ? `the catalogue has no model "${unfit}"` : `"${unfit}" does not fit on ${className}` };
-    return verifyEndpoint(this.parts.upstream, { target: targetOf(row, this.vault), models: row.models });
+    const gpus = this.parts.services.directory.capacities(row.company).find(({ market }) => market === row.market)?.declared;
+    const capacity = this.parts.measuresPace && gpus !== undefined ? { className, gpus } : undefined;
+    return verifyEndpoint(this.parts.upstream, { target: targetOf(row, this.vault), models: row.models, capacity });
   }
 
   /**

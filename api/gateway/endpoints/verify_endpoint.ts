@@ -1,7 +1,15 @@
-/** Whether an endpoint serves what it says: it must list its models and complete something with each. */
+/**
+ * Whether an endpoint serves what it says: it must list its models, complete something with each, and, where that is asked,
+ * write about as fast as the GPUs that its provider has declared.
+ */
 import { z } from 'zod';
+import { MICRO } from '../../../engine/numbers/units.ts';
+import { askCanary, ordinaryQuestion } from './canary.ts';
 import { findModel } from '../catalogue/catalogue.ts';
 import type { Model, ModelKind } from '../catalogue/catalogue.ts';
+import { rating } from '../catalogue/ratings.ts';
+import { STREAMS } from '../catalogue/roofline.ts';
+import { countTokens } from '../metering/token_count.ts';
 import { UpstreamError } from '../relay/upstream.ts';
 import type { Target, Upstream } from '../relay/upstream.ts';
 
@@ -9,11 +17,22 @@ export interface EndpointClaim {
   target: Target;
   /** As the endpoint calls them. */
   models: readonly string[];
+  /** undefined: how fast it writes is not asked. */
+  capacity?: Capacity;
+}
+export interface Capacity {
+  className: string;
+  gpus: number;
 }
 export type Verdict = { ok: true } | { ok: false; reason: string };
 
 const ANSWER_LIMIT_BYTES = 4 * 1024 * 1024;
 const VERIFICATION_MILLIS = 30_000;
+/** Requests at once, and how much is asked of each: first so little that only the way there and back takes time. */
+const AT_ONCE = 4;
+const TOKENS = { few: 1, many: 32 };
+/** Of what the ratings promise for so many streams. */
+const SHARE_LEAST = 0.5;
 
 const modelList = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) });
 const challenges: Record<ModelKind, { path: string; body: (model: string) => object; answer: z.ZodType }> = {
@@ -45,7 +64,8 @@ export async function verifyEndpoint(upstream: Upstream, claim: EndpointClaim): 
       if (!listed.has(name)) return { ok: false, reason: `the endpoint does not list the model "${name}"` };
       await challenge(upstream, claim.target, name, model, signal);
     }
-    return { ok: true };
+    const slow = claim.capacity === undefined ? undefined : await slownessOf(upstream, claim, claim.capacity, signal);
+    return slow === undefined ? { ok: true } : { ok: false, reason: slow };
   } catch (error) {
     if (error instanceof UpstreamError) return { ok: false, reason: signal.aborted ? 'the endpoint did not answer in time' : error.message };
     if (error instanceof z.ZodError || error instanceof SyntaxError) return { ok: false, reason: "an answer is not of OpenAI's shape" };
@@ -64,4 +84,27 @@ async function ask(upstream: Upstream, target: Target, path: string, body: strin
   const text = await answer.text(ANSWER_LIMIT_BYTES);
   if (answer.status !== 200) throw new UpstreamError('broken', `${path} answered ${answer.status}`);
   return JSON.parse(text) as unknown;
+}
+
+/** What is wrong with the pace of its first model that chats; undefined: nothing, or an answer is too short to tell. */
+async function slownessOf(upstream: Upstream, { target, models }: EndpointClaim, { className, gpus }: Capacity, signal: AbortSignal): Promise<string | undefined> {
+  const name = models.find((served) => findModel(served)?.kind === 'chat');
+  const rated = name === undefined ? undefined : rating(name, className);
+  if (name === undefined || rated === undefined) return undefined;
+  const few = await written(upstream, target, name, TOKENS.few, signal);
+  const many = await written(upstream, target, name, TOKENS.many, signal);
+  if (many.tokens < (AT_ONCE * TOKENS.many) / 2) return undefined;
+  const perGpu = MICRO / rated.completion;
+  const wanted = Math.floor(SHARE_LEAST * perGpu * Math.min(gpus, (rated.gpus * AT_ONCE) / STREAMS));
+  const reached = Math.floor(((many.tokens - few.tokens) * 1_000) / Math.max(1, many.millis - few.millis));
+  return reached < wanted ? `it writes ${reached} tokens a second in ${AT_ONCE} streams; of ${gpus} x ${className} at least ${wanted} are expected` : undefined;
+}
+
+async function written(upstream: Upstream, target: Target, name: string, tokens: number, signal: AbortSignal): Promise<{ tokens: number; millis: number }> {
+  const began = performance.now();
+  const texts = await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => {
+    const prompt = `${ordinaryQuestion(() => (index + 0.5) / AT_ONCE)} Answer at length.`;
+    return askCanary(upstream, { target, model: name, prompt, tokens, signal });
+  }));
+  return { tokens: texts.reduce((sum, text) => sum + countTokens(text), 0), millis: performance.now() - began };
 }

@@ -1,0 +1,38 @@
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import { afterEach, expect, test } from 'vitest';
+import { Upstream } from '../relay/upstream.ts';
+import { CHAT, listen } from '../test/gateway_world.ts';
+import { AddressGuard } from './address_guard.ts';
+import { verifyEndpoint } from './verify_endpoint.ts';
+
+let server: Server;
+const upstream = new Upstream(new AddressGuard(['127.0.0.0/8']));
+afterEach(() => {
+  server.close();
+  server.closeAllConnections();
+});
+
+/** Says as many words as it may, one after so many milliseconds, but at most so many. */
+function speaker(millis: number, most = Infinity): Server {
+  return createServer((request, reply) => {
+    if (request.method === 'GET') return void reply.end(JSON.stringify({ data: [{ id: CHAT }] }));
+    let text = '';
+    request.on('data', (piece: Buffer) => (text += piece.toString())).on('end', () => {
+      const words = Math.min((JSON.parse(text) as { max_tokens: number }).max_tokens, most);
+      setTimeout(() => reply.end(JSON.stringify({ choices: [{ message: { content: 'word '.repeat(words).trim() } }] })), millis * words);
+    });
+  });
+}
+
+test.each([
+  ['writes as fast as its GPUs would', speaker(0), 8, undefined],
+  ['says too little to tell', speaker(40, 2), 8, undefined],
+  ['writes more slowly', speaker(50), 8, /^it writes [0-9]+ tokens a second in 4 streams; of 8 x H100-SXM-80 at least 250 are expected$/],
+])('an endpoint that %s', async (_what, speaking, gpus, reason) => {
+  server = speaking;
+  const claim = { target: { url: `${await listen(server)}/v1`, credential: undefined }, models: [CHAT] };
+  expect(await verifyEndpoint(upstream, claim)).toEqual({ ok: true });
+  const verdict = await verifyEndpoint(upstream, { ...claim, capacity: { className: 'H100-SXM-80', gpus } });
+  expect(verdict).toEqual(reason === undefined ? { ok: true } : { ok: false, reason: expect.stringMatching(reason) as string });
+});
