@@ -288,6 +288,19 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     for (const url of urls) expect((await chat(url, text)).status).toBe(401);
   });
 
+  test('accepts exactly one of 200 bids that each want 60 % of the credit, at whichever process they come', async () => {
+    const { body } = await call(urls[0], 'GET', '/api/v1/balances');
+    const quantity = Math.floor((Number((body.credits as { available: string }).available) * 0.6) / 3).toFixed(0);
+    const answers = await Promise.all(Array.from({ length: 200 }, (_, index) => place(urls[index % urls.length], undefined, { price: '3.0000', quantity })));
+    const counts = new Map<string, number>();
+    for (const answer of answers) {
+      const outcome = answer.status === 201 ? 'accepted' : (answer.body.error as { code: string }).code;
+      counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(counts)).toEqual({ accepted: 1, insufficient_credits: 199 });
+    expect((await call(urls[1], 'DELETE', '/api/v1/orders')).status).toBe(200);
+  });
+
   test('halts on every process at once', async () => {
     const { company } = await registerUser({ database, sequencer: remote, committed }, { email: 'o@example.com', password: 'correct horse battery', company: 'o', role: 'operator', group: '' });
     const scope = { class: NONE, market: NONE, hour: NONE } as const;

@@ -44,6 +44,8 @@ async function sell(world: FaultWorld, provider: InferenceProvider): Promise<str
   await call('POST', '/capacity', { ...PLACE, gpus: 4_000 });
   const { id } = await call<{ id: string }>('POST', '/endpoints', { url: `http://${provider.address}/v1`, ...PLACE, models: [CHAT, EMBEDDING] });
   await until('the endpoint is verified', async () => (await call<{ data: { id: string; status: string }[] }>('GET', '/endpoints')).data.some((row) => row.id === id && row.status === 'verified'), WAIT_MILLIS);
+  // What an endpoint proves is verified by a command of its own.
+  await until('the capacity is verified', async () => (await call<{ data: { region: string; status: string }[] }>('GET', '/capacity')).data.some(({ region, status }) => region === PLACE.region && status === 'verified'), WAIT_MILLIS);
   const { now } = await call<{ now: string }>('GET', '/status');
   const hour = new Date(Date.parse(now) - (Date.parse(now) % MILLIS_PER_HOUR)).toISOString().replace(/[-:]/g, '').slice(0, 11);
   const instrument = `${PLACE.class}.${PLACE.region}.${hour}Z`;
