@@ -51,7 +51,24 @@ function makes(version: number, ask: { postOnly?: boolean } = {}): string {
   return fill === undefined ? 'nobody' :  `${fill.maker === bid ? 'bid' : 'ask'} ${fill.price / price(1)}`;
 }
 
+/** A bid for a model stands above an ask of its own group and one of another; both come to serve the model. */
+function meetsOwn(version: number): string[] {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const [own, other, buyer] = [world.provider(1_000, 'own', 'family'), world.provider(1_000, 'other'), world.buyer(10_000, 'buyer', 'family')];
+  world.run({ type: 'addModel', name: 'small' });
+  world.bid(buyer, 2.5, 5, { model: 0 });
+  world.ask(own, 1.9, 5);
+  world.ask(other, 2, 5);
+  for (const company of [own, other]) world.run({ type: 'setEligibility', company, market: 0, models: [0] });
+  return world.engine.checkInvariants().flatMap(({ ok, name }) => (ok ? [] : [name]));
+}
+
 describe('rules', () => {
+  it('before version 4 left a bid crossed that an own ask kept from trading', () => {
+    expect([meetsOwn(3), meetsOwn(RULES_VERSION)]).toEqual([['no two eligible orders cross'], []]);
+  });
+
   it('before version 4 let a post-only order take when it arrived again', () => {
     expect([makes(3), makes(RULES_VERSION), makes(RULES_VERSION, { postOnly: true })]).toEqual(['ask 2', 'bid 2.5', 'nobody']);
   });

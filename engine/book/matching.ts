@@ -171,17 +171,21 @@ export class Matcher {
     }
   }
 
-  /** Whether an order that is freed stands crossed with somebody. Before version 4 one that an own order kept from trading stayed so. */
+  /**
+   * Whether a resting order would trade if it arrived again, or an own order keeps it from that. Before version 4 the latter
+   * stayed, crossed with whoever stood behind the own order.
+   */
   private meetsSomebody(book: Book, row: number): boolean {
     if (this.wouldTrade(book, row)) return true;
     if (this.rulesVersion < 4 || this.neverTakes(row) || this.orders.pendingMinimum(row) > 0) return false;
     const { orders, host } = this;
-    const side = book.side(!orders.isSell(row));
+    const sells = orders.isSell(row);
+    const side = book.side(!sells);
     const limit = side.keyOf(orders.price(row));
     let meets = false;
     side.forEach(orders, (maker) => {
       const within = side.keyOf(orders.price(maker)) >= limit;
-      meets = within && host.sameGroup(maker, row);
+      meets = within && host.sameGroup(maker, row) && this.eligible(maker, row, sells);
       return within && !meets;
     });
     return meets;
@@ -386,9 +390,9 @@ export class Matcher {
     }
   }
 
-  /** Lets a resting order arrive again, if it would trade. */
+  /** Lets a resting order arrive again, if it would trade or meet an own order. */
   reenter(book: Book, row: number): void {
-    if (!this.wouldTrade(book, row)) return;
+    if (!this.meetsSomebody(book, row)) return;
     this.arriveAgain(book, row);
     if (this.freed.length > 0) this.runFreed(book);
   }

@@ -113,12 +113,16 @@ export class NaiveBook implements BookMachine {
   }
 
   private runFreed(): void {
-    for (let free = this.freed.shift(); free !== undefined; free = this.freed.shift()) {
-      if (this.wouldTrade(free) || free.postOnly || this.minimumOf(free) > 0 || !this.resting.includes(free)) this.arriveAgain(free);
-      else if (this.makersFor(free).some(({ owner }) => owner === free.owner)) {
-        this.remove(free);
-        this.enterOnce(free);
-      }
+    for (let free = this.freed.shift(); free !== undefined; free = this.freed.shift()) this.arriveIfItMeets(free);
+  }
+
+  /** Also with an own order alone, unless it is bound. */
+  private arriveIfItMeets(order: Order): void {
+    const meetsOwn = this.makersFor(order).some(({ owner }) => owner === order.owner);
+    if (this.wouldTrade(order) || order.postOnly || this.minimumOf(order) > 0 || !this.resting.includes(order)) this.arriveAgain(order);
+    else if (meetsOwn) {
+      this.remove(order);
+      this.enterOnce(order);
     }
   }
 
@@ -359,7 +363,7 @@ export class NaiveBook implements BookMachine {
 
   private settle(crossing: Order[]): void {
     for (const order of crossing.sort(better)) {
-      this.arriveAgain(order);
+      this.arriveIfItMeets(order);
       this.runFreed();
     }
   }
