@@ -89,6 +89,11 @@ describe('the annuity', () => {
       [50_003, 1_016_670, 99_949_997], [-16_147, 1_016_670, 99_966_144], [17_009, 1_016_670, 99_949_135],
     ]);
     expect([new Set(rows.slice(0, -1).map(({ due }) => due)).size, rows[599].due, rows[599].balance]).toEqual([1, 1_027_185, 0]);
+    // What would grow without end rises to its interest instead: 100 % and more a year over decades.
+    for (const rate of ['100', '400', '1000']) {
+      const steep = repaymentSchedule(terms({ rate, principal: 100_000, periods: 600, dayCount: 'ACT/365', instalmentMultipleOf: 7 }));
+      expect([steep.reduce((sum, { principal }) => sum + principal, 0), steep[599].balance, steep.every(({ principal }) => principal >= 0)]).toEqual([100_000, 0, true]);
+    }
     const facility = repaymentSchedule({ ...terms({ principal: 100_000_000, periods: 600, disbursedOn: day('2024-01-31'), dayCount: 'ACT/360' }), neverGrows: true });
     expect([facility[1].principal, facility[599].balance]).toEqual([0, 0]);
   });

@@ -228,7 +228,7 @@ const interestOf = (balance: number, { numerator, denominator }: Fraction): numb
 /** Equal instalments, refined when the terms ask for it. */
 function annuity(principal: number, rates: readonly Fraction[], terms: ScheduleTerms): Part[] {
   const instalment = terms.keepInstalment ?? toMultiple(annuityInstalment(principal, rates), terms.instalmentMultipleOf);
-  const amortised = (due: number): Part[] => amortise(principal, rates, due, terms.neverGrows === true || terms.keepInstalment !== undefined);
+  const amortised = (due: number): Part[] => amortise(principal, rates, due, terms.neverGrows !== true && terms.keepInstalment === undefined);
   const plan = amortised(instalment);
   if (terms.refine !== true) return plan;
   const difference = lastDue(plan) - instalment;
@@ -263,17 +263,35 @@ function toMultiple(amount: Decimal, multiple = 1): number {
   return rounded > 0 ? rounded : roundWhole(amount);
 }
 
-function amortise(principal: number, rates: readonly Fraction[], instalment: number, neverGrows: boolean): Part[] {
+/**
+ * A long month's interest may be more than the instalment: what is missing is then owed too, so that instalments stay alike. Where
+ * that would only grow, as at high rates over many years, such an instalment rises to its interest instead.
+ */
+function amortise(principal: number, rates: readonly Fraction[], instalment: number, mayGrow: boolean): Part[] {
+  const level = mayGrow ? repay(principal, rates, instalment, -Infinity) : undefined;
+  if (level?.every((part) => part.principal >= 0) === true) return level;
+  const raised = repay(principal, rates, instalment, 0) ?? [];
+  const offBy = (plan: readonly Part[]): number => Math.abs(lastDue(plan) - instalment);
+  return level === undefined || offBy(raised) <= offBy(level) ? raised : level;
+}
+
+/** `least`: of principal in an instalment. Undefined when the balance only grows. */
+function repay(principal: number, rates: readonly Fraction[], instalment: number, least: number): Part[] | undefined {
+  const parts: Part[] = [];
   let left = principal;
-  return rates.map((rate, index) => {
+  for (const [index, rate] of rates.entries()) {
     const interest = interestOf(left, rate);
-    // An instalment may not even cover a long month's interest, and one rounded up may end the loan early.
-    const least = neverGrows ? 0 : -Infinity;
+    // One rounded up may end the loan early.
     const repaid = index === rates.length - 1 ? left : Math.min(left, Math.max(least, instalment - interest));
     left -= repaid;
-    return { interest, principal: repaid };
-  });
+    if (left > GROWTH_MOST * principal) return undefined;
+    parts.push({ interest, principal: repaid });
+  }
+  return parts;
 }
+
+/** A balance that has become so many times the principal does not come back. */
+const GROWTH_MOST = 100;
 
 function lastDue(plan: readonly Part[]): number {
   const { interest, principal } = plan[plan.length - 1];
