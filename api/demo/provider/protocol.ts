@@ -1,5 +1,5 @@
 /** OpenAI's protocol as the demo's models speak it: from a request to an answer, whole or as the events of a stream. */
-import { createHash } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { chatPromptTokens, inputTokens, responsePromptTokens } from '../../gateway/dialects/prompt.ts';
 import { countTokens } from '../../gateway/metering/token_count.ts';
@@ -23,7 +23,6 @@ export interface Spoken {
 
 const DEFAULT_TOKENS = 256;
 const EMBEDDING_DIMENSIONS = 384;
-const CREATED_AT = 1_767_225_600;
 
 const common = { model: z.string().min(1), stream: z.boolean().nullish(), ignore_eos: z.boolean().nullish() };
 const streamOptions = z.looseObject({ include_usage: z.boolean().nullish() }).nullish();
@@ -42,8 +41,9 @@ export const embeddingRequest = z.looseObject({
 });
 export const responseRequest = z.looseObject({ ...common, input: z.union([z.string(), z.array(z.looseObject({}))]), max_output_tokens: count });
 
-const idOf = (prefix: string, seed: string, body: object): string =>
-  `${prefix}-${createHash('sha256').update(seed).update(JSON.stringify(body)).digest('hex').slice(0, 24)}`;
+/** An answer says the same again to the same question; it is another answer nevertheless. */
+const idOf = (prefix: string): string => `${prefix}${randomBytes(12).toString('hex')}`;
+const createdNow = (): number => Math.floor(Date.now() / 1_000);
 const usageOf = (prompt: number, completion: number) => ({ prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion });
 const done: StreamEvent = { event: '', data: '[DONE]', paced: false };
 const plain = (data: object, paced = false): StreamEvent => ({ event: '', data, paced });
@@ -81,11 +81,11 @@ const logprobsOf = (words: readonly string[], asked: unknown, top: unknown): obj
 export function chat(seed: string, body: z.output<typeof chatRequest>): Spoken {
   const most = body.max_completion_tokens ?? body.max_tokens;
   const calls = callsFor(body, questionIn(body.messages), seed);
-  if (calls.length > 0) return chatCalls(seed, body, calls);
+  if (calls.length > 0) return chatCalls(body, calls);
   const json = jsonFor(body, seed + JSON.stringify(body.messages));
   const choices = json === undefined ? choicesOf(seed, JSON.stringify(body.messages), body.n ?? 1, most, body.ignore_eos === true) : Array.from({ length: body.n ?? 1 }, () => jsonChoice(json, most));
   const usage = usageOf(chatPromptTokens(body), tokensIn(choices));
-  const head = { id: idOf('chatcmpl', seed, body), created: CREATED_AT, model: body.model, system_fingerprint: 'fp_demo' };
+  const head = { id: idOf('chatcmpl-'), created: createdNow(), model: body.model, system_fingerprint: 'fp_demo' };
   const logprobs = (words: readonly string[]): object | null => logprobsOf(words, body.logprobs, body.top_logprobs);
   const chunk = (index: number, delta: object, reason: string | null, word?: string): StreamEvent =>
     plain({ ...head, object: 'chat.completion.chunk', choices: [{ index, delta, logprobs: word === undefined ? null : logprobs([word]), finish_reason: reason }] }, word !== undefined);
@@ -108,11 +108,11 @@ export function chat(seed: string, body: z.output<typeof chatRequest>): Spoken {
 }
 
 /** An answer that calls tools. */
-function chatCalls(seed: string, body: z.output<typeof chatRequest>, calls: readonly ToolCall[]): Spoken {
-  const id = idOf('chatcmpl', seed, body);
+function chatCalls(body: z.output<typeof chatRequest>, calls: readonly ToolCall[]): Spoken {
+  const id = idOf('chatcmpl-');
   const named = calls.map((call, index) => ({ id: `call_${id.slice(-20)}${index}`, type: 'function', function: call }));
   const usage = usageOf(chatPromptTokens(body), countTokens(calls.map((call) => call.name + call.arguments).join('')));
-  const head = { id, created: CREATED_AT, model: body.model, system_fingerprint: 'fp_demo' };
+  const head = { id, created: createdNow(), model: body.model, system_fingerprint: 'fp_demo' };
   const chunk = (delta: object, reason: string | null, paced = false): StreamEvent =>
     plain({ ...head, object: 'chat.completion.chunk', choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }] }, paced);
   return {
@@ -146,7 +146,7 @@ export function completion(seed: string, body: z.output<typeof completionRequest
     return choices.map(({ words: [first, ...more], ...choice }) => ({ ...choice, words: first === undefined ? [prompt] : [prompt, ` ${first}`, ...more] }));
   });
   const usage = usageOf(inputTokens(body.prompt), tokensIn(choices));
-  const head = { id: idOf('cmpl', seed, body), object: 'text_completion', created: CREATED_AT, model: body.model };
+  const head = { id: idOf('cmpl-'), object: 'text_completion', created: createdNow(), model: body.model };
   const chunk = (index: number, text: string, reason: string | null, paced = false): StreamEvent =>
     plain({ ...head, choices: [{ index, text, logprobs: null, finish_reason: reason }] }, paced);
   return {
@@ -228,7 +228,8 @@ function callItem(id: string, call: ToolCall): Item {
 }
 
 export function response(seed: string, body: z.output<typeof responseRequest>): Spoken {
-  const id = idOf('resp', seed, body);
+  const id = idOf('resp_');
+  const created = createdNow();
   const json = jsonFor(body, seed + JSON.stringify(body.input));
   const [choice] = json === undefined ? choicesOf(seed, JSON.stringify(body.input), 1, body.max_output_tokens, body.ignore_eos === true) : [jsonChoice(json, body.max_output_tokens)];
   const calls = callsFor(body, questionIn(body.input), seed);
@@ -242,7 +243,7 @@ export function response(seed: string, body: z.output<typeof responseRequest>): 
   const finished = calls.length === 0 && choice.reason === 'length' ? 'incomplete' : 'completed';
   const { instructions = null, max_output_tokens: most = null, parallel_tool_calls: parallel = true, temperature = 1, text = { format: { type: 'text' } }, tool_choice: choosing = 'auto', tools = [], top_p: top = 1, metadata = {} } = body;
   const whole = (status: string, output: object[], counted?: object): object => ({
-    id, object: 'response', created_at: CREATED_AT, status, error: null, incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
+    id, object: 'response', created_at: created, status, error: null, incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
     instructions, max_output_tokens: most, model: body.model, output, parallel_tool_calls: parallel, previous_response_id: null, store: false, temperature, text,
     tool_choice: choosing, tools, top_p: top, truncation: 'disabled', metadata, ...(counted === undefined ? {} : { usage: counted }),
   });
