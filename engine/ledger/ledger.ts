@@ -7,7 +7,8 @@ import type { AccountName, LedgerName, OwnerKind } from './accounts.ts';
 import { grownCapacity, grownFloats } from '../numbers/columns.ts';
 import { KIND } from '../events.ts';
 import type { EventBuffer } from '../events.ts';
-import { LOT_SHIFT } from './lot_rows.ts';
+import { mulDiv } from '../numbers/muldiv.ts';
+import { BACKING_DENOMINATOR, BACKING_NUMERATOR, COST_DENOMINATOR, COST_NUMERATOR, LOT_SHIFT } from './lot_rows.ts';
 import type { LotRows } from './lot_rows.ts';
 import { CELL_SHIFT } from './supply_cells.ts';
 import type { SupplyCells } from './supply_cells.ts';
@@ -128,13 +129,19 @@ export class Ledger {
   }
 
   /**
-   * What a fill does with held credit of one lot: into contract, retired as a fee of that cost, of which `backing` was backed, and
-   * given back. Its entries are those of three transfers and two postings in that order.
+   * What a fill does with held credit of one lot, in one go and with the lot's rates beside its accounts: into contract, retired as
+   * a fee, with the fall of backing and deferred spread, and given back. Its entries are those of three transfers and two postings
+   * in that order. Returns what the fee's credit cost.
    */
-  settleHeld(lot: number, contracted: number, fee: number, released: number, backing: number, cost: number): void {
+  settleHeld(lot: number, contracted: number, fee: number, released: number): number {
     const { lots, buffer } = this;
     const { words } = buffer;
     const at = lot << LOT_SHIFT;
+    const outstanding = lots[at + ISSUED] - fee;
+    // What stands there is the rounded amount for what is outstanding now.
+    const backed = -lots[at + BACKING];
+    const cost = backed - lots[at + DEFERRED] - mulDiv(outstanding, lots[at + COST_NUMERATOR], lots[at + COST_DENOMINATOR]);
+    const backing = backed - mulDiv(outstanding, lots[at + BACKING_NUMERATOR], lots[at + BACKING_DENOMINATOR]);
     lots[at + HELD] += contracted + fee + released;
     lots[at + CONTRACTED] -= contracted;
     lots[at + ISSUED] -= fee;
@@ -170,6 +177,7 @@ export class Ledger {
       length += 4;
     }
     buffer.length = length;
+    return cost;
   }
 
   /** The same for accounts of a company. */

@@ -12,10 +12,11 @@ export const LOT_SHIFT = 4;
 const INT_SHIFT = 5;
 const BLOCKED = 6;
 const NEXT = 14;
-const COST_NUMERATOR = 8;
-const COST_DENOMINATOR = 9;
-const BACKING_NUMERATOR = 10;
-const BACKING_DENOMINATOR = 11;
+/** The rates, which a fill's posting reads beside the accounts: usd / credits, and the redemption rate, in lowest terms. */
+export const COST_NUMERATOR = 8;
+export const COST_DENOMINATOR = 9;
+export const BACKING_NUMERATOR = 10;
+export const BACKING_DENOMINATOR = 11;
 const ROWS_FIRST = 16;
 
 export class LotRows {

@@ -269,17 +269,4 @@ export class Lots {
     ledger.post(DEFERRED, lot, cost - backing);
     return cost;
   }
-
-  /**
-   * Posts what a fill does with held credit of one lot, in one go: what goes into contract, the fee that is retired, with
-   * the fall of backing and deferred spread, and what is given back. Returns what the fee's credit cost.
-   */
-  postFill(lot: LotId, contracted: Micro, fee: Micro, released: Micro): Micro {
-    const { ledger } = this;
-    const after = this.outstanding(lot) - fee;
-    const backingBefore = -ledger.balance(BACKING, lot);
-    const cost = backingBefore - ledger.balance(DEFERRED, lot) - this.costOf(lot, after);
-    ledger.settleHeld(lot, contracted, fee, released, backingBefore - this.backingOf(lot, after), cost);
-    return cost;
-  }
 }

@@ -138,7 +138,7 @@ export class Holds {
   }
 
   private settleOfOne(row: number, list: number, contracted: Micro, fee: Micro, released: Micro): Micro {
-    const { lots, orders, amounts } = this.state;
+    const { ledger, orders, amounts } = this.state;
     const lot = amounts.lot(list);
     const kept = amounts.amount(list) - contracted - fee;
     this.funding = amounts.create(lot, contracted, NIL);
@@ -147,7 +147,7 @@ export class Holds {
     amounts.setAmount(list, kept === released ? kept : kept - released);
     if (kept === released) orders.setHoldList(row, amounts.dropLast(list));
     orders.setHold(row, kept - released);
-    return lots.postFill(lot, contracted, fee, released);
+    return ledger.settleHeld(lot, contracted, fee, released);
   }
 
   /** Retires held credit as a fee, first lot first; `retired` then names its lots. Returns what that credit cost in USD. */
