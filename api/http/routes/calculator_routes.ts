@@ -23,6 +23,8 @@ const TAG = 'calculators';
 const MICRO_PER_CENT = 10_000;
 const CENTS_MAX = FACILITY_MICRO_MAX / MICRO_PER_CENT;
 const RATE_PERCENT_MAX = 1_000;
+/** Every further draw plans all periods anew: so many in one request keep it within a few hundredths of a second. */
+const PLANNED_MAX = 36_000;
 /** A tick times a step is a micro-credit; a GPU-hour is a hundred steps. */
 const STEPS = 100;
 /** A taker's fee comes on top of the price. */
@@ -54,6 +56,8 @@ const flowsOf = (field: string, flows: readonly { on: string; amount: string }[]
 function termsOf(body: ScheduleBody): ScheduleTerms {
   const annualRate = new Exact(body.annual_rate_percent);
   if (annualRate.greaterThan(RATE_PERCENT_MAX)) throw refused('annual_rate_percent', `must be at most ${RATE_PERCENT_MAX}`);
+  const draws = body.further_draws?.length ?? 0;
+  if (draws * body.periods > PLANNED_MAX) throw refused('further_draws', `at most ${Math.floor(PLANNED_MAX / body.periods)} may be planned over so many periods`);
   return {
     principal: centsOf('principal', body.principal),
     annualRate: annualRate.div(100),
