@@ -1,5 +1,5 @@
 /** The candle chart: the only user of the chart library, loaded when it is first shown. Prices are whole ticks in it. */
-import { CandlestickSeries, ColorType, createChart, createSeriesMarkers, HistogramSeries, LineSeries, LineStyle, type UTCTimestamp } from 'lightweight-charts';
+import { CandlestickSeries, ColorType, createChart, createSeriesMarkers, HistogramSeries, LineSeries, LineStyle, TickMarkType, type UTCTimestamp } from 'lightweight-charts';
 import { fromTicks, toSteps, toTicks, type WireCandle } from '../../state/index.ts';
 
 export interface OwnFill {
@@ -24,6 +24,12 @@ export interface CandleChart {
   close(): void;
 }
 
+/** Local, as everywhere else; the library's own axis is UTC. */
+const axisTime = (time: unknown, mark: TickMarkType): string =>
+  mark === TickMarkType.Time || mark === TickMarkType.TimeWithSeconds
+    ? new Date(Number(time) * 1000).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
+    : new Date(Number(time) * 1000).toLocaleDateString(undefined, { day: '2-digit', month: 'short' });
+
 const secondsOf = (time: string): UTCTimestamp => Math.floor(Date.parse(time) / 1000) as UTCTimestamp;
 const barOf = (candle: WireCandle) => ({ time: secondsOf(candle.start_at), open: toTicks(candle.open), high: toTicks(candle.high), low: toTicks(candle.low), close: toTicks(candle.close) });
 const volumeOf = (candle: WireCandle) => ({ time: secondsOf(candle.start_at), value: toSteps(candle.volume) });
@@ -32,7 +38,7 @@ export function candleChart(element: HTMLElement, colours: ChartColours): Candle
   const chart = createChart(element, {
     autoSize: true,
     layout: { background: { type: ColorType.Solid, color: 'transparent' }, fontFamily: getComputedStyle(element).fontFamily, fontSize: 11, attributionLogo: false },
-    timeScale: { timeVisible: true, secondsVisible: false, borderVisible: false, maxBarSpacing: 18 },
+    timeScale: { timeVisible: true, secondsVisible: false, borderVisible: false, maxBarSpacing: 18, tickMarkFormatter: axisTime },
     rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.22 } },
     localization: { timeFormatter: (time: unknown) => new Date(Number(time) * 1000).toLocaleString(undefined, { hourCycle: 'h23' }) },
   });
@@ -40,7 +46,8 @@ export function candleChart(element: HTMLElement, colours: ChartColours): Candle
   const series = chart.addSeries(CandlestickSeries, { priceFormat, borderVisible: false });
   const volume = chart.addSeries(HistogramSeries, { priceScaleId: 'volume', priceFormat: { type: 'custom', minMove: 1, formatter: String }, lastValueVisible: false, priceLineVisible: false });
   chart.priceScale('volume').applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
-  const level = chart.addSeries(LineSeries, { priceFormat, lineWidth: 1, lineStyle: LineStyle.Dashed, lastValueVisible: true, priceLineVisible: false, crosshairMarkerVisible: false });
+  // An index far away must not flatten the candles; its price stands above them.
+  const level = chart.addSeries(LineSeries, { priceFormat, lineWidth: 1, lineStyle: LineStyle.Dashed, lastValueVisible: true, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null });
   const markers = createSeriesMarkers(series, []);
   let bars: UTCTimestamp[] = [];
   let indexTicks: number | undefined;
