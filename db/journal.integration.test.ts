@@ -42,13 +42,19 @@ async function write(journal: PostgresJournal, rows: number): Promise<JournalRec
   }
   return records;
 }
+/** Alone, and with one who helps: both must come to the same. */
 async function verify(): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
+  const clients = [1, 2].map(() => new pg.Client({ connectionString: url }));
+  const [client, helper] = clients;
   try {
-    await verifyJournal(client);
+    for (const one of clients) await one.connect();
+    const outcomes: unknown[] = [];
+    for (const help of [undefined, helper]) outcomes.push(await verifyJournal(client, help).then(() => undefined, (error: unknown) => error));
+    const [alone, helped] = outcomes.map((error) => (error instanceof JournalCorrupt ? error.sequence : error));
+    expect(helped).toEqual(alone);
+    if (outcomes[1] !== undefined) throw outcomes[1] as Error;
   } finally {
-    await client.end();
+    for (const one of clients) await one.end();
   }
 }
 async function read(journal: PostgresJournal, from: number): Promise<JournalRow[]> {

@@ -72,41 +72,63 @@ export async function readHighWater(client: Queryable): Promise<number> {
 
 /**
  * Checks every row against its hash and its predecessor, inside the database, and the end against
- * the high-water mark. @throws JournalCorrupt naming the first sequence that is wrong
+ * the high-water mark. @param helper another connection, which checks the first half meanwhile
+ * @throws JournalCorrupt naming the first sequence that is wrong
  */
-export async function verifyJournal(client: Queryable): Promise<void> {
+export async function verifyJournal(client: Queryable, helper?: Queryable): Promise<void> {
   await client.query('begin isolation level repeatable read, read only');
   try {
-    await checkJournal(client);
+    await checkJournal(client, helper);
   } finally {
     await client.query('rollback');
   }
 }
 
 /** As `verifyJournal`, in the caller's transaction. */
-export async function checkJournal(client: Queryable): Promise<void> {
-  await verifyChain(client);
+export async function checkJournal(client: Queryable, helper?: Queryable): Promise<void> {
+  const base = await readArchived(client);
+  const middle = helper === undefined ? undefined : await readMiddle(client);
+  if (helper === undefined || middle === undefined) await verifyChain(client, base);
+  else {
+    const [first, second] = await Promise.allSettled([verifyChain(helper, base, { until: middle.firstSequence }), verifyChain(client, middle, { after: middle.firstSequence })]);
+    for (const half of [first, second]) if (half.status === 'rejected') throw half.reason as Error;
+  }
   await verifyEnd(client);
 }
 
+/** A row, of which nothing is known yet to be true, with as many commands before it as after it; undefined where there are none. */
+async function readMiddle(client: Queryable): Promise<(Link & { firstSequence: number }) | undefined> {
+  const { rows } = await client.query<{ first_sequence: string; last_sequence: string; hash: Buffer }>(
+    `select first_sequence, last_sequence, hash from journal
+     where first_sequence <= (select (min(first_sequence) + max(first_sequence)) / 2 from journal) order by first_sequence desc limit 1`,
+  );
+  return rows.length === 0 ? undefined : { firstSequence: Number(rows[0].first_sequence), lastSequence: Number(rows[0].last_sequence), hash: rows[0].hash };
+}
+
+/** What of a row the next one continues. */
+interface Link {
+  lastSequence: number;
+  hash: Uint8Array;
+}
+
 /** The last row that was moved into a file: what the journal's first row continues. */
-export async function readArchived(client: Queryable): Promise<{ lastSequence: number; hash: Uint8Array }> {
+export async function readArchived(client: Queryable): Promise<Link> {
   const { rows } = await client.query<{ last_sequence: string; hash: Buffer }>('select last_sequence, hash from journal_archive order by last_sequence desc limit 1');
   return rows.length === 0 ? { lastSequence: 0, hash: GENESIS_HASH } : { lastSequence: Number(rows[0].last_sequence), hash: rows[0].hash };
 }
 
-async function verifyChain(client: Queryable): Promise<void> {
-  const base = await readArchived(client);
+/** Rows that begin after and until the given sequences, all unless given, the first of which continues `base`. */
+async function verifyChain(client: Queryable, base: Link, { after = -Number.MAX_SAFE_INTEGER, until = Number.MAX_SAFE_INTEGER } = {}): Promise<void> {
   const { rows } = await client.query<{ first_sequence: string; expected: string }>(
     `select first_sequence, expected from (
        select first_sequence, last_sequence, hash, lag(last_sequence, 1, $2::bigint) over chain + 1 as expected,
          sha256(lag(hash, 1, $1::bytea) over chain || int8send(first_sequence) || int8send(last_sequence) || int8send(engine_time)
            || int8send(epoch) || int8send(rules_version) || int8send(length(commands)::bigint) || commands || events) as computed
-       from journal window chain as (order by first_sequence)
+       from journal where first_sequence > $3 and first_sequence <= $4 window chain as (order by first_sequence)
      ) as checked
      where first_sequence <> expected or last_sequence < first_sequence or computed <> hash
      order by first_sequence limit 1`,
-    [Buffer.from(base.hash), base.lastSequence],
+    [Buffer.from(base.hash), base.lastSequence, after, until],
   );
   if (rows.length === 0) return;
   const { first_sequence: first, expected } = rows[0];

@@ -128,13 +128,16 @@ export class Leader {
    * led before has looked at it when it first led, and is to go on soon: it looks at the end.
    */
   private async verify(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.options.url, connectionTimeoutMillis: CONNECT_MILLIS });
-    client.on('error', () => undefined);
-    await client.connect();
+    const clients = [1, 2].map(() => new pg.Client({ connectionString: this.options.url, connectionTimeoutMillis: CONNECT_MILLIS }));
     try {
-      await (this.options.resume ? verifyEnd(client) : verifyJournal(client));
+      for (const client of clients) {
+        client.on('error', () => undefined);
+        await client.connect();
+      }
+      const [client, helper] = clients;
+      await (this.options.resume ? verifyEnd(client) : verifyJournal(client, helper));
     } finally {
-      await client.end();
+      for (const client of clients) await client.end();
     }
   }
 

@@ -92,11 +92,14 @@ interface Outcome {
  * by the number the engine gave it, and every run with the same beginning gives the same numbers.
  * @throws Error when a command is refused or the trades differ from the reference book's
  */
-export function rehearse(flow: OrderFlow, bench: BenchMarket): Envelope[] {
+export const rehearse = (flow: OrderFlow, bench: BenchMarket): Envelope[] => [...rehearseInParts(flow, bench, flow.length)].flat();
+
+/** As `rehearse`, so many at a time: a long flow need not be in memory as a whole. */
+export function* rehearseInParts(flow: OrderFlow, bench: BenchMarket, length: number): Generator<Envelope[]> {
   const { engine, market, buyers, providers } = bench;
   const orderOf = new Float64Array(flow.length);
   const outcome: Outcome = { fills: 0, filledQuantity: 0, refusals: 0, accepted: NONE };
-  const envelopes = Array.from({ length: flow.length }, (_, row) => {
+  const envelopeOf = (row: number): Envelope => {
     const company = (flow.side[row] === BUY ? buyers : providers)[flow.trader[row]];
     const cancel = flow.kind[row] === CANCEL;
     const envelope = inEnvelope(cancel ? { type: 'cancel', company, order: orderOf[flow.target[row]] } : placement(flow, row, company, market));
@@ -104,11 +107,11 @@ export function rehearse(flow: OrderFlow, bench: BenchMarket): Envelope[] {
     count(outcome, engine.buffer.take());
     orderOf[row] = outcome.accepted;
     return envelope;
-  });
+  };
+  for (let from = 0; from < flow.length; from += length) yield Array.from({ length: Math.min(length, flow.length - from) }, (_, index) => envelopeOf(from + index));
   const resting = engine.query('market', {}).orders.length;
   const same = outcome.refusals === 0 && outcome.fills === flow.fills && outcome.filledQuantity === flow.filledQuantity && resting === flow.resting;
   if (!same) throw new Error(`the engine's trades are not the reference book's: ${JSON.stringify({ ...outcome, resting })}`);
-  return envelopes;
 }
 
 function count(outcome: Outcome, batch: EventBatch): void {

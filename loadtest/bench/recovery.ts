@@ -12,11 +12,13 @@ import { recover } from '../../api/sequencer/recovery.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
 import { DurableMarket, marketEnvelopes, submitAll } from './durable_market.ts';
-import { openMarket, rehearse, verifyInvariants } from './engine_market.ts';
+import { openMarket, rehearseInParts, verifyInvariants } from './engine_market.ts';
 import { generateOrderFlow, MIX } from './order_flow.ts';
 
 const SEED = 1;
 const OUTSTANDING = 10_000;
+/** Operations that are prepared at a time. */
+const PART = 250_000;
 const YOUNG_MEGABYTES = 32;
 const SNAPSHOT_MILLIS_MAX = 60_000;
 
@@ -45,12 +47,12 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
 /** @returns the sequence of the last command */
 async function writeJournal(market: DurableMarket, operations: number, { say }: BenchOptions): Promise<number> {
   say(`preparing ${operations} operations`);
-  const envelopes = rehearse(generateOrderFlow(MIX, operations, SEED), openMarket());
+  const flow = generateOrderFlow(MIX, operations, SEED);
   const port = await market.start();
   say('writing the journal');
   const begun = performance.now();
   await submitAll(port, marketEnvelopes(), OUTSTANDING);
-  await submitAll(port, envelopes, OUTSTANDING);
+  for (const envelopes of rehearseInParts(flow, openMarket(), PART)) await submitAll(port, envelopes, OUTSTANDING);
   await haveSnapshot(market);
   const { sequence } = await port.status();
   say(`wrote ${sequence} commands in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
