@@ -7,7 +7,7 @@ import { Random } from '../simulation/random.ts';
 import { NaiveBook } from '../test/naive_book.ts';
 import { recorder } from '../test/recorder.ts';
 
-const CALLS = Number(process.env['CALLS'] ?? 10_000);
+const CALLS = Number(process.env['CALLS'] ?? 5_000);
 
 const plain: BookOrder = {
   id: 0, owner: 0, sell: false, orderType: LIMIT, price: 100, quantity: 1, timeInForce: GTC, postOnly: false, displayQuantity: 0, minimumQuantity: 0, stopPrice: 0,
