@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHAT, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
 import type { GatewayWorld } from './test/gateway_world.ts';
@@ -103,6 +104,21 @@ describe('answers that leave things out have the published shape', () => {
     const counted = eventsIn((await ask('/v1/chat/completions', { model: CHAT, messages, stream: true, stream_options: { include_usage: true } })).text);
     expect(counted.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 8, completion_tokens: 2, total_tokens: 10 } });
     expect(counted.filter((event) => 'usage' in event && event.usage !== null)).toHaveLength(1);
+  });
+
+  test('a stream, to a client that does not know pieces with their length', async () => {
+    answer = sse([{ choices: [{ index: 0, delta: { content: 'one' } }] }, { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }, '[DONE]']);
+    const body = JSON.stringify({ model: CHAT, messages, stream: true });
+    const told = await new Promise<string>((resolve, reject) => {
+      const socket = connect(Number(new URL(world.url).port), '127.0.0.1');
+      let text = '';
+      socket.on('data', (piece: Buffer) => (text += piece.toString())).on('close', () => resolve(text)).on('error', reject);
+      socket.write(`POST /v1/chat/completions HTTP/1.0\r\nauthorization: Bearer ${world.key()}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    });
+    const [head, sent] = told.split('\r\n\r\n');
+    expect(head).not.toMatch(/transfer-encoding/i);
+    expect(sent.startsWith('data: {')).toBe(true);
+    expect(sent.endsWith('}\n\ndata: [DONE]\n\n')).toBe(true);
   });
 
   test('a completion, and its stream', async () => {
