@@ -104,6 +104,7 @@ describe('answers that leave things out have the published shape', () => {
     const counted = eventsIn((await ask('/v1/chat/completions', { model: CHAT, messages, stream: true, stream_options: { include_usage: true } })).text);
     expect(counted.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 8, completion_tokens: 2, total_tokens: 10 } });
     expect(counted.filter((event) => 'usage' in event && event.usage !== null)).toHaveLength(1);
+    expect(counted[0].usage).toBeNull();
   });
 
   test('a stream, to a client that does not know pieces with their length', async () => {

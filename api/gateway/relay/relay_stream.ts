@@ -159,8 +159,8 @@ export class StreamRelay {
     const role = dialect.readEvent(value, this.meter);
     if (role === 'failure') throw new UpstreamError('broken', 'the endpoint reported an error');
     if (role === 'empty') return '';
-    // Figures have an event of their own, at the end.
-    const hadUsage = 'usage' in value && role !== 'usage';
+    // Figures have an event of their own, at the end; that others have none is said only to one who asked for them.
+    const hadUsage = 'usage' in value && role !== 'usage' && !(value.usage === null && dialect.wantsUsage(body));
     if (hadUsage) delete value.usage;
     if (role === 'content' && !this.hasTerminal) {
       const changed = dialect.shapeEvent(value, shown, body) || hadUsage;
