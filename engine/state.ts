@@ -513,7 +513,8 @@ export class State {
   /** The book of an hour, if it has been needed. */
   findBook(market: Market, hour: Hour): HourBook | undefined {
     const near = market.ring.length === 0 ? undefined : market.ring[hour & RING_MASK];
-    if (near?.hour === hour) return near;
+    // Written out: a comparison with what may be undefined is a call.
+    if (near !== undefined && near.hour === hour) return near;
     const row = market.books.get(hour);
     return row === undefined ? undefined : this.books[row];
   }
