@@ -180,8 +180,8 @@ export const EVENTS = {
   /** A part of the origination fee is earned; below zero: it was earned too soon, for credit has come back. */
   feeEarned: { facility: n, amount: n, day: n },
   marksSet: { classes: json<{ class: number; price: number }[]>(), hours: json<{ market: number; hour: number; price: number }[]>() },
-  /** Instalments are a share of revenue: withheld and cap in ppm, and a month's revenue as the application, or a later report, told it. */
-  revenueShareSet: { facility: n, withheld: n, cap: n, revenue: n },
+  /** Instalments are a share of revenue: share and cap in ppm, and a month's revenue as the application, or a later report, told it. */
+  revenueShareSet: { facility: n, share: n, cap: n, revenue: n },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

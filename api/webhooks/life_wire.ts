@@ -13,7 +13,7 @@ export const LIFE_EVENT_TYPES = {
   lotExpiring: 'lot.expiring', lotExpired: 'lot.expired', lotExtended: 'lot.extended', creditsReturned: 'credits.returned', returnSettled: 'return.settled', creditsGranted: 'credits.granted',
   repaid: 'repayment.applied', instalmentDue: 'instalment.due', instalmentPaid: 'instalment.paid', lateFeeCharged: 'late_fee.charged', provisioned: 'facility.provisioned',
   facilityWrittenOff: 'facility.written_off', recovered: 'facility.recovered', financialsReported: 'financials.reported', covenantTested: 'covenant.tested', resaleForced: 'resale.forced',
-  switchSet: 'switch.set', moneyRulesSet: 'money_rules.set', providerSuspended: 'provider.suspended', providerReinstated: 'provider.reinstated',
+  switchSet: 'switch.set', moneyRulesSet: 'money_rules.set', providerSuspended: 'provider.suspended', providerReinstated: 'provider.reinstated', revenueShareSet: 'facility.revenue_share_set',
 } as const satisfies Record<LifeEventKind, string>;
 export type LifeEventType = (typeof LIFE_EVENT_TYPES)[LifeEventKind];
 export const LIFE_EVENT_TYPE_NAMES = LIFE_EVENT_KINDS.map((kind) => LIFE_EVENT_TYPES[kind]);
@@ -24,10 +24,10 @@ const IDS: Readonly<Record<string, NumberedThing>> = {
   company: 'company', lender: 'company', by: 'company', sponsor: 'company', facility: 'facility', lot: 'lot', mandate: 'mandate', order: 'order', allocation: 'allocation',
 };
 const MONEY: ReadonlySet<string> = new Set([
-  'amount', 'withheld', 'usd', 'credits', 'maximumPerBorrower', 'fee', 'fees', 'interest', 'principal', 'unapplied', 'left', 'allowance', 'deduction', 'feeRefund', 'cash', 'monthlyBurn',
+  'amount', 'withheld', 'usd', 'credits', 'maximumPerBorrower', 'fee', 'fees', 'interest', 'principal', 'unapplied', 'left', 'allowance', 'deduction', 'feeRefund', 'cash', 'monthlyBurn', 'revenue',
 ]);
 /** In ppm, sent as fractions of one. */
-const RATES: ReadonlySet<string> = new Set(['annualRate', 'conversionRate', 'redemptionRate', 'originationFee', 'minimumAnnualRate', 'fraction', 'spreadMinimum']);
+const RATES: ReadonlySet<string> = new Set(['annualRate', 'conversionRate', 'redemptionRate', 'originationFee', 'minimumAnnualRate', 'fraction', 'spreadMinimum', 'share', 'cap']);
 const TIMES: ReadonlySet<string> = new Set(['expiresAt']);
 const DAYS: ReadonlySet<string> = new Set(['due', 'breachedOn']);
 const TICKS: ReadonlySet<string> = new Set(['mark']);

@@ -32,6 +32,9 @@ export function revenueShareFor(debt: Micro, annualRate: Ppm, months: number, re
 /** What is withheld of a month's revenue, in whole cents. */
 export const withheldOf = ({ withheld, revenue }: RevenueShare): Micro => mulDiv(revenue, withheld, MICRO * MICRO_PER_CENT) * MICRO_PER_CENT;
 
+/** As an event tells it. */
+export const shareWire = (facility: number, { withheld, cap, revenue }: RevenueShare): { facility: number; share: Ppm; cap: Ppm; revenue: Micro } => ({ facility, share: withheld, cap, revenue });
+
 /** The most that so much lent may ever cost in interest. */
 export const interestMostOf = ({ cap }: RevenueShare, lent: number): number => mulDiv(lent, cap - MICRO, MICRO);
 

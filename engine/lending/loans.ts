@@ -10,7 +10,7 @@ import { dueDateOf } from '../credit/due_dates.ts';
 import { expectedLoss, stageOf } from '../credit/expected_loss.ts';
 import type { Stage } from '../credit/expected_loss.ts';
 import { planOf } from '../credit/facility_schedule.ts';
-import { interestMostOf, withheldOf } from '../credit/revenue_share.ts';
+import { interestMostOf, shareWire, withheldOf } from '../credit/revenue_share.ts';
 import { allocate, sumOf } from '../credit/waterfall.ts';
 import type { Part } from '../credit/waterfall.ts';
 import type { ScheduleRow } from '../events.ts';
@@ -192,7 +192,7 @@ export class Loans {
     const { revenueShare } = facility;
     if (revenueShare === undefined) return;
     revenueShare.revenue = revenue;
-    this.state.buffer.emit('revenueShareSet', { facility: facility.facility, ...revenueShare });
+    this.state.buffer.emit('revenueShareSet', shareWire(facility.facility, revenueShare));
     if (this.principal(facility) > 0) this.reschedule(facility, false);
   }
 

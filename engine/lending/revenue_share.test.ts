@@ -62,7 +62,7 @@ describe('the share', () => {
   it('of more than 30 % of revenue is declined with its reason', () => {
     const world = new Shared();
     expect(one(world.apply(1_000_000, 12, { monthlyRevenue: usd(280_000) }).events, 'facilityDeclined').reasons.at(-1)).toBe('more than 30 % of revenue would be withheld');
-    expect(one(world.apply(1_000_000, 12, { monthlyRevenue: usd(600_000) }).events, 'revenueShareSet')).toMatchObject({ withheld: 150_000, cap: 1_110_000, revenue: usd(600_000) });
+    expect(one(world.apply(1_000_000, 12, { monthlyRevenue: usd(600_000) }).events, 'revenueShareSet')).toMatchObject({ share: 150_000, cap: 1_110_000, revenue: usd(600_000) });
   });
 
   it('pays interest, then principal; what a poor month leaves of interest is due later, and the last month pays the rest', () => {

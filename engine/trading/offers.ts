@@ -8,7 +8,7 @@ import { DAY_COUNTS } from '../credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';
 import { assess } from '../credit/scorecard.ts';
 import type { Assessment } from '../credit/scorecard.ts';
-import { revenueShareFor } from '../credit/revenue_share.ts';
+import { revenueShareFor, shareWire } from '../credit/revenue_share.ts';
 import { conversionRate } from '../credit/tiers.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
 import { covenantsOf, isRunning } from '../lending/facility_review.ts';
@@ -133,7 +133,7 @@ export class Offers {
       covenants: facility.covenants.map(({ kind, threshold, cureDays, consequence }) => ({ kind, threshold, cureDays, consequence })),
       decision: { ...facility.decision }, expiresAt: facility.offeredAt + PARAMETERS.offerExpiry,
     });
-    if (facility.revenueShare !== undefined) buffer.emit('revenueShareSet', { facility: id, ...facility.revenueShare });
+    if (facility.revenueShare !== undefined) buffer.emit('revenueShareSet', shareWire(id, facility.revenueShare));
   }
 
   /** The borrower wants other terms: what it told is judged again, and the new offer replaces the old. */

@@ -101,7 +101,7 @@ const declinedWire = ({ amount, months, grade, score, reasons }: EventOf<'facili
 const offeredView = (offered: EventOf<'facilityOffered'>, terms: EventOf<'facilityTerms'>, revenueShare: EventOf<'revenueShareSet'> | undefined): FacilityTermsView => ({
   ...offered, ...terms, method: offered.method as FacilityView['method'], dayCount: terms.dayCount as FacilityView['dayCount'],
   dueDateRoll: terms.dueDateRoll as FacilityView['dueDateRoll'], state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, frozenReason: '', daysPastDue: 0,
-  acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0, revenueShare: revenueShare ?? null,
+  acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0, revenueShare: revenueShare === undefined ? null : { withheld: revenueShare.share, cap: revenueShare.cap, revenue: revenueShare.revenue },
 });
 
 /** An id that is none of ours is a facility nobody has. */
