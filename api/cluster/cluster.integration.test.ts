@@ -37,7 +37,7 @@ const log = pino({ level: 'silent' });
 const lines: string[] = [];
 const MODEL = 'meta-llama/Llama-3.1-8B-Instruct';
 /** Slow, so that requests run at the same moment. */
-const upstream = createProvider({ models: [MODEL], firstTokenMillis: 250, tokenMillis: 0 });
+const modelEndpoint = createProvider({ models: [MODEL], firstTokenMillis: 250, tokenMillis: 0 });
 
 let dataDir: string;
 let fresh: FreshDatabase;
@@ -170,8 +170,8 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     dataDir = mkdtempSync(join(tmpdir(), 'ccx-cluster-'));
     chmodSync(dataDir, 0o755);
     fresh = await freshDatabase();
-    await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
-    const allowed = `127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+    await new Promise<void>((resolve) => modelEndpoint.listen(0, '127.0.0.1', resolve));
+    const allowed = `127.0.0.1:${(modelEndpoint.address() as AddressInfo).port}`;
     const environment = { ...process.env, DEMO: '0', NODE_ENV: 'test', LOG_LEVEL: 'warn', CLOCK: 'wall', ENDPOINT_ALLOW: allowed, PUBLIC_URL: '', HOST: '' };
     cluster = new Cluster({
       dataDir, serverFile: join(root, 'dist/server.js'), redisServer: REDIS_SERVER, databaseUrl: fresh.url, redisUrl: undefined,
@@ -199,7 +199,7 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     await remote.close();
     await database.destroy();
     await cluster.close();
-    upstream.close();
+    modelEndpoint.close();
     redisAgain?.kill('SIGKILL');
     await fresh.drop();
     rmSync(dataDir, { recursive: true, force: true });
@@ -260,7 +260,7 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     await execute({ type: 'deposit', company, amount: 100_000_000_000, reference: 'test' });
     await execute({ type: 'postBond', company, amount: 100_000_000_000 });
     const selling = (await newKey({}, provider, 'provider')).text;
-    const { address, port } = upstream.address() as AddressInfo;
+    const { address, port } = modelEndpoint.address() as AddressInfo;
     const made = await call(urls[0], 'POST', '/api/v1/endpoints', { url: `http://${address}:${port}/v1`, class: 'H100-SXM-80', region: 'us-east', models: [MODEL] }, undefined, selling);
     expect(made.status).toBe(201);
     const verified = async (): Promise<unknown> => ((await call(urls[1], 'GET', '/api/v1/endpoints', undefined, undefined, selling)).body.data as { status: string }[])[0].status;
