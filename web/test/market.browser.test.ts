@@ -61,7 +61,7 @@ describe.skipIf(!executablePath || !isBuilt)('the exchange in a browser', () => 
     await page.getByLabel('Price', { exact: true }).fill(price);
     await page.getByLabel('Quantity', { exact: true }).fill(quantity);
   };
-  const bestAsk = async (page: Page): Promise<string> => /^ask\s+([\d.]+)/.exec((await asks(page).last().innerText()).trim())?.[1] ?? '';
+  const bestAsk = async (page: Page): Promise<string> => /^ask ([\d.]+),/.exec((await asks(page).last().getAttribute('aria-label')) ?? '')?.[1] ?? '';
 
   test('anybody sees a live market', async () => {
     const page = await visit('/');
