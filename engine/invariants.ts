@@ -13,7 +13,8 @@ import { NIL } from './ledger/lot_amounts.ts';
 import { minutesLeft } from './trading/order_checks.ts';
 import { FLAG } from './book/orders.ts';
 import type { InvariantCheck } from './queries.ts';
-import type { HourBook, State } from './state.ts';
+import type { State } from './state.ts';
+import type { HourBook } from './trading/markets.ts';
 import { MICRO_GPU_SECONDS_PER_STEP } from './numbers/units.ts';
 
 type Check = (state: State) => string | undefined;

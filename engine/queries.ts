@@ -9,7 +9,7 @@ import type { DayCount } from './credit/day_count.ts';
 import type { DueDateRoll } from './credit/due_dates.ts';
 import type { OrderStatus } from './events.ts';
 import type { ScheduleRow } from './events.ts';
-import type { Covenant, Debt, Decision, Freezes, MoneyRules, Payments, Report, RevenueShare, Switch, SwitchName } from './state.ts';
+import type { Covenant, Debt, Decision, Freezes, MoneyRules, Payments, Report, RevenueShare, Switch, SwitchName } from './lending/facility.ts';
 
 export interface DirectoryView {
   companies: { company: number; name: string; role: string; group: string }[];

@@ -5,7 +5,8 @@ import type {
   AddClass, AddModel, AddRegion, DeclareCapacity, RegisterCompany, SetEligibility, SetListPrice, SetTradingMode, VerifyCapacity,
 } from './commands.ts';
 import { PARAMETERS } from './parameters.ts';
-import type { GpuClass, State } from './state.ts';
+import type { State } from './state.ts';
+import type { GpuClass } from './trading/markets.ts';
 import { TIMER } from './time/timers.ts';
 import type { Sweeps } from './time/sweeps.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, PRICE_TICKS_MAX } from './numbers/units.ts';

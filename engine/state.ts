@@ -1,360 +1,32 @@
 /** All that the engine knows, as one value. Everything in it can be written to and read from a snapshot. */
-import { Allocations } from './trading/allocations.ts';
-import type { Block } from './trading/blocks.ts';
-import { Book } from './book/book.ts';
-import type { ClassId, CompanyId, Evidence, FacilityApplication, FacilityId, FacilityMethod, Grade, MandateId, MarketId, OrderId, Role, TradingMode } from './commands.ts';
+import { Orders } from './book/orders.ts';
 import { REGIONS_PER_CLASS, TRADING_MODES, classOf } from './commands.ts';
-import type { DayCount } from './credit/day_count.ts';
-import type { DueDateRoll } from './credit/due_dates.ts';
-import type { Spending } from './lending/credit_limits.ts';
+import type { CompanyId, FacilityId, MarketId, OrderId, TradingMode } from './commands.ts';
+import { Company } from './company.ts';
+import type { CompanyImage } from './company.ts';
+import type { FailedPlace, Outage } from './delivery/minutes.ts';
+import type { Replacement } from './delivery/replacement.ts';
+import type { Chain, SpotResale } from './delivery/resale.ts';
 import { EventBuffer } from './events.ts';
-import type { ScheduleRow } from './events.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { LotAmounts } from './ledger/lot_amounts.ts';
 import { LotRows } from './ledger/lot_rows.ts';
 import { Lots } from './ledger/lots.ts';
-import type { FailedPlace, Outage } from './delivery/minutes.ts';
-import { Orders } from './book/orders.ts';
-import { ProviderCells } from './trading/provider_cells.ts';
-import type { Replacement } from './delivery/replacement.ts';
-import { PARAMETERS } from './parameters.ts';
-import { RULES_VERSION } from './rules.ts';
-import type { Chain, SpotResale } from './delivery/resale.ts';
-import { MAY_BUY, MAY_SELL, Standing } from './trading/standing.ts';
-import { Supply } from './trading/supply.ts';
 import { SupplyCells } from './ledger/supply_cells.ts';
-import { Timers } from './time/timers.ts';
+import type { Spending } from './lending/credit_limits.ts';
+import type { Facility, ForcedResale, Mandate, MoneyRules, Switch, SwitchName } from './lending/facility.ts';
 import { RowPool } from './numbers/row_pool.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './numbers/units.ts';
-import type { Day, Hour, Micro, Millis, Ppm, Ticks } from './numbers/units.ts';
-
-/** A company as it is kept in snapshots. */
-export interface CompanyImage {
-  readonly company: CompanyId;
-  readonly name: string;
-  readonly role: Role;
-  readonly group: string;
-  /** Companies of one beneficial owner share this number. */
-  readonly groupId: number;
-  /** Redemption value of what a provider has sold and not delivered, in micro-CR. */
-  undelivered: Micro;
-  /** Micro-CR bought today, and the day it counts for. */
-  boughtToday: Micro;
-  boughtOn: Day;
-  /** All orders are cancelled then, unless renewed; 0: disarmed. */
-  deadMan: Millis;
-  /** Credits retired so far, their cost and their value at list price. */
-  retired: Micro;
-  retiredCost: Micro;
-  listValue: Micro;
-  /** Micro-USD earned by deliveries, what was taken back left out, and what of it has left the house. */
-  earned: Micro;
-  paid: Micro;
-  /** Of what was delivered to it: cost of the credits, and the spread and commissions out of it. */
-  delivered: { cost: Micro; spread: Micro; commission: Micro };
-  /** Suspended from then on; 0: it is not. */
-  suspendedAt: Millis;
-}
-
-/** A company; what orders change stands in its row of Standing. */
-export class Company implements CompanyImage {
-  readonly company: CompanyId;
-  readonly name: string;
-  readonly role: Role;
-  readonly group: string;
-  readonly groupId: number;
-  deadMan: Millis;
-  listValue: Micro;
-  earned: Micro;
-  paid: Micro;
-  readonly delivered: { cost: Micro; spread: Micro; commission: Micro };
-  private readonly standing: Standing;
-
-  constructor(image: CompanyImage, standing: Standing) {
-    this.company = image.company;
-    this.name = image.name;
-    this.role = image.role;
-    this.group = image.group;
-    this.groupId = image.groupId;
-    this.deadMan = image.deadMan;
-    this.listValue = image.listValue;
-    this.earned = image.earned;
-    this.paid = image.paid;
-    this.delivered = image.delivered;
-    this.standing = standing;
-    this.undelivered = image.undelivered;
-    this.boughtToday = image.boughtToday;
-    this.boughtOn = image.boughtOn;
-    this.retired = image.retired;
-    this.retiredCost = image.retiredCost;
-    this.suspendedAt = image.suspendedAt;
-  }
-
-  get undelivered(): Micro {
-    return this.standing.undelivered(this.company);
-  }
-  set undelivered(value: Micro) {
-    this.standing.setUndelivered(this.company, value);
-  }
-  get boughtToday(): Micro {
-    return this.standing.boughtToday(this.company);
-  }
-  set boughtToday(value: Micro) {
-    this.standing.setBoughtToday(this.company, value);
-  }
-  get boughtOn(): Day {
-    return this.standing.boughtOn(this.company);
-  }
-  set boughtOn(value: Day) {
-    this.standing.setBoughtOn(this.company, value);
-  }
-  get retired(): Micro {
-    return this.standing.retired(this.company);
-  }
-  set retired(value: Micro) {
-    this.standing.setRetired(this.company, value);
-  }
-  get retiredCost(): Micro {
-    return this.standing.retiredCost(this.company);
-  }
-  set retiredCost(value: Micro) {
-    this.standing.setRetiredCost(this.company, value);
-  }
-  get suspendedAt(): Millis {
-    return this.standing.suspendedAt(this.company);
-  }
-  set suspendedAt(value: Millis) {
-    this.standing.setSuspendedAt(this.company, value);
-  }
-
-  toJSON(): CompanyImage {
-    const { company, name, role, group, groupId, undelivered, boughtToday, boughtOn, deadMan, retired, retiredCost, listValue, earned, paid, delivered, suspendedAt } = this;
-    return { company, name, role, group, groupId, undelivered, boughtToday, boughtOn, deadMan, retired, retiredCost, listValue, earned, paid, delivered, suspendedAt };
-  }
-}
-
-export interface GpuClass {
-  readonly class: ClassId;
-  readonly name: string;
-  readonly chip: string;
-  readonly memoryGb: number;
-  readonly formFactor: string;
-  listPrice: Ticks;
-  inputs: { provider: string; usd: Micro }[];
-  next: { price: Ticks; effectiveAt: Millis; inputs: { provider: string; usd: Micro }[] } | null;
-  mode: TradingMode;
-  reason: string;
-}
-
-export interface Market {
-  readonly market: MarketId;
-  /** Rows of `books` by delivery hour. */
-  readonly books: Map<Hour, number>;
-  /** The same books where hours that are listed together have places of their own; empty until somebody quotes. */
-  readonly ring: (HourBook | undefined)[];
-  mode: TradingMode;
-  reason: string;
-}
-
-export class HourBook extends Book {
-  readonly row: number;
-  readonly market: MarketId;
-  readonly hour: Hour;
-  mode: TradingMode = 'open';
-  reason = '';
-  /** Supply cells by provider. */
-  readonly cells: ProviderCells;
-  /** Chain of allocations, and how many of them are not yet done. */
-  firstAllocation = -1;
-  openAllocations = 0;
-
-  override close(): void {
-    super.close();
-    this.cells.clear();
-  }
-
-  constructor(pool: RowPool, row: number, market: MarketId, hour: Hour) {
-    super(pool);
-    this.cells = new ProviderCells(pool);
-    this.row = row;
-    this.market = market;
-    this.hour = hour;
-  }
-}
-
-/** A book nobody has quoted, offered in or bought from. */
-export const isUnused = (book: HourBook): boolean => book.isEmpty() && book.firstAllocation === -1 && book.cells.size === 0 && book.mode === 'open';
-
-export type FacilityState = 'offered' | 'active' | 'watch' | 'cancel_only' | 'frozen' | 'defaulted' | 'written_off' | 'closed' | 'declined';
-
-/** A lender's part of a facility. */
-export interface Share {
-  readonly mandate: MandateId;
-  readonly lender: CompanyId;
-  readonly amount: Micro;
-  /** What its money has cost so far, rounded over the whole life. */
-  costPosted: Micro;
-}
-
-export const COVENANTS = ['runway', 'minimum_cash', 'use'] as const;
-/** What a breach that is not cured in time leads to. */
-export const CONSEQUENCES = ['watch', 'cancel_only', 'frozen'] as const;
-export type CovenantKind = (typeof COVENANTS)[number];
-export interface Covenant {
-  readonly kind: CovenantKind;
-  /** Runway in millionths of a month, cash in micro-USD, use as a share of plan. */
-  readonly threshold: number;
-  readonly cureDays: number;
-  readonly consequence: (typeof CONSEQUENCES)[number];
-  /** Day of the last test that failed first; 0: kept. */
-  breachedOn: Day;
-  testedOn: Day;
-}
-
-/** What a borrower has told of its money. */
-export interface Report {
-  readonly day: Day;
-  readonly cash: Micro;
-  readonly monthlyBurn: Micro;
-}
-
-/** What a loan owes, by kind. */
-export interface Debt {
-  principal: Micro;
-  interest: Micro;
-  fees: Micro;
-}
-
-/** All that was paid on a loan: received = principal + interest + fees + recovered + unapplied. */
-export interface Payments extends Debt {
-  received: Micro;
-  /** Of a debt that had been given up. */
-  recovered: Micro;
-  unapplied: Micro;
-}
-
-/** Who blocks how much of a facility's credit. */
-export interface Freezes {
-  lender: Ppm;
-  operator: Ppm;
-  rules: Ppm;
-}
-
-/** What a facility was decided on, so that the decision can be made again. */
-export interface Decision {
-  readonly version: number;
-  readonly defaultProbability: Ppm;
-  /** NONE, or the operator that overruled the scorecard, and why. */
-  readonly overruledBy: CompanyId;
-  readonly overruling: string;
-  /** What was asked for, on which the scorecard judged; absent of decisions before rules version 4. */
-  readonly asked?: Micro;
-  /** What the application was taken from. */
-  readonly evidence?: readonly Evidence[];
-}
-
-/** Instalments that are a share of revenue, until so many times what was lent has been paid in all. */
-export interface RevenueShare {
-  withheld: Ppm;
-  cap: Ppm;
-  /** Of a month, as last reported. */
-  revenue: Micro;
-}
-
-export interface Facility {
-  readonly facility: FacilityId;
-  readonly company: CompanyId;
-  /** The lender of the largest part, and its mandate. */
-  lender: CompanyId;
-  mandate: MandateId;
-  shares: Share[];
-  state: FacilityState;
-  readonly amount: Micro;
-  readonly months: number;
-  readonly method: FacilityMethod;
-  /** Of the method 'revenue_share' alone. */
-  revenueShare?: RevenueShare;
-  readonly dayCount: DayCount;
-  readonly dueDateRoll: DueDateRoll;
-  drawOnDemand: boolean;
-  /** Which of LOAN_RULES it lives by; absent: the first. */
-  readonly loanRules?: number;
-  readonly application: FacilityApplication;
-  readonly decision: Decision;
-  readonly grade: Grade;
-  readonly score: number;
-  readonly reasons: string[];
-  readonly annualRate: Ppm;
-  readonly conversionRate: Ppm;
-  readonly originationFee: Ppm;
-  readonly offeredAt: Millis;
-  acceptedAt: Millis;
-  maturesAt: Millis;
-  /** Fraction of the collateral that is blocked. */
-  frozenFraction: Ppm;
-  frozenReason: string;
-  freezes: Freezes;
-  /** Principal as lent and capitalised, as repaid, and as given up. */
-  lent: Micro;
-  repaidPrincipal: Micro;
-  /** Of its interest and fees too. */
-  writtenOff: Debt;
-  payments: Payments;
-  /** Sum of principal x rate x days in micro x ppm, as decimal digits (exact), and what of it is posted. */
-  accrualExact: string;
-  accrualPosted: Micro;
-  accruedTo: Day;
-  /** What an annuity's instalment comes to; of other methods the part of principal in it. */
-  instalment: Micro;
-  /** Instalments that are left; `billed` ones are due. */
-  schedule: ScheduleRow[];
-  /** Days past due of the last step of the ladder taken, 0 when none; and of the exposure's. */
-  pastDueStep: number;
-  exposureStep: Ppm;
-  /** Since when its hours have been offered because of it; 0: they are not. */
-  exposureForcedOn: Day;
-  /** Lenders that will not fund it. */
-  declinedBy: CompanyId[];
-  covenants: Covenant[];
-  report: Report | null;
-}
-
-export const SWITCHES = ['mint', 'draw', 'payout'] as const;
-export type SwitchName = (typeof SWITCHES)[number];
-/** A kill switch: what it stops does not happen while it is on. */
-export interface Switch {
-  on: boolean;
-  reason: string;
-  by: CompanyId;
-  sequence: number;
-}
-
-/** The market's prices of money; a market of plain cash is m = 1, rho = 1, s_min = 0. */
-export interface MoneyRules {
-  redemptionRate: Ppm;
-  spreadMinimum: Ppm;
-  /** One conversion for everybody; 0: the tiers. */
-  conversionRate: Ppm;
-}
-
-/** An ask that the rules have entered for a frozen facility's hours. */
-export interface ForcedResale {
-  readonly order: OrderId;
-  readonly facility: FacilityId;
-  readonly mark: Ticks;
-  readonly from: Millis;
-  readonly gate: Millis;
-}
-
-export interface Mandate {
-  readonly mandate: MandateId;
-  readonly company: CompanyId;
-  readonly amount: Micro;
-  committed: Micro;
-  readonly grades: Grade[];
-  readonly maximumPerBorrower: Micro;
-  readonly minimumAnnualRate: Ppm;
-}
+import type { Day, Hour, Micro, Millis, Ticks } from './numbers/units.ts';
+import { PARAMETERS } from './parameters.ts';
+import { RULES_VERSION } from './rules.ts';
+import { Timers } from './time/timers.ts';
+import { Allocations } from './trading/allocations.ts';
+import type { Block } from './trading/blocks.ts';
+import { HourBook } from './trading/markets.ts';
+import type { Call, GpuClass, Market } from './trading/markets.ts';
+import { MAY_BUY, MAY_SELL, Standing } from './trading/standing.ts';
+import { Supply } from './trading/supply.ts';
 
 /** What is owed to a provider and when it may be paid. */
 export interface Payable {
@@ -363,14 +35,6 @@ export interface Payable {
   readonly facility: FacilityId;
   readonly amount: Micro;
   readonly dueAt: Millis;
-}
-
-/** Where orders collect until a time, and the operator who will have opened it. */
-export interface Call {
-  readonly class: ClassId;
-  readonly market: MarketId;
-  readonly hour: Hour;
-  readonly by: CompanyId;
 }
 
 export interface Remembered {

@@ -16,7 +16,8 @@ import type {
   ProviderHourView, QueryName, SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './ledger/lots.ts';
-import type { Facility, State } from './state.ts';
+import type { Facility } from './lending/facility.ts';
+import type { State } from './state.ts';
 import { stateHash } from './codec/state_hash.ts';
 import type { Trading } from './trading/trading.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR } from './numbers/units.ts';

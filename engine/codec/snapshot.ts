@@ -5,8 +5,12 @@
 import { ACCOUNT_NAMES } from '../ledger/accounts.ts';
 import type { Block } from '../trading/blocks.ts';
 import type { Spending } from '../lending/credit_limits.ts';
-import type { Call, CompanyImage, Facility, ForcedResale, GpuClass, Mandate, MoneyRules, Payable, Remembered } from '../state.ts';
-import { HourBook, State } from '../state.ts';
+import type { CompanyImage } from '../company.ts';
+import type { Facility, ForcedResale, Mandate, MoneyRules } from '../lending/facility.ts';
+import type { Payable, Remembered } from '../state.ts';
+import type { Call, GpuClass } from '../trading/markets.ts';
+import { State } from '../state.ts';
+import { HourBook } from '../trading/markets.ts';
 import type { LotImage } from '../ledger/lots.ts';
 import type { FailedPlace, Outage } from '../delivery/minutes.ts';
 import type { OrderExtra } from '../book/orders.ts';

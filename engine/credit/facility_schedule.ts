@@ -1,6 +1,6 @@
 /** A facility's repayment plan: what is outstanding and not yet due, spread over the instalments still to come. */
 import type { ScheduleRow } from '../events.ts';
-import type { Facility } from '../state.ts';
+import type { Facility } from '../lending/facility.ts';
 import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro } from '../numbers/units.ts';
 import { dueDateOf } from './due_dates.ts';

@@ -8,7 +8,7 @@
 import { divideHalfEven, mulDiv, mulDivCeil } from '../numbers/muldiv.ts';
 import { MICRO, type Micro, type Ppm } from '../numbers/units.ts';
 import { PARAMETERS } from '../parameters.ts';
-import type { RevenueShare } from '../state.ts';
+import type { RevenueShare } from '../lending/facility.ts';
 import { roundWhole, type Fraction } from './exact.ts';
 import { annuityInstalment } from './schedule.ts';
 

@@ -14,7 +14,9 @@ import { mulDiv } from '../numbers/muldiv.ts';
 import { FLAG } from '../book/orders.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { FINANCED } from '../trading/standing.ts';
-import type { Facility, HourBook, State } from '../state.ts';
+import type { Facility } from './facility.ts';
+import type { State } from '../state.ts';
+import type { HourBook } from '../trading/markets.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import type { Day, Hour, Micro, Ppm, Ticks } from '../numbers/units.ts';
 

@@ -10,7 +10,8 @@ import { livesBy } from './loans.ts';
 import type { Loans } from './loans.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
-import type { Covenant, Facility, FacilityState, State } from '../state.ts';
+import type { Covenant, Facility, FacilityState } from './facility.ts';
+import type { State } from '../state.ts';
 import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro, Ppm } from '../numbers/units.ts';
 

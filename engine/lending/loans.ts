@@ -16,7 +16,8 @@ import type { Part } from '../credit/waterfall.ts';
 import type { ScheduleRow } from '../events.ts';
 import { divideHalfEven, mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
-import type { Debt, Facility, Share, State } from '../state.ts';
+import type { Debt, Facility, Share } from './facility.ts';
+import type { State } from '../state.ts';
 import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro } from '../numbers/units.ts';
 

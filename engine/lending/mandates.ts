@@ -4,7 +4,8 @@ import type { RejectCode } from '../catalogue.ts';
 import { GRADES } from '../commands.ts';
 import type { CompanyId, CreateMandate, Grade, MandateId } from '../commands.ts';
 import { FACILITY_MICRO_MAX } from '../numbers/units.ts';
-import type { Facility, Mandate, Share, State } from '../state.ts';
+import type { Facility, Mandate, Share } from './facility.ts';
+import type { State } from '../state.ts';
 import type { Micro, Ppm } from '../numbers/units.ts';
 
 export interface FundingAsk {

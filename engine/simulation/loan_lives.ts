@@ -12,7 +12,7 @@ import { KIND, forEachEvent } from '../events.ts';
 import type { EventBatch } from '../events.ts';
 import type { InvariantCheck } from '../queries.ts';
 import { State } from '../state.ts';
-import type { Facility } from '../state.ts';
+import type { Facility } from '../lending/facility.ts';
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import { Random } from './random.ts';
 

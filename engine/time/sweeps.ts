@@ -6,7 +6,8 @@ import { NIL } from '../ledger/lot_amounts.ts';
 import { minutesLeft } from '../trading/order_checks.ts';
 import type { OrderEvents } from '../book/order_events.ts';
 import { FLAG } from '../book/orders.ts';
-import type { HourBook, State } from '../state.ts';
+import type { State } from '../state.ts';
+import type { HourBook } from '../trading/markets.ts';
 import type { Trading } from '../trading/trading.ts';
 import type { Steps, Ticks } from '../numbers/units.ts';
 

@@ -5,7 +5,8 @@ import { BUY, GTC, GTD } from '../commands.ts';
 import type { PlaceBlock, PlaceOrder } from '../commands.ts';
 import type { OrderChecks } from './order_checks.ts';
 import { PARAMETERS } from '../parameters.ts';
-import type { HourBook, State } from '../state.ts';
+import type { State } from '../state.ts';
+import type { HourBook } from './markets.ts';
 import { MICRO, MILLIS_PER_HOUR, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX } from '../numbers/units.ts';
 
 const RANK: ReadonlyMap<RejectCode, number> = new Map(REJECT_CODES.map((code, rank) => [code, rank]));

@@ -10,7 +10,8 @@ import type { OrderEvents } from '../book/order_events.ts';
 import { FLAG } from '../book/orders.ts';
 import { FEE_SCALE, PARAMETERS } from '../parameters.ts';
 import type { Resales } from '../delivery/resale.ts';
-import type { HourBook, State } from '../state.ts';
+import type { State } from '../state.ts';
+import type { HourBook } from './markets.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MINUTES_PER_HOUR } from '../numbers/units.ts';
 import type { Steps, Ticks } from '../numbers/units.ts';
 

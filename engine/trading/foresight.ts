@@ -8,7 +8,8 @@
 import type { CancelOrder, Command, Envelope, PlaceOrder } from '../commands.ts';
 import { IOC, SELL } from '../commands.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
-import type { HourBook, State } from '../state.ts';
+import type { State } from '../state.ts';
+import type { HourBook } from './markets.ts';
 
 /** Commands that are read together: enough that waits pass together, few enough that what was read is still there. */
 export const FORESEEN = 16;

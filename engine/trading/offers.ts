@@ -18,8 +18,9 @@ import { leadOf, sharesWire, validAmount } from '../lending/mandates.ts';
 import type { Mandates } from '../lending/mandates.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
-import { CONSEQUENCES, COVENANTS } from '../state.ts';
-import type { Decision, Facility, RevenueShare, State } from '../state.ts';
+import { CONSEQUENCES, COVENANTS } from '../lending/facility.ts';
+import type { Decision, Facility, RevenueShare } from '../lending/facility.ts';
+import type { State } from '../state.ts';
 import { TIMER } from '../time/timers.ts';
 import { MICRO } from '../numbers/units.ts';
 

@@ -15,7 +15,8 @@ import { PARAMETERS } from '../parameters.ts';
 import type { Resales } from '../delivery/resale.ts';
 import { MAY_BUY, MAY_SELL } from './standing.ts';
 import { RATE_SCALE } from '../state.ts';
-import type { HourBook, Market, State } from '../state.ts';
+import type { State } from '../state.ts';
+import type { HourBook, Market } from './markets.ts';
 import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
 import {
   MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,

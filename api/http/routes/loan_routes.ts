@@ -10,8 +10,8 @@ import { interestMostOf, revenueInstalments, withheldOf } from '../../../engine/
 import { periodsOf, repaymentSchedule } from '../../../engine/credit/schedule.ts';
 import type { ScheduleTerms } from '../../../engine/credit/schedule.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
-import { CONSEQUENCES, COVENANTS, SWITCHES } from '../../../engine/state.ts';
-import type { MoneyRules } from '../../../engine/state.ts';
+import { CONSEQUENCES, COVENANTS, SWITCHES } from '../../../engine/lending/facility.ts';
+import type { MoneyRules } from '../../../engine/lending/facility.ts';
 import { MICRO, formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
