@@ -32,8 +32,7 @@ import { Views } from './views.ts';
 const COMMAND = KIND.command;
 const REJECTED = KIND.rejected;
 const NO_COMPANY = -1;
-const SPACIOUS_ROWS = 1 << 19;
-const SPACIOUS_ORDERS = 1 << 21;
+const SPACIOUS_ROWS = 1 << 21;
 const BATCH_MAX = 500;
 const DEAD_MAN_MAX = 86_400_000;
 
@@ -73,11 +72,11 @@ export class Engine {
   }
 
   /**
-   * A new market with room for two million orders and half a million allocations, so that it seldom has to
+   * A new market with room for two million orders and as many allocations, so that it seldom has to
    * stop for growth. The memory is the system's until rows are used.
    */
   static spacious(): Engine {
-    return new Engine(new State(SPACIOUS_ROWS, SPACIOUS_ORDERS));
+    return new Engine(new State(SPACIOUS_ROWS));
   }
 
   /** The engine a snapshot was taken of. @throws Error when the bytes are not a snapshot of a known format */

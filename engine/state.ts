@@ -50,6 +50,8 @@ export const RATE_SCALE = 2 ** 20;
 const RING_MASK = 2 ** 12 - 1;
 /** Room for some dozen books at first. */
 const POOL_ROWS = 1 << 12;
+/** What an allocation is funded from and what its fee was paid from. */
+const AMOUNTS_PER_ALLOCATION = 2;
 const STRICTEST_FIRST = TRADING_MODES.toReversed();
 
 export class State {
@@ -134,7 +136,7 @@ export class State {
 
   /** @param rows allocations to reserve memory for, and amounts; @param orders the same of orders. More grow by doubling */
   constructor(rows = 1_024, orders = rows) {
-    this.amounts = new LotAmounts(rows);
+    this.amounts = new LotAmounts(AMOUNTS_PER_ALLOCATION * rows);
     this.orders = new Orders(orders);
     this.allocations = new Allocations(rows);
   }

@@ -2,6 +2,7 @@
  * The whole state as bytes and back. Columns are written raw (little-endian), the rest as one JSON
  * head. Also the canonical form of the state: the hash is taken over the same bytes.
  */
+import { grownCapacity } from '../numbers/columns.ts';
 import { ACCOUNT_NAMES } from '../ledger/accounts.ts';
 import type { Block } from '../trading/blocks.ts';
 import type { Spending } from '../lending/credit_limits.ts';
@@ -23,6 +24,7 @@ import type { TradingMode } from '../commands.ts';
 export const SNAPSHOT_FORMAT = 2;
 const MAGIC = 0x58434331;
 const HEADER_BYTES = 12;
+const ROOM_MINIMUM = 1_024;
 
 interface BookImage {
   row: number;
@@ -218,7 +220,8 @@ export function readSnapshot(bytes: Uint8Array): State {
 }
 
 function stateFrom(head: Head, columns: Named): State {
-  const state = new State();
+  const { orders, allocations } = head.pools;
+  const state = new State(roomFor(allocations.used), roomFor(orders.used));
   Object.assign(state, head.scalars);
   state.setNow(head.scalars.now);
   restoreParties(state, head);
@@ -283,7 +286,6 @@ function restoreParties(state: State, head: Head): void {
   for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
 }
 
-/** Columns come back with at least the capacity that an empty store has, as growth expects. */
 function restoreColumns(state: State, head: Head, columns: Named): void {
   state.orders.setColumns(columns['orders.floats'] as Float64Array, columns['orders.ints'] as Int32Array);
   state.amounts.setColumns(columns['amounts.lot'] as Int32Array, columns['amounts.amount'] as Float64Array, columns['amounts.next'] as Int32Array);
@@ -292,7 +294,7 @@ function restoreColumns(state: State, head: Head, columns: Named): void {
     const prefix = name.slice(0, dot);
     const field = name.slice(dot + 1);
     if (prefix === 'ledger') state.ledger.setColumn(ACCOUNT_NAMES.indexOf(field as (typeof ACCOUNT_NAMES)[number]), column as Float64Array);
-    else if (prefix === 'allocations') Object.assign(state.allocations, { [field]: withCapacity(column) });
+    else if (prefix === 'allocations') Object.assign(state.allocations, { [field]: withCapacity(column, state.allocations.price.length) });
     else if (prefix === 'supply') state.supply.setColumn(field as Parameters<Supply['setColumn']>[0], column);
   }
   const { orders, amounts, allocations, supply } = head.pools;
@@ -302,8 +304,12 @@ function restoreColumns(state: State, head: Head, columns: Named): void {
   Object.assign(state.supply, { used: supply.used, free: supply.free });
 }
 
-function withCapacity(column: Float64Array | Int32Array): Float64Array | Int32Array {
-  const capacity = Math.max(1_024, column.length);
+/** Room to go on with, so that a market which comes back does not stop for growth at its first trade. */
+function roomFor(used: number): number {
+  return grownCapacity(ROOM_MINIMUM, 2 * used);
+}
+
+function withCapacity(column: Float64Array | Int32Array, capacity: number): Float64Array | Int32Array {
   const grown = column instanceof Float64Array ? new Float64Array(capacity) : new Int32Array(capacity);
   grown.set(column);
   return grown;
