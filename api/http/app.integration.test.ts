@@ -72,7 +72,7 @@ const malformed: [string, { raw?: string | Uint8Array; body?: unknown; headers?:
   ['a price as a number', { body: { ...order, price: 1.5 } }, 400, 'invalid_request'],
   ['a price with an exponent', { body: { ...order, price: '1e3' } }, 400, 'invalid_request'],
   ['a price in hexadecimal', { body: { ...order, price: '0x10' } }, 400, 'invalid_request'],
-  ['a negative price', { body: { ...order, price: '-1' } }, 400, 'invalid_request'],
+  ['a negative price', { body: { ...order, price: '-1' } }, 422, 'amount_out_of_range'],
   ['an empty price', { body: { ...order, price: '' } }, 400, 'invalid_request'],
   ['infinity', { raw: `{"instrument":"${INSTRUMENT}","side":"buy","quantity":1e999,"price":"1"}` }, 400, 'invalid_request'],
   ['an unknown field', { body: { ...order, post_onyl: true } }, 400, 'invalid_request'],

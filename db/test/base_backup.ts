@@ -63,7 +63,10 @@ export async function baseBackup(from: Postgres, home: string, target: string): 
     // Files may vanish while they are copied; cp goes on, and the log makes up for it.
     spawnSync('cp', ['-a', join(home, 'cluster'), target]);
     const { rows } = await client.query<{ labelfile: string }>('select labelfile from pg_backup_stop(false)');
-    cpSync(join(home, 'cluster', 'pg_wal'), join(target, 'cluster', 'pg_wal'), { recursive: true, preserveTimestamps: true });
+    const log = join(home, 'cluster', 'pg_wal');
+    // What the archiver notes beside the log's files comes and goes, and is of no use in a copy.
+    const filter = (path: string): boolean => path !== join(log, 'archive_status');
+    cpSync(log, join(target, 'cluster', 'pg_wal'), { recursive: true, preserveTimestamps: true, filter });
     writeFileSync(join(target, 'cluster', 'backup_label'), rows[0].labelfile);
   });
   for (const name of ['postmaster.pid', 'postmaster.opts']) rmSync(join(target, 'cluster', name), { force: true });
