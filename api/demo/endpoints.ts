@@ -8,6 +8,7 @@ import type { Services } from '../services.ts';
 import { offeredMarkets } from './plan.ts';
 import type { DemoProviders } from './provider_processes.ts';
 import type { SeededMarket } from './seed.ts';
+import type { EndpointRow } from '../gateway/endpoints/endpoint_rows.ts';
 
 export type EndpointServices = Pick<Services, 'database' | 'directory' | 'endpoints'>;
 
@@ -30,14 +31,7 @@ interface Wanted {
   url: string;
   models: string[];
 }
-interface EndpointRow {
-  id: string;
-  company: number;
-  market: number;
-  url: string;
-  models: string[];
-  status: string;
-}
+type KnownEndpoint = Pick<EndpointRow, 'id' | 'company' | 'market' | 'url' | 'models' | 'status'>;
 
 /** @throws Error when capacity is not verified within a minute */
 export async function registerEndpoints(services: EndpointServices, market: SeededMarket, providers: DemoProviders): Promise<void> {
@@ -54,7 +48,7 @@ export async function registerEndpoints(services: EndpointServices, market: Seed
 
 /** Adds what is missing and replaces what has moved; an endpoint that stands as it should is not touched. */
 async function writeRows({ database, endpoints }: EndpointServices, wanted: readonly Wanted[]): Promise<void> {
-  const rows = (await database('endpoints').whereNot('status', 'removed').select('id', 'company', 'market', 'url', 'models', 'status')) as EndpointRow[];
+  const rows = (await database('endpoints').whereNot('status', 'removed').select('id', 'company', 'market', 'url', 'models', 'status')) as KnownEndpoint[];
   const known = new Map(rows.map((row) => [`${row.company}:${row.market}`, row]));
   const changed: string[] = [];
   await database.transaction(async (transaction) => {

@@ -5,7 +5,7 @@ import { formatTime } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
 import { endpointSchema, endpointWire } from './provider_routes.ts';
-import type { EndpointRow } from './provider_routes.ts';
+import type { ToldEndpointRow } from './provider_routes.ts';
 import { route } from '../route.ts';
 import type { Route, RouteContext } from '../route.ts';
 import { idParams, line } from '../wire/schemas.ts';
@@ -29,7 +29,7 @@ const heartbeat = route({
     const { company } = principalIn(context);
     const at = Date.now();
     const [row] = await services.database('endpoints').where({ id: params.id, company }).whereNot('status', 'removed')
-      .update({ heard_at: new Date(at), ...(body.gpus === undefined ? {} : { gpus_seen: JSON.stringify(body.gpus) }) }).returning<EndpointRow[]>('*');
+      .update({ heard_at: new Date(at), ...(body.gpus === undefined ? {} : { gpus_seen: JSON.stringify(body.gpus) }) }).returning<ToldEndpointRow[]>('*');
     if (row === undefined) throw new ApiError('not_found');
     return { status: 200, body: { id: row.id, status: row.status, status_reason: row.status_reason, heard_at: formatTime(at) } };
   },
@@ -47,7 +47,7 @@ const change = (verb: 'drain' | 'resume', to: 'draining' | 'pending', summary: s
         // What serves already goes on serving.
         if (to === 'pending') void rows.where({ status: 'draining' });
         await rows.update({ status: to, status_reason: '' });
-        const row = await transaction('endpoints').where({ id: params.id, company }).whereNot('status', 'removed').first<EndpointRow | undefined>();
+        const row = await transaction('endpoints').where({ id: params.id, company }).whereNot('status', 'removed').first<ToldEndpointRow | undefined>();
         if (row === undefined) throw new ApiError('not_found');
         return { reply: { status: 200, body: endpointWire(services.directory, row) } };
       });

@@ -6,6 +6,7 @@ import { formatMicro } from '../../../engine/numbers/units.ts';
 import { newId } from '../../auth/keys.ts';
 import type { Directory } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
+import type { EndpointRow } from '../../gateway/endpoints/endpoint_rows.ts';
 import { moneyOf } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
@@ -93,17 +94,8 @@ const endpointBody = z.strictObject({
   prompt_retention: z.string().min(1).max(200).nullish(),
 });
 
-export interface EndpointRow {
-  id: string;
-  company: number;
-  market: number;
-  url: string;
-  credential: Buffer | null;
-  models: string[];
-  precision: string | null;
-  country: string | null;
-  prompt_retention: string | null;
-  status: 'pending' | 'verified' | 'failed' | 'draining' | 'removed';
+/** An endpoint with what its provider is told of it. */
+export interface ToldEndpointRow extends Required<EndpointRow> {
   status_reason: string;
   created_at: Date;
   verified_at: Date | null;
@@ -117,7 +109,7 @@ export const endpointSchema = z.object({
   heard_at: text.nullable().describe("The last sign of life of the provider's agent"),
   gpus_seen: z.array(z.object({ name: text, uuid: text.optional(), memory_mb: z.number().int(), utilisation_percent: z.number().int().optional() })).nullable(),
 });
-export const endpointWire = (directory: Directory, row: EndpointRow): z.infer<typeof endpointSchema> => ({
+export const endpointWire = (directory: Directory, row: ToldEndpointRow): z.infer<typeof endpointSchema> => ({
   id: row.id,
   url: row.url,
   has_api_key: row.credential !== null,
@@ -153,7 +145,7 @@ const createEndpoint = route({
       const [row] = await transaction('endpoints').insert({
         id, company, market, url: body.url, credential: typeof body.api_key === 'string' ? services.vault.seal(body.api_key, id) : null,
         models: JSON.stringify([...new Set(body.models)]), precision: body.precision ?? null, country: body.country ?? null, prompt_retention: body.prompt_retention ?? null,
-      }).returning<EndpointRow[]>('*');
+      }).returning<ToldEndpointRow[]>('*');
       return { reply: { status: 201, body: endpointWire(directory, row) } };
     });
     services.endpoints.changed(id);
@@ -167,7 +159,7 @@ const listEndpoints = route({
   async handle(context) {
     const { services, query } = context;
     const { company } = principalIn(context);
-    const rows = await services.database('endpoints').where({ company }).whereNot('status', 'removed').orderBy('created_at', 'desc').select<EndpointRow[]>();
+    const rows = await services.database('endpoints').where({ company }).whereNot('status', 'removed').orderBy('created_at', 'desc').select<ToldEndpointRow[]>();
     return { status: 200, body: pageOfRows(rows, query, (row) => [row.created_at.getTime(), row.id], (row) => endpointWire(services.directory, row)) };
   },
 });
