@@ -1,6 +1,7 @@
 /**
  * `npm test [step...]`: types, lint, unit, property, build, integration, browser. One line per step,
- * what fails in full, what was skipped with the reason; with CI=true nothing may be skipped.
+ * what fails in full, what was skipped with the reason; with CI=true nothing may be skipped. What only
+ * reads the sources runs at the same time; tests have the machine for themselves.
  */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -15,9 +16,11 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const program = (title, command, ...commandArguments) => ({ title, run: () => runProgram(command, commandArguments) });
 const tests = (title, lacks = () => '') => ({ title, lacks, run: (progress) => runTests(title, progress) });
 
+const reading = (...step) => ({ ...program(...step), onlyReads: true });
+
 const STEPS = {
-  types: [program('types', bin('tsc'), '-p', '.'), program('types of the web app', bin('svelte-check'), '--tsconfig', 'web/tsconfig.json', '--output', 'human')],
-  lint: [program('lint', bin('eslint'), '.', '--max-warnings', '0')],
+  types: [reading('types', bin('tsc'), '-p', '.'), reading('types of the web app', bin('svelte-check'), '--tsconfig', 'web/tsconfig.json', '--output', 'human')],
+  lint: [reading('lint', bin('eslint'), '.', '--max-warnings', '0')],
   unit: [tests('unit')],
   property: [tests('property')],
   build: [program('build', process.execPath, 'api/cli/build.mjs')],
@@ -34,7 +37,9 @@ async function main() {
   }
   const names = wanted.length > 0 ? wanted : Object.keys(STEPS);
   if (findRedisServer() === '') console.log('note: no redis-server; tests of several processes will be skipped');
-  for (const step of names.flatMap((name) => STEPS[name])) await runStep(step);
+  const steps = names.flatMap((name) => STEPS[name]);
+  await Promise.all(steps.filter((step) => step.onlyReads).map(runStep));
+  for (const step of steps.filter((step) => !step.onlyReads)) await runStep(step);
   for (const [why, count] of reasons) console.log(`skipped ${count}: ${why}`);
   if (CI && totals.skipped > 0) {
     console.log(`CI=true allows no skipped tests: ${totals.skipped} counted as failed`);
