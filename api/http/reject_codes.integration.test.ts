@@ -1,13 +1,12 @@
 /**
  * Refusals of single orders as a client meets them: the code, its message and its status, nothing stored, and of two causes the
- * one that stands first. What a facility's state or the pace of an account refuse is tried in the engine's table.
+ * one that stands first. What a loan or the pace of an account refuses: credit_codes.integration.test.ts.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { REJECT_CODES } from '../../engine/catalogue.ts';
-import type { RejectCode } from '../../engine/catalogue.ts';
-import { API_ERRORS } from '../errors.ts';
 import { CLASS, INSTRUMENT, REGION, equip, fund, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
+import { expectRefused, pairsOf } from './test/refusals.ts';
+import type { Cause } from './test/refusals.ts';
 
 let world: ApiWorld;
 let members: Record<'buyer' | 'relative' | 'seller' | 'owned' | 'bare', Member>;
@@ -41,26 +40,20 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-const place = (who: Who, order: object): Promise<Answer> =>
-  world.call('POST', '/api/v1/orders', { key: members[who].key, body: { instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '8', ...order } });
-const openOrders = async (who: Who): Promise<unknown> => (await world.call('GET', '/api/v1/orders?status=open', { key: members[who].key })).body.data;
+const bodyOf = (order: object): Record<string, unknown> => ({ instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '8', ...order });
+const place = (who: Who, order: object): Promise<Answer> => world.call('POST', '/api/v1/orders', { key: members[who].key, body: bodyOf(order) });
 
-interface Cause {
-  code: RejectCode;
-  /** Whose order meets it; of the causes without, anybody's. */
-  who?: readonly Who[];
-  order: Record<string, unknown>;
-}
-const anyhow = { side: 'buy' };
-const CAUSES: readonly Cause[] = [
-  { code: 'halted', order: { instrument: HALTED } },
-  { code: 'cancel_only', order: { instrument: CANCEL_ONLY } },
-  { code: 'instrument_unknown', order: { instrument: `${CLASS}.mars.20261201T14Z` } },
-  { code: 'gate_closed', order: { instrument: `${CLASS}.${REGION}.20261130T14Z` } },
-  { code: 'invalid_tick', order: { price: '1.00001' } },
-  { code: 'invalid_step', order: { quantity: '8.001' } },
-  { code: 'amount_out_of_range', order: { display_quantity: '-1' } },
-  { code: 'not_authorized', who: ['seller'], order: anyhow },
+
+const anybody = ['buyer', 'relative', 'seller', 'owned', 'bare'] as const;
+const CAUSES: readonly Cause<Who>[] = [
+  { code: 'halted', who: anybody, order: { instrument: HALTED } },
+  { code: 'cancel_only', who: anybody, order: { instrument: CANCEL_ONLY } },
+  { code: 'instrument_unknown', who: anybody, order: { instrument: `${CLASS}.mars.20261201T14Z` } },
+  { code: 'gate_closed', who: anybody, order: { instrument: `${CLASS}.${REGION}.20261130T14Z` } },
+  { code: 'invalid_tick', who: anybody, order: { price: '1.00001' } },
+  { code: 'invalid_step', who: anybody, order: { quantity: '8.001' } },
+  { code: 'amount_out_of_range', who: anybody, order: { display_quantity: '-1' } },
+  { code: 'not_authorized', who: ['seller'], order: { side: 'buy' } },
   { code: 'price_band', who: ['buyer', 'relative'], order: { price: '41.0000' } },
   { code: 'price_band', who: ['seller', 'owned', 'bare'], order: { side: 'sell', price: '0.0001' } },
   { code: 'above_list_price', who: ['seller', 'owned', 'bare'], order: { side: 'sell', price: '4.0001' } },
@@ -74,32 +67,13 @@ const CAUSES: readonly Cause[] = [
   { code: 'minimum_quantity', who: ['buyer'], order: { instrument: ASKED, price: '2.0000', quantity: '20', minimum_quantity: '20' } },
 ];
 
-async function expectRefused(who: Who, order: object, code: RejectCode): Promise<void> {
-  const before = await openOrders(who);
-  const answer = await place(who, order);
-  expect([answer.status, answer.body], JSON.stringify(order)).toEqual([422, {
-    error: { code, message: API_ERRORS[code].message, request_id: answer.headers.get('x-request-id') },
-  }]);
-  expect(await openOrders(who)).toEqual(before);
-}
-
 test.each(CAUSES.map((cause) => [cause.code, cause] as const))('%s', async (code, { who, order }) => {
-  for (const one of who ?? (['buyer', 'relative'] as const)) await expectRefused(one, order, code);
+  for (const one of who) await expectRefused(world, members[one].key, bodyOf(order), code);
 });
 
-const rank = ({ code }: Cause): number => REJECT_CODES.indexOf(code);
-/** Two causes that one order can have: they say different things of it, or nothing different of the same. */
-const together = (a: Cause, b: Cause): Who | undefined => {
-  const contradict = Object.keys(a.order).some((field) => field in b.order && a.order[field] !== b.order[field]);
-  const who = (a.who ?? b.who ?? ['buyer']).find((one) => (b.who ?? [one]).includes(one) && (one !== 'bare' || a.code === 'bond_insufficient' || b.code === 'bond_insufficient'));
-  return contradict || a.code === b.code ? undefined : who;
-};
-const PAIRS = CAUSES.flatMap((first) => CAUSES.flatMap((second) => {
-  const who = rank(first) < rank(second) ? together(first, second) : undefined;
-  return who === undefined ? [] : [{ names: `${first.code} before ${second.code}`, who, order: { ...second.order, ...first.order }, code: first.code }];
-}));
+const PAIRS = pairsOf(CAUSES, { bare: 'bond_insufficient' });
 
 test('of two causes the one that stands first in the order of precedence', async () => {
   expect(PAIRS.length).toBeGreaterThan(60);
-  for (const { who, order, code } of PAIRS) await expectRefused(who, order, code);
+  for (const { who, order, code } of PAIRS) await expectRefused(world, members[who].key, bodyOf(order), code);
 });
