@@ -4,7 +4,7 @@
  * Money in micro, quantities in steps, prices in ticks, GPU time in 1e-6 GPU-seconds.
  */
 import type { RejectCode } from './catalogue.ts';
-import type { FacilityApplication, FacilityMethod, PlaceOrder } from './commands.ts';
+import type { FacilityApplication, FacilityMethod, PlaceBlock, PlaceOrder } from './commands.ts';
 import type { DayCount } from './credit/day_count.ts';
 import type { DueDateRoll } from './credit/due_dates.ts';
 import type { OrderStatus } from './events.ts';
@@ -287,8 +287,8 @@ export interface Queries {
   blocks: { ask: { company: number }; answer: BlockView[] };
   mandates: { ask: { company: number }; answer: MandateView[] };
   providerHours: { ask: { company: number }; answer: ProviderHourView[] };
-  /** Why an order would be refused if it came now, as far as that does not depend on whom it would meet. */
-  refusal: { ask: { order: PlaceOrder }; answer: RejectCode | null };
+  /** Why an order or a block would be refused if it came now, as far as that does not depend on whom it would meet. */
+  refusal: { ask: { order: PlaceOrder | PlaceBlock }; answer: RejectCode | null };
   /** Of the delivery hours in the range, both included. */
   soldPlaces: { ask: { fromHour: number; toHour: number }; answer: SoldPlaceView[] };
   /** What is owed to a company and when it falls due. */

@@ -46,7 +46,7 @@ export class Views {
       blocks: ({ company }) => [...state.blocks.values()].filter((block) => block.company === company).map((block) => this.blockView(block)),
       mandates: ({ company }) => this.mandates(company),
       providerHours: ({ company }) => this.providerHours(company),
-      refusal: ({ order }) => trading.foresee(order) ?? null,
+      refusal: ({ order }) => (order.type === 'placeBlock' ? trading.blocks.foresee(order) : trading.foresee(order)) ?? null,
       soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
       payables: ({ company }) => this.payables(company),
       suspended: () => state.companies.filter(({ suspendedAt }) => suspendedAt !== 0).map(({ company }) => company),

@@ -23,16 +23,8 @@ export class ClientOrderIds {
   private position = { engineTime: 0, readAt: Number.NEGATIVE_INFINITY };
 
   /**
-   * @throws ApiError duplicate_client_order_id
-   * @throws ApiError unavailable while the projection lags so far that neither side remembers
-   */
-  async requireNew(services: Means, company: number, clientOrderId: string): Promise<void> {
-    if ((await this.usedOf(services, company, [clientOrderId])).size > 0) throw new ApiError('duplicate_client_order_id', { field: 'client_order_id' });
-  }
-
-  /**
    * Those that were used before the time that the engine remembers.
-   * @throws ApiError unavailable as above
+   * @throws ApiError unavailable while the projection lags so far that neither side remembers
    */
   async usedOf(services: Means, company: number, clientOrderIds: readonly string[]): Promise<ReadonlySet<string>> {
     const given = clientOrderIds.filter((id) => id !== '');

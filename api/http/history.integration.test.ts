@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { StoredLogbook, Trail } from '../gateway/relay/logbook.ts';
-import { INSTRUMENT, MARKET, MODEL, equip, fund, openApiWorld } from './test/api_world.ts';
+import { CLASS, INSTRUMENT, MARKET, MODEL, REGION, equip, fund, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 
 let world: ApiWorld;
@@ -241,6 +241,14 @@ test('a client order id is refused, however long ago it was used', async () => {
   expect((await world.call('POST', '/api/v1/clock', { key: operator.key, body: { now: later } })).status).toBe(200);
   // At once after the leap: the projection that remembers is waited for.
   expect((await place(borrower, order)).body.error?.code).toBe('duplicate_client_order_id');
+  // What stands before it in the order of precedence is told instead, of orders and blocks alike.
+  const block = { class: CLASS, region: REGION, side: 'buy', start_at: '2026-12-20T14:00:00Z', end_at: '2026-12-20T16:00:00Z', quantity: '1', client_order_id: 'for-ever' };
+  const codes = async (price: string): Promise<unknown[]> => [
+    (await place(borrower, { ...order, price })).body.error?.code,
+    (await world.call('POST', '/api/v1/blocks', { key: borrower.key, body: { ...block, price } })).body.error?.code,
+  ];
+  expect(await codes('1.00001')).toEqual(['invalid_tick', 'invalid_tick']);
+  expect(await codes('1.0000')).toEqual(['duplicate_client_order_id', 'duplicate_client_order_id']);
   expect((await place(borrower, { ...order, client_order_id: 'new' })).status).toBe(201);
   expect((await place(provider, { ...order, side: 'sell', price: '3.0000' })).status).toBe(201);
 });

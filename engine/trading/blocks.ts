@@ -84,6 +84,11 @@ export class Blocks {
     return undefined;
   }
 
+  /** Why a block would be refused now. Changes nothing. */
+  foresee(command: PlaceBlock): RejectCode | undefined {
+    return this.checks.refusal(command, templateOf(command));
+  }
+
   /** The block's own row gives it an id that no order has; a buy block's also keeps its hold. */
   private create(command: PlaceBlock, template: PlaceOrder): Block {
     const { state, trading } = this;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { REJECT_CODES } from '../../../engine/catalogue.ts';
 import { NONE, SIDES } from '../../../engine/commands.ts';
-import type { BatchOrders, PlaceOrder } from '../../../engine/commands.ts';
+import type { BatchOrders, PlaceBlock, PlaceOrder } from '../../../engine/commands.ts';
 import type { EngineEvent } from '../../../engine/events.ts';
 import { formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
@@ -51,7 +51,7 @@ const placeOrder = (ids: ClientOrderIds): Route => route({
 
 const DUPLICATE = REJECT_CODES.indexOf('duplicate_client_order_id');
 /** What stands before it in the order of precedence, the engine says. */
-async function refusalOfUsed({ sequencer }: Services, order: PlaceOrder): Promise<ApiError> {
+async function refusalOfUsed({ sequencer }: Services, order: PlaceOrder | PlaceBlock): Promise<ApiError> {
   const refusal = await sequencer.query('refusal', { order });
   if (refusal !== null && REJECT_CODES.indexOf(refusal) < DUPLICATE) return new ApiError(refusal);
   return new ApiError('duplicate_client_order_id', { field: 'client_order_id' });
@@ -232,7 +232,7 @@ const placeBlock = (ids: ClientOrderIds): Route => route({
     const { services, body } = context;
     const { company } = principalIn(context);
     const command = blockCommand(services.directory, company, body);
-    await ids.requireNew(services, company, command.clientOrderId);
+    if ((await ids.usedOf(services, company, [command.clientOrderId])).size > 0) throw await refusalOfUsed(services, command);
     return { status: 201, body: placedWire(services.directory, await submit(context, command)) };
   },
 });
