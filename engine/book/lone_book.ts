@@ -6,7 +6,6 @@
 import { uncross } from './auction.ts';
 import type { AuctionHost, Uncross } from './auction.ts';
 import { Book } from './book.ts';
-import type { BookSide } from './book.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { GTD, MARKET, NONE, STOP, STOP_LIMIT } from '../commands.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
@@ -70,16 +69,16 @@ export interface BookMachine {
 }
 
 /**
- * Of each order id, owner, type, price, remaining, visible, what its first execution must be, stop price, expiry, self-trade
- * prevention and post-only; bids and asks as they would execute, stops in the order in which they came.
+ * Of each order, one after the other, id, owner, type, price, remaining, visible, what its first execution must be, stop price,
+ * expiry, self-trade prevention and post-only; bids and asks as they would execute, stops in the order in which they came.
  */
 export interface BookImage {
   now: number;
   auction: boolean;
   lastPrice: number;
-  bids: number[][];
-  asks: number[][];
-  stops: number[][];
+  bids: number[];
+  asks: number[];
+  stops: number[];
 }
 
 export class LoneBook implements BookMachine, AuctionHost {
@@ -229,21 +228,20 @@ export class LoneBook implements BookMachine, AuctionHost {
 
   image(): BookImage {
     const { orders, book, now } = this;
-    const sideOf = (side: BookSide): number[][] => {
-      const found: number[][] = [];
-      side.forEach(orders, (row) => found.push(this.orderImage(row)) > 0);
-      return found;
-    };
-    return { now, auction: book.auction, lastPrice: book.lastPrice, bids: sideOf(book.bids), asks: sideOf(book.asks), stops: book.stops.rows().map((row) => this.orderImage(row)) };
+    const image: BookImage = { now, auction: book.auction, lastPrice: book.lastPrice, bids: [], asks: [], stops: [] };
+    book.bids.forEach(orders, (row) => this.describe(row, image.bids));
+    book.asks.forEach(orders, (row) => this.describe(row, image.asks));
+    for (const row of book.stops.rows()) this.describe(row, image.stops);
+    return image;
   }
 
-  private orderImage(row: number): number[] {
+  private describe(row: number, image: number[]): boolean {
     const { orders } = this;
     const { stopPrice, expiresAt } = orders.extra(row) ?? NO_EXTRA;
-    return [
+    return image.push(
       this.ids[row], orders.company(row), orders.orderType(row), orders.price(row), orders.remaining(row), orders.visible(row), orders.pendingMinimum(row),
       stopPrice, expiresAt, orders.selfTradePrevention(row), (orders.flags(row) & FLAG.postOnly) === 0 ? 0 : 1,
-    ];
+    ) > 0;
   }
 
   /** Throws when anything inside contradicts itself; for tests. */

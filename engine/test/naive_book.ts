@@ -1,5 +1,5 @@
 /**
- * The book as one would explain it on a blackboard: a list of orders in time priority, searched from
+ * The book as one would explain it on a blackboard: a list of orders by price, then time, searched from
  * the beginning whenever something is needed. Slow, and obviously right; the real book is compared
  * with it after every command.
  */
@@ -20,11 +20,13 @@ interface Order extends BookOrder {
 }
 
 const opposite = (order: Order) => (other: Order): boolean => other.sell !== order.sell;
-const better = (a: Order, b: Order): number => (a.sell ? a.limit - b.limit : b.limit - a.limit) || a.turn - b.turn;
+/** Bids before asks, of each side the better price, then the older. */
+const inOrder = (a: Order, b: Order): number => (a.sell ? (b.sell ? a.limit - b.limit : 1) : b.sell ? -1 : b.limit - a.limit) || a.turn - b.turn;
 const hasPrice = ({ limit }: Order): boolean => limit > 0 && limit < Infinity;
 const isStop = (order: BookOrder): boolean => order.orderType === STOP || order.orderType === STOP_LIMIT;
 
 export class NaiveBook implements BookMachine {
+  /** In the order in which they would execute. */
   private resting: Order[] = [];
   private stops: Order[] = [];
   private turn = 0;
@@ -45,7 +47,8 @@ export class NaiveBook implements BookMachine {
   }
 
   private find(id: number): Order | undefined {
-    return [...this.resting, ...this.stops].find((order) => order.id === id);
+    const isIt = (order: Order): boolean => order.id === id;
+    return this.resting.find(isIt) ?? this.stops.find(isIt);
   }
 
   place(input: BookOrder): RejectCode | undefined {
@@ -77,7 +80,7 @@ export class NaiveBook implements BookMachine {
 
   private makersFor(order: Order): Order[] {
     return this.resting.filter(opposite(order)).filter((maker) => (order.sell ? maker.limit >= order.limit : maker.limit <= order.limit))
-      .filter((maker) => (order.sell ? this.mayTrade(maker, order) : this.mayTrade(order, maker))).sort(better);
+      .filter((maker) => (order.sell ? this.mayTrade(maker, order) : this.mayTrade(order, maker)));
   }
 
   /** What its first execution must be at least; 0 once that has been. */
@@ -137,7 +140,7 @@ export class NaiveBook implements BookMachine {
   }
 
   private crossing(order: Order): Order[] {
-    return this.resting.filter(opposite(order)).filter((other) => (order.sell ? other.limit >= order.limit : other.limit <= order.limit) && !other.postOnly).sort(better);
+    return this.resting.filter(opposite(order)).filter((other) => (order.sell ? other.limit >= order.limit : other.limit <= order.limit) && !other.postOnly);
   }
 
   private wouldTrade(order: Order): boolean {
@@ -182,6 +185,7 @@ export class NaiveBook implements BookMachine {
     order.visible = Math.min(order.displayQuantity === 0 ? order.remaining : order.displayQuantity, order.remaining);
     order.turn = this.turn++;
     if (!this.resting.includes(order)) this.resting.push(order);
+    this.resting.sort(inOrder);
   }
 
   private remove(order: Order): void {
@@ -333,7 +337,7 @@ export class NaiveBook implements BookMachine {
       this.reduce(ask, quantity);
     }
     for (const sell of [false, true]) {
-      for (const order of this.resting.filter((other) => other.sell === sell && (other.orderType === MARKET || other.orderType === STOP)).sort(better)) {
+      for (const order of this.resting.filter((other) => other.sell === sell && (other.orderType === MARKET || other.orderType === STOP))) {
         this.remove(order);
         this.tell.cancelled(order.id, order.remaining, 'no_liquidity');
       }
@@ -362,7 +366,7 @@ export class NaiveBook implements BookMachine {
   }
 
   private settle(crossing: Order[]): void {
-    for (const order of crossing.sort(better)) {
+    for (const order of crossing) {
       this.arriveIfItMeets(order);
       this.runFreed();
     }
@@ -393,8 +397,8 @@ export class NaiveBook implements BookMachine {
       if (found.volume > 0 && wins) best = found;
     }
     if (best.volume === 0) return { price: 0, trades: [] };
-    const bids = this.resting.filter((order) => !order.sell && order.limit >= best.price).sort(better).map((order) => ({ order, left: order.remaining }));
-    const asks = this.resting.filter((order) => order.sell && order.limit <= best.price).sort(better).map((order) => ({ order, left: order.remaining }));
+    const bids = this.resting.filter((order) => !order.sell && order.limit >= best.price).map((order) => ({ order, left: order.remaining }));
+    const asks = this.resting.filter((order) => order.sell && order.limit <= best.price).map((order) => ({ order, left: order.remaining }));
     const trades: { bid: Order; ask: Order; quantity: number }[] = [];
     while (bids.length > 0 && asks.length > 0) {
       const quantity = Math.min(bids[0].left, asks[0].left);
@@ -409,19 +413,21 @@ export class NaiveBook implements BookMachine {
 
   image(): BookImage {
     const { now, auction, last: lastPrice } = this;
-    const sideOf = (sell: boolean): number[][] => this.resting.filter((order) => order.sell === sell).sort(better).map((order) => this.orderImage(order));
-    const stops = [...this.stops].sort((a, b) => a.arrived - b.arrived).map((order) => this.orderImage(order));
-    return { now, auction, lastPrice, bids: sideOf(false), asks: sideOf(true), stops };
-  }
-
-  private orderImage(order: Order): number[] {
-    const { id, owner, orderType, limit, remaining, visible, stopPrice, expiresAt, selfTradePrevention, postOnly } = order;
-    return [id, owner, orderType, limit, remaining, visible, this.minimumOf(order), stopPrice, expiresAt, selfTradePrevention, postOnly ? 1 : 0];
+    const describe = (orders: Order[]): number[] => {
+      const image: number[] = [];
+      for (const order of orders) {
+        const { id, owner, orderType, limit, remaining, visible, stopPrice, expiresAt, selfTradePrevention, postOnly } = order;
+        image.push(id, owner, orderType, limit, remaining, visible, this.minimumOf(order), stopPrice, expiresAt, selfTradePrevention, postOnly ? 1 : 0);
+      }
+      return image;
+    };
+    const sideOf = (sell: boolean): number[] => describe(this.resting.filter((order) => order.sell === sell));
+    return { now, auction, lastPrice, bids: sideOf(false), asks: sideOf(true), stops: describe([...this.stops].sort((a, b) => a.arrived - b.arrived)) };
   }
 
   depth(sell: boolean, levels: number): DepthLevel[] {
     const found: DepthLevel[] = [];
-    for (const order of this.resting.filter((other) => other.sell === sell && hasPrice(other)).sort(better)) {
+    for (const order of this.resting.filter((other) => other.sell === sell && hasPrice(other))) {
       const level = found.find(({ price }) => price === order.limit);
       if (level === undefined) found.push({ price: order.limit, quantity: BigInt(order.visible), orders: 1 });
       else {
