@@ -21,6 +21,8 @@ export interface ClusterOptions {
   /** undefined: one is started. */
   databaseUrl: string | undefined;
   redisUrl: string | undefined;
+  /** Where a member finds Redis, when not at its own address. */
+  redisUrlOf?: (member: string, redisUrl: string) => string;
   /** Of the first api process, the others follow; the engine's is ten higher. 0: any. */
   port: number;
   redisPort: number;
@@ -109,7 +111,7 @@ export class Cluster {
   }
 
   private startMember({ name, role, count }: Member, index: number): Promise<void> {
-    const { serverFile, port, environment, restarts } = this.options;
+    const { serverFile, port, environment, restarts, redisUrlOf = (_member: string, url: string) => url } = this.options;
     const isApi = name === 'api';
     const offset = (isApi ? 0 : ENGINE_PORT_OFFSET + (name === 'standby' ? 1 : 0)) + index;
     const own = port === 0 ? 0 : port + offset;
@@ -118,7 +120,7 @@ export class Cluster {
       command: process.execPath,
       args: ['--enable-source-maps', '--max-semi-space-size=64', serverFile],
       environment: () => ({
-        ...environment, ROLE: role, PORT: String(own), DATABASE_URL: this.databaseUrl, REDIS_URL: this.redisUrl, DATA_DIR: this.options.dataDir,
+        ...environment, ROLE: role, PORT: String(own), DATABASE_URL: this.databaseUrl, REDIS_URL: redisUrlOf(name, this.redisUrl), DATA_DIR: this.options.dataDir,
         ...(port === 0 ? {} : { PUBLIC_URL: environment.PUBLIC_URL ?? `http://localhost:${port}` }),
       }),
       readyLine: SERVER_READY, restarts, url: '',

@@ -2,9 +2,13 @@
  * The market itself: the sequencer and what follows its journal. Alone in its process, or beside the
  * others; with roles, its door stands open to other processes.
  */
+import { hostname } from 'node:os';
 import { startProjector } from '../../db/projector.ts';
+import { findStandby, noteStandby } from '../../db/standbys.ts';
 import { Door } from '../cluster/door.ts';
+import { openRedis } from '../cluster/redis.ts';
 import { Seal } from '../cluster/seal.ts';
+import { Succession } from '../cluster/succession.ts';
 import { createMetrics } from '../http/middleware/metrics.ts';
 import type { Line } from '../sequencer/messages.ts';
 import { Unavailable } from '../sequencer/port.ts';
@@ -15,7 +19,10 @@ import type { Core } from './core.ts';
 import { waitForLeader } from './leader_wait.ts';
 import { operationsApp } from './operations_app.ts';
 
-/** Another may lead already: nothing is left to close that would not be this process's to write. */
+/** A standby whose last look at the journal is older is not warm. */
+const WARM_MILLIS = 2_000;
+
+/** Another may lead already, or is to: nothing is left to close that would not be this process's to write. */
 function endAtOnce(error: Error): never {
   console.error(error.message);
   process.exit(1);
@@ -25,9 +32,28 @@ function endAtOnce(error: Error): never {
 export async function openSequencer(core: Core, standby = false, onFollowing?: (sequence: number) => void): Promise<SequencerPort & Line> {
   const { config, postgres, parts, say } = core;
   const onFatal = config.single ? core.onFatal : endAtOnce;
-  const sequencer = await startSequencer({ url: () => postgres.url, markFolder: config.dataDir, acceptedEnd: config.acceptedJournalEnd, clock: config.clock, standby, onFollowing, say, onFatal });
+  const position = { leads: false, followedAt: -Infinity };
+  const followed = (sequence: number): void => {
+    position.followedAt = performance.now();
+    onFollowing?.(sequence);
+  };
+  if (!config.single) openSuccession(core, () => (position.leads ? true : performance.now() - position.followedAt < WARM_MILLIS ? false : undefined));
+  const sequencer = await startSequencer({ url: () => postgres.url, markFolder: config.dataDir, acceptedEnd: config.acceptedJournalEnd, clock: config.clock, standby, onFollowing: followed, say, onFatal });
+  position.leads = true;
   parts.add('sequencer', () => sequencer.close());
   return sequencer;
+}
+
+function openSuccession({ config, database, parts }: Core, leads: () => boolean | undefined): void {
+  const { redis, pulse } = openRedis(config.redisUrl ?? '', 'succession');
+  const holder = `${hostname()} process ${process.pid}`;
+  const succession = new Succession({
+    pulse, leads, note: (reachedMillis) => noteStandby(database, holder, reachedMillis), find: (reachedMillis) => findStandby(database, reachedMillis), onHandOver: endAtOnce,
+  });
+  parts.add('succession', () => {
+    succession.close();
+    redis.disconnect();
+  });
 }
 
 /** Resolves when the projections' tables are there. */

@@ -13,6 +13,7 @@ import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
 import * as resalePolicies from './resale_policies.ts';
 import * as snapshotParts from './snapshot_parts.ts';
+import * as standbys from './standbys.ts';
 import * as publishedOffers from './published_offers.ts';
 import * as webhooks from './webhooks.ts';
 
@@ -38,4 +39,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '013_resale_policies', ...resalePolicies },
   { name: '014_snapshot_parts', ...snapshotParts },
   { name: '015_feeds', ...feeds },
+  { name: '016_standbys', ...standbys },
 ];

@@ -11,6 +11,7 @@ import type { DemoFile } from '../../api/demo/accounts.ts';
 import { endsWithThisProcess } from '../../api/kept_process.ts';
 import { MarketUnderLoad } from './market_under_load.ts';
 import { pause, until } from './server_process.ts';
+import { TcpProxy } from './tcp_proxy.ts';
 
 const WARM_MILLIS_MAX = 60_000;
 const LINES_KEPT = 400;
@@ -21,16 +22,19 @@ export class ClusterWorld extends MarketUnderLoad {
   readonly databaseUrl: string;
   /** What the processes last said. */
   readonly lines: readonly string[];
+  /** Between each that may lead and Redis, by its name. */
+  readonly wires: ReadonlyMap<string, TcpProxy>;
   private readonly dataDir: string;
   private redisAgain: ChildProcess | undefined;
   private next = 0;
 
-  private constructor(cluster: Cluster, databaseUrl: string, dataDir: string, lines: readonly string[]) {
+  private constructor({ cluster, databaseUrl, dataDir, lines, wires }: { cluster: Cluster; databaseUrl: string; dataDir: string; lines: readonly string[]; wires: ReadonlyMap<string, TcpProxy> }) {
     super();
     this.cluster = cluster;
     this.databaseUrl = databaseUrl;
     this.dataDir = dataDir;
     this.lines = lines;
+    this.wires = wires;
   }
 
   static async open({ root, folder, postgresUrl }: { root: string; folder: string; postgresUrl: string }): Promise<ClusterWorld> {
@@ -38,9 +42,16 @@ export class ClusterWorld extends MarketUnderLoad {
     mkdirSync(dataDir, { recursive: true });
     const databaseUrl = await newDatabase(postgresUrl);
     const lines: string[] = [];
-    const cluster = new Cluster({
+    let redisUrl = '';
+    const wires = new Map<string, TcpProxy>();
+    for (const name of LEADERS) wires.set(name, await TcpProxy.open(() => redisUrl));
+    const cluster: Cluster = new Cluster({
       dataDir, serverFile: join(root, 'dist/server.js'), redisServer: findRedisServer(), databaseUrl, redisUrl: undefined, port: 0, redisPort: 0,
       processes: 2, restarts: true,
+      redisUrlOf: (member, url) => {
+        redisUrl = url;
+        return wires.get(member)?.urlOf(url) ?? url;
+      },
       say: (line) => {
         lines.push(line);
         lines.splice(0, lines.length - LINES_KEPT);
@@ -50,7 +61,7 @@ export class ClusterWorld extends MarketUnderLoad {
     await cluster.start().catch((error: unknown) => {
       throw new Error(`${error instanceof Error ? error.message : String(error)}; the processes last said:\n${lines.join('\n')}`);
     });
-    const world = new ClusterWorld(cluster, databaseUrl, dataDir, lines);
+    const world = new ClusterWorld({ cluster, databaseUrl, dataDir, lines, wires });
     world.newLoad();
     return world;
   }
@@ -74,6 +85,14 @@ export class ClusterWorld extends MarketUnderLoad {
   async leader(): Promise<number> {
     const [{ holder }] = await this.query<{ holder: string }>('select holder from journal_lease');
     return Number(/process (\d+)/.exec(holder)?.[1]);
+  }
+
+  /** Between who leads and Redis. */
+  async leadersWire(): Promise<TcpProxy> {
+    const leader = await this.leader();
+    const wire = this.wires.get(this.cluster.file.processes.find(({ pid }) => pid === leader)?.name ?? '');
+    if (wire === undefined) throw new Error(`process ${leader} leads, which is none of this exchange`);
+    return wire;
   }
 
   /** Resolves when one leads and the other stands by, warm. @param ended process that is not waited for */
@@ -101,6 +120,7 @@ export class ClusterWorld extends MarketUnderLoad {
   async close(): Promise<void> {
     await this.load.abandon();
     await this.cluster.close();
+    for (const wire of this.wires.values()) await wire.close();
     this.redisAgain?.kill('SIGKILL');
   }
 }

@@ -107,6 +107,45 @@ const paused = clusterFault('leader silent, the standby takes over; it wakes', {
   return { times, findings, note: `${describe(lasted)}; the stale one wrote nothing and ended within ${Math.round(Math.max(...ended))} ms` };
 });
 
+/** Postgres still confirms its lead, and a standby reaches what it does not. */
+const cutOff = clusterFault('leader cut from Redis alone', { short: 2, long: 20 }, async (world, times, { patience }) => {
+  const findings: string[] = [];
+  const lasted: number[] = [];
+  for (let time = 0; time < times; time++) {
+    await world.warm();
+    await world.progress(PROGRESS);
+    const leader = await world.leader();
+    const wire = await world.leadersWire();
+    wire.set(time % 2 === 0 ? 'resetting' : 'silent');
+    const moment = performance.now();
+    await until('another leader', async () => (await world.leader()) !== leader, DEADLINE_MILLIS).finally(() => wire.set('open'));
+    await world.progress(PROGRESS);
+    lasted.push(silenceAfter(world, moment));
+    if (lasted[time] > RESUMED_MILLIS_MAX * patience) findings.push(`served again only after ${Math.round(lasted[time])} ms`);
+  }
+  return { times, findings, note: describe(lasted) };
+});
+
+/** Half-open: neither side hears that the other has gone. */
+const redisSilent = clusterFault('connections to Redis dead without a word', { short: 1, long: 10 }, async (world, times, { patience }) => {
+  const findings: string[] = [];
+  let slowest = 0;
+  for (let time = 0; time < times; time++) {
+    await world.warm();
+    await world.progress(PROGRESS);
+    for (const wire of world.wires.values()) {
+      wire.set('silent');
+      wire.set('open');
+    }
+    const moment = performance.now();
+    await pause(GRACE_MILLIS);
+    await world.progress(PROGRESS);
+    slowest = Math.max(slowest, silenceAfter(world, moment));
+  }
+  if (slowest > RESUMED_MILLIS_MAX * patience) findings.push(`resumed after ${Math.round(slowest)} ms`);
+  return { times, findings, note: `resumed after at most ${Math.round(slowest)} ms` };
+});
+
 function isGone(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -205,4 +244,4 @@ const redisDoubled = clusterFault('messages in Redis doubled, late and out of or
   return { times: doubled, findings: [] };
 });
 
-export const clusterFaults: Fault[] = [killed, paused, redisKilled, redisFlushed, redisDoubled];
+export const clusterFaults: Fault[] = [killed, paused, cutOff, redisSilent, redisKilled, redisFlushed, redisDoubled];

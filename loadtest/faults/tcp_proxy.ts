@@ -1,4 +1,4 @@
-/** A wire between a server and its Postgres that can be made to fail in every way a wire does. */
+/** A wire between a server and its Postgres or its Redis that can be made to fail in every way a wire does. */
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 
@@ -35,10 +35,10 @@ export class TcpProxy {
     this.server = createServer((near) => this.join(near));
   }
 
-  /** @param databaseUrl where the server is at present */
-  static async open(databaseUrl: () => string): Promise<TcpProxy> {
+  /** @param targetUrl where the other end is at present */
+  static async open(targetUrl: () => string): Promise<TcpProxy> {
     const proxy = new TcpProxy(() => {
-      const { hostname, port } = new URL(databaseUrl());
+      const { hostname, port } = new URL(targetUrl());
       return { host: hostname, port: Number(port) };
     });
     await new Promise<void>((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
@@ -46,8 +46,8 @@ export class TcpProxy {
   }
 
   /** The same URL, through this wire. */
-  urlOf(databaseUrl: string): string {
-    const url = new URL(databaseUrl);
+  urlOf(targetUrl: string): string {
+    const url = new URL(targetUrl);
     url.hostname = '127.0.0.1';
     url.port = String((this.server.address() as AddressInfo).port);
     return url.href;
