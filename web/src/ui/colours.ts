@@ -5,6 +5,7 @@ export const colourOf = (element: Element, name: string): string => getComputedS
 export class CanvasStyle {
   private readonly colours = new Map<string, string>();
   private version = -1;
+  family = '';
   font = '';
 
   /** @param version grows with each change of the theme */
@@ -12,7 +13,8 @@ export class CanvasStyle {
     if (version !== this.version) {
       this.version = version;
       this.colours.clear();
-      this.font = `11px ${getComputedStyle(element).fontFamily}`;
+      this.family = getComputedStyle(element).fontFamily;
+      this.font = `11px ${this.family}`;
     }
     return (name) => {
       const known = this.colours.get(name) ?? colourOf(element, name);
