@@ -11,7 +11,7 @@ import { LEASE_MILLIS } from '../../db/journal.ts';
 import { REMOTE_IDS, WORDS_PER_ACKNOWLEDGEMENT } from '../sequencer/messages.ts';
 import type { Line, Reply, Request } from '../sequencer/messages.ts';
 import type { CommittedBatch, SequencerPort } from '../sequencer/port.ts';
-import { idsOf, placesOf } from './messages.ts';
+import { TAKEN_WITHIN_MILLIS, idsOf, placesOf } from './messages.ts';
 import type { Broadcast, Places, Upward } from './messages.ts';
 import { connectRedis, sayTrouble } from './redis.ts';
 import type { Seal } from './seal.ts';
@@ -189,16 +189,19 @@ export class Door {
     if (watched !== undefined) this.watches.told(client, watched);
     const requests = message.requests.filter(({ kind }) => kind !== 'close');
     if (requests.length === 0) return;
-    if (performance.now() > until) this.refuse(client, requests, LATE);
-    else if (this.calls.size > CALLS_MAX || !this.sequencer.post(requests.map((request) => this.renumbered(client, request)))) this.refuse(client, requests, FULL);
+    const left = until - performance.now();
+    if (left < 0) return this.refuse(client, requests, LATE);
+    // By the clocks of two processes: what was sent in this moment may seem to come from the next.
+    const age = Math.max(0, TAKEN_WITHIN_MILLIS - left);
+    if (this.calls.size > CALLS_MAX || !this.sequencer.post(requests.map((request) => this.renumbered(client, request, age)))) this.refuse(client, requests, FULL);
   }
 
-  private renumbered(client: string, request: Request): Request {
+  private renumbered(client: string, request: Request, age: number): Request {
     const ids = idsOf(request).map((id) => {
       this.calls.set(this.nextId, { client, id });
       return this.nextId++;
     });
-    return request.kind === 'commands' ? { ...request, ids } : { ...request, id: ids[0] };
+    return request.kind === 'commands' ? { ...request, ids, age } : { ...request, id: ids[0] };
   }
 
   private refuse(client: string, requests: readonly Request[], message: string): void {

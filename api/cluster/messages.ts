@@ -3,6 +3,9 @@ import type { Reply, Request } from '../sequencer/messages.ts';
 import type { CommittedBatch } from '../sequencer/port.ts';
 import type { Seal } from './seal.ts';
 
+/** A request that comes later to the engine is not executed. */
+export const TAKEN_WITHIN_MILLIS = 3_000;
+
 /** An entry of the stream, to the engine. */
 export interface Upward {
   /** Of the process, new at each start. */

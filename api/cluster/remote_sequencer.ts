@@ -13,16 +13,14 @@ import type { Reply, Request } from '../sequencer/messages.ts';
 import type { CommittedBatch } from '../sequencer/port.ts';
 import { BEAT_MILLIS } from './door.ts';
 import { MissedForGood, missedBatches } from './journal_gap.ts';
-import { idsOf, placesOf } from './messages.ts';
+import { TAKEN_WITHIN_MILLIS, idsOf, placesOf } from './messages.ts';
 import type { Answers, Broadcast, Places, Upward } from './messages.ts';
 import { connectRedis, sayTrouble } from './redis.ts';
 import type { Seal } from './seal.ts';
 
 /** Looks without a beat after which the engine cannot be heard. Looks and not time: a process that was held up has read nothing yet. */
 const SILENT_MAX = 8;
-/** A request is not executed later than this. */
-const EXECUTED_WITHIN_MILLIS = 3_000;
-/** After this nobody waits for an answer any more; its outcome is unknown. */
+/** After this nobody waits for an answer any more; its outcome is unknown. Longer than the engine lets a command wait, the way there included: what is executed is so before. */
 const ANSWERED_WITHIN_MILLIS = 6_000;
 /** A clock moved by a month has much to settle; nothing else takes so long. */
 const CLOCK_ANSWERED_WITHIN_MILLIS = 300_000;
@@ -246,7 +244,7 @@ export class RemoteSequencer extends SequencerClient implements OrderWatch {
     const now = performance.now();
     const ids = requests.flatMap(idsOf);
     if (ids.length > 0) this.waiting.push({ until: now + (requests.some(({ kind }) => kind === 'clock') ? CLOCK_ANSWERED_WITHIN_MILLIS : ANSWERED_WITHIN_MILLIS), ids });
-    const until = this.leaderAt + (now - this.heardAt) + EXECUTED_WITHIN_MILLIS;
+    const until = this.leaderAt + (now - this.heardAt) + TAKEN_WITHIN_MILLIS;
     const message: Upward = { client: this.client, number: ++this.number, epoch: this.epoch, until, requests, ...(tells ? { watched: [...this.watched] } : {}) };
     const { commands } = this.places;
     try {

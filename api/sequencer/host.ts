@@ -86,7 +86,7 @@ export class SequencerHost {
     const { sequencer } = this;
     switch (request.kind) {
       case 'commands': {
-        const refused = sequencer.submitEncoded(request.ids, request.bytes);
+        const refused = sequencer.submitEncoded(request.ids, request.bytes, request.age);
         if (refused.length > 0) replies.push({ kind: 'refused', ids: refused, message: FULL });
         return;
       }

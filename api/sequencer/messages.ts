@@ -4,8 +4,8 @@ import type { QueryName } from '../../engine/queries.ts';
 import type { AuthoriseRequest, CommittedBatch, SequencerStatus } from './port.ts';
 
 export type Request =
-  /** Envelopes as `encodeEnvelopes` writes them, one id each. */
-  | { kind: 'commands'; ids: number[]; bytes: Uint8Array<ArrayBuffer> }
+  /** Envelopes as `encodeEnvelopes` writes them, one id each. age: milliseconds that they have waited elsewhere. */
+  | { kind: 'commands'; ids: number[]; bytes: Uint8Array<ArrayBuffer>; age?: number }
   | { kind: 'query'; id: number; name: QueryName; ask: object }
   | { kind: 'clock'; id: number; now: number }
   | { kind: 'authorise'; id: number; request: AuthoriseRequest }

@@ -154,9 +154,12 @@ export class Sequencer {
   submit(id: number, envelope: Envelope): boolean {
     return this.add({ kind: 'command', id, since: this.elapsed(), envelope, encoded: undefined });
   }
-  /** Envelopes as an EnvelopeWriter writes them, one id each. @returns the ids of those that are refused, as in `submit` */
-  submitEncoded(ids: readonly number[], bytes: Uint8Array): number[] {
-    const since = this.elapsed();
+  /**
+   * Envelopes as an EnvelopeWriter writes them, one id each. @returns the ids of those that are refused, as in `submit`
+   * @param age milliseconds that they have waited already: what callers wait for is the whole
+   */
+  submitEncoded(ids: readonly number[], bytes: Uint8Array, age = 0): number[] {
+    const since = this.elapsed() - age;
     const reader = new EnvelopeReader(bytes);
     const refused: number[] = [];
     for (const id of ids) {
