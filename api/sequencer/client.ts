@@ -6,6 +6,7 @@ import type { EngineEvent, EventBatch, EventOf } from '../../engine/events.ts';
 import type { Answer, Ask, QueryName } from '../../engine/queries.ts';
 import { NOT_TOLD, WORDS_PER_ACKNOWLEDGEMENT } from './messages.ts';
 import type { Channel, Reply, Request } from './messages.ts';
+import { PendingCalls } from './pending_calls.ts';
 import { Unavailable, eventOf } from './port.ts';
 import type { Ack, AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerPort, SequencerStatus } from './port.ts';
 
@@ -27,14 +28,13 @@ export interface ClientOptions {
 export class SequencerClient implements SequencerPort {
   private readonly schedule: (flush: () => void) => void;
   private channel: Channel<Request>;
-  private readonly calls = new Map<number, Call>();
+  private readonly calls = new PendingCalls<Call>();
   private readonly listeners = new Set<(batch: CommittedBatch) => void>();
   private outbox: Request[] = [];
   /** Commands at the end of the outbox. */
   private readonly envelopes = new EnvelopeWriter();
   private envelopeIds: number[] = [];
   private scheduled = false;
-  private nextId = 1;
   /** Why nothing is taken at present. */
   private unavailable: string | undefined;
   /** As `unavailable`, and over when the journal answers again. */
@@ -100,9 +100,7 @@ export class SequencerClient implements SequencerPort {
     this.outbox = [];
     this.envelopes.clear();
     this.envelopeIds = [];
-    const calls = [...this.calls.values()];
-    this.calls.clear();
-    for (const call of calls) call.reject(new Unavailable(why));
+    for (const call of this.calls.takeAll()) call.reject(new Unavailable(why));
   }
   resume(channel: Channel<Request>): void {
     this.channel = channel;
@@ -121,10 +119,14 @@ export class SequencerClient implements SequencerPort {
     const why = this.unavailable ?? this.stalled;
     if (why !== undefined) return Promise.reject(new Unavailable(why));
     if (this.calls.size >= PENDING_MAX) return Promise.reject(new Unavailable('too much is waiting'));
-    const id = this.nextId++;
     return new Promise<T>((resolve, reject) => {
-      enqueue(id);
-      this.calls.set(id, { resolve, reject });
+      const id = this.calls.add({ resolve, reject });
+      try {
+        enqueue(id);
+      } catch (error) {
+        this.calls.take(id);
+        throw error;
+      }
       if (this.scheduled) return;
       this.scheduled = true;
       this.schedule(() => this.flush());
@@ -152,17 +154,17 @@ export class SequencerClient implements SequencerPort {
       case 'committed':
         return this.committed(reply.batch, reply.acknowledgements);
       case 'answer':
-        return this.take(reply.id)?.resolve(reply.value as never);
+        return this.calls.take(reply.id)?.resolve(reply.value as never);
       case 'repeated': {
         const { id, sequence, now, events } = reply;
         const told = decodeRange(events, 0, events.words.length);
         const ack: Ack = { sequence, now, events: told, first: (kind) => eventOf(told, kind), repeated: true };
-        return this.take(id)?.resolve(ack as never);
+        return this.calls.take(id)?.resolve(ack as never);
       }
       case 'error':
-        return this.take(reply.id)?.reject(new Error(reply.message));
+        return this.calls.take(reply.id)?.reject(new Error(reply.message));
       case 'refused':
-        for (const id of reply.ids) this.take(id)?.reject(new Unavailable(reply.message));
+        for (const id of reply.ids) this.calls.take(id)?.reject(new Unavailable(reply.message));
         return;
       case 'stalled':
         // Who shuts down goes on waiting: what was taken is to be answered.
@@ -183,12 +185,6 @@ export class SequencerClient implements SequencerPort {
     return this.calls.size;
   }
 
-  private take(id: number): Call | undefined {
-    const call = this.calls.get(id);
-    this.calls.delete(id);
-    return call;
-  }
-
   /** Listeners first: whoever acts on an acknowledgement finds its effects already followed. */
   private committed(batch: CommittedBatch, acknowledgements: Float64Array): void {
     this.published(batch);
@@ -201,7 +197,7 @@ export class SequencerClient implements SequencerPort {
 
   protected acknowledged(batch: CommittedBatch, acknowledgements: Float64Array): void {
     for (let at = 0; at < acknowledgements.length; at += WORDS_PER_ACKNOWLEDGEMENT) {
-      const call = this.take(acknowledgements[at]);
+      const call = this.calls.take(acknowledgements[at]);
       if (call === undefined) continue;
       call.resolve(new BatchAck(batch, acknowledgements, at) as never);
     }
