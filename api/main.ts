@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { reasonOf } from './reason.ts';
-import { openAutomaticResale, openHttp, openListPrices, openMarks, openServices, openWebhooks, reachEngine } from './roles/api_role.ts';
+import { openAutomaticResale, openHttp, openListPrices, openMarks, openRepricing, openServices, openWebhooks, reachEngine } from './roles/api_role.ts';
 import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
@@ -30,6 +30,7 @@ async function startAlone(core: Core): Promise<void> {
   openWebhooks(core, opened);
   openMarks(core, opened);
   openAutomaticResale(core, opened);
+  openRepricing(core, opened);
   openHttp(core, opened);
   introduction(core.url, await begin?.()).forEach(say);
 }
@@ -52,6 +53,7 @@ async function startTogether(core: Core): Promise<void> {
       openWebhooks(core, opened);
       openMarks(core, opened);
       openAutomaticResale(core, opened);
+      openRepricing(core, opened);
     }
     return { remote, opened, begin };
   }, { ...core, undo: () => parts.close(log, before) });

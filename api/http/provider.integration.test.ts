@@ -1,5 +1,6 @@
 /** What a provider declares, and what of it others may see. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { StoredRepricingRules } from '../repricing.ts';
 import { CLASS, MODEL, REGION, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 
@@ -26,6 +27,23 @@ test('capacity is pending until it is proven, and a repeat is answered as it was
   expect((await post('/capacity', { class: CLASS, region: REGION, gpus: 4 })).body).toMatchObject({ gpus: 4, status: 'verified' });
   expect((await post('/capacity', { class: 'H100', region: REGION, gpus: 8 })).body.error).toMatchObject({ code: 'instrument_unknown', field: 'class' });
   expect((await post('/capacity', { class: CLASS, region: 'mars', gpus: 8 })).body.error).toMatchObject({ code: 'instrument_unknown', field: 'region' });
+});
+
+test('a rule that moves offers is set, changed and ended, and the audit says by whom', async () => {
+  const rule = { class: CLASS, region: REGION, enabled: true, price_floor: '1.5', undercut: '0.0001' };
+  const stored = { ...rule, price_floor: '1.5000', price_ceiling: null, moves: 0, moved_at: null, moved_sequence: null, last_refusal: null };
+  expect((await post('/repricing-rules', rule)).body).toEqual(stored);
+  expect((await post('/repricing-rules', { ...rule, price_ceiling: '1.4' })).body.error).toMatchObject({ code: 'invalid_tick', field: 'price_ceiling' });
+  expect((await post('/repricing-rules', { ...rule, price_floor: '0' })).body.error).toMatchObject({ code: 'invalid_tick', field: 'price_floor' });
+  expect((await post('/repricing-rules', { ...rule, region: 'mars' })).body.error).toMatchObject({ code: 'instrument_unknown', field: 'region' });
+  const rules = new StoredRepricingRules(world.services.database);
+  const [enabled] = await rules.enabled();
+  expect(enabled).toEqual({ company: provider.user.company, market: 0, enabled: true, priceFloor: 15_000, priceCeiling: null, undercut: 1 });
+  await rules.moved(enabled, { moves: 2, at: 0, sequence: 7, refusal: 'price_band' });
+  await post('/repricing-rules', { ...rule, enabled: false });
+  expect((await get('/repricing-rules')).body.data).toEqual([{ ...stored, enabled: false, moves: 2, moved_at: '1970-01-01T00:00:00.000Z', moved_sequence: 7 }]);
+  expect(await rules.enabled()).toEqual([]);
+  expect(await world.services.database('audit').where({ actor: provider.user.id }).orderBy('at').pluck('action')).toEqual(['repricing.on', 'repricing.off']);
 });
 
 test('an endpoint is registered once, and its credential seen by nobody', async () => {

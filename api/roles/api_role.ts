@@ -15,6 +15,7 @@ import { exchangeRoutes } from '../http/routes/all_routes.ts';
 import { isOpenAiPath } from '../http/registry.ts';
 import { ListPrices } from '../list_prices.ts';
 import { Marks } from '../marks.ts';
+import { Repricing, StoredRepricingRules } from '../repricing.ts';
 import { MarketView } from '../market/market_view.ts';
 import { pastTrades } from '../past_trades.ts';
 import type { OrderWatch } from '../realtime/cancel_on_disconnect.ts';
@@ -91,6 +92,13 @@ export function openAutomaticResale({ parts }: Core, { services }: Opened): void
   const resale = new AutomaticResale(services, new StoredResalePolicies(services.database));
   resale.start();
   parts.add('automatic resale', () => resale.close());
+}
+
+/** In every process that may: what two of them change at once is changed once. */
+export function openRepricing({ parts }: Core, { services }: Opened): void {
+  const repricing = new Repricing(services, new StoredRepricingRules(services.database));
+  repricing.start();
+  parts.add('repricing', () => repricing.close());
 }
 
 /** In every process that may: Postgres gives each message to one of them. */

@@ -12,6 +12,7 @@ import * as projects from './projects.ts';
 import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
 import * as resalePolicies from './resale_policies.ts';
+import * as repricingRules from './repricing_rules.ts';
 import * as snapshotParts from './snapshot_parts.ts';
 import * as standbys from './standbys.ts';
 import * as publishedOffers from './published_offers.ts';
@@ -40,4 +41,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '014_snapshot_parts', ...snapshotParts },
   { name: '015_feeds', ...feeds },
   { name: '016_standbys', ...standbys },
+  { name: '017_repricing_rules', ...repricingRules },
 ];

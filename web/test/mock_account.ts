@@ -1,6 +1,6 @@
 /** The accounts of the mock market, in the shapes of the contract. */
 import { instrumentId, hourAt } from '../src/state/instrument.ts';
-import type { WireBankFeed, WireCohort, WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WirePriceRisk, WireProbe, WireProject, WireProvider, WireRequest, WireStress, WireSwitch, WireUser, WireWebhook, WireWebhookDelivery } from '../src/state/wire.ts';
+import type { WireBankFeed, WireCohort, WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WirePriceRisk, WireProbe, WireProject, WireProvider, WireRepricingRule, WireRequest, WireStress, WireSwitch, WireUser, WireWebhook, WireWebhookDelivery } from '../src/state/wire.ts';
 
 export type MockRole = 'borrower' | 'provider' | 'lender' | 'operator';
 export const MOCK_ROLES: MockRole[] = ['borrower', 'provider', 'lender', 'operator'];
@@ -92,6 +92,9 @@ export const mandates = [{ id: 'man_1', amount: '20000000.00', committed: '10000
 export const capacity = [
   { class: 'H100-SXM-80', region: 'us-east', gpus: 64, verified_gpus: 64, models: ['llama-3.1-8b-instruct'], status: 'verified' },
   { class: 'L40S-PCIE-48', region: 'us-east', gpus: 24, verified_gpus: 0, models: [], status: 'pending' },
+];
+export const repricingRules = (now: number): WireRepricingRule[] => [
+  { class: 'H100-SXM-80', region: 'us-east', enabled: true, price_floor: '1.9000', price_ceiling: '2.4000', undercut: '0.0001', moves: 1_284, moved_at: day(now, 0), moved_sequence: 184_101, last_refusal: null },
 ];
 export const endpoints = [
   { id: 'ep_1', url: 'https://gpu1.northwind.example/v1', class: 'H100-SXM-80', region: 'us-east', models: ['llama-3.1-8b-instruct', 'llama-3.3-70b-instruct'], status: 'verified', status_reason: '', created_at: '2026-11-20T10:00:00.000Z', verified_at: '2026-11-26T10:00:00.000Z' },

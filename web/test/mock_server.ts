@@ -233,6 +233,7 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
     '/facilities': () => [account.facility(now), ...(role === 'lender' ? [account.offered(now)] : [])],
     '/mandates': () => account.mandates,
     '/capacity': () => account.capacity,
+    '/repricing-rules': () => account.repricingRules(now),
     '/endpoints': () => account.endpoints,
     '/payouts': () => account.payouts(now),
     '/facilities/fac_7/statement': () => account.statement(now),

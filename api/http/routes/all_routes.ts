@@ -16,6 +16,7 @@ import { forecastRoutes } from './forecast_routes.ts';
 import { historyRoutes } from './history_routes.ts';
 import { keysRoutes } from './keys_routes.ts';
 import { projectsRoutes } from './projects_routes.ts';
+import { repricingRoutes } from './repricing_routes.ts';
 import { resalePolicyRoutes } from './resale_policy_routes.ts';
 import { referenceRoutes } from './reference_routes.ts';
 import { lenderRoutes } from './lender_routes.ts';
@@ -42,7 +43,7 @@ export const exchangeRoutes = (): Route[] => [
   ...marketRoutes,
   ...statusRoutes,
   ...authRoutes(),
-  ...keysRoutes, ...projectsRoutes, ...referenceRoutes, ...resalePolicyRoutes,
+  ...keysRoutes, ...projectsRoutes, ...referenceRoutes, ...repricingRoutes, ...resalePolicyRoutes,
   ...facilitiesRoutes,
   ...lenderRoutes,
   ...loanRoutes,

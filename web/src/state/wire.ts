@@ -17,6 +17,7 @@ import type { positionsSchema, userSchema } from '../../../api/http/routes/overv
 import type { cohortSchema, portfolioSchema, stressSchema } from '../../../api/http/routes/portfolio_routes.ts';
 import type { projectSchema } from '../../../api/http/routes/projects_routes.ts';
 import type { providerSchema } from '../../../api/http/routes/providers_routes.ts';
+import type { ruleSchema as repricingRuleSchema } from '../../../api/http/routes/repricing_routes.ts';
 import type { deliverySchema as webhookDeliverySchema, webhookSchema } from '../../../api/http/routes/webhook_routes.ts';
 import type { Role, TradingMode } from './ticket.ts';
 
@@ -158,6 +159,7 @@ export interface WireBatchResult {
   error?: { code: string; message: string };
 }
 
+export type WireRepricingRule = z.infer<typeof repricingRuleSchema>;
 export type WireProject = z.infer<typeof projectSchema>;
 /** The secret stands in the answers that make one, and there alone. */
 export type WireWebhook = z.infer<typeof webhookSchema> & { secret?: string };

@@ -1,15 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { hourAt, instrumentId, type WireCurvePoint, type WireDelivery, type WireOrder } from '../../state/index.ts';
+import { hourAt, instrumentId, type WireDelivery, type WireOrder } from '../../state/index.ts';
 import { bulkPlan } from './bulk.ts';
 import { calendarOf } from './calendar.ts';
-import { repricesOf } from './reprice.ts';
 
 const FIRST = hourAt(Date.UTC(2026, 11, 1, 14));
 const MARKET = 'H100-SXM-80.us-east';
 const at = (hours: number): string => instrumentId('H100-SXM-80', 'us-east', FIRST + hours);
 const ask = (id: string, hours: number, price: string, change: Partial<WireOrder> = {}): WireOrder =>
   ({ id, instrument: at(hours), side: 'sell', status: 'open', price, remaining_quantity: '8', block: null, block_id: null, resale_of: null, ...change }) as WireOrder;
-const point = (hours: number, bestAsk: string): WireCurvePoint => ({ instrument: at(hours), best_ask: bestAsk }) as WireCurvePoint;
 
 describe('offers in bulk', () => {
   test('a line is its hours, one order each', () => {
@@ -34,18 +32,5 @@ describe('the calendar', () => {
     const delivery = (hours: number, change: Partial<WireDelivery>): WireDelivery => ({ instrument: at(hours), quantity: '3', failed_credits: '0', status: 'scheduled', ...change }) as WireDelivery;
     const cells = calendarOf(MARKET, { from: FIRST, hours: 6 }, orders, [delivery(3, {}), delivery(4, { status: 'delivering' }), delivery(5, { failed_credits: '1.5', status: 'delivered' })]);
     expect(cells.map(({ state, listed, sold }) => [state, listed, sold])).toEqual([['listed', 400, 0], ['free', 0, 0], ['listed', 800, 0], ['sold', 0, 300], ['delivering', 0, 300], ['failed', 0, 300]]);
-  });
-});
-
-describe('repricing', () => {
-  const rule = { on: true, floor: 15_000, undercut: 1 };
-  test.each([
-    ['goes under a cheaper ask', '2.0000', '1.9000', [{ op: 'amend', id: 'a', price: '1.8999' }]],
-    ['stays when it is the best', '1.9000', '1.9000', []],
-    ['stops at the floor', '2.0000', '1.2000', [{ op: 'amend', id: 'a', price: '1.5000' }]],
-    ['does not move when the floor is where it stands', '1.5000', '1.2000', []],
-  ])('%s', (_name, own, best, expected) => expect(repricesOf(rule, [ask('a', 1, own)], [point(1, best)])).toEqual(expected));
-  test('one of several own asks at the best keeps the others where they are', () => {
-    expect(repricesOf(rule, [ask('a', 1, '1.9000'), ask('b', 1, '2.1000')], [point(1, '1.9000')])).toEqual([]);
   });
 });
