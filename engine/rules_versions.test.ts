@@ -1,6 +1,6 @@
 /** A journal that was written under older rules is executed under them. */
 import { describe, expect, it } from 'vitest';
-import { BUY, GTC, LIMIT, STOP_LIMIT } from './commands.ts';
+import { BUY, GTC, LIMIT, NONE, STOP_LIMIT } from './commands.ts';
 import { Engine } from './engine.ts';
 import { RULES_VERSION } from './rules.ts';
 import { HOUR, World, all, gpuHours, one, price } from './test/world.ts';
@@ -64,7 +64,26 @@ function meetsOwn(version: number): string[] {
   return world.engine.checkInvariants().flatMap(({ ok, name }) => (ok ? [] : [name]));
 }
 
+/** Who makes when a bid that came first in a call is amended after the ask came. */
+function makesAfterCall(version: number): string {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const [operator, provider, buyer] = [world.company('operator'), world.provider(), world.buyer()];
+  const mode = (to: 'auction' | 'open') => world.run({ type: 'setTradingMode', company: operator, class: NONE, market: 0, hour: NONE, mode: to, reason: 'test' });
+  mode('auction');
+  const { order } = one(world.bid(buyer, 2, 5).events, 'orderAccepted');
+  world.ask(provider, 2, 5);
+  world.run({ type: 'amend', company: buyer, order, price: price(2.1), quantity: 0 });
+  world.engine = Engine.restore(world.engine.snapshot());
+  world.engine.rulesVersion = version;
+  return one(mode('open').events, 'fill').maker === order ? 'bid' : 'ask';
+}
+
 describe('rules', () => {
+  it('before version 5 took an order for as old as it was, although it had lost its place in a call', () => {
+    expect([makesAfterCall(4), makesAfterCall(RULES_VERSION)]).toEqual(['bid', 'ask']);
+  });
+
   it('before version 4 left a bid crossed that an own ask kept from trading', () => {
     expect([meetsOwn(3), meetsOwn(RULES_VERSION)]).toEqual([['no two eligible orders cross'], []]);
   });

@@ -46,6 +46,8 @@ export interface OrderExtra {
   resaleOf: number;
   /** The block an ask belongs to; 0: none. */
   block: number;
+  /** The command by which it lost its place in a call; absent: it never did. */
+  requeued?: number;
 }
 export const NO_EXTRA: OrderExtra = { clientOrderId: '', displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, resaleOf: 0, block: 0 };
 

@@ -270,7 +270,20 @@ export class Trading implements AuctionHost {
 
   /** By the command that entered it, then by its place there: of one command the bid is the newer. */
   isOlder(a: number, b: number): boolean {
-    return this.state.orders.sequence(a) < this.state.orders.sequence(b);
+    return this.arrivalOf(a) < this.arrivalOf(b);
+  }
+
+  /** The command by which an order took its place. */
+  private arrivalOf(row: number): number {
+    const { orders } = this.state;
+    return orders.extra(row)?.requeued ?? orders.sequence(row);
+  }
+
+  /** Only a call asks which of two orders of two sides is the older. */
+  private noteArrival(row: number): void {
+    const { orders, sequence } = this.state;
+    orders.extras.set(row, { ...(orders.extra(row) ?? NO_EXTRA), requeued: sequence });
+    orders.setFlags(row, orders.flags(row) | FLAG.extra);
   }
 
   sameGroup(a: number, b: number): boolean {
@@ -454,6 +467,7 @@ export class Trading implements AuctionHost {
     if (!orders.isSell(row)) this.adjustHold(row);
     this.events.amended(row, false);
     if (!resting) return undefined;
+    if (book.auction && this.state.rulesVersion >= 5) this.noteArrival(row);
     this.matcher.enter(book, row);
     this.matcher.runStops(book);
     return undefined;
