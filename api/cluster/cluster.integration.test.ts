@@ -62,7 +62,7 @@ async function execute(command: Command): Promise<void> {
   if (rejected?.kind === 'rejected') throw new Error(`${command.type}: ${rejected.code}`);
 }
 
-async function newKey(changes: { monthlyLimit?: number } = {}, { id: user, company }: User = borrower, role: 'borrower' | 'provider' = 'borrower'): Promise<{ id: string; text: string }> {
+async function newKey(changes: Partial<Parameters<Auth['createKey']>[2]> = {}, { id: user, company }: User = borrower, role: 'borrower' | 'provider' = 'borrower'): Promise<{ id: string; text: string }> {
   const owner = { user, company };
   const made = { name: 'test', scopes: scopesOf(role), allowedModels: null, allowedIps: null, expiresAt: null, monthlyLimit: null, spot: NO_SPOT, ...changes };
   return database.transaction((transaction) => auth.createKey(transaction, owner, made));
@@ -281,11 +281,29 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     expect(served.length).toBeGreaterThan(0);
     expect(served.reduce((sum, answer) => sum + usedIn(answer), 0)).toBeLessThanOrEqual(limit);
     expect([...new Set(answers.filter(({ status }) => status !== 200).map(({ status, body }) => `${status} ${(body.error as { code: string }).code}`))]).toEqual(['402 budget_exceeded']);
+    const paced = await newKey({ requestsPerMinute: 4 });
+    for (let count = 0; count < 4; count++) expect((await chat(urls[0], paced.text)).status).toBe(200);
+    await expect.poll(async () => (await chat(urls[1], paced.text)).status, { timeout: 1_000, interval: 50 }).toBe(429);
     const { id, text } = await newKey();
-    expect((await chat(urls[1], text)).status).toBe(200);
+    // A provider that was asked much on a busy machine may rest for a moment.
+    await expect.poll(async () => (await chat(urls[1], text)).status, { timeout: 20_000 }).toBe(200);
     await call(urls[0], 'DELETE', `/api/v1/keys/${id}`);
     await sleep(1_000);
     for (const url of urls) expect((await chat(url, text)).status).toBe(401);
+    // Another company has bought nothing yet: each gateway buys for it, and the limit is one.
+    const { company: buying, ...other } = await registerUser({ database, sequencer: remote, committed }, { email: 's@example.com', password: 'correct horse battery', company: 's', role: 'borrower', group: '' });
+    await execute({ type: 'deposit', company: buying, amount: 1_000 * MICRO, reference: 'test' });
+    await execute({ type: 'prepay', company: buying, amount: 1_000 * MICRO });
+    expect((await call(urls[0], 'POST', '/api/v1/orders', { ...trade, side: 'sell', time_in_force: 'gtc' }, undefined, selling)).status).toBe(201);
+    const monthlyLimit = 3 * 20_100;
+    const spot = await newKey({ spot: { ...NO_SPOT, enabled: true, monthlyLimit } }, { ...other, company: buying });
+    const bought = await Promise.all(Array.from({ length: 24 }, async (_, index) => {
+      await sleep(Math.floor(index / urls.length) * 20);
+      return call(urls[index % urls.length], 'POST', '/v1/chat/completions', { model: MODEL, max_tokens: 60_000, messages: [{ role: 'user', content: 'hello' }] }, undefined, spot.text);
+    }));
+    expect(bought.some(({ status }) => status === 200)).toBe(true);
+    const { body } = await call(urls[0], 'GET', '/api/v1/fills?limit=200', undefined, undefined, spot.text);
+    expect((body.data as { price: string; quantity: string; fee: string }[]).reduce((sum, { price, quantity, fee }) => sum + Math.round((Number(price) * Number(quantity) + Number(fee)) * MICRO), 0)).toBeLessThanOrEqual(monthlyLimit);
   });
 
   test('accepts exactly one of 200 bids that each want 60 % of the credit, at whichever process they come', async () => {

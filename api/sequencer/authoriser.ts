@@ -16,7 +16,7 @@ import { mulDivCeil } from '../../engine/numbers/muldiv.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { SpendingLimits } from './limits.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
-import type { Authorisation, AuthoriseRefusal, AuthoriseRequest, AuthoriseResult, CommittedBatch, SpendingLimit } from './port.ts';
+import type { Authorisation, AuthoriseRefusal, AuthoriseRequest, AuthoriseResult, CommittedBatch, Reservation, SpendingLimit, Spent } from './port.ts';
 
 /** Engine time after which a hold ends by itself, counted anew when its hour ends. */
 export const HOLD_MILLIS_MAX = 10 * MILLIS_PER_MINUTE;
@@ -66,6 +66,7 @@ export class AllocationAuthoriser implements Authoriser {
   /** GPU time of requests whose captures the last batch has committed. */
   private readonly usedBy = new Map<string, number>();
   private readonly spending = new SpendingLimits();
+  private readonly reservations = new Map<string, Reservation & { at: number }>();
   private sweptAt = 0;
   /** Models served, by provider and market. */
   private readonly served = new Map<string, ReadonlySet<number>>();
@@ -77,6 +78,7 @@ export class AllocationAuthoriser implements Authoriser {
     this.heldBy.clear();
     this.served.clear();
     this.spending.clear();
+    this.reservations.clear();
     const { companies, capacities } = engine.query('directory', {});
     for (const { company, market, models } of capacities) this.served.set(placeKey(company, market), new Set(models));
     return companies.filter(({ role }) => role === 'borrower').flatMap(({ company }) => leftPending(engine.query('allocations', { company })));
@@ -109,6 +111,24 @@ export class AllocationAuthoriser implements Authoriser {
 
   release(request: string): PendingReleases {
     return this.end(request, 0);
+  }
+
+  reserve(reservation: Reservation): boolean {
+    const { request, limits, cost } = reservation;
+    if (this.reservations.has(request)) return true;
+    if (!this.spending.allow(limits, cost)) return false;
+    this.spending.hold(limits, cost);
+    this.reservations.set(request, { ...reservation, at: this.loaded().now });
+    return true;
+  }
+
+  releaseReservation(request: string, spent: Spent | undefined): void {
+    const known = this.reservations.get(request);
+    // One that has ended was counted for as long as a process may be behind.
+    if (known === undefined) return;
+    this.reservations.delete(request);
+    this.spending.hold(known.limits, -known.cost);
+    if (spent !== undefined) for (const { name } of known.limits) this.spending.spend(name, spent.amount, spent.sequence, this.loaded().now);
   }
 
   captured(request: string): PendingReleases {
@@ -208,6 +228,7 @@ export class AllocationAuthoriser implements Authoriser {
     if (now < this.sweptAt + SWEEP_MILLIS) return [];
     this.sweptAt = now;
     this.spending.forget(now);
+    for (const [request, { at }] of this.reservations) if (at + HOLD_MILLIS_MAX <= now) this.releaseReservation(request, undefined);
     const expired = [...this.holds].filter(([, { at, authorisation }]) => {
       const hourEnd = (authorisation.hour + 1) * MILLIS_PER_HOUR;
       return (now < hourEnd ? at : hourEnd) + HOLD_MILLIS_MAX <= now;

@@ -9,7 +9,7 @@
  */
 import type { Command, ReleasePending } from '../../engine/commands.ts';
 import type { Answer, Ask, QueryName } from '../../engine/queries.ts';
-import type { AuthoriseRequest, AuthoriseResult, CommittedBatch } from './port.ts';
+import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, Reservation, Spent } from './port.ts';
 
 /** Commands that the sequencer itself must send for the authoriser: GPU time kept in contract after its hour that nobody will use. */
 export type PendingReleases = ReleasePending[];
@@ -30,6 +30,10 @@ export interface Authoriser {
   /** Follows every committed batch, in order. Holds that have become too old end: what they had reserved in a settled hour is returned. */
   committed(batch: CommittedBatch): PendingReleases;
   authorise(request: AuthoriseRequest): AuthoriseResult;
+  /** @returns false when it would pass a limit */
+  reserve(reservation: Reservation): boolean;
+  /** Unknown or already ended: nothing happens. */
+  releaseReservation(request: string, spent: Spent | undefined): void;
   /** GPU time of the allocation that requests under way hold now: what its owner may not resell. */
   heldOf(allocation: number): number;
   /** The same of every allocation. */

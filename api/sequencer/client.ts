@@ -8,7 +8,7 @@ import { NOT_TOLD, WORDS_PER_ACKNOWLEDGEMENT } from './messages.ts';
 import type { Channel, Reply, Request } from './messages.ts';
 import { PendingCalls } from './pending_calls.ts';
 import { Unavailable, eventOf } from './port.ts';
-import type { Ack, AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerPort, SequencerStatus } from './port.ts';
+import type { Ack, AuthoriseRequest, AuthoriseResult, CommittedBatch, Reservation, SequencerPort, SequencerStatus, Spent } from './port.ts';
 
 /** Calls that wait for a reply; beyond them callers are refused at once. */
 const PENDING_MAX = 50_000;
@@ -61,6 +61,12 @@ export class SequencerClient implements SequencerPort {
   }
   release(request: string): Promise<void> {
     return this.ask<void>((id) => ({ kind: 'release', id, request }));
+  }
+  reserve(reservation: Reservation): Promise<boolean> {
+    return this.ask<boolean>((id) => ({ kind: 'reserve', id, reservation }));
+  }
+  releaseReservation(request: string, spent?: Spent): Promise<void> {
+    return this.ask<void>((id) => ({ kind: 'releaseReservation', id, request, spent }));
   }
   setClock(now: number): Promise<number> {
     if (!Number.isSafeInteger(now) || now < 0) return Promise.reject(new RangeError('a time is a whole number of milliseconds'));

@@ -104,6 +104,13 @@ export class SequencerHost {
         sequencer.release(request.request);
         replies.push({ kind: 'answer', id: request.id, value: undefined });
         return;
+      case 'reserve':
+        replies.push({ kind: 'answer', id: request.id, value: sequencer.reserve(request.reservation) });
+        return;
+      case 'releaseReservation':
+        sequencer.releaseReservation(request.request, request.spent);
+        replies.push({ kind: 'answer', id: request.id, value: undefined });
+        return;
       case 'status':
         replies.push({ kind: 'answer', id: request.id, value: { ...sequencer.status(), leaseAge: this.leaseAge?.() } });
         return;

@@ -1,7 +1,7 @@
 /** What travels between the callers' thread and the sequencer's. Several messages go in one post, in order. */
 import type { EventBatch } from '../../engine/events.ts';
 import type { QueryName } from '../../engine/queries.ts';
-import type { AuthoriseRequest, CommittedBatch, SequencerStatus } from './port.ts';
+import type { AuthoriseRequest, CommittedBatch, Reservation, SequencerStatus, Spent } from './port.ts';
 
 export type Request =
   /** Envelopes as `encodeEnvelopes` writes them, one id each. age: milliseconds that they have waited elsewhere. */
@@ -10,6 +10,8 @@ export type Request =
   | { kind: 'clock'; id: number; now: number }
   | { kind: 'authorise'; id: number; request: AuthoriseRequest }
   | { kind: 'release'; id: number; request: string }
+  | { kind: 'reserve'; id: number; reservation: Reservation }
+  | { kind: 'releaseReservation'; id: number; request: string; spent: Spent | undefined }
   | { kind: 'status'; id: number }
   | { kind: 'close'; id: number };
 

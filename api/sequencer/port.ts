@@ -56,6 +56,20 @@ export interface SpendingLimit {
   left: number;
   upTo: number;
 }
+/** Of spending that needs no allocation yet: a purchase on the spot book. */
+export interface Reservation {
+  /** Unique; released exactly once. */
+  request: string;
+  limits: SpendingLimit[];
+  /** Micro-CR at most. */
+  cost: number;
+}
+/** What a reservation has come to: counted until every process has seen it committed. */
+export interface Spent {
+  amount: number;
+  /** Of the command that spent it. */
+  sequence: number;
+}
 export interface Authorisation {
   request: string;
   allocation: number;
@@ -102,6 +116,10 @@ export interface SequencerPort {
   /** Holds GPU time for one request, in memory, exact. Ends with `capture` (a command naming the request) or `release`. */
   authorise(request: AuthoriseRequest): Promise<AuthoriseResult>;
   release(request: string): Promise<void>;
+  /** Reserves spending within limits, in memory, exact over all processes. @returns false when it would pass one */
+  reserve(reservation: Reservation): Promise<boolean>;
+  /** @param spent absent: nothing was */
+  releaseReservation(request: string, spent?: Spent): Promise<void>;
   /** Moves a manual clock and answers when every timer due has run. @throws Error with a wall clock */
   setClock(now: number): Promise<number>;
   /** In order, without gaps. Returns the unsubscription. */

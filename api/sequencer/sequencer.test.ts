@@ -32,7 +32,7 @@ class HeldJournal extends MemoryJournal {
 }
 /** Nothing to hold. */
 const NO_ALLOCATIONS: Authoriser = {
-  load: () => [], committed: () => [], authorise: () => ({ ok: false, reason: 'no_allocation' }), release: () => [], captured: () => [], pendingOf: () => [],
+  load: () => [], committed: () => [], authorise: () => ({ ok: false, reason: 'no_allocation' }), release: () => [], reserve: () => true, releaseReservation: () => undefined, captured: () => [], pendingOf: () => [],
   heldOf: () => 0, reread: () => undefined, allHeld: () => [], rereadAll: () => undefined,
 };
 /** Events are decoded when they are asked for. */

@@ -21,7 +21,7 @@ import type { Clock } from './clock.ts';
 import { FORESEEN } from '../../engine/trading/foresight.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { NOT_TOLD } from './messages.ts';
-import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, SequencerStatus } from './port.ts';
+import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, Reservation, SequencerStatus, Spent } from './port.ts';
 import { Queue } from './queue.ts';
 
 export interface SequencedEngine extends EngineView {
@@ -188,6 +188,12 @@ export class Sequencer {
   }
   release(request: string): void {
     this.sendReleases(this.authoriser.release(request));
+  }
+  reserve(reservation: Reservation): boolean {
+    return this.authoriser.reserve(reservation);
+  }
+  releaseReservation(request: string, spent: Spent | undefined): void {
+    this.authoriser.releaseReservation(request, spent);
   }
 
   status(): SequencerStatus {

@@ -1,7 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { Spending } from './spending.ts';
 import { ANY_SPOT, CHAT, micro, openGatewayWorld, receiptOf } from '../test/gateway_world.ts';
+import type { Ack } from '../../sequencer/port.ts';
 import type { GatewayWorld } from '../test/gateway_world.ts';
+
+/** After all that was committed. */
+const acknowledged = (events: object[]): Ack => ({ events, sequence: world.services.committed.sequence + 1, first: (kind: string) => events.find((event) => (event as { kind: string }).kind === kind) }) as unknown as Ack;
 
 const messages = [{ role: 'user' as const, content: 'hello' }];
 let world: GatewayWorld;
@@ -40,7 +44,9 @@ describe("a key's monthly limit of spot purchases", () => {
     const held = await world.services.sequencer.authorise({ company: world.borrower, request: 'all', model: 0, worstGpu: { 0: 35_000_000 }, provider: -1, excluded: [] });
     expect(held.ok).toBe(true);
     await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
-    await ask(world.key({ spot: { ...ANY_SPOT, monthlyLimit: 124_000 } }));
+    // The price alone would fit: the fee is spent too.
+    await expect(ask(world.key({ spot: { ...ANY_SPOT, monthlyLimit: 124_119 } }))).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+    await ask(world.key({ spot: { ...ANY_SPOT, monthlyLimit: 124_120 } }));
     await world.services.sequencer.release('all');
   });
 });
@@ -49,17 +55,28 @@ describe("a key's monthly limit of spot purchases, asked by many at once", () =>
   test('is not passed by purchases under way', async () => {
     world = await openGatewayWorld({ spent: { used: 0, bought: 0 } });
     const spending = new Spending(world.services, () => Promise.resolve({ used: 0, bought: 0 }), () => undefined);
-    const call = { company: world.borrower, key: 'key_1', spot: { ...ANY_SPOT, monthlyLimit: 50_000 } };
+    const call = { id: 'a', company: world.borrower, key: 'key_1', spot: { ...ANY_SPOT, monthlyLimit: 50_000 } };
     const [first] = await Promise.all([spending.reserveSpot(call, 24_000), spending.reserveSpot(call, 24_000)]);
     await expect(spending.reserveSpot(call, 24_000)).rejects.toMatchObject({ code: 'budget_exceeded' });
-    // A purchase that bought nothing gives back at once, one that did when it has been counted.
-    first(0);
+    // A purchase that bought nothing gives back at once; what one did buy stays counted for who has not seen it yet.
+    first(acknowledged([]));
     const again = await spending.reserveSpot(call, 24_000);
-    again(world.services.committed.sequence + 1);
+    again(acknowledged([{ kind: 'orderAccepted', order: 7 }, { kind: 'fill', taker: 7, price: 20_000, quantity: 1, fee: 100 }, { kind: 'fill', taker: 8, price: 9, quantity: 9, fee: 9 }]));
     await expect(spending.reserveSpot(call, 24_000)).rejects.toMatchObject({ code: 'budget_exceeded' });
-    await world.offer(world.providers[0], 24_000, 1);
-    (await spending.reserveSpot(call, 24_000))(0);
+    const rest = await spending.reserveSpot(call, 50_000 - 24_000 - 20_100);
+    // Nobody knows what became of it: it is counted as if it had bought.
+    rest(undefined);
+    await expect(spending.reserveSpot(call, 1)).rejects.toMatchObject({ code: 'budget_exceeded' });
     spending.stop();
+  });
+
+  test('is one limit over all processes', async () => {
+    world = await openGatewayWorld({ spent: { used: 0, bought: 0 } });
+    const [one, other] = [0, 1].map(() => new Spending(world.services, () => Promise.resolve({ used: 0, bought: 0 }), () => undefined));
+    const call = { id: 'a', company: world.borrower, key: 'key_1', spot: { ...ANY_SPOT, monthlyLimit: 50_000 } };
+    const answers = await Promise.allSettled([one, other, one, other, other].map((spending, place) => spending.reserveSpot({ ...call, id: String(place) }, 24_000)));
+    expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+    for (const spending of [one, other]) spending.stop();
   });
 });
 

@@ -2,9 +2,7 @@
  * What a key or a project has spent this month, against its limits. Exact on every process: what was committed when
  * it is first asked about comes from the projections, all that follows from committed events, and
  * what requests under way may still cost is reserved: here, where that refuses before anything is asked of the
- * engine, and beside the authoriser, which knows of all processes. Of purchases on the spot book other
- * processes know a tenth of a second later: their limit can be passed by no more than what several
- * processes begin within that time.
+ * engine, and beside the authoriser, which knows of all processes. So is what purchases on the spot book may cost.
  */
 import type { KeySpending } from '../../../db/queries/key_spending.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../../engine/events.ts';
@@ -12,7 +10,8 @@ import type { EngineEvent, EventBatch } from '../../../engine/events.ts';
 import type { Micro, Millis } from '../../../engine/numbers/units.ts';
 import { GatewayError } from '../../errors.ts';
 import type { Tally } from '../../http/middleware/rate_limit.ts';
-import type { CommittedBatch, SpendingLimit } from '../../sequencer/port.ts';
+import { eventOf } from '../../sequencer/port.ts';
+import type { Ack, CommittedBatch, SpendingLimit, Spent } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import type { Call } from '../relay/call.ts';
 
@@ -32,17 +31,18 @@ interface Account {
   used: Micro;
   bought: Micro;
   reserved: Micro;
-  /** What purchases under way may cost. */
-  buying: Micro;
 }
 
 const NOTHING = (): void => undefined;
+/** A command is executed sooner than this after it was sent, or never. */
+const DECIDED_MILLIS = 10_000;
 const FORGOTTEN_MILLIS = 120_000;
 const ELSEWHERE_MAX = 50_000;
 const FOLLOWED = new Set<number>([KIND.command, KIND.usageCaptured, KIND.orderAccepted, KIND.fill]);
 
 export class Spending {
   readonly stop: () => void;
+  private readonly sequencer: Pick<Services['sequencer'], 'reserve' | 'releaseReservation'>;
   private readonly committed: Services['committed'];
   private readonly history: SpendingHistory;
   private readonly projectOf: ProjectOf;
@@ -50,9 +50,9 @@ export class Spending {
   /** By key or project; only those that have limits. */
   private readonly accounts = new Map<string, Account>();
 
-  /** The last sequence that has been counted, and what is to be done when later ones have. */
+  /** The last sequence that has been counted. */
   private followed = 0;
-  private waiting: { sequence: number; run: () => void }[] = [];
+  private purchases = 0;
 
   /** Of requests under way in other processes, by key or project. */
   private readonly elsewhere = new Map<string, { reserved: Micro; heardAt: number }>();
@@ -60,6 +60,7 @@ export class Spending {
 
   /** @param tally absent: there is no other process */
   constructor({ sequencer, committed }: Pick<Services, 'sequencer' | 'committed'>, history: SpendingHistory, projectOf: ProjectOf, tally?: Tally) {
+    this.sequencer = sequencer;
     this.committed = committed;
     this.history = history;
     this.projectOf = projectOf;
@@ -121,30 +122,25 @@ export class Spending {
   }
 
   /**
-   * Reserves what a purchase on the spot book may cost within the key's limit for such; the result gives it
-   * back as soon as the purchase, at the sequence it is told, has been counted.
+   * Reserves what a purchase on the spot book may cost within the key's limit for such, over all processes. The result
+   * ends that: it is given the purchase's acknowledgement, or undefined when nobody knows whether it was executed.
    * @throws GatewayError budget_exceeded
    */
-  async reserveSpot(call: Pick<Call, 'company' | 'key' | 'spot'>, cost: Micro): Promise<(sequence: number) => void> {
+  async reserveSpot(call: Pick<Call, 'id' | 'company' | 'key' | 'spot'>, cost: Micro): Promise<(ack: Ack | undefined) => void> {
     const { monthlyLimit } = call.spot;
     if (monthlyLimit === null) return NOTHING;
     const spender = { key: call.key };
     const account = this.accountOf(call.company, spender);
     const before = await this.beforeOf(spender, account);
-    const name = `spot:${call.key}`;
-    if (before.bought + account.bought + account.buying + this.reservedElsewhere(name) + cost > monthlyLimit) throw new GatewayError('budget_exceeded');
-    const change = (amount: Micro): void => {
-      account.buying += amount;
-      this.tally?.counted(name, amount);
+    const request = `spot:${call.key}:${call.id}:${this.purchases++}`;
+    const limit = { name: `spot:${call.key}`, left: monthlyLimit - before.bought - account.bought, upTo: Math.max(account.since, this.followed) };
+    if (!(await this.sequencer.reserve({ request, limits: [limit], cost }))) throw new GatewayError('budget_exceeded');
+    // What cannot be said ends by itself after a while, and until then refuses more than it need.
+    const end = (spent?: Spent): void => void this.sequencer.releaseReservation(request, spent).catch(() => undefined);
+    return (ack) => {
+      if (ack === undefined) setTimeout(end, DECIDED_MILLIS).unref();
+      else end({ amount: boughtBy(ack), sequence: ack.sequence });
     };
-    change(cost);
-    return (sequence) => this.after(sequence, () => change(-cost));
-  }
-
-  /** Runs when the batch of a sequence has been counted. */
-  private after(sequence: number, run: () => void): void {
-    if (sequence <= this.followed) return run();
-    this.waiting.push({ sequence, run });
   }
 
   private accountOf(company: number, spender: Spender): Account {
@@ -155,7 +151,7 @@ export class Spending {
     if (known?.month === month) return known;
     const since = this.committed.sequence;
     const before = this.history({ ...spender, company, from: month, untilSequence: since });
-    const account = { month, since, before, used: 0, bought: 0, reserved: 0, buying: 0 };
+    const account = { month, since, before, used: 0, bought: 0, reserved: 0 };
     this.accounts.set(name, account);
     return account;
   }
@@ -172,10 +168,6 @@ export class Spending {
   private follow({ events, lastSequence }: CommittedBatch): void {
     if (this.accounts.size > 0) this.count(events);
     this.followed = lastSequence;
-    const due = this.waiting.filter(({ sequence }) => sequence <= lastSequence);
-    if (due.length === 0) return;
-    this.waiting = this.waiting.filter(({ sequence }) => sequence > lastSequence);
-    for (const { run } of due) run();
   }
 
   private count(events: EventBatch): void {
@@ -207,6 +199,14 @@ export class Spending {
 }
 
 const nameOf = (spender: Spender): string => ('key' in spender ? spender.key : spender.project);
+
+/** Price and fee of what an order bought at once. */
+function boughtBy({ events }: Ack): Micro {
+  const order = eventOf(events, 'orderAccepted')?.order;
+  let sum = 0;
+  for (const event of events) if (event.kind === 'fill' && event.taker === order) sum += event.price * event.quantity + event.fee;
+  return sum;
+}
 
 /** The key in `spot:KEY:REQUEST`. */
 function spotOrder(event: EngineEvent & { kind: 'orderAccepted' }): { id: number; key: string } | undefined {

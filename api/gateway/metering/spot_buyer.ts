@@ -7,7 +7,9 @@ import { BUY, CANCEL_NEWEST, IOC, LIMIT, NONE, classOf, regionOf } from '../../.
 import type { CompanyId, MarketId, PlaceOrder } from '../../../engine/commands.ts';
 import type { RejectCode } from '../../../engine/catalogue.ts';
 import type { Hour, Micro, MicroGpuSeconds } from '../../../engine/numbers/units.ts';
-import { MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
+import { mulDivCeil } from '../../../engine/numbers/muldiv.ts';
+import { MICRO, MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
+import { BUYER_FEE_MAX } from '../../../engine/parameters.ts';
 import { spotOrderPrefix } from '../../../db/queries/key_spending.ts';
 import { GatewayError } from '../../errors.ts';
 import type { GatewayErrorCode } from '../../errors.ts';
@@ -77,14 +79,14 @@ export class SpotBuyer {
     const hour = Math.floor(this.services.committed.now / MILLIS_PER_HOUR);
     const choice = this.choose(call, purchase.total, excluded, hour);
     if (choice === undefined) throw new GatewayError('capacity_exhausted', { retryAfterSeconds: this.untilNextHour() });
-    const giveBack = await this.spending.reserveSpot(call, choice.cost);
-    let counted = 0;
+    // Others may take the asks that were seen: it buys at its limit then.
+    const end = await this.spending.reserveSpot(call, mulDivCeil(choice.limit * choice.quantity, MICRO + BUYER_FEE_MAX, MICRO));
+    let ack: Ack | undefined;
     try {
-      const ack = await this.place(call, choice, hour);
-      counted = ack.sequence;
+      ack = await this.place(call, choice, hour);
       return feesOf(ack);
     } finally {
-      giveBack(counted);
+      end(ack);
     }
   }
 

@@ -55,6 +55,12 @@ export class LoneEngine implements SequencerPort {
   authorise(): Promise<AuthoriseResult> {
     return Promise.resolve({ ok: false, reason: 'no_allocation' });
   }
+  reserve(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+  releaseReservation(): Promise<void> {
+    return Promise.resolve();
+  }
   release(): Promise<void> {
     return Promise.resolve();
   }
