@@ -2,19 +2,21 @@
  * The whole engine (risk, hold, match, ledger, events) on one core, against nodejs-order-book, which
  * is a book alone, on the same operations. Both make exactly the trades of the reference book.
  */
+import { execFileSync } from 'node:child_process';
 import type { Envelope } from '../../engine/commands.ts';
 import { BUY } from '../../engine/commands.ts';
 import { median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
 import { blockLatency } from './blocks.ts';
 import { BATCH, applyAll, openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
 import { heapOverLongRun, manyBooksRate } from './engine_wide.ts';
-import { CANCEL, SPREAD, TAKE, generateOrderFlow, mixes, type OrderFlow } from './order_flow.ts';
+import { CANCEL, SPREAD, TAKE, generateOrderFlow, mixes, type Mix, type OrderFlow } from './order_flow.ts';
 import { loadPeer } from './peer.ts';
 
 const SEED = 1;
 const RESTING_SAMPLE = 500_000;
 /** What `--only` leaves of the benchmark. */
-const PARTS = ['all', 'bytes', 'mix', 'heap', 'wide', 'blocks', 'deep'] as const;
+const PARTS = ['bytes', 'mix', 'heap', 'wide', 'blocks', 'deep'] as const;
+type Part = (typeof PARTS)[number];
 const KEYS = [
   'ops_per_second', 'deep_ops_per_second', 'p50_us', 'p99_us', 'max_us', 'peer_ops_per_second', 'peer_deep_ops_per_second', 'ratio', 'deep_ratio',
   'heap_growth_mb', 'bytes_per_order', 'many_books_ops_per_second', 'many_books_ratio', 'block_p50_us', 'block_p99_us',
@@ -46,49 +48,77 @@ interface PeerModule {
   OrderBook: new () => PeerBook;
 }
 
-export async function run(options: BenchOptions): Promise<BenchResult> {
-  const operations = options.number('operations', 1_000_000);
-  const rounds = options.number('rounds', 5);
-  const peer = loadPeer<PeerModule>('nodejs-order-book', 'nodejs-order-book', options.say);
-  const spread = options.number('spread', SPREAD);
-  const long = options.number('long', 1_000_000);
-  const { standard, deep } = mixes(spread);
-  const only = options.choice('only', PARTS, 'all');
-  const measures = (part: (typeof PARTS)[number]): boolean => only === 'all' || only === part;
-  options.say(`${operations} operations of each mix, ${spread} ticks from the mid on average, seed ${SEED}, ${rounds} rounds`);
-  const result: BenchResult = {};
-  // First, while no memory stands ready that something else has used before.
-  if (measures('bytes')) result['bytes_per_order'] = bytesPerOrder();
-  if (measures('mix')) Object.assign(result, standardMix(generateOrderFlow(standard, operations, SEED), rounds, peer, options));
-  if (measures('heap')) {
-    options.say(`heap over ${long} operations`);
-    result['heap_growth_mb'] = heapOverLongRun(standard, long, SEED);
-  }
-  if (measures('wide')) {
-    options.say('many books');
-    result['many_books_ops_per_second'] = manyBooksRate(operations);
-    if (only === 'all') result['many_books_ratio'] = result['many_books_ops_per_second'] / result['ops_per_second'];
-  }
-  if (measures('blocks')) {
-    options.say('blocks');
-    const { p50, p99 } = blockLatency();
-    Object.assign(result, { block_p50_us: p50, block_p99_us: p99 });
-  }
-  if (measures('deep')) {
-    const flow = generateOrderFlow(deep, operations, SEED);
-    const rates = compare('deep mix', flow, rehearse(flow, kept(openMarket())), rounds, peer, options);
-    Object.assign(result, { deep_ops_per_second: rates.engine, peer_deep_ops_per_second: rates.peer, deep_ratio: rates.engine / rates.peer });
-  }
+interface Sizes {
+  operations: number;
+  rounds: number;
+  spread: number;
+  long: number;
+}
+
+export function run(options: BenchOptions): Promise<BenchResult> {
+  const sizes: Sizes = {
+    operations: options.number('operations', 1_000_000), rounds: options.number('rounds', 5), spread: options.number('spread', SPREAD), long: options.number('long', 1_000_000),
+  };
+  const only = options.choice('only', ['all', ...PARTS], 'all');
+  const result = only === 'all' ? allApart(sizes) : measure(only, sizes, options);
   return Promise.resolve(Object.fromEntries(KEYS.filter((key) => key in result).map((key) => [key, result[key]])));
 }
 
+/**
+ * Each part in a process of its own, engine and peer alike: what the parts before have taught the compiler, and the memory they
+ * have used, would make of each figure one of the order in which they are taken.
+ */
+function allApart(sizes: Sizes): BenchResult {
+  const given = Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const parts = PARTS.map((part) => {
+    const output = execFileSync(process.execPath, [...process.execArgv, process.argv[1], 'engine', '--json', '--only', part, ...given], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    return JSON.parse(output.trimEnd().split('\n').at(-1) ?? '') as BenchResult;
+  });
+  const result: BenchResult = Object.assign({}, ...parts);
+  return { ...result, many_books_ratio: result['many_books_ops_per_second'] / result['ops_per_second'] };
+}
+
+function measure(part: Part, { operations, rounds, spread, long }: Sizes, options: BenchOptions): BenchResult {
+  const { standard, deep } = mixes(spread);
+  const flowOf = (mix: Mix): OrderFlow => {
+    options.say(`${operations} operations, ${spread} ticks from the mid on average, seed ${SEED}, ${rounds} rounds`);
+    return generateOrderFlow(mix, operations, SEED);
+  };
+  switch (part) {
+    case 'bytes':
+      return { bytes_per_order: bytesPerOrder() };
+    case 'mix':
+      return standardMix(flowOf(standard), rounds, options);
+    case 'heap':
+      options.say(`heap over ${long} operations`);
+      return { heap_growth_mb: heapOverLongRun(standard, long, SEED) };
+    case 'wide':
+      options.say('many books');
+      return { many_books_ops_per_second: manyBooksRate(operations) };
+    case 'blocks': {
+      options.say('blocks');
+      const { p50, p99 } = blockLatency();
+      return { block_p50_us: p50, block_p99_us: p99 };
+    }
+    case 'deep':
+      return deepMix(flowOf(deep), rounds, options);
+  }
+}
+
+const peerModule = (options: BenchOptions): PeerModule => loadPeer<PeerModule>('nodejs-order-book', 'nodejs-order-book', options.say);
+
 /** Against the peer, then each command timed alone. */
-function standardMix(flow: OrderFlow, rounds: number, peer: PeerModule, options: BenchOptions): BenchResult {
+function standardMix(flow: OrderFlow, rounds: number, options: BenchOptions): BenchResult {
   const envelopes = rehearse(flow, kept(openMarket()));
-  const { engine, peer: other } = compare('mix', flow, envelopes, rounds, peer, options);
+  const { engine, peer: other } = compare('mix', flow, envelopes, rounds, peerModule(options), options);
   options.say('mix: latency');
   const { p50, p99, max } = latencies(envelopes);
   return { ops_per_second: engine, peer_ops_per_second: other, ratio: engine / other, p50_us: p50, p99_us: p99, max_us: max };
+}
+
+function deepMix(flow: OrderFlow, rounds: number, options: BenchOptions): BenchResult {
+  const { engine, peer } = compare('deep mix', flow, rehearse(flow, kept(openMarket())), rounds, peerModule(options), options);
+  return { deep_ops_per_second: engine, peer_deep_ops_per_second: peer, deep_ratio: engine / peer };
 }
 
 /** Operations per second of the median rounds; engine and peer take turns, so that what disturbs the machine disturbs both. */
