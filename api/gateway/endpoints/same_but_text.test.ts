@@ -1,27 +1,48 @@
 import { expect, test } from 'vitest';
 import { SameButText } from './same_but_text.ts';
 
-const chunk = (content: string, more = ''): string => `{"id":"c","choices":[{"index":0,"delta":{"content":${JSON.stringify(content)}}}]${more}}`;
+const chunk = (content: string, more = ''): string => `data: {"id":"ü","choices":[{"index":0,"delta":{"content":${JSON.stringify(content)}}}]${more}}`;
+
+/** What is read of some events and the letters that are left. */
+function skimmed(same: SameButText, events: readonly (string | Buffer)[], from = 0): { texts: string[]; left: string } {
+  const bytes = Buffer.concat(events.map((event) => Buffer.concat([Buffer.from(event), Buffer.from('\n\n')])));
+  const texts: string[] = [];
+  const end = same.skim(bytes.toString('latin1'), from, (choice, text) => texts.push(`${choice}:${text}`));
+  return { texts, left: bytes.toString('utf8', end) };
+}
+
+function taught(): SameButText {
+  const same = new SameButText();
+  same.learn(chunk('one'), { choice: 2, text: 'one' });
+  return same;
+}
 
 test('reads the text of what is like the learned, and nothing else', () => {
-  const same = new SameButText();
-  expect(same.textIn(chunk('one'))).toBeUndefined();
-  same.learn(chunk('one'), { choice: 0, text: 'one' });
-  expect(same.textIn(chunk(' two'))).toBe(' two');
-  expect(same.textIn(chunk(''))).toBe('');
-  expect(same.textIn(chunk('日本語 grüße'))).toBe('日本語 grüße');
-  for (const other of [chunk('a"b'), chunk('a\\b'), chunk('a\nb'), chunk('x', ',"usage":{}'), chunk('x","refusal":"y'), '{}', '', chunk('one').slice(0, -1)]) expect(same.textIn(other)).toBeUndefined();
+  expect(skimmed(new SameButText(), [chunk('one')])).toEqual({ texts: [], left: `${chunk('one')}\n\n` });
+  expect(skimmed(taught(), [chunk(' two'), chunk(''), chunk('日本語 grüße')])).toEqual({ texts: ['2: two', '2:', '2:日本語 grüße'], left: '' });
+  const others = [chunk('a"b'), chunk('a\\b'), chunk('a\nb'), chunk('x', ',"usage":{}'), chunk('x","refusal":"y'), '{}', '', chunk('one').slice(0, -1)];
+  for (const other of others) expect(skimmed(taught(), [chunk('x'), other, chunk('y')])).toEqual({ texts: ['2:x'], left: `${other}\n\n${chunk('y')}\n\n` });
+});
+
+test('begins where it is told, and reads no event whose end is still to come', () => {
+  const first = Buffer.byteLength(chunk('one')) + 2;
+  expect(skimmed(taught(), [chunk('one'), chunk(' two')], first).texts).toEqual(['2: two']);
+  expect(taught().skim(Buffer.from(`${chunk('one')}\n`).toString('latin1'), 0, () => undefined)).toBe(0);
 });
 
 test('an injected field is not text', () => {
-  const same = new SameButText();
-  same.learn(chunk('one'), { choice: 0, text: 'one' });
-  expect(same.textIn('{"id":"c","choices":[{"index":0,"delta":{"content":"x","tool_calls":[],"y":"z"}}]}')).toBeUndefined();
+  expect(skimmed(taught(), ['data: {"id":"ü","choices":[{"index":0,"delta":{"content":"x","tool_calls":[],"y":"z"}}]}']).texts).toEqual([]);
+});
+
+test('bytes that are no text are not passed on', () => {
+  const broken = Buffer.from(chunk('one'));
+  broken[broken.indexOf('one')] = 0xff;
+  expect(skimmed(taught(), [broken]).texts).toEqual([]);
 });
 
 test('does not learn from text that stands twice or is spelled otherwise', () => {
   const same = new SameButText();
-  same.learn(chunk('c'), { choice: 0, text: 'c' });
+  same.learn(chunk('ü'), { choice: 0, text: 'ü' });
   same.learn(chunk('a\nb'), { choice: 0, text: 'a\nb' });
-  expect(same.textIn(chunk('x'))).toBeUndefined();
+  expect(skimmed(same, [chunk('x')]).texts).toEqual([]);
 });

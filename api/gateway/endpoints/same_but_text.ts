@@ -1,32 +1,54 @@
 /**
  * Most events of a stream are alike but for a few letters of text. One that was read and found right
- * vouches for every other that has the same bytes before and after its text: that need not be read.
+ * vouches for every other that has the same bytes before and after its text: that need not be read, and
+ * goes on as the bytes that came.
  */
+import { lettersOf, textOf } from '../relay/sse.ts';
+
 /** What a JSON string cannot hold as it is, or holds in another spelling. */
 const NOT_PLAIN = /["\\\p{Cc}]/u;
+const PLAIN_ASCII = /^[ !#-[\]-~]*$/;
+/** What bytes that are no text are read as. */
+const UNREADABLE = '\uFFFD';
 
 export class SameButText {
   /** Of the text: the choice to which it belongs. */
-  choice = 0;
+  private choice = 0;
   private before = '';
   private after = '';
 
-  /** @param data an event that may go on as it came, all of whose text is `text` */
-  learn(data: string, { choice, text }: { choice: number; text: string }): void {
+  /** @param event one that may go on as it came, all of whose text is `text`, without the empty line after it */
+  learn(event: string, { choice, text }: { choice: number; text: string }): void {
     const quoted = `"${text}"`;
-    const at = data.indexOf(quoted);
+    const at = event.indexOf(quoted);
     // Text that is spelled otherwise, or that stands there twice, teaches nothing.
-    if (at === -1 || NOT_PLAIN.test(text) || data.indexOf(quoted, at + 1) !== -1) return;
+    if (at === -1 || NOT_PLAIN.test(text) || event.indexOf(quoted, at + 1) !== -1) return;
     this.choice = choice;
-    this.before = data.slice(0, at + 1);
-    this.after = data.slice(at + 1 + text.length);
+    this.before = lettersOf(event.slice(0, at + 1));
+    this.after = lettersOf(`${event.slice(at + 1 + text.length)}\n\n`);
   }
 
-  /** The text of an event like the one that was learned from; undefined when it must be read. */
-  textIn(data: string): string | undefined {
+  /**
+   * Reads events like the one that was learned from, as long as they follow each other.
+   * @param letters the bytes of a stream, one letter each
+   * @returns where they end; `from` when there are none
+   */
+  skim(letters: string, from: number, tell: (choice: number, text: string) => void): number {
     const { before, after } = this;
-    if (before === '' || data.length < before.length + after.length || !data.startsWith(before) || !data.endsWith(after)) return undefined;
-    const text = data.slice(before.length, data.length - after.length);
-    return NOT_PLAIN.test(text) ? undefined : text;
+    if (before === '') return from;
+    let at = from;
+    while (letters.startsWith(before, at)) {
+      const begin = at + before.length;
+      const end = letters.indexOf('"', begin);
+      if (end === -1 || !letters.startsWith(after, end)) break;
+      let text = letters.slice(begin, end);
+      if (!PLAIN_ASCII.test(text)) {
+        text = textOf(text);
+        if (NOT_PLAIN.test(text) || text.includes(UNREADABLE)) break;
+      }
+      tell(this.choice, text);
+      at = end + after.length;
+    }
+    return at;
   }
 }

@@ -16,7 +16,7 @@ const JSON_HEAD = ['content-type', 'application/json; charset=utf-8', 'cache-con
 const RETRIED_SECONDS_MAX = 60;
 
 /** A piece of a chunked body (RFC 9112, 7.1). */
-const frameOf = (text: string): string => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+const frameOf = (text: string, bytes: number): string => `${bytes.toString(16)}\r\n${text}\r\n`;
 
 export class Outgoing {
   readonly response: ServerResponse;
@@ -45,14 +45,14 @@ export class Outgoing {
     this.response.chunkedEncoding = false;
   }
 
-  /** @returns false when the client reads more slowly than this is written */
-  piece(text: string): boolean {
-    return this.response.write(this.framed ? frameOf(text) : text);
+  /** @param letters the bytes of a piece, one letter each: so they are neither read nor written anew */
+  piece(letters: string): void {
+    this.response.write(this.framed ? frameOf(letters, letters.length) : letters, 'latin1');
   }
 
   /** The last piece, and the end. */
   lastPiece(text: string): void {
-    this.response.end(this.framed ? `${text === '' ? '' : frameOf(text)}0\r\n\r\n` : text);
+    this.response.end(this.framed ? `${text === '' ? '' : frameOf(text, Buffer.byteLength(text))}0\r\n\r\n` : text);
   }
 
   json(status: number, text: string, headers: readonly string[] = []): void {

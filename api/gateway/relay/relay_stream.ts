@@ -13,7 +13,7 @@ import type { EventTranslator, JsonObject } from '../dialects/dialect.ts';
 import { Meter } from '../metering/meter.ts';
 import type { Metered } from '../metering/meter.ts';
 import type { Outgoing } from './outgoing.ts';
-import { EventStreamParser, eventIn, writtenEvent } from './sse.ts';
+import { EventStreamParser, endOfEvent, eventIn, lettersOf, textOf, writtenEvent } from './sse.ts';
 import type { ServerSentEvent } from './sse.ts';
 import { SameButText } from '../endpoints/same_but_text.ts';
 import { written } from './relay_whole.ts';
@@ -55,7 +55,7 @@ export class StreamRelay {
   private ended = false;
   private begun = false;
   private keepAlive: NodeJS.Timeout | undefined;
-  /** All that was sent, where it is to be kept. */
+  /** The bytes of all that was sent, where it is to be kept, one letter each. */
   private sent = '';
 
   constructor(call: Call, answered: Answered, parts: StreamParts) {
@@ -91,16 +91,16 @@ export class StreamRelay {
   private async relay(): Promise<void> {
     const { answer } = this.answered;
     for (let piece = await answer.read(); piece !== undefined; piece = await answer.read()) {
-      // What a client takes at once is not waited for.
-      const slow = this.passOn(this.parser.push(piece));
-      if (slow !== undefined) await slow;
+      this.passOn(piece);
       if (this.ended) return this.requireEnd();
       if (this.meter.delivered > this.tokensMost) throw new UpstreamError('broken', 'the endpoint says more than it was asked for');
+      // What a client takes at once is not waited for.
+      if (this.parts.out.response.writableNeedDrain) await writable(this.parts.out);
     }
-    await this.passOn(this.parser.end());
+    this.passOnRead(this.parser.end());
     if (this.ended) return this.requireEnd();
     // An endpoint that just ends has not said that it is done, unless its answer has an end.
-    await this.passOn([writtenEvent('', DONE)]);
+    this.passOnRead([writtenEvent('', DONE)]);
     if (!this.hasTerminal) throw new UpstreamError('broken', 'the stream ended before the answer did');
     this.requireEnd();
   }
@@ -114,30 +114,34 @@ export class StreamRelay {
     this.held.push({ event: latest.event, data });
   }
 
-  /** Sends what may go on of some events; what has been counted is sent even if the next event is unusable. @returns when the client can take more, if it cannot now */
-  private passOn(events: readonly string[]): Promise<void> | undefined {
+  /** Sends what may go on of what has come; what has been counted is sent even if the next event is unusable. */
+  private passOn(piece: Buffer): void {
+    const { parser, same } = this;
+    const letters = piece.toString('latin1');
     let out = '';
     try {
-      for (const event of events) {
-        if (this.ended) break;
-        out += this.take(event);
+      for (let at = 0; at < piece.length && !this.ended; ) {
+        // Events like others before them need not be read.
+        const alike = this.hasTerminal || !parser.between ? at : same.skim(letters, at, this.count);
+        out += letters.slice(at, alike);
+        at = endOfEvent(letters, alike);
+        for (const event of parser.push(piece.subarray(alike, at))) out += lettersOf(this.take(event));
       }
-    } catch (error) {
-      if (out !== '') void this.send(out);
-      throw error;
+    } finally {
+      this.send(out);
     }
-    return out === '' ? undefined : this.send(out);
   }
+
+  /** The same for events that are read already. */
+  private passOnRead(events: readonly string[]): void {
+    for (const event of events) if (!this.ended) this.send(lettersOf(this.take(event)));
+  }
+
+  private readonly count = (choice: number, text: string): void => this.meter.add(choice, text);
 
   /** What goes on at once because of an event of the endpoint's. @throws UpstreamError */
   private take(event: string): string {
-    const text = this.hasTerminal ? undefined : this.same.textIn(event);
-    if (text !== undefined) {
-      // An event like others before it need not be read.
-      this.meter.add(this.same.choice, text);
-      return `${event}\n\n`;
-    }
-    const told = eventIn(event);
+    const told = this.ended ? undefined : eventIn(event);
     return told === undefined ? '' : this.takeTold(told);
   }
 
@@ -192,7 +196,9 @@ export class StreamRelay {
     return out;
   }
 
-  private send(text: string): Promise<void> | undefined {
+  /** @param letters the bytes of a piece, one letter each */
+  private send(letters: string): void {
+    if (letters === '') return;
     const { out, keep } = this.parts;
     if (this.begun) {
       this.keepAlive?.refresh();
@@ -201,8 +207,8 @@ export class StreamRelay {
       this.keepAlive = setInterval(() => out.piece(KEEP_ALIVE), KEEP_ALIVE_MILLIS);
     }
     this.begun = true;
-    if (keep !== undefined) this.sent += text;
-    return out.piece(text) || out.response.destroyed ? undefined : writable(out);
+    if (keep !== undefined) this.sent += letters;
+    out.piece(letters);
   }
 
   /** The answer is complete: charge it, then send its end. */
@@ -226,7 +232,7 @@ export class StreamRelay {
 
   private async end(text: string): Promise<void> {
     const { out, keep } = this.parts;
-    await keep?.(this.sent + text);
+    await keep?.(textOf(this.sent) + text);
     if (out.response.destroyed) return;
     if (!this.begun) out.streamHead();
     clearInterval(this.keepAlive);

@@ -10,6 +10,7 @@ export interface ServerSentEvent {
 
 const EVENT_MAX = 8 * 1024 * 1024;
 const END = '\n\n';
+const LINE_END = 10;
 const BYTE_ORDER_MARK = '\uFEFF';
 /** Line ends that are no plain ones; the last character may be half of one. */
 const RETURNS = /\r\n|\r(?=[^])/g;
@@ -19,6 +20,8 @@ export class EventStreamParser {
   private readonly decoder = new StringDecoder('utf8');
   private rest = '';
   private begun = false;
+  /** Whether the next byte begins an event. */
+  between = false;
 
   /** @returns each event that has ended, as it was written, without the empty line after it. @throws UpstreamError broken for one longer than any can be */
   push(bytes: Buffer): string[] {
@@ -36,6 +39,7 @@ export class EventStreamParser {
       from = end + END.length;
     }
     this.rest = text.slice(from);
+    this.between = this.rest === '' && bytes.at(-1) === LINE_END;
     if (this.rest.length > EVENT_MAX) throw new UpstreamError('broken', 'an event has no end');
     return events;
   }
@@ -47,6 +51,18 @@ export class EventStreamParser {
     return last === '' ? [] : [last];
   }
 }
+
+/** Where the event ends that begins at `from` or before; all of a text that has no such end. */
+export function endOfEvent(text: string, from: number): number {
+  const end = text.indexOf(END, from);
+  return end === -1 ? text.length : end + END.length;
+}
+
+const ONLY_ASCII = /^[\0-\x7f]*$/;
+/** The bytes of a text, one letter each. */
+export const lettersOf = (text: string): string => (ONLY_ASCII.test(text) ? text : Buffer.from(text).toString('latin1'));
+/** The text of such letters. */
+export const textOf = (letters: string): string => (ONLY_ASCII.test(letters) ? letters : Buffer.from(letters, 'latin1').toString());
 
 /** What an event says; undefined when it has no data, as a comment has none. */
 export function eventIn(written: string): ServerSentEvent | undefined {
