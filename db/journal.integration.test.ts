@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AnotherLeads, PostgresJournal } from './journal.ts';
 import type { LeadOptions } from './journal.ts';
 import { copyRows } from './copy_out.ts';
@@ -8,21 +8,21 @@ import { readLastRow, verifyJournal } from './journal_reader.ts';
 import { GENESIS_HASH, JournalCorrupt, StaleEpoch, verifyRow } from './journal_record.ts';
 import type { JournalRecord, JournalRow } from './journal_record.ts';
 import { PostgresSnapshots } from './snapshots.ts';
-import { TestPostgres } from './testing.ts';
+import { query } from './test/databases.ts';
+import { freshDatabase } from './test/fresh_database.ts';
+import type { FreshDatabase } from './test/fresh_database.ts';
 
-let postgres: TestPostgres;
+let fresh: FreshDatabase;
 let url: string;
 const open: PostgresJournal[] = [];
 
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(async () => {
-  url = await postgres.database();
+  fresh = await freshDatabase();
+  ({ url } = fresh);
 });
 afterEach(async () => {
   for (const journal of open.splice(0)) await journal.close();
+  await fresh.drop();
 });
 
 async function lead(options: Partial<LeadOptions> = {}): Promise<PostgresJournal> {
@@ -122,7 +122,7 @@ describe('the lead', () => {
     const losses: Error[] = [];
     const first = await lead({ onLost: (error) => losses.push(error) });
     await write(first, 1);
-    await postgres.query(url, `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%journal' and datname = current_database()`);
+    await query(url, `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%journal' and datname = current_database()`);
     const second = await lead({ waitMillis: 2_000 });
     await write(second, 1);
     await expect(first.append(record(2, 2))).rejects.toThrow();
@@ -135,7 +135,7 @@ describe('the lead', () => {
     const first = await lead({ onLost: (error) => losses.push(error) });
     await write(first, 1);
     // As after a takeover while it was paused: its session stands, its epoch is over.
-    await postgres.query(url, 'update journal_lease set epoch = epoch + 1');
+    await query(url, 'update journal_lease set epoch = epoch + 1');
     await expect(first.append(record(2, 2))).rejects.toBeInstanceOf(StaleEpoch);
     await expect.poll(() => losses, { timeout: 3_000 }).toEqual([expect.any(StaleEpoch)]);
     expect((await read(await lead({ waitMillis: 2_000 }), 1))).toHaveLength(1);
@@ -144,7 +144,7 @@ describe('the lead', () => {
   test('is taken from a session that does not renew it', async () => {
     const first = await lead();
     await write(first, 1);
-    await postgres.query(url, SILENT);
+    await query(url, SILENT);
     const second = await lead();
     expect(second.epoch).toBe(first.epoch + 1);
     await expect(first.append(record(2, 2))).rejects.toThrow();
@@ -174,7 +174,7 @@ describe('damage', () => {
     // Rows of 1, 2, 3 commands in turn: 1, 2, 4, 7, 8, 10.
     await write(await lead(), 6);
     await verify();
-    await postgres.query(url, statement);
+    await query(url, statement);
     const error = await verify().then(() => undefined, (reason: unknown) => reason);
     expect(error).toBeInstanceOf(JournalCorrupt);
     expect((error as JournalCorrupt).sequence).toBe(sequence);
@@ -203,12 +203,12 @@ describe('snapshots', () => {
     // Compared as bytes: an assertion looks at each of them.
     const isStored = async ({ state }: { state: Uint8Array }) => (await stored()).map((found) => 'state' in found && Buffer.compare(found.state, state) === 0);
     expect(await isStored(large)).toEqual([true]);
-    const parts = async () => (await postgres.query(url, 'select sequence from snapshot_parts')).map(({ sequence }) => Number(sequence));
+    const parts = async () => (await query(url, 'select sequence from snapshot_parts')).map(({ sequence }) => Number(sequence));
     expect(await parts()).toEqual([10, 10]);
     const again = snapshot(10, 300_000);
     await new PostgresSnapshots(url).save(again);
     expect(await isStored(again)).toEqual([true]);
-    await postgres.query(url, `update snapshot_parts set bytes = set_byte(bytes, 7, get_byte(bytes, 7) # 1); insert into snapshot_parts values (99, 1, '')`);
+    await query(url, `update snapshot_parts set bytes = set_byte(bytes, 7, get_byte(bytes, 7) # 1); insert into snapshot_parts values (99, 1, '')`);
     expect(await stored()).toMatchObject([{ sequence: 10, damage: expect.any(String) as string }]);
     for (const sequence of [20, 30, 40]) await new PostgresSnapshots(url).save(snapshot(sequence));
     expect(await parts()).toEqual([]);
@@ -216,8 +216,8 @@ describe('snapshots', () => {
 
   test('that are damaged are told', async () => {
     for (const sequence of [10, 20, 30]) await new PostgresSnapshots(url).save(snapshot(sequence));
-    await postgres.query(url, 'update snapshots set state = substr(state, 2) where sequence = 30');
-    await postgres.query(url, 'update snapshots set journal_hash = sha256(journal_hash) where sequence = 20');
+    await query(url, 'update snapshots set state = substr(state, 2) where sequence = 30');
+    await query(url, 'update snapshots set journal_hash = sha256(journal_hash) where sequence = 20');
     expect(await stored()).toMatchObject([{ sequence: 30, damage: expect.any(String) as string }, { sequence: 20, damage: expect.any(String) as string }, { sequence: 10 }]);
   });
 });

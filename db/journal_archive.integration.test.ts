@@ -4,12 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openDatabase } from './database.ts';
 import { archiveJournal, restoreArchive } from './journal_archive.ts';
 import { readRows, verifyJournal } from './journal_reader.ts';
 import type { JournalRow } from './journal_record.ts';
 import { PostgresJournal } from './journal.ts';
-import { migrate } from './migrate.ts';
 import { PostgresSnapshots } from './snapshots.ts';
 import { freshDatabase } from './test/fresh_database.ts';
 import type { FreshDatabase } from './test/fresh_database.ts';
@@ -21,9 +19,6 @@ let folder: string;
 
 beforeEach(async () => {
   database = await freshDatabase();
-  const knex = openDatabase(database.url, 2);
-  await migrate(knex);
-  await knex.destroy();
   client = new pg.Client({ connectionString: database.url });
   await client.connect();
   folder = mkdtempSync(join(tmpdir(), 'ccx-archive-'));

@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from './database.ts';
-import { migrate } from './migrate.ts';
 import { JournalWriter } from './projections/test/journal_writer.ts';
 import { startProjector } from './projector.ts';
 import { ProjectionWaiter } from './queries/positions.ts';
@@ -21,7 +20,6 @@ afterAll(() => database.drop());
 
 test('a worker follows the journal, also after its connection broke, until it is stopped', async () => {
   const db = openDatabase(database.url, 2);
-  await migrate(db);
   const journal = await JournalWriter.open(database.url);
   const problems: string[] = [];
   let asked = 0;

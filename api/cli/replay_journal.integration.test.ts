@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Command } from '../../engine/commands.ts';
 import { PostgresJournal } from '../../db/journal.ts';
-import { TestPostgres } from '../../db/testing.ts';
+import { freshDatabase } from '../../db/test/fresh_database.ts';
+import type { FreshDatabase } from '../../db/test/fresh_database.ts';
 import { AllocationAuthoriser } from '../sequencer/authoriser.ts';
 import { SequencerClient } from '../sequencer/client.ts';
 import { TEST_EPOCH } from '../sequencer/in_process.ts';
@@ -9,15 +10,13 @@ import { Leader } from '../sequencer/leader.ts';
 import type { Request } from '../sequencer/messages.ts';
 import { replayJournal } from './replay_journal.ts';
 
-let postgres: TestPostgres;
+let fresh: FreshDatabase;
 let url: string;
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(async () => {
-  url = await postgres.database();
+  fresh = await freshDatabase();
+  ({ url } = fresh);
 });
+afterEach(() => fresh.drop());
 
 async function replay(from?: number): Promise<{ code: number; lines: string[] }> {
   const lines: string[] = [];

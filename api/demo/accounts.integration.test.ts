@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../db/database.ts';
-import { migrate } from '../../db/migrate.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
 import { checkLogin } from '../auth/accounts.ts';
@@ -23,7 +22,6 @@ let services: AccountServices;
 beforeAll(async () => {
   fresh = await freshDatabase();
   const database = openDatabase(fresh.url, 4);
-  await migrate(database);
   const auth = new Auth(database, pino({ level: 'silent' }), Date.now);
   await auth.start();
   services = { auth, database, config: readConfig({ DATA_DIR: dataDir }) };

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../db/database.ts';
-import { migrate } from '../../db/migrate.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
 import { Auth } from '../auth/auth.ts';
@@ -50,7 +49,6 @@ const providersAt = (port: number): DemoProviders & { closed: boolean } => ({
 beforeAll(async () => {
   fresh = await freshDatabase();
   const database = openDatabase(fresh.url, 4);
-  await migrate(database);
   const log = pino({ level: 'silent' });
   const auth = new Auth(database, log, Date.now);
   await auth.start();

@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Knex } from 'knex';
 import { openDatabase } from '../../db/database.ts';
 import { PostgresJournal } from '../../db/journal.ts';
-import { migrate } from '../../db/migrate.ts';
 import { Projector } from '../../db/projections/projector.ts';
 import { ProjectionWaiter } from '../../db/queries/positions.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
@@ -93,7 +92,6 @@ async function follow(databaseUrl: string): Promise<void> {
 beforeAll(async () => {
   fresh = await freshDatabase();
   database = openDatabase(fresh.url, 6);
-  await migrate(database);
   sequencer = createInProcessSequencer({
     journal: await PostgresJournal.lead({ url: fresh.url, holder: 'test' }), clock: new ManualClock(START), authoriser: new AllocationAuthoriser(),
   });

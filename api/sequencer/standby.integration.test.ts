@@ -2,8 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Command, Envelope } from '../../engine/commands.ts';
-import { openDatabase } from '../../db/database.ts';
-import { migrate } from '../../db/migrate.ts';
 import { LEASE_MILLIS } from '../../db/journal.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
@@ -17,9 +15,6 @@ let fresh: FreshDatabase;
 beforeAll(async () => {
   execFileSync(process.execPath, ['api/cli/build.mjs', 'sequencer_worker'], { cwd: root });
   fresh = await freshDatabase();
-  const database = openDatabase(fresh.url, 2);
-  await migrate(database);
-  await database.destroy();
 });
 afterAll(() => fresh.drop());
 

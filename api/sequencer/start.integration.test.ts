@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Command, Envelope } from '../../engine/commands.ts';
-import { TestPostgres } from '../../db/testing.ts';
+import { query } from '../../db/test/databases.ts';
+import { TestPostgres } from '../../db/test/test_postgres.ts';
 import { TEST_EPOCH } from './in_process.ts';
 import { eventOf, Unavailable } from './port.ts';
 import type { CommittedBatch, SequencerPort } from './port.ts';
@@ -41,7 +42,7 @@ const envelope = (command: Command, idempotencyKey = ''): Envelope => ({ command
 const register = (name: string): Command => ({ type: 'registerCompany', name, role: 'borrower', group: '' });
 const deposit = (reference: string): Command => ({ type: 'deposit', company: 0, amount: 1, reference });
 const stateOf = (port: SequencerPort) => port.query('status', {});
-const killSessions = () => postgres.query(url, 'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()');
+const killSessions = () => query(url, 'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()');
 
 /** Deposits with keys of their own until told to stop, retrying what had no answer. */
 function load(port: SequencerPort): { acknowledged: Map<string, number>; stop: () => Promise<void> } {
@@ -159,7 +160,7 @@ describe('the market', () => {
     expect(fatal).toEqual([]);
     const live = await stateOf(port);
     await port.close();
-    await postgres.query(url, 'delete from snapshots');
+    await query(url, 'delete from snapshots');
     expect(await stateOf(await start())).toEqual(live);
   });
 
@@ -171,16 +172,16 @@ describe('the market', () => {
   test('stops when it is replaced', async () => {
     const port = await start();
     await port.submit(envelope(register('a')));
-    await postgres.query(url, 'update journal_lease set epoch = epoch + 1');
+    await query(url, 'update journal_lease set epoch = epoch + 1');
     await expect(port.submit(envelope(register('b')))).rejects.toBeInstanceOf(Unavailable);
     await expect.poll(() => fatal.splice(0).map(({ message }) => message)).toEqual(['epoch 1 is over: another engine leads']);
-    expect(await postgres.query(url, 'select max(last_sequence)::int as last from journal')).toEqual([{ last: 2 }]);
+    expect(await query(url, 'select max(last_sequence)::int as last from journal')).toEqual([{ last: 2 }]);
   });
 
   test('stops at once when another took over while it was silent, and leaves the other alone', async () => {
     const first = await start();
     await first.submit(envelope(register('a')));
-    await postgres.query(url, SILENT);
+    await query(url, SILENT);
     const second = await start({ leadWaitMillis: 0 });
     await expect.poll(() => fatal.splice(0).map(({ message }) => message), { timeout: 3_000 }).toEqual([expect.stringContaining('another engine leads')]);
     await expect(first.submit(envelope(register('b')))).rejects.toBeInstanceOf(Unavailable);
@@ -206,7 +207,7 @@ describe('the market', () => {
     const port = await start();
     for (const name of ['a', 'b', 'c']) await port.submit(envelope(register(name)));
     await port.close();
-    await postgres.query(url, 'update journal set events = set_byte(events, 3, get_byte(events, 3) # 1) where first_sequence = 3');
+    await query(url, 'update journal set events = set_byte(events, 3, get_byte(events, 3) # 1) where first_sequence = 3');
     await expect(start()).rejects.toThrow('the journal is damaged at sequence 3');
   });
 
@@ -216,8 +217,8 @@ describe('the market', () => {
     for (const name of ['a', 'b', 'c']) await port.submit(envelope(register(name)));
     await port.close();
     // As a backup of before the last row: its own high-water mark is as old, and so are its snapshots.
-    const [{ end }] = await postgres.query<{ end: number }>(url, 'delete from journal where first_sequence = (select max(first_sequence) from journal) returning first_sequence::int - 1 as end');
-    await postgres.query(url, `delete from snapshots; update journal_lease set high_water = ${end}`);
+    const [{ end }] = await query<{ end: number }>(url, 'delete from journal where first_sequence = (select max(first_sequence) from journal) returning first_sequence::int - 1 as end');
+    await query(url, `delete from snapshots; update journal_lease set high_water = ${end}`);
     await expect(start({ markFolder })).rejects.toThrow(new RegExp(`damaged at sequence ${end + 1}: it ends at ${end}; .* ACCEPT_JOURNAL_END=${end}`));
     const again = await start({ markFolder, acceptedEnd: end });
     expect((await again.query('directory', {})).companies.map(({ name }) => name)).toEqual(['a', 'b']);
@@ -227,11 +228,11 @@ describe('the market', () => {
   test('uses an older snapshot when the newest is damaged', async () => {
     const port = await start({ snapshotEvery: 1 });
     for (const name of ['a', 'b', 'c']) await port.submit(envelope(register(name)));
-    await expect.poll(async () => (await postgres.query(url, 'select sequence from snapshots')).length, { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(async () => (await query(url, 'select sequence from snapshots')).length, { timeout: 20_000 }).toBeGreaterThan(0);
     await port.submit(envelope(register('d')));
     const before = await stateOf(port);
     await port.close();
-    await postgres.query(url, 'update snapshots set state = set_byte(state, 40, get_byte(state, 40) # 1) where sequence = (select max(sequence) from snapshots)');
+    await query(url, 'update snapshots set state = set_byte(state, 40, get_byte(state, 40) # 1) where sequence = (select max(sequence) from snapshots)');
     const lines: string[] = [];
     expect(await stateOf(await start({ say: (line) => lines.push(line) }))).toEqual(before);
     expect(lines.join('\n')).toMatch(/the snapshot at \d+ is not used: its state does not match its hash/);

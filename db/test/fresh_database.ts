@@ -1,7 +1,6 @@
-/** An empty database of the run's Postgres, for one test file or one test. */
-import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+/** A database of one's own in the run's Postgres, for one test file or one test. */
 import { inject } from 'vitest';
+import { createDatabase, dropDatabase, nameOf } from './databases.ts';
 
 export interface FreshDatabase {
   url: string;
@@ -9,20 +8,13 @@ export interface FreshDatabase {
   drop(): Promise<void>;
 }
 
-export async function freshDatabase(): Promise<FreshDatabase> {
-  const name = `test_${randomBytes(8).toString('hex')}`;
-  await administer(`create database ${name}`);
-  const url = new URL(inject('postgresUrl'));
-  url.pathname = `/${name}`;
-  return { url: url.href, drop: () => administer(`drop database if exists ${name} with (force)`) };
-}
+/** Migrated, and nothing in its tables. */
+export const freshDatabase = (): Promise<FreshDatabase> => newDatabase(inject('migratedTemplate'));
 
-async function administer(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject('postgresUrl') });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
+export const emptyDatabase = (): Promise<FreshDatabase> => newDatabase(undefined);
+
+async function newDatabase(template: string | undefined): Promise<FreshDatabase> {
+  const postgresUrl = inject('postgresUrl');
+  const url = await createDatabase(postgresUrl, template);
+  return { url, drop: () => dropDatabase(postgresUrl, nameOf(url)) };
 }

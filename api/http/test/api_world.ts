@@ -5,7 +5,6 @@ import type { Knex } from 'knex';
 import { pino } from 'pino';
 import { openDatabase } from '../../../db/database.ts';
 import { PostgresJournal } from '../../../db/journal.ts';
-import { migrate } from '../../../db/migrate.ts';
 import { Projector } from '../../../db/projections/projector.ts';
 import { ProjectionWaiter } from '../../../db/queries/positions.ts';
 import { freshDatabase } from '../../../db/test/fresh_database.ts';
@@ -75,7 +74,6 @@ export async function openApiWorld(environment: Record<string, string> = {}): Pr
   const config = readConfig({ PORT: '0', CLOCK: 'manual', DEMO: '1', LOG_LEVEL: 'silent', ...environment });
   const { url: databaseUrl, drop } = await freshDatabase();
   const database = openDatabase(databaseUrl);
-  await migrate(database);
   const { services, gateway, stop } = await openServices(config, database, databaseUrl);
   const routes = [...gateway.routes, ...exchangeRoutes()];
   const server = createServer(createApp({ services, routes }));

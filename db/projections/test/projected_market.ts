@@ -1,7 +1,6 @@
 /** A database of its own with a journal, a projector and a way to ask: what most tests of projections need. */
 import type { Knex } from 'knex';
 import { openDatabase } from '../../database.ts';
-import { migrate } from '../../migrate.ts';
 import { freshDatabase } from '../../test/fresh_database.ts';
 import { Projector } from '../projector.ts';
 import type { Projection } from '../projection.ts';
@@ -26,7 +25,6 @@ export async function openProjector(url: string, projections?: readonly Projecti
 export async function openProjectedMarket(): Promise<ProjectedMarket> {
   const { url, drop } = await freshDatabase();
   const db = openDatabase(url, 4);
-  await migrate(db);
   const journal = await JournalWriter.open(url);
   const projector = await openProjector(url);
   return {

@@ -1,17 +1,15 @@
-/** For tests: a database of one's own in a Postgres that is started once per test file. */
+/** For tests that end or damage their Postgres: one that is started for a test file. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
-import { openDatabase } from './database.ts';
-import { migrate } from './migrate.ts';
-import { openPostgres } from './postgres.ts';
-import type { Postgres } from './postgres.ts';
+import { openPostgres } from '../postgres.ts';
+import type { Postgres } from '../postgres.ts';
+import { createDatabase, migratedTemplate } from './databases.ts';
 
 export class TestPostgres {
   private readonly dataDir: string;
   private readonly postgres: Postgres;
-  private databases = 0;
+  private template: Promise<string> | undefined;
 
   private constructor(dataDir: string, postgres: Postgres) {
     this.dataDir = dataDir;
@@ -26,29 +24,8 @@ export class TestPostgres {
 
   /** The URL of a new, migrated database. */
   async database(): Promise<string> {
-    const url = await this.emptyDatabase();
-    const database = openDatabase(url, 2);
-    await migrate(database);
-    await database.destroy();
-    return url;
-  }
-
-  async emptyDatabase(): Promise<string> {
-    const name = `test_${++this.databases}`;
-    await this.query(this.postgres.url, `create database ${name}`);
-    const url = new URL(this.postgres.url);
-    url.pathname = `/${name}`;
-    return url.href;
-  }
-
-  async query<R extends pg.QueryResultRow>(url: string, text: string, values: unknown[] = []): Promise<R[]> {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    try {
-      return (await client.query<R>(text, values)).rows;
-    } finally {
-      await client.end();
-    }
+    this.template ??= migratedTemplate(this.postgres.url);
+    return createDatabase(this.postgres.url, await this.template);
   }
 
   /** As `kill -9`; it comes back by itself. */
