@@ -28,6 +28,11 @@ export const fractionOf = (value: Decimal): Fraction => {
   return { numerator: BigInt(value.times(new Exact(10).pow(places)).toFixed()), denominator: 10n ** BigInt(places) };
 };
 
+export const sum = (a: Fraction, b: Fraction): Fraction => ({
+  numerator: a.numerator * b.denominator + b.numerator * a.denominator, denominator: a.denominator * b.denominator,
+});
+export const difference = (a: Fraction, b: Fraction): Fraction => sum(a, { numerator: -b.numerator, denominator: b.denominator });
+
 export const timesRatio = ({ numerator, denominator }: Fraction, over: number, under: number): Fraction => ({
   numerator: numerator * BigInt(over), denominator: denominator * BigInt(under),
 });

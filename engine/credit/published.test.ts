@@ -42,6 +42,25 @@ const FINERACT: readonly Published[] = [
     rows: [[17.13, 0.79, 16.34, 83.66], [17.13, 0.66, 16.47, 67.19], [42.63, 1.32, 41.31, 125.88], [42.63, 0.99, 41.64, 84.24], [42.63, 0.67, 41.96, 42.28], [42.61, 0.33, 42.28, 0]],
   },
   {
+    name: 'a second draw in the first period', principal: 100, rate: '9.4822', periods: 6, from: '2024-01-01', dayCount: '30/360',
+    more: { refine: true, furtherDraws: [{ on: day('2024-01-08'), amount: cents(200) }] },
+    rows: [[51.33, 2.01, 49.32, 250.68], [51.33, 1.98, 49.35, 201.33], [51.33, 1.59, 49.74, 151.59], [51.33, 1.2, 50.13, 101.46], [51.33, 0.8, 50.53, 50.93], [51.33, 0.4, 50.93, 0]],
+  },
+  {
+    name: 'a second draw in a later period', principal: 100, rate: '9.4822', periods: 6, from: '2024-01-01', dayCount: '30/360',
+    more: { refine: true, furtherDraws: [{ on: day('2024-02-15'), amount: cents(100) }] },
+    rows: [[17.13, 0.79, 16.34, 83.66], [37.53, 1.07, 36.46, 147.2], [37.53, 1.16, 36.37, 110.83], [37.53, 0.88, 36.65, 74.18], [37.53, 0.59, 36.94, 37.24], [37.53, 0.29, 37.24, 0]],
+  },
+  {
+    name: 'two draws on one day, of a loan that begins within a period', principal: 100, rate: '9.4822', periods: 6, from: '2024-01-05', dayCount: '30/360',
+    more: { refine: true, firstDueOn: day('2024-02-01'), furtherDraws: [{ on: day('2024-01-08'), amount: cents(50) }, { on: day('2024-01-08'), amount: cents(25) }] },
+    rows: [[29.94, 1.15, 28.79, 146.21], [29.94, 1.16, 28.78, 117.43], [29.94, 0.93, 29.01, 88.42], [29.94, 0.7, 29.24, 59.18], [29.94, 0.47, 29.47, 29.71], [29.94, 0.23, 29.71, 0]],
+  },
+  {
+    name: 'two draws of a loan of one month', principal: 1000, rate: '7', periods: 1, from: '2024-01-01', dayCount: '30/360',
+    more: { furtherDraws: [{ on: day('2024-01-15'), amount: cents(1000) }] }, rows: [[2009.03, 9.03, 2000, 0]],
+  },
+  {
     name: 'every 15 days', principal: 100, rate: '9.4822', periods: 6, from: '2024-01-01', dayCount: 'ACT/360', more: { refine: true, unit: 'days', every: 15 },
     rows: [[16.9, 0.4, 16.5, 83.5], [16.9, 0.33, 16.57, 66.93], [16.9, 0.26, 16.64, 50.29], [16.9, 0.2, 16.7, 33.59], [16.9, 0.13, 16.77, 16.82], [16.89, 0.07, 16.82, 0]],
   },

@@ -120,6 +120,41 @@ describe('the annuity', () => {
   });
 });
 
+describe('a further draw between due dates', () => {
+  const draw = (on: string, change: Parameters<typeof terms>[0] = {}) => repaymentSchedule(terms({ periods: 3, furtherDraws: [{ on: day(on), amount: 50_000 }], ...change }));
+
+  // 16 of the 31 days of January are left, 15 of the 29 of February.
+  test.each<[string, Parameters<typeof terms>[0], number[]]>([
+    ['2024-01-16', { method: 'bullet' }, [1_258, 1_500, 1_500]],
+    ['2024-02-15', { method: 'bullet' }, [1_000, 1_259, 1_500]],
+    ['2024-02-15', { method: 'flat' }, [1_000, 1_259, 1_500]],
+    ['2024-02-15', { method: 'bullet', dayCount: 'ACT/365' }, [1_019, 1_200, 1_529]],
+    ['2024-01-05', { method: 'bullet', unit: 'weeks', dayCount: 'ACT/365' }, [279, 345, 345]],
+    // A first period of a month and 17 of 31 days; the draw is there for a month and 12.
+    ['2024-01-20', { method: 'bullet', disbursedOn: day('2024-01-15'), firstDueOn: day('2024-03-01') }, [2_242, 1_500, 1_500]],
+    // From the 31st to the 29th is a month; the draw is there for 14 of its 29 days.
+    ['2024-02-15', { method: 'bullet', disbursedOn: day('2024-01-31') }, [1_241, 1_500, 1_500]],
+  ])('on %s earns from its day on: %o', (on, change, expected) => {
+    expect(draw(on, change).map(({ interest }) => interest)).toEqual(expected);
+  });
+
+  test('is repaid from the next instalment on, and leaves those before as they were', () => {
+    const [first, ...rest] = draw('2024-02-15', { method: 'equal_principal' });
+    expect([first.principal, first.balance, ...rest.map(({ principal }) => principal), rest[1].balance]).toEqual([33_333, 66_667, 58_334, 58_333, 0]);
+  });
+
+  test('may be one of several in a period, on its days together or alone', () => {
+    const twice = repaymentSchedule(terms({ periods: 3, furtherDraws: [{ on: day('2024-02-10'), amount: 30_000 }, { on: day('2024-02-15'), amount: 20_000 }, { on: day('2024-02-10'), amount: 20_000 }] }));
+    const once = repaymentSchedule(terms({ periods: 3, furtherDraws: [{ on: day('2024-02-15'), amount: 20_000 }, { on: day('2024-02-10'), amount: 50_000 }] }));
+    expect(twice).toEqual(once);
+    expect(twice.reduce((sum, { principal }) => sum + principal, 0)).toBe(170_000);
+  });
+
+  test('may still come in the last period', () => {
+    expect(draw('2024-03-31').map(({ balance }) => balance).at(-1)).toBe(0);
+  });
+});
+
 describe('the other methods', () => {
   test('bullet repays at the end', () => {
     const rows = repaymentSchedule(terms({ method: 'bullet', periods: 3 }));
@@ -197,7 +232,7 @@ describe('terms that contradict each other', () => {
     ['periods', { disbursedOn: day('9999-01-02') }],
     ['interest_only_periods', { interestOnlyPeriods: 12 }],
     ['first_due_on', { firstDueOn: day('2024-01-01') }],
-    ['further_draws', { furtherDraws: [{ on: day('2024-02-02'), amount: 1 }] }],
+    ['further_draws', { furtherDraws: [{ on: day('2023-12-31'), amount: 1 }] }],
     ['further_draws', { furtherDraws: [{ on: day('2025-01-01'), amount: 1 }] }],
   ])('are refused naming %s', (field, change) => {
     const refused = expect.objectContaining({ field }) as ScheduleError;

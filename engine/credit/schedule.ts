@@ -8,13 +8,13 @@ import type { Day } from '../numbers/units.ts';
 import { divideHalfEven } from '../numbers/muldiv.ts';
 import { addMonths, dayOf } from './dates.ts';
 import { basisOf, countDays, isActual, type DayCount } from './day_count.ts';
-import { Exact, fractionOf, roundWhole, timesRatio, type Fraction } from './exact.ts';
+import { Exact, difference, fractionOf, roundWhole, sum, timesRatio, type Fraction } from './exact.ts';
 
 export const PERIOD_UNITS = ['months', 'weeks', 'days'] as const;
 export type PeriodUnit = (typeof PERIOD_UNITS)[number];
 
 export interface FurtherDraw {
-  /** A due date before the last. */
+  /** From disbursement on, before the last due date. */
   on: Day;
   amount: number;
 }
@@ -77,29 +77,42 @@ interface Period {
   rate: Fraction;
 }
 
+/** What is drawn in a period, and what interest it spares there because it comes after the period's beginning. */
+interface Drawn {
+  amount: number;
+  spared: Fraction;
+}
+const NOTHING: Fraction = { numerator: 0n, denominator: 1n };
+
+/** Rates of the periods that are planned, and what the first one's interest is spared. */
+interface Course {
+  rates: readonly Fraction[];
+  spared: Fraction;
+}
+
 /** @throws ScheduleError when the terms contradict each other */
 export function repaymentSchedule(terms: ScheduleTerms): Instalment[] {
   checkTerms(terms);
   const periods = periodsOf(terms);
   const draws = drawsByPeriod(terms, periods);
   const rows: Instalment[] = [];
-  let balance = terms.principal + draws[0];
+  let balance = terms.principal;
   let original = terms.flatOn ?? balance;
   let from = 0;
   while (from < periods.length) {
-    // Up to and including the next due date with a further draw, the plan made at `from` holds.
+    const { amount, spared } = draws[from];
+    balance += amount;
+    original += amount;
+    // Until the next period with a further draw, the plan made at `from` holds.
     const until = nextDraw(draws, from, periods.length);
     if (terms.keepInstalment !== undefined && balance === 0) break;
-    const plan = planOf(terms, periods, from, balance, original);
+    const plan = planOf(terms, { rates: periods.slice(from).map(({ rate }) => rate), spared }, from, balance, original);
     for (let index = from; index < until; index++) {
       if (terms.keepInstalment !== undefined && balance === 0) break;
       const { interest, principal } = plan[index - from];
       balance -= principal;
       rows.push({ number: index + 1, dueOn: periods[index].dueOn, days: periods[index].days, principal, interest, due: principal + interest, balance });
     }
-    const drawn = draws[until] ?? 0;
-    balance += drawn;
-    original += drawn;
     from = until;
   }
   return rows;
@@ -157,13 +170,17 @@ function dueDate(terms: ScheduleTerms, number: number): Day {
 }
 
 /** Interest for one unit of principal over the period. */
-function periodRate(terms: ScheduleTerms, annualRate: Fraction, start: Day, dueOn: Day, number: number): Fraction {
+const periodRate = (terms: ScheduleTerms, annualRate: Fraction, start: Day, dueOn: Day, number: number): Fraction =>
+  rateFrom(terms, annualRate, { on: start, start, dueOn }, number === 1);
+
+/** The same from a day within the period on: of days those that are left, of a whole period its share. */
+function rateFrom(terms: ScheduleTerms, annualRate: Fraction, { on, start, dueOn }: { on: Day; start: Day; dueOn: Day }, isFirst: boolean): Fraction {
   const { dayCount, every, unit } = terms;
   const basis = basisOf(dayCount);
-  if (isActual(dayCount) && unit === 'months') return timesRatio(annualRate, dueOn - start, basis);
+  if (isActual(dayCount) && unit === 'months') return timesRatio(annualRate, dueOn - on, basis);
   const length = unit === 'months' ? 30 * every : unit === 'weeks' ? 7 * every : every;
   const whole = timesRatio(annualRate, length, basis);
-  return number === 1 ? timesRatio(whole, ...firstPeriodShare(terms, start, dueOn)) : whole;
+  return isFirst ? timesRatio(whole, ...firstPeriodShare(terms, on, dueOn)) : timesRatio(whole, dueOn - on, dueOn - start);
 }
 
 /**
@@ -172,7 +189,7 @@ function periodRate(terms: ScheduleTerms, annualRate: Fraction, start: Day, dueO
  */
 function firstPeriodShare({ every, unit, disbursedOn }: ScheduleTerms, start: Day, dueOn: Day): [over: number, under: number] {
   if (unit !== 'months') return [dueOn - start, every * (unit === 'weeks' ? 7 : 1)];
-  if (dueOn === addMonths(disbursedOn, every)) return [1, 1];
+  if (dueOn === addMonths(disbursedOn, every)) return [dueOn - start, dueOn - disbursedOn];
   let whole = 0;
   while (addMonths(dueOn, -(whole + 1) * every) >= start) whole += 1;
   const end = addMonths(dueOn, -whole * every);
@@ -180,21 +197,25 @@ function firstPeriodShare({ every, unit, disbursedOn }: ScheduleTerms, start: Da
   return [end - start + whole * (end - begin), end - begin];
 }
 
-/** Amounts drawn by the number of instalments that are due before they count; 0: at disbursement. */
-function drawsByPeriod(terms: ScheduleTerms, periods: readonly Period[]): number[] {
-  const draws = new Array<number>(periods.length).fill(0);
+/** By period what is drawn in it. On a due date that is the next one, of which nothing is spared then. */
+function drawsByPeriod(terms: ScheduleTerms, periods: readonly Period[]): Drawn[] {
+  const draws = periods.map((): Drawn => ({ amount: 0, spared: NOTHING }));
+  const annualRate = fractionOf(terms.annualRate);
   for (const { on, amount } of terms.furtherDraws ?? []) {
-    const position = on === terms.disbursedOn ? 0 : periods.findIndex(({ dueOn }) => dueOn === on) + 1;
-    const known = on === terms.disbursedOn || position > 0;
-    if (!known || position >= periods.length) throw new ScheduleError('further_draws', 'a further draw must be on a due date before the last');
+    const index = periods.findIndex(({ dueOn }) => on < dueOn);
+    if (on < terms.disbursedOn || index === -1) throw new ScheduleError('further_draws', 'a further draw must be made from disbursement on and before the last due date');
     if (amount <= 0) throw new ScheduleError('further_draws', 'a further draw must be positive');
-    draws[position] += amount;
+    const { dueOn, rate } = periods[index];
+    const start = index === 0 ? terms.disbursedOn : periods[index - 1].dueOn;
+    const charged = on === start ? rate : rateFrom(terms, annualRate, { on, start, dueOn }, index === 0);
+    const drawn = draws[index];
+    draws[index] = { amount: drawn.amount + amount, spared: sum(drawn.spared, timesRatio(difference(rate, charged), amount, 1)) };
   }
   return draws;
 }
 
-function nextDraw(draws: readonly number[], from: number, end: number): number {
-  for (let index = from + 1; index < end; index++) if (draws[index] > 0) return index;
+function nextDraw(draws: readonly Drawn[], from: number, end: number): number {
+  for (let index = from + 1; index < end; index++) if (draws[index].amount > 0) return index;
   return end;
 }
 
@@ -204,18 +225,18 @@ interface Part {
 }
 
 /** Interest and principal of each period from `from` on, as if no further draw came. */
-function planOf(terms: ScheduleTerms, periods: readonly Period[], from: number, balance: number, original: number): Part[] {
+function planOf(terms: ScheduleTerms, course: Course, from: number, balance: number, original: number): Part[] {
   const interestOnly = Math.max(0, (terms.interestOnlyPeriods ?? 0) - from);
-  const rates = periods.slice(from).map(({ rate }) => rate);
+  const { rates } = course;
   if (terms.method === 'annuity') {
-    const grace = rates.slice(0, interestOnly).map((rate) => ({ interest: interestOf(balance, rate), principal: 0 }));
-    return [...grace, ...annuity(balance, rates.slice(interestOnly), terms)];
+    const grace = rates.slice(0, interestOnly).map((_, index) => ({ interest: interestOf(balance, course, index), principal: 0 }));
+    return [...grace, ...annuity(balance, interestOnly === 0 ? course : { rates: rates.slice(interestOnly), spared: NOTHING }, terms)];
   }
   const repaying = rates.length - interestOnly;
   const share = terms.keepInstalment ?? (terms.method === 'bullet' ? 0 : roundWhole(new Exact(balance).div(repaying)));
   let left = balance;
-  return rates.map((rate, index) => {
-    const interest = interestOf(terms.method === 'flat' ? original : left, rate);
+  return rates.map((_, index) => {
+    const interest = interestOf(terms.method === 'flat' ? original : left, course, index);
     const last = index === rates.length - 1;
     const principal = last ? left : index < interestOnly ? 0 : Math.min(share, left);
     left -= principal;
@@ -223,12 +244,16 @@ function planOf(terms: ScheduleTerms, periods: readonly Period[], from: number, 
   });
 }
 
-const interestOf = (balance: number, { numerator, denominator }: Fraction): number => Number(divideHalfEven(BigInt(balance) * numerator, denominator));
+function interestOf(balance: number, { rates, spared }: Course, index: number): number {
+  const { numerator, denominator } = index === 0 ? difference(timesRatio(rates[0], balance, 1), spared) : timesRatio(rates[index], balance, 1);
+  return Number(divideHalfEven(numerator, denominator));
+}
 
 /** Equal instalments, refined when the terms ask for it. */
-function annuity(principal: number, rates: readonly Fraction[], terms: ScheduleTerms): Part[] {
+function annuity(principal: number, course: Course, terms: ScheduleTerms): Part[] {
+  const { rates } = course;
   const instalment = terms.keepInstalment ?? toMultiple(annuityInstalment(principal, rates), terms.instalmentMultipleOf);
-  const amortised = (due: number): Part[] => amortise(principal, rates, due, terms.neverGrows !== true && terms.keepInstalment === undefined);
+  const amortised = (due: number): Part[] => amortise(principal, course, due, terms.neverGrows !== true && terms.keepInstalment === undefined);
   const plan = amortised(instalment);
   if (terms.refine !== true) return plan;
   const difference = lastDue(plan) - instalment;
@@ -267,22 +292,23 @@ function toMultiple(amount: Decimal, multiple = 1): number {
  * A long month's interest may be more than the instalment: what is missing is then owed too, so that instalments stay alike. Where
  * that would only grow, as at high rates over many years, such an instalment rises to its interest instead.
  */
-function amortise(principal: number, rates: readonly Fraction[], instalment: number, mayGrow: boolean): Part[] {
-  const level = mayGrow ? repay(principal, rates, instalment, -Infinity) : undefined;
+function amortise(principal: number, course: Course, instalment: number, mayGrow: boolean): Part[] {
+  const level = mayGrow ? repay(principal, course, instalment, -Infinity) : undefined;
   if (level?.every((part) => part.principal >= 0) === true) return level;
-  const raised = repay(principal, rates, instalment, 0) ?? [];
+  const raised = repay(principal, course, instalment, 0) ?? [];
   const offBy = (plan: readonly Part[]): number => Math.abs(lastDue(plan) - instalment);
   return level === undefined || offBy(raised) <= offBy(level) ? raised : level;
 }
 
 /** `least`: of principal in an instalment. Undefined when the balance only grows. */
-function repay(principal: number, rates: readonly Fraction[], instalment: number, least: number): Part[] | undefined {
+function repay(principal: number, course: Course, instalment: number, least: number): Part[] | undefined {
   const parts: Part[] = [];
   let left = principal;
-  for (const [index, rate] of rates.entries()) {
-    const interest = interestOf(left, rate);
+  const last = course.rates.length - 1;
+  for (let index = 0; index <= last; index++) {
+    const interest = interestOf(left, course, index);
     // One rounded up may end the loan early.
-    const repaid = index === rates.length - 1 ? left : Math.min(left, Math.max(least, instalment - interest));
+    const repaid = index === last ? left : Math.min(left, Math.max(least, instalment - interest));
     left -= repaid;
     if (left > GROWTH_MOST * principal) return undefined;
     parts.push({ interest, principal: repaid });

@@ -59,7 +59,8 @@ describe('the schedule', () => {
     ['annual_rate_percent', { annual_rate_percent: '1000.1' }],
     ['first_due_on', { first_due_on: '2023-12-31' }],
     ['interest_only_periods', { interest_only_periods: 12 }],
-    ['further_draws', { further_draws: [{ on: '2024-02-02', amount: '1' }] }],
+    ['further_draws', { further_draws: [{ on: '2025-01-01', amount: '1' }] }],
+    ['further_draws', { further_draws: [{ on: '2023-12-31', amount: '1' }] }],
     ['further_draws', { periods: 600, further_draws: Array.from({ length: 61 }, () => ({ on: '2024-02-01', amount: '1' })) }],
     ['further_draws.0.amount', { further_draws: [{ on: '2024-02-01', amount: '0' }] }],
   ])('names %s when it is wrong', async (field, change) => {

@@ -31,7 +31,7 @@ export const scheduleBody = z.strictObject({
   refine: z.boolean().optional(),
   /** USD; a whole number may stand for its decimal string. */
   instalment_multiple_of: z.union([cents, count(1, 1_000_000)]).optional(),
-  further_draws: z.array(flow).max(PERIODS_MAX).optional(),
+  further_draws: z.array(flow).max(PERIODS_MAX).optional().describe('On any day from disbursement on and before the last due date; each earns from its day on and is repaid by the instalments after it'),
 });
 export type ScheduleBody = z.output<typeof scheduleBody>;
 
