@@ -16,7 +16,7 @@ import { ProviderFaults } from './delivery/provider_faults.ts';
 import { Replacements } from './delivery/replacement.ts';
 import { Facilities } from './lending/facilities.ts';
 import { Finance } from './lending/finance.ts';
-import { checkInvariant, checkInvariants, INVARIANTS } from './invariants.ts';
+import { checkInvariantFrom, checkInvariants, INVARIANTS } from './invariants.ts';
 import type { Answer, Ask, InvariantCheck, QueryName } from './queries.ts';
 import { Registry } from './registry.ts';
 import { OLDEST_RULES, RULES_VERSION } from './rules.ts';
@@ -300,9 +300,9 @@ export class Engine {
   get invariants(): number {
     return INVARIANTS;
   }
-  /** One of them alone: all at once take as long as a large market may not stand still. @param place from 0 */
-  checkInvariant(place: number): InvariantCheck {
-    return checkInvariant(this.state, place);
+  /** A part of one of them alone: all at once take as long as a large market may not stand still. @param place from 0 @param from the `next` of the part before, or 0 */
+  checkInvariantFrom(place: number, from: number): InvariantCheck & { next: number } {
+    return checkInvariantFrom(this.state, place, from);
   }
   stateHash(): string {
     return stateHash(this.state);

@@ -7,7 +7,7 @@ import { SERVER_ENTRIES, build } from './build.mjs';
 import { root, runNode } from './tools.mjs';
 
 /** Flags of node that a program needs. */
-const NODE_ARGUMENTS = { bench: ['--expose-gc'] };
+const NODE_ARGUMENTS = { bench: ['--expose-gc'], sim: ['--max-semi-space-size=32'] };
 /** Other programs that it starts. */
 const PARTS = { bootstrap: ['sequencer_worker'], cluster: [...SERVER_ENTRIES, 'web'] };
 

@@ -20,6 +20,7 @@ import type { Recovered } from './recovery.ts';
 import { takeInThread } from './snapshot_thread.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { standBy } from './standby.ts';
+import { settleHeap } from './warm_up.ts';
 import type { Lead } from './standby.ts';
 
 const HEARTBEAT_MILLIS = 100;
@@ -153,6 +154,7 @@ export class Leader {
 
   private async run(journal: PostgresJournal, { engine, snapshotSequence }: Recovered): Promise<void> {
     const noteEnd = await this.mark(journal);
+    settleHeap();
     const { channel, authoriser, say, snapshotFile } = this.parts;
     const snapshotter = new Snapshotter({
       engine, journal, store: new PostgresSnapshots(this.options.url), take: () => takeInThread(snapshotFile, this.options.url), every: this.options.snapshotEvery, latest: snapshotSequence, say,

@@ -8,6 +8,7 @@ import type { LeaderOptions } from './leader.ts';
 import type { Request, WorkerMessage } from './messages.ts';
 import { isSnapshotTask, performTask } from './snapshot_thread.ts';
 import type { SnapshotReport, SnapshotTask } from './snapshot_thread.ts';
+import { warmUp } from './warm_up.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this runs as a worker thread');
@@ -29,6 +30,7 @@ async function lead(options: LeaderOptions, port: MessagePort): Promise<void> {
     onFollowing: (sequence) => port.postMessage({ kind: 'following', sequence } satisfies WorkerMessage),
   });
   port.on('message', (requests: Request[]) => leader.receive(requests));
+  warmUp();
   await leader.start();
 }
 

@@ -3,6 +3,7 @@
  * head. Also the canonical form of the state: the hash is taken over the same bytes.
  */
 import { grownCapacity } from '../numbers/columns.ts';
+import { ExactSum } from '../numbers/exact_sum.ts';
 import { ACCOUNT_NAMES } from '../ledger/accounts.ts';
 import type { Block } from '../trading/blocks.ts';
 import type { Spending } from '../lending/credit_limits.ts';
@@ -43,6 +44,8 @@ interface BookImage {
   cells: [number, number][];
 }
 
+type FacilityImage = Omit<Facility, 'accrualExact'> & { accrualExact: string };
+
 interface Head {
   format: number;
   scalars: { now: number; sequence: number; mode: TradingMode; reason: string; fills: number; settledThrough: number; minutesRun: number; daysRun: number };
@@ -56,7 +59,7 @@ interface Head {
   books: BookImage[];
   freeBooks: number[];
   lots: LotImage[];
-  facilities: Facility[];
+  facilities: FacilityImage[];
   mandates: Mandate[];
   switches: State['switches'];
   money: MoneyRules;
@@ -147,7 +150,7 @@ function headOf(state: State, columns: Named): Head {
     books: state.books.filter((book) => book !== undefined).map((book) => bookImage(state, book)),
     freeBooks: state.freeBooks,
     lots: state.lots.rows.map((lot) => lot.toJSON()),
-    facilities: state.facilities,
+    facilities: state.facilities.map((row) => ({ ...row, accrualExact: row.accrualExact.toJSON() })),
     mandates: state.mandates,
     switches: state.switches,
     money: state.money,
@@ -254,7 +257,7 @@ function restoreParties(state: State, head: Head): void {
   fill(state.regions, head.regions);
   fill(state.models, head.models);
   for (const market of head.markets) state.addMarket(market);
-  fill(state.facilities, head.facilities);
+  fill(state.facilities, head.facilities.map((row) => ({ ...row, accrualExact: new ExactSum(BigInt(row.accrualExact)) })));
   fill(state.mandates, head.mandates);
   Object.assign(state.switches, head.switches);
   Object.assign(state.money, head.money);

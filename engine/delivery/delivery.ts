@@ -16,7 +16,7 @@ import type { DeliveryMinutes, Shares } from './minutes.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { FEE_SCALE, PARAMETERS } from '../parameters.ts';
 import type { Chain, LegsDelivered, Resales } from './resale.ts';
-import type { State } from '../state.ts';
+import type { Payable, State } from '../state.ts';
 import type { HourBook } from '../trading/markets.ts';
 import type { Sweeps } from '../time/sweeps.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR, MINUTES_PER_HOUR } from '../numbers/units.ts';
@@ -367,21 +367,28 @@ export class Delivery {
   /** Pays a provider what has become due, out of turn. */
   payout(command: Payout): RejectCode | undefined {
     if (this.state.switches.payout.on) return 'payouts_stopped';
-    return this.payDue(command.company) ? undefined : 'insufficient_funds';
+    const own = [...this.state.payables].filter(([, { company }]) => company === command.company);
+    return this.payDue(command.company, own) ? undefined : 'insufficient_funds';
   }
 
   /** The weekly run: every provider is paid what has become due. */
   dayBegan(day: Day): void {
     if (day % DAYS_OF_WEEK !== PAYOUT_WEEKDAY || this.state.switches.payout.on) return;
-    const companies = [...this.state.payables.values()].map(({ company }) => company);
-    for (const company of [...new Set(companies)].sort((a, b) => a - b)) this.payDue(company);
+    const byCompany = new Map<CompanyId, [string, Payable][]>();
+    for (const entry of this.state.payables) {
+      const own = byCompany.get(entry[1].company);
+      if (own === undefined) byCompany.set(entry[1].company, [entry]);
+      else own.push(entry);
+    }
+    for (const [company, own] of [...byCompany].sort(([a], [b]) => a - b)) this.payDue(company, own);
   }
 
-  private payDue(company: number): boolean {
+  /** @param own what is payable to the company, by its key */
+  private payDue(company: CompanyId, own: readonly [string, Payable][]): boolean {
     const { payables, ledger, buffer, companies, now } = this.state;
     let amount = 0;
-    for (const [key, payable] of payables) {
-      if (payable.company !== company || payable.dueAt > now || isPayableHeld(this.state, payable.facility)) continue;
+    for (const [key, payable] of own) {
+      if (payable.dueAt > now || isPayableHeld(this.state, payable.facility)) continue;
       amount += payable.amount;
       payables.delete(key);
     }

@@ -12,7 +12,7 @@ import { BACKING_DENOMINATOR, BACKING_NUMERATOR, COST_DENOMINATOR, COST_NUMERATO
 import type { LotRows } from './lot_rows.ts';
 import { CELL_SHIFT } from './supply_cells.ts';
 import type { SupplyCells } from './supply_cells.ts';
-import { ACCOUNT_MICRO_MAX, MICRO } from '../numbers/units.ts';
+import { ACCOUNT_MICRO_MAX } from '../numbers/units.ts';
 
 const firstOf = (kind: OwnerKind): number => ACCOUNT_NAMES.findIndex((name) => ACCOUNTS[name].owner === kind);
 /** Accounts of one kind of owner have consecutive numbers, in this order of kinds; lots' begin at 0. */
@@ -28,7 +28,14 @@ const FACILITY_STRIDE = 1 << FACILITY_SHIFT;
 const CELL_STRIDE = 1 << CELL_SHIFT;
 const STRIDES: Readonly<Record<OwnerKind, number>> = { lot: LOT_STRIDE, company: COMPANY_STRIDE, facility: FACILITY_STRIDE, cell: CELL_STRIDE };
 
-/** Balances whose units and remainders sum exactly as numbers: 1e5 x 9e9 is far within the safe range. */
+const OWNER_KINDS = Object.keys(STRIDES) as OwnerKind[];
+
+/** Where in its owner's row an account stands, of those that are meant. */
+const placesOf = (kind: OwnerKind, isMeant: (account: (typeof ACCOUNTS)[AccountName]) => boolean): number[] =>
+  ACCOUNT_NAMES.filter((name) => ACCOUNTS[name].owner === kind).flatMap((name, place) => (isMeant(ACCOUNTS[name]) ? [place] : []));
+
+/** A balance in two parts, split where it needs no division; so many of each sum exactly as numbers: 1e5 x 2^29. */
+const SPLIT = 2 ** 24;
 const SUMMED_AT_ONCE = 100_000;
 
 const POSTED = KIND.posted;
@@ -275,44 +282,77 @@ export class Ledger {
     this.buffer.reserve(2 * entries);
   }
 
-  /** Sum of an account over its owners. */
-  total(account: number): bigint {
-    const kind = this.ownerKind(account);
+  /** Sum of accounts over their owners, which are of one kind. */
+  total(...accounts: readonly number[]): bigint {
+    const kind = this.ownerKind(accounts[0]);
+    return this.sum(kind, accounts.map((account) => account - firstOf(kind)));
+  }
+
+  /** Sum of the accounts at some places of every owner's row, row by row as they lie in memory. */
+  private sum(kind: OwnerKind, places: readonly number[]): bigint {
     const table = this.table(kind);
     const stride = STRIDES[kind];
     let sum = 0n;
-    // In units and remainders, which stay exact as numbers for so many balances at a time.
-    for (let from = account - firstOf(kind); from < table.length; from += SUMMED_AT_ONCE * stride) {
-      const to = Math.min(table.length, from + SUMMED_AT_ONCE * stride);
-      let units = 0;
-      let rest = 0;
-      for (let at = from; at < to; at += stride) {
-        const part = table[at] % MICRO;
-        rest += part;
-        units += (table[at] - part) / MICRO;
+    // In parts that stay exact as numbers for so many balances at a time.
+    const rowsAtOnce = Math.floor(SUMMED_AT_ONCE / places.length);
+    for (let from = 0; from < table.length; from += rowsAtOnce * stride) {
+      const to = Math.min(table.length, from + rowsAtOnce * stride);
+      let high = 0;
+      let low = 0;
+      for (let row = from; row < to; row += stride) {
+        for (let index = 0; index < places.length; index++) {
+          const balance = table[row + places[index]];
+          if (balance === 0) continue;
+          const part = Math.trunc(balance / SPLIT);
+          high += part;
+          low += balance - part * SPLIT;
+        }
       }
-      sum += BigInt(units) * BigInt(MICRO) + BigInt(rest);
+      sum += BigInt(high) * BigInt(SPLIT) + BigInt(low);
     }
     return sum;
   }
 
   /** Sum over all accounts of each ledger: zero, or something is wrong. */
   trialBalance(): Record<LedgerName, bigint> {
-    const sums = Object.fromEntries(LEDGERS.map((ledger) => [ledger, 0n])) as Record<LedgerName, bigint>;
-    ACCOUNT_NAMES.forEach((name, account) => {
-      sums[ACCOUNTS[name].ledger] += this.total(account);
-    });
-    return sums;
+    const sumOf = (ledger: LedgerName): bigint => OWNER_KINDS.reduce((sum, kind) => {
+      const places = placesOf(kind, (account) => account.ledger === ledger);
+      return places.length === 0 ? sum : sum + this.sum(kind, places);
+    }, 0n);
+    return Object.fromEntries(LEDGERS.map((ledger) => [ledger, sumOf(ledger)])) as Record<LedgerName, bigint>;
   }
 
   /** The first account whose balance has the wrong sign, as text; undefined when none has. */
   outOfBound(): string | undefined {
+    if (OWNER_KINDS.every((kind) => this.isBounded(kind))) return undefined;
     return this.find(({ bound }, balance) => ((bound === 'debit' && balance < 0) || (bound === 'credit' && balance > 0) ? `must be a ${bound} balance` : undefined));
+  }
+
+  private isBounded(kind: OwnerKind): boolean {
+    const table = this.table(kind);
+    const stride = STRIDES[kind];
+    const [debits, credits] = [placesOf(kind, ({ bound }) => bound === 'debit'), placesOf(kind, ({ bound }) => bound === 'credit')];
+    for (let at = 0; at < table.length; at += stride) {
+      for (const place of debits) if (table[at + place] < 0) return false;
+      for (const place of credits) if (table[at + place] > 0) return false;
+    }
+    return true;
   }
 
   /** The first account whose balance is no whole number within range, as text. */
   outOfRange(): string | undefined {
+    if (OWNER_KINDS.every((kind) => this.isWhole(kind))) return undefined;
     return this.find((_, balance) => (Number.isInteger(balance) && Math.abs(balance) <= ACCOUNT_MICRO_MAX ? undefined : 'is no whole number within range'));
+  }
+
+  private isWhole(kind: OwnerKind): boolean {
+    const table = this.table(kind);
+    const stride = STRIDES[kind];
+    const { length } = placesOf(kind, () => true);
+    for (let row = 0; row < table.length; row += stride) {
+      for (let at = row; at < row + length; at++) if (Math.trunc(table[at]) !== table[at] || Math.abs(table[at]) > ACCOUNT_MICRO_MAX) return false;
+    }
+    return true;
   }
 
   private find(fault: (kind: (typeof ACCOUNTS)[AccountName], balance: number) => string | undefined): string | undefined {

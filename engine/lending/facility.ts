@@ -3,6 +3,7 @@ import type { CompanyId, Evidence, FacilityApplication, FacilityId, FacilityMeth
 import type { DayCount } from '../credit/day_count.ts';
 import type { DueDateRoll } from '../credit/due_dates.ts';
 import type { ScheduleRow } from '../events.ts';
+import type { ExactSum } from '../numbers/exact_sum.ts';
 import type { Day, Micro, Millis, Ppm, Ticks } from '../numbers/units.ts';
 
 export type FacilityState = 'offered' | 'active' | 'watch' | 'cancel_only' | 'frozen' | 'defaulted' | 'written_off' | 'closed' | 'declined';
@@ -120,8 +121,8 @@ export interface Facility {
   /** Of its interest and fees too. */
   writtenOff: Debt;
   payments: Payments;
-  /** Sum of principal x rate x days in micro x ppm, as decimal digits (exact), and what of it is posted. */
-  accrualExact: string;
+  /** Sum of principal x rate x days in micro x ppm (exact), and what of it is posted. */
+  readonly accrualExact: ExactSum;
   accrualPosted: Micro;
   accruedTo: Day;
   /** What an annuity's instalment comes to; of other methods the part of principal in it. */

@@ -236,6 +236,6 @@ export class Finance {
 
 /** CREDIT.md's invariant 6: escrow holds backing, deferred spread, payables and bonds. */
 export function isSolvent({ ledger }: State): boolean {
-  const owed = ledger.total(ACCOUNT['credit.backing']) + ledger.total(ACCOUNT['spread.deferred']) + ledger.total(ACCOUNT['provider.payable']) + ledger.total(ACCOUNT['provider.bond']);
-  return ledger.total(ACCOUNT['cash.escrow']) + owed === 0n;
+  const ofLots = ledger.total(ACCOUNT['credit.backing'], ACCOUNT['spread.deferred']);
+  return ofLots + ledger.total(ACCOUNT['cash.escrow'], ACCOUNT['provider.payable'], ACCOUNT['provider.bond']) === 0n;
 }

@@ -58,7 +58,7 @@ export class Loans {
     const principal = this.principal(facility);
     // Flat interest is charged on what was lent, as long as any of it is owed.
     const base = facility.method === 'flat' && principal > 0 ? facility.lent : principal;
-    const exact = BigInt(facility.accrualExact) + BigInt(base) * BigInt(facility.annualRate) * BigInt(Math.max(0, days));
+    const exact = facility.accrualExact.value + BigInt(base) * BigInt(facility.annualRate) * BigInt(Math.max(0, days));
     if (facility.revenueShare === undefined) return exact;
     // A share of revenue is due until a cap, beyond which nothing accrues.
     const most = BigInt(interestMostOf(facility.revenueShare, facility.lent)) * accrualScale(facility);
@@ -74,8 +74,8 @@ export class Loans {
   accrue(facility: Facility, day: Day): void {
     const exact = this.exactUntil(facility, day);
     facility.accruedTo = day;
-    if (facility.accrualExact === exact.toString()) return;
-    facility.accrualExact = exact.toString();
+    if (facility.accrualExact.value === exact) return;
+    facility.accrualExact.value = exact;
     const posted = Number(divideHalfEven(exact, accrualScale(facility)));
     this.postInterest(facility, posted - facility.accrualPosted, posted, day);
     facility.accrualPosted = posted;

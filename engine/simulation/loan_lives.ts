@@ -13,6 +13,7 @@ import type { EventBatch } from '../events.ts';
 import type { InvariantCheck } from '../queries.ts';
 import { State } from '../state.ts';
 import type { Facility } from '../lending/facility.ts';
+import { ExactSum } from '../numbers/exact_sum.ts';
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import { Random } from './random.ts';
 
@@ -235,7 +236,7 @@ export class LoanLives {
     const back = daysEarlier * MILLIS_PER_DAY;
     state.ledger.openOwner('facility', facility);
     state.facilities.push({
-      ...structuredClone(original), facility, company, offeredAt: original.offeredAt - back, acceptedAt: original.acceptedAt - back, maturesAt: original.maturesAt - back,
+      ...structuredClone(original), accrualExact: new ExactSum(original.accrualExact.value), facility, company, offeredAt: original.offeredAt - back, acceptedAt: original.acceptedAt - back, maturesAt: original.maturesAt - back,
       schedule: original.schedule.map((row) => ({ ...row, due: row.due - daysEarlier })),
     });
     for (const { mandate, amount } of original.shares) state.mandates[mandate].committed += amount;

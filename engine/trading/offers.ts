@@ -16,6 +16,7 @@ import type { FacilityReview } from '../lending/facility_review.ts';
 import type { Loans } from '../lending/loans.ts';
 import { leadOf, sharesWire, validAmount } from '../lending/mandates.ts';
 import type { Mandates } from '../lending/mandates.ts';
+import { ExactSum } from '../numbers/exact_sum.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { CONSEQUENCES, COVENANTS } from '../lending/facility.ts';
@@ -112,7 +113,7 @@ export class Offers {
       originationFee: PARAMETERS.originationFee, offeredAt: state.now, acceptedAt: 0, maturesAt: 0,
       frozenFraction: 0, frozenReason: '', freezes: { lender: 0, operator: 0, rules: 0 }, lent: 0, repaidPrincipal: 0, writtenOff: { principal: 0, interest: 0, fees: 0 },
       payments: { received: 0, principal: 0, interest: 0, fees: 0, recovered: 0, unapplied: 0 },
-      accrualExact: '0', accrualPosted: 0, accruedTo: 0, instalment: 0, schedule: [], pastDueStep: 0, exposureStep: 0, exposureForcedOn: 0, declinedBy: [],
+      accrualExact: new ExactSum(0n), accrualPosted: 0, accruedTo: 0, instalment: 0, schedule: [], pastDueStep: 0, exposureStep: 0, exposureForcedOn: 0, declinedBy: [],
       covenants: wanted.covenants?.map((covenant) => ({ ...covenant, breachedOn: 0, testedOn: 0 })) ?? covenantsOf(amount), report: null,
     };
     state.facilities.push(facility);
