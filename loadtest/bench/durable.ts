@@ -5,11 +5,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Envelope } from '../../engine/commands.ts';
 import type { SequencerPort } from '../../api/sequencer/port.ts';
 import { percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
-import { DurableMarket, marketEnvelopes, submitAll } from './durable_market.ts';
-import { openMarket, rehearse } from './engine_market.ts';
+import { DurableMarket, submitAll, submitMarket } from './durable_market.ts';
+import { FlowCommands, openMarket } from './engine_market.ts';
 import { generateOrderFlow, MIX } from './order_flow.ts';
 
 const SEED = 1;
@@ -19,23 +18,24 @@ const OFFERED = 50_000;
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const operations = options.number('operations', 600_000);
   const outstanding = options.number('outstanding', 10_000);
-  const envelopes = rehearse(generateOrderFlow(MIX, operations, SEED), openMarket());
+  const commands = new FlowCommands(generateOrderFlow(MIX, operations, SEED), openMarket());
+  commands.rehearse();
   const market = await DurableMarket.open(options.say);
   try {
     const port = await market.start();
-    await submitAll(port, marketEnvelopes(), outstanding);
+    await submitMarket(port, outstanding);
     const half = operations >> 1;
     const warm = half >> 2;
-    await submitAll(port, envelopes.slice(0, warm), outstanding);
+    await submitAll(port, (row) => commands.envelope(row), 0, warm, outstanding);
     const { batches } = await rowsWritten(market);
     settle();
-    const rate = await throughput(port, envelopes.slice(warm, half), outstanding);
+    const rate = await throughput(port, commands, { from: warm, to: half, outstanding });
     const written = await rowsWritten(market);
     const perBatch = (half - warm) / (written.batches - batches);
     options.say(`${Math.round(rate)} commands a second with ${outstanding} outstanding, ${Math.round(perBatch)} in a batch, ${Math.round(written.bytes / written.commands)} bytes each`);
     const offered = options.number('offered', OFFERED);
     settle();
-    const latencies = await latenciesAt(port, envelopes.slice(half), offered);
+    const latencies = await latenciesAt(port, commands, { from: half, to: operations, perSecond: offered });
     options.say(`latency with ${Math.round(offered)} commands a second offered`);
     await port.close();
     const raw = await rawBatches(market, Math.round((written.bytes / written.commands) * perBatch));
@@ -60,27 +60,27 @@ async function rowsWritten(market: DurableMarket): Promise<{ batches: number; co
   return rows[0];
 }
 
-async function throughput(port: SequencerPort, envelopes: readonly Envelope[], outstanding: number): Promise<number> {
+async function throughput(port: SequencerPort, commands: FlowCommands, { from, to, outstanding }: { from: number; to: number; outstanding: number }): Promise<number> {
   const begun = performance.now();
-  await submitAll(port, envelopes, outstanding);
-  return (envelopes.length / (performance.now() - begun)) * 1000;
+  await submitAll(port, (row) => commands.envelope(row), from, to, outstanding);
+  return ((to - from) / (performance.now() - begun)) * 1000;
 }
 
 /** Milliseconds from when a command was due to its acknowledgement, sorted: a late sender hides nothing. What is acknowledged leaves nothing behind to collect. */
-async function latenciesAt(port: SequencerPort, envelopes: readonly Envelope[], perSecond: number): Promise<Float64Array> {
-  const latencies = new Float64Array(envelopes.length);
-  let waiting = envelopes.length;
+async function latenciesAt(port: SequencerPort, commands: FlowCommands, { from, to, perSecond }: { from: number; to: number; perSecond: number }): Promise<Float64Array> {
+  const latencies = new Float64Array(to - from);
+  let waiting = latencies.length;
   let broken: unknown;
   const begun = performance.now();
-  const submit = (row: number) => {
-    const dueAt = begun + (row / perSecond) * 1000;
-    port.submit(envelopes[row]).then(() => {
-      latencies[row] = performance.now() - dueAt;
+  const submit = (place: number) => {
+    const dueAt = begun + (place / perSecond) * 1000;
+    port.submit(commands.envelope(from + place)).then(() => {
+      latencies[place] = performance.now() - dueAt;
       waiting--;
     }, (error: unknown) => (broken = error));
   };
   for (let next = 0; waiting > 0 && broken === undefined; await sleep(1)) {
-    const due = Math.min(envelopes.length, Math.floor(((performance.now() - begun) / 1000) * perSecond));
+    const due = Math.min(latencies.length, Math.floor(((performance.now() - begun) / 1000) * perSecond));
     while (next < due) submit(next++);
   }
   if (broken !== undefined) throw broken;

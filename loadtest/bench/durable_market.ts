@@ -63,17 +63,21 @@ export class DurableMarket {
   }
 }
 
-/** Submits with so many commands on their way at once. @throws Error when one is refused */
-export async function submitAll(port: SequencerPort, envelopes: readonly Envelope[], outstanding: number): Promise<void> {
-  let next = 0;
+/** Submits the commands of rows from..to with so many on their way at once. @throws Error when one is refused */
+export async function submitAll(port: SequencerPort, envelopeOf: (row: number) => Envelope, from: number, to: number, outstanding: number): Promise<void> {
+  let next = from;
   let refusals = 0;
   const unsubscribe = port.onCommitted(({ events }) => forEachEvent(events, (kind) => void (refusals += kind === KIND.rejected ? 1 : 0)));
   const client = async () => {
-    while (next < envelopes.length) await port.submit(envelopes[next++]);
+    while (next < to) await port.submit(envelopeOf(next++));
   };
   await Promise.all(Array.from({ length: outstanding }, client));
   unsubscribe();
   if (refusals > 0) throw new Error(`${refusals} commands were refused`);
 }
 
-export const marketEnvelopes = (): Envelope[] => marketCommands().map(inEnvelope);
+/** What the market is founded by. */
+export async function submitMarket(port: SequencerPort, outstanding: number): Promise<void> {
+  const envelopes = marketCommands().map(inEnvelope);
+  await submitAll(port, (row) => envelopes[row], 0, envelopes.length, outstanding);
+}

@@ -90,28 +90,57 @@ interface Outcome {
 /**
  * The flow as commands of this market. They are executed once, untimed: a cancel must name its order
  * by the number the engine gave it, and every run with the same beginning gives the same numbers.
- * @throws Error when a command is refused or the trades differ from the reference book's
+ * Each is made when it is asked for: what is sent a long time after it was made is moved and copied by the
+ * collector meanwhile, at the cost of whoever is measured.
  */
-export const rehearse = (flow: OrderFlow, bench: BenchMarket): Envelope[] => [...rehearseInParts(flow, bench, flow.length)].flat();
+export class FlowCommands {
+  private readonly flow: OrderFlow;
+  private readonly bench: BenchMarket;
+  private readonly orderOf: Float64Array;
+  private readonly outcome: Outcome = { fills: 0, filledQuantity: 0, refusals: 0, accepted: NONE };
+  private rehearsed = 0;
 
-/** As `rehearse`, so many at a time: a long flow need not be in memory as a whole. */
-export function* rehearseInParts(flow: OrderFlow, bench: BenchMarket, length: number): Generator<Envelope[]> {
-  const { engine, market, buyers, providers } = bench;
-  const orderOf = new Float64Array(flow.length);
-  const outcome: Outcome = { fills: 0, filledQuantity: 0, refusals: 0, accepted: NONE };
-  const envelopeOf = (row: number): Envelope => {
-    const company = (flow.side[row] === BUY ? buyers : providers)[flow.trader[row]];
-    const cancel = flow.kind[row] === CANCEL;
-    const envelope = inEnvelope(cancel ? { type: 'cancel', company, order: orderOf[flow.target[row]] } : placement(flow, row, company, market));
-    engine.apply(envelope);
-    count(outcome, engine.buffer.take());
-    orderOf[row] = outcome.accepted;
-    return envelope;
-  };
-  for (let from = 0; from < flow.length; from += length) yield Array.from({ length: Math.min(length, flow.length - from) }, (_, index) => envelopeOf(from + index));
-  const resting = engine.query('market', {}).orders.length;
-  const same = outcome.refusals === 0 && outcome.fills === flow.fills && outcome.filledQuantity === flow.filledQuantity && resting === flow.resting;
-  if (!same) throw new Error(`the engine's trades are not the reference book's: ${JSON.stringify({ ...outcome, resting })}`);
+  constructor(flow: OrderFlow, bench: BenchMarket) {
+    this.flow = flow;
+    this.bench = bench;
+    this.orderOf = new Float64Array(flow.length);
+  }
+
+  get length(): number {
+    return this.flow.length;
+  }
+
+  /** The order of a cancel must have been rehearsed. */
+  envelope(row: number): Envelope {
+    const { flow, bench, orderOf } = this;
+    const company = (flow.side[row] === BUY ? bench.buyers : bench.providers)[flow.trader[row]];
+    return inEnvelope(flow.kind[row] === CANCEL ? { type: 'cancel', company, order: orderOf[flow.target[row]] } : placement(flow, row, company, bench.market));
+  }
+
+  /** Executes the commands before `end`. @throws Error when one is refused or, at the end, the trades differ from the reference book's */
+  rehearse(end = this.length): void {
+    const { engine } = this.bench;
+    for (; this.rehearsed < end; this.rehearsed++) {
+      engine.apply(this.envelope(this.rehearsed));
+      count(this.outcome, engine.buffer.take());
+      this.orderOf[this.rehearsed] = this.outcome.accepted;
+    }
+    if (this.rehearsed === this.length) this.compare();
+  }
+
+  private compare(): void {
+    const { flow, outcome } = this;
+    const resting = this.bench.engine.query('market', {}).orders.length;
+    const same = outcome.refusals === 0 && outcome.fills === flow.fills && outcome.filledQuantity === flow.filledQuantity && resting === flow.resting;
+    if (!same) throw new Error(`the engine's trades are not the reference book's: ${JSON.stringify({ ...outcome, resting })}`);
+  }
+}
+
+/** All of them, as one list. @throws Error as `FlowCommands` */
+export function rehearse(flow: OrderFlow, bench: BenchMarket): Envelope[] {
+  const commands = new FlowCommands(flow, bench);
+  commands.rehearse();
+  return Array.from({ length: commands.length }, (_, row) => commands.envelope(row));
 }
 
 function count(outcome: Outcome, batch: EventBatch): void {

@@ -11,8 +11,8 @@ import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover } from '../../api/sequencer/recovery.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
-import { DurableMarket, marketEnvelopes, submitAll } from './durable_market.ts';
-import { openMarket, rehearseInParts, verifyInvariants } from './engine_market.ts';
+import { DurableMarket, submitAll, submitMarket } from './durable_market.ts';
+import { FlowCommands, openMarket, verifyInvariants } from './engine_market.ts';
 import { generateOrderFlow, MIX } from './order_flow.ts';
 
 const SEED = 1;
@@ -51,8 +51,13 @@ async function writeJournal(market: DurableMarket, operations: number, { say }: 
   const port = await market.start();
   say('writing the journal');
   const begun = performance.now();
-  await submitAll(port, marketEnvelopes(), OUTSTANDING);
-  for (const envelopes of rehearseInParts(flow, openMarket(), PART)) await submitAll(port, envelopes, OUTSTANDING);
+  await submitMarket(port, OUTSTANDING);
+  const commands = new FlowCommands(flow, openMarket());
+  for (let from = 0; from < operations; from += PART) {
+    const to = Math.min(operations, from + PART);
+    commands.rehearse(to);
+    await submitAll(port, (row) => commands.envelope(row), from, to, OUTSTANDING);
+  }
   await haveSnapshot(market);
   const { sequence } = await port.status();
   say(`wrote ${sequence} commands in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
