@@ -1,6 +1,6 @@
 /** Ids as clients see them: opaque texts with a prefix that says what they name. */
 const PREFIXES = {
-  order: 'ord', fill: 'fil', allocation: 'alc', lot: 'lot', facility: 'fac', mandate: 'man', company: 'cmp', posting: 'pst',
+  order: 'ord', fill: 'fil', allocation: 'alc', lot: 'lot', facility: 'fac', mandate: 'man', company: 'cmp', posting: 'pst', application: 'app',
 } as const;
 export type NumberedThing = keyof typeof PREFIXES;
 

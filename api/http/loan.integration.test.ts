@@ -50,6 +50,25 @@ test('uploads are kept as they came, once, and read again from what was kept', a
   expect((await post(stranger, '/facilities', { amount: '1000', months: 6, application: APPLICATION, feeds: [id] })).status).toBe(404);
 });
 
+test('an application that is declined says why to its applicant and to operators, and would be declined so again', async () => {
+  const feeds = rows(await get(borrower, '/feeds')).map(({ id }) => String(id));
+  const poor = { ...APPLICATION, cash: '10000', monthly_burn: '900000', gross_margin_percent: '-40', past_days_overdue: '90' };
+  const { body } = await post(borrower, '/facilities', { amount: '500000', months: 6, method: 'bullet', application: poor, feeds });
+  expect(body).toMatchObject({ id: null, state: 'declined', application_id: expect.stringMatching(/^app_/) as string });
+  const decision = await get(borrower, `/declined-applications/${String(body.application_id)}`);
+  expect(decision.body).toMatchObject({
+    id: body.application_id, company: 'founder', asked: '500000.00', months: 6, method: 'bullet', grade: body.grade, score: body.score, reasons: body.reasons, version: 1, reproduced: true,
+    application: { cash: '10000.00', gross_margin_percent: '-40.00', past_days_overdue: '90' },
+  });
+  expect((decision.body.feeds as { id: string }[]).map(({ id }) => id)).toEqual(feeds);
+  expect((await get(operator, `/declined-applications/${String(body.application_id)}`)).body).toEqual(decision.body);
+  expect(rows(await get(operator, '/declined-applications')).map(({ id }) => id)).toEqual([body.application_id]);
+  const stranger = await world.member('borrower', 'other applicant');
+  expect((await get(stranger, `/declined-applications/${String(body.application_id)}`)).status).toBe(404);
+  expect(rows(await get(stranger, '/declined-applications'))).toEqual([]);
+  expect((await get(lender, '/declined-applications')).status).toBe(403);
+});
+
 test('an offer says what it was decided on, and would be decided so again', async () => {
   const feeds = rows(await get(borrower, '/feeds')).map(({ id }) => String(id));
   const offer = await post(borrower, '/facilities', { amount: '1000000', months: 6, method: 'equal_principal', application: APPLICATION, feeds });

@@ -97,6 +97,9 @@ const DECLINE = {
 } as const;
 export type DeclineRecord = RowOf<typeof DECLINE>;
 
-/** Applications of a company that were declined, newest first. @throws InvalidCursor */
-export const listDeclines = (db: Knex, { company, ...page }: PageAsk & { company: number }): Promise<Page<DeclineRecord>> =>
-  readPage(db('projections.facility_declines').where({ company }), DECLINE, ['sequence'], page);
+/** Applications that were declined, newest first; of one company, or without it of all. @throws InvalidCursor */
+export const listDeclines = (db: Knex, { company, ...page }: PageAsk & { company?: number }): Promise<Page<DeclineRecord>> =>
+  readPage(db('projections.facility_declines').where(company === undefined ? {} : { company }), DECLINE, ['sequence'], page);
+
+/** Of any company: the caller checks whose it is. */
+export const getDecline = (db: Knex, sequence: number): Promise<DeclineRecord | undefined> => readOne(db('projections.facility_declines').where({ sequence }), DECLINE);

@@ -1,16 +1,24 @@
 /** How applications are decided: the scorecard for everybody to read, and a facility's decision with all that it was made of. */
 import { z } from 'zod';
+import { commandAt } from '../../../db/queries/commands.ts';
+import { getDecline, listDeclines } from '../../../db/queries/credit.ts';
+import type { DeclineRecord } from '../../../db/queries/credit.ts';
 import type { FacilityApplication } from '../../../engine/commands.ts';
 import { NONE } from '../../../engine/commands.ts';
 import { assess, measuresOf, publishedScorecard } from '../../../engine/credit/scorecard.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
+import { ApiError } from '../../errors.ts';
+import { idOf, parseId } from '../../ids.ts';
+import type { Services } from '../../services.ts';
+import { projectionsCaughtUp } from '../history.ts';
 import { principalIn } from '../middleware/caller.ts';
-import { formatPercent } from '../wire/amounts.ts';
+import { formatPercent, formatTime } from '../wire/amounts.ts';
 import { applicationBody, visibleFacility } from './facilities_routes.ts';
 import { route } from '../route.ts';
-import type { Route } from '../route.ts';
-import { idParams } from '../wire/schemas.ts';
+import type { Principal, Route } from '../route.ts';
+import { pageOfQuery } from '../wire/pages.ts';
+import { idParams, pageOf, pageQuery } from '../wire/schemas.ts';
 
 const tag = 'facilities';
 const text = z.string();
@@ -82,4 +90,57 @@ const decision = route({
   },
 });
 
-export const decisionRoutes: Route[] = [scorecard, decision];
+const declinedSchema = z.object({
+  id: text, company: text, at: text, asked: text, months: z.number().int(), grade: text, score: z.number(), reasons: z.array(text), application: applicationBody,
+  version: z.number().int().nullable().describe('Of the scorecard in force, when it says the same'), default_probability_percent: text.nullable(),
+  measures: z.array(z.object({ measure: text, value: text, points: text })), reproduced: z.boolean().describe('Whether the scorecard, asked again, says the same'),
+});
+
+function declinedWire(services: Services, { sequence, company, amount, months, grade, score, reasons, application: stored, at }: DeclineRecord): z.infer<typeof declinedSchema> {
+  const application = stored as unknown as FacilityApplication;
+  const again = assess(application, amount, months);
+  const reproduced = again.grade === grade && again.score === score && again.reasons.every((reason, index) => reason === reasons[index]);
+  return {
+    id: idOf('application', sequence), company: services.directory.companyName(company), at: formatTime(at), asked: formatMicro(amount), months, grade, score, reasons, application: applicationWire(application),
+    version: reproduced ? again.version : null, default_probability_percent: reproduced ? formatPercent(again.defaultProbability) : null,
+    measures: measuresOf(application).map(({ name, value, points }) => ({ measure: name, value, points })), reproduced,
+  };
+}
+
+const applicants = ['borrower', 'operator'] as const;
+/** A borrower sees its own, an operator all. */
+const whose = ({ company, role }: Principal): { company?: number } => (role === 'operator' ? {} : { company });
+
+const declined = route({
+  method: 'get', path: '/api/v1/declined-applications', operationId: 'listDeclinedApplications', summary: 'Applications that ended without an offer', tag, scope: 'read', roles: applicants,
+  query: z.strictObject(pageQuery), responses: { 200: { description: 'Newest first.', schema: pageOf(declinedSchema) } },
+  async handle(context) {
+    const { services, query } = context;
+    await projectionsCaughtUp(services, 'credit');
+    const page = await pageOfQuery(query, (ask) => listDeclines(services.database, { ...ask, ...whose(principalIn(context)) }), (row) => declinedWire(services, row));
+    return { status: 200, body: page };
+  },
+});
+
+const declinedDecision = route({
+  method: 'get', path: '/api/v1/declined-applications/{id}', operationId: 'getDeclinedApplication', summary: 'What an application was declined on, and whether it would be declined so again', tag, scope: 'read',
+  roles: applicants, params: idParams,
+  responses: { 200: { description: 'Inputs, score, reasons.', schema: declinedSchema.extend({ method: text.nullable(), feeds: z.array(z.object({ id: text, sha256: text })) }) } },
+  async handle(context) {
+    const { services, params } = context;
+    const sequence = parseId('application', params.id);
+    if (sequence === undefined) throw new ApiError('not_found');
+    await projectionsCaughtUp(services, 'credit');
+    const found = await getDecline(services.database, sequence);
+    const { company = found?.company } = whose(principalIn(context));
+    if (found === undefined || found.company !== company) throw new ApiError('not_found');
+    const command = await commandAt(services.database, sequence);
+    const asked = command?.type === 'applyFacility' ? command : undefined;
+    return {
+      status: 200,
+      body: { ...declinedWire(services, found), method: asked?.method ?? null, feeds: (asked?.evidence ?? []).map(({ feed, sha256 }) => ({ id: feed, sha256 })) },
+    };
+  },
+});
+
+export const decisionRoutes: Route[] = [scorecard, decision, declined, declinedDecision];

@@ -54,7 +54,7 @@ export const applicationOf = (body: z.output<typeof applicationBody>): FacilityA
   pastDaysOverdue: Number(body.past_days_overdue),
 });
 
-const declinedSchema = z.object({ id: z.null(), state: z.literal('declined'), amount: text, months: z.number().int(), grade: text, score: z.number(), reasons: z.array(text) });
+const declinedSchema = z.object({ id: z.null(), application_id: text.describe('For GET /declined-applications/{id}'), state: z.literal('declined'), amount: text, months: z.number().int(), grade: text, score: z.number(), reasons: z.array(text) });
 
 /** Terms that a borrower may choose. */
 export const termsBody = {
@@ -89,12 +89,12 @@ const apply = route({
 /** The offer that a command has brought about, or the reasons of its refusal. */
 export function decidedWire(services: Services, ack: Ack): z.infer<typeof offerSchema> {
   const declined = eventOf(ack.events, 'facilityDeclined');
-  if (declined !== undefined) return declinedWire(declined);
+  if (declined !== undefined) return declinedWire(ack.sequence, declined);
   return facilityWire(services.directory, offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms'), eventOf(ack.events, 'revenueShareSet')));
 }
 
-const declinedWire = ({ amount, months, grade, score, reasons }: EventOf<'facilityDeclined'>): z.infer<typeof declinedSchema> => ({
-  id: null, state: 'declined', amount: formatMicro(amount), months, grade, score, reasons,
+const declinedWire = (sequence: number, { amount, months, grade, score, reasons }: EventOf<'facilityDeclined'>): z.infer<typeof declinedSchema> => ({
+  id: null, application_id: idOf('application', sequence), state: 'declined', amount: formatMicro(amount), months, grade, score, reasons,
 });
 
 /** A facility as it is when it is offered. */
