@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AnotherLeads, PostgresJournal } from './journal.ts';
 import type { LeadOptions } from './journal.ts';
 import { copyRows } from './copy_out.ts';
+import { NotDurable } from './durability.ts';
 import { readLastRow, verifyJournal } from './journal_reader.ts';
 import { GENESIS_HASH, JournalCorrupt, StaleEpoch, verifyRow } from './journal_record.ts';
 import type { JournalRecord, JournalRow } from './journal_record.ts';
@@ -112,6 +113,18 @@ describe('the journal', () => {
 });
 
 describe('the lead', () => {
+  test('appends nothing while a commit is no promise', async () => {
+    const journal = await lead();
+    await write(journal, 1);
+    const { client } = journal as unknown as { client: pg.Client };
+    await client.query('set synchronous_commit = off');
+    await expect(journal.append(record(2, 2))).rejects.toThrow(NotDurable);
+    expect(await query(url, 'select max(last_sequence)::int as last, (select high_water::int from journal_lease) as mark from journal')).toEqual([{ last: 1, mark: 1 }]);
+    await client.query('set synchronous_commit = on');
+    await journal.append(record(2, 2));
+    expect(journal.lastSequence).toBe(2);
+  });
+
   test('belongs to one', async () => {
     await lead({ holder: 'first' });
     await expect(lead()).rejects.toThrow(AnotherLeads);

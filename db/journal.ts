@@ -9,6 +9,7 @@ import { readLastRow, readRowOf, readRows } from './journal_reader.ts';
 import type { Queryable } from './journal_reader.ts';
 import { GENESIS_HASH, hashRow, JournalCorrupt, StaleEpoch } from './journal_record.ts';
 import type { Journal, JournalRecord, JournalRow } from './journal_record.ts';
+import { DURABILITY, requireDurable } from './durability.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const LOCK = 7_301_843;
@@ -45,9 +46,11 @@ export interface LeadOptions {
   onLost?: (error: Error) => void;
 }
 
+/** Nothing is appended for a leader that was replaced, behind a gap, or while a commit is no promise. */
 const APPEND = `
   with lead as (
-    update journal_lease set high_water = $2, renewed_at = clock_timestamp() where epoch = $4 and high_water = $1::bigint - 1 returning epoch
+    update journal_lease set high_water = $2, renewed_at = clock_timestamp()
+    where epoch = $4 and high_water = $1::bigint - 1 and ${DURABILITY.map((setting) => `current_setting('${setting}') <> 'off'`).join(' and ')} returning epoch
   )
   insert into journal (first_sequence, last_sequence, engine_time, epoch, rules_version, commands, events, hash)
   select $1, $2, $3, $4, $5, $6, $7, $8 from lead`;
@@ -98,6 +101,7 @@ export class PostgresJournal implements Journal {
   /**
    * Connects and takes the lead, under a new epoch.
    * @throws AnotherLeads when another leader still leads after `waitMillis`
+   * @throws NotDurable
    */
   static async lead({ url, holder, waitMillis = 0, resume = false, onLost = () => undefined }: LeadOptions): Promise<PostgresJournal> {
     const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange journal', connectionTimeoutMillis: CONNECT_MILLIS, keepAlive: true, query_timeout: ANSWER_MILLIS_MAX });
@@ -107,6 +111,7 @@ export class PostgresJournal implements Journal {
     await client.connect();
     try {
       await client.query('set synchronous_commit = on');
+      await requireDurable(client);
       const epoch = await takeLead(client, holder, waitMillis, resume);
       const journal = new PostgresJournal(url, client, epoch, await readLastRow(client), onLost);
       client.off('error', ignore);
@@ -176,6 +181,7 @@ export class PostgresJournal implements Journal {
   }
 
   private async whyNothingWasWritten(record: JournalRecord): Promise<Error> {
+    await requireDurable(this.connection);
     const { rows } = await this.connection.query<{ epoch: string; high_water: string }>('select epoch, high_water from journal_lease');
     if (rows.length === 1 && Number(rows[0].epoch) === this.epoch) return new JournalCorrupt(record.firstSequence, `its high-water mark is ${rows[0].high_water}`);
     return new StaleEpoch(this.epoch);

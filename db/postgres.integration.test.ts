@@ -7,7 +7,8 @@ import { build } from 'esbuild';
 import { afterEach, expect, test } from 'vitest';
 import pg from 'pg';
 import { runAs } from './embedded_binaries.ts';
-import { NotDurable, openPostgres } from './postgres.ts';
+import { NotDurable } from './durability.ts';
+import { openPostgres } from './postgres.ts';
 import type { Postgres } from './postgres.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));

@@ -1,10 +1,8 @@
 /** Finds or starts the Postgres that everything durable lives in. */
 import pg from 'pg';
+import { requireDurable } from './durability.ts';
 import { EmbeddedPostgres } from './embedded_postgres.ts';
 import type { Say } from './embedded_postgres.ts';
-
-/** Settings without which a commit is not a promise. */
-const DURABILITY = ['fsync', 'synchronous_commit', 'full_page_writes'] as const;
 
 export interface Postgres {
   readonly url: string;
@@ -22,14 +20,6 @@ export interface PostgresOptions {
   dataDir: string;
   /** Told what takes time. */
   say?: Say;
-}
-
-/** A database that would lose commits; its message is for the person at the terminal. */
-export class NotDurable extends Error {
-  constructor(setting: string) {
-    super(`the database runs with ${setting}=off: an acknowledged order could be lost. Turn it on and start again`);
-    this.name = 'NotDurable';
-  }
 }
 
 /**
@@ -63,10 +53,7 @@ export async function assertDurable(url: string): Promise<void> {
   client.on('error', () => undefined);
   await client.connect();
   try {
-    for (const setting of DURABILITY) {
-      const { rows } = await client.query<{ value: string }>('select current_setting($1) as value', [setting]);
-      if (rows[0].value === 'off') throw new NotDurable(setting);
-    }
+    await requireDurable(client);
   } finally {
     await client.end();
   }

@@ -25,12 +25,16 @@ export function publicError(error: unknown): ApiError | GatewayError {
   return new ApiError('internal_error');
 }
 
-/** Connection failures of Postgres, the classes 08 (connection) and 57P (shutdown), and a pool that has none left. */
+/**
+ * What passes when the database is there again, has room, or takes writes again. The classes 08 (connection), 53 (resources: disk, memory,
+ * connections), 57P (shutdown) and 58 (the system beneath), a transaction that may only read, and a pool that has no connection left.
+ */
+const AWAY_CODES = /^(08|53|57P|58|25006$|ECONNREFUSED$|ECONNRESET$)/;
+
 function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return code.startsWith('08') || code.startsWith('57P') || code === '53300' || code === 'ECONNREFUSED' || code === 'ECONNRESET'
-    || error.name === 'KnexTimeoutError' || error.message.startsWith('Connection terminated');
+  return AWAY_CODES.test(code) || error.name === 'KnexTimeoutError' || error.message.startsWith('Connection terminated');
 }
 
 export function sendError(response: Response, error: ApiError | GatewayError, requestId: string): void {

@@ -189,6 +189,20 @@ describe('the market', () => {
     expect((await second.query('directory', {})).companies.map(({ name }) => name)).toEqual(['a', 'c']);
   });
 
+  test('refuses while the database only reads, and goes on when it writes again', async () => {
+    const port = await start();
+    await port.submit(envelope(register('a')));
+    await query(url, 'alter system set default_transaction_read_only = on');
+    await query(url, 'select pg_reload_conf()');
+    await expect.poll(() => port.submit(envelope(deposit('between'), 'between')).then(() => undefined, (error: unknown) => error), { timeout: 20_000 }).toBeInstanceOf(Unavailable);
+    await expect(port.submit(envelope(deposit('late')))).rejects.toBeInstanceOf(Unavailable);
+    await query(url, 'alter system reset default_transaction_read_only');
+    await query(url, 'select pg_reload_conf()');
+    await expect.poll(() => port.submit(envelope(deposit('between'), 'between')).then(({ first }) => first('deposited')?.reference, () => ''), { timeout: 20_000 }).toBe('between');
+    expect((await port.query('balances', { company: 0 })).usd).toBe(1);
+    expect(fatal).toEqual([]);
+  });
+
   test('goes on when Postgres itself is killed and comes back', async () => {
     const port = await start();
     await port.submit(envelope(register('a')));
