@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { reasonOf } from './reason.ts';
-import { openAutomaticResale, openHttp, openListPrices, openMarks, openRepricing, openServices, openWebhooks, reachEngine } from './roles/api_role.ts';
+import { openAutomaticResale, openHttp, openListPrices, openMarks, openRepricing, openServices, openWarnings, openWebhooks, reachEngine } from './roles/api_role.ts';
 import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
@@ -31,7 +31,7 @@ async function startAlone(core: Core): Promise<void> {
   openMarks(core, opened);
   openAutomaticResale(core, opened);
   openRepricing(core, opened);
-  openHttp(core, opened);
+  openHttp(core, opened, { warnings: await openWarnings(core, opened) });
   introduction(core.url, await begin?.()).forEach(say);
 }
 
@@ -44,7 +44,7 @@ async function startTogether(core: Core): Promise<void> {
   else if (roles.includes('standby')) openSequencer(core, true).then((sequencer) => openToOthers(core, sequencer)).catch(core.onFatal);
   const { parts, log } = core;
   const before = parts.count;
-  const { remote, opened, begin } = await patiently('the market', async () => {
+  const { remote, opened, begin, warnings } = await patiently('the market', async () => {
     const remote = await reachEngine(core);
     const opened = await openServices(core, own ?? remote, []);
     const begin = demo ? await shareDemo(core, opened) : undefined;
@@ -55,9 +55,10 @@ async function startTogether(core: Core): Promise<void> {
       openAutomaticResale(core, opened);
       openRepricing(core, opened);
     }
-    return { remote, opened, begin };
+    const warnings = roles.includes('api') ? await openWarnings(core, opened) : undefined;
+    return { remote, opened, begin, warnings };
   }, { ...core, undo: () => parts.close(log, before) });
-  openHttp(core, opened, remote);
+  openHttp(core, opened, { orderWatch: remote, ...(warnings === undefined ? {} : { warnings }) });
   const file = begin === undefined ? undefined : await patiently('the market', begin, core);
   introduction(core.url, file).forEach(say);
 }

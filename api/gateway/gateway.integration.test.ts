@@ -13,7 +13,7 @@ import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
 import type { Command } from '../../engine/commands.ts';
 import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../../engine/commands.ts';
-import { MICRO } from '../../engine/numbers/units.ts';
+import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { createApp } from '../app.ts';
 import { Auth } from '../auth/auth.ts';
 import type { NewKey } from '../auth/auth.ts';
@@ -28,6 +28,8 @@ import { createInProcessSequencer } from '../sequencer/in_process.ts';
 import { eventOf } from '../sequencer/port.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
+import { WarningWatch } from '../warnings/warning_watch.ts';
+import { Warnings } from '../warnings/warnings.ts';
 import { openGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
 import { ANY_SPOT, CHAT, HOUR, MARKET, START, listen, micro, receiptOf } from './test/gateway_world.ts';
@@ -127,6 +129,16 @@ afterAll(async () => {
   await fresh.drop();
 });
 
+/** As a process of its own has them. */
+async function watch(): Promise<{ watch: WarningWatch; warnings: Warnings }> {
+  const warnings = new Warnings(database, base.log);
+  const watch = new WarningWatch(base, warnings);
+  closing.push(() => watch.close());
+  return Promise.resolve({ watch, warnings });
+}
+const look = (watches: readonly { watch: WarningWatch }[]): Promise<unknown> => Promise.all(watches.map(({ watch: one }) => one.run()));
+const warned = async (type: string): Promise<{ data: Record<string, unknown> }[]> => (await database('warnings').where({ type }).orderBy('number').select('data')) as { data: Record<string, unknown> }[];
+
 describe('an endpoint', () => {
   const row = () => database('endpoints').where({ id: 'end_1' }).first<{ status: string; status_reason: string; verified_at: Date | null; credential: Buffer }>();
 
@@ -198,6 +210,35 @@ describe('use', () => {
     app.closeAllConnections();
   });
 
+  test('of a budget is told at 80, 95 and 100 %, once, however many processes look and begin again', async () => {
+    await database('webhooks').insert({ id: 'whk_1', company: BORROWER, url: 'http://127.0.0.1:1', events: JSON.stringify([]), secret: Buffer.from('x'), sequence: 0, place: 0 });
+    await database('webhooks').insert({ id: 'whk_2', company: BORROWER, url: 'http://127.0.0.1:1', events: JSON.stringify(['deposit.credited']), secret: Buffer.from('x'), sequence: 0, place: 0 });
+    const key = await keyFor({ monthlyLimit: 61 });
+    const watches = await Promise.all([watch(), watch()]);
+    const told: string[] = [];
+    watches[0].warnings.follow((company) => void told.push(String(company)));
+    await look(watches);
+    await watches[0].warnings.look();
+    told.length = 0;
+    for (;;) {
+      const answer = await ask(key).catch(() => undefined);
+      if (answer === undefined) break;
+      await look(watches);
+    }
+    const percents = async (): Promise<unknown[]> => (await warned('budget.reached')).filter(({ data }) => data.limit === '0.000061').map(({ data }) => data.percent);
+    const reached = await percents();
+    expect(reached.length).toBeGreaterThan(0);
+    expect([80, 95, 100].slice(0, reached.length)).toEqual(reached);
+    expect((await warned('budget.reached')).at(-1)?.data).toMatchObject({ name: 'test', month: '2026-12', percent: reached.at(-1) });
+    // Who begins again looks at everything again.
+    await look([await watch()]);
+    expect(await percents()).toEqual(reached);
+    await watches[0].warnings.look();
+    expect(told).toEqual([String(BORROWER)]);
+    const all = await warned('budget.reached');
+    expect(await database('webhook_deliveries').where({ type: 'budget.reached' }).pluck('webhook')).toEqual(all.map(() => 'whk_1'));
+  });
+
   test('of a revoked key ends', async () => {
     const key = await keyFor();
     await ask(key);
@@ -213,6 +254,22 @@ describe('use', () => {
     gateway.endpoints.changed('end_1');
     await expect.poll(() => base.directory.capacities(PROVIDER)[0].models).toEqual([]);
     await expect(ask(key)).rejects.toMatchObject({ status: 429, code: 'capacity_exhausted' });
+  });
+
+  test('that is not made of an hour is told a quarter of an hour before its end, once', async () => {
+    const watches = await Promise.all([watch(), watch()]);
+    await sequencer.setClock(HOUR * MILLIS_PER_HOUR + 44 * MILLIS_PER_MINUTE);
+    await look(watches);
+    expect(await warned('allocation.expiring')).toEqual([]);
+    for (const minute of [45, 46]) {
+      await sequencer.setClock(HOUR * MILLIS_PER_HOUR + minute * MILLIS_PER_MINUTE);
+      await look([...watches, await watch()]);
+    }
+    const owned = (await sequencer.query('allocations', { company: BORROWER })).filter(({ hour, status }) => hour === HOUR && status === 'delivering');
+    expect(owned.length).toBeGreaterThan(0);
+    const warnings = await warned('allocation.expiring');
+    expect(warnings.map(({ data }) => data.allocation_id).sort()).toEqual(owned.map(({ allocation }) => `alc_${allocation}`).sort());
+    expect(await database('webhook_deliveries').where({ type: 'allocation.expiring' }).pluck('webhook')).toEqual(warnings.map(() => 'whk_1'));
   });
 
   test('leaves every invariant whole', async () => {

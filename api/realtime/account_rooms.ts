@@ -6,7 +6,8 @@ import { allocationWire, balancesWire } from '../http/routes/account_routes.ts';
 import { facilityWire } from '../http/wire/facility_wire.ts';
 import type { MarketChange, MarketData } from '../market/market_data.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
-import { FacilitiesSource, FillsSource, OrdersSource, RowsSource, ValueSource } from './account_sources.ts';
+import { FacilitiesSource, FillsSource, OrdersSource, RowsSource, ValueSource, WarningsSource } from './account_sources.ts';
+import type { WarningNews } from './account_sources.ts';
 import { ACCOUNT_CHANNELS } from './messages.ts';
 import type { AccountChannel, SubscribeRequest } from './messages.ts';
 import { FRAME_MILLIS } from './pace.ts';
@@ -24,6 +25,8 @@ export interface AccountMeans {
   sequencer: SequencerPort;
   /** Absent: there is no past. */
   pastFills?: PastFills;
+  /** Absent: nobody is warned of anything. */
+  warnings?: WarningNews;
 }
 
 /** What a room is told of a batch: whether that concerns it, and whether it must not wait for its interval. */
@@ -53,6 +56,7 @@ export class AccountRooms {
     return {
       channel, instrument: null, name: `${channel} ${company}`, interval,
       open: () => {
+        if (channel === 'warnings') return this.warningsOf(company);
         const { source, note } = this.sourceOf(channel, company, lender);
         const attach = (room: Room<Connection>) =>
           this.follow(company, (change) => {
@@ -64,6 +68,13 @@ export class AccountRooms {
     };
   }
 
+  /** They come by way of the database, not with what the market does. */
+  private warningsOf(company: number): ReturnType<RoomPlan['open']> {
+    const { warnings } = this.means;
+    const attach = (room: Room<Connection>): (() => void) => warnings?.follow((concerned) => void (concerned === company && room.touch())) ?? (() => undefined);
+    return { source: new WarningsSource(() => warnings?.latest(company) ?? Promise.resolve([])), attach };
+  }
+
   private follow(company: number, listener: (change: MarketChange) => void): () => void {
     const release = this.means.market.watchCompany(company);
     this.listeners.add(listener);
@@ -73,7 +84,7 @@ export class AccountRooms {
     };
   }
 
-  private sourceOf(channel: AccountChannel, company: number, lender: boolean): { source: Source; note: Note } {
+  private sourceOf(channel: Exclude<AccountChannel, 'warnings'>, company: number, lender: boolean): { source: Source; note: Note } {
     const { sequencer, directory } = this.means;
     const concerned: Note = (change) => (change.companies.has(company) ? 'news' : 'no');
     switch (channel) {

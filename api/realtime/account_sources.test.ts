@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { FacilityWire } from '../http/wire/facility_wire.ts';
 import { idOf } from '../ids.ts';
-import { FacilitiesSource } from './account_sources.ts';
+import { FacilitiesSource, WarningsSource } from './account_sources.ts';
 
 const ALL = 1_000_000;
 const facility = (frozen: string, state: string) => ({ id: idOf('facility', 3), frozen_fraction: frozen, state }) as FacilityWire;
@@ -43,4 +43,14 @@ describe('the facility channel', () => {
     source.note([{ sequence: 12, facility: 4, fraction: ALL }]);
     expect(await look()).toEqual(['active 0.50', 'active 0.00', 'active 0.50', 'active 0.00']);
   });
+});
+
+test('a warning is told once, and a snapshot has the latest', async () => {
+  let rows = [{ id: 'wrn_1' }];
+  const source = new WarningsSource(() => Promise.resolve(rows));
+  await source.prepare();
+  expect([source.update(), source.update(), source.snapshot()]).toEqual([rows, null, rows]);
+  rows = [{ id: 'wrn_1' }, { id: 'wrn_2' }];
+  await source.prepare();
+  expect([source.update(), source.update(), source.snapshot()]).toEqual([[{ id: 'wrn_2' }], null, rows]);
 });

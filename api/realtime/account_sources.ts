@@ -132,6 +132,39 @@ export class RowsSource<Row extends { id: string }> implements Source {
   }
 }
 
+/** What companies are warned of, by whichever process. */
+export interface WarningNews {
+  /** The latest, oldest first. */
+  latest(company: number): Promise<{ id: string }[]>;
+  /** @returns the unsubscription */
+  follow(listener: (company: number) => void): () => void;
+}
+
+/** Each warning once; a snapshot has the latest. */
+export class WarningsSource implements Source {
+  private readonly fetch: () => Promise<{ id: string }[]>;
+  private rows: { id: string }[] = [];
+  private told: ReadonlySet<string> = new Set();
+
+  constructor(fetch: () => Promise<{ id: string }[]>) {
+    this.fetch = fetch;
+  }
+
+  async prepare(): Promise<void> {
+    this.rows = await this.fetch();
+  }
+
+  update(): unknown {
+    const fresh = this.rows.filter(({ id }) => !this.told.has(id));
+    this.told = new Set(this.rows.map(({ id }) => id));
+    return fresh.length === 0 ? null : fresh;
+  }
+
+  snapshot(): unknown {
+    return this.rows;
+  }
+}
+
 /** Facilities, and each freeze and unfreeze between two looks at them. */
 export class FacilitiesSource extends RowsSource<FacilityWire> {
   private steps: FacilityStep[] = [];

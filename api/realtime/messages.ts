@@ -5,7 +5,7 @@ import { INTERVALS } from '../market/candles.ts';
 
 export const MARKET_CHANNELS = ['book', 'trades', 'ticker', 'candles', 'curve', 'status'] as const;
 export type MarketChannel = (typeof MARKET_CHANNELS)[number];
-export const ACCOUNT_CHANNELS = ['orders', 'fills', 'balances', 'allocations', 'facility'] as const;
+export const ACCOUNT_CHANNELS = ['orders', 'fills', 'balances', 'allocations', 'facility', 'warnings'] as const;
 export type AccountChannel = (typeof ACCOUNT_CHANNELS)[number];
 
 const address = { channel: z.string().max(32), instrument: z.string().min(1).max(200).nullish() };

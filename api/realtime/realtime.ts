@@ -7,6 +7,7 @@ import type { MarketData } from '../market/market_data.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
 import { AccountNamespace } from './account_namespace.ts';
+import type { WarningNews } from './account_sources.ts';
 import { CancelOnDisconnect } from './cancel_on_disconnect.ts';
 import type { OrderWatch } from './cancel_on_disconnect.ts';
 import { MarketNamespace } from './market_namespace.ts';
@@ -22,6 +23,8 @@ export interface RealtimeMeans {
   log: Logger;
   /** Absent: there is no past. */
   pastFills?: PastFills;
+  /** Absent: nobody is warned of anything. */
+  warnings?: WarningNews;
   /** Absent: no other process has connections. */
   orderWatch?: OrderWatch;
 }
@@ -38,7 +41,7 @@ export class Realtime {
   private readonly heart: NodeJS.Timeout;
 
   /** Serves `/socket.io` on the given server. */
-  constructor({ http, market, directory, sequencer, auth, log, pastFills, orderWatch = new CancelOnDisconnect(sequencer, log) }: RealtimeMeans) {
+  constructor({ http, market, directory, sequencer, auth, log, pastFills, warnings, orderWatch = new CancelOnDisconnect(sequencer, log) }: RealtimeMeans) {
     const onError = (error: unknown): void => {
       // Rooms ask again by themselves.
       if (error instanceof Unavailable) log.debug({ err: error }, 'live data wait');
@@ -53,7 +56,7 @@ export class Realtime {
     });
     this.orderWatch = orderWatch;
     this.market = new MarketNamespace(this.io.of('/market'), market, directory, onError);
-    this.account = new AccountNamespace(this.io.of('/account'), { market, directory, sequencer, auth, orderWatch, onError, ...(pastFills === undefined ? {} : { pastFills }) });
+    this.account = new AccountNamespace(this.io.of('/account'), { market, directory, sequencer, auth, orderWatch, onError, ...(pastFills === undefined ? {} : { pastFills }), ...(warnings === undefined ? {} : { warnings }) });
     this.io.of('/').use((_socket, next) => next(new Error('connect to /market or /account')));
     let counter = 0;
     this.heart = setInterval(() => {

@@ -23,6 +23,8 @@ import { pastFillsOf } from '../realtime/past_fills.ts';
 import { Realtime } from '../realtime/realtime.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
+import { WarningWatch } from '../warnings/warning_watch.ts';
+import { Warnings } from '../warnings/warnings.ts';
 import { WebhookSender } from '../webhooks/webhook_sender.ts';
 import { inDist } from './core.ts';
 import type { Core } from './core.ts';
@@ -109,14 +111,24 @@ export function openWebhooks({ parts }: Core, { services }: Opened): void {
   parts.add('webhooks', () => sender.close());
 }
 
+/** In every process that may: what two of them notice is told once. */
+export async function openWarnings({ parts }: Core, { services }: Opened): Promise<Warnings> {
+  const warnings = new Warnings(services.database, services.log);
+  await warnings.start();
+  const watch = new WarningWatch(services, warnings);
+  watch.start();
+  parts.add('warnings', () => Promise.all([watch.close(), warnings.close()]));
+  return warnings;
+}
+
 /** @param orderWatch absent: no other process has connections */
-export function openHttp({ config, front, parts }: Core, { services, gateway }: Opened, orderWatch?: OrderWatch): void {
+export function openHttp({ config, front, parts }: Core, { services, gateway }: Opened, { orderWatch, warnings }: { orderWatch?: OrderWatch; warnings?: Warnings }): void {
   const { market, directory, sequencer, auth, log } = services;
   const [exchange, openai] = [config.roles.includes('api'), config.roles.includes('gateway')];
   const routes = [...gateway.routes, ...exchangeRoutes()].filter(({ path }) => (isOpenAiPath(path) ? openai : exchange));
   front.open(createApp({ services, routes, ...(exchange ? { webFolder: inDist('web') } : {}) }));
   if (!exchange) return parts.add('http', () => front.close());
-  const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log, pastFills: pastFillsOf(services), ...(orderWatch === undefined ? {} : { orderWatch }) });
+  const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log, pastFills: pastFillsOf(services), ...(orderWatch === undefined ? {} : { orderWatch }), ...(warnings === undefined ? {} : { warnings }) });
   // Together: the server ends with its last socket, the sockets end with the live data.
   parts.add('http', () => Promise.allSettled([front.close(), realtime.close()]));
 }

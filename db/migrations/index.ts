@@ -16,6 +16,7 @@ import * as repricingRules from './repricing_rules.ts';
 import * as snapshotParts from './snapshot_parts.ts';
 import * as standbys from './standbys.ts';
 import * as publishedOffers from './published_offers.ts';
+import * as warnings from './warnings.ts';
 import * as webhooks from './webhooks.ts';
 
 export interface NamedMigration {
@@ -42,4 +43,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '015_feeds', ...feeds },
   { name: '016_standbys', ...standbys },
   { name: '017_repricing_rules', ...repricingRules },
+  { name: '018_warnings', ...warnings },
 ];

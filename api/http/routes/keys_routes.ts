@@ -47,10 +47,11 @@ const keyBody = z.strictObject({
 });
 const rotateBody = z.strictObject({ overlap_seconds: z.int().min(0).max(2_592_000).optional().describe('How long the old key still works; an hour unless told') });
 
-const ALERTS_PERCENT = [80, 95, 100];
+export const ALERTS_PERCENT: readonly number[] = [80, 95, 100];
+export const alertsReached = (used: number, limit: number): number[] => ALERTS_PERCENT.filter((percent) => used * 100 >= limit * percent);
 /** Of a limit: what has been used of it, and which per cent have been reached. */
 export const monthSchema = z.object({ used: z.string(), alerts: z.array(z.number()).describe('Of 80, 95 and 100: the per cent of the limit that have been reached') });
-export const monthWire = (used: number, limit: number): z.infer<typeof monthSchema> => ({ used: formatMicro(used), alerts: ALERTS_PERCENT.filter((percent) => used * 100 >= limit * percent) });
+export const monthWire = (used: number, limit: number): z.infer<typeof monthSchema> => ({ used: formatMicro(used), alerts: alertsReached(used, limit) });
 export const monthBegan = (now: number): number => Date.UTC(new Date(now).getUTCFullYear(), new Date(now).getUTCMonth());
 
 const keySchema = z.object({

@@ -1,8 +1,11 @@
 /** What a company wants done with hours that it does not use, and which of them are about to end. */
 import { z } from 'zod';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE, formatTicks, parseTicks } from '../../../engine/numbers/units.ts';
+import type { Millis } from '../../../engine/numbers/units.ts';
+import type { AllocationView } from '../../../engine/queries.ts';
 import { policyOfRow } from '../../automatic_resale.ts';
 import type { ResalePolicyRow } from '../../automatic_resale.ts';
+import type { Directory } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf } from '../../ids.ts';
 import type { Services } from '../../services.ts';
@@ -19,25 +22,32 @@ const borrower = ['borrower'] as const;
 /** Who has so little time left hears of it. */
 const WARNED_MINUTES = 15;
 
+const expiringSchema = z.object({ allocation_id: z.string(), instrument: z.string(), unused_gpu_hours: z.string(), ends_at: z.string() });
 const policySchema = z.object({
   enabled: z.boolean(), price_floor: z.string().nullable(), idle_minutes: z.number().int().nullable(),
-  expiring: z.array(z.object({ allocation_id: z.string(), instrument: z.string(), unused_gpu_hours: z.string(), ends_at: z.string() }))
+  expiring: z.array(expiringSchema)
     .describe(`Allocations of the running hour with time unused, in its last ${WARNED_MINUTES} minutes`),
+});
+
+/** Picks the allocations of the running hour with time unused; undefined while it is not yet late in it. */
+export function expiringAllocations(now: Millis): ((views: readonly AllocationView[]) => AllocationView[]) | undefined {
+  const hour = Math.floor(now / MILLIS_PER_HOUR);
+  if ((hour + 1) * MILLIS_PER_HOUR - now > WARNED_MINUTES * MILLIS_PER_MINUTE) return undefined;
+  return (views) => views.filter((view) => view.hour === hour && view.status === 'delivering' && view.budgetGpu > view.usedGpu);
+}
+
+export const expiringWire = (directory: Directory, { allocation, market, hour, budgetGpu, usedGpu }: AllocationView): z.infer<typeof expiringSchema> => ({
+  allocation_id: idOf('allocation', allocation), instrument: directory.instrumentName(market, hour), unused_gpu_hours: formatGpuHours(budgetGpu - usedGpu),
+  ends_at: formatTime((hour + 1) * MILLIS_PER_HOUR),
 });
 
 async function policyWire(services: Services, company: number, row: ResalePolicyRow | undefined): Promise<z.infer<typeof policySchema>> {
   const { committed, directory, sequencer } = services;
   const policy = row === undefined ? undefined : policyOfRow(row);
-  const now = committed.now;
-  const end = (Math.floor(now / MILLIS_PER_HOUR) + 1) * MILLIS_PER_HOUR;
-  const late = end - now <= WARNED_MINUTES * MILLIS_PER_MINUTE;
-  const views = late ? await sequencer.query('allocations', { company }) : [];
-  const expiring = views.filter((view) => (view.hour + 1) * MILLIS_PER_HOUR === end && view.status === 'delivering' && view.budgetGpu > view.usedGpu);
+  const expiring = expiringAllocations(committed.now)?.(await sequencer.query('allocations', { company })) ?? [];
   return {
     enabled: policy?.enabled ?? false, price_floor: policy === undefined ? null : formatTicks(policy.priceFloor), idle_minutes: policy?.idleMinutes ?? null,
-    expiring: expiring.map(({ allocation, market, hour, budgetGpu, usedGpu }) => ({
-      allocation_id: idOf('allocation', allocation), instrument: directory.instrumentName(market, hour), unused_gpu_hours: formatGpuHours(budgetGpu - usedGpu), ends_at: formatTime(end),
-    })),
+    expiring: expiring.map((view) => expiringWire(directory, view)),
   };
 }
 

@@ -2,10 +2,12 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { listLifeEvents } from '../../../db/queries/life_events.ts';
+import { WARNING_TYPES, listWarnings } from '../../../db/queries/warnings.ts';
 import { newId } from '../../auth/keys.ts';
 import { ApiError } from '../../errors.ts';
 import type { Services } from '../../services.ts';
 import { LIFE_EVENT_TYPE_NAMES, kindOfType, lifeEventWire } from '../../webhooks/life_wire.ts';
+import { warningWire } from '../../warnings/warnings.ts';
 import { newSecret } from '../../webhooks/signature.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { projectionsCaughtUp } from '../history.ts';
@@ -62,9 +64,23 @@ const webhookWire = (row: Omit<WebhookRow, 'secret' | 'company'>): z.infer<typeo
 
 const urlBody = z.string().max(2_000).refine((given) => URL.canParse(given) && /^https?:$/.test(new URL(given).protocol), 'must be an http or https URL');
 
+/** What a webhook may be told of. */
+const toldType = z.enum([...LIFE_EVENT_TYPE_NAMES, ...WARNING_TYPES]);
+const warningSchema = z.object({ id: text, type: z.enum(WARNING_TYPES), timestamp: text, data: z.record(z.string(), z.unknown()) });
+
+const warnings = route({
+  method: 'get', path: '/api/v1/warnings', operationId: 'listWarnings', summary: 'What one was warned of: budgets that are used up, hours that were about to end unused', tag, scope: 'read',
+  query: z.strictObject(pageQuery), responses: { 200: { description: 'Newest first.', schema: pageOf(warningSchema) } },
+  async handle(context) {
+    const { services: { database }, query } = context;
+    const { company } = principalIn(context);
+    return { status: 200, body: await pageOfQuery(query, (page) => listWarnings(database, { company, ...page }), warningWire) };
+  },
+});
+
 const create = route({
   method: 'post', path: '/api/v1/webhooks', operationId: 'createWebhook', summary: 'Be told of what happens, signed by the scheme of Standard Webhooks', tag, scope: 'account',
-  body: z.strictObject({ url: urlBody, description: z.string().max(200).default(''), events: z.array(eventType).max(LIFE_EVENT_TYPE_NAMES.length).default([]) }),
+  body: z.strictObject({ url: urlBody, description: z.string().max(200).default(''), events: z.array(toldType).max(toldType.options.length).default([]) }),
   responses: { 201: { description: 'With the secret that signs what is sent.', schema: withSecret } },
   async handle(context) {
     const { services, body } = context;
@@ -196,4 +212,4 @@ async function sendTest({ database, committed }: Services, webhook: string): Pro
   return id;
 }
 
-export const webhookRoutes: Route[] = [events, create, list, remove, rotate, deliveries, replay, test];
+export const webhookRoutes: Route[] = [events, warnings, create, list, remove, rotate, deliveries, replay, test];
