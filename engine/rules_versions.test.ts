@@ -1,6 +1,6 @@
 /** A journal that was written under older rules is executed under them. */
 import { describe, expect, it } from 'vitest';
-import { BUY, GTC, LIMIT, NONE, STOP_LIMIT } from './commands.ts';
+import { BUY, FOK, GTC, LIMIT, NONE, STOP_LIMIT } from './commands.ts';
 import { Engine } from './engine.ts';
 import { RULES_VERSION } from './rules.ts';
 import { HOUR, World, all, gpuHours, one, price } from './test/world.ts';
@@ -79,7 +79,33 @@ function makesAfterCall(version: number): string {
   return one(mode('open').events, 'fill').maker === order ? 'bid' : 'ask';
 }
 
+/** What a fill-or-kill bid for 2 executes where an iceberg of 2 shows 1, and an ask of the bid's own group stands behind that. */
+function killed(version: number): string[] {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const [own, other, buyer] = [world.provider(1_000, 'own', 'family'), world.provider(1_000, 'other'), world.buyer(10_000, 'buyer', 'family')];
+  world.ask(other, 2, 2, { displayQuantity: gpuHours(1) });
+  world.ask(own, 2, 5);
+  const { events } = world.bid(buyer, 2, 2, { timeInForce: FOK });
+  return [...all(events, 'fill').map(({ quantity }) => `fill ${quantity / 100}`), one(events, 'orderDone').reason];
+}
+
+/** What an all-or-none iceberg of 3 that shows 1 executes of 4, where another ask stands behind it. */
+function executes(version: number): number[] {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const [provider, buyer] = [world.provider(), world.buyer()];
+  const { order } = one(world.ask(provider, 2, 3, { displayQuantity: gpuHours(1), minimumQuantity: gpuHours(3) }).events, 'orderAccepted');
+  world.ask(provider, 2, 3);
+  return all(world.bid(buyer, 2, 4).events, 'fill').filter(({ maker }) => maker === order).map(({ quantity }) => quantity / 100);
+}
+
 describe('rules', () => {
+  it('before version 5 let a fill-or-kill order execute in part, and an iceberg less than its minimum', () => {
+    expect([killed(4), killed(RULES_VERSION)]).toEqual([['fill 1', 'self_trade'], ['fok']]);
+    expect([executes(4), executes(RULES_VERSION)]).toEqual([[1], [3]]);
+  });
+
   it('before version 5 took an order for as old as it was, although it had lost its place in a call', () => {
     expect([makesAfterCall(4), makesAfterCall(RULES_VERSION)]).toEqual(['bid', 'ask']);
   });

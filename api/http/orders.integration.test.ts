@@ -245,7 +245,7 @@ test('a preview names the refusal that the order would meet', async () => {
   const preview = async (key: string, order: object) =>
     (await world.call('POST', '/api/v1/orders/preview', { key, body: { instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '1', ...order } })).body.reject_code;
   expect(await preview(borrower.key, {})).toBeNull();
-  for (const order of [{ price: '1.00001' }, { quantity: '0.001' }, { price: '999' }, { quantity: '900000' }, { side: 'sell' }, { instrument: 'H100.mars.20261201T14Z' }, { client_order_id: 'once' }]) {
+  for (const order of [{ price: '1.00001' }, { quantity: '0.001' }, { price: '999' }, { quantity: '900000' }, { side: 'sell' }, { instrument: 'H100.mars.20261201T14Z' }, { client_order_id: 'once' }, { minimum_quantity: '1', time_in_force: 'ioc' }]) {
     const foreseen = await preview(borrower.key, order);
     const placed = await world.call('POST', '/api/v1/orders', { key: borrower.key, body: { instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '1', ...order } });
     expect([placed.status, foreseen]).toEqual([422, codeOf(placed)]);
@@ -290,6 +290,9 @@ test('a preview tells price, fee, hold and what a GPU-hour costs in dollars', as
     // 21.708 CR at the price of a prepaid credit, for ten hours.
     usd_per_gpu_hour: '1.4472', outside_usd_per_gpu_hour: '4.00', net_usd_per_gpu_hour: null, reject_code: null,
   });
+  // A stop that waits holds credit for list price, its protection.
+  const stop = await world.call('POST', '/api/v1/orders/preview', { key: borrower.key, body: { ...body, price: null, type: 'stop', stop_price: '3.0000' } });
+  expect(stop.body).toMatchObject({ filled_quantity: '0', resting_quantity: '10', fee: '0.00', hold: '40.20' });
   const asked = await world.call('POST', '/api/v1/orders/preview', { key: provider.key, body: { ...body, side: 'sell', price: '5.0000' } });
   expect(asked.body).toMatchObject({ reject_code: 'above_list_price', filled_quantity: '0', net_usd_per_gpu_hour: '3.0938' });
   expect((await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key })).body.data).toEqual([]);

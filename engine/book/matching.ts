@@ -80,7 +80,8 @@ export class Matcher {
 
   /**
    * How much of `wanted` the order would execute at once, at most `wanted`. Own orders met on the way
-   * end it, are skipped or use it up, as the order's self-trade prevention will have it.
+   * end it, are skipped or use it up, as the order's self-trade prevention will have it. What icebergs
+   * hide comes behind all that stands at their price.
    */
   executable(book: Book, row: number, wanted: number): number {
     const { orders, host } = this;
@@ -91,6 +92,7 @@ export class Matcher {
     let executed = 0;
     let left = orders.remaining(row);
     for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
+      let hidden = 0;
       for (let maker = side.head(level); maker !== NIL; maker = orders.next(maker)) {
         if (!this.eligible(maker, row, sells)) continue;
         const size = orders.remaining(maker);
@@ -98,15 +100,26 @@ export class Matcher {
           if (mode === CANCEL_NEWEST || mode === CANCEL_BOTH) return executed;
           if (mode === DECREMENT) left -= Math.min(left, size);
         } else {
-          const quantity = Math.min(left, size);
-          if (!this.mayExecute(maker, quantity)) continue;
+          if (!this.mayExecute(maker, Math.min(left, size))) continue;
+          const slice = this.sliceOf(maker, size);
+          const quantity = Math.min(left, slice);
+          hidden += size - slice;
           executed += Math.min(quantity, wanted - executed);
           left -= quantity;
         }
         if (executed >= wanted || left === 0) return executed;
       }
+      const more = Math.min(left, hidden);
+      executed += Math.min(more, wanted - executed);
+      left -= more;
+      if (executed >= wanted || left === 0) return executed;
     }
     return executed;
+  }
+
+  /** What a resting order executes before those behind it: what it shows, or its minimum. Before version 5 a look ahead took all of it. */
+  private sliceOf(maker: number, size: number): number {
+    return this.rulesVersion >= 5 ? Math.max(this.orders.visible(maker), this.orders.pendingMinimum(maker)) : size;
   }
 
   /** A resting order's first execution may have a minimum. */
@@ -399,9 +412,14 @@ export class Matcher {
 
   private trade(book: Book, side: BookSide, maker: number, taker: number): void {
     const { orders, host } = this;
-    const quantity = Math.min(orders.visible(maker), orders.remaining(taker));
+    let quantity = Math.min(orders.visible(maker), orders.remaining(taker));
     const price = orders.price(maker);
-    if (orders.pendingMinimum(maker) > 0) this.freed.push(orders.idOf(maker));
+    const minimum = orders.pendingMinimum(maker);
+    if (minimum > 0) {
+      this.freed.push(orders.idOf(maker));
+      // Before version 5 those behind an iceberg could take what its minimum needed.
+      if (this.rulesVersion >= 5) quantity = Math.max(quantity, minimum);
+    }
     this.take(maker, quantity);
     orders.setRemaining(taker, orders.remaining(taker) - quantity);
     orders.setFlags(taker, orders.flags(taker) | FLAG.executed);

@@ -92,21 +92,35 @@ export class NaiveBook implements BookMachine {
     return quantity >= this.minimumOf(maker);
   }
 
-  /** What would execute at once, at most `wanted`. */
+  /** What would execute at once, at most `wanted`: tried with copies of those that it would meet. */
   private dryRun(order: Order, wanted: number): number {
     let left = order.remaining;
     let executed = 0;
-    for (const maker of this.makersFor(order)) {
+    let turn = this.turn;
+    const makers = this.makersFor(order).map((maker) => ({ ...maker }));
+    while (left > 0 && executed < wanted) {
+      const maker = makers.shift();
+      if (maker === undefined) break;
       if (maker.owner === order.owner) {
         if (order.selfTradePrevention === CANCEL_NEWEST || order.selfTradePrevention === CANCEL_BOTH) break;
         if (order.selfTradePrevention === DECREMENT) left -= Math.min(left, maker.remaining);
       } else if (this.mayExecute(maker, Math.min(left, maker.remaining))) {
-        executed += Math.min(left, maker.remaining);
-        left -= Math.min(left, maker.remaining);
+        const quantity = Math.min(left, this.sliceOf(maker));
+        executed += quantity;
+        left -= quantity;
+        maker.remaining -= quantity;
+        if (maker.remaining === 0) continue;
+        Object.assign(maker, { executed: true, visible: Math.min(maker.displayQuantity, maker.remaining), turn: turn++ });
+        makers.push(maker);
+        makers.sort(inOrder);
       }
-      if (left === 0 || executed >= wanted) break;
     }
     return Math.min(executed, wanted);
+  }
+
+  /** What it executes before those behind it. */
+  private sliceOf(maker: Order): number {
+    return Math.max(maker.visible, this.minimumOf(maker));
   }
 
   /** Matches; then every order whose minimum was met on the way arrives again, if it crosses now. */
@@ -194,7 +208,7 @@ export class NaiveBook implements BookMachine {
   }
 
   private trade(maker: Order, taker: Order): void {
-    const quantity = Math.min(maker.visible, taker.remaining);
+    const quantity = Math.min(this.sliceOf(maker), taker.remaining);
     this.last = maker.limit;
     this.traded.push(maker.limit);
     if (!maker.executed && maker.minimumQuantity > 0) this.freed.push(maker);

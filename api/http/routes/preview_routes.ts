@@ -1,6 +1,6 @@
 /** What an order would cost, before it is sent. */
 import { z } from 'zod';
-import { BUY, SELL, classOf } from '../../../engine/commands.ts';
+import { BUY, NONE, SELL, classOf } from '../../../engine/commands.ts';
 import type { PlaceOrder } from '../../../engine/commands.ts';
 import { REJECT_CODES } from '../../../engine/catalogue.ts';
 import { formatMicro, formatSteps, formatTicks, formatUnits } from '../../../engine/numbers/units.ts';
@@ -9,13 +9,14 @@ import type { Services } from '../../services.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { orderBody, placeCommand } from '../wire/order_commands.ts';
 import { divideHalfEven, netUsd } from '../wire/order_wire.ts';
-import { costOf, usdOf, walk, wouldCross } from '../preview.ts';
-import type { Walk } from '../preview.ts';
+import type { Instrument } from '../../market/market_data.ts';
+import { costOf, usdOf, walk } from '../preview.ts';
+import type { Maker, Opposite, Walk } from '../preview.ts';
+import type { LiveOrder } from '../../market/live_orders.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { marketCaughtUp } from '../submit.ts';
 
-const DEPTH = 10_000;
 const text = z.string();
 const previewSchema = z.object({
   instrument: text,
@@ -44,10 +45,8 @@ const preview = route({
     await marketCaughtUp(services);
     const order = placeCommand(services.directory, company, body);
     const instrument = services.market.instrument(body.instrument);
-    const depth = instrument === undefined ? { bids: [], asks: [] } : services.market.depth(instrument, DEPTH, order.model);
-    const opposite = order.side === BUY ? depth.asks : depth.bids;
-    const priced = walk(order, opposite);
-    const { fee, hold } = costOf(order, priced);
+    const priced = walk(order, instrument === undefined ? NOBODY : await oppositeOf(services, instrument, order));
+    const { fee, hold } = costOf(order, priced, limitOf(services.directory, order));
     const account = await accountOf(services, company);
     const refusal = await services.sequencer.query('refusal', { order });
     const needed = order.side === BUY ? priced.notional + fee + hold : 0n;
@@ -63,11 +62,38 @@ const preview = route({
         usd_per_gpu_hour: order.side === BUY ? allInUsd(order, priced, { needed, account, now: services.committed.now }) : null,
         outside_usd_per_gpu_hour: outsideUsd(services.directory, order),
         net_usd_per_gpu_hour: order.side === SELL ? netOf(order, priced) : null,
-        reject_code: refusal ?? (order.postOnly && wouldCross(order, opposite.at(0)?.price) ? 'post_only_would_cross' : null),
+        reject_code: refusal ?? priced.refusal ?? null,
       },
     };
   },
 });
+
+const NOBODY: Opposite = { makers: [], calls: false, lastPrice: 0 };
+
+async function oppositeOf({ directory, market }: Services, instrument: Instrument, order: PlaceOrder): Promise<Opposite> {
+  const buys = order.side === BUY;
+  if (buys && order.model !== NONE) await market.loadResales(instrument);
+  const { bids, asks } = market.queues(instrument, Infinity, buys ? order.model : NONE);
+  const { mode, last } = market.describe(instrument);
+  const lastTrade = last ?? (order.stopPrice === 0 ? undefined : (await market.tradesBefore(instrument, undefined, 1)).at(0));
+  const served = buys ? [] : directory.capacities(order.company).filter((entry) => entry.market === order.market).flatMap(({ models }) => models);
+  const makers = (buys ? asks : bids.filter(({ model }) => model === NONE || served.includes(model)))
+    .map((maker) => makerOf(maker, isOfOneOwner(directory, maker.company, order.company)));
+  return { makers, calls: mode === 'auction', lastPrice: lastTrade?.price ?? 0 };
+}
+
+function makerOf({ price, remaining, visible, filled, minimumQuantity }: LiveOrder, own: boolean): Maker {
+  const minimum = filled > 0 ? 0 : Math.min(minimumQuantity, remaining);
+  return { price, quantity: remaining, slice: Math.max(visible, minimum), minimum, own };
+}
+
+function isOfOneOwner(directory: Directory, a: number, b: number): boolean {
+  const group = directory.company(a)?.group ?? '';
+  return a === b || (group !== '' && group === directory.company(b)?.group);
+}
+
+/** The limit that a bid holds credit for: one without a price pays at most list price. */
+const limitOf = (directory: Directory, order: PlaceOrder): number => (order.price === NONE ? (directory.class(classOf(order.market))?.listPrice ?? 0) : order.price);
 
 const tradeWire = ({ filled, resting, notional, worst }: Walk) => ({
   filled_quantity: formatSteps(filled),
