@@ -2,8 +2,11 @@
  * The suffix of a file says what its tests need: `*.test.ts` nothing, `*.property.test.ts` time,
  * `*.integration.test.ts` Postgres, `*.browser.test.ts` Chromium and a built web app.
  */
+import { availableParallelism } from 'node:os';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer } from 'vitest/node';
+import type { TestSpecification } from 'vitest/node';
 import { findChromium, findRedisServer } from './api/cli/tools.mjs';
 
 const special = ['property', 'integration', 'browser'];
@@ -13,8 +16,22 @@ const exclude = [...configDefaults.exclude, '**/dist/**', '**/.data/**', '**/pee
 /** Where the optional programs are; empty means that the tests which need them are skipped. */
 const env = { CHROMIUM_PATH: findChromium(), REDIS_SERVER_PATH: findRedisServer() };
 
+/** Vitest would leave one core for itself: of two that is half. */
+const maxWorkers = availableParallelism();
+
+/** What takes longest, so that it is not what the others wait for at the end. */
+const LONGEST = ['lone_book.property', 'simulate_disk.property', 'simulation.property', 'trading/refusals', 'trading/order_pairs', 'gateway/faults', 'realtime/realtime', 'gateway/gateway', 'bench/bench'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => (LONGEST.findIndex((name) => moduleId.endsWith(`${name}.test.ts`)) + LONGEST.length + 1) % (LONGEST.length + 1);
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         plugins: [svelte({ configFile: false })],
@@ -23,10 +40,12 @@ export default defineConfig({
           include: ['{engine,db,api,web,loadtest,examples}/**/*.test.ts'],
           exclude: [...exclude, ...special.map((kind) => `**/*.${kind}.test.ts`)],
           env,
+          maxWorkers,
           testTimeout: 10_000,
         },
       },
-      { test: { name: 'property', include: filesOf('property'), exclude, env, testTimeout: 120_000 } },
+      // Patient: with what other steps leave of the machine, a test may take several times as long.
+      { test: { name: 'property', include: filesOf('property'), exclude, env, maxWorkers, testTimeout: 300_000 } },
       {
         test: {
           name: 'integration',

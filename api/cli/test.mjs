@@ -1,9 +1,10 @@
 /**
  * `npm test [step...]`: types, lint, unit, property, build, integration, browser. One line per step,
- * what fails in full, what was skipped with the reason; with CI=true nothing may be skipped. What only
- * reads the sources runs at the same time; tests have the machine for themselves.
+ * what fails in full, what was skipped with the reason; with CI=true nothing may be skipped. What watches
+ * no clock runs beside the others, with what these leave of the machine: they wait more than they compute.
  */
 import { spawn } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { findChromium, findRedisServer, root } from './tools.mjs';
 
@@ -13,16 +14,18 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 const reasons = new Map();
 
 const bin = (name) => join(root, 'node_modules', '.bin', name);
-const program = (title, command, ...commandArguments) => ({ title, run: () => runProgram(command, commandArguments) });
-const tests = (title, lacks = () => '') => ({ title, lacks, run: (progress) => runTests(title, progress) });
-
-const reading = (...step) => ({ ...program(...step), onlyReads: true });
+const program = (title, command, ...commandArguments) => ({ title, run: (progress, priority) => runProgram(command, commandArguments, priority) });
+const tests = (title, lacks = () => '') => ({ title, lacks, run: (progress, priority) => runTests(title, progress, priority) });
+/** It comes to the same however long it takes. */
+const patient = (step) => ({ ...step, patient: true });
+/** Of the patient steps as many at once: each needs up to 1.5 GB. */
+const PATIENT_AT_ONCE = 2;
 
 const STEPS = {
-  types: [reading('types', bin('tsc'), '-p', '.'), reading('types of the web app', bin('svelte-check'), '--tsconfig', 'web/tsconfig.json', '--output', 'human')],
-  lint: [reading('lint', bin('eslint'), '.', '--max-warnings', '0')],
+  types: [patient(program('types', bin('tsc'), '-p', '.')), patient(program('types of the web app', bin('svelte-check'), '--tsconfig', 'web/tsconfig.json', '--output', 'human'))],
+  lint: [patient(program('lint', bin('eslint'), '.', '--max-warnings', '0'))],
   unit: [tests('unit')],
-  property: [tests('property')],
+  property: [patient(tests('property'))],
   build: [program('build', process.execPath, 'api/cli/build.mjs')],
   integration: [tests('integration')],
   browser: [tests('browser', () => (findChromium() === '' ? 'no Chromium (set CHROMIUM_PATH or install chromium)' : ''))],
@@ -38,8 +41,10 @@ async function main() {
   const names = wanted.length > 0 ? wanted : Object.keys(STEPS);
   if (findRedisServer() === '') console.log('note: no redis-server; tests of several processes will be skipped');
   const steps = names.flatMap((name) => STEPS[name]);
-  await Promise.all(steps.filter((step) => step.onlyReads).map(runStep));
-  for (const step of steps.filter((step) => !step.onlyReads)) await runStep(step);
+  const waiting = steps.filter((step) => step.patient);
+  const beside = Array.from({ length: PATIENT_AT_ONCE }, () => runSteps(waiting));
+  await runSteps(steps.filter((step) => !step.patient));
+  await Promise.all(beside);
   for (const [why, count] of reasons) console.log(`skipped ${count}: ${why}`);
   if (CI && totals.skipped > 0) {
     console.log(`CI=true allows no skipped tests: ${totals.skipped} counted as failed`);
@@ -49,7 +54,12 @@ async function main() {
   return totals.failed > 0 ? 1 : 0;
 }
 
-async function runStep({ title, lacks = () => '', run }) {
+/** One after the other, as long as there are any. */
+async function runSteps(waiting) {
+  for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await runStep(step);
+}
+
+async function runStep({ title, lacks = () => '', patient: isPatient = false, run }) {
   const lacking = lacks();
   if (lacking !== '') {
     skip(1, `${title}: ${lacking}`);
@@ -59,7 +69,7 @@ async function runStep({ title, lacks = () => '', run }) {
   const started = performance.now();
   const progress = { text: '' };
   const timer = setInterval(() => console.log(`${title.padEnd(22)} ... ${seconds(started)}${progress.text}`), PROGRESS_SECONDS * 1000);
-  const result = await run(progress);
+  const result = await run(progress, isPatient ? constants.priority.PRIORITY_BELOW_NORMAL : constants.priority.PRIORITY_NORMAL);
   clearInterval(timer);
   totals.passed += result.passed;
   totals.failed += result.failed;
@@ -76,12 +86,12 @@ function skip(count, why) {
 }
 
 /** A program is one check: it passes when it exits with 0. */
-async function runProgram(command, commandArguments) {
-  const { code, output } = await capture(command, commandArguments, { onMessage: () => {} });
+async function runProgram(command, commandArguments, priority) {
+  const { code, output } = await capture(command, commandArguments, { priority, onMessage: () => {} });
   return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0, output };
 }
 
-async function runTests(project, progress) {
+async function runTests(project, progress, priority) {
   const counts = { passed: 0, failed: 0, skipped: 0, files: 0, unhandled: 0 };
   const onMessage = (message) => {
     if (message.type === 'end') counts.unhandled = message.unhandled;
@@ -92,7 +102,7 @@ async function runTests(project, progress) {
     for (const { test, why } of message.skips) skip(1, why === '' ? `${test} (no reason given)` : why);
   };
   const args = ['run', '--project', project, '--passWithNoTests', '--reporter=default', `--reporter=${join(root, 'api/cli/test_reporter.mjs')}`];
-  const { code, output } = await capture(bin('vitest'), args, { onMessage });
+  const { code, output } = await capture(bin('vitest'), args, { priority, onMessage });
   const failed = counts.failed + counts.unhandled;
   return { ...counts, failed: code !== 0 && failed === 0 ? 1 : failed, output: failuresOf(output) };
 }
@@ -104,12 +114,13 @@ function failuresOf(output) {
 }
 
 /** Runs a program without a terminal; its output is kept for the case that it fails. */
-function capture(command, commandArguments, { onMessage }) {
+function capture(command, commandArguments, { priority, onMessage }) {
   const child = spawn(command, commandArguments, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1' },
   });
+  if (priority !== constants.priority.PRIORITY_NORMAL && child.pid !== undefined) setPriority(child.pid, priority);
   const chunks = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
   let pending = '';

@@ -54,7 +54,7 @@ interface Violation {
   company?: 'usual' | 'other';
   /** Setups run in the order of their stages: time passes first, halts come last. */
   stage?: number;
-  setUp?: (market: Market) => void;
+  setUp?: (market: Market, side: 0 | 1) => void;
   order?: (market: Market) => Partial<PlaceOrder>;
 }
 const both = [BUY, SELL] as const;
@@ -82,7 +82,7 @@ const VIOLATIONS: readonly Violation[] = [
     code: 'too_many_orders', sides: [BUY], uses: ['open orders'], company: 'usual', stage: 2,
     setUp: (market) => { for (let index = 0; index < PARAMETERS.openOrders.A; index++) market.run(market.place(BUY, { price: price(0.1), quantity: 1, hour: market.hour + 2 })); },
   },
-  { code: 'rate_limited', sides: both, uses: ['pace'], company: 'usual', stage: 6, setUp: (market) => { for (const side of both) hurry(market, side); } },
+  { code: 'rate_limited', sides: both, uses: ['pace'], company: 'usual', stage: 6, setUp: hurry },
   {
     code: 'duplicate_client_order_id', sides: both, uses: ['client order id'], company: 'usual', stage: 3, order: () => ({ clientOrderId: 'again' }),
     setUp: (market) => { for (const side of both) market.run(market.place(side, { price: side === BUY ? price(0.1) : price(3), quantity: 1, hour: market.hour + 3, clientOrderId: 'again' })); },
@@ -147,7 +147,7 @@ const sound = (market: Market): void => expect(market.engine.checkInvariants().f
 describe('an order is refused with', () => {
   it.each(VIOLATIONS.flatMap((violation) => violation.sides.map((side) => [violation.code, side, violation] as const)))('%s (side %i)', (code, side, violation) => {
     const market = new Market();
-    violation.setUp?.(market);
+    violation.setUp?.(market, side);
     const before = market.engine.query('openOrders', { company: market.loan.borrower }).length;
     expect(market.run(orderOf(market, side, [violation])).rejected).toBe(code);
     expect(market.engine.query('openOrders', { company: market.loan.borrower })).toHaveLength(before);
@@ -171,7 +171,7 @@ const PAIRS = VIOLATIONS.flatMap((first, index) =>
 describe('of two refusals the first of the order of precedence is told', () => {
   it.each(PAIRS.map(({ first, second, side }) => [first.code, second.code, side, first, second] as const))('%s before %s (side %i)', (code, _other, side, first, second) => {
     const market = new Market();
-    for (const violation of [first, second].sort((a, b) => (a.stage ?? 0) - (b.stage ?? 0))) violation.setUp?.(market);
+    for (const violation of [first, second].sort((a, b) => (a.stage ?? 0) - (b.stage ?? 0))) violation.setUp?.(market, side);
     expect(market.run(orderOf(market, side, [second, first])).rejected).toBe(code);
     // To be too fast takes 200,000 orders: on a busy machine longer than a test usually may.
   }, 60_000);
