@@ -249,6 +249,25 @@ describe('engine time', () => {
     expect((await port.submit(envelope(register('a')))).now).toBe(TEST_EPOCH + 5_000);
   });
 
+  test('lets orders in between while much is due after a clock was moved, and answers who moved it in the end', async () => {
+    class Busy extends Engine {
+      left = 4;
+      override get hasWork(): boolean {
+        return this.left > 0;
+      }
+      override apply(envelope: Envelope): void {
+        if (envelope.command.type === 'tick') this.left--;
+        super.apply(envelope);
+      }
+    }
+    const port = createInProcessSequencer({ engine: new Busy(), clock: new ManualClock(TEST_EPOCH) });
+    const answered: string[] = [];
+    const moved = port.setClock(TEST_EPOCH + 60_000).then((now) => answered.push(`clock at ${now - TEST_EPOCH}`));
+    const sent = port.submit({ command: { type: 'registerCompany', name: 'late', role: 'borrower', group: '' }, idempotencyKey: '', bodyHash: '' }).then(({ now }) => answered.push(`order at ${now - TEST_EPOCH}`));
+    await Promise.all([moved, sent]);
+    expect(answered).toEqual(['order at 60000', 'clock at 60000']);
+  });
+
   test('follows a clock that jumps back and beyond 2038', async () => {
     let wall = TEST_EPOCH;
     const port = createInProcessSequencer({ clock: { now: () => wall } });

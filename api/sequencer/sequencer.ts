@@ -130,6 +130,8 @@ export class Sequencer {
   /** What has been applied during the append under way. */
   private ahead: Turn | undefined;
   private goingAhead = false;
+  /** Who has moved the clock and is answered when all that was due has run; meanwhile what came later gets in between. */
+  private readonly moved: number[] = [];
   private running = false;
   private stopped = false;
   private drained: (() => void)[] = [];
@@ -280,7 +282,7 @@ export class Sequencer {
 
   private async run(): Promise<void> {
     try {
-      while (!this.stopped && (this.ahead !== undefined || this.queue.length > 0 || this.timeIsDue() || this.engine.hasWork)) {
+      while (!this.stopped && (this.ahead !== undefined || this.queue.length > 0 || this.timeIsDue() || this.engine.hasWork || this.moved.length > 0)) {
         const turn = this.takeTurn();
         if (this.written.count > 0) await this.commit(turn);
         if (!this.isStopped()) this.releaseTurn(turn);
@@ -338,6 +340,7 @@ export class Sequencer {
     if (ahead !== undefined && this.settlesHour()) return ahead;
     const turn = ahead ?? newTurn();
     if (this.advanceTime()) this.takeItems(turn, () => true);
+    if (!this.engine.hasWork) for (const id of this.moved.splice(0)) turn.release.answers.push({ id, ok: true, value: this.engine.now });
     return turn;
   }
 
@@ -415,12 +418,10 @@ export class Sequencer {
       if (!fits(item)) return;
       // The next turn moves time, and finds the item answered.
       if (item.kind === 'clock' && item.now > this.engine.now) return this.clock.set?.(item.now);
-      // A moved clock is answered when all that was due has run.
-      if (item.kind === 'clock' && this.engine.hasWork) return;
       this.queue.shift();
       if (item.kind === 'command') this.applyItem(turn, item.id, item.envelope, item.encoded);
       else if (item.kind === 'query') turn.release.answers.push(this.answer(item.id, item.name, item.ask));
-      else turn.release.answers.push({ id: item.id, ok: true, value: this.engine.now });
+      else this.moved.push(item.id);
     }
   }
 
