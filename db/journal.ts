@@ -5,6 +5,7 @@
  */
 import pg from 'pg';
 import type { Client, QueryConfig, QueryResult, QueryResultRow } from 'pg';
+import { giveUpForgotten, isForgotten } from './forgotten.ts';
 import { readLastRow, readRowOf, readRows } from './journal_reader.ts';
 import type { Queryable } from './journal_reader.ts';
 import { GENESIS_HASH, hashRow, JournalCorrupt, StaleEpoch } from './journal_record.ts';
@@ -24,7 +25,6 @@ const POLL_MILLIS = 50;
 const CONNECT_MILLIS = 5_000;
 /** The last resort: whatever is asked of the journal fails when it has taken this long. */
 const ANSWER_MILLIS_MAX = 60_000;
-const PROBE_MILLIS = 1_000;
 
 /** Somebody else leads, and goes on leading. */
 export class AnotherLeads extends Error {
@@ -108,6 +108,7 @@ export class PostgresJournal implements Journal {
     // Until the journal listens itself, the query under way reports what broke.
     const ignore = () => undefined;
     client.on('error', ignore);
+    const unwatch = giveUpForgotten(client, url);
     await client.connect();
     try {
       await client.query('set synchronous_commit = on');
@@ -115,6 +116,8 @@ export class PostgresJournal implements Journal {
       const epoch = await takeLead(client, holder, waitMillis, resume);
       const journal = new PostgresJournal(url, client, epoch, await readLastRow(client), onLost);
       client.off('error', ignore);
+      // From here on its leader looks, which knows what it waits for.
+      unwatch();
       return journal;
     } catch (error) {
       await client.end();
@@ -149,23 +152,8 @@ export class PostgresJournal implements Journal {
     return this.lastHash;
   }
 
-  /**
-   * Whether the server answers others and does not work for this connection: then what we wait for
-   * will never come. A server that is slow, or does not answer anybody, has forgotten nothing.
-   */
-  async isForgotten(): Promise<boolean> {
-    const { processID } = this.client as Client & { processID: number };
-    const probe = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: PROBE_MILLIS, query_timeout: PROBE_MILLIS });
-    probe.on('error', () => undefined);
-    try {
-      await probe.connect();
-      const { rowCount } = await probe.query(`select 1 from pg_stat_activity where pid = $1 and state = 'active'`, [processID]);
-      return rowCount === 0;
-    } catch {
-      return false;
-    } finally {
-      probe.end().catch(() => undefined);
-    }
+  isForgotten(): Promise<boolean> {
+    return isForgotten(this.url, this.client);
   }
 
   /** Gives up a connection that `isForgotten`. */

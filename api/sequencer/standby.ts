@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { giveUpForgotten } from '../../db/forgotten.ts';
 import { PostgresJournal } from '../../db/journal.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf, readRows } from '../../db/journal_reader.ts';
@@ -36,6 +37,7 @@ export interface Lead {
 export async function standBy({ url, holder, say, onFollowing, onLost }: StandbyOptions): Promise<Lead> {
   const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange standby', keepAlive: true });
   client.on('error', () => undefined);
+  giveUpForgotten(client, url);
   await client.connect();
   try {
     const source: JournalSource = { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => readRows(client, sequence) };
