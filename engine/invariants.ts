@@ -130,21 +130,20 @@ function supplyIsReal(state: State): string | undefined {
 
 /** What cells and allocations have on offer is what live asks still offer of them; no allocation offers what is consumed. */
 function offersAreCounted({ orders, supply, allocations }: State): string | undefined {
-  const ofCell = new Map<number, number>();
-  const ofAllocation = new Map<number, number>();
+  const ofCell = new Float64Array(supply.used);
+  const ofAllocation = new Float64Array(allocations.used);
   for (let row = 0; row < orders.used; row++) {
     if ((orders.flags(row) & (FLAG.live | FLAG.block)) !== FLAG.live || !orders.isSell(row)) continue;
     const resells = (orders.flags(row) & FLAG.resale) !== 0;
-    const key = resells ? allocations.rowOf(orders.extra(row)?.resaleOf ?? 0) : orders.cell(row);
-    const sums = resells ? ofAllocation : ofCell;
-    sums.set(key, (sums.get(key) ?? 0) + orders.remaining(row));
+    if (!resells && orders.cell(row) === NIL) return `order ${orders.idOf(row)}: offers of no cell`;
+    if (resells) ofAllocation[allocations.rowOf(orders.extra(row)?.resaleOf ?? 0)] += orders.remaining(row);
+    else ofCell[orders.cell(row)] += orders.remaining(row);
   }
-  for (const [cell, offered] of ofCell) if (supply.offered(cell) !== offered) return `cell ${cell}: ${supply.offered(cell)} counted, ${offered} on offer`;
+  for (let cell = 0; cell < supply.used; cell++) if (ofCell[cell] > 0 && supply.offered(cell) !== ofCell[cell]) return `cell ${cell}: ${supply.offered(cell)} counted, ${ofCell[cell]} on offer`;
   for (let row = 0; row < allocations.used; row++) {
     if (allocations.state[row] !== ALLOCATION.open) continue;
-    const name = `allocation ${allocations.idOf(row)}`;
-    if (allocations.offered[row] !== (ofAllocation.get(row) ?? 0)) return `${name}: ${allocations.offered[row]} counted, ${ofAllocation.get(row) ?? 0} on offer`;
-    if (allocations.usedGpu[row] + allocations.failedGpu[row] > (allocations.quantity[row] - allocations.offered[row]) * MICRO_GPU_SECONDS_PER_STEP) return `${name}: on offer and consumed`;
+    if (allocations.offered[row] !== ofAllocation[row]) return `allocation ${allocations.idOf(row)}: ${allocations.offered[row]} counted, ${ofAllocation[row]} on offer`;
+    if (allocations.usedGpu[row] + allocations.failedGpu[row] > (allocations.quantity[row] - allocations.offered[row]) * MICRO_GPU_SECONDS_PER_STEP) return `allocation ${allocations.idOf(row)}: on offer and consumed`;
   }
   return undefined;
 }
@@ -153,10 +152,10 @@ function cellFault({ supply, ledger, now }: State, book: HourBook, cell: number)
   const sum =
     ledger.balance(ACCOUNT['capacity.source'], cell) + ledger.balance(ACCOUNT['capacity.entitled'], cell) +
     ledger.balance(ACCOUNT['capacity.delivered'], cell) + ledger.balance(ACCOUNT['capacity.failed'], cell);
-  const name = `provider ${supply.capacities[supply.capacityOf(cell)].company}, market ${book.market}, hour ${book.hour}`;
-  if (sum !== 0) return `${name}: source is not entitled + delivered + failed`;
+  const name = (): string => `provider ${supply.capacities[supply.capacityOf(cell)].company}, market ${book.market}, hour ${book.hour}`;
+  if (sum !== 0) return `${name()}: source is not entitled + delivered + failed`;
   const left = minutesLeft(book.hour, now);
-  if (left > 0 && !supply.covers(cell, 0, left)) return `${name}: sold and offered exceed verified`;
+  if (left > 0 && !supply.covers(cell, 0, left)) return `${name()}: sold and offered exceed verified`;
   return undefined;
 }
 

@@ -299,6 +299,9 @@ export interface Queries {
   payoff: { ask: { facility: number; day: number }; answer: PayoffView | null };
   switches: { ask: object; answer: { switches: Record<SwitchName, Switch>; money: MoneyRules } };
   invariants: { ask: object; answer: { checks: InvariantCheck[]; stateHash: string; sequence: number } };
+  /** A part of one of them, for who lets commands in between. place: from 0 to count - 1; from: a row, 0 or the last answer's next, which is 0 after the last part. */
+  invariantPart: { ask: { place: number; from: number }; answer: { check: InvariantCheck; next: number; count: number } };
+  stateHash: { ask: object; answer: { stateHash: string; sequence: number } };
 }
 export type QueryName = keyof Queries;
 export type Ask<Q extends QueryName> = Queries[Q]['ask'];

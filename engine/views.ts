@@ -6,7 +6,7 @@ import { BUY, NONE } from './commands.ts';
 import type { CompanyId } from './commands.ts';
 import { isPayableHeld } from './delivery/delivery.ts';
 import type { Facilities } from './lending/facilities.ts';
-import { checkInvariants } from './invariants.ts';
+import { INVARIANTS, checkInvariantFrom, checkInvariants } from './invariants.ts';
 import { NIL } from './ledger/lot_amounts.ts';
 import { sharesWire } from './lending/mandates.ts';
 import { FLAG } from './book/orders.ts';
@@ -54,6 +54,11 @@ export class Views {
       payoff: ({ facility, day }) => this.payoff(facility, day),
       switches: () => ({ switches: structuredClone(state.switches), money: { ...state.money } }),
       invariants: () => ({ checks: checkInvariants(state), stateHash: stateHash(state), sequence: state.sequence }),
+      invariantPart: ({ place, from }) => {
+        const { next, ...check } = checkInvariantFrom(state, place, from);
+        return { check, next, count: INVARIANTS };
+      },
+      stateHash: () => ({ stateHash: stateHash(state), sequence: state.sequence }),
     };
   }
 

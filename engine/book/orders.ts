@@ -376,10 +376,10 @@ export class Orders {
 
 /** Copies `width` numbers of each row, from place `from` on, into one run. */
 function gathered<C extends Float64Array | Int32Array>(target: C, source: C, width: number, stride: number, from: number): C {
-  for (let row = 0; row * width < target.length; row++) target.set(source.subarray(row * stride + from, row * stride + from + width), row * width);
+  for (let at = 0, row = from; at < target.length; row += stride) for (let place = row; place < row + width; place++) target[at++] = source[place];
   return target;
 }
 
 function scattered<C extends Float64Array | Int32Array>(source: C, target: C, width: number, stride: number, from: number): void {
-  for (let row = 0; row * width < source.length; row++) target.set(source.subarray(row * width, (row + 1) * width), row * stride + from);
+  for (let at = 0, row = from; at < source.length; row += stride) for (let place = row; place < row + width; place++) target[place] = source[at++];
 }

@@ -185,20 +185,25 @@ function headOf(state: State, columns: Named): Head {
   };
 }
 
-export function writeSnapshot(state: State): Uint8Array {
+/** The bytes of a snapshot, piece after piece. Columns may be the state's own: they hold until it moves on. */
+export function snapshotPieces(state: State): Uint8Array[] {
   const columns = columnsOf(state);
   const head = new TextEncoder().encode(JSON.stringify(headOf(state, columns)));
-  const bodyBytes = Object.values(columns).reduce((sum, column) => sum + column.byteLength, 0);
-  const bytes = new Uint8Array(HEADER_BYTES + head.length + bodyBytes);
-  const view = new DataView(bytes.buffer);
+  const header = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(header.buffer);
   view.setUint32(0, MAGIC);
   view.setUint32(4, SNAPSHOT_FORMAT);
   view.setUint32(8, head.length);
-  bytes.set(head, HEADER_BYTES);
-  let at = HEADER_BYTES + head.length;
-  for (const column of Object.values(columns)) {
-    bytes.set(new Uint8Array(column.buffer, column.byteOffset, column.byteLength), at);
-    at += column.byteLength;
+  return [header, head, ...Object.values(columns).map((column) => new Uint8Array(column.buffer, column.byteOffset, column.byteLength))];
+}
+
+export function writeSnapshot(state: State): Uint8Array {
+  const pieces = snapshotPieces(state);
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
   }
   return bytes;
 }

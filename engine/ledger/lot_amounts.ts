@@ -68,12 +68,13 @@ export class LotAmounts {
 
   /** The nodes in use, for snapshots. */
   columns(): { lot: Int32Array; amount: Float64Array; next: Int32Array } {
-    const length = this.used;
-    return {
-      lot: Int32Array.from({ length }, (_, node) => this.lot(node)),
-      amount: Float64Array.from({ length }, (_, node) => this.amount(node)),
-      next: Int32Array.from({ length }, (_, node) => this.next(node)),
-    };
+    const columns = { lot: new Int32Array(this.used), amount: new Float64Array(this.used), next: new Int32Array(this.used) };
+    for (let node = 0; node < this.used; node++) {
+      columns.lot[node] = this.lot(node);
+      columns.amount[node] = this.amount(node);
+      columns.next[node] = this.next(node);
+    }
+    return columns;
   }
 
   /** Restores what `columns` gave. */
