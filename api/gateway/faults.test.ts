@@ -304,3 +304,34 @@ test('a market that is away when a request is charged leaves nothing held once i
   await nothingHeld();
   expect(await usedGpu()).toBe(0);
 });
+
+describe('an endpoint that says when to come again', () => {
+  const busy = (status: number, after: string, asked: { count: number }): Handler => (_request, reply) => {
+    asked.count += 1;
+    reply.writeHead(status, { 'retry-after': after }).end('{"error": {"message": "busy"}}');
+  };
+  const create = () => world.client(world.key()).chat.completions.create({ model: CHAT, messages, max_tokens: 20 });
+  const waitOf = async (): Promise<{ status: number; seconds: number }> => {
+    const error = await create().then(() => undefined, (failed: unknown) => failed as { status: number; headers: Headers });
+    return { status: error?.status ?? 200, seconds: Number(error?.headers.get('retry-after')) };
+  };
+
+  test.each([[429, '7', 7], [429, '86400', 60], [429, '0', 1], [503, new Date(Date.now() + 3_600_000).toUTCString(), 60]])('%d %s is left alone for so long, and the client hears of it', async (status, after, seconds) => {
+    const asked = { count: 0 };
+    await open(busy(status, after, asked));
+    const first = await waitOf();
+    expect(first.status).toBe(status);
+    expect(Math.abs(first.seconds - seconds)).toBeLessThanOrEqual(5);
+    if (seconds === 1) return;
+    const second = await waitOf();
+    expect([second.status, asked.count]).toEqual([429, 1]);
+    expect(second.seconds).toBeLessThanOrEqual(first.seconds);
+  });
+
+  test('costs no wait where another serves', async () => {
+    const asked = { count: 0 };
+    await open(busy(429, '30', asked), true);
+    for (let count = 0; count < 3; count++) expect((await create()).choices).toHaveLength(1);
+    expect(asked.count).toBe(1);
+  });
+});

@@ -34,6 +34,8 @@ interface Health {
   inFlight: number;
   failures: number;
   restsUntil: number;
+  /** It wants to be left alone until then. */
+  busyUntil: number;
   /** Mean time to the first byte, milliseconds, newer answers counting more. */
   latency: number;
   lane: Lane;
@@ -48,6 +50,7 @@ interface Health {
 const REFRESH_MILLIS = 1_000;
 const FAILURES_MAX = 3;
 const REST_MILLIS = 10_000;
+const MILLIS_PER_SECOND = 1_000;
 const MISSED_MAX = 2;
 const LACKS_MILLIS = 10 * 60_000;
 const LATENCY_SHARE = 0.2;
@@ -122,7 +125,7 @@ export class Endpoints {
     const now = Date.now();
     const found = this.endpoints.filter(
       (endpoint) => endpoint.models.has(model) && meets(endpoint, needs) && (place === undefined || (endpoint.company === place.provider && endpoint.market === place.market)),
-    );
+    ).filter((endpoint) => this.healthOf(endpoint).busyUntil <= now);
     const awake = found.filter((endpoint) => this.healthOf(endpoint).restsUntil <= now);
     return awake.length > 0 ? awake : found.filter((endpoint) => this.healthOf(endpoint).inFlight === 0);
   }
@@ -227,9 +230,25 @@ export class Endpoints {
     health.failures = FAILURES_MAX - 1;
   }
 
+  /** It has asked to be left alone for so long. */
+  rest(endpoint: Endpoint, seconds: number): void {
+    const health = this.healthOf(endpoint);
+    health.busyUntil = Math.max(health.busyUntil, Date.now() + seconds * MILLIS_PER_SECOND);
+  }
+
+  /** Seconds until some endpoint of the model wants to be asked again; undefined when none has asked to be left alone. What it does not serve meanwhile, it fails. */
+  turnedAway(model: string, { provider, market }: Place): number | undefined {
+    const now = Date.now();
+    const waits = this.endpoints.filter((endpoint) => endpoint.models.has(model) && endpoint.company === provider && endpoint.market === market)
+      .map((endpoint) => this.healthOf(endpoint).busyUntil - now).filter((wait) => wait > 0);
+    if (waits.length === 0) return undefined;
+    this.tallies.count({ provider, market }, true);
+    return Math.ceil(Math.min(...waits) / MILLIS_PER_SECOND);
+  }
+
   private healthOf(endpoint: Endpoint): Health {
     let health = this.health.get(endpoint.id);
-    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map(), missed: 0 }));
+    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, busyUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map(), missed: 0 }));
     return health;
   }
 

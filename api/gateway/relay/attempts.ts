@@ -46,6 +46,8 @@ const MESSAGE_LENGTH_MAX = 1_000;
 const WAIT_MILLIS_MAX = 5_000;
 /** An answer takes no longer than a slow replica would. */
 const TOTAL_MILLIS = { least: 60_000, perToken: 500 };
+/** A wait that an endpoint asks for is kept to within these. */
+const REST_SECONDS = { least: 1, most: 60 };
 /** What servers answer on paths that they do not have. */
 const NO_SUCH_PATH = new Set([404, 405, 501]);
 
@@ -110,9 +112,15 @@ export class Attempts {
       grant.release();
       if (signal.aborted) throw new UpstreamError('aborted', 'given up');
       excluded.push(place);
-      failure ??= new GatewayError('provider_unavailable');
+      failure ??= this.unserved(call, place);
     }
     throw failure ?? new GatewayError('provider_unavailable');
+  }
+
+  /** Why a place that has sold its hours serves nothing at present. */
+  private unserved({ model }: Call, place: Place): GatewayError {
+    const seconds = this.endpoints.turnedAway(model.id, place);
+    return seconds === undefined ? new GatewayError('provider_unavailable') : new GatewayError('capacity_exhausted', { retryAfterSeconds: seconds });
   }
 
   private enter(call: Call, grant: Grant, endpoint: Endpoint, deadline: number, signal: Signal): boolean | Promise<boolean> {
@@ -180,6 +188,7 @@ export class Attempts {
       if (error instanceof EndpointRefusal) {
         outcome = 'refused';
         problem = error.failure.code;
+        if (error.restSeconds !== undefined) this.endpoints.rest(seat.endpoint, error.restSeconds);
         // What it says of the request itself may be so, or a way not to serve: nobody can say. We never ask for more than it has room for.
         fault = error.failure.status >= 429 ? true : undefined;
         if (fault === true) return { done: false, failure: error.failure };
@@ -277,9 +286,12 @@ const sessionOf = ({ company, modelId, sticky }: Call): string => (sticky === ''
 /** The endpoint answered with an error. */
 class EndpointRefusal extends Error {
   readonly failure: GatewayError;
-  constructor(failure: GatewayError) {
+  /** Until it wants to be asked again; undefined when it does not say. */
+  readonly restSeconds: number | undefined;
+  constructor(failure: GatewayError, restSeconds?: number) {
     super(failure.message);
     this.failure = failure;
+    this.restSeconds = restSeconds;
   }
 }
 
@@ -294,7 +306,9 @@ export function asGatewayError(error: UpstreamError): GatewayError {
 async function refusalOf(answer: Answer, { target }: Endpoint): Promise<EndpointRefusal> {
   const { status } = answer;
   const text = await answer.text(ERROR_LIMIT_BYTES);
-  if (status === 429) return new EndpointRefusal(new GatewayError('capacity_exhausted', { retryAfterSeconds: 1 }));
+  const wait = answer.retrySeconds === undefined ? undefined : Math.min(REST_SECONDS.most, Math.max(REST_SECONDS.least, Math.ceil(answer.retrySeconds)));
+  if (status === 429) return new EndpointRefusal(new GatewayError('capacity_exhausted', { retryAfterSeconds: wait ?? REST_SECONDS.least }), wait);
+  if (status === 503) return new EndpointRefusal(new GatewayError('provider_unavailable', { retryAfterSeconds: wait ?? REST_SECONDS.least }), wait);
   if (status !== 400 && status !== 413 && status !== 422) return new EndpointRefusal(new GatewayError(status === 504 || status === 408 ? 'provider_timeout' : 'provider_error'));
   const detail = withoutSecrets(messageIn(text), target) ?? 'The provider does not accept this request.';
   return new EndpointRefusal(new GatewayError('invalid_request_error', { values: { detail } }));

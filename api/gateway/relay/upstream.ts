@@ -162,7 +162,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
     // An informational answer comes before the answer.
     if (status < 200) return true;
-    this.answer = new Answer(status, contentTypeIn(headers), resume, this.aborted);
+    const contentType = headerIn(headers, 'content-type').split(';')[0].trim().toLowerCase();
+    this.answer = new Answer(status, contentType, resume, this.aborted, BUSY.has(status) ? secondsIn(headerIn(headers, 'retry-after')) : undefined);
     this.resolve(this.answer);
     return true;
   }
@@ -187,11 +188,22 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function contentTypeIn(headers: readonly Buffer[]): string {
+/** '' when there is none. */
+function headerIn(headers: readonly Buffer[], name: string): string {
   for (let at = 0; at + 1 < headers.length; at += 2) {
-    if (headers[at].length === 12 && headers[at].toString('latin1').toLowerCase() === 'content-type') return headers[at + 1].toString('latin1').split(';')[0].trim().toLowerCase();
+    if (headers[at].length === name.length && headers[at].toString('latin1').toLowerCase() === name) return headers[at + 1].toString('latin1');
   }
   return '';
+}
+
+/** Answers that say when to come again. */
+const BUSY = new Set([429, 503]);
+
+/** How long a Retry-After is from now: seconds, or a date (RFC 9110, 10.2.3). */
+export function secondsIn(retryAfter: string, now = Date.now()): number | undefined {
+  const text = retryAfter.trim();
+  const seconds = /^[0-9]{1,9}(\.[0-9]+)?$/.test(text) ? Number(text) : /[a-z]/i.test(text) ? (Date.parse(text) - now) / 1_000 : NaN;
+  return Number.isNaN(seconds) ? undefined : Math.max(0, seconds);
 }
 
 /** The answer of an endpoint, its body still to come. */
@@ -199,6 +211,8 @@ export class Answer {
   readonly status: number;
   /** Without parameters, lower case. */
   readonly contentType: string;
+  /** When it wants to be asked again; undefined when it does not say. */
+  readonly retrySeconds: number | undefined;
   /** Ends the exchange and closes its connection. */
   readonly abort: () => void;
   private readonly resume: () => void;
@@ -209,9 +223,10 @@ export class Answer {
   private failure: UpstreamError | undefined;
   private reader: { resolve: (piece: Buffer | undefined) => void; reject: (error: UpstreamError) => void } | undefined;
 
-  constructor(status: number, contentType: string, resume: () => void, abort: () => void) {
+  constructor(status: number, contentType: string, resume: () => void, abort: () => void, retrySeconds?: number) {
     this.status = status;
     this.contentType = contentType;
+    this.retrySeconds = retrySeconds;
     this.resume = resume;
     this.abort = abort;
   }
