@@ -185,6 +185,11 @@ export class State {
     return row === undefined ? undefined : this.books[row];
   }
 
+  /** The book that stands in an hour's place, which seldom is another hour's; nothing of it is read. */
+  nearBook(market: Market, hour: Hour): HourBook | undefined {
+    return market.ring.length === 0 ? undefined : market.ring[hour & RING_MASK];
+  }
+
   /** Lists a book (also when a snapshot is restored). */
   listBook(market: Market, book: HourBook): void {
     this.books[book.row] = book;

@@ -16,6 +16,8 @@ import { StopQueue } from './stop_queue.ts';
 
 /** Below this many levels a plain loop moves them faster than copyWithin. */
 const SHORT_MOVE = 24;
+/** That stand in one cache line. */
+const LEVELS_PER_LINE = 4;
 const HEAD = 2;
 const TAIL = 3;
 
@@ -27,6 +29,8 @@ export class BookSide {
   private room = 0;
   /** Number of levels. */
   count = 0;
+  /** The key of the best level, of which most orders ask no more. */
+  private bestKey = 0;
   readonly sell: boolean;
 
   constructor(sell: boolean, pool: RowPool) {
@@ -65,7 +69,11 @@ export class BookSide {
   }
   /** Best price, NIL when empty. */
   best(): number {
-    return this.count === 0 ? NIL : Math.abs(this.key(this.count - 1));
+    return this.count === 0 ? NIL : Math.abs(this.bestKey);
+  }
+  /** Whether the best price is within a limit, given as a key. */
+  reaches(limit: number): boolean {
+    return this.count > 0 && this.bestKey >= limit;
   }
 
   /**
@@ -78,7 +86,7 @@ export class BookSide {
     if (count === 0) return 0;
     const { floats } = this.pool;
     const first = this.from;
-    const ticks = floats[(first + count - 1) << ROW_FLOAT_SHIFT] - key;
+    const ticks = this.bestKey - key;
     if (ticks < 0) return count;
     let low = ticks < count ? (count - 1 - ticks) | 0 : 0;
     let high = low;
@@ -124,7 +132,7 @@ export class BookSide {
     floats[place] = key;
     this.setHead(level, row);
     this.setTail(level, row);
-    this.count++;
+    if (level === this.count++) this.bestKey = key;
   }
 
   private removeLevel(level: number): void {
@@ -137,6 +145,7 @@ export class BookSide {
     } else {
       floats.copyWithin(place, place + 2, end + 2);
     }
+    if (level === last && last > 0) this.bestKey = this.key(last - 1);
   }
 
   private grow(): void {
@@ -157,9 +166,15 @@ export class BookSide {
     else this.setTail(level, before);
   }
 
-  /** Reads the best level. */
-  glance(): number {
-    return this.count === 0 ? 0 : this.key(this.count - 1);
+  /** Reads the levels from where a price stands at the farthest to the best: they move when one before them comes or goes. */
+  glanceFrom(price: number): number {
+    const { count, from } = this;
+    if (count === 0) return 0;
+    const { floats } = this.pool;
+    const ticks = this.bestKey - this.keyOf(price);
+    let seen = 0;
+    for (let level = ticks < 0 ? count - 1 : ticks < count ? count - 1 - ticks : 0; level < count; level += LEVELS_PER_LINE) seen += floats[(from + level) << ROW_FLOAT_SHIFT];
+    return seen;
   }
 
   /** The newest order at a price, NIL when there is none. */
@@ -180,6 +195,7 @@ export class BookSide {
   validate(orders: Orders): void {
     for (let level = 0; level < this.count; level++) {
       if (level > 0 && !(this.key(level) > this.key(level - 1))) throw new Error(`level ${level} out of order`);
+      if (level === this.count - 1 && this.key(level) !== this.bestKey) throw new Error('the best level is not the best known');
       let before: number = NIL;
       for (let row = this.head(level); row !== NIL; row = orders.next(row)) {
         if (orders.prev(row) !== before) throw new Error(`order row ${row}: broken queue`);

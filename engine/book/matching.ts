@@ -351,6 +351,7 @@ export class Matcher {
     const sells = orders.isSell(row);
     const side = book.side(!sells);
     const limit = side.keyOf(orders.price(row));
+    if (!side.reaches(limit)) return true;
     for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
       let maker = side.head(level);
       // A refilled iceberg slice rejoins its queue behind `end`; it is met again only after all others.

@@ -2,7 +2,7 @@
 import { ACCOUNT } from '../ledger/accounts.ts';
 import { ALLOCATION } from './allocations.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
-import { feeFloor, feeRemainder } from './holds.ts';
+import { feeFloor, feeRest } from './holds.ts';
 import type { Holds } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { minutesLeft } from './order_checks.ts';
@@ -84,8 +84,9 @@ export class Fills {
   private chargeFee(row: number, notional: number, rate: number): number {
     const { orders } = this.state;
     const before = orders.feesCharged(row);
-    const fraction = orders.feeFraction(row) + feeRemainder(notional, rate);
-    orders.setFeesFloor(row, orders.feesFloor(row) + (feeFloor(notional, rate) + (fraction >= FEE_SCALE ? 1 : 0)));
+    const floor = feeFloor(notional, rate);
+    const fraction = orders.feeFraction(row) + feeRest(notional, rate, floor);
+    orders.setFeesFloor(row, orders.feesFloor(row) + (floor + (fraction >= FEE_SCALE ? 1 : 0)));
     orders.setFeeFraction(row, fraction >= FEE_SCALE ? fraction - FEE_SCALE : fraction);
     return orders.feesCharged(row) - before;
   }

@@ -4,6 +4,10 @@
  * away each, and what is read says where the next thing stands: the processor waits for one after the
  * other. Commands that stand beside each other in a batch know nothing of each other: read in stages, a dozen
  * waits of theirs pass at the same time. Nothing is changed, and nothing rests on it.
+ *
+ * A stage is a plain loop that decides nothing by what it waits for: where the processor has guessed a decision wrongly, all that it
+ * has begun behind it is begun anew. What one stage has read, the next decides by; where there is nothing to read, the first
+ * row is, which is always there.
  */
 import type { CancelOrder, Command, Envelope, PlaceOrder } from '../commands.ts';
 import { IOC, SELL } from '../commands.ts';
@@ -17,13 +21,24 @@ export const FORESEEN = 16;
 const MIDDLING = 1 << 12;
 const WIDE = 1 << 16;
 
+/** A row, or the first where there is none. */
+const orFirst = (row: number): number => row & ~(row >> 31);
+
 export class Foresight {
   private readonly state: State;
-  private readonly books: (HourBook | undefined)[] = [];
-  /** Rows of the orders that are to be cancelled, and of those that others would meet. */
+  /** Rows of the orders that are to be cancelled; NIL of those that are placed. */
   private readonly rows = new Int32Array(FORESEEN);
+  /** The other commands, one entry each: whose they are, the book, and where in it the order stands or will. */
+  private count = 0;
+  private readonly companies = new Int32Array(FORESEEN);
+  private readonly books: (HourBook | undefined)[] = Array.from({ length: FORESEEN }, () => undefined);
+  private readonly sells = new Uint8Array(FORESEEN);
+  private readonly prices = new Float64Array(FORESEEN);
+  private readonly takes = new Uint8Array(FORESEEN);
+  /** Where the next stage reads: orders that others will be chained or matched to, and lots. */
+  private readonly chained = new Int32Array(FORESEEN);
+  private readonly lots = new Int32Array(FORESEEN);
   private readonly makers = new Int32Array(FORESEEN);
-  private readonly cells = new Int32Array(FORESEEN);
   /** What was read must be used, or the compiler leaves out the reading. */
   private seen = 0;
 
@@ -51,12 +66,15 @@ export class Foresight {
   }
 
   private lookFar(envelopes: readonly Envelope[], from: number, count: number): void {
-    this.lookForOrders(envelopes, from, count);
-    this.lookForBooks(count);
-    this.lookForSides(count);
-    this.lookForLevels(envelopes, from, count);
-    this.lookForMakers(envelopes, from, count);
-    this.lookBehindMakers(count);
+    this.readBeginnings(envelopes, from, count);
+    this.sortCommands(envelopes, from, count);
+    this.readOrders();
+    this.readBesideOrders();
+    this.readBooks();
+    this.readSides();
+    this.readLevels();
+    this.readMakers();
+    this.readBehindMakers();
   }
 
   /** Reads the commands alone. */
@@ -97,59 +115,101 @@ export class Foresight {
     this.seen = seen;
   }
 
-  private lookForOrders(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { state, rows, books } = this;
-    const { orders, standing } = state;
-    let seen = 0;
-    for (let at = 0; at < count; at++) {
-      const command: Command = envelopes[from + at].command;
-      const { type } = command;
-      let row: number = NIL;
-      let book: HourBook | undefined;
-      if (type === 'cancel') {
-        row = orders.placeOf((command as CancelOrder).order);
-        if (row !== NIL) seen += orders.flags(row) + orders.remaining(row);
-      } else if (type === 'place') {
-        const { market, hour, company } = command as PlaceOrder;
-        const found = state.findMarket(market);
-        book = found === undefined ? undefined : state.findBook(found, hour);
-        seen += this.flagsOf(standing.firstOrder(company));
-      }
-      rows[at] = row;
-      books[at] = book;
-    }
-    this.seen = seen;
-  }
-
-  /** What stands beside an order, and the two sides of its book. */
-  private lookForBooks(count: number): void {
-    const { state, rows, books } = this;
-    const { orders, amounts, supply } = state;
-    let seen = 0;
-    for (let at = 0; at < count; at++) {
-      const row = rows[at];
-      let book = books[at];
-      if (row !== NIL) {
-        book = state.books[orders.book(row)];
-        books[at] = book;
-        seen += this.flagsOf(orders.next(row)) + this.flagsOf(orders.prev(row)) + this.flagsOf(orders.companyNext(row)) + this.flagsOf(orders.companyPrev(row));
-        const node = orders.holdList(row);
-        if (node > NIL) seen += amounts.lot(node);
-        const cell = orders.cell(row);
-        if (cell > NIL) seen += supply.offered(cell);
-      }
-      if (book !== undefined) seen += book.lastPrice;
-    }
-    this.seen += seen;
-  }
-
   private flagsOf(row: number): number {
     return row > NIL ? this.state.orders.flags(row) : 0;
   }
 
+  private readBeginnings(envelopes: readonly Envelope[], from: number, count: number): void {
+    let seen = 0;
+    for (let at = 0; at < count; at++) seen += envelopes[from + at].command.type.length;
+    this.seen = seen;
+  }
+
+  /** Which commands they are, and the rest of them. */
+  private sortCommands(envelopes: readonly Envelope[], from: number, count: number): void {
+    const { companies, rows, sells, takes, prices, books, state } = this;
+    const { orders, standing } = state;
+    let entries = 0;
+    let seen = 0;
+    for (let at = 0; at < count; at++) {
+      const command: Command = envelopes[from + at].command;
+      const { type } = command;
+      if (type === 'cancel') {
+        const { company, order } = command as CancelOrder;
+        const row = orders.placeOf(order);
+        if (row === NIL || !standing.has(company)) continue;
+        companies[entries] = company;
+        rows[entries] = row;
+        books[entries++] = undefined;
+      } else if (type === 'place') {
+        const { company, side, price, timeInForce, market, hour, model, clientOrderId } = command as PlaceOrder;
+        const found = state.findMarket(market);
+        if (found === undefined || !standing.has(company)) continue;
+        companies[entries] = company;
+        rows[entries] = NIL;
+        sells[entries] = side;
+        prices[entries] = price;
+        takes[entries] = timeInForce >= IOC ? 1 : 0;
+        seen += model + clientOrderId.length;
+        books[entries++] = state.nearBook(found, hour);
+      }
+    }
+    this.count = entries;
+    this.seen += seen;
+  }
+
+  /** The orders that are cancelled, and what every order asks of its company. */
+  private readOrders(): void {
+    const { companies, rows, chained, lots, count } = this;
+    const { orders, standing } = this.state;
+    let flags = 0;
+    let sum = 0;
+    for (let at = 0; at < count; at++) {
+      const row = orFirst(rows[at]);
+      flags |= orders.flags(row);
+      sum += orders.remaining(row);
+      chained[at] = standing.firstOrder(companies[at]);
+      lots[at] = standing.firstLot(companies[at]);
+    }
+    this.seen += flags + sum;
+  }
+
+  /** What stands beside an order, and the book that it is in. */
+  private readBesideOrders(): void {
+    const { rows, books, chained, lots, sells, prices, takes, count, state } = this;
+    const { orders, amounts, supply, lots: credit } = state;
+    let flags = 0;
+    let sum = 0;
+    for (let at = 0; at < count; at++) {
+      flags |= orders.flags(orFirst(chained[at]));
+      sum += credit.available(orFirst(lots[at]));
+      const row = rows[at];
+      if (row === NIL) continue;
+      flags |= orders.flags(orFirst(orders.next(row))) | orders.flags(orFirst(orders.prev(row)));
+      flags |= orders.flags(orFirst(orders.companyNext(row))) | orders.flags(orFirst(orders.companyPrev(row)));
+      flags |= amounts.lot(orFirst(orders.holdList(row)));
+      sum += supply.offered(orFirst(orders.cell(row)));
+      books[at] = state.books[orders.book(row)];
+      sells[at] = orders.isSell(row) ? 1 : 0;
+      prices[at] = orders.price(row);
+      takes[at] = 0;
+    }
+    this.seen += flags + sum;
+  }
+
+  private readBooks(): void {
+    const { books, count } = this;
+    let seen = 0;
+    for (let at = 0; at < count; at++) {
+      const book = books[at];
+      if (book !== undefined) seen += book.row + book.openAllocations;
+    }
+    this.seen += seen;
+  }
+
   /** How many levels each side has, and how many providers the book. */
-  private lookForSides(count: number): void {
-    const { books } = this;
+  private readSides(): void {
+    const { books, count } = this;
     let seen = 0;
     for (let at = 0; at < count; at++) {
       const book = books[at];
@@ -158,63 +218,58 @@ export class Foresight {
     this.seen += seen;
   }
 
-  /** The best levels, and where the provider of an ask stands. */
-  private lookForLevels(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { books, rows, cells } = this;
+  /** The levels from the order's own to the best, and where the provider of an ask stands. */
+  private readLevels(): void {
+    const { books, rows, sells, prices, companies, count } = this;
     let seen = 0;
     for (let at = 0; at < count; at++) {
       const book = books[at];
-      cells[at] = NIL;
       if (book === undefined) continue;
-      seen += book.bids.glance() + book.asks.glance();
-      if (rows[at] !== NIL) continue;
-      const { side, company } = envelopes[from + at].command as PlaceOrder;
-      if (side === SELL) cells[at] = book.cells.get(company);
+      const isAsk = sells[at] === SELL;
+      seen += book.side(isAsk).glanceFrom(prices[at]);
+      if (isAsk && rows[at] === NIL) seen += book.cells.glance(companies[at]);
     }
     this.seen += seen;
   }
 
   /** Whom an order would meet, or stand behind. */
-  private lookForMakers(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { books, rows, cells, makers } = this;
+  private readMakers(): void {
+    const { books, rows, sells, prices, takes, companies, makers, count } = this;
     const { orders, supply } = this.state;
-    let seen = 0;
+    let flags = 0;
+    let sum = 0;
     for (let at = 0; at < count; at++) {
       const book = books[at];
       makers[at] = NIL;
-      if (book === undefined) continue;
-      if (rows[at] !== NIL) {
-        seen += book.side(orders.isSell(rows[at])).tailAt(orders.price(rows[at]));
-        continue;
-      }
-      const { side, timeInForce, price } = envelopes[from + at].command as PlaceOrder;
-      const opposite = book.side(side !== SELL);
-      if (timeInForce >= IOC && opposite.count > 0) {
+      if (book === undefined || rows[at] !== NIL) continue;
+      const isAsk = sells[at] === SELL;
+      const opposite = book.side(!isAsk);
+      if (takes[at] === 1 && opposite.count > 0) {
         const maker = opposite.head(opposite.count - 1);
-        seen += orders.flags(maker) + orders.remaining(maker);
         makers[at] = maker;
+        flags |= orders.flags(maker);
+        sum += orders.remaining(maker);
       } else {
-        seen += this.flagsOf(book.side(side === SELL).tailAt(price));
+        flags |= orders.flags(orFirst(book.side(isAsk).tailAt(prices[at])));
       }
-      if (cells[at] !== NIL) seen += supply.offered(cells[at]);
+      if (isAsk) sum += supply.offered(orFirst(book.cells.get(companies[at])));
     }
-    this.seen += seen;
+    this.seen += flags + sum;
   }
 
   /** What stands beside those that would be met. */
-  private lookBehindMakers(count: number): void {
-    const { makers } = this;
+  private readBehindMakers(): void {
+    const { makers, count } = this;
     const { orders, supply, amounts } = this.state;
-    let seen = 0;
+    let flags = 0;
+    let sum = 0;
     for (let at = 0; at < count; at++) {
       const maker = makers[at];
       if (maker === NIL) continue;
-      const node = orders.holdList(maker);
-      if (node > NIL) seen += amounts.lot(node);
-      const cell = orders.cell(maker);
-      if (cell > NIL) seen += supply.offered(cell);
-      seen += this.flagsOf(orders.next(maker)) + this.flagsOf(orders.companyNext(maker)) + this.flagsOf(orders.companyPrev(maker));
+      flags |= amounts.lot(orFirst(orders.holdList(maker)));
+      flags |= orders.flags(orFirst(orders.next(maker))) | orders.flags(orFirst(orders.companyNext(maker))) | orders.flags(orFirst(orders.companyPrev(maker)));
+      sum += supply.offered(orFirst(orders.cell(maker)));
     }
-    this.seen += seen;
+    this.seen += flags + sum;
   }
 }

@@ -23,10 +23,10 @@ export function feeFloor(amount: Micro, rate: number): Micro {
   return high * rate + Math.floor(((amount - high * FEE_SCALE) * rate) / FEE_SCALE);
 }
 
-/** (amount x rate) mod 1e6. */
-export function feeRemainder(amount: Micro, rate: number): number {
+/** (amount x rate) mod 1e6, of which the floor is known. */
+export function feeRest(amount: Micro, rate: number, floor: Micro): number {
   const product = amount * rate;
-  if (product <= SAFE) return remainder(product);
+  if (product <= SAFE) return product - floor * FEE_SCALE;
   return remainder(remainder(amount) * rate);
 }
 
@@ -38,8 +38,10 @@ const remainder = (value: number): number => value - Math.floor(value / FEE_SCAL
  * buyer fee) - fees charged.
  */
 export function requiredHold(remainingNotional: Micro, feesFloor: Micro, feeFraction: number, feesCharged: Micro): Micro {
-  const fraction = feeFraction + feeRemainder(remainingNotional, BUYER_FEE_MAX);
-  return remainingNotional + feesFloor + feeFloor(remainingNotional, BUYER_FEE_MAX) + Math.ceil(fraction / FEE_SCALE) - feesCharged;
+  const floor = feeFloor(remainingNotional, BUYER_FEE_MAX);
+  // Each of the two is less than a whole, so that their sum rounds up to none, one or two.
+  const fraction = feeFraction + feeRest(remainingNotional, BUYER_FEE_MAX, floor);
+  return remainingNotional + feesFloor + floor + (fraction > FEE_SCALE ? 2 : fraction > 0 ? 1 : 0) - feesCharged;
 }
 
 export class Holds {

@@ -4,40 +4,40 @@ import { NIL } from '../ledger/lot_amounts.ts';
 import { ROW_INT_SHIFT, RUN_FIRST } from '../numbers/row_pool.ts';
 import type { RowPool } from '../numbers/row_pool.ts';
 
-/** Entries of a row of the pool: pairs of (provider + 1, cell); a pair whose first number is 0 is free. */
-const PAIRS_SHIFT = 1;
+/** Numbers of a row of the pool: provider + 1, 0 when the row is free; its cell; how many came before it, as snapshots keep them in order. */
+const CELL = 1;
+const PLACE = 2;
 
 export class ProviderCells {
   private readonly pool: RowPool;
-  /** The table's run in the pool, its rows, and its entries less one; it is never more than half full. */
+  /** The table's run in the pool, its rows, and these less one; it is never more than half full. */
   private from = 0;
   private rows = 0;
   private mask = 0;
-  /** In the order in which they came, as snapshots keep them. */
-  private readonly providers: CompanyId[] = [];
+  size = 0;
 
   constructor(pool: RowPool) {
     this.pool = pool;
   }
 
-  get size(): number {
-    return this.providers.length;
-  }
-
   /** NIL when the provider has none. */
   get(provider: CompanyId): number {
     if (this.rows === 0) return NIL;
-    const { mask } = this;
+    const { mask, from } = this;
     const { ints } = this.pool;
-    const first = this.from << ROW_INT_SHIFT;
     let place = provider & mask;
     for (;;) {
-      const at = first + (place << 1);
+      const at = (from + place) << ROW_INT_SHIFT;
       const found = ints[at];
       if (found === 0) return NIL;
-      if (found === provider + 1) return ints[at + 1];
+      if (found === provider + 1) return ints[at | CELL];
       place = (place + 1) & mask;
     }
+  }
+
+  /** Reads where a provider would stand. */
+  glance(provider: CompanyId): number {
+    return this.rows === 0 ? 0 : this.pool.ints[(this.from + (provider & this.mask)) << ROW_INT_SHIFT];
   }
 
   has(provider: CompanyId): boolean {
@@ -46,45 +46,54 @@ export class ProviderCells {
 
   /** Lists a provider that has no cell yet. */
   add(provider: CompanyId, cell: number): void {
-    if (2 * (this.providers.length + 1) > this.rows << PAIRS_SHIFT) this.grow();
-    this.providers.push(provider);
-    this.put(provider, cell);
+    if (2 * (this.size + 1) > this.rows) this.grow();
+    this.put(provider, cell, this.size++);
   }
 
-  private put(provider: CompanyId, cell: number): void {
-    const { mask } = this;
+  private put(provider: CompanyId, cell: number, came: number): void {
+    const { mask, from } = this;
     const { ints } = this.pool;
-    const first = this.from << ROW_INT_SHIFT;
     let place = provider & mask;
-    while (ints[first + (place << 1)] !== 0) place = (place + 1) & mask;
-    ints[first + (place << 1)] = provider + 1;
-    ints[first + (place << 1) + 1] = cell;
+    while (ints[(from + place) << ROW_INT_SHIFT] !== 0) place = (place + 1) & mask;
+    const at = (from + place) << ROW_INT_SHIFT;
+    ints[at] = provider + 1;
+    ints[at | CELL] = cell;
+    ints[at | PLACE] = came;
   }
 
   private grow(): void {
-    const entries = this.entries();
-    const rows = this.rows === 0 ? RUN_FIRST : 2 * this.rows;
-    if (this.rows > 0) this.pool.give(this.from, this.rows);
-    this.from = this.pool.take(rows);
-    this.rows = rows;
-    this.mask = (rows << PAIRS_SHIFT) - 1;
-    const first = this.from << ROW_INT_SHIFT;
-    this.pool.ints.fill(0, first, first + (rows << ROW_INT_SHIFT));
-    for (const [provider, cell] of entries) this.put(provider, cell);
+    const { from, rows } = this;
+    this.rows = rows === 0 ? RUN_FIRST : 2 * rows;
+    this.from = this.pool.take(this.rows);
+    this.mask = this.rows - 1;
+    const { ints } = this.pool;
+    ints.fill(0, this.from << ROW_INT_SHIFT, (this.from + this.rows) << ROW_INT_SHIFT);
+    for (let row = from; row < from + rows; row++) {
+      const at = row << ROW_INT_SHIFT;
+      if (ints[at] !== 0) this.put(ints[at] - 1, ints[at | CELL], ints[at | PLACE]);
+    }
+    if (rows > 0) this.pool.give(from, rows);
   }
 
   /** Nobody has a cell any more; the table is given back. */
   clear(): void {
-    this.providers.length = 0;
+    this.size = 0;
     if (this.rows > 0) this.pool.give(this.from, this.rows);
     this.rows = 0;
   }
 
   values(): number[] {
-    return this.providers.map((provider) => this.get(provider));
+    return this.entries().map(([, cell]) => cell);
   }
 
+  /** In the order in which they came. */
   entries(): [CompanyId, number][] {
-    return this.providers.map((provider) => [provider, this.get(provider)]);
+    const entries = Array.from({ length: this.size }, (): [CompanyId, number] => [NIL, NIL]);
+    const { ints } = this.pool;
+    for (let row = this.from; row < this.from + this.rows; row++) {
+      const at = row << ROW_INT_SHIFT;
+      if (ints[at] !== 0) entries[ints[at | PLACE]] = [ints[at] - 1, ints[at | CELL]];
+    }
+    return entries;
   }
 }
