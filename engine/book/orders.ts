@@ -51,38 +51,37 @@ export interface OrderExtra {
 }
 export const NO_EXTRA: OrderExtra = { clientOrderId: '', displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, resaleOf: 0, block: 0 };
 
-/** Places of a row's numbers: a cache line of doubles and the next one of integers, so that touching an order costs two neighbours. */
+/** A row is two cache lines: what an order's arrival, its neighbours and its cancel touch, then what executions do and what is seldom asked. */
 const ROW_BYTES = 128;
 const FLOATS = ROW_BYTES / 8;
 /** A shift keeps a place a machine integer, whatever is known of the row; a product is reckoned as a float wherever one has ever been one. */
 const FLOAT_SHIFT = 4;
 const INT_SHIFT = 5;
-const FLOATS_USED = 8;
 const PRICE = 0;
-const QUANTITY = 1;
-const REMAINING = 2;
-const VISIBLE = 3;
-const NOTIONAL = 4;
-const FEES_FLOOR = 5;
-const HOLD = 6;
-const SEQUENCE = 7;
-const INTS = ROW_BYTES / 4;
-const INTS_USED = 16;
-const INTS_FROM = INTS - INTS_USED;
-const FLAGS = INTS_FROM;
-const GENERATION = INTS_FROM + 1;
-const COMPANY = INTS_FROM + 2;
-const BOOK = INTS_FROM + 3;
-const CELL = INTS_FROM + 4;
-const MODEL = INTS_FROM + 5;
-const NEXT = INTS_FROM + 6;
-const PREV = INTS_FROM + 7;
-const HOLD_LIST = INTS_FROM + 8;
-const FEE_FRACTION = INTS_FROM + 9;
-const COMPANY_NEXT = INTS_FROM + 10;
-const COMPANY_PREV = INTS_FROM + 11;
-const ACCEPTED_HIGH = INTS_FROM + 12;
-const ACCEPTED_LOW = INTS_FROM + 13;
+const REMAINING = 1;
+const HOLD = 2;
+const FLAGS = 6;
+const GENERATION = 7;
+const COMPANY = 8;
+const BOOK = 9;
+const CELL = 10;
+const NEXT = 11;
+const PREV = 12;
+const HOLD_LIST = 13;
+const COMPANY_NEXT = 14;
+const COMPANY_PREV = 15;
+const QUANTITY = 8;
+const VISIBLE = 9;
+const NOTIONAL = 10;
+const FEES_FLOOR = 11;
+const SEQUENCE = 12;
+const MODEL = 26;
+const FEE_FRACTION = 27;
+const ACCEPTED_HIGH = 28;
+const ACCEPTED_LOW = 29;
+/** The order in which snapshots keep them; the last two are not used. */
+const FLOAT_PLACES = [PRICE, QUANTITY, REMAINING, VISIBLE, NOTIONAL, FEES_FLOOR, HOLD, SEQUENCE];
+const INT_PLACES = [FLAGS, GENERATION, COMPANY, BOOK, CELL, MODEL, NEXT, PREV, HOLD_LIST, FEE_FRACTION, COMPANY_NEXT, COMPANY_PREV, ACCEPTED_HIGH, ACCEPTED_LOW, 30, 31];
 /** Times have more bits than an integer: they stand in two. */
 const TIME_PART = 2 ** 30;
 
@@ -360,26 +359,26 @@ export class Orders {
   /** The rows in use, for snapshots. */
   columns(): { floats: Float64Array; ints: Int32Array } {
     return {
-      floats: gathered(new Float64Array(this.used * FLOATS_USED), this.floats, FLOATS_USED, FLOATS, 0),
-      ints: gathered(new Int32Array(this.used * INTS_USED), this.ints, INTS_USED, INTS, INTS_FROM),
+      floats: gathered(new Float64Array(this.used * FLOAT_PLACES.length), this.floats, FLOAT_PLACES, FLOAT_SHIFT),
+      ints: gathered(new Int32Array(this.used * INT_PLACES.length), this.ints, INT_PLACES, INT_SHIFT),
     };
   }
 
   /** Restores what `columns` gave. */
   setColumns(floats: Float64Array, ints: Int32Array): void {
-    this.used = floats.length / FLOATS_USED;
+    this.used = floats.length / FLOAT_PLACES.length;
     if (this.used * FLOATS > this.floats.length) this.grow();
-    scattered(floats, this.floats, FLOATS_USED, FLOATS, 0);
-    scattered(ints, this.ints, INTS_USED, INTS, INTS_FROM);
+    scattered(floats, this.floats, FLOAT_PLACES, FLOAT_SHIFT);
+    scattered(ints, this.ints, INT_PLACES, INT_SHIFT);
   }
 }
 
-/** Copies `width` numbers of each row, from place `from` on, into one run. */
-function gathered<C extends Float64Array | Int32Array>(target: C, source: C, width: number, stride: number, from: number): C {
-  for (let at = 0, row = from; at < target.length; row += stride) for (let place = row; place < row + width; place++) target[at++] = source[place];
+/** Copies the numbers at these places of each row into one run. */
+function gathered<C extends Float64Array | Int32Array>(target: C, source: C, places: readonly number[], shift: number): C {
+  for (let row = 0, to = 0; to < target.length; row++) for (const place of places) target[to++] = source[(row << shift) | place];
   return target;
 }
 
-function scattered<C extends Float64Array | Int32Array>(source: C, target: C, width: number, stride: number, from: number): void {
-  for (let at = 0, row = from; at < source.length; row += stride) for (let place = row; place < row + width; place++) target[place] = source[at++];
+function scattered<C extends Float64Array | Int32Array>(source: C, target: C, places: readonly number[], shift: number): void {
+  for (let row = 0, from = 0; from < source.length; row++) for (const place of places) target[(row << shift) | place] = source[from++];
 }
