@@ -213,6 +213,23 @@ describe('responses of an endpoint that only knows chats', () => {
     expect(receiptOf(final).provider).toBe('Provider 1');
   });
 
+  test('stream calls that are told in turns, and a refusal as one', async () => {
+    const call = (index: number, args: string, named = {}): object => ({ id: 'c', choices: [{ index: 0, delta: { tool_calls: [{ index, ...named, function: { arguments: args, ...named } }] }, finish_reason: null }] });
+    answer = asChat(sse([
+      { id: 'c', choices: [{ index: 0, delta: { refusal: 'I ' }, finish_reason: null }] }, { id: 'c', choices: [{ index: 0, delta: { refusal: 'will not' }, finish_reason: null }] },
+      call(0, '', { id: 'call_a', name: 'f' }), call(1, '{"b"', { id: 'call_b', name: 'g' }), call(0, '{"a":'), call(1, ':2}'), call(0, '1}'),
+      { id: 'c', choices: [{ index: 0, delta: {}, finish_reason: 'tool_calls' }] }, '[DONE]',
+    ]));
+    const { text } = await ask('/v1/responses', { model: CHAT, input: 'hello', stream: true });
+    const events = eventsIn(text).map((event) => schema.responseEvent.parse(event));
+    expect(events.filter(({ type }) => type.startsWith('response.refusal'))).toMatchObject([{ delta: 'I ' }, { delta: 'will not' }, { refusal: 'I will not' }]);
+    const final = await world.client(world.key()).responses.stream({ model: CHAT, input: 'hello' }).finalResponse();
+    expect(final.output).toMatchObject([
+      { type: 'message', content: [{ type: 'refusal', refusal: 'I will not' }] }, { type: 'function_call', call_id: 'call_a', name: 'f', arguments: '{"a":1}' },
+      { type: 'function_call', call_id: 'call_b', name: 'g', arguments: '{"b":2}' },
+    ]);
+  });
+
   test('that break off say so once', async () => {
     answer = asChat((_asked, reply) => {
       reply.writeHead(200, { 'content-type': 'text/event-stream' });

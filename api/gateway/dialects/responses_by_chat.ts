@@ -122,15 +122,14 @@ function wholeOf(answer: JsonObject): JsonObject | undefined {
 }
 
 /** An item of the output while it is being told. */
+type TextKind = 'message' | 'refusal' | 'reasoning';
 interface OpenItem {
-  kind: 'message' | 'reasoning' | 'call';
+  kind: TextKind | 'call';
   id: string;
   index: number;
   text: string;
   callId: unknown;
   name: unknown;
-  /** Of a chat's call. */
-  position: number;
 }
 
 type Event = { event: string; data: JsonObject };
@@ -139,7 +138,10 @@ type Event = { event: string; data: JsonObject };
 class ChatAsResponse implements EventTranslator {
   private readonly id: string;
   private readonly output: JsonObject[] = [];
+  private items = 0;
   private open: OpenItem | undefined;
+  /** By their place in the chat; several may be told in turns. */
+  private readonly calls = new Map<number, OpenItem>();
   private begun = false;
   private reason: unknown;
   private usage: JsonObject | undefined;
@@ -170,6 +172,7 @@ class ChatAsResponse implements EventTranslator {
     const end = ended(this.reason);
     const events: Event[] = [];
     this.close(events, String(end.status));
+    for (const call of this.calls.values()) this.finish(call, events, String(end.status));
     return [...events, told(`response.${String(end.status)}`, { response: this.response({ ...end, output: this.output, usage: this.usage }) })];
   }
 
@@ -181,31 +184,31 @@ class ChatAsResponse implements EventTranslator {
     const reasoning = delta.reasoning_content ?? delta.reasoning;
     if (typeof reasoning === 'string' && reasoning !== '') this.addText('reasoning', reasoning, events);
     if (typeof delta.content === 'string' && delta.content !== '') this.addText('message', delta.content, events);
-    if (typeof delta.refusal === 'string' && delta.refusal !== '') this.addText('message', delta.refusal, events);
+    if (typeof delta.refusal === 'string' && delta.refusal !== '') this.addText('refusal', delta.refusal, events);
     for (const call of listOf(delta.tool_calls)) this.addCall(call, events);
   }
 
-  private addText(kind: 'message' | 'reasoning', text: string, events: Event[]): void {
-    const item = this.open?.kind === kind ? this.open : this.begin({ kind, callId: undefined, name: undefined, position: 0 }, events);
+  private addText(kind: TextKind, text: string, events: Event[]): void {
+    const item = this.open?.kind === kind ? this.open : this.begin({ kind, callId: undefined, name: undefined }, events);
+    this.open = item;
     item.text += text;
-    const type = kind === 'message' ? 'response.output_text.delta' : 'response.reasoning_text.delta';
-    events.push(told(type, { ...this.place(item), delta: text, ...(kind === 'message' ? { logprobs: [] } : {}) }));
+    events.push(told(`response.${TEXTS[kind].name}.delta`, { ...this.place(item), delta: text, ...TEXTS[kind].more }));
   }
 
   private addCall(call: JsonObject, events: Event[]): void {
     const position = typeof call.index === 'number' ? call.index : 0;
     const named = isObject(call.function) ? call.function : {};
-    const { open } = this;
-    const item = open?.kind === 'call' && open.position === position ? open : this.begin({ kind: 'call', callId: call.id, name: named.name, position }, events);
+    let item = this.calls.get(position);
+    if (item === undefined) this.calls.set(position, (item = this.begin({ kind: 'call', callId: call.id, name: named.name }, events)));
     if (typeof named.arguments !== 'string' || named.arguments === '') return;
     item.text += named.arguments;
     events.push(told('response.function_call_arguments.delta', { item_id: itemIdOf(item), output_index: item.index, delta: named.arguments }));
   }
 
-  private begin(what: Pick<OpenItem, 'kind' | 'callId' | 'name' | 'position'>, events: Event[]): OpenItem {
+  private begin(what: Pick<OpenItem, 'kind' | 'callId' | 'name'>, events: Event[]): OpenItem {
     this.close(events, 'completed');
-    const item = { ...what, id: `${this.id}_${this.output.length}`, index: this.output.length, text: '' };
-    this.open = item;
+    const item = { ...what, id: `${this.id}_${this.items}`, index: this.items, text: '' };
+    this.items += 1;
     events.push(told('response.output_item.added', { output_index: item.index, item: toldItem(item, 'in_progress', true) }));
     if (item.kind !== 'call') events.push(told('response.content_part.added', { ...this.place(item), part: partOfItem(item.kind, '') }));
     return item;
@@ -213,18 +216,19 @@ class ChatAsResponse implements EventTranslator {
 
   private close(events: Event[], status: string): void {
     const item = this.open;
-    if (item === undefined) return;
     this.open = undefined;
+    if (item !== undefined) this.finish(item, events, status);
+  }
+
+  private finish(item: OpenItem, events: Event[], status: string): void {
     const whole = toldItem(item, item.kind === 'call' ? 'completed' : status, false);
-    if (item.kind === 'message') {
-      events.push(told('response.output_text.done', { ...this.place(item), text: item.text, logprobs: [] }));
-    } else if (item.kind === 'reasoning') {
-      events.push(told('response.reasoning_text.done', { ...this.place(item), text: item.text }));
-    } else {
+    if (item.kind === 'call') {
       events.push(told('response.function_call_arguments.done', { item_id: itemIdOf(item), output_index: item.index, name: item.name, arguments: item.text }));
+    } else {
+      const { name, field, more } = TEXTS[item.kind];
+      events.push(told(`response.${name}.done`, { ...this.place(item), [field]: item.text, ...more }), told('response.content_part.done', { ...this.place(item), part: partOfItem(item.kind, item.text) }));
     }
-    if (item.kind !== 'call') events.push(told('response.content_part.done', { ...this.place(item), part: partOfItem(item.kind, item.text) }));
-    this.output.push(whole);
+    this.output[item.index] = whole;
     events.push(told('response.output_item.done', { output_index: item.index, item: whole }));
   }
 
@@ -234,14 +238,23 @@ class ChatAsResponse implements EventTranslator {
 }
 
 const told = (type: string, fields: JsonObject): Event => ({ event: type, data: { type, ...fields } });
-const partOfItem = (kind: 'message' | 'reasoning', text: string): JsonObject => (kind === 'message' ? textPart(text) : { type: 'reasoning_text', text });
-const PREFIXES = { message: 'msg_', reasoning: 'rs_', call: 'fc_' };
+/** How the events of a text are called, and where they bear all of it. */
+const TEXTS: Record<TextKind, { name: string; field: string; more: JsonObject }> = {
+  message: { name: 'output_text', field: 'text', more: { logprobs: [] } },
+  refusal: { name: 'refusal', field: 'refusal', more: {} },
+  reasoning: { name: 'reasoning_text', field: 'text', more: {} },
+};
+function partOfItem(kind: TextKind, text: string): JsonObject {
+  if (kind === 'message') return textPart(text);
+  return kind === 'refusal' ? refusalPart(text) : { type: 'reasoning_text', text };
+}
+const PREFIXES = { message: 'msg_', refusal: 'msg_', reasoning: 'rs_', call: 'fc_' };
 const itemIdOf = ({ kind, id }: OpenItem): string => PREFIXES[kind] + id;
 
 function toldItem(item: OpenItem, status: string, empty: boolean): JsonObject {
   if (item.kind === 'call') return callItem(item.id, status, item.callId, item.name, item.text);
   if (item.kind === 'reasoning') return { ...reasoningItem(item.id, item.text), ...(empty ? { content: [] } : {}) };
-  return messageItem(item.id, status, empty ? [] : [textPart(item.text)]);
+  return messageItem(item.id, status, empty ? [] : [partOfItem(item.kind, item.text)]);
 }
 
 export const responsesByChat: Detour = {
