@@ -288,7 +288,7 @@ test('a preview tells price, fee, hold and what a GPU-hour costs in dollars', as
   expect(preview).toMatchObject({
     filled_quantity: '6', resting_quantity: '4', average_price: '2.06666667', worst_price: '2.2000', notional: '12.40', fee: '0.062', hold: '9.246',
     // 21.708 CR at the price of a prepaid credit, for ten hours.
-    usd_per_gpu_hour: '1.4472', outside_usd_per_gpu_hour: '4.00', net_usd_per_gpu_hour: null, reject_code: null,
+    usd_per_gpu_hour: '1.4472', interest_usd_per_gpu_hour: '0.0000', outside_usd_per_gpu_hour: '4.00', net_usd_per_gpu_hour: null, reject_code: null,
   });
   // A stop that waits holds credit for list price, its protection.
   const stop = await world.call('POST', '/api/v1/orders/preview', { key: borrower.key, body: { ...body, price: null, type: 'stop', stop_price: '3.0000' } });

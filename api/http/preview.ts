@@ -115,25 +115,24 @@ export function costOf(order: PlaceOrder, { notional, resting }: Walk, limit: nu
 /**
  * USD that `credits` micro-CR cost the company: what it paid for the lots they would come from, in the
  * order in which they would be taken, with origination fee and interest until delivery (ACT/365).
- * @returns micro-USD, and how many of the credits the lots cover
+ * @returns micro-USD, how much of it is interest, and how many of the credits the lots cover
  */
-export function usdOf(credits: bigint, lots: readonly LotView[], facilities: readonly FacilityView[], until: { now: number; hour: number }): { usd: bigint; covered: bigint } {
+export function usdOf(credits: bigint, lots: readonly LotView[], facilities: readonly FacilityView[], until: { now: number; hour: number }): { usd: bigint; interest: bigint; covered: bigint } {
   const days = BigInt(Math.max(0, Math.ceil((until.hour * MILLIS_PER_HOUR - until.now) / MILLIS_PER_DAY)));
   let left = credits;
   let usd = 0n;
+  let interest = 0n;
   for (const lot of [...lots].sort((a, b) => a.expiresAt - b.expiresAt || a.lot - b.lot)) {
     const open = BigInt(Math.max(0, lot.available - Math.min(lot.frozen, lot.available)));
     const taken = open < left ? open : left;
     if (taken === 0n) continue;
     const cost = divideHalfEven(taken * BigInt(lot.usd), BigInt(lot.minted));
-    usd += cost + financingOf(cost, facilities.find((facility) => facility.facility === lot.facility), days);
+    const facility = facilities.find((candidate) => candidate.facility === lot.facility);
+    const fee = facility === undefined ? 0n : divideHalfEven(cost * BigInt(facility.originationFee), BigInt(MICRO));
+    const accrued = facility === undefined ? 0n : divideHalfEven((cost + fee) * BigInt(facility.annualRate) * days, BigInt(MICRO) * 365n);
+    usd += cost + fee + accrued;
+    interest += accrued;
     left -= taken;
   }
-  return { usd, covered: credits - left };
-}
-
-function financingOf(cost: bigint, facility: FacilityView | undefined, days: bigint): bigint {
-  if (facility === undefined) return 0n;
-  const fee = divideHalfEven(cost * BigInt(facility.originationFee), BigInt(MICRO));
-  return fee + divideHalfEven((cost + fee) * BigInt(facility.annualRate) * days, BigInt(MICRO) * 365n);
+  return { usd, interest, covered: credits - left };
 }

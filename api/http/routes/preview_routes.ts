@@ -30,6 +30,7 @@ const previewSchema = z.object({
   credits_before: text,
   credits_after: text,
   usd_per_gpu_hour: text.nullable().describe('Buys: price, fees, origination fee and interest until delivery; null while no credit of yours covers it'),
+  interest_usd_per_gpu_hour: text.nullable().describe('Buys: what of it is interest until delivery'),
   outside_usd_per_gpu_hour: text.nullable().describe('The lowest published on-demand price of the class'),
   net_usd_per_gpu_hour: text.nullable().describe('Sells: what a GPU-hour brings after the commission'),
   reject_code: z.enum(REJECT_CODES).nullable().describe('Why it would be refused now'),
@@ -59,7 +60,7 @@ const preview = route({
         hold: formatMicro(hold),
         credits_before: formatMicro(account.spendable),
         credits_after: formatMicro(BigInt(account.spendable) - needed),
-        usd_per_gpu_hour: order.side === BUY ? allInUsd(order, priced, { needed, account, now: services.committed.now }) : null,
+        ...allInUsd(order, priced, { needed, account, now: services.committed.now }),
         outside_usd_per_gpu_hour: outsideUsd(services.directory, order),
         net_usd_per_gpu_hour: order.side === SELL ? netOf(order, priced) : null,
         reject_code: refusal ?? priced.refusal ?? null,
@@ -111,12 +112,15 @@ async function accountOf({ sequencer }: Services, company: number) {
   return { lots, facilities, spendable };
 }
 
-/** Per GPU-hour bought or bid for; null when the company's credits do not reach. */
-function allInUsd(order: PlaceOrder, { filled, resting }: Walk, { needed, account, now }: { needed: bigint; account: Account; now: number }): string | null {
+/** Per GPU-hour bought or bid for; null for sales, and when the company's credits do not reach. `needed` is 0 for sales. */
+function allInUsd(order: PlaceOrder, { filled, resting }: Walk, { needed, account, now }: { needed: bigint; account: Account; now: number }): Pick<z.infer<typeof previewSchema>, 'usd_per_gpu_hour' | 'interest_usd_per_gpu_hour'> {
   const steps = filled + resting;
-  if (steps <= 0 || needed <= 0n) return null;
-  const { usd, covered } = usdOf(needed, account.lots, account.facilities, { now, hour: order.hour });
-  return covered < needed ? null : formatUnits(divideHalfEven(usd * 100n, BigInt(steps)), 6, 4);
+  const unknown = { usd_per_gpu_hour: null, interest_usd_per_gpu_hour: null };
+  if (steps <= 0 || needed <= 0n) return unknown;
+  const { usd, interest, covered } = usdOf(needed, account.lots, account.facilities, { now, hour: order.hour });
+  if (covered < needed) return unknown;
+  const each = (amount: bigint): string => formatUnits(divideHalfEven(amount * 100n, BigInt(steps)), 6, 4);
+  return { usd_per_gpu_hour: each(usd), interest_usd_per_gpu_hour: each(interest) };
 }
 
 function netOf(order: PlaceOrder, { filled, notional }: Walk): string | null {

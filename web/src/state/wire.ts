@@ -44,6 +44,7 @@ export interface OrderPreview {
   filled_quantity: string;
   fee: string;
   usd_per_gpu_hour: string | null;
+  interest_usd_per_gpu_hour: string | null;
   outside_usd_per_gpu_hour: string | null;
   net_usd_per_gpu_hour: string | null;
   reject_code: string | null;
