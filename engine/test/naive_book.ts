@@ -19,6 +19,16 @@ interface Order extends BookOrder {
   arrived: number;
 }
 
+/** What an exchange asks of its books beyond what a lone one does. */
+export interface ExchangeRules {
+  /** Whether an order takes no part in an uncross. */
+  sitsOut(order: BookOrder): boolean;
+  /** An order stands at the end of its queue. */
+  rested(order: BookOrder): void;
+}
+/** An order that rests, as a block meets it. */
+export type Resting = Readonly<BookOrder & Pick<Order, 'limit' | 'remaining' | 'visible'>>;
+
 const opposite = (order: Order) => (other: Order): boolean => other.sell !== order.sell;
 /** Bids before asks, of each side the better price, then the older. */
 const inOrder = (a: Order, b: Order): number => (a.sell ? (b.sell ? a.limit - b.limit : 1) : b.sell ? -1 : b.limit - a.limit) || a.turn - b.turn;
@@ -39,11 +49,13 @@ export class NaiveBook implements BookMachine {
   private readonly freed: Order[] = [];
   private readonly tell: BookListener;
   private readonly mayTrade: (bid: BookOrder, ask: BookOrder) => boolean;
+  private readonly exchange: Partial<ExchangeRules>;
 
   /** `mayTrade`: whether the ask will do for the bid, whatever their prices. */
-  constructor(listener: BookListener, mayTrade: (bid: BookOrder, ask: BookOrder) => boolean = () => true) {
+  constructor(listener: BookListener, mayTrade: (bid: BookOrder, ask: BookOrder) => boolean = () => true, exchange: Partial<ExchangeRules> = {}) {
     this.tell = listener;
     this.mayTrade = mayTrade;
+    this.exchange = exchange;
   }
 
   private find(id: number): Order | undefined {
@@ -200,6 +212,24 @@ export class NaiveBook implements BookMachine {
     order.turn = this.turn++;
     if (!this.resting.includes(order)) this.resting.push(order);
     this.resting.sort(inOrder);
+    this.exchange.rested?.(order);
+  }
+
+  get isCalling(): boolean {
+    return this.auction;
+  }
+
+  /** What a block that sells, or buys, meets: orders that have no minimum to mind, in the order in which they execute. */
+  unbound(sells: boolean): Resting[] {
+    return this.resting.filter((order) => order.sell !== sells && this.minimumOf(order) === 0);
+  }
+
+  /** A block takes so much of an order, at most what it shows. */
+  takeForBlock(block: number, maker: Resting, quantity: number): void {
+    this.last = maker.limit;
+    this.traded.push(maker.limit);
+    this.tell.traded(maker.id, block, maker.limit, quantity);
+    this.reduce(maker as Order, quantity);
   }
 
   private remove(order: Order): void {
@@ -255,7 +285,8 @@ export class NaiveBook implements BookMachine {
     return false;
   }
 
-  private runStops(): void {
+  /** Lets stops in that trades have triggered. */
+  runStops(): void {
     if (this.auction) return;
     const due: Order[] = [];
     for (;;) {
@@ -398,21 +429,22 @@ export class NaiveBook implements BookMachine {
 
   /** Tries every price from below all limits and the reference to above them: what has no price may execute beyond a limit. */
   private pairs(reference: number): { price: number; trades: { bid: Order; ask: Order; quantity: number }[] } {
-    const limits = this.resting.filter(hasPrice).map(({ limit }) => limit);
+    const taking = this.resting.filter((order) => this.exchange.sitsOut?.(order) !== true);
+    const limits = taking.filter(hasPrice).map(({ limit }) => limit);
     const nearest = reference > 0 ? reference : Math.min(...limits);
     const [least, most] = limits.length === 0 ? [reference, reference] : [Math.min(...limits, nearest) - 1, Math.max(...limits, nearest) + 1];
     let best = { price: 0, volume: 0, surplus: 0 };
     for (let price = Math.max(least, 1); price <= most; price++) {
-      const demand = this.resting.reduce((sum, order) => (!order.sell && order.limit >= price ? sum + order.remaining : sum), 0);
-      const supply = this.resting.reduce((sum, order) => (order.sell && order.limit <= price ? sum + order.remaining : sum), 0);
+      const demand = taking.reduce((sum, order) => (!order.sell && order.limit >= price ? sum + order.remaining : sum), 0);
+      const supply = taking.reduce((sum, order) => (order.sell && order.limit <= price ? sum + order.remaining : sum), 0);
       const found = { price, volume: Math.min(demand, supply), surplus: Math.abs(demand - supply) };
       const nearer = Math.abs(price - nearest) < Math.abs(best.price - nearest);
       const wins = found.volume > best.volume || (found.volume === best.volume && (found.surplus < best.surplus || (found.surplus === best.surplus && nearer)));
       if (found.volume > 0 && wins) best = found;
     }
     if (best.volume === 0) return { price: 0, trades: [] };
-    const bids = this.resting.filter((order) => !order.sell && order.limit >= best.price).map((order) => ({ order, left: order.remaining }));
-    const asks = this.resting.filter((order) => order.sell && order.limit <= best.price).map((order) => ({ order, left: order.remaining }));
+    const bids = taking.filter((order) => !order.sell && order.limit >= best.price).map((order) => ({ order, left: order.remaining }));
+    const asks = taking.filter((order) => order.sell && order.limit <= best.price).map((order) => ({ order, left: order.remaining }));
     const trades: { bid: Order; ask: Order; quantity: number }[] = [];
     while (bids.length > 0 && asks.length > 0) {
       const quantity = Math.min(bids[0].left, asks[0].left);

@@ -1,29 +1,37 @@
 /**
- * Blocks and single orders together against a naive market: blocks that wait and blocks that do not, of
- * both sides, single orders that come first, over the same few hours. After each command the trades and
- * what everybody still wants are the same. The naive market tries every quantity, one by one.
+ * Blocks and single orders together against a naive market: over the same few hours blocks that wait and blocks that do not, of both
+ * sides, and single orders with every attribute, amended and cancelled, while hours are halted and called. The books of the naive
+ * market are naive books; its blocks try every quantity, one by one. After each command the same has happened, and the same is left
+ * of everybody.
  */
 import { describe, expect, it } from 'vitest';
-import { BUY, FOK, GTC, IOC, NONE, SELL } from '../commands.ts';
-import type { Command } from '../commands.ts';
-import type { EventOf } from '../events.ts';
+import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, IOC, LIMIT, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../commands.ts';
+import type { Command, TradingMode } from '../commands.ts';
+import type { BookOrder } from '../book/lone_book.ts';
+import type { EngineEvent } from '../events.ts';
 import { Random } from '../simulation/random.ts';
-import { HOUR, World, all } from '../test/world.ts';
+import { NaiveBook } from '../test/naive_book.ts';
+import type { Resting } from '../test/naive_book.ts';
+import { HOUR, World, price } from '../test/world.ts';
 import { MICRO } from '../numbers/units.ts';
 
 const HOURS = 3;
 const COMMANDS = 60;
 const SEEDS = 40;
+/** Each a buyer and a provider of one group; those up to SERVING serve the one model. */
+const OWNERS = 4;
+const SERVING = 2;
+/** Numbers of an order in its book's image. */
+const FIELDS = 11;
+const LIST = price(3);
+const MIDDLE = LIST - 14;
 
-interface Single {
-  id: number;
-  hour: number;
-  sell: boolean;
-  price: number;
-  left: number;
+interface Single extends BookOrder {
+  model: boolean;
 }
 interface Block {
   id: number;
+  owner: number;
   from: number;
   to: number;
   sell: boolean;
@@ -31,163 +39,285 @@ interface Block {
   wanted: number;
   ratio: number;
   timeInForce: number;
+  model: boolean;
 }
+const names = (order: object): boolean => (order as Single).model;
+const mayTrade = (bid: object, ask: { owner: number }): boolean => !names(bid) || ask.owner <= SERVING;
 
 class NaiveMarket {
-  /** Oldest first. */
-  readonly singles: Single[] = [];
+  readonly told: string[] = [];
+  readonly books: NaiveBook[] = [];
+  readonly halted = Array.from({ length: HOURS }, () => false);
   readonly waiting: Block[] = [];
-  trades: string[] = [];
+  /** Hours that gained an ask, or open again. */
+  private touched = new Set<number>();
 
-  /** Who stands opposite in an hour, by price, then time. */
-  private makers(hour: number, sells: boolean): Single[] {
-    const found = this.singles.filter((single) => single.hour === hour && single.sell !== sells && single.left > 0);
-    return found.sort((a, b) => (sells ? b.price - a.price : a.price - b.price));
-  }
-
-  private take(id: number, maker: Single, quantity: number): void {
-    maker.left -= quantity;
-    this.trades.push(`${maker.hour}: ${id} ${maker.id} ${quantity}@${maker.price}`);
-  }
-
-  single(order: Single): void {
-    for (const maker of this.makers(order.hour, order.sell)) {
-      if (order.left === 0 || (order.sell ? maker.price < order.price : maker.price > order.price)) break;
-      const quantity = Math.min(order.left, maker.left);
-      order.left -= quantity;
-      this.take(order.id, maker, quantity);
+  constructor() {
+    for (let hour = 0; hour < HOURS; hour++) {
+      const tell = (what: string): void => void this.told.push(`${hour} ${what}`);
+      const quiet = (): void => undefined;
+      this.books.push(new NaiveBook({
+        accepted: quiet, amended: quiet, traded: (maker, taker, at, quantity) => tell(`${taker} takes ${quantity}@${at} of ${maker}`), triggered: (id) => tell(`${id} triggered`),
+        cancelled: (id, _remaining, reason) => tell(`${id} ${reason}`), filled: (id) => tell(`${id} filled`),
+      }, mayTrade, { sitsOut: names, rested: ({ sell }) => void (sell && this.touch(hour)) }));
     }
-    if (order.left === 0) return;
-    this.singles.push(order);
-    if (order.sell) this.retry(order.hour);
   }
 
-  /** The best price first, then the oldest; those that the hour is none of are not asked. */
-  private retry(hour: number): void {
-    for (const block of [...this.waiting].sort((a, b) => b.price - a.price)) {
-      if (hour < block.from || hour >= block.to) continue;
-      this.execute(block);
-      if (block.wanted === 0) this.waiting.splice(this.waiting.indexOf(block), 1);
-    }
+  touch(hour: number): void {
+    this.touched.add(hour);
+  }
+
+  private makers(block: Block, hour: number): Resting[] {
+    return this.books[hour].unbound(block.sell).filter((maker) => maker.owner !== block.owner && (block.sell ? mayTrade(maker, block) : mayTrade(block, maker)));
   }
 
   block(block: Block): void {
     this.execute(block);
-    if (block.wanted > 0 && block.timeInForce === GTC) this.waiting.push(block);
+    if (block.wanted === 0) this.told.push(`${block.id} filled`);
+    else if (block.timeInForce === GTC) this.waiting.push(block);
+    else this.told.push(`${block.id} gone`);
   }
 
   private execute(block: Block): void {
-    const least = block.timeInForce === FOK ? block.wanted : Math.max(1, Math.ceil((block.wanted * block.ratio) / MICRO));
     const hours = Array.from({ length: block.to - block.from }, (_, index) => block.from + index);
+    if (hours.some((hour) => this.halted[hour] || this.books[hour].isCalling)) return;
+    const least = block.timeInForce === FOK ? block.wanted : Math.max(1, Math.ceil((block.wanted * block.ratio) / MICRO));
     for (let quantity = block.wanted; quantity >= least; quantity--) {
-      const costs = hours.map((hour) => this.makers(hour, block.sell).flatMap(({ price, left }) => Array.from({ length: left }, () => price)).slice(0, quantity));
-      const sum = costs.flat().reduce((total, price) => total + price, 0);
+      const costs = hours.map((hour) => this.makers(block, hour).flatMap(({ limit, remaining }) => Array.from({ length: remaining }, () => limit)).slice(0, quantity));
+      const sum = costs.flat().reduce((total, limit) => total + limit, 0);
       const bound = block.price * quantity * hours.length;
       if (costs.some(({ length }) => length < quantity) || (block.sell ? sum < bound : sum > bound)) continue;
       for (const hour of hours) this.takeHour(block, hour, quantity);
       block.wanted -= quantity;
+      for (const hour of hours) this.books[hour].runStops();
       return;
     }
   }
 
   private takeHour(block: Block, hour: number, quantity: number): void {
-    let left = quantity;
-    for (const maker of this.makers(hour, block.sell)) {
-      const part = Math.min(left, maker.left);
-      if (part > 0) this.take(block.id, maker, part);
+    for (let left = quantity; left > 0; ) {
+      const [maker] = this.makers(block, hour);
+      const part = Math.min(left, maker.visible);
+      this.books[hour].takeForBlock(block.id, maker, part);
       left -= part;
     }
   }
 
-  cancel(id: number): void {
-    for (const list of [this.singles, this.waiting]) {
-      const place = list.findIndex((order) => order.id === id);
-      if (place >= 0) list.splice(place, 1);
+  /** At the end of a command, the best price first, then the oldest; what their trades let in is tried again. */
+  settle(): void {
+    while (this.touched.size > 0) {
+      const touched = [...this.touched];
+      this.touched = new Set();
+      const concerned = this.waiting.filter(({ from, to }) => touched.some((hour) => hour >= from && hour < to));
+      for (const block of concerned.sort((a, b) => b.price - a.price)) {
+        this.execute(block);
+        if (block.wanted > 0) continue;
+        this.waiting.splice(this.waiting.indexOf(block), 1);
+        this.told.push(`${block.id} filled`);
+      }
     }
+  }
+
+  /** What is left of everybody, and what of it is shown. */
+  left(): string[] {
+    const orders = this.books.flatMap((book) => {
+      const { bids, asks, stops } = book.image();
+      const rows = (numbers: number[]): number[][] => Array.from({ length: numbers.length / FIELDS }, (_, row) => numbers.slice(row * FIELDS, (row + 1) * FIELDS));
+      return [...bids.length + asks.length > 0 ? rows([...bids, ...asks]) : [], ...rows(stops)].map(([id, , , , remaining, visible]) => `${id} ${remaining} ${visible}`);
+    });
+    return [...orders, ...this.waiting.map(({ id, wanted, from, to }) => `${id} ${wanted * (to - from)} 0`)].sort();
   }
 }
 
 class Twins {
   private readonly random: Random;
   private readonly world = new World();
-  private readonly seller = this.world.provider();
-  private readonly buyer = this.world.buyer(500_000);
   private readonly naive = new NaiveMarket();
+  private readonly operator = this.world.company('operator');
+  private readonly buyers: number[] = [];
+  private readonly providers: number[] = [];
+  /** By the test's number: the engine's, its hour and its company; of a block no hour. */
+  private readonly placed: { order: number; hour: number; company: number; sell: boolean }[] = [];
   private readonly numbers = new Map<number, number>();
-  private readonly engineIds: number[] = [];
+  /** Sell blocks that rest are their asks; what is told of them as a whole is another test. */
+  private readonly offers = new Set<number>();
+  private readonly blocks = new Set<number>();
 
   constructor(seed: number) {
+    const { world } = this;
     this.random = new Random(seed);
+    world.run({ type: 'addModel', name: 'small' });
+    for (let owner = 1; owner <= OWNERS; owner++) {
+      this.buyers[owner] = world.buyer(10_000_000, `buyer ${owner}`, `owner ${owner}`);
+      this.providers[owner] = world.provider(1_000_000, `provider ${owner}`, `owner ${owner}`);
+      world.run({ type: 'setEligibility', company: this.providers[owner], market: 0, models: owner <= SERVING ? [0] : [] });
+    }
   }
 
   step(): void {
     const { random } = this;
-    const kind = random.weighted([[50, 'single'], [30, 'block'], [12, 'cancel']] as const);
-    const sell = random.chance(0.55);
-    const price = random.between(15, 25) * 1_000;
-    if (kind === 'single') this.single(sell, price);
-    else if (kind === 'block') this.block(sell, price);
-    else if (this.engineIds.length > 0) this.cancel(random.between(0, this.engineIds.length - 1));
+    const kind = random.weighted([[50, 'single'], [22, 'block'], [10, 'cancel'], [10, 'amend'], [8, 'mode']] as const);
+    if (kind === 'single') this.single(random.chance(0.55));
+    else if (kind === 'block') this.block(random.chance(0.55));
+    else if (kind === 'cancel') this.cancel();
+    else if (kind === 'amend') this.amend();
+    else this.mode(random.between(0, HOURS - 1));
+  }
+
+  private compare(command: Command, act: () => string | undefined): void {
+    const { events, rejected } = this.world.run(command);
+    const told = events.flatMap((event) => this.tell(event));
+    const refusal = act();
+    this.naive.settle();
+    expect({ command, refusal: rejected === 'self_trade' ? 'minimum_quantity' : rejected, told }).toEqual({ command, refusal, told: this.naive.told.splice(0) });
+    expect(this.left()).toEqual(this.naive.left());
     expect(this.world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
   }
 
-  /** The same trades, and the same left of everybody. */
-  private compare(command: Command, act: (id: number) => void): void {
-    const { events, rejected } = this.world.run(command);
-    expect(rejected).toBeUndefined();
-    const id = this.engineIds.length;
-    for (const event of events) {
-      const placed = event.kind === 'orderAccepted' ? event.order : event.kind === 'blockAccepted' ? event.block : undefined;
-      if (placed !== undefined) this.numbers.set(placed, this.engineIds.push(placed) - 1);
+  private tell(event: EngineEvent): string[] {
+    switch (event.kind) {
+      case 'orderAccepted':
+        this.numbers.set(event.order, this.placed.push({ order: event.order, hour: event.hour - HOUR, company: event.company, sell: event.side === 'sell' }) - 1);
+        return [];
+      case 'blockAccepted':
+        this.numbers.set(event.block, this.placed.push({ order: event.block, hour: NONE, company: event.company, sell: event.side === 'sell' }) - 1);
+        return [];
+      case 'fill':
+        return [`${event.hour - HOUR} ${this.numbers.get(event.taker)} takes ${event.quantity}@${event.price} of ${this.numbers.get(event.maker)}`];
+      case 'orderTriggered':
+        return [`${this.nameOf(event.order)} triggered`];
+      case 'orderDone': {
+        const number = this.numbers.get(event.order) ?? NONE;
+        if (this.offers.has(number)) return [];
+        const end = event.status === 'filled' ? 'filled' : event.reason;
+        return [this.blocks.has(number) ? `${number} ${end === 'filled' ? end : 'gone'}` : `${this.nameOf(event.order)} ${end}`];
+      }
+      default:
+        return [];
     }
-    act(id);
-    const trades = all(events, 'fill').map((fill) => this.tradeOf(fill));
-    expect(trades).toEqual(this.naive.trades.splice(0));
-    expect(this.left()).toEqual([...this.naive.singles.filter(({ left }) => left > 0).map(({ id: own, left }) => `${own} ${left}`), ...this.naive.waiting.map((block) => `${block.id} ${block.wanted * (block.to - block.from)}`)].sort());
   }
 
-  private tradeOf({ hour, maker, taker, quantity, price }: EventOf<'fill'>): string {
-    return `${hour - HOUR}: ${this.numbers.get(taker)} ${this.numbers.get(maker)} ${quantity}@${price}`;
+  private nameOf(order: number): string {
+    const number = this.numbers.get(order) ?? NONE;
+    return `${this.placed[number].hour} ${number}`;
   }
 
   private left(): string[] {
     const { engine } = this.world;
-    const companies = [this.seller, this.buyer];
-    const orders = companies.flatMap((company) => engine.query('openOrders', { company })).map(({ order, remaining }) => [order, remaining]);
-    const blocks = companies.flatMap((company) => engine.query('blocks', { company })).map((block) => [block.block, block.quantity * (block.toHour - block.fromHour) - block.filled]);
-    return [...orders, ...blocks].map(([id, remaining]) => `${this.numbers.get(id)} ${remaining}`).sort();
+    const companies = [...this.buyers.slice(1), ...this.providers.slice(1)];
+    const orders = companies.flatMap((company) => engine.query('openOrders', { company })).map(({ order, remaining, visible }) => [order, remaining, visible]);
+    const blocks = companies.flatMap((company) => engine.query('blocks', { company })).filter(({ side }) => side === BUY)
+      .map(({ block, quantity, fromHour, toHour, filled }) => [block, quantity * (toHour - fromHour) - filled, 0]);
+    return [...orders, ...blocks].map(([id, remaining, visible]) => `${this.numbers.get(id)} ${remaining} ${visible}`).sort();
   }
 
-  private single(sell: boolean, price: number): void {
-    const { random } = this;
+  private around(): number {
+    return MIDDLE + this.random.between(-6, 6);
+  }
+
+  private single(sell: boolean): void {
+    const { random, naive } = this;
     const hour = random.between(0, HOURS - 1);
-    const quantity = random.between(1, 6);
+    const owner = random.between(1, OWNERS);
+    const orderType = random.weighted([[80, LIMIT], [8, MARKET], [6, STOP], [6, STOP_LIMIT]] as const);
+    const quantity = random.between(1, 8);
+    const timeInForce = random.weighted([[80, GTC], [10, IOC], [10, FOK]] as const);
+    const unpriced = orderType === MARKET || orderType === STOP;
+    if (naive.books[hour].isCalling && unpriced) return;
+    const order: Single = {
+      id: this.placed.length, owner, sell, orderType, price: unpriced ? (sell ? 1 : LIST) : this.around(), quantity, timeInForce,
+      postOnly: orderType === LIMIT && timeInForce === GTC && random.chance(0.1), displayQuantity: random.chance(0.3) ? random.between(1, quantity) : 0,
+      minimumQuantity: random.chance(0.2) ? random.between(1, quantity) : 0, stopPrice: orderType >= STOP ? this.around() : 0,
+      selfTradePrevention: random.between(CANCEL_NEWEST, DECREMENT), expiresAt: 0, model: !sell && random.chance(0.2),
+    };
+    const { id: _, owner: __, sell: ___, model, ...terms } = order;
     this.compare({
-      type: 'place', company: sell ? this.seller : this.buyer, market: 0, hour: HOUR + hour, side: sell ? SELL : BUY, orderType: 0, price, quantity, timeInForce: GTC, postOnly: false,
-      displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: 0, selfTradePrevention: 0, cancelOnDisconnect: false, clientOrderId: '',
-    }, (id) => this.naive.single({ id, hour, sell, price, left: quantity }));
+      type: 'place', company: (sell ? this.providers : this.buyers)[owner], market: 0, hour: HOUR + hour, side: sell ? SELL : BUY, ...terms, price: unpriced ? NONE : order.price,
+      model: model ? 0 : NONE, resaleOf: 0, cancelOnDisconnect: false, clientOrderId: '',
+    }, () => (naive.halted[hour] ? 'halted' : naive.books[hour].place(order)));
   }
 
-  /** A sell block that may wait is one ask an hour: that is another test. */
-  private block(sell: boolean, price: number): void {
-    const { random } = this;
+  private block(sell: boolean): void {
+    const { random, naive } = this;
     const from = random.between(0, HOURS - 2);
     const to = random.between(from + 2, HOURS);
-    const timeInForce = sell ? random.pick([IOC, FOK]) : random.pick([GTC, GTC, IOC, FOK]);
-    const quantity = random.between(1, 8);
-    const ratio = random.pick([0, 300_000, 500_000, MICRO]);
+    const block: Block = {
+      id: this.placed.length, owner: random.between(1, OWNERS), from, to, sell, price: this.around(), wanted: random.between(1, 8), ratio: random.pick([0, 300_000, 500_000, MICRO]),
+      timeInForce: random.pick([GTC, GTC, IOC, FOK]), model: !sell && random.chance(0.2),
+    };
+    const { id, owner, timeInForce, model, ratio } = block;
+    const hours = Array.from({ length: to - from }, (_, index) => from + index);
+    const refused = hours.some((hour) => naive.halted[hour]);
+    const rests = sell && timeInForce === GTC;
+    if (!refused) (rests ? this.offers : this.blocks).add(id);
     this.compare({
-      type: 'placeBlock', company: sell ? this.seller : this.buyer, market: 0, fromHour: HOUR + from, toHour: HOUR + to, side: sell ? SELL : BUY, price, quantity, timeInForce,
-      minimumAcceptanceRatio: ratio, model: NONE, clientOrderId: '',
-    }, (id) => this.naive.block({ id, from, to, sell, price, wanted: quantity, ratio, timeInForce }));
+      type: 'placeBlock', company: (sell ? this.providers : this.buyers)[owner], market: 0, fromHour: HOUR + from, toHour: HOUR + to, side: sell ? SELL : BUY, price: block.price,
+      quantity: block.wanted, timeInForce, minimumAcceptanceRatio: ratio, model: model ? 0 : NONE, clientOrderId: '',
+    }, () => {
+      if (refused) return 'halted';
+      if (!rests) naive.block(block);
+      else hours.forEach((hour, index) => naive.books[hour].place(askOf(block, id + 1 + index)));
+      return undefined;
+    });
   }
 
-  private cancel(id: number): void {
-    const order = this.engineIds[id];
-    const owner = [this.seller, this.buyer].find((company) => [...this.world.engine.query('openOrders', { company }).map((view) => view.order), ...this.world.engine.query('blocks', { company }).map(({ block }) => block)].includes(order));
-    if (owner !== undefined) this.compare({ type: 'cancel', company: owner, order }, () => this.naive.cancel(id));
+  /** Somebody's order or waiting block that may be cancelled by its own number. */
+  private someone(): number | undefined {
+    const live = this.naive.left().map((row) => Number(row.split(' ')[0]));
+    const own = live.filter((number) => !this.offers.has(number));
+    return own.length === 0 ? undefined : this.random.pick(own);
+  }
+
+  private cancel(): void {
+    const number = this.someone();
+    if (number === undefined) return;
+    const { order, company, hour } = this.placed[number];
+    this.compare({ type: 'cancel', company, order }, () => {
+      if (hour !== NONE) return this.naive.books[hour].cancel(number);
+      this.naive.waiting.splice(this.naive.waiting.findIndex(({ id }) => id === number), 1);
+      this.naive.told.push(`${number} gone`);
+      return undefined;
+    });
+  }
+
+  private amend(): void {
+    const { random, naive } = this;
+    const number = this.someone();
+    if (number === undefined || this.placed[number].hour === NONE) return;
+    const { order, company, hour } = this.placed[number];
+    const quantity = random.between(1, 8);
+    const view = this.world.engine.query('openOrders', { company }).find((row) => row.order === order);
+    const priced = view?.orderType === LIMIT || view?.orderType === STOP_LIMIT;
+    const at = priced && random.chance(0.5) ? this.around() : 0;
+    const keeps = (at === 0 || at === view?.price) && quantity <= (view?.remaining ?? 0);
+    this.compare({ type: 'amend', company, order, price: at, quantity }, () => (naive.halted[hour] && !keeps ? 'halted' : naive.books[hour].amend(number, at, quantity)));
+  }
+
+  private mode(hour: number): void {
+    const { naive, random } = this;
+    const book = naive.books[hour];
+    const set = (mode: TradingMode, act: () => void): void =>
+      this.compare({ type: 'setTradingMode', company: this.operator, class: NONE, market: 0, hour: HOUR + hour, mode, reason: 'test' }, () => void act());
+    if (naive.halted[hour]) {
+      set('open', () => {
+        naive.halted[hour] = false;
+        naive.touch(hour);
+      });
+    } else if (book.isCalling) {
+      set('open', () => {
+        book.uncross(book.image().lastPrice > 0 ? 0 : LIST);
+        naive.touch(hour);
+      });
+    } else if (random.chance(0.5)) set('halted', () => (naive.halted[hour] = true));
+    else set('auction', () => book.startAuction());
   }
 }
+
+/** One of the asks that a sell block is. */
+const askOf = ({ owner, price: at, wanted }: Block, id: number): Single => ({
+  id, owner, sell: true, orderType: LIMIT, price: at, quantity: wanted, timeInForce: GTC, postOnly: false, displayQuantity: 0, minimumQuantity: 0, stopPrice: 0,
+  selfTradePrevention: CANCEL_NEWEST, expiresAt: 0, model: false,
+});
 
 describe('blocks and single orders', () => {
   it.each(Array.from({ length: SEEDS }, (_, seed) => seed + 1))('trade as the naive market has it, seed %i', (seed) => {
