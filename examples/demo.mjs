@@ -1,6 +1,12 @@
 /** What every example needs: the demo's addresses and keys, and one function that calls the exchange. */
 import { readFileSync } from 'node:fs';
 
+// What the exchange refuses is said in its words, without a place in this program.
+process.on('uncaughtException', ({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
+
 const folder = process.env.DATA_DIR ?? '.data';
 export const demo = JSON.parse(readFileSync(`${folder}/demo.json`, 'utf8'));
 

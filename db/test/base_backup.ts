@@ -1,11 +1,11 @@
 /** A base backup as `pg_basebackup` makes it, of the embedded Postgres, which comes without that program. */
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { openPostgres } from '../postgres.ts';
 import type { Postgres } from '../postgres.ts';
+import { endsWithThisProcess, temporaryFolder } from '../temporary_postgres.ts';
 
 export interface TemporaryClusters {
   /** A new folder that Postgres' own user may enter. */
@@ -17,12 +17,13 @@ export interface TemporaryClusters {
 
 export function temporaryClusters(prefix: string): TemporaryClusters {
   const folders: string[] = [];
+  const ended: (() => void)[] = [];
   const running: Postgres[] = [];
   return {
     folder: () => {
-      const made = mkdtempSync(join(tmpdir(), prefix));
-      chmodSync(made, 0o755);
+      const made = temporaryFolder(prefix);
       folders.push(made);
+      ended.push(endsWithThisProcess(made));
       return made;
     },
     open: async (dataDir) => {
@@ -33,6 +34,7 @@ export function temporaryClusters(prefix: string): TemporaryClusters {
     end: async () => {
       for (const postgres of running) await postgres.stop();
       for (const made of folders) rmSync(made, { recursive: true, force: true });
+      for (const forget of ended) forget();
     },
   };
 }

@@ -1,8 +1,5 @@
 /** A market over a real Postgres of its own in a temporary folder, for the benchmarks of durability and recovery. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Envelope } from '../../engine/commands.ts';
@@ -11,35 +8,31 @@ import type { SequencerPort } from '../../api/sequencer/port.ts';
 import { startSequencer } from '../../api/sequencer/start.ts';
 import { openDatabase } from '../../db/database.ts';
 import { migrate } from '../../db/migrate.ts';
-import { openPostgres } from '../../db/postgres.ts';
-import type { Postgres } from '../../db/postgres.ts';
+import { openTemporaryPostgres } from '../../db/temporary_postgres.ts';
+import type { TemporaryPostgres } from '../../db/temporary_postgres.ts';
 import { inEnvelope, marketCommands, START } from './engine_market.ts';
 
 export class DurableMarket {
-  private readonly folder: string;
-  private readonly postgres: Postgres;
+  private readonly own: TemporaryPostgres;
   private readonly say: (line: string) => void;
 
-  private constructor(folder: string, postgres: Postgres, say: (line: string) => void) {
-    this.folder = folder;
-    this.postgres = postgres;
+  private constructor(own: TemporaryPostgres, say: (line: string) => void) {
+    this.own = own;
     this.say = say;
   }
 
   static async open(say: (line: string) => void): Promise<DurableMarket> {
     // The bundles stand in dist/, one folder below the root.
     execFileSync(process.execPath, ['api/cli/build.mjs', 'sequencer_worker'], { cwd: fileURLToPath(new URL('..', import.meta.url)), stdio: ['ignore', 'ignore', 'inherit'] });
-    const folder = mkdtempSync(join(tmpdir(), 'ccx-bench-'));
-    chmodSync(folder, 0o755);
-    const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say });
-    const database = openDatabase(postgres.url, 2);
+    const own = await openTemporaryPostgres('ccx-bench-', say);
+    const database = openDatabase(own.postgres.url, 2);
     await migrate(database);
     await database.destroy();
-    return new DurableMarket(folder, postgres, say);
+    return new DurableMarket(own, say);
   }
 
   get url(): string {
-    return this.postgres.url;
+    return this.own.postgres.url;
   }
 
   start(): Promise<SequencerPort> {
@@ -57,9 +50,8 @@ export class DurableMarket {
     return client;
   }
 
-  async close(): Promise<void> {
-    await this.postgres.stop();
-    rmSync(this.folder, { recursive: true, force: true });
+  close(): Promise<void> {
+    return this.own.end();
   }
 }
 

@@ -9,6 +9,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { endsWithThis } from '../../db/last_will.ts';
 import { median, percentile } from './benchmark.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
 import { CHUNKS, MESSAGES, MODEL } from './gateway_parts.ts';
@@ -59,7 +60,8 @@ async function startPeer(parts: Parts, say: BenchOptions['say']): Promise<number
   // The peer refuses upstreams on loopback unless they are named.
   const environment = { ...process.env, NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: 'localhost,127.0.0.1,::1' };
   const program = join(folder, 'node_modules', '@portkey-ai', 'gateway', 'build', 'start-server.js');
-  parts.keep(spawn(process.execPath, [program, '--headless', `--port=${port}`], { cwd: folder, stdio: 'ignore', env: environment }));
+  const peer = parts.keep(spawn(process.execPath, [program, '--headless', `--port=${port}`], { cwd: folder, stdio: 'ignore', env: environment }));
+  if (peer.pid !== undefined) peer.once('exit', endsWithThis(peer.pid));
   const deadline = performance.now() + PEER_MILLIS_MAX;
   for (;;) {
     const up = await fetch(`http://127.0.0.1:${port}/`).then(() => true, () => false);
