@@ -102,7 +102,11 @@ function keepConstants(file) {
 /** Where it goes and within which budget is the web app's own configuration. */
 async function buildWeb() {
   const vite = await import('vite');
+  // Vite says `production` in this process's environment, which whatever is started from it would take for its own.
+  const { NODE_ENV } = process.env;
   await vite.build({ configFile: join(root, 'web/vite.config.ts'), logLevel: 'warn' });
+  if (NODE_ENV === undefined) delete process.env.NODE_ENV;
+  else process.env.NODE_ENV = NODE_ENV;
   const sources = filesUnder(join(root, 'web'));
   return { sources, digest: digestOf(sources) };
 }

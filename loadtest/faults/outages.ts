@@ -1,6 +1,6 @@
 /** Postgres goes away, in all the ways it can, and comes back. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import pg from 'pg';
 import { endsWithThisProcess } from '../../api/kept_process.ts';
 import type { Fault, FaultReport } from './fault.ts';
@@ -124,7 +124,10 @@ const EMPTY_DISK = 'drop trigger disk_full on journal; drop function disk_full()
 async function failLog(world: FaultWorld): Promise<void> {
   const find = (): Promise<{ pid: number }[]> => world.query<{ pid: number }>(`select pid ${JOURNAL_SESSIONS}`);
   const [{ pid }] = await find();
-  spawnSync('prlimit', [`--pid=${pid}`, '--fsize=0:']);
+  // As who it runs as: others, root too, may lack the right.
+  const { uid, gid } = statSync(`/proc/${pid}`);
+  const { status, stderr } = spawnSync('prlimit', [`--pid=${pid}`, '--fsize=0:'], { uid, gid });
+  if (status !== 0) throw new Error(`prlimit: ${String(stderr)}`);
   await until('the session to fail', () => find().then((sessions) => !sessions.some((session) => session.pid === pid), () => true), DEADLINE_MILLIS);
 }
 const needsPrlimit = (): string | undefined => (spawnSync('prlimit', ['--version']).status === 0 ? undefined : 'needs prlimit of util-linux');
@@ -197,8 +200,7 @@ export const slowPostgres: Fault = {
     let slowest = 0;
     for (let time = 0; time < times; time++) {
       world.wire.delayMillis = 60;
-      slowest = Math.max(slowest, await world.progress(PROGRESS));
-      world.wire.delayMillis = 0;
+      slowest = Math.max(slowest, await world.progress(PROGRESS).finally(() => (world.wire.delayMillis = 0)));
       findings.push(...(await world.verdict()));
     }
     return { times, findings, note: `${PROGRESS} orders in at most ${(slowest / 1000).toFixed(1)} s at 120 ms a round trip` };
