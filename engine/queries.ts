@@ -281,7 +281,8 @@ export interface Queries {
   allocations: { ask: { company: number }; answer: AllocationView[] };
   /** Whose capacity each delivers; NONE when there is none such. */
   deliverers: { ask: { allocations: readonly number[] }; answer: number[] };
-  facilities: { ask: { company: number; lender: boolean }; answer: FacilityView[] };
+  /** Of a borrower, of a lender, or with NONE of everybody; from a facility on, and so many at most, or else all. */
+  facilities: { ask: { company: number; lender: boolean; from?: number; most?: number }; answer: FacilityView[] };
   facility: { ask: { facility: number }; answer: FacilityView | null };
   /** Blocks in the market. */
   blocks: { ask: { company: number }; answer: BlockView[] };

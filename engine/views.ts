@@ -41,7 +41,7 @@ export class Views {
       order: ({ order }) => this.order(order),
       allocations: ({ company }) => this.allocations(company),
       deliverers: ({ allocations }) => allocations.map((id) => this.delivererOf(id)),
-      facilities: ({ company, lender }) => state.facilities.filter((row) => (lender ? row.shares.some((share) => share.lender === company) : row.company === company)).map((row) => this.facilityView(row)),
+      facilities: (ask) => this.facilitiesOf(ask),
       facility: ({ facility }) => (state.facilities[facility] === undefined ? null : this.facilityView(state.facilities[facility])),
       blocks: ({ company }) => [...state.blocks.values()].filter((block) => block.company === company).map((block) => this.blockView(block)),
       mandates: ({ company }) => this.mandates(company),
@@ -201,6 +201,17 @@ export class Views {
       if (facility !== NONE && facilities[facility].frozenFraction === MICRO) return true;
     }
     return false;
+  }
+
+  private facilitiesOf({ company, lender, from = 0, most = Infinity }: Ask<'facilities'>): FacilityView[] {
+    const { facilities } = this.state;
+    const views: FacilityView[] = [];
+    for (let index = from; index < facilities.length && views.length < most; index++) {
+      const row = facilities[index];
+      const concerns = company === NONE || (lender ? row.shares.some((share) => share.lender === company) : row.company === company);
+      if (concerns) views.push(this.facilityView(row));
+    }
+    return views;
   }
 
   private facilityView(row: Facility): FacilityView {

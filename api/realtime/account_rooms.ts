@@ -2,6 +2,7 @@
 import type { FacilityView } from '../../engine/queries.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
+import { facilityViews } from '../facility_views.ts';
 import { allocationWire, balancesWire } from '../http/routes/account_routes.ts';
 import { facilityWire } from '../http/wire/facility_wire.ts';
 import type { MarketChange, MarketData } from '../market/market_data.ts';
@@ -100,7 +101,7 @@ export class AccountRooms {
       }
       case 'facility': {
         const wire = (view: FacilityView) => facilityWire(directory, view);
-        const fetch = async () => (await sequencer.query('facilities', { company, lender })).map(wire);
+        const fetch = async () => (await facilityViews(sequencer, { company, lender })).map(wire);
         const source = new FacilitiesSource(fetch, (row) => row);
         // Who trades on frozen credit is refused from that command on, so it should know why.
         const note: Note = (change) => (source.note(change.facilities) ? 'urgent' : concerned(change));

@@ -8,6 +8,7 @@ import type { EventOf } from '../../../engine/events.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
+import { EVERYBODY, facilityViews } from '../../facility_views.ts';
 import { idOf, parseId } from '../../ids.ts';
 import { evidenceOf } from '../feed_store.ts';
 import { eventOf } from '../../sequencer/port.ts';
@@ -182,12 +183,9 @@ const list = route({
 });
 
 /** What the principal may see: a borrower its own, a lender what it funds, an operator all. */
-export async function facilitiesOf(services: Services, principal: Pick<Principal, 'company' | 'role'>): Promise<FacilityView[]> {
+export function facilitiesOf(services: Services, principal: Pick<Principal, 'company' | 'role'>): Promise<FacilityView[]> {
   const { company, role } = principal;
-  if (role !== 'operator') return services.sequencer.query('facilities', { company, lender: role === 'lender' });
-  const borrowers = services.directory.companies().filter((entry) => entry.role === 'borrower');
-  const perBorrower = await Promise.all(borrowers.map((entry) => services.sequencer.query('facilities', { company: entry.company, lender: false })));
-  return perBorrower.flat();
+  return facilityViews(services.sequencer, role === 'operator' ? { company: EVERYBODY, lender: false } : { company, lender: role === 'lender' });
 }
 
 /** @throws ApiError unknown_facility, also for one that the principal may not see */
