@@ -1,7 +1,7 @@
 /** A market for the benchmark of the engine: many buyers with credit, many providers with capacity, one instrument. */
 import { BUY, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type PlaceOrder, type Role, type Side } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
-import { KIND, decodeEvent, decodeEvents, forEachEvent, type EventBatch } from '../../engine/events.ts';
+import { KIND, decodeEvent, type EventBuffer } from '../../engine/events.ts';
 import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../../engine/numbers/units.ts';
 import { ADD, BUYERS, CANCEL, PROVIDERS, TAKE, type OrderFlow } from './order_flow.ts';
 
@@ -67,13 +67,20 @@ export function marketCommands(): Command[] {
   ];
 }
 
-/** @throws Error when the engine refuses one of the commands */
-/** @param engine a spacious one as the server has, or a plain one where what it grows by is measured */
-export function openMarket(engine: Engine = Engine.spacious()): BenchMarket {
+/**
+ * @param engine a spacious one as the server has, or a plain one where what it grows by is measured
+ * @param told hears of each command when its events are at the end of the engine's buffer; without, they are forgotten
+ * @throws Error when the engine refuses one of the commands
+ */
+export function openMarket(engine: Engine = Engine.spacious(), told: (envelope: Envelope) => void = () => engine.buffer.clear()): BenchMarket {
   for (const command of [{ type: 'tick', now: START } as const, ...marketCommands()]) {
-    engine.apply(inEnvelope(command));
-    const refusal = decodeEvents(engine.buffer.take()).find((event) => event.kind === 'rejected');
-    if (refusal?.kind === 'rejected') throw new Error(`${command.type} was refused: ${refusal.code}`);
+    const envelope = inEnvelope(command);
+    const begin = engine.buffer.length;
+    engine.apply(envelope);
+    forEachSince(engine.buffer, begin, (kind, at) => {
+      if (kind === KIND.rejected) throw new Error(`${command.type} was refused: ${JSON.stringify(decodeEvent(engine.buffer, at))}`);
+    });
+    told(envelope);
   }
   return { engine, market: MARKET, buyers, providers };
 }
@@ -117,13 +124,19 @@ export class FlowCommands {
     return inEnvelope(flow.kind[row] === CANCEL ? { type: 'cancel', company, order: orderOf[flow.target[row]] } : placement(flow, row, company, bench.market));
   }
 
-  /** Executes the commands before `end`. @throws Error when one is refused or, at the end, the trades differ from the reference book's */
-  rehearse(end = this.length): void {
+  /**
+   * Executes the commands before `end`. @param told as in `openMarket`
+   * @throws Error when one is refused or, at the end, the trades differ from the reference book's
+   */
+  rehearse(end = this.length, told: (envelope: Envelope) => void = () => this.bench.engine.buffer.clear()): void {
     const { engine } = this.bench;
     for (; this.rehearsed < end; this.rehearsed++) {
-      engine.apply(this.envelope(this.rehearsed));
-      count(this.outcome, engine.buffer.take());
+      const envelope = this.envelope(this.rehearsed);
+      const begin = engine.buffer.length;
+      engine.apply(envelope);
+      count(this.outcome, engine.buffer, begin);
       this.orderOf[this.rehearsed] = this.outcome.accepted;
+      told(envelope);
     }
     if (this.rehearsed === this.length) this.compare();
   }
@@ -143,10 +156,15 @@ export function rehearse(flow: OrderFlow, bench: BenchMarket): Envelope[] {
   return Array.from({ length: commands.length }, (_, row) => commands.envelope(row));
 }
 
-function count(outcome: Outcome, batch: EventBatch): void {
-  forEachEvent(batch, (kind, at) => {
+/** As `forEachEvent`, of what was collected from a place on. */
+function forEachSince({ words, length }: EventBuffer, begin: number, visit: (kind: number, at: number) => void): void {
+  for (let at = begin; at < length; at += 2 + words[at + 1]) visit(words[at], at);
+}
+
+function count(outcome: Outcome, buffer: EventBuffer, begin: number): void {
+  forEachSince(buffer, begin, (kind, at) => {
     if (kind !== KIND.fill && kind !== KIND.orderAccepted && kind !== KIND.rejected) return;
-    const event = decodeEvent(batch, at);
+    const event = decodeEvent(buffer, at);
     if (event.kind === 'orderAccepted') outcome.accepted = event.order;
     if (event.kind === 'rejected') {
       if (outcome.refusals === 0) console.error(`first refusal: ${event.code}`);

@@ -1,34 +1,37 @@
 /**
  * How long a market takes to come back: the replay of every command of its journal, the restart after
- * a crash from the last snapshot taken while it ran, and the taking of a snapshot.
+ * a crash from the last snapshot, and the taking of a snapshot. The journal is the one that a sequencer would write, written at once.
  */
 import { fork } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
 import { copyRows } from '../../db/copy_out.ts';
-import { readRowOf } from '../../db/journal_reader.ts';
+import { COLUMNS, readRowOf } from '../../db/journal_reader.ts';
+import type { JournalRow } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
+import type { Snapshot } from '../../db/snapshots.ts';
+import { LEADER_DEFAULTS } from '../../api/sequencer/leader.ts';
 import { recover } from '../../api/sequencer/recovery.ts';
+import { Engine } from '../../engine/engine.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
-import { DurableMarket, submitAll, submitMarket } from './durable_market.ts';
-import { FlowCommands, openMarket, verifyInvariants } from './engine_market.ts';
+import { DurableMarket } from './durable_market.ts';
+import { verifyInvariants } from './engine_market.ts';
+import { EPOCH, journalRows } from './journal_rows.ts';
 import { generateOrderFlow, MIX } from './order_flow.ts';
 
 const SEED = 1;
-const OUTSTANDING = 10_000;
-/** Operations that are prepared at a time. */
-const PART = 250_000;
+const COMMANDS_PER_ROW = 5_000;
+const ROWS_PER_PART = 50;
 const YOUNG_MEGABYTES = 32;
-const SNAPSHOT_MILLIS_MAX = 60_000;
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const operations = options.number('operations', 2_000_000);
   const market = await DurableMarket.open(options.say);
   try {
-    const sequence = await writeJournal(market, operations, options);
-    const stateHash = await liveHash(market);
-    await forgetCleanStop(market, sequence);
+    const stateHash = await writeJournal(market, operations, options);
     const restart = await restartSeconds(market, stateHash);
     options.say('replaying the whole journal');
     const replayed = await replayApart(market.url);
@@ -44,49 +47,68 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   }
 }
 
-/** @returns the sequence of the last command */
-async function writeJournal(market: DurableMarket, operations: number, { say }: BenchOptions): Promise<number> {
+/**
+ * As a market under load leaves it: the last snapshot is almost as old as it may become. @returns the hash of the state it leads to
+ */
+async function writeJournal(market: DurableMarket, operations: number, { say }: BenchOptions): Promise<string> {
   say(`preparing ${operations} operations`);
   const flow = generateOrderFlow(MIX, operations, SEED);
-  const port = await market.start();
-  say('writing the journal');
+  const engine = Engine.spacious();
+  const client = await market.connect();
   const begun = performance.now();
-  await submitMarket(port, OUTSTANDING);
-  const commands = new FlowCommands(flow, openMarket());
-  for (let from = 0; from < operations; from += PART) {
-    const to = Math.min(operations, from + PART);
-    commands.rehearse(to);
-    await submitAll(port, (row) => commands.envelope(row), from, to, OUTSTANDING);
+  let written = Promise.resolve();
+  let part: JournalRow[] = [];
+  let snapshot: Snapshot | undefined;
+  let last = { lastSequence: 0 };
+  // One part is on its way while the next is made.
+  const write = async () => {
+    const rows = part;
+    part = [];
+    await written;
+    written = copyIn(client, rows);
+    written.catch(() => undefined);
+    say(`${rows[rows.length - 1].lastSequence} commands after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
+  };
+  for (const row of journalRows(engine, flow, COMMANDS_PER_ROW)) {
+    part.push(row);
+    last = row;
+    if (part.length === ROWS_PER_PART) await write();
+    if (snapshot === undefined && row.lastSequence >= operations - LEADER_DEFAULTS.snapshotEvery) snapshot = { sequence: row.lastSequence, rulesVersion: RULES_VERSION, journalHash: row.hash, state: engine.snapshot() };
   }
-  await haveSnapshot(market);
-  const { sequence } = await port.status();
-  say(`wrote ${sequence} commands in ${((performance.now() - begun) / 1000).toFixed(1)} s`);
-  await port.close();
-  return sequence;
+  if (part.length > 0) await write();
+  await written;
+  await client.query('update journal_lease set epoch = $1, high_water = $2', [EPOCH, last.lastSequence]);
+  await client.end();
+  if (snapshot !== undefined) await new PostgresSnapshots(market.url).save(snapshot);
+  return engine.stateHash();
 }
 
-/** One is on its way since the market has run for a while. */
-async function haveSnapshot(market: DurableMarket): Promise<void> {
-  const client = await market.connect();
-  for (const end = performance.now() + SNAPSHOT_MILLIS_MAX; performance.now() < end; await sleep(100)) {
-    const { rows } = await client.query('select 1 from snapshots limit 1');
-    if (rows.length > 0) break;
+/** Rows into the journal, as COPY takes them: what is large goes as it is. */
+async function copyIn(client: pg.Client, rows: readonly JournalRow[]): Promise<void> {
+  const stream = client.query(copyFrom(`copy journal (${COLUMNS}) from stdin (format binary)`));
+  await pipeline(Readable.from(binaryRows(rows)), stream);
+}
+
+/** Signature, flags and no extension; for each row how many fields it has, and each with its length; an end. */
+function* binaryRows(rows: readonly JournalRow[]): Generator<Uint8Array> {
+  yield Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+  for (const row of rows) {
+    const numbers = [row.firstSequence, row.lastSequence, row.engineTime, row.epoch, row.rulesVersion];
+    const head = Buffer.alloc(2 + numbers.length * 12);
+    head.writeInt16BE(numbers.length + 3, 0);
+    numbers.forEach((value, index) => {
+      head.writeInt32BE(8, 2 + index * 12);
+      head.writeBigInt64BE(BigInt(value), 6 + index * 12);
+    });
+    yield head;
+    for (const bytes of [row.commands, row.events, row.hash]) {
+      const length = Buffer.alloc(4);
+      length.writeInt32BE(bytes.length);
+      yield length;
+      yield bytes;
+    }
   }
-  await client.end();
-}
-
-async function liveHash(market: DurableMarket): Promise<string> {
-  const port = await market.start();
-  const { stateHash } = await port.query('status', {});
-  await port.close();
-  return stateHash;
-}
-
-/** A crash leaves no snapshot of the last moment, only those taken on the way. */
-async function forgetCleanStop(market: DurableMarket, sequence: number): Promise<void> {
-  const client = await market.connect();
-  await client.query('delete from snapshots where sequence >= $1', [sequence]);
-  await client.end();
+  yield Buffer.from([0xff, 0xff]);
 }
 
 /** Until the market would serve: lead, verified chain, snapshot, replay. @throws Error when the state is another */
