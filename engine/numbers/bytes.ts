@@ -11,6 +11,8 @@ const FLOAT = NEGATIVE;
 /** A number takes at most nine bytes. */
 const NUMBER_BYTES_MAX = 9;
 const INT_RANGE = 0x8000_0000;
+/** What the first four bytes of a whole number hold. */
+const LOW_RANGE = 2 ** 27;
 /** Below this a loop is faster than an encoder. */
 const SHORT_TEXT = 128;
 const FEW_BYTES = 128;
@@ -230,17 +232,26 @@ export class ByteReader {
         at++;
         continue;
       }
-      // As in `numbers`.
-      const second = bytes[at + 1];
-      if (first >= MORE && second < MORE) {
-        const magnitude = (first & 63) | (second << 6);
-        if (((first & NEGATIVE) === 0 ? magnitude : -magnitude) !== value) return false;
-        at += 2;
+      if (first === FLOAT) {
+        this.at = at;
+        if (!Object.is(this.number() + 0, value + 0)) return false;
+        at = this.at;
         continue;
       }
-      this.at = at;
-      if (!Object.is(this.number() + 0, value + 0)) return false;
-      at = this.at;
+      // A whole number, without a call. Beyond the end a byte is undefined, and counts as one that ends it: `at` will tell.
+      let byte = first;
+      let magnitude = first & 63;
+      if (byte >= MORE) magnitude |= ((byte = bytes[++at]) & 127) << 6;
+      if (byte >= MORE) magnitude |= ((byte = bytes[++at]) & 127) << 13;
+      if (byte >= MORE) magnitude |= ((byte = bytes[++at]) & 127) << 20;
+      if (byte >= MORE) {
+        let high = 0;
+        for (let shift = 0; byte >= MORE && shift < 28; shift += 7) high |= ((byte = bytes[++at]) & 127) << shift;
+        if (byte >= MORE) return false;
+        magnitude += high * LOW_RANGE;
+      }
+      if (((first & NEGATIVE) === 0 ? magnitude : -magnitude) !== value) return false;
+      at++;
     }
     this.at = at;
     return true;

@@ -134,7 +134,7 @@ interface Replayed {
 
 /** In a process of its own with as much room for what is young as the market's thread has. */
 function replayApart(url: string): Promise<Replayed> {
-  const child = fork(process.argv[1], ['recovery-replay', url], { execArgv: ['--enable-source-maps', `--max-semi-space-size=${YOUNG_MEGABYTES}`] });
+  const child = fork(process.argv[1], ['recovery-replay', url], { execArgv: ['--enable-source-maps', `--min-semi-space-size=${YOUNG_MEGABYTES}`, `--max-semi-space-size=${YOUNG_MEGABYTES}`] });
   return new Promise((resolve, reject) => {
     child.once('message', (replayed) => resolve(replayed as Replayed));
     child.once('exit', (code) => reject(new Error(`the replay ended with ${code}`)));
