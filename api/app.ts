@@ -46,7 +46,8 @@ export function createApp({ services, routes, webFolder }: AppOptions): RequestL
   app.use(lastResort(services));
   const underWay = new UnderWay(UNDER_WAY_MAX);
   return (request, response) => {
-    const url = request.url ?? '';
+    const url = pathOf(request.url ?? '');
+    request.url = url;
     if (url.startsWith('/api/') && !underWay.enter(request, response)) return sendError(response as Response, new ApiError('unavailable', { retryAfterSeconds: 1 }), randomUUID());
     const serve = direct.get(`${request.method} ${url}`);
     if (serve !== undefined) through(first, Object.assign(request, { originalUrl: url, params: {}, query: {} }) as Request, response as Response, serve);
@@ -54,6 +55,9 @@ export function createApp({ services, routes, webFolder }: AppOptions): RequestL
     else app(request, response);
   };
 }
+
+/** A client that goes through a proxy may name the whole address (RFC 9112, 3.2.2). */
+const pathOf = (target: string): string => (target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?]*\/?/i, '/'));
 
 /** What express does for a route, without the search for it. */
 function through(handlers: readonly RequestHandler[], request: Request, response: Response, serve: Serve): void {

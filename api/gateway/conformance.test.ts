@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, get } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -285,6 +285,13 @@ describe('refusals are of the published shape, with the headers of every answer'
     const { error } = schema.errorBody.parse(JSON.parse(told.text));
     expect([told.status, error.code, error.param]).toEqual([status, code, param]);
     for (const name of ['x-request-id', 'openai-processing-ms', 'x-ratelimit-limit-requests', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-requests']) expect(told.headers.get(name)).not.toBeNull();
+  });
+
+  test('the whole address is a path as well', async () => {
+    const { port } = new URL(world.url);
+    const answered = await new Promise<IncomingMessage>((resolve) => get({ port, host: '127.0.0.1', path: `http://gateway.example/v1/models/${CHAT}?a`, headers: { authorization: `Bearer ${world.key()}` } }, resolve));
+    expect(answered.statusCode).toBe(200);
+    answered.resume();
   });
 
   test('a method that the path does not take', async () => {

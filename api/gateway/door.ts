@@ -22,6 +22,8 @@ import { Pace } from './relay/pace.ts';
 const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/;
 const URL_LENGTH_MAX = 8_192;
 const BODY_LIMIT_BYTES = 256 * 1024;
+/** A client that still sends does not read: so much and so long of what is too large is heard, and forgotten, before that is said. */
+const TOO_LARGE = { times: 8, millis: 5_000 };
 const EMPTY = Buffer.alloc(0);
 const SECONDS_PER_MINUTE = 60;
 
@@ -152,17 +154,29 @@ export class Door {
 function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
   requireType(request, 'application/json');
   if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') throw new ApiError('unsupported_media_type', { values: { expected: 'application/json' } });
-  const tooLarge = (): ApiError => new ApiError('request_too_large', { values: { limit } });
-  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge();
+  const announced = Number(request.headers['content-length'] ?? 0);
+  const most = limit * TOO_LARGE.times;
+  const refusal = (): ApiError => new ApiError('request_too_large', { values: { limit } });
+  if (announced > most) throw refusal();
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let length = 0;
+    let late: NodeJS.Timeout | undefined;
+    const refuse = (): void => {
+      clearTimeout(late);
+      reject(refusal());
+    };
     request.on('data', (piece: Buffer) => {
       length += piece.length;
-      if (length > limit) reject(tooLarge());
-      else pieces.push(piece);
+      if (Math.max(length, announced) <= limit) return void pieces.push(piece);
+      pieces.length = 0;
+      late ??= setTimeout(refuse, TOO_LARGE.millis);
+      if (length > most) refuse();
     });
-    request.once('end', () => resolve(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)));
-    request.once('error', () => reject(new ApiError('invalid_request', { values: { detail: 'The body is shorter or longer than announced.' } })));
+    request.once('end', () => (length > limit ? refuse() : resolve(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces))));
+    request.once('error', () => {
+      clearTimeout(late);
+      reject(new ApiError('invalid_request', { values: { detail: 'The body is shorter or longer than announced.' } }));
+    });
   });
 }
