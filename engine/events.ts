@@ -239,7 +239,10 @@ export class EventBuffer {
 
   /** Makes room for `count` words. */
   reserve(count: number): void {
-    if (this.length + count <= this.words.length) return;
+    if (this.length + count > this.words.length) this.grow(count);
+  }
+
+  private grow(count: number): void {
     const grown = new Float64Array(Math.max(this.words.length * 2, this.length + count));
     grown.set(this.words);
     this.words = grown;

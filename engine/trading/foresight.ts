@@ -77,12 +77,20 @@ export class Foresight {
     this.readBehindMakers();
   }
 
-  /** Reads the commands alone. */
+  /** Reads the commands, the orders that they cancel, and where an order's company stands. */
   private lookForCommands(envelopes: readonly Envelope[], from: number, count: number): void {
+    const { orders, standing } = this.state;
     let seen = 0;
+    for (let at = 0; at < count; at++) seen += envelopes[from + at].command.type.length;
     for (let at = 0; at < count; at++) {
       const command: Command = envelopes[from + at].command;
-      if (command.type === 'place') seen += command.price + command.model + command.expiresAt;
+      const { type } = command;
+      if (type === 'place') {
+        const { company, price, model, expiresAt } = command as PlaceOrder;
+        seen += price + model + expiresAt + standing.firstOrder(company);
+      } else if (type === 'cancel') {
+        seen += orders.flags(orFirst(orders.placeOf((command as CancelOrder).order)));
+      }
     }
     this.seen = seen;
   }

@@ -18,7 +18,10 @@ const SAFE = Number.MAX_SAFE_INTEGER;
 /** floor(amount x rate / 1e6); exact for any notional. */
 export function feeFloor(amount: Micro, rate: number): Micro {
   const product = amount * rate;
-  if (product <= SAFE) return Math.floor(product / FEE_SCALE);
+  return product <= SAFE ? Math.floor(product / FEE_SCALE) : feeFloorInParts(amount, rate);
+}
+
+function feeFloorInParts(amount: Micro, rate: number): Micro {
   const high = Math.floor(amount / FEE_SCALE);
   return high * rate + Math.floor(((amount - high * FEE_SCALE) * rate) / FEE_SCALE);
 }

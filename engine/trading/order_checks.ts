@@ -75,9 +75,9 @@ export class OrderChecks {
     const marketMode = market?.mode ?? 'open';
     const bookMode = book?.mode ?? 'open';
     if (state.mode !== 'open' || classMode !== 'open' || marketMode !== 'open' || bookMode !== 'open') {
-      const halted = state.mode === 'halted' || classMode === 'halted' || marketMode === 'halted' || bookMode === 'halted';
-      if (halted) return 'halted';
-      if (state.mode === 'cancel_only' || classMode === 'cancel_only' || marketMode === 'cancel_only' || bookMode === 'cancel_only') return 'cancel_only';
+      const modes = [state.mode, classMode, marketMode, bookMode];
+      if (modes.includes('halted')) return 'halted';
+      if (modes.includes('cancel_only')) return 'cancel_only';
     }
     if (market === undefined) return 'instrument_unknown';
     const current = state.hour;

@@ -172,7 +172,10 @@ export class Supply {
   fits(row: number, quantity: number, minutesLeft: number, gpus: number): boolean {
     const verified = gpus * STEPS_PER_GPU_HOUR;
     const offered = this.cells.offered(row) + quantity;
-    if (minutesLeft >= MINUTES) return this.cells.sold(row) + offered <= verified;
+    return minutesLeft >= MINUTES ? this.cells.sold(row) + offered <= verified : this.fitsNow(row, offered, minutesLeft, verified);
+  }
+
+  private fitsNow(row: number, offered: number, minutesLeft: number, verified: number): boolean {
     const sold = BigInt(this.cells.sold(row)) * STEP_PARTS + (this.spotOccupied.get(row) ?? 0n);
     return sold + occupancy(offered, minutesLeft) <= BigInt(verified) * STEP_PARTS;
   }
@@ -182,7 +185,11 @@ export class Supply {
     const { cells } = this;
     cells.setOffered(row, cells.offered(row) - quantity);
     if (minutesLeft >= MINUTES) cells.setSold(row, cells.sold(row) + quantity);
-    else this.spotOccupied.set(row, (this.spotOccupied.get(row) ?? 0n) + occupancy(quantity, minutesLeft));
+    else this.occupy(row, occupancy(quantity, minutesLeft));
+  }
+
+  private occupy(row: number, parts: bigint): void {
+    this.spotOccupied.set(row, (this.spotOccupied.get(row) ?? 0n) + parts);
   }
 }
 

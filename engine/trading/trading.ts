@@ -167,15 +167,7 @@ export class Trading implements AuctionHost {
     if (command.resaleOf !== 0) flags |= FLAG.resale;
     if (command.resaleOf !== 0 || command.clientOrderId !== '' || command.displayQuantity !== 0 || command.minimumQuantity !== 0 || command.stopPrice !== 0 || command.expiresAt !== 0) {
       flags |= FLAG.extra;
-      orders.extras.set(row, {
-        clientOrderId: command.clientOrderId,
-        displayQuantity: command.displayQuantity,
-        minimumQuantity: command.minimumQuantity,
-        stopPrice: command.stopPrice,
-        expiresAt: command.expiresAt,
-        resaleOf: command.resaleOf,
-        block: 0,
-      });
+      this.keepExtra(row, command);
     }
     orders.setFlags(row, flags);
     if (command.resaleOf !== 0) orders.setCell(row, this.state.allocations.cell[this.resales.sourceOf(row)]);
@@ -183,9 +175,17 @@ export class Trading implements AuctionHost {
     return row;
   }
 
+  /** What few orders have stands apart, and so does its code: the compiler joins no more than so much of an order's path into one. */
+  private keepExtra(row: number, { clientOrderId, displayQuantity, minimumQuantity, stopPrice, expiresAt, resaleOf }: PlaceOrder): void {
+    this.state.orders.extras.set(row, { clientOrderId, displayQuantity, minimumQuantity, stopPrice, expiresAt, resaleOf, block: 0 });
+  }
+
   cellFor(book: HourBook, company: number): number {
     const existing = book.cells.get(company);
-    if (existing !== NIL) return existing;
+    return existing === NIL ? this.openCell(book, company) : existing;
+  }
+
+  private openCell(book: HourBook, company: number): number {
     const { supply } = this.state;
     const cell = supply.createCell(supply.find(company, book.market), book.hour);
     book.cells.add(company, cell);
