@@ -41,7 +41,8 @@ export default defineConfig({
           exclude: [...exclude, ...special.map((kind) => `**/*.${kind}.test.ts`)],
           env,
           maxWorkers,
-          testTimeout: 10_000,
+          // Two at once, and other steps beside them: a second of a quiet machine may be several here.
+          testTimeout: 30_000,
         },
       },
       // Patient: with what other steps leave of the machine, a test may take several times as long.
