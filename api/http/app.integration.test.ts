@@ -132,3 +132,15 @@ test('survives addresses that are none', async () => {
   expect((await world.call('GET', '/api/v1/orders/%E0%A4%A', { key: borrower.key })).status).toBe(400);
   expect((await world.call('GET', `/api/v1/orders/${'x'.repeat(9_000)}`, { key: borrower.key })).status).toBe(414);
 });
+
+test('knows nothing by an id that no id can be, whatever the route', async () => {
+  const provider = await world.member('provider');
+  for (const { method, path } of world.routes.filter((route) => route.path.includes('{'))) {
+    for (const { key } of [borrower, provider]) {
+      const answer = await world.call(method.toUpperCase(), path.replaceAll(/\{\w+\}/g, '%00'), { key, body: method === 'get' || method === 'delete' ? undefined : {} });
+      expect(answer.status, `${method} ${path}: ${JSON.stringify(answer.body)}`).toBeLessThan(500);
+    }
+  }
+  const login = await world.call('POST', '/api/v1/auth/login', { body: { email: 'a\u0000b', password: 'a\u0000b' } });
+  expect([login.status, login.body.error?.field]).toEqual([400, 'email']);
+});

@@ -73,7 +73,7 @@ const register = route({
 const loginRoute = (guard: LoginGuard): Route =>
   route({
     method: 'post', path: '/api/v1/auth/login', operationId: 'login', summary: 'Start a session; it comes as a cookie', tag, scope: 'public',
-    body: z.strictObject({ email: z.string().max(254), password: z.string().max(200) }),
+    body: z.strictObject({ email: z.string().max(254).regex(/^\P{Cc}*$/u, 'must be an email address'), password: z.string().max(200) }),
     responses: { 200: { description: 'Logged in.', schema: meSchema } },
     async handle(context) {
       requireOwnPage(context);

@@ -12,7 +12,8 @@ export const instant = z.iso.datetime({ offset: true, error: 'must be a time suc
 /** One line of text that a person reads. */
 export const line = (maximum: number) =>
   z.string().trim().min(1, 'must not be empty').max(maximum).regex(/^\P{Cc}*$/u, 'must be one line of text');
-export const identifier = z.string().min(1).max(100);
+/** Without control characters, which no id has, and of which Postgres takes not every one. */
+export const identifier = z.string().min(1).max(100).regex(/^\P{Cc}*$/u, 'must be an id');
 export const idParams = z.object({ id: identifier });
 export const noBody = z.strictObject({});
 
