@@ -61,6 +61,22 @@ export class ByteWriter {
       const value = values[index];
       const whole = value | 0;
       if (whole !== value) {
+        if (Number.isSafeInteger(value)) {
+          // Beyond 32 bits: four bytes of the low part, all of which have more after them, then the high part, both as machine integers.
+          const large = value < 0 ? -value : value;
+          let high = Math.floor(large / LOW_RANGE) | 0;
+          const low = (large - high * LOW_RANGE) | 0;
+          bytes[at++] = MORE | (value < 0 ? NEGATIVE : 0) | (low & 63);
+          bytes[at++] = MORE | ((low >> 6) & 127);
+          bytes[at++] = MORE | ((low >> 13) & 127);
+          bytes[at++] = MORE | (low >> 20);
+          while (high > 127) {
+            bytes[at++] = MORE | (high & 127);
+            high >>= 7;
+          }
+          bytes[at++] = high;
+          continue;
+        }
         this.length = at;
         this.number(value);
         at = this.length;

@@ -14,9 +14,11 @@ import { generateOrderFlow, MIX } from './order_flow.ts';
 const SEED = 1;
 const RAW_SECONDS = 3;
 const OFFERED = 50_000;
+/** Of the operations, at most half and so many are offered evenly. */
+const EVENLY = 300_000;
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
-  const operations = options.number('operations', 600_000);
+  const operations = options.number('operations', 1_000_000);
   const outstanding = options.number('outstanding', 10_000);
   const commands = new FlowCommands(generateOrderFlow(MIX, operations, SEED), openMarket());
   commands.rehearse();
@@ -24,18 +26,18 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   try {
     const port = await market.start();
     await submitMarket(port, outstanding);
-    const half = operations >> 1;
-    const warm = half >> 2;
+    const timed = operations - Math.min(operations >> 1, EVENLY);
+    const warm = timed >> 2;
     await submitAll(port, (row) => commands.envelope(row), 0, warm, outstanding);
     const { batches } = await rowsWritten(market);
     settle();
-    const rate = await throughput(port, commands, { from: warm, to: half, outstanding });
+    const rate = await throughput(port, commands, { from: warm, to: timed, outstanding });
     const written = await rowsWritten(market);
-    const perBatch = (half - warm) / (written.batches - batches);
+    const perBatch = (timed - warm) / (written.batches - batches);
     options.say(`${Math.round(rate)} commands a second with ${outstanding} outstanding, ${Math.round(perBatch)} in a batch, ${Math.round(written.bytes / written.commands)} bytes each`);
     const offered = options.number('offered', OFFERED);
     settle();
-    const latencies = await latenciesAt(port, commands, { from: half, to: operations, perSecond: offered });
+    const latencies = await latenciesAt(port, commands, { from: timed, to: operations, perSecond: offered });
     options.say(`latency with ${Math.round(offered)} commands a second offered`);
     await port.close();
     const raw = await rawBatches(market, Math.round((written.bytes / written.commands) * perBatch));
