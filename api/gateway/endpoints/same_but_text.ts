@@ -35,20 +35,33 @@ export class SameButText {
    */
   skim(letters: string, from: number, tell: (choice: number, text: string) => void): number {
     const { before, after } = this;
-    if (before === '') return from;
+    if (before === '' || !letters.startsWith(before, from)) return from;
+    const begin = from + before.length;
+    const end = letters.lastIndexOf(after);
+    if (end < begin) return from;
+    // What stands between two of them is the same every time: what is left are their texts, if none of them has more in it.
+    const texts = letters.slice(begin, end).split(after + before);
+    const whole = texts.join('');
+    if (PLAIN_ASCII.test(whole)) {
+      tell(this.choice, whole);
+      return end + after.length;
+    }
     let at = from;
-    while (letters.startsWith(before, at)) {
-      const begin = at + before.length;
-      const end = letters.indexOf('"', begin);
-      if (end === -1 || !letters.startsWith(after, end)) break;
-      let text = letters.slice(begin, end);
-      if (!PLAIN_ASCII.test(text)) {
-        text = textOf(text);
-        if (NOT_PLAIN.test(text) || text.includes(UNREADABLE)) break;
-      }
-      tell(this.choice, text);
-      at = end + after.length;
+    for (const text of texts) {
+      // The last of them may have others after it.
+      const own = text.split(after, 1)[0];
+      const told = plainText(own);
+      if (told === undefined) break;
+      tell(this.choice, told);
+      at += before.length + own.length + after.length;
+      if (own.length < text.length) break;
     }
     return at;
   }
+}
+
+/** undefined for what is spelled otherwise, or is no text. */
+function plainText(letters: string): string | undefined {
+  const text = textOf(letters);
+  return NOT_PLAIN.test(text) || text.includes(UNREADABLE) ? undefined : text;
 }
