@@ -45,6 +45,8 @@ const CONTRACTED = ACCOUNT['lot.contracted'];
 const ISSUED = ACCOUNT['lot.issued'];
 const BACKING = ACCOUNT['credit.backing'];
 const DEFERRED = ACCOUNT['spread.deferred'];
+const CASH_OPS = ACCOUNT['cash.ops'];
+const CASH_ESCROW = ACCOUNT['cash.escrow'];
 /** Words that one transaction may need: more entries than any posting rule has. */
 const TRANSACTION_WORDS_MAX = 2 + 2 * 64;
 
@@ -187,21 +189,24 @@ export class Ledger {
     return cost;
   }
 
-  /** The same for accounts of a company. */
-  transferOwn(debit: number, credit: number, company: number, amount: number): void {
+  /** Credits an income of the house by a company's business and moves as much cash out of escrow: the entries of a posting and a transfer. */
+  earn(income: number, company: number, amount: number): void {
     const { companies, buffer } = this;
     const { words, length } = buffer;
     const at = (company << COMPANY_SHIFT) - COMPANY_FIRST;
-    companies[at + debit] += amount;
-    companies[at + credit] -= amount;
-    words[length] = accountRef(debit, company);
-    words[length + 1] = amount;
-    words[length + 2] = accountRef(credit, company);
-    words[length + 3] = -amount;
-    buffer.length = length + 4;
+    companies[at + income] -= amount;
+    companies[at + CASH_OPS] += amount;
+    companies[at + CASH_ESCROW] -= amount;
+    words[length] = accountRef(income, company);
+    words[length + 1] = -amount;
+    words[length + 2] = accountRef(CASH_OPS, company);
+    words[length + 3] = amount;
+    words[length + 4] = accountRef(CASH_ESCROW, company);
+    words[length + 5] = -amount;
+    buffer.length = length + 6;
   }
 
-  /** The same for accounts of a supply cell: balances stand by row, events name the cell's id. */
+  /** As `transfer`, for accounts of a supply cell: balances stand by row, events name the cell's id. */
   transferCell(debit: number, credit: number, row: number, id: number, amount: number): void {
     const { cells, buffer } = this;
     const { words, length } = buffer;

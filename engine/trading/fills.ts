@@ -16,8 +16,6 @@ import { MICRO_GPU_SECONDS_PER_STEP, MINUTES_PER_HOUR } from '../numbers/units.t
 import type { Steps, Ticks } from '../numbers/units.ts';
 
 const COMMISSION_BUYER = ACCOUNT['commission.buyer'];
-const CASH_OPS = ACCOUNT['cash.ops'];
-const CASH_ESCROW = ACCOUNT['cash.escrow'];
 const CAPACITY_SOURCE = ACCOUNT['capacity.source'];
 const CAPACITY_ENTITLED = ACCOUNT['capacity.entitled'];
 
@@ -130,8 +128,7 @@ export class Fills {
     allocations.contract[allocation] = notional;
     allocations.fee[allocation] = fee;
     allocations.feeLots[allocation] = this.holds.retired;
-    ledger.post(COMMISSION_BUYER, company, -cost);
-    if (cost !== 0) ledger.transferOwn(CASH_OPS, CASH_ESCROW, company, cost);
+    if (cost !== 0) ledger.earn(COMMISSION_BUYER, company, cost);
     if (fee !== 0) standing.countRetired(company, fee, cost);
   }
 
