@@ -1,6 +1,7 @@
 /** Reads what is large. COPY sends bytes as they are; a query would send them as hexadecimal text. */
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
+import { KEEP_ALIVE } from './forgotten.ts';
 import { COLUMNS } from './journal_reader.ts';
 import type { JournalRow } from './journal_record.ts';
 
@@ -12,7 +13,7 @@ const END = -1;
 /** Rows from the one that holds `sequence` (or the first after it), in order, to the end as it was at the beginning, over a connection of its own. */
 export async function* copyRows(url: string, sequence: number): AsyncGenerator<JournalRow> {
   if (!Number.isSafeInteger(sequence)) throw new RangeError('a sequence is a whole number');
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MILLIS });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE });
   client.on('error', () => undefined);
   await client.connect();
   try {

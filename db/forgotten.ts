@@ -5,6 +5,9 @@
 import pg from 'pg';
 import type { Client } from 'pg';
 
+/** Of a connection that waits for long: the system asks the other end when nothing was heard for so long, and ten times more, a second apart. */
+export const KEEP_ALIVE = { keepAlive: true, keepAliveInitialDelayMillis: 5_000 } as const;
+
 const PROBE_MILLIS = 1_000;
 const LOOK_MILLIS = 500;
 /** An answer that is owed for less is only slow. */

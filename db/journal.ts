@@ -5,7 +5,7 @@
  */
 import pg from 'pg';
 import type { Client, QueryConfig, QueryResult, QueryResultRow } from 'pg';
-import { giveUpForgotten, isForgotten } from './forgotten.ts';
+import { KEEP_ALIVE, giveUpForgotten, isForgotten } from './forgotten.ts';
 import { readLastRow, readRowOf, readRows } from './journal_reader.ts';
 import type { Queryable } from './journal_reader.ts';
 import { GENESIS_HASH, hashRow, JournalCorrupt, StaleEpoch } from './journal_record.ts';
@@ -104,7 +104,7 @@ export class PostgresJournal implements Journal {
    * @throws NotDurable
    */
   static async lead({ url, holder, waitMillis = 0, resume = false, onLost = () => undefined }: LeadOptions): Promise<PostgresJournal> {
-    const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange journal', connectionTimeoutMillis: CONNECT_MILLIS, keepAlive: true, query_timeout: ANSWER_MILLIS_MAX });
+    const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange journal', connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE, query_timeout: ANSWER_MILLIS_MAX });
     // Until the journal listens itself, the query under way reports what broke.
     const ignore = () => undefined;
     client.on('error', ignore);

@@ -3,6 +3,7 @@ import { createHash, webcrypto } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { copyFields } from './copy_out.ts';
+import { KEEP_ALIVE } from './forgotten.ts';
 
 const KEPT = 3;
 const CONNECT_MILLIS = 5_000;
@@ -107,7 +108,7 @@ export class PostgresSnapshots implements SnapshotStore {
   }
 
   private async connected<T>(work: (client: pg.Client) => Promise<T>): Promise<T> {
-    const client = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: CONNECT_MILLIS });
+    const client = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE });
     client.on('error', () => undefined);
     await client.connect();
     try {

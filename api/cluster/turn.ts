@@ -1,6 +1,7 @@
 /** Something that one of several processes does: who holds an advisory lock in Postgres. It ends with the process. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { KEEP_ALIVE } from '../../db/forgotten.ts';
 
 const POLL_MILLIS = 1_000;
 
@@ -20,7 +21,7 @@ export class Turn {
 
   /** @throws when the database does not answer */
   async tryTake(): Promise<boolean> {
-    const client = new pg.Client({ connectionString: this.url, application_name: 'compute-credit-exchange turn', keepAlive: true });
+    const client = new pg.Client({ connectionString: this.url, application_name: 'compute-credit-exchange turn', ...KEEP_ALIVE });
     const lost = (): void => {
       if (this.client !== client || this.closed) return;
       this.client = undefined;

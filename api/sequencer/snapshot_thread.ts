@@ -10,6 +10,7 @@ import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pg from 'pg';
 import { RULES_VERSION } from '../../engine/rules.ts';
+import { KEEP_ALIVE } from '../../db/forgotten.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
@@ -53,7 +54,7 @@ export function takeInThread(file: URL, url: string): Taking {
 /** What the thread does. @returns as `takeSnapshot` */
 export async function performTask({ url }: SnapshotTask): Promise<number> {
   yieldToOthers();
-  const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange snapshot', connectionTimeoutMillis: CONNECT_MILLIS });
+  const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange snapshot', connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE });
   client.on('error', () => undefined);
   await client.connect();
   try {

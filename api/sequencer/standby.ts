@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { giveUpForgotten } from '../../db/forgotten.ts';
+import { KEEP_ALIVE, giveUpForgotten } from '../../db/forgotten.ts';
 import { PostgresJournal } from '../../db/journal.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf, readRows } from '../../db/journal_reader.ts';
@@ -35,7 +35,7 @@ export interface Lead {
  * @throws JournalCorrupt, ReplayMismatch, and what breaks with the database
  */
 export async function standBy({ url, holder, say, onFollowing, onLost }: StandbyOptions): Promise<Lead> {
-  const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange standby', keepAlive: true });
+  const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange standby', ...KEEP_ALIVE });
   client.on('error', () => undefined);
   giveUpForgotten(client, url);
   await client.connect();

@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Client } from 'pg';
-import { giveUpForgotten } from '../forgotten.ts';
+import { KEEP_ALIVE, giveUpForgotten } from '../forgotten.ts';
 import { commandsOf } from './commands_of.ts';
 import { PostgresPages } from './journal_pages.ts';
 import type { JournalEvents, JournalPages } from './journal_pages.ts';
@@ -65,7 +65,7 @@ export class Projector {
    * @throws NewerProjection
    */
   static async open({ url, projections = PROJECTIONS, silentSeconds = SILENT_SECONDS }: ProjectorOptions): Promise<Projector | undefined> {
-    const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange projector', connectionTimeoutMillis: CONNECT_MILLIS, keepAlive: true });
+    const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange projector', connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE });
     const projector = new Projector(client, projections);
     giveUpForgotten(client, url);
     await client.connect();
