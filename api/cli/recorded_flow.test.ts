@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { replayBook } from '../api/cli/replay_book.ts';
+import { replayBook } from './replay_book.ts';
 
 const run = promisify(execFile);
-const SCRIPT = new URL('./recorded_flow.mjs', import.meta.url).pathname;
+const SCRIPT = new URL('../../examples/recorded_flow.mjs', import.meta.url).pathname;
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'flow-'));
