@@ -76,6 +76,8 @@ describe.skipIf(!executablePath)('the trade screen', () => {
     await page.getByLabel('New price').fill('2.16');
     await page.getByRole('form', { name: /^Change order/ }).getByRole('button', { name: 'Change' }).click();
     await expect.poll(() => sent('/orders/ord_101', 'PATCH')).toEqual({ price: '2.16' });
+    // Who changed it stands where the change began.
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Change');
     const saving = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Save “Open orders” as CSV' }).click();
     expect((await saving).suggestedFilename()).toBe('open_orders.csv');

@@ -21,6 +21,11 @@ describe.skipIf(!executablePath)('the screens of work', () => {
 
   test('a provider clicks an hour in the calendar and sees what the offer would bring; many offers go at once', async () => {
     const page = await visits.visit({ path: '/provider', role: 'provider' });
+    // One stop for the keyboard; arrows go on from there.
+    const stop = region(page, 'Capacity calendar').locator('button[tabindex="0"]');
+    await stop.focus();
+    await page.keyboard.press('ArrowDown');
+    expect(await stop.evaluateAll((stops) => stops.map((button) => button === document.activeElement))).toEqual([true]);
     await region(page, 'Capacity calendar').getByRole('button', { name: /: free/ }).last().click();
     await page.getByLabel('Price').fill('2.1');
     await page.getByLabel('GPUs through each hour').fill('4');
