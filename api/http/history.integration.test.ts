@@ -190,7 +190,8 @@ test('the bank reports, once, what a company announced', async () => {
   await world.services.database('deposits').insert({ id: 'dep_1', company: lender.user.company, amount: 500_000_000, reference: 'INV, 7', status: 'pending' });
   const csv = `Date,Reference,Amount\r\n2026-12-01,"INV, 7",500.00\n2026-12-02,${company},25\n2026-12-02,who knows,1\n`;
   const upload = (text: string) => world.call('POST', '/api/v1/bank-transactions', { key: operator.key, raw: text, headers: { 'content-type': 'text/csv' } });
-  expect((await upload(csv)).body).toEqual({ transactions: 3, matched: 2, unmatched: 1, duplicate: 0, credited: '525.00' });
+  const lines = [{ line: 2, status: 'matched' }, { line: 3, status: 'matched' }, { line: 4, status: 'unmatched' }];
+  expect((await upload(csv)).body).toEqual({ transactions: 3, matched: 2, unmatched: 1, duplicate: 0, credited: '525.00', lines });
   expect((await get(lender, '/balances')).body.usd).toBe('525.00');
   expect((await upload(csv)).body).toMatchObject({ matched: 0, duplicate: 3 });
   expect((await get(lender, '/balances')).body.usd).toBe('525.00');

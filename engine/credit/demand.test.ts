@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Random } from '../simulation/random.ts';
 import { forecastDemand } from './demand.ts';
 
 /** Five busy days and two quiet ones, so many weeks of them. */
@@ -24,6 +25,23 @@ describe('the forecast of demand', () => {
     expect(forecast.error).toBe(Math.round((520 * 1e6) / (4 * 520 + 1_040)));
     expect(forecast.weeks[0].expected).toBe((3 * 520 + 1_040) / 4);
     expect(forecast.weeks[0]).toMatchObject({ low: 650, high: 650 });
+  });
+
+  // Eight errors, the seventh in size: of nine that are alike seven are within it.
+  test('has between its bounds some four of five weeks of a use with seasons and chance', () => {
+    const random = new Random(7);
+    const companies = 400;
+    let within = 0;
+    for (let company = 0; company < companies; company++) {
+      const weekday = Array.from({ length: 7 }, () => random.between(100, 2_000));
+      const chance = random.between(5, 60);
+      const days = Array.from({ length: 21 * 7 }, (_, day) => Math.round((weekday[day % 7] * (100 + random.between(-chance, chance))) / 100));
+      const [week] = forecastDemand(days.slice(0, -7), 1).weeks;
+      const became = days.slice(-7).reduce((sum, used) => sum + used, 0);
+      if (week.low !== null && week.high !== null && became >= week.low && became <= week.high) within++;
+    }
+    expect(within / companies).toBeGreaterThan(0.72);
+    expect(within / companies).toBeLessThan(0.88);
   });
 
   test('never expects less than nothing', () => {

@@ -65,10 +65,12 @@ export function cellsOf(content: string, line: number): string[] {
   return cells;
 }
 
-type Outcome = 'matched' | 'unmatched' | 'duplicate';
+const OUTCOMES = ['matched', 'unmatched', 'duplicate'] as const;
+type Outcome = (typeof OUTCOMES)[number];
 
 const reportSchema = z.object({
   transactions: z.number().int(), matched: z.number().int(), unmatched: z.number().int(), duplicate: z.number().int(), credited: z.string(),
+  lines: z.array(z.object({ line: z.number().int().describe('The header is line 1'), status: z.enum(OUTCOMES) })),
 });
 
 const upload = route({
@@ -89,7 +91,8 @@ const upload = route({
     const count = (outcome: Outcome): number => outcomes.filter((other) => other === outcome).length;
     const report = { transactions: outcomes.length, matched: count('matched'), unmatched: count('unmatched'), duplicate: count('duplicate'), credited: formatMicro(credited) };
     await recordAudit(services.database, { at: services.committed.now, actor, action: 'bank_transactions', target: '', reason: 'upload', details: report });
-    return { status: 200, body: report };
+    const lines = transactions.map(({ line }, index) => ({ line, status: outcomes[index] }));
+    return { status: 200, body: { ...report, lines } };
   },
 });
 
