@@ -14,6 +14,8 @@ import { loadPeer } from './peer.ts';
 
 const SEED = 1;
 const RESTING_SAMPLE = 500_000;
+/** As much room for what is young as the market's thread has. */
+const YOUNG = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
 /** What `--only` leaves of the benchmark. */
 const PARTS = ['bytes', 'mix', 'heap', 'wide', 'blocks', 'deep'] as const;
 type Part = (typeof PARTS)[number];
@@ -71,7 +73,7 @@ export function run(options: BenchOptions): Promise<BenchResult> {
 function allApart(sizes: Sizes): BenchResult {
   const given = Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const parts = PARTS.map((part) => {
-    const output = execFileSync(process.execPath, [...process.execArgv, process.argv[1], 'engine', '--json', '--only', part, ...given], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    const output = execFileSync(process.execPath, [...process.execArgv, ...YOUNG, process.argv[1], 'engine', '--json', '--only', part, ...given], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
     return JSON.parse(output.trimEnd().split('\n').at(-1) ?? '') as BenchResult;
   });
   const result: BenchResult = Object.assign({}, ...parts);
