@@ -21,6 +21,8 @@ const tag = 'trading';
 const borrower = ['borrower'] as const;
 /** Who has so little time left hears of it. */
 const WARNED_MINUTES = 15;
+/** 1e-6 GPU-seconds; of less there is nothing to show. */
+const UNUSED_LEAST = 3_600;
 
 const expiringSchema = z.object({ allocation_id: z.string(), instrument: z.string(), unused_gpu_hours: z.string(), ends_at: z.string() });
 const policySchema = z.object({
@@ -33,7 +35,7 @@ const policySchema = z.object({
 export function expiringAllocations(now: Millis): ((views: readonly AllocationView[]) => AllocationView[]) | undefined {
   const hour = Math.floor(now / MILLIS_PER_HOUR);
   if ((hour + 1) * MILLIS_PER_HOUR - now > WARNED_MINUTES * MILLIS_PER_MINUTE) return undefined;
-  return (views) => views.filter((view) => view.hour === hour && view.status === 'delivering' && view.budgetGpu > view.usedGpu);
+  return (views) => views.filter((view) => view.hour === hour && view.status === 'delivering' && view.budgetGpu - view.usedGpu >= UNUSED_LEAST);
 }
 
 export const expiringWire = (directory: Directory, { allocation, market, hour, budgetGpu, usedGpu }: AllocationView): z.infer<typeof expiringSchema> => ({
