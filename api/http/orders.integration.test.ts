@@ -1,5 +1,5 @@
 /** Orders over HTTP: bodies of the contract, precedence of refusals, idempotency, who sees what. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { CLASS, INSTRUMENT, MODEL, REGION, equip, fund, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
@@ -95,6 +95,17 @@ test("one's own order that is over can be changed no more, and another company l
     expect(await seenBy(other, id)).toEqual(Array.from({ length: 4 }, () => [404, 'unknown_order']));
   }
   expect(await seenBy(borrower, 'ord_999999')).toEqual(Array.from({ length: 4 }, () => [404, 'unknown_order']));
+});
+
+test('a batch that was executed is not answered as if it were not, although the tables of the past are behind', async () => {
+  const id = String(orderOf(await place(borrower, { price: '1.0000', time_in_force: 'ioc' })).id);
+  const send = (idempotencyKey?: string) => world.call('POST', '/api/v1/orders/batch', { key: borrower.key, headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }, body: { operations: [{ op: 'cancel', id }] } });
+  const behind = vi.spyOn(world.services.projections, 'waitFor').mockResolvedValue(false);
+  const codes = ({ body }: { body: Record<string, unknown> }) => (body.results as { error?: { code: string } }[]).map(({ error }) => error?.code);
+  expect(codes(await send())).toEqual(['unknown_order']);
+  expect((await send('behind')).status).toBe(503);
+  behind.mockRestore();
+  expect(codes(await send('behind'))).toEqual(['order_closed']);
 });
 
 test('an amend that crosses tells its fills', async () => {

@@ -7,6 +7,7 @@ import type { EngineEvent } from '../../../engine/events.ts';
 import { formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
 import type { LiveOrder } from '../../market/live_orders.ts';
 import { orderViewOf } from '../../market/live_orders.ts';
@@ -124,10 +125,16 @@ function resultOf(directory: Directory, events: EngineEvent[], ack: Ack, request
   return { status: 201, order: orderWire(directory, placed.order), fills: placed.fills.map(({ fill, order }) => fillWire(directory, fill, order)) };
 }
 
-/** Tells the caller's own orders that are over from those that never were. */
-async function withReasons({ services, requestId }: Caller & { requestId: string }, company: number, operations: BatchOrders['operations'], results: Result[]): Promise<Result[]> {
+/**
+ * Tells the caller's own orders that are over from those that never were. While the tables of the past are behind, who
+ * sends a key is told to repeat, and then hears what it will always hear; who has none is not to repeat what was executed.
+ */
+async function withReasons({ services, requestId, idempotencyKey }: Caller & { requestId: string }, company: number, operations: BatchOrders['operations'], results: Result[]): Promise<Result[]> {
   const orders = operations.map((operation, index) => (operation.type !== 'place' && results[index].error?.code === 'unknown_order' ? operation.order : undefined));
-  const reasons = await reasonsOf(services, company, orders.filter((order) => order !== undefined));
+  const reasons = await reasonsOf(services, company, orders.filter((order) => order !== undefined)).catch((error: unknown): Map<number, ErrorCode> => {
+    if (idempotencyKey === '') return new Map();
+    throw error;
+  });
   return results.map((result, index) => {
     const reason = reasons.get(orders[index] ?? NONE);
     return reason === undefined ? result : refusedBy(new ApiError(reason), requestId);
