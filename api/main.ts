@@ -5,9 +5,11 @@ import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { reasonOf } from './reason.ts';
 import { openAutomaticResale, openHttp, openListPrices, openMarks, openRepricing, openServices, openWarnings, openWebhooks, reachEngine } from './roles/api_role.ts';
+import type { Opened } from './roles/api_role.ts';
 import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
+import type { Begin } from './roles/demo_role.ts';
 import { openProjector, openSequencer, openToOthers, startEngineProcess } from './roles/engine_role.ts';
 import { introduction } from './roles/introduction.ts';
 import { patiently } from './roles/patience.ts';
@@ -24,15 +26,16 @@ async function startAlone(core: Core): Promise<void> {
   const sequencer = await openSequencer(core);
   await openProjector(core);
   const providers = core.config.demo ? await startProviders(core) : undefined;
-  const opened = await openServices(core, sequencer, providers?.addresses ?? []);
-  const begin = providers === undefined ? undefined : await openOwnDemo(core, opened, providers);
-  await openListPrices(core, opened);
-  openWebhooks(core, opened);
-  openMarks(core, opened);
-  openAutomaticResale(core, opened);
-  openRepricing(core, opened);
-  openHttp(core, opened, { warnings: await openWarnings(core, opened) });
-  introduction(core.url, await begin?.()).forEach(say);
+  const { parts, log } = core;
+  const before = parts.count;
+  const { opened, begin, warnings } = await patiently('the market', async () => {
+    const opened = await openServices(core, sequencer, providers?.addresses ?? []);
+    const begin = providers === undefined ? undefined : await openOwnDemo(core, opened, providers);
+    await openUpkeep(core, opened);
+    return { opened, begin, warnings: await openWarnings(core, opened) };
+  }, { ...core, undo: () => parts.close(log, before) });
+  openHttp(core, opened, { warnings });
+  await introduce(core, begin);
 }
 
 /** One process of many. */
@@ -48,17 +51,25 @@ async function startTogether(core: Core): Promise<void> {
     const remote = await reachEngine(core);
     const opened = await openServices(core, own ?? remote, []);
     const begin = demo ? await shareDemo(core, opened) : undefined;
-    if (roles.includes('api')) {
-      await openListPrices(core, opened);
-      openWebhooks(core, opened);
-      openMarks(core, opened);
-      openAutomaticResale(core, opened);
-      openRepricing(core, opened);
-    }
+    if (roles.includes('api')) await openUpkeep(core, opened);
     const warnings = roles.includes('api') ? await openWarnings(core, opened) : undefined;
     return { remote, opened, begin, warnings };
   }, { ...core, undo: () => parts.close(log, before) });
   openHttp(core, opened, { orderWatch: remote, ...(warnings === undefined ? {} : { warnings }) });
+  await introduce(core, begin);
+}
+
+/** What the exchange does by itself. */
+async function openUpkeep(core: Core, opened: Opened): Promise<void> {
+  await openListPrices(core, opened);
+  openWebhooks(core, opened);
+  openMarks(core, opened);
+  openAutomaticResale(core, opened);
+  openRepricing(core, opened);
+}
+
+/** Tells that requests are taken, and of a demo how to come in. */
+async function introduce(core: Core, begin: Begin | undefined): Promise<void> {
   const file = begin === undefined ? undefined : await patiently('the market', begin, core);
   introduction(core.url, file).forEach(say);
 }
