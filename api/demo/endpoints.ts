@@ -19,7 +19,7 @@ export const CHAT_MODELS = [
 ] as const;
 const OTHER_MODELS = ['bigcode/starcoder2-15b', 'BAAI/bge-m3'] as const;
 const REPLICA_GPUS_MAX = 4;
-const WITHIN_MILLIS = 60_000;
+const WITHIN_MILLIS = 180_000;
 const POLL_MILLIS = 50;
 
 export const modelsServed = (className: string): string[] =>
@@ -81,7 +81,7 @@ async function verified({ database, directory }: EndpointServices, wanted: reado
   if (left.length > 0) throw new Error(`${left.length} demo endpoints did not answer a completion, the first of them ${left[0].url} for ${directory.marketName(left[0].market)}`);
 }
 
-/** @returns whether it came true within a minute */
+/** @returns whether it came true in time */
 async function until(condition: () => boolean | Promise<boolean>): Promise<boolean> {
   const deadline = performance.now() + WITHIN_MILLIS;
   while (!(await condition())) {
