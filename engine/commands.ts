@@ -385,6 +385,15 @@ export interface SetMoneyRules {
   spreadMinimum: Ppm;
   conversionRate: Ppm;
 }
+/** Price bands of the whole market, in millionths of the reference price. Orders that rest stay where they are. */
+export interface SetBands {
+  type: 'setBands';
+  company: CompanyId;
+  /** Bids at most this much of it, or list price where that is more. */
+  above: Ppm;
+  /** Asks at least this much of it. */
+  below: Ppm;
+}
 /** What hours are worth by their trades, and classes by their index, in ticks: all that is known. What is not named has no such mark. */
 export interface SetMarks {
   type: 'setMarks';
@@ -540,17 +549,15 @@ export type Command =
   | DeclareCapacity | VerifyCapacity | SetEligibility
   | Deposit | Withdraw | Prepay | PostBond | Payout
   | CreateMandate | ApplyFacility | AcceptFacility | Draw | Repay | ReturnCredits | Freeze | Unfreeze
-  | SetTradingMode | Capture | ReleasePending
-  | ReportMinute | AnnulDelivery | PlatformDown | SuspendProvider | ReinstateProvider
-  | CounterOffer | OverruleFacility | DeclineFacility | SetFacilityOption | ReportFinancials | GrantCredits | SetSwitch | SetMoneyRules | SetMarks;
+  | SetTradingMode | Capture | ReleasePending | ReportMinute | AnnulDelivery | PlatformDown | SuspendProvider | ReinstateProvider
+  | CounterOffer | OverruleFacility | DeclineFacility | SetFacilityOption | ReportFinancials | GrantCredits | SetSwitch | SetMoneyRules | SetMarks | SetBands;
 
 /** Every command's name; its place stands for it in events. New ones come last. */
 export const COMMAND_TYPES = [
   'place', 'cancel', 'amend', 'batch', 'cancelAll', 'cancelAfter', 'placeBlock', 'tick', 'endHour', 'registerCompany', 'addClass', 'addRegion', 'addModel',
-  'setListPrice', 'declareCapacity', 'verifyCapacity', 'setEligibility', 'deposit', 'withdraw', 'prepay', 'postBond', 'payout', 'createMandate',
-  'applyFacility', 'acceptFacility', 'draw', 'repay', 'returnCredits', 'freeze', 'unfreeze', 'setTradingMode', 'capture', 'releasePending',
-  'reportMinute', 'annulDelivery', 'platformDown', 'suspendProvider', 'reinstateProvider',
-  'counterOffer', 'overruleFacility', 'declineFacility', 'setFacilityOption', 'reportFinancials', 'grantCredits', 'setSwitch', 'setMoneyRules', 'setMarks',
+  'setListPrice', 'declareCapacity', 'verifyCapacity', 'setEligibility', 'deposit', 'withdraw', 'prepay', 'postBond', 'payout', 'createMandate', 'applyFacility',
+  'acceptFacility', 'draw', 'repay', 'returnCredits', 'freeze', 'unfreeze', 'setTradingMode', 'capture', 'releasePending', 'reportMinute', 'annulDelivery',
+  'platformDown', 'suspendProvider', 'reinstateProvider', 'counterOffer', 'overruleFacility', 'declineFacility', 'setFacilityOption', 'reportFinancials', 'grantCredits', 'setSwitch', 'setMoneyRules', 'setMarks', 'setBands',
 ] as const;
 export type CommandType = Command['type'];
 

@@ -276,6 +276,7 @@ export class Engine {
       case 'grantCredits': return finance.grant(command);
       case 'setSwitch': return finance.setSwitch(command);
       case 'setMoneyRules': return finance.setMoneyRules(command);
+      case 'setBands': return registry.setBands(command);
       case 'setMarks': return facilities.setMarks(command);
     }
   }

@@ -182,6 +182,7 @@ export const EVENTS = {
   marksSet: { classes: json<{ class: number; price: number }[]>(), hours: json<{ market: number; hour: number; price: number }[]>() },
   /** Instalments are a share of revenue: share and cap in ppm, and a month's revenue as the application, or a later report, told it. */
   revenueShareSet: { facility: n, share: n, cap: n, revenue: n },
+  bandsSet: { above: n, below: n, by: n },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

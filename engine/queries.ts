@@ -9,6 +9,7 @@ import type { DayCount } from './credit/day_count.ts';
 import type { DueDateRoll } from './credit/due_dates.ts';
 import type { OrderStatus } from './events.ts';
 import type { ScheduleRow } from './events.ts';
+import type { Bands } from './trading/bands.ts';
 import type { Covenant, Debt, Decision, Freezes, MoneyRules, Payments, Report, RevenueShare, Switch, SwitchName } from './lending/facility.ts';
 
 export interface DirectoryView {
@@ -254,6 +255,7 @@ export interface MarketSnapshot {
   orders: OrderView[];
   blocks: BlockView[];
   modes: { class: number; market: number; hour: number; mode: string; reason: string }[];
+  bands: Bands;
 }
 
 export interface InvariantCheck {
@@ -299,6 +301,7 @@ export interface Queries {
   market: { ask: object; answer: MarketSnapshot };
   payoff: { ask: { facility: number; day: number }; answer: PayoffView | null };
   switches: { ask: object; answer: { switches: Record<SwitchName, Switch>; money: MoneyRules } };
+  bands: { ask: object; answer: Bands };
   invariants: { ask: object; answer: { checks: InvariantCheck[]; stateHash: string; sequence: number } };
   /** A part of one of them, for who lets commands in between. place: from 0 to count - 1; from: a row, 0 or the last answer's next, which is 0 after the last part. */
   invariantPart: { ask: { place: number; from: number }; answer: { check: InvariantCheck; next: number; count: number } };

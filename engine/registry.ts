@@ -1,11 +1,12 @@
-/** Who and what takes part: companies, classes, regions, models, capacities, trading modes. */
+/** Who and what takes part: companies, classes, regions, models, capacities, trading modes, price bands. */
 import type { RejectCode } from './catalogue.ts';
 import { NONE, REGIONS_PER_CLASS, classOf } from './commands.ts';
 import type {
-  AddClass, AddModel, AddRegion, DeclareCapacity, RegisterCompany, SetEligibility, SetListPrice, SetTradingMode, VerifyCapacity,
+  AddClass, AddModel, AddRegion, DeclareCapacity, RegisterCompany, SetBands, SetEligibility, SetListPrice, SetTradingMode, VerifyCapacity,
 } from './commands.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { State } from './state.ts';
+import { wrongBand } from './trading/bands.ts';
 import type { GpuClass } from './trading/markets.ts';
 import { TIMER } from './time/timers.ts';
 import type { Sweeps } from './time/sweeps.ts';
@@ -161,6 +162,15 @@ export class Registry {
     });
     this.scheduleCall(command, call);
     this.sweeps.followMode(command);
+    return undefined;
+  }
+
+  setBands({ company, above, below }: SetBands): RejectCode | undefined {
+    const { state } = this;
+    if (state.companies[company]?.role !== 'operator') return 'not_authorized';
+    if (wrongBand({ above, below }) !== undefined) return 'invalid_parameter';
+    state.bands = { above, below };
+    state.buffer.emit('bandsSet', { above, below, by: company });
     return undefined;
   }
 

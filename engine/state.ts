@@ -22,6 +22,8 @@ import { PARAMETERS } from './parameters.ts';
 import { RULES_VERSION } from './rules.ts';
 import { Timers } from './time/timers.ts';
 import { Allocations } from './trading/allocations.ts';
+import { USUAL_BANDS } from './trading/bands.ts';
+import type { Bands } from './trading/bands.ts';
 import type { Block } from './trading/blocks.ts';
 import { HourBook } from './trading/markets.ts';
 import type { Call, GpuClass, Market } from './trading/markets.ts';
@@ -92,6 +94,7 @@ export class State {
     mint: { on: false, reason: '', by: -1, sequence: 0 }, draw: { on: false, reason: '', by: -1, sequence: 0 }, payout: { on: false, reason: '', by: -1, sequence: 0 },
   };
   readonly money: MoneyRules = { redemptionRate: PARAMETERS.redemptionRate, spreadMinimum: PARAMETERS.spreadMinimum, conversionRate: 0 };
+  bands: Bands = USUAL_BANDS;
   /** By order. */
   readonly forced = new Map<OrderId, ForcedResale>();
   /** The day whose beginning is being run, and the first facility that has still to hear of it. */

@@ -53,6 +53,7 @@ export class Views {
       market: () => this.market(),
       payoff: ({ facility, day }) => this.payoff(facility, day),
       switches: () => ({ switches: structuredClone(state.switches), money: { ...state.money } }),
+      bands: () => state.bands,
       invariants: () => ({ checks: checkInvariants(state), stateHash: stateHash(state), sequence: state.sequence }),
       invariantPart: ({ place, from }) => {
         const { next, ...check } = checkInvariantFrom(state, place, from);
@@ -310,7 +311,7 @@ export class Views {
       book.stops.rows().forEach(add);
     }
     const blocks = [...state.blocks.values()].map((block) => this.blockView(block));
-    return { sequence: state.sequence, now: state.now, orders: found, blocks, modes: this.modes() };
+    return { sequence: state.sequence, now: state.now, orders: found, blocks, modes: this.modes(), bands: state.bands };
   }
 
   private modes(): MarketSnapshot['modes'] {

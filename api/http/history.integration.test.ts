@@ -233,6 +233,35 @@ test('two operators set the prices of money and a facility\'s own covenants; a c
   expect(lines.at(-1)?.data.lines).toBe(lines.length - 1);
 });
 
+test('two operators set the price bands of the market', async () => {
+  const operator = await world.member('operator');
+  const second = await world.colleague(operator);
+  const post = (member: Member, body: object) => world.call('POST', '/api/v1/bands', { key: member.key, body: { reason: 'test', ...body } });
+  const usual = { above: '10', below: '0.001' };
+  const narrow = { above: '2', below: '0.5' };
+  expect((await get(operator, '/bands')).body).toEqual({ ...usual, pending: null });
+  for (const [body, status, code, field] of [
+    [{ ...usual, above: '0.999999' }, 422, 'invalid_parameter', 'above'], [{ ...usual, below: '0' }, 422, 'invalid_parameter', 'below'], [{ ...usual, below: '1.000001' }, 422, 'invalid_parameter', 'below'],
+    [{ ...usual, below: '0.0000001' }, 400, 'invalid_request', 'below'], [{ above: '10' }, 400, 'invalid_request', 'below'],
+  ] as const) {
+    const answer = await post(operator, body);
+    expect([body, answer.status, answer.body.error]).toEqual([body, status, expect.objectContaining({ code, field })]);
+  }
+  expect((await post(borrower, narrow)).body.error?.code).toBe('role_not_allowed');
+  const asked = await post(operator, narrow);
+  expect([asked.status, asked.body.status, (await post(operator, narrow)).status]).toEqual([202, 'pending_confirmation', 202]);
+  const pending = { ...narrow, confirmation_id: asked.body.confirmation_id, requested_by: operator.user.id, reason: 'test' };
+  expect((await get(second, '/bands')).body).toEqual({ ...usual, pending });
+  expect((await get(borrower, '/bands')).body).toEqual({ ...usual, pending: null });
+  expect((await post(second, narrow)).body).toEqual(narrow);
+  expect((await get(borrower, '/bands')).body).toEqual({ ...narrow, pending: null });
+  await expect.poll(async () => (await get(borrower, '/status')).body.price_band).toEqual(narrow);
+  const audit = (await get(operator, '/audit')).body.data as { action: string; reason: string }[];
+  expect(audit.filter(({ action }) => action.startsWith('bands')).map(({ action }) => action)).toEqual(['bands', 'bands.requested', 'bands.requested']);
+  for (const member of [operator, second]) await post(member, usual);
+  expect((await get(borrower, '/bands')).body).toEqual({ ...usual, pending: null });
+});
+
 test('a client order id is refused, however long ago it was used', async () => {
   const operator = await world.member('operator');
   const order = { side: 'buy', price: '1.0000', client_order_id: 'for-ever', instrument: INSTRUMENT.replace('20261201', '20261220') };

@@ -11,6 +11,17 @@ interface Row {
   requested_by: string;
 }
 
+interface Waiting extends Row {
+  target: string;
+  reason: string;
+}
+
+/** The last act of its kind that still waits for another person. */
+export function waitingFor(database: Knex, action: string): Promise<Waiting | undefined> {
+  return database('confirmations').where({ action }).whereNull('confirmed_at').whereRaw('expires_at > now()').orderBy('requested_at', 'desc')
+    .first<Waiting | undefined>('id', 'target', 'reason', 'requested_by');
+}
+
 /**
  * The first call leaves a request; the same call by another person within an hour completes it.
  * Run the act itself in the same transaction, after this.

@@ -4,6 +4,7 @@
  */
 import type { TradingMode } from '../../engine/commands.ts';
 import type { EventOf } from '../../engine/events.ts';
+import type { Bands } from '../../engine/trading/bands.ts';
 import type { Candle, Interval } from './candles.ts';
 import type { Phase } from './instruments.ts';
 import type { LiveOrder } from './live_orders.ts';
@@ -184,6 +185,8 @@ export interface MarketData {
   index(classId: number): ClassIndex;
   /** Scopes that do not trade normally. */
   modes(): TradingModeView[];
+  /** Price bands of the whole market. */
+  readonly bands: Bands;
   order(order: number): LiveOrder | undefined;
   openOrders(company: number): LiveOrder[];
   /** Calls the listener after each batch that changed something. Returns the unsubscription. */

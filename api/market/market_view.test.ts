@@ -66,6 +66,14 @@ describe('instruments', () => {
   });
 });
 
+test('price bands are those of the last command', async () => {
+  const { sequencer, view } = await openExchange();
+  expect(view.bands).toEqual({ above: 10_000_000, below: 1_000 });
+  const operator = eventOf(sequencer.run({ type: 'registerCompany', name: 'operator', role: 'operator', group: '' }), 'companyRegistered');
+  sequencer.run({ type: 'setBands', company: operator?.company ?? NONE, above: 2_000_000, below: 500_000 });
+  expect(view.bands).toEqual({ above: 2_000_000, below: 500_000 });
+});
+
 describe('the book', () => {
   test('shows of an iceberg only what is displayed, and refills at the end of the queue', async () => {
     const exchange = await openExchange();

@@ -3,6 +3,7 @@ import { NONE, classOf, regionOf } from '../../engine/commands.ts';
 import type { ClassId, MarketId, TradingMode } from '../../engine/commands.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch, EventOf } from '../../engine/events.ts';
+import { USUAL_BANDS } from '../../engine/trading/bands.ts';
 import { mulDiv } from '../../engine/numbers/muldiv.ts';
 import type { MarketSnapshot } from '../../engine/queries.ts';
 import type { Directory } from '../directory.ts';
@@ -34,6 +35,7 @@ const NO_BEST: { bid: LevelView | null; ask: LevelView | null } = { bid: null, a
 export class MarketView implements MarketData {
   sequence = 0;
   now = 0;
+  bands = USUAL_BANDS;
   private readonly directory: Directory;
   private readonly history: TradeHistory | undefined;
   private readonly changes = new MarketChanges();
@@ -71,6 +73,7 @@ export class MarketView implements MarketData {
     this.now = snapshot.now;
     this.books.load(snapshot.orders, snapshot.blocks);
     for (const mode of snapshot.modes) this.tradingModes.set({ ...mode, mode: mode.mode as TradingMode });
+    this.bands = snapshot.bands;
     for (const trade of trades) this.books.record(trade, trade.buyer, trade.seller, trade.provider);
     this.books.drop(hourAt(this.now) - 1);
   }
@@ -121,6 +124,7 @@ export class MarketView implements MarketData {
       case KIND.ticked: this.now = Math.max(this.now, batch.words[at + 2]); break;
       case KIND.hourEnded: this.endHour(batch.words[at + 2]); break;
       case KIND.tradingModeSet: this.setMode(decodeEvent(batch, at) as EventOf<'tradingModeSet'>); break;
+      case KIND.bandsSet: this.setBands(decodeEvent(batch, at) as EventOf<'bandsSet'>); break;
       case KIND.facilityFrozen:
       case KIND.facilityStateChanged:
         this.noteFacility(decodeEvent(batch, at) as EventOf<'facilityFrozen'> | EventOf<'facilityStateChanged'>);
@@ -138,6 +142,11 @@ export class MarketView implements MarketData {
 
   private setMode(event: EventOf<'tradingModeSet'>): void {
     this.tradingModes.set({ class: event.class, market: event.market, hour: event.hour, mode: event.mode as TradingMode, reason: event.reason });
+    this.changes.reference = true;
+  }
+
+  private setBands({ above, below }: EventOf<'bandsSet'>): void {
+    this.bands = { above, below };
     this.changes.reference = true;
   }
 

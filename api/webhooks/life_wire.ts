@@ -14,6 +14,7 @@ export const LIFE_EVENT_TYPES = {
   repaid: 'repayment.applied', instalmentDue: 'instalment.due', instalmentPaid: 'instalment.paid', lateFeeCharged: 'late_fee.charged', provisioned: 'facility.provisioned',
   facilityWrittenOff: 'facility.written_off', recovered: 'facility.recovered', financialsReported: 'financials.reported', covenantTested: 'covenant.tested', resaleForced: 'resale.forced',
   switchSet: 'switch.set', moneyRulesSet: 'money_rules.set', providerSuspended: 'provider.suspended', providerReinstated: 'provider.reinstated', revenueShareSet: 'facility.revenue_share_set',
+  bandsSet: 'bands.set',
 } as const satisfies Record<LifeEventKind, string>;
 export type LifeEventType = (typeof LIFE_EVENT_TYPES)[LifeEventKind];
 export const LIFE_EVENT_TYPE_NAMES = LIFE_EVENT_KINDS.map((kind) => LIFE_EVENT_TYPES[kind]);
@@ -27,7 +28,7 @@ const MONEY: ReadonlySet<string> = new Set([
   'amount', 'withheld', 'usd', 'credits', 'maximumPerBorrower', 'fee', 'fees', 'interest', 'principal', 'unapplied', 'left', 'allowance', 'deduction', 'feeRefund', 'cash', 'monthlyBurn', 'revenue',
 ]);
 /** In ppm, sent as fractions of one. */
-const RATES: ReadonlySet<string> = new Set(['annualRate', 'conversionRate', 'redemptionRate', 'originationFee', 'minimumAnnualRate', 'fraction', 'spreadMinimum', 'share', 'cap']);
+const RATES: ReadonlySet<string> = new Set(['annualRate', 'conversionRate', 'redemptionRate', 'originationFee', 'minimumAnnualRate', 'fraction', 'spreadMinimum', 'share', 'cap', 'above', 'below']);
 const TIMES: ReadonlySet<string> = new Set(['expiresAt']);
 const DAYS: ReadonlySet<string> = new Set(['due', 'breachedOn']);
 const TICKS: ReadonlySet<string> = new Set(['mark']);

@@ -5,6 +5,8 @@
 import { grownCapacity } from '../numbers/columns.ts';
 import { ExactSum } from '../numbers/exact_sum.ts';
 import { ACCOUNT_NAMES } from '../ledger/accounts.ts';
+import { USUAL_BANDS } from '../trading/bands.ts';
+import type { Bands } from '../trading/bands.ts';
 import type { Block } from '../trading/blocks.ts';
 import type { Spending } from '../lending/credit_limits.ts';
 import type { CompanyImage } from '../company.ts';
@@ -75,6 +77,8 @@ interface Head {
   calls?: [number, Call][];
   /** Absent while none was told. */
   marks?: [string, number][];
+  /** Absent until they are set. */
+  bands?: Bands;
   capacities: Omit<Capacity, 'served'>[];
   /** Supply cells with sales in the running hour, exact amounts as digits. */
   spotOccupied: [number, string][];
@@ -164,6 +168,7 @@ function headOf(state: State, columns: Named): Head {
     timers: { heap: state.timers.heap, arrivals: state.timers.arrivals },
     calls: [...state.calls],
     ...(state.marks.size === 0 ? {} : { marks: [...state.marks] }),
+    ...(state.bands === USUAL_BANDS ? {} : { bands: state.bands }),
     capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
     spotOccupied: [...supply.spotOccupied].map(([cell, occupied]) => [cell, occupied.toString()]),
     bars: [...state.bars],
@@ -277,6 +282,7 @@ function restoreParties(state: State, head: Head): void {
   state.timers.arrivals = head.timers.arrivals;
   for (const [id, call] of head.calls ?? []) state.calls.set(id, call);
   for (const [key, price] of head.marks ?? []) state.marks.set(key, price);
+  if (head.bands !== undefined) state.bands = head.bands;
   for (const capacity of head.capacities) {
     const row: Capacity = { ...capacity, served: new Uint32Array(0) };
     state.supply.add(row);

@@ -423,7 +423,7 @@ export class Simulation {
     ]));
   }
 
-  /** Kill switches, seldom on for long; prices of money and of hours. */
+  /** Kill switches, seldom on for long; prices of money and of hours, and how far orders may stand from them. */
   private moneyRules(): void {
     const { random } = this;
     const company = random.chance(0.9) ? this.operator : this.lender;
@@ -443,6 +443,7 @@ export class Simulation {
         type: 'setMarks', classes: [{ class: random.between(0, CLASSES), price: random.between(10_000, 25_000) }],
         hours: [{ market: random.pick(this.markets()), hour: Math.floor(this.engine.now / MILLIS_PER_HOUR) + random.between(0, HOURS_AHEAD), price: random.between(0, 25_000) }],
       },
+      { type: 'setBands', company, above: random.between(990_000, 2_000_000), below: random.between(0, 670_000) },
       { type: 'createMandate', company: random.pick([...this.lenders, this.borrowers[0]]), amount: 1e12, grades: ['A', 'D'], maximumPerBorrower: 1e11, minimumAnnualRate: random.between(0, 100_000) },
     ]));
   }

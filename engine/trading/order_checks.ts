@@ -140,14 +140,15 @@ export class OrderChecks {
   /** Whether a bid is beyond the band. No ask stands above list price, so a bid up to it can do no harm. */
   isBidOutside(market: number, book: HourBook | undefined, price: Ticks): boolean {
     const last = book === undefined ? 0 : book.lastPrice;
-    if (price * MICRO <= last * PARAMETERS.bandAbove) return false;
+    const { above } = this.state.bands;
+    if (price * MICRO <= last * above) return false;
     const list = this.listPrice(market);
-    return price > list && (last > 0 || price * MICRO > list * PARAMETERS.bandAbove);
+    return price > list && (last > 0 || price * MICRO > list * above);
   }
 
   isAskOutside(market: number, book: HourBook | undefined, price: Ticks): boolean {
     const last = book === undefined ? 0 : book.lastPrice;
-    return price * MICRO < (last > 0 ? last : this.listPrice(market)) * PARAMETERS.bandBelow;
+    return price * MICRO < (last > 0 ? last : this.listPrice(market)) * this.state.bands.below;
   }
 
   /** Whether the account has entered all the orders that it may in this second. */

@@ -1,6 +1,6 @@
 /** The accounts of the mock market, in the shapes of the contract. */
 import { instrumentId, hourAt } from '../src/state/instrument.ts';
-import type { WireBankFeed, WireCohort, WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WirePriceRisk, WireProbe, WireProject, WireProvider, WireRepricingRule, WireRequest, WireStress, WireSwitch, WireUser, WireWebhook, WireWebhookDelivery } from '../src/state/wire.ts';
+import type { WireBands, WireBankFeed, WireCohort, WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WirePriceRisk, WireProbe, WireProject, WireProvider, WireRepricingRule, WireRequest, WireStress, WireSwitch, WireUser, WireWebhook, WireWebhookDelivery } from '../src/state/wire.ts';
 
 export type MockRole = 'borrower' | 'provider' | 'lender' | 'operator';
 export const MOCK_ROLES: MockRole[] = ['borrower', 'provider', 'lender', 'operator'];
@@ -191,6 +191,7 @@ export const switches: WireSwitch[] = [
   { name: 'draw', on: false, reason: '', sequence: 0 },
   { name: 'payout', on: true, reason: 'Bank file under review', sequence: 183_900 },
 ];
+export const bands: WireBands = { above: '10', below: '0.001', pending: { above: '5', below: '0.01', confirmation_id: 'cnf_1', requested_by: 'usr_second', reason: 'Thin books' } };
 export const providers: WireProvider[] = ['Northwind Compute', 'Aster Cloud'].map((name, index) => ({
   id: `cmp_${index + 8}`, name, reliability_percent: index === 0 ? '99.9312' : '97.4100', promised_gpu_minutes: '172800.00', delivered_gpu_minutes: '172681.12', suspended: index === 1,
   markets: [{ class: 'H100-SXM-80', region: 'us-east', verified_gpus: 64, models: ['llama-3.1-8b-instruct'] }],

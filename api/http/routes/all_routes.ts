@@ -2,6 +2,7 @@
 import { accountRoutes } from './account_routes.ts';
 import { accountingRoutes } from './accounting_routes.ts';
 import { authRoutes } from './auth_routes.ts';
+import { bandsRoutes } from './bands_routes.ts';
 import { bankRoutes } from './bank_routes.ts';
 import { calculatorRoutes } from './calculator_routes.ts';
 import { dashboardRoutes } from './dashboard_routes.ts';
@@ -42,6 +43,7 @@ export const exchangeRoutes = (): Route[] => [
   ...accountRoutes,
   ...marketRoutes,
   ...statusRoutes,
+  ...bandsRoutes,
   ...authRoutes(),
   ...keysRoutes, ...projectsRoutes, ...referenceRoutes, ...repricingRoutes, ...resalePolicyRoutes,
   ...facilitiesRoutes,

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { modelSchema } from '../../../api/gateway/routes/model_routes.ts';
 import type { candleSchema, classSchema, curveDataSchema, curvePointSchema, regionSchema, statusDataSchema, tickerSchema, tradeSchema } from '../../../api/market/market_schemas.ts';
 import type { allocationSchema, balancesWire, lotSchema } from '../../../api/http/routes/account_routes.ts';
+import type { bandsNowSchema, bandsSchema } from '../../../api/http/routes/bands_routes.ts';
 import type { incomeSchema } from '../../../api/http/routes/accounting_routes.ts';
 import type { dashboardSchema, riskSchema } from '../../../api/http/routes/dashboard_routes.ts';
 import type { statementSchema as payoutStatementSchema } from '../../../api/http/routes/delivery_routes.ts';
@@ -24,7 +25,7 @@ import type { Role, TradingMode } from './ticket.ts';
 export type WireClass = z.infer<typeof classSchema>;
 export type WireRegion = z.infer<typeof regionSchema>;
 export type WireModel = z.infer<typeof modelSchema>;
-export type WireStatus = z.infer<typeof statusDataSchema> & { status: TradingMode; demo: boolean; clock: 'wall' | 'manual'; price_band: { above: string; below: string } };
+export type WireStatus = z.infer<typeof statusDataSchema> & { status: TradingMode; demo: boolean; clock: 'wall' | 'manual'; price_band: z.infer<typeof bandsSchema> };
 export type WireCandle = z.infer<typeof candleSchema>;
 export type WireTrade = z.infer<typeof tradeSchema>;
 export type WireTicker = z.infer<typeof tickerSchema>;
@@ -73,6 +74,7 @@ export type WireProbe = z.infer<typeof probeSchema>;
 export type WirePositions = z.infer<typeof positionsSchema>;
 export type WireUser = z.infer<typeof userSchema>;
 export type WireSwitch = z.infer<typeof switchSchema>;
+export type WireBands = z.infer<typeof bandsNowSchema>;
 export type WireProvider = z.infer<typeof providerSchema>;
 /** A month that a statement can be read of. */
 export interface WireMonth {
