@@ -95,6 +95,8 @@ export class EndpointWatcher implements EndpointWatch {
     try {
       const verdict = await this.verdictOf(row);
       if (!verdict.ok) this.failedAt.set(row.id, Date.now());
+      // Who reads that an endpoint is verified may offer its hours at once.
+      if (verdict.ok) await this.publish(row.company, row.market, row.id);
       await this.parts.rows.judged(row, verdict.ok ? 'verified' : 'failed', verdict.ok ? '' : verdict.reason);
       await this.publish(row.company, row.market);
     } finally {
@@ -114,17 +116,18 @@ export class EndpointWatcher implements EndpointWatch {
   /**
    * Tells the market what verified endpoints of a provider prove on a market: the models it serves
    * there and, once there is one, its declared capacity.
+   * @param proven an endpoint that counts as verified though its row does not say so yet
    */
-  private publish(company: number, market: number): Promise<void> {
-    const published = this.publishing.then(() => this.publishNow(company, market));
+  private publish(company: number, market: number, proven?: string): Promise<void> {
+    const published = this.publishing.then(() => this.publishNow(company, market, proven));
     this.publishing = published.catch(() => undefined);
     return published;
   }
 
-  private async publishNow(company: number, market: number): Promise<void> {
+  private async publishNow(company: number, market: number, proven?: string): Promise<void> {
     const { rows, endpoints, services } = this.parts;
     await endpoints.refresh();
-    const verified = (await rows.all()).filter((row) => row.company === company && row.market === market && row.status === 'verified');
+    const verified = (await rows.all()).filter((row) => row.company === company && row.market === market && (row.status === 'verified' || (row.id === proven && row.status !== 'draining')));
     const models: number[] = [];
     for (const name of new Set(verified.flatMap((row) => row.models.flatMap((served) => findModel(served)?.id ?? [])))) models.push(await this.modelId(name));
     models.sort((a, b) => a - b);
