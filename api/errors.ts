@@ -100,14 +100,14 @@ export const GATEWAY_ERRORS = {
   invalid_api_key: { status: 401, type: 'authentication_error', message: 'The key is not valid.' },
   expired_api_key: { status: 401, type: 'authentication_error', message: 'The key has expired.' },
   insufficient_credits: { status: 402, type: 'insufficient_quota', message: 'Not enough credits are available.' },
-  budget_exceeded: { status: 402, type: 'insufficient_quota', message: 'The monthly limit of this key is used up.' },
+  budget_exceeded: { status: 402, type: 'insufficient_quota', message: 'The {limit} is used up.' },
   credits_blocked: { status: 402, type: 'insufficient_quota', message: 'The credits that would pay for this are blocked by the lender.' },
   insufficient_scope: { status: 403, type: 'permission_error', message: 'The key lacks the scope "inference".' },
   ip_not_allowed: { status: 403, type: 'permission_error', message: 'The key may not be used from this address.' },
   model_not_allowed: { status: 403, type: 'permission_error', message: 'The key may not use the model "{model}".' },
   model_not_found: { status: 404, type: 'invalid_request_error', message: 'The model "{model}" does not exist.' },
   request_too_large: { status: 413, type: 'invalid_request_error', message: 'The body is larger than {limit} bytes.' },
-  rate_limit_exceeded: { status: 429, type: 'rate_limit_error', message: 'Too many requests; try again after {seconds} s.' },
+  rate_limit_exceeded: { status: 429, type: 'rate_limit_error', message: '{detail}' },
   capacity_exhausted: { status: 429, type: 'rate_limit_error', message: 'No capacity for this model is to be had at the moment.' },
   provider_error: { status: 502, type: 'api_error', message: 'The provider answered with an error.' },
   provider_unavailable: { status: 503, type: 'api_error', message: 'No endpoint that serves this model can be reached.' },
@@ -124,6 +124,7 @@ export interface ErrorDetails {
   field?: string;
   /** What stands in the braces of the message. */
   values?: Values;
+  /** Infinity: no wait would help. */
   retryAfterSeconds?: number;
 }
 

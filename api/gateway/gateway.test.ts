@@ -287,6 +287,21 @@ describe('refusals', () => {
     await expect(ask()).rejects.toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
   });
 
+  test('of a key that asks at once for more tokens than it may have in a minute', async () => {
+    const client = world.client(world.key({ tokensPerMinute: 100 }));
+    const ask = (tokens: number) => client.chat.completions.create({ model: CHAT, messages, max_tokens: tokens });
+    await expect(ask(200)).rejects.toMatchObject({ status: 429, code: 'rate_limit_exceeded', message: expect.stringMatching(/Request too large/) as string });
+    const answers = await Promise.allSettled(Array.from({ length: 10 }, () => ask(20)));
+    const used = answers.map((answer) => (answer.status === 'fulfilled' ? (answer.value.usage?.total_tokens ?? 0) : 0));
+    const sum = used.reduce((total, tokens) => total + tokens, 0);
+    expect(sum).toBeGreaterThan(0);
+    expect(sum).toBeLessThanOrEqual(100);
+    expect(answers.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { status: 429, code: 'rate_limit_exceeded' } });
+    // What was set aside and not used may be used.
+    const { response } = await client.models.list().withResponse();
+    expect(response.headers.get('x-ratelimit-remaining-tokens')).toBe(String(100 - sum));
+  });
+
   test('leave nothing held', async () => {
     const worst = 100 * 36_000_000;
     const request = { company: world.borrower, request: 'probe', model: world.services.directory.modelId(CHAT), provider: NONE, excluded: [] };

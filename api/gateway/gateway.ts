@@ -23,6 +23,7 @@ import { Endpoints } from './endpoints/endpoints.ts';
 import { Funding } from './metering/funding.ts';
 import { NO_LOGBOOK, StoredLogbook } from './relay/logbook.ts';
 import type { Logbook } from './relay/logbook.ts';
+import { chargeableMost } from './metering/meter.ts';
 import type { Metered } from './metering/meter.ts';
 import type { Outgoing } from './relay/outgoing.ts';
 import { Prices } from './metering/prices.ts';
@@ -130,6 +131,7 @@ export class Gateway {
   private async serveOnce(call: Call, out: Outgoing, keep: Keep | undefined): Promise<void> {
     const { response } = out;
     if (response.destroyed) return;
+    out.reserve(...tokensOf(call));
     const gone = new Departure();
     response.once('close', gone.abort);
     let failure: unknown;
@@ -140,6 +142,7 @@ export class Gateway {
       if (!(error instanceof UpstreamError) || error.fault !== 'aborted') throw error;
     } finally {
       response.off('close', gone.abort);
+      out.used(0);
       this.note(call, failure);
     }
   }
@@ -163,7 +166,7 @@ export class Gateway {
     const counted = async (charging: Promise<Receipt>, { promptTokens, completionTokens }: Metered): Promise<Receipt> => {
       const receipt = await charging;
       call.trail.billed = { promptTokens, completionTokens, credits: receipt.credits_used };
-      out.window?.used(Date.now(), promptTokens + completionTokens);
+      out.used(promptTokens + completionTokens);
       return receipt;
     };
     const { settlement } = this;
@@ -171,6 +174,12 @@ export class Gateway {
     const receipt = async (): Promise<Receipt> => sandboxReceipt(await settlement.remaining(call.company));
     return use({ answer: sandboxAnswer(call), detour: undefined, brokeOff: () => undefined }, (metered) => counted(receipt(), metered));
   }
+}
+
+/** The least and the most that a request may use. One that names no bound of its answer gets what is left of its key's tokens, as long as the answer can begin. */
+function tokensOf({ demand: { promptTokens, completionTokens, isOpen = false } }: Call): [number, number] {
+  const prompt = chargeableMost(promptTokens);
+  return [prompt + (isOpen ? 1 : completionTokens), prompt + completionTokens];
 }
 
 /** How a request ended, as its log says it. */

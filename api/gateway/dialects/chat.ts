@@ -81,8 +81,8 @@ export const chat: Dialect = {
   demand(body, model) {
     const chat = body as ChatBody;
     const promptTokens = chatPromptTokens(chat);
-    const each = outputBound(chat.max_completion_tokens ?? chat.max_tokens, promptTokens, model);
-    return { promptTokens, completionTokens: each * (chat.n ?? 1), longestPrompt: promptTokens };
+    const asked = chat.max_completion_tokens ?? chat.max_tokens;
+    return { promptTokens, completionTokens: outputBound(asked, promptTokens, model) * (chat.n ?? 1), isOpen: asked == null, longestPrompt: promptTokens };
   },
 
   outgoing(body, name, demand) {

@@ -127,7 +127,8 @@ export const responses: Dialect = {
   demand(body, model) {
     const response = body as ResponseBody;
     const promptTokens = responsePromptTokens(response);
-    return { promptTokens, completionTokens: outputBound(response.max_output_tokens, promptTokens, model), longestPrompt: promptTokens };
+    const asked = response.max_output_tokens;
+    return { promptTokens, completionTokens: outputBound(asked, promptTokens, model), isOpen: asked == null, longestPrompt: promptTokens };
   },
 
   outgoing: (body, name, demand) => ({ ...body, model: name, max_output_tokens: demand.completionTokens, store: false }),

@@ -91,7 +91,7 @@ describe("a project's budget", () => {
     const [one, other] = [world.key({ project }), world.key({ project })];
     const spent = micro(receiptOf(await ask(one)).credits_used) + micro(receiptOf(await ask(other)).credits_used);
     expect(spent).toBeGreaterThan(worst);
-    for (const key of [one, other]) await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+    for (const key of [one, other]) await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded', message: expect.stringMatching(/budget of this key's project/) as string });
     // Another project knows nothing of it; of many at once, as many are served as its budget holds.
     const tight = { id: 'prj_2', monthlyBudget: 1_000 + worst };
     const results = await Promise.allSettled([world.key({ project: tight }), world.key({ project: tight }), world.key({ project: tight })].map(ask));

@@ -98,7 +98,8 @@ export class Spending {
     if (limits.length === 0) return NOTHING;
     const accounts = await this.accountsFor(call, limits);
     // Nothing waits between the look and the reservation.
-    if (accounts.some(({ name, account, before, limit }) => before.used + account.used + account.reserved + this.reservedElsewhere(name) + cost > limit)) throw new GatewayError('budget_exceeded');
+    const full = accounts.find(({ name, account, before, limit }) => before.used + account.used + account.reserved + this.reservedElsewhere(name) + cost > limit);
+    if (full !== undefined) throw overLimit(call, full.name);
     const change = (amount: Micro): void => {
       for (const { name, account } of accounts) {
         account.reserved += amount;
@@ -134,7 +135,7 @@ export class Spending {
     const before = await this.beforeOf(spender, account);
     const request = `spot:${call.key}:${call.id}:${this.purchases++}`;
     const limit = { name: `spot:${call.key}`, left: monthlyLimit - before.bought - account.bought, upTo: Math.max(account.since, this.followed) };
-    if (!(await this.sequencer.reserve({ request, limits: [limit], cost }))) throw new GatewayError('budget_exceeded');
+    if (!(await this.sequencer.reserve({ request, limits: [limit], cost }))) throw new GatewayError('budget_exceeded', { values: { limit: "monthly limit of this key's purchases" } });
     // What cannot be said ends by itself after a while, and until then refuses more than it need.
     const end = (spent?: Spent): void => void this.sequencer.releaseReservation(request, spent).catch(() => undefined);
     return (ack) => {
@@ -196,6 +197,11 @@ export class Spending {
     if (project !== undefined) this.projects.set(key, project);
     return [this.accounts.get(nameOf({ key })), project === undefined ? undefined : this.accounts.get(nameOf({ project }))].filter((account) => account !== undefined);
   }
+}
+
+/** @param name of the limit, as `limitsOf` has it */
+export function overLimit({ project }: Pick<Call, 'project'>, name: string | undefined): GatewayError {
+  return new GatewayError('budget_exceeded', { values: { limit: project !== null && name === project.id ? "monthly budget of this key's project" : 'monthly limit of this key' } });
 }
 
 const nameOf = (spender: Spender): string => ('key' in spender ? spender.key : spender.project);

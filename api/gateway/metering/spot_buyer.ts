@@ -167,7 +167,7 @@ const REFUSALS: Partial<Record<RejectCode, GatewayErrorCode>> = {
 function feesOf(ack: Ack): Micro {
   let fees = 0;
   for (const event of ack.events) {
-    if (event.kind === 'rejected') throw new GatewayError(REFUSALS[event.code] ?? 'capacity_exhausted', { retryAfterSeconds: 1 });
+    if (event.kind === 'rejected') throw new GatewayError(REFUSALS[event.code] ?? 'capacity_exhausted', { values: { limit: "company's limit of purchases in a day" }, retryAfterSeconds: 1 });
     if (event.kind === 'fill') fees += event.fee;
   }
   return fees;

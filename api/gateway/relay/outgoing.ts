@@ -24,12 +24,26 @@ export class Outgoing {
   readonly started = performance.now();
   /** Of the account that asks, once it is known. */
   window: PaceWindow | undefined;
+  /** Tokens that are set aside for the request there. */
+  private reserved = 0;
   /** Whether the client knows pieces with their length before them: one of HTTP/1.0 does not. */
   private framed = false;
 
   constructor(response: ServerResponse, requestId: string) {
     this.response = response;
     this.requestId = requestId;
+  }
+
+  /** Sets aside what the request may use of its account's tokens. @throws GatewayError rate_limit_exceeded */
+  reserve(least: number, most: number): void {
+    this.reserved = this.window?.reserve(Date.now(), least, most) ?? 0;
+  }
+
+  /** Counts the tokens that the request was charged for; nothing is set aside for it any more. */
+  used(tokens: number): void {
+    const { reserved } = this;
+    this.reserved = 0;
+    this.window?.used(Date.now(), tokens, reserved);
   }
 
   head(status: number, headers: readonly string[]): void {
@@ -64,7 +78,7 @@ export class Outgoing {
   error(error: ApiError | GatewayError, headers: readonly string[] = []): void {
     const retryAfter = error.retryAfterSeconds ?? (error.status === 429 || error.status === 503 ? 1 : undefined);
     const more = [...headers];
-    if (retryAfter !== undefined) more.push('retry-after', String(Math.ceil(retryAfter)));
+    if (retryAfter !== undefined && retryAfter !== Infinity) more.push('retry-after', String(Math.ceil(retryAfter)));
     // OpenAI's clients try again by themselves after these; nothing would have changed by then.
     if (error.status === 409 || (retryAfter ?? 0) > RETRIED_SECONDS_MAX) more.push('x-should-retry', 'false');
     if (error.status === 401) more.push('www-authenticate', 'Bearer');

@@ -1,4 +1,7 @@
-/** How many requests and tokens an account has used within the last minute, by a window that slides second by second. */
+/**
+ * How many requests and tokens an account has used within the last minute, by a window that slides second by second. What
+ * requests under way may still use of a key's limit is set aside, so that it holds however many come at once.
+ */
 import { GatewayError } from '../../errors.ts';
 import type { Tallies, Tally } from '../../http/middleware/rate_limit.ts';
 
@@ -6,6 +9,11 @@ const SECONDS = 60;
 const ACCOUNTS_MAX = 100_000;
 /** Of an account whose key sets no limit of its own. */
 const TOKENS_PER_MINUTE = 100_000_000;
+/** What another process has set aside and not taken back, because it ended or Redis was away, is forgotten after a while. */
+const FORGOTTEN_MILLIS = 120_000;
+
+const KINDS = ['requests', 'tokens', 'aside'] as const;
+type Kind = (typeof KINDS)[number];
 
 export interface PaceLimits {
   requestsPerMinute: number | null;
@@ -53,11 +61,14 @@ class Sums {
 export class PaceWindow {
   private readonly requests = new Sums();
   private readonly tokens = new Sums();
+  /** Tokens that requests under way may still use: of this process, and of others. */
+  private aside = 0;
+  private readonly elsewhere = { aside: 0, heardAt: 0 };
   private limits: { requests: number; tokens: number };
-  private readonly tell: (kind: 'requests' | 'tokens', amount: number) => void;
+  private readonly tell: (kind: Kind, amount: number) => void;
 
   /** @param tell hears what is counted here */
-  constructor(limits: { requests: number; tokens: number }, tell: (kind: 'requests' | 'tokens', amount: number) => void = () => undefined) {
+  constructor(limits: { requests: number; tokens: number }, tell: (kind: Kind, amount: number) => void = () => undefined) {
     this.limits = limits;
     this.tell = tell;
   }
@@ -78,15 +89,50 @@ export class PaceWindow {
     this.tell('requests', 1);
   }
 
-  /** Counts tokens that were charged. */
-  used(now: number, tokens: number): void {
+  /**
+   * Sets aside what a request may use, where its key has a limit.
+   * @param least what must be left for it; of what it may use beyond that, as much as is left is set aside
+   * @returns what was, for `used` to take back
+   * @throws GatewayError rate_limit_exceeded
+   */
+  reserve(now: number, least: number, most: number): number {
+    const limit = this.limits.tokens;
+    if (limit >= TOKENS_PER_MINUTE) return 0;
+    if (least > limit) throw tooLarge(least, limit);
+    this.tokens.moveTo(Math.floor(now / 1_000));
+    const left = this.left(now);
+    if (least > left) throw tooMany(this.tokens.wait(limit - least));
+    const amount = Math.min(most, left);
+    this.setAside(amount);
+    return amount;
+  }
+
+  /** Counts tokens that were charged, and takes back what was set aside for them. */
+  used(now: number, tokens: number, reserved = 0): void {
+    if (reserved > 0) this.setAside(-reserved);
+    if (tokens === 0) return;
     this.tokens.add(Math.floor(now / 1_000), tokens);
     this.tell('tokens', tokens);
   }
 
   /** Counts what another process has counted. */
-  others(kind: 'requests' | 'tokens', now: number, amount: number): void {
-    this[kind].add(Math.floor(now / 1_000), amount);
+  others(kind: Kind, now: number, amount: number): void {
+    if (kind !== 'aside') return this[kind].add(Math.floor(now / 1_000), amount);
+    this.elsewhere.aside = this.asideElsewhere(now) + amount;
+    this.elsewhere.heardAt = now;
+  }
+
+  private setAside(amount: number): void {
+    this.aside += amount;
+    this.tell('aside', amount);
+  }
+
+  private asideElsewhere(now: number): number {
+    return now - this.elsewhere.heardAt > FORGOTTEN_MILLIS ? 0 : Math.max(0, this.elsewhere.aside);
+  }
+
+  private left(now: number): number {
+    return this.limits.tokens - this.tokens.total - this.aside - this.asideElsewhere(now);
   }
 
   /** In the names and the form of OpenAI's. */
@@ -95,7 +141,7 @@ export class PaceWindow {
     return [
       'x-ratelimit-limit-requests', String(limits.requests), 'x-ratelimit-remaining-requests', String(Math.max(0, limits.requests - requests.total)),
       'x-ratelimit-reset-requests', `${requests.reset}s`,
-      'x-ratelimit-limit-tokens', String(limits.tokens), 'x-ratelimit-remaining-tokens', String(Math.max(0, limits.tokens - tokens.total)),
+      'x-ratelimit-limit-tokens', String(limits.tokens), 'x-ratelimit-remaining-tokens', String(Math.max(0, this.left(Date.now()))),
       'x-ratelimit-reset-tokens', `${tokens.reset}s`,
     ];
   }
@@ -103,13 +149,18 @@ export class PaceWindow {
 
 function tooMany(wait: number): GatewayError {
   const seconds = Math.max(1, wait);
-  return new GatewayError('rate_limit_exceeded', { values: { seconds }, retryAfterSeconds: seconds });
+  return new GatewayError('rate_limit_exceeded', { values: { detail: `Too many requests; try again after ${seconds} s.` }, retryAfterSeconds: seconds });
+}
+
+/** No wait would help. */
+function tooLarge(tokens: number, limit: number): GatewayError {
+  return new GatewayError('rate_limit_exceeded', { values: { detail: `Request too large: it may use ${tokens} tokens, and this key ${limit} in a minute.` }, retryAfterSeconds: Infinity });
 }
 
 export class Pace {
   private readonly requestsPerMinute: number;
   private readonly windows = new Map<string, PaceWindow>();
-  private readonly tallies: { requests: Tally; tokens: Tally } | undefined;
+  private readonly tallies: Record<Kind, Tally> | undefined;
 
   /**
    * @param requestsPerMinute of an account whose key sets no limit of its own
@@ -118,8 +169,8 @@ export class Pace {
   constructor(requestsPerMinute: number, tallies?: Tallies) {
     this.requestsPerMinute = requestsPerMinute;
     if (tallies === undefined) return;
-    this.tallies = { requests: tallies.of('requests'), tokens: tallies.of('tokens') };
-    for (const kind of ['requests', 'tokens'] as const) {
+    this.tallies = { requests: tallies.of('requests'), tokens: tallies.of('tokens'), aside: tallies.of('tokens aside') };
+    for (const kind of KINDS) {
       this.tallies[kind].onOthers((account, amount) => (this.windows.get(account) ?? this.windowOf(account)).others(kind, Date.now(), amount));
     }
   }
