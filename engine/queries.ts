@@ -296,8 +296,8 @@ export interface Queries {
   soldPlaces: { ask: { fromHour: number; toHour: number }; answer: SoldPlaceView[] };
   /** What is owed to a company and when it falls due. */
   payables: { ask: { company: number }; answer: PayableView[] };
-  /** Companies that are suspended. */
-  suspended: { ask: object; answer: number[] };
+  /** Companies that are suspended, and since when. */
+  suspended: { ask: object; answer: { company: number; since: number }[] };
   market: { ask: object; answer: MarketSnapshot };
   payoff: { ask: { facility: number; day: number }; answer: PayoffView | null };
   switches: { ask: object; answer: { switches: Record<SwitchName, Switch>; money: MoneyRules } };

@@ -49,7 +49,7 @@ export class Views {
       refusal: ({ order }) => (order.type === 'placeBlock' ? trading.blocks.foresee(order) : trading.foresee(order)) ?? null,
       soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
       payables: ({ company }) => this.payables(company),
-      suspended: () => state.companies.filter(({ suspendedAt }) => suspendedAt !== 0).map(({ company }) => company),
+      suspended: () => state.companies.filter(({ suspendedAt }) => suspendedAt !== 0).map(({ company, suspendedAt }) => ({ company, since: suspendedAt })),
       market: () => this.market(),
       payoff: ({ facility, day }) => this.payoff(facility, day),
       switches: () => ({ switches: structuredClone(state.switches), money: { ...state.money } }),

@@ -88,7 +88,7 @@ export class Gateway {
     this.parts = parts;
     this.logbook = parts.logbook ?? NO_LOGBOOK;
     this.upstream = new Upstream(guard, parts.timeouts ?? TIMEOUTS);
-    this.known = new Endpoints(rows, services.vault, services.log, services.directory);
+    this.known = new Endpoints({ ...services, rows });
     this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known, measuresPace: parts.measuresPace ?? false });
     this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
     this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id, services.tallies?.of('reserved'));

@@ -342,6 +342,19 @@ describe('a suspended provider', () => {
     healthy(world);
   });
 
+  it.each([[5, ['suspended', 'suspended', 'suspended']], [4, ['not_served', 'not_served', 'not_served']]])('is replaced from the third minute that is told of it on, under rules %i for the reasons %j', (version, reasons) => {
+    const { world, provider, hour } = worked(100);
+    world.engine.rulesVersion = version;
+    world.ask(world.provider(), 2.4, 100, { hour });
+    world.run({ type: 'tick', now: hour * MILLIS_PER_HOUR });
+    world.run({ type: 'suspendProvider', company: NONE, provider, reason: 'drill' });
+    const results = fail(world, hour, 0, 3, outcome(provider, { notServed: true }));
+    expect(results.map(({ events }) => one(events, 'minuteFailed').reason)).toEqual(reasons);
+    expect(results.map(({ events }) => all(events, 'replacementSought').length)).toEqual([0, 0, 1]);
+    expect(one(results[2].events, 'replacementSought').outcome).toBe('replaced');
+    healthy(world);
+  });
+
   it('is remembered by a snapshot', () => {
     const { world, provider, hour } = worked(100);
     fail(world, hour, 0, 3, outcome(provider, { canary: 'failed' }));

@@ -35,13 +35,19 @@ export class ProviderFaults {
 
   private take(outcome: MinuteOutcome, minute: number, heldOf: (allocation: number) => number): void {
     const { state } = this;
-    const failure = failureOf(outcome);
-    if (failure === undefined) return;
     const { company, market, model, requests, failures } = outcome;
+    const failure = this.wasSuspendedIn(company, minute) ? ({ reason: 'suspended', share: MICRO } as const) : failureOf(outcome);
+    if (failure === undefined) return;
     const place = this.minutes.note(outcome, minute, failure.share, failure.reason);
     state.buffer.emit('minuteFailed', { company, market, model, minute, ...failure, requests, failures });
     if (place.hour < state.settledThrough) this.delivery.reviewHour(market, place.hour, company);
     else if (place.hour === state.hour && hasFailedOften(place)) this.replacements.seek(company, market, model, heldOf);
+  }
+
+  /** Whatever else is told of a minute that began while its provider was suspended. */
+  private wasSuspendedIn(company: CompanyId, minute: number): boolean {
+    const { suspendedAt } = this.state.companies[company];
+    return this.state.rulesVersion >= 5 && suspendedAt !== 0 && minute * MILLIS_PER_MINUTE >= suspendedAt;
   }
 
   annulDelivery({ company: by, provider, market, model, since, reason }: AnnulDelivery): RejectCode | undefined {

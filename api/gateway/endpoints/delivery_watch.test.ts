@@ -92,8 +92,39 @@ describe('the watch over delivery', () => {
       await fetch(`${world.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${world.key()}`, 'content-type': 'application/json' }, body }).then((told) => told.text());
     }
     real = false;
+    // Of a minute that is not over nothing is said; then it is the one in which they failed, and no other.
     await world.gateway.watch.minute();
-    expect(seen('minuteFailed')).toMatchObject([{ company: world.providers[1], model: NONE, reason: 'requests' }]);
+    expect(seen('minuteFailed')).toEqual([]);
+    await world.services.sequencer.setClock(START + 2 * MILLIS_PER_MINUTE);
+    await world.gateway.watch.minute();
+    expect(seen('minuteFailed').map(({ company, model, reason, minute }) => [company, model, reason, minute])).toEqual([[world.providers[1], NONE, 'requests', START / MILLIS_PER_MINUTE]]);
+  });
+
+  const watched = async (minutes: number): Promise<void> => {
+    for (let minute = 1; minute <= minutes; minute++) {
+      await world.services.sequencer.setClock(START + minute * MILLIS_PER_MINUTE + 1);
+      await world.gateway.watch.minute();
+    }
+  };
+
+  test('each whole minute of a suspended provider has failed, though it answers; after three it is replaced', async () => {
+    const allocation = await sold(() => 'well');
+    await world.offer(world.providers[0], 20_000, 100);
+    await world.services.sequencer.setClock(START + 1);
+    await world.run({ type: 'suspendProvider', company: NONE, provider: world.providers[1], reason: 'drill' });
+    await world.gateway.watch.minute();
+    await watched(3);
+    expect(seen('minuteFailed').map(({ reason, minute }) => [reason, minute % 60])).toEqual([11, 12, 13].map((minute) => ['suspended', minute]));
+    expect(seen('replacementSought')).toMatchObject([{ allocation, outcome: 'replaced' }]);
+  });
+
+  test.each(['draining', 'removed'] as const)('a place whose last endpoint is %s serves nothing, though nobody has watched it before; after three minutes it is replaced', async (status) => {
+    const allocation = await sold(() => 'well');
+    await world.offer(world.providers[0], 20_000, 100);
+    await world.turn(world.providers[1], status);
+    await watched(3);
+    expect(seen('minuteFailed').map(({ reason }) => reason)).toEqual(['not_served', 'not_served', 'not_served']);
+    expect(seen('replacementSought')).toMatchObject([{ allocation, outcome: 'replaced' }]);
   });
 
   test('says which model failed when others are served', async () => {
@@ -158,6 +189,32 @@ describe('the watch over delivery', () => {
 });
 
 describe('a manual clock', () => {
+  test('that is moved over minutes of a suspended provider has it replaced', async () => {
+    const allocation = await sold(() => 'well');
+    await world.offer(world.providers[0], 20_000, 100);
+    await world.gateway.watch.clockMoved();
+    await world.run({ type: 'suspendProvider', company: NONE, provider: world.providers[1], reason: 'drill' });
+    await world.services.sequencer.setClock(START + 15 * MILLIS_PER_MINUTE);
+    await world.gateway.watch.clockMoved();
+    expect(seen('minuteFailed').map(({ reason }) => reason)).toEqual(Array.from({ length: 15 }, () => 'suspended'));
+    expect(seen('replacementSought')).toMatchObject([{ allocation, outcome: 'replaced' }]);
+  });
+
+  test('that is moved out of a minute has the requests of that minute counted in it', async () => {
+    let mood: 'well' | 'badly' = 'well';
+    await sold(() => mood);
+    await world.gateway.watch.clockMoved();
+    mood = 'badly';
+    for (let index = 0; index < 6; index++) {
+      const body = JSON.stringify({ model: CHAT, messages: [{ role: 'user', content: 'hello' }] });
+      await fetch(`${world.url}/v1/chat/completions`, { method: 'POST', headers: { authorization: `Bearer ${world.key()}`, 'content-type': 'application/json' }, body }).then((told) => told.text());
+    }
+    mood = 'well';
+    await world.services.sequencer.setClock(START + 3 * MILLIS_PER_MINUTE);
+    await world.gateway.watch.clockMoved();
+    expect(seen('minuteFailed').map(({ reason, minute }) => [reason, minute])).toEqual([['requests', START / MILLIS_PER_MINUTE]]);
+  });
+
   afterEach(async () => {
     await world.check();
     await world.close();

@@ -18,7 +18,6 @@ import type { EndpointRows } from './endpoint_rows.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import { LoadTests } from './load_test.ts';
 import type { Logbook } from '../relay/logbook.ts';
-import type { Tally } from './tallies.ts';
 import type { Upstream } from '../relay/upstream.ts';
 
 export interface ReferenceAnswers {
@@ -45,7 +44,6 @@ const AT_ONCE_MAX = 16;
 const REFERENCE_EVERY = 3;
 const MISMATCHES_MAX = 3;
 const OTHERS_MAX = 2;
-const NO_REQUESTS: Tally = { requests: 0, failures: 0 };
 
 /** Answers to reference questions that were wrong, in a row. */
 interface Mismatches {
@@ -70,6 +68,14 @@ interface Probed {
   result: CanaryResult;
 }
 
+interface Found {
+  probed: readonly Probed[];
+  /** Places that have had an endpoint: what a provider promised to serve. */
+  registered: ReadonlySet<string>;
+  /** Who is suspended -> since when. */
+  suspended: ReadonlyMap<number, number>;
+}
+
 export class DeliveryWatch {
   private readonly parts: DeliveryWatchParts;
   private readonly loadTests: LoadTests;
@@ -80,8 +86,6 @@ export class DeliveryWatch {
   private readonly mismatches = new Map<string, Mismatches>();
   /** Endpoints that did not answer the last heartbeat. */
   private readonly silent = new Set<string>();
-  /** Of endpoints that were there once: what a provider promised to serve. */
-  private readonly known = new Set<string>();
   private closed = false;
   private watchedTo: number;
 
@@ -142,23 +146,37 @@ export class DeliveryWatch {
     }
   }
 
-  /** One minute: every endpoint answers a canary, then the market hears what failed. */
+  /** One minute: the market hears of the requests of those that have ended, every endpoint answers a canary, then the market hears what failed. */
   async minute(): Promise<void> {
     const { services, endpoints } = this.parts;
     const minute = Math.floor(services.committed.now / MILLIS_PER_MINUTE);
-    const tallies = endpoints.tallies.take();
+    await this.reportRequests(minute);
     const probed = (await atOnce(endpoints.all(), (endpoint) => this.probe(endpoint))).flat();
     const hour = Math.floor((minute * MILLIS_PER_MINUTE) / MILLIS_PER_HOUR);
     const sold = await services.sequencer.query('soldPlaces', { fromHour: hour, toHour: hour });
-    const outcomes = sold.flatMap((place) => this.outcomesOf(place, probed, tallies({ provider: place.company, market: place.market })));
-    await this.report(minute, outcomes);
+    const found = await this.found(probed);
+    await this.report(minute, sold.flatMap((place) => this.outcomesOf(place, minute, found)));
     this.watchedTo = Math.max(this.watchedTo, services.committed.now);
     this.loadTests.plan(sold);
   }
 
+  /** What requests met counts in the minute in which they ended, and is told when that is over. */
+  private async reportRequests(before: number): Promise<void> {
+    const minutes = new Map<number, MinuteOutcome[]>();
+    for (const { place, minute, requests, failures } of this.parts.endpoints.tallies.takeBefore(before)) {
+      minutes.set(minute, [...(minutes.get(minute) ?? []), outcomeOf({ company: place.provider, market: place.market }, { requests, failures })]);
+    }
+    for (const [minute, outcomes] of minutes) await this.report(minute, outcomes);
+  }
+
+  /** What is known, beside what was asked, of who should have been there. */
+  private async found(probed: readonly Probed[]): Promise<Found> {
+    const [places, suspended] = await Promise.all([this.parts.rows.places(), this.parts.services.sequencer.query('suspended', {})]);
+    return { probed, registered: new Set(places.map(placeKey)), suspended: new Map(suspended.map(({ company, since }) => [company, since])) };
+  }
+
   /** Models that failed last time, and others by chance until one answers or two have not: it may be the model, or the endpoint. */
   private async probe(endpoint: Endpoint, millis = CANARY_LIMIT_MILLIS): Promise<Probed[]> {
-    this.known.add(placeKey(endpoint));
     const failing = this.failing.get(endpoint.id) ?? new Set<string>();
     const names = [...endpoint.models];
     const results: Probed[] = [];
@@ -197,21 +215,20 @@ export class DeliveryWatch {
     if (known.count + 1 < MISMATCHES_MAX) return;
     this.mismatches.delete(key);
     const { company: provider, market } = endpoint;
-    if ((await this.parts.services.sequencer.query('suspended', {})).includes(provider)) return;
+    if ((await this.parts.services.sequencer.query('suspended', {})).some(({ company }) => company === provider)) return;
     await this.submit({ type: 'annulDelivery', company: NONE, provider, market, model: NONE, since: known.since, reason: 'wrong_answers' });
     await this.submit({ type: 'suspendProvider', company: NONE, provider, reason: `${MISMATCHES_MAX} wrong answers in a row of ${model}` });
   }
 
   /** What the minute was at a place where something is sold. A model counts as served when one endpoint of the place served it. */
-  private outcomesOf({ company, market, models }: SoldPlaceView, probed: readonly Probed[], tally: Tally): MinuteOutcome[] {
+  private outcomesOf({ company, market, models }: SoldPlaceView, minute: number, { probed, registered, suspended }: Found): MinuteOutcome[] {
+    const outcome = (more: Partial<MinuteOutcome>): MinuteOutcome => outcomeOf({ company, market }, more);
+    if (minute * MILLIS_PER_MINUTE >= (suspended.get(company) ?? Infinity)) return [outcome({ notServed: true })];
     const here = probed.filter(({ endpoint }) => endpoint.company === company && endpoint.market === market);
-    const outcome = (more: Partial<MinuteOutcome>): MinuteOutcome => ({
-      company, market, model: NONE, canary: 'none', requests: 0, failures: 0, shortfall: 0, notServed: false, ...more,
-    });
-    if (here.length === 0) return this.known.has(`${company}:${market}`) ? [outcome({ notServed: true })] : [];
+    if (here.length === 0) return registered.has(placeKey({ company, market })) ? [outcome({ notServed: true })] : [];
     const good = new Set(here.filter(({ result }) => result !== 'failed').map(({ model }) => model));
     const shortfall = this.loadTests.shortfallOf(company, market);
-    const whole = outcome({ ...tally, shortfall, canary: good.size > 0 ? 'passed' : 'failed' });
+    const whole = outcome({ shortfall, canary: good.size > 0 ? 'passed' : 'failed' });
     const failed = good.size === 0 ? [] : [...new Set(here.map(({ model }) => model))].filter((model) => !good.has(model)).map((model) => outcome({ model: this.modelId(model), canary: 'failed' }));
     const missing = models.filter((model) => !this.serves(company, market, model)).map((model) => outcome({ model, notServed: true }));
     return [whole, ...failed, ...missing];
@@ -241,16 +258,16 @@ export class DeliveryWatch {
     const from = Math.floor(since / MILLIS_PER_MINUTE);
     const to = Math.floor(services.committed.now / MILLIS_PER_MINUTE);
     this.watchedTo = services.committed.now;
+    await this.reportRequests(to);
     if (to <= from) return;
     const sold = await services.sequencer.query('soldPlaces', { fromHour: Math.floor(from / MINUTES_PER_HOUR), toHour: Math.floor(to / MINUTES_PER_HOUR) });
     const places = new Set(sold.map(({ company, market }) => `${company}:${market}`));
     const asked = endpoints.all().filter((endpoint) => places.has(placeKey(endpoint)));
-    for (const endpoint of asked) this.known.add(placeKey(endpoint));
     const probed = (await atOnce(asked, (endpoint) => this.probeNow(endpoint, since, Math.min(to - from, MISMATCHES_MAX)))).flat();
+    const found = await this.found(probed);
     for (const place of sold) {
-      const outcomes = this.outcomesOf(place, probed, NO_REQUESTS);
       const first = Math.max(from, place.hour * MINUTES_PER_HOUR);
-      for (let minute = first; minute < Math.min(to, (place.hour + 1) * MINUTES_PER_HOUR); minute++) await this.report(minute, outcomes);
+      for (let minute = first; minute < Math.min(to, (place.hour + 1) * MINUTES_PER_HOUR); minute++) await this.report(minute, this.outcomesOf(place, minute, found));
     }
   }
 
@@ -278,7 +295,11 @@ export class DeliveryWatch {
   }
 }
 
-const placeKey = ({ company, market }: Endpoint): string => `${company}:${market}`;
+const outcomeOf = (place: Pick<MinuteOutcome, 'company' | 'market'>, more: Partial<MinuteOutcome>): MinuteOutcome => ({
+  ...place, model: NONE, canary: 'none', requests: 0, failures: 0, shortfall: 0, notServed: false, ...more,
+});
+
+const placeKey = ({ company, market }: Pick<Endpoint, 'company' | 'market'>): string => `${company}:${market}`;
 
 /** Runs work over a list, so many at a time. */
 async function atOnce<T, R>(list: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

@@ -22,6 +22,8 @@ export interface EndpointRow {
 export interface EndpointRows {
   /** All that are not removed. */
   all(): Promise<EndpointRow[]>;
+  /** Where a provider has ever registered one, removed or not. */
+  places(): Promise<Pick<EndpointRow, 'company' | 'market'>[]>;
   find(id: string): Promise<EndpointRow | undefined>;
   /** How the verification of a row ended; one that has been changed since stays as it is. */
   judged(row: EndpointRow, status: 'verified' | 'failed', reason: string): Promise<void>;
@@ -40,6 +42,10 @@ export class StoredEndpoints implements EndpointRows {
     return this.database('endpoints').whereNot('status', 'removed').orderBy(['created_at', 'id']).select<EndpointRow[]>(...COLUMNS);
   }
 
+  places(): Promise<Pick<EndpointRow, 'company' | 'market'>[]> {
+    return this.database('endpoints').distinct('company', 'market');
+  }
+
   find(id: string): Promise<EndpointRow | undefined> {
     return this.database('endpoints').where({ id }).first<EndpointRow | undefined>(...COLUMNS);
   }
@@ -56,6 +62,10 @@ export class EndpointsInMemory implements EndpointRows {
 
   all(): Promise<EndpointRow[]> {
     return Promise.resolve(this.rows.filter(({ status }) => status !== 'removed').map((row) => ({ ...row })));
+  }
+
+  places(): Promise<Pick<EndpointRow, 'company' | 'market'>[]> {
+    return Promise.resolve(this.rows);
   }
 
   find(id: string): Promise<EndpointRow | undefined> {

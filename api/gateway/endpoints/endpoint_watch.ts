@@ -135,7 +135,7 @@ export class EndpointWatcher implements EndpointWatch {
     if (known === undefined) return;
     if (verified.length > 0 && known.verified !== known.declared) await this.submit({ type: 'verifyCapacity', company, market, gpus: known.declared });
     // A suspended provider serves nothing; when it is reinstated its endpoints are looked at again.
-    if (known.models.join() !== models.join() && !(await services.sequencer.query('suspended', {})).includes(company)) await this.submit({ type: 'setEligibility', company, market, models });
+    if (known.models.join() !== models.join() && !(await services.sequencer.query('suspended', {})).some((suspended) => suspended.company === company)) await this.submit({ type: 'setEligibility', company, market, models });
   }
 
   /** The market's number of a model; one that it does not know yet is added. */

@@ -4,6 +4,7 @@
  * rests for a while; then one request tries it.
  */
 import type { Logger } from 'pino';
+import { MILLIS_PER_MINUTE } from '../../../engine/numbers/units.ts';
 import type { Strategy } from '../relay/call.ts';
 import { findModel } from '../catalogue/catalogue.ts';
 import { STREAMS } from '../catalogue/roofline.ts';
@@ -14,6 +15,7 @@ import type { Entry } from '../relay/lanes.ts';
 import { Tallies } from './tallies.ts';
 import type { Target } from '../relay/upstream.ts';
 import type { Directory } from '../../directory.ts';
+import type { Services } from '../../services.ts';
 import type { Vault } from './vault.ts';
 import type { EndpointNeeds } from '../../auth/keys.ts';
 
@@ -63,9 +65,13 @@ export interface Place {
   market: number;
 }
 
+export interface EndpointsParts extends Pick<Services, 'vault' | 'log' | 'directory' | 'committed'> {
+  rows: EndpointRows;
+}
+
 export class Endpoints {
   /** What became of requests, by place. */
-  readonly tallies = new Tallies();
+  readonly tallies: Tallies;
   private readonly rows: EndpointRows;
   private readonly vault: Vault;
   private readonly log: Logger;
@@ -78,11 +84,12 @@ export class Endpoints {
   private readonly opened = new Map<string, { endpoint: Endpoint; signature: string }>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(rows: EndpointRows, vault: Vault, log: Logger, directory: Pick<Directory, 'capacities'>) {
+  constructor({ rows, vault, log, directory, committed }: EndpointsParts) {
     this.directory = directory;
     this.rows = rows;
     this.vault = vault;
     this.log = log;
+    this.tallies = new Tallies(() => Math.floor(committed.now / MILLIS_PER_MINUTE));
   }
 
   async start(): Promise<void> {

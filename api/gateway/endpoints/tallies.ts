@@ -1,29 +1,39 @@
-/** Requests of the running minute, by provider and market: how many ended, and how many by the endpoint's fault. */
+/** Requests by the minute in which they ended, provider and market: how many, and how many by the endpoint's fault. */
 import type { Place } from './endpoints.ts';
 
 export interface Tally {
   requests: number;
   failures: number;
 }
-
-const keyOf = ({ provider, market }: Place): string => `${provider}:${market}`;
+/** What was counted in one minute (since 1970) at a place. */
+export interface Counted extends Tally {
+  readonly place: Place;
+  readonly minute: number;
+}
 
 export class Tallies {
-  private counted = new Map<string, Tally>();
+  private counted = new Map<string, Counted>();
+  private readonly minuteNow: () => number;
+
+  /** @param minuteNow of engine time */
+  constructor(minuteNow: () => number) {
+    this.minuteNow = minuteNow;
+  }
 
   /** A request has ended at the place. */
   count(place: Place, fault: boolean): void {
-    const key = keyOf(place);
+    const minute = this.minuteNow();
+    const key = `${minute}:${place.provider}:${place.market}`;
     let tally = this.counted.get(key);
-    if (tally === undefined) this.counted.set(key, (tally = { requests: 0, failures: 0 }));
+    if (tally === undefined) this.counted.set(key, (tally = { place, minute, requests: 0, failures: 0 }));
     tally.requests++;
     if (fault) tally.failures++;
   }
 
-  /** What has been counted since the last call. */
-  take(): (place: Place) => Tally {
-    const { counted } = this;
-    this.counted = new Map();
-    return (place) => counted.get(keyOf(place)) ?? { requests: 0, failures: 0 };
+  /** Takes what was counted in minutes before this one: nothing more can come to them. */
+  takeBefore(minute: number): Counted[] {
+    const taken = [...this.counted].filter(([, tally]) => tally.minute < minute);
+    for (const [key] of taken) this.counted.delete(key);
+    return taken.map(([, tally]) => tally);
   }
 }

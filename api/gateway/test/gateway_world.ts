@@ -70,6 +70,8 @@ export interface GatewayWorld {
   remaining(): Promise<number>;
   /** Listens and becomes a provider's endpoint. */
   serveAt(provider: number, server: Server, models?: readonly string[], promises?: Pick<EndpointRow, 'precision' | 'country' | 'prompt_retention'>): Promise<void>;
+  /** What becomes of all endpoints of a provider, none of which serves from then on. */
+  turn(provider: number, status: 'draining' | 'removed'): Promise<void>;
   /** Fails unless every invariant of the engine holds. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -191,6 +193,13 @@ export async function openGatewayWorld(options: WorldOptions = {}): Promise<Gate
       rows.rows.push({ id, company: provider, market: MARKET, url: await listen(server), credential: services.vault.seal('sk-endpoint', id), models: [...models], status: 'pending', ...promises });
       gateway.endpoints.changed(id);
       await until(async () => (await rows.find(id))?.status === 'verified' && services.directory.capacities(provider)[0].models.length > 0);
+    },
+    async turn(provider, status) {
+      for (const row of rows.rows.filter(({ company }) => company === provider)) {
+        row.status = status;
+        gateway.endpoints.changed(row.id);
+      }
+      await until(() => Promise.resolve(services.directory.capacities(provider)[0].models.length === 0));
     },
     async check() {
       const { checks } = await sequencer.query('invariants', {});

@@ -38,6 +38,7 @@ async function providersNow({ database, directory, committed, sequencer }: Servi
   const hour = Math.floor(committed.now / MILLIS_PER_HOUR);
   const [records, suspended] = await Promise.all([reliability(database, { fromHour: hour - WINDOW_DAYS * HOURS_PER_DAY, toHour: hour }), sequencer.query('suspended', {})]);
   const known = new Map(records.map((record) => [record.provider, record]));
+  const suspendedNow = new Set(suspended.map(({ company }) => company));
   return directory.companies().filter(({ role }) => role === 'provider').map(({ company, name }) => {
     const record = known.get(company);
     const sold = (record?.sold ?? 0n) * BigInt(MICRO_GPU_SECONDS_PER_STEP);
@@ -45,7 +46,7 @@ async function providersNow({ database, directory, committed, sequencer }: Servi
     const delivered = promised - (record?.faultGpu ?? 0n);
     return {
       id: idOf('company', company), name, reliability_percent: promised === 0n ? null : percentOf(delivered, promised),
-      promised_gpu_minutes: minutesOf(promised), delivered_gpu_minutes: minutesOf(delivered), suspended: suspended.includes(company),
+      promised_gpu_minutes: minutesOf(promised), delivered_gpu_minutes: minutesOf(delivered), suspended: suspendedNow.has(company),
       markets: directory.capacities(company).filter(({ verified }) => verified > 0).map(({ market, verified, models }) => ({
         class: directory.className(classOf(market)), region: directory.regionName(regionOf(market)), verified_gpus: verified, models: models.map((model) => directory.modelName(model)),
       })),
