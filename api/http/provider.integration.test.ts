@@ -123,6 +123,9 @@ test('reliability is public: of what was promised, what was delivered', async ()
   expect(delivered).toMatchObject({ instrument, failed_credits: '2.00', failed_gpu_hours: '1', fault_gpu_hours: '1', unused_credits: '6.00', damages: '0.31' });
   const statement = (await get('/payouts/statement')).body;
   expect(statement).toMatchObject({ earned: '3.71256', paid: '0.00', payable: '3.71256', receivable: '0.00', next_payout_at: '2026-12-07T00:00:00.000Z', upcoming: [{ due_at: '2026-12-08T00:00:00.000Z', amount: '3.71256', held: false }] });
+  const lines = await world.call('GET', '/api/v1/payouts/statement?format=csv', { key: provider.key });
+  expect(lines.headers.get('content-type')).toContain('text/csv');
+  expect((lines.body.text as string).split('\r\n')).toEqual(expect.arrayContaining(['line,amount,due_at,kind,held', 'earned,3.71256,,,', 'upcoming,3.71256,2026-12-08T00:00:00.000Z,used,false']));
   const file = await world.call('GET', '/api/v1/deliveries?format=csv', { key: provider.key });
   expect(file.status).toBe(200);
   expect(file.headers.get('content-type')).toContain('text/csv');

@@ -88,6 +88,7 @@ export const statementSchema = z.object({
   receivable: text.describe('Owed back for hours that had been paid and proved not delivered; kept from the next payouts'), bond: text, next_payout_at: text,
   upcoming: z.array(z.object({ due_at: text, amount: text, kind: z.enum(['used', 'unused_financed']), held: z.boolean().describe('The loan that paid for them is past due or frozen') })),
 });
+const STATEMENT_COLUMNS = ['line', 'amount', 'due_at', 'kind', 'held'];
 const PAYOUT_WEEKDAY = 4;
 const DAYS_OF_WEEK = 7;
 
@@ -99,6 +100,7 @@ function nextPayout(now: number): number {
 
 const payoutStatement = route({
   method: 'get', path: '/api/v1/payouts/statement', operationId: 'getPayoutStatement', summary: 'What one has earned, was paid and will be paid, and when', tag: 'provider', scope: 'read', roles: provider,
+  query: z.strictObject({ format: z.enum(['json', 'csv']).optional().describe('csv: a line for each figure and each payment to come') }),
   responses: { 200: { description: 'As of now.', schema: statementSchema } },
   async handle(context) {
     const { sequencer, committed } = context.services;
@@ -107,13 +109,14 @@ const payoutStatement = route({
     const upcoming = payables.map(({ dueAt, amount, financed, held }) => ({
       due_at: formatTime(dueAt), amount: formatMicro(amount), kind: financed ? ('unused_financed' as const) : ('used' as const), held,
     }));
-    return {
-      status: 200,
-      body: {
-        earned: formatMicro(balances.earned), paid: formatMicro(balances.paid), payable: formatMicro(balances.payable), receivable: formatMicro(balances.receivable),
-        bond: formatMicro(balances.bond), next_payout_at: formatTime(nextPayout(committed.now)), upcoming,
-      },
+    const figures = {
+      earned: formatMicro(balances.earned), paid: formatMicro(balances.paid), payable: formatMicro(balances.payable), receivable: formatMicro(balances.receivable),
+      bond: formatMicro(balances.bond),
     };
+    const nextPayoutAt = formatTime(nextPayout(committed.now));
+    if (context.query.format !== 'csv') return { status: 200, body: { ...figures, next_payout_at: nextPayoutAt, upcoming } };
+    const lines = [...Object.entries(figures).map(([line, amount]) => ({ line, amount })), { line: 'next_payout_at', due_at: nextPayoutAt }, ...upcoming.map((payment) => ({ line: 'upcoming', ...payment }))];
+    return csvReply('payout-statement', STATEMENT_COLUMNS, lines, null);
   },
 });
 
