@@ -50,6 +50,19 @@ test('not while it is used', async () => {
   expect(await offered()).toBeGreaterThan(0);
 });
 
+test('not before it has been owned for so long', async () => {
+  await open();
+  await world.services.sequencer.setClock(START + 8 * MILLIS_PER_MINUTE);
+  await world.buy(20_000, 100);
+  await after(12);
+  // The first of the two has been idle since the beginning.
+  expect(await openOrders()).toHaveLength(1);
+  await after(17);
+  expect(await openOrders()).toHaveLength(1);
+  await after(18);
+  expect(await openOrders()).toHaveLength(2);
+});
+
 test('not below the floor, and not above the list price', async () => {
   await open({ priceFloor: 30_000 });
   await after(10);

@@ -1,11 +1,11 @@
 /**
  * Offers what companies do not use of the running hour, where they have asked for that: an allocation that nobody has used for
- * so many minutes is put on the book, at the best ask there but not below the company's floor.
+ * so many minutes since it was bought is put on the book, at the best ask there but not below the company's floor.
  */
 import type { Knex } from 'knex';
 import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL, classOf } from '../engine/commands.ts';
 import type { PlaceOrder } from '../engine/commands.ts';
-import { KIND, decodeEvent, forEachEvent } from '../engine/events.ts';
+import { KIND, fieldOf, forEachEvent } from '../engine/events.ts';
 import type { AllocationView } from '../engine/queries.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR } from '../engine/numbers/units.ts';
 import type { Millis, Steps, Ticks } from '../engine/numbers/units.ts';
@@ -49,11 +49,16 @@ type Means = Pick<Services, 'clockFollowers' | 'committed' | 'directory' | 'log'
 /** No offer is worth making when less than this is left of the hour: spot trading ends a minute before it. */
 const MINUTES_LEAST = 2;
 
+const FIELD = {
+  used: fieldOf('usageCaptured', 'allocation'), usedAt: fieldOf('usageCaptured', 'now'),
+  bought: fieldOf('fill', 'allocation'), boughtAt: fieldOf('fill', 'now'), hour: fieldOf('fill', 'hour'),
+};
+
 export class AutomaticResale {
   private readonly services: Means;
   private readonly policies: ResalePolicies;
-  /** Engine time of the last use, by allocation; of the running hour. */
-  private readonly usedAt = new Map<number, Millis>();
+  /** Engine time of the last purchase or use, by allocation; of the running hour. */
+  private readonly movedAt = new Map<number, Millis>();
   private hour: number;
   /** Nothing is known of what happened before. */
   private readonly since: Millis;
@@ -96,10 +101,11 @@ export class AutomaticResale {
   }
 
   private follow({ events }: CommittedBatch): void {
+    const { words } = events;
     forEachEvent(events, (kind, at) => {
-      if (kind !== KIND.usageCaptured) return;
-      const event = decodeEvent(events, at);
-      if (event.kind === 'usageCaptured') this.usedAt.set(event.allocation, event.now);
+      if (kind === KIND.usageCaptured) this.movedAt.set(words[at + FIELD.used], words[at + FIELD.usedAt]);
+      // What is bought for a later hour has no minute of it behind it.
+      else if (kind === KIND.fill && words[at + FIELD.hour] * MILLIS_PER_HOUR <= words[at + FIELD.boughtAt]) this.movedAt.set(words[at + FIELD.bought], words[at + FIELD.boughtAt]);
     });
   }
 
@@ -107,7 +113,7 @@ export class AutomaticResale {
     const { committed, sequencer } = this.services;
     const now = committed.now;
     const hour = Math.floor(now / MILLIS_PER_HOUR);
-    if (hour !== this.hour) this.usedAt.clear();
+    if (hour !== this.hour) for (const [allocation, at] of this.movedAt) if (at < hour * MILLIS_PER_HOUR) this.movedAt.delete(allocation);
     this.hour = hour;
     for (const policy of await this.policies.enabled()) {
       const views = await sequencer.query('allocations', { company: policy.company });
@@ -118,7 +124,7 @@ export class AutomaticResale {
   private async offer({ company, idleMinutes, priceFloor }: ResalePolicy, view: AllocationView, now: Millis): Promise<void> {
     const { sequencer, log } = this.services;
     const begin = view.hour * MILLIS_PER_HOUR;
-    const idleSince = Math.max(begin, this.since, this.usedAt.get(view.allocation) ?? 0);
+    const idleSince = Math.max(begin, this.since, this.movedAt.get(view.allocation) ?? 0);
     const quantity = unusedSteps(view, now);
     if (now - idleSince < idleMinutes * MILLIS_PER_MINUTE || quantity < 1) return;
     const price = this.priceOf(view, priceFloor);

@@ -291,6 +291,9 @@ export function forEachEvent(batch: EventBatch, visit: (kind: number, at: number
   for (let at = 0; at < batch.words.length; at += 2 + batch.words[at + 1]) visit(batch.words[at], at);
 }
 
+/** Where a field stands in an event's words, after kind and length. */
+export const fieldOf = <K extends EventKind>(kind: K, field: keyof (typeof EVENTS)[K] & string): number => 2 + Object.keys(EVENTS[kind]).indexOf(field);
+
 export function decodeEvent(batch: EventBatch, at: number): EngineEvent {
   const kind = EVENT_KINDS[batch.words[at]];
   const event: Record<string, unknown> = { kind };

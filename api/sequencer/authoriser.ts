@@ -9,8 +9,8 @@
  */
 import type { ReleasePending } from '../../engine/commands.ts';
 import { classOf } from '../../engine/commands.ts';
-import { EVENTS, KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
-import type { EventBatch, EventKind, EventOf } from '../../engine/events.ts';
+import { KIND, decodeEvent, fieldOf, forEachEvent } from '../../engine/events.ts';
+import type { EventBatch, EventOf } from '../../engine/events.ts';
 import type { AllocationView } from '../../engine/queries.ts';
 import { mulDivCeil } from '../../engine/numbers/muldiv.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
@@ -288,8 +288,6 @@ export class AllocationAuthoriser implements Authoriser {
   }
 }
 
-/** Where a field stands in an event's words, after kind and length. */
-const fieldOf = <K extends EventKind>(kind: K, field: keyof (typeof EVENTS)[K] & string): number => 2 + Object.keys(EVENTS[kind]).indexOf(field);
 const FIELD = {
   sequence: fieldOf('command', 'sequence'),
   usageAllocation: fieldOf('usageCaptured', 'allocation'),
