@@ -7,7 +7,8 @@
  *    a draw on demand by what it is spent on, and maturity before the price; post-only orders never take; an order arrives again when its
  *    minimum has shrunk, and with an own order in its way; stops that came in a call and are met go in.
  * 5: an order that loses its place in a call is as young as its new place; a look ahead counts what icebergs hide behind all that stands at
- *    their price, and a resting iceberg executes its minimum at once; a minute reported of a suspended provider has failed as suspended.
+ *    their price, and a resting iceberg executes its minimum at once; a minute reported of a suspended provider has failed as suspended; an
+ *    instalment planned while interest has accrued is alike to those after it, and a loan that is late is never expected to lose less than before.
  */
 export const RULES_VERSION = 5;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

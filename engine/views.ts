@@ -227,7 +227,7 @@ export class Views {
       grade: row.grade, score: row.score, reasons: row.reasons, annualRate: row.annualRate, conversionRate: row.conversionRate,
       originationFee: row.originationFee, drawn: -ledger.balance(ACCOUNT['limit.drawn'], row.facility), undrawn: this.facilities.undrawn(row),
       principal, accruedInterest: interest, fees, frozenFraction: row.frozenFraction, frozenReason: row.frozenReason, freezes: { ...row.freezes },
-      daysPastDue: loans.daysPastDue(row), acceptedAt: row.acceptedAt, maturesAt: row.maturesAt, schedule: row.schedule,
+      daysPastDue: loans.daysPastDue(row), acceptedAt: row.acceptedAt, maturesAt: row.maturesAt, schedule: loans.expectedSchedule(row),
       shares: sharesWire(row.shares), dayCount: row.dayCount, dueDateRoll: row.dueDateRoll, drawOnDemand: row.drawOnDemand, application: { ...row.application },
       decision: { ...row.decision }, offeredAt: row.offeredAt, offerExpiresAt: row.offeredAt + PARAMETERS.offerExpiry, payments: { ...row.payments },
       writtenOff: { ...row.writtenOff }, allowance: -ledger.balance(ACCOUNT['loan.allowance'], row.facility), exposure, exposureLimit: this.facilities.exposureLimit(row),

@@ -1,7 +1,8 @@
 /**
  * What a lender has to expect to lose. Stage 1: PD of a year x LGD x EAD. Stage 2, from 30 days past
- * due: over the life that is left, sum of (S_{t-1} - S_t) x LGD x EAD_t x DF_t, by month. Stage 3,
- * default: PD 1. LGD = 1 - min(1, collateral / EAD), at least 5 %.
+ * due: over the life that is left, sum of (S_{t-1} - S_t) x LGD x EAD_t x DF_t, by month, and never less
+ * than the year of stage 1, for who is late is no safer than before. Stage 3, default: PD 1.
+ * LGD = 1 - min(1, collateral / EAD), at least 5 %.
  */
 import type { Decimal } from 'decimal.js';
 import { PARAMETERS } from '../parameters.ts';
@@ -20,6 +21,8 @@ export interface Risk {
   collateral: Micro;
   /** Exposure after each month to come, the present one first. */
   balances: readonly Micro[];
+  /** A life that is shorter than a year counts as one: rules of version 5 and later. */
+  atLeastYear: boolean;
 }
 
 export const stageOf = (daysPastDue: number, defaulted: boolean): Stage => {
@@ -38,7 +41,10 @@ export function expectedLoss(risk: Risk): Micro {
   const loss = lossGivenDefault(risk.exposure, risk.collateral);
   const yearly = new Exact(risk.defaultProbability).div(MICRO);
   if (risk.stage === 3) return roundWhole(loss.times(risk.exposure));
-  return roundWhole(risk.stage === 1 ? yearly.times(loss).times(risk.exposure) : lifetime(risk, yearly, loss));
+  const ofYear = yearly.times(loss).times(risk.exposure);
+  if (risk.stage === 1) return roundWhole(ofYear);
+  const ofLife = lifetime(risk, yearly, loss);
+  return roundWhole(risk.atLeastYear ? Exact.max(ofYear, ofLife) : ofLife);
 }
 
 /** Survival falls by the same share each month, so that a year of it is 1 - PD. */

@@ -42,6 +42,8 @@ export interface ScheduleTerms {
   dueDates?: readonly Day[];
   /** The annuity's instalment, or of other methods the principal in it, is given: the loan ends when it is repaid. */
   keepInstalment?: number;
+  /** The first period's interest, where it is known because a part of it has accrued already; absent: by the rate. */
+  firstInterest?: number;
   /** What flat interest is charged on; absent: the principal. */
   flatOn?: number;
   /** An instalment that is less than its interest rises to it; otherwise what is missing of it is added to the balance. */
@@ -82,7 +84,8 @@ interface Drawn {
   amount: number;
   spared: Fraction;
 }
-const NOTHING: Fraction = { numerator: 0n, denominator: 1n };
+const whole = (value: number): Fraction => ({ numerator: BigInt(value), denominator: 1n });
+const NOTHING = whole(0);
 
 /** Rates of the periods that are planned, and what the first one's interest is spared. */
 interface Course {
@@ -106,7 +109,8 @@ export function repaymentSchedule(terms: ScheduleTerms): Instalment[] {
     // Until the next period with a further draw, the plan made at `from` holds.
     const until = nextDraw(draws, from, periods.length);
     if (terms.keepInstalment !== undefined && balance === 0) break;
-    const plan = planOf(terms, { rates: periods.slice(from).map(({ rate }) => rate), spared }, from, balance, original);
+    const known = from === 0 && terms.firstInterest !== undefined ? difference(timesRatio(periods[0].rate, balance, 1), whole(terms.firstInterest)) : spared;
+    const plan = planOf(terms, { rates: periods.slice(from).map(({ rate }) => rate), spared: known }, from, balance, original);
     for (let index = from; index < until; index++) {
       if (terms.keepInstalment !== undefined && balance === 0) break;
       const { interest, principal } = plan[index - from];
@@ -258,7 +262,8 @@ function annuity(principal: number, course: Course, terms: ScheduleTerms): Part[
   if (terms.refine !== true) return plan;
   const difference = lastDue(plan) - instalment;
   if (Math.abs(difference) <= Math.floor(rates.length / 2)) return plan;
-  const adjusted = toMultiple(new Exact(instalment + roundWhole(new Exact(difference).div(rates.length))), terms.instalmentMultipleOf);
+  const wanted = new Exact(instalment + roundWhole(new Exact(difference).div(rates.length)));
+  const adjusted = wanted.times(2).greaterThan(terms.instalmentMultipleOf ?? 0) ? toMultiple(wanted, terms.instalmentMultipleOf) : instalment;
   if (adjusted === instalment) return plan;
   const refined = amortised(adjusted);
   return Math.abs(lastDue(refined) - adjusted) < Math.abs(difference) ? refined : plan;
@@ -282,10 +287,11 @@ export function annuityInstalment(principal: number, rates: readonly Fraction[])
 /** Fixed point of 60 decimal places: what 600 periods round off stays far below what 40 digits show. */
 const FIXED_ONE = 10n ** 60n;
 
-/** To the nearest cent, or multiple of cents; a multiple that would round the instalment to nothing is not applied. */
+/** To the nearest cent, or multiple of cents. @throws ScheduleError when the nearest multiple is nothing */
 function toMultiple(amount: Decimal, multiple = 1): number {
   const rounded = roundWhole(amount.div(multiple)) * multiple;
-  return rounded > 0 ? rounded : roundWhole(amount);
+  if (rounded === 0 && multiple > 1) throw new ScheduleError('instalment_multiple_of', 'the instalment is less than half of it');
+  return rounded;
 }
 
 /**

@@ -25,6 +25,7 @@ const PRINCIPAL = ACCOUNT['loan.principal'];
 const INTEREST = ACCOUNT['interest.receivable'];
 const FEES = ACCOUNT['fee.receivable'];
 const ALLOWANCE = ACCOUNT['loan.allowance'];
+const MICRO_PER_CENT = 10_000;
 
 export class Loans {
   private readonly state: State;
@@ -199,14 +200,46 @@ export class Loans {
 
   // Schedules.
 
+  /**
+   * What is left as it will be billed if every instalment is paid on its date: that of the running period asks for what has accrued and what the
+   * rest of the period accrues on what is owed now, each later one for the interest of its own balance. A share of revenue is what it is.
+   */
+  expectedSchedule(facility: Facility): ScheduleRow[] {
+    if (facility.method === 'revenue_share') return facility.schedule;
+    let from: { day: Day; balance: Micro } | undefined;
+    return facility.schedule.map((row) => {
+      if (row.billed) return row;
+      const interest = from === undefined ? this.unbilledInterest(facility) + this.interestUntil(facility, row.due) : this.interestOf(facility, from.balance, from.day, row.due);
+      from = { day: row.due, balance: row.balance };
+      return { ...row, interest };
+    });
+  }
+
+  /** A period's interest on a balance that stays, in whole cents. */
+  private interestOf(facility: Facility, balance: Micro, from: Day, to: Day): Micro {
+    const base = facility.method === 'flat' && balance > 0 ? facility.lent : balance;
+    const exact = BigInt(base) * BigInt(facility.annualRate) * BigInt(Math.max(0, countedDays(facility, to) - countedDays(facility, from)));
+    return Number(divideHalfEven(exact, accrualScale(facility) * BigInt(MICRO_PER_CENT))) * MICRO_PER_CENT;
+  }
+
   /** Spreads what is not yet due over the instalments to come. `keep`: they stay as they are and end earlier. */
   reschedule(facility: Facility, keep: boolean): void {
     const billed = facility.schedule.filter((row) => row.billed);
     const today = this.state.day;
-    const plan = planOf(facility, this.unbilledPrincipal(facility), this.unbilledInterest(facility), today, this.lastBilled(facility, today), keep ? facility.instalment : 0);
+    const accrued = this.unbilledInterest(facility);
+    const last = this.lastBilled(facility, today);
+    const running = accrued > 0 && this.state.rulesVersion >= 5 ? { from: this.periodBegan(facility, last), interestBy: (due: Day) => accrued + this.interestUntil(facility, due) } : undefined;
+    const plan = planOf(facility, this.unbilledPrincipal(facility), accrued, today, last, keep ? facility.instalment : 0, running);
     facility.instalment = plan.instalment;
     facility.schedule = [...billed, ...plan.rows];
     this.tidy(facility);
+  }
+
+  /** The day after which the running period's interest accrues: of its instalment before, or of the first draw. */
+  private periodBegan(facility: Facility, last: number): Day {
+    const accepted = Math.floor(facility.acceptedAt / MILLIS_PER_DAY);
+    const drawn = Math.floor(Math.min(...this.state.lots.of(facility.facility).map(({ mintedAt }) => mintedAt)) / MILLIS_PER_DAY);
+    return Math.max(drawn, last === 0 ? accepted : dueDateOf(accepted, last, facility.dueDateRoll));
   }
 
   /** The number of the last instalment that has fallen due, paid or not. */
@@ -345,9 +378,22 @@ export class Loans {
   expectedLoss(facility: Facility, collateral: Micro): Micro {
     const { principal, interest, fees } = this.debt(facility);
     const exposure = principal + interest + fees;
-    const balances = [exposure, ...facility.schedule.filter(({ billed }) => !billed).map(({ balance }) => balance)].slice(0, -1);
+    const balances = this.state.rulesVersion >= 5 ? this.balancesToCome(facility, exposure) : [exposure, ...facility.schedule.filter(({ billed }) => !billed).map(({ balance }) => balance)].slice(0, -1);
     return expectedLoss({
       stage: this.stage(facility), defaultProbability: facility.decision.defaultProbability, annualRate: facility.annualRate, exposure, collateral, balances,
+      atLeastYear: this.state.rulesVersion >= 5,
+    });
+  }
+
+  /** What will be owed by month if who is late stays as late: one instalment is paid each month, the oldest first, so that those past due outlast maturity. */
+  private balancesToCome(facility: Facility, exposure: Micro): Micro[] {
+    let accrued = this.unbilledInterest(facility);
+    let left = exposure;
+    return facility.schedule.map((row) => {
+      const balance = left;
+      left -= row.principal + row.fee + (row.billed ? row.interest : accrued);
+      if (!row.billed) accrued = 0;
+      return balance;
     });
   }
 
