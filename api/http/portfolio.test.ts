@@ -1,6 +1,8 @@
 /** A lender's book, from facilities made up for it. */
 import { describe, expect, it } from 'vitest';
 import type { FacilityView } from '../../engine/queries.ts';
+import { byFacility, cohortWire } from './routes/portfolio_routes.ts';
+import { nextPayment } from './routes/dashboard_routes.ts';
 import { BUCKETS, herfindahl, holdingsOf, inBucket, partOf, slices, stress, sumOf, yieldOf } from './portfolio.ts';
 
 const USD = 1_000_000;
@@ -24,6 +26,17 @@ describe('a portfolio', () => {
     expect(yieldOf(holdings, ({ annualRate }) => annualRate)).toBe(120_000);
   });
 
+  it("counts one's part in a cohort, also of what was repaid", () => {
+    const third = facility({ facility: 3, amount: 3 * USD, shares: [{ mandate: 0, lender: 7, amount: USD }, { mandate: 1, lender: 8, amount: 2 * USD }] });
+    const movements = byFacility([
+      { facility: 3, month: 0, lent: 10n, repaid: 0n, writtenOff: 0n }, { facility: 3, month: 1, lent: 10n, repaid: 5n, writtenOff: 0n }, { facility: 9, month: 0, lent: 1_000n, repaid: 0n, writtenOff: 0n },
+    ]);
+    const cohort = (lender?: number) => cohortWire('2026-11', holdingsOf([third], lender), movements, 1);
+    expect(cohort(7)).toMatchObject({ facilities: 1, lent: '0.000007', repaid: '0.000002', written_off: '0.00', outstanding: '0.000005' });
+    expect(cohort(8)).toMatchObject({ lent: '0.000013', repaid: '0.000003', outstanding: '0.00001' });
+    expect(cohort()).toMatchObject({ lent: '0.00002', outstanding: '0.000015', curve: [{ month: 0, outstanding_percent: '50.00' }, { month: 1, repaid_percent: '25.00', outstanding_percent: '75.00' }] });
+  });
+
   it('puts a facility into one bucket by its days past due', () => {
     const days = [0, 1, 30, 31, 60, 61, 90, 91, 500];
     const holdings = holdingsOf(days.map((daysPastDue) => facility({ daysPastDue })), 7);
@@ -45,5 +58,17 @@ describe('a portfolio', () => {
     // 5 for the covered one; 20, 50, 80 for the other.
     expect(grid.cells.map(({ loss }) => Number(loss) / USD)).toEqual([2.5, 25, 5.5, 55, 8.5, 85]);
     expect(grid.cells.at(-1)?.lossShare).toBe(425_000);
+  });
+});
+
+describe('the next payment', () => {
+  const row = (due: number, billed: boolean) => ({ number: due, due, principal: USD, interest: 0, fee: 0, balance: 0, billed, late: false });
+  const schedule = [row(10, true), row(40, false)];
+
+  it.each([
+    [10, '1970-01-11', '0.00'],
+    [11, '1970-02-10', '1.00'],
+  ])('on day %i is that of %s, and %s is past due', (today, due, pastDue) => {
+    expect(nextPayment(facility({ schedule }), today)).toEqual({ due_date: due, amount: '1.00', past_due: pastDue });
   });
 });

@@ -26,12 +26,12 @@ export const dashboardSchema = z.object({
   facility_id: text, state: text, limit: text, drawn: text, undrawn: text, principal: text, accrued_interest: text, fees: text,
   headroom: text.describe('Unsecured exposure that is left until a margin call, USD'), exposure: text, exposure_limit: text,
   credits: z.object({ available: text, held: text, contracted: text }).describe('Of lots that this facility paid for'),
-  next_payment: z.object({ due_date: text, amount: text, past_due: text.describe('Of instalments that are due already') }).nullable(),
-  conversion: z.object({ contractual: text, realised: text.nullable().describe('List value delivered for each USD of the credits it took; null before the first delivery') }),
+  next_payment: z.object({ due_date: text, amount: text, past_due: text.describe('Of instalments that are at least one day late') }).nullable(),
+  conversion: z.object({ contractual: text, realised: text.nullable().describe('Of all that was delivered to the company: list value for each USD of the credits it took; null before the first delivery') }),
   burn: z.object({ spent_30_days: text.describe('With providers, at cost, USD'), plan_30_days: text, percent_of_plan: text }),
   runway: z.object({ credits_per_day: text.describe('Mean of four weeks'), days: z.number().int().nullable(), runs_out_on: text.nullable() }),
   covenants: z.array(z.object({ covenant: text, kept: z.boolean() })),
-  waste: z.object({ used: text, unused: text.describe('CR delivered without use'), unused_percent: text }),
+  waste: z.object({ used: text, unused: text.describe('CR delivered without use'), unused_percent: text }).describe('Of all that was delivered to the company, whichever of its credit paid'),
 });
 
 const dashboard = route({
@@ -57,7 +57,7 @@ const dashboard = route({
         facility_id: params.id, state: view.state, limit: formatMicro(view.amount), drawn: formatMicro(view.drawn), undrawn: formatMicro(view.undrawn), principal: formatMicro(view.principal),
         accrued_interest: formatMicro(view.accruedInterest), fees: formatMicro(view.fees), headroom: formatMicro(Math.max(0, view.exposureLimit - view.exposure)), exposure: formatMicro(view.exposure),
         exposure_limit: formatMicro(view.exposureLimit), credits: { available: sum((lot) => lot.available), held: sum((lot) => lot.held), contracted: sum((lot) => lot.contracted) },
-        next_payment: nextPayment(view),
+        next_payment: nextPayment(view, today),
         conversion: { contractual: formatRate(view.conversionRate), realised: balances.costRetired === 0 ? null : formatRate(mulDiv(balances.listValueDelivered, MICRO, balances.costRetired)) },
         burn: burnOf(view), runway: runwayOf(remaining, perDay, today), waste: wasteOf(used),
         covenants: view.covenants.map(({ kind, breachedOn }) => ({ covenant: kind, kept: breachedOn === 0 })),
@@ -66,10 +66,11 @@ const dashboard = route({
   },
 });
 
-function nextPayment({ schedule }: FacilityView): z.infer<typeof dashboardSchema>['next_payment'] {
+/** What is due today is not late yet. Beside what is past due the next instalment stands, also where that is today's. */
+export function nextPayment({ schedule }: FacilityView, today: number): z.infer<typeof dashboardSchema>['next_payment'] {
   const owed = (row: FacilityView['schedule'][number]): number => row.principal + row.interest + row.fee;
-  const pastDue = schedule.filter(({ billed }) => billed).reduce((sum, row) => sum + owed(row), 0);
-  const next = schedule.find(({ billed }) => !billed) ?? schedule.at(0);
+  const pastDue = schedule.filter(({ due, billed }) => billed && due < today).reduce((sum, row) => sum + owed(row), 0);
+  const next = schedule.find(({ due, billed }) => !billed || due >= today) ?? schedule.at(0);
   if (next === undefined) return null;
   return { due_date: formatDay(next.due), amount: formatMicro(owed(next)), past_due: formatMicro(pastDue) };
 }

@@ -12,7 +12,7 @@ import { principalIn } from '../middleware/caller.ts';
 import { facilitiesOf } from './facilities_routes.ts';
 import { facilitySchema, facilityWire } from '../wire/facility_wire.ts';
 import { projectionsCaughtUp } from '../history.ts';
-import { BUCKETS, exposureOf, herfindahl, holdingsOf, inBucket, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
+import { BUCKETS, exposureOf, herfindahl, holdingsOf, inBucket, partOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
 import type { Holding } from '../portfolio.ts';
 import { route } from '../route.ts';
 import type { Principal, Route } from '../route.ts';
@@ -142,38 +142,54 @@ export const cohortSchema = z.object({
   })),
 });
 
-function cohortWire(month: string, facilities: number, movements: readonly CohortMovement[], age: number): z.infer<typeof cohortSchema>['data'][number] {
-  const until = (last: number, of: (movement: CohortMovement) => bigint): bigint => movements.reduce((sum, movement) => (movement.month <= last ? sum + of(movement) : sum), 0n);
+/** One's part is of what has moved in all until then, so that roundings do not add up. */
+export function cohortWire(month: string, holdings: readonly Holding[], movements: ReadonlyMap<number, readonly CohortMovement[]>, age: number): z.infer<typeof cohortSchema>['data'][number] {
+  const until = (last: number, of: (movement: CohortMovement) => bigint): bigint => holdings.reduce((sum, holding) => {
+    const moved = (movements.get(holding.view.facility) ?? []).reduce((total, movement) => (movement.month <= last ? total + of(movement) : total), 0n);
+    return sum + BigInt(partOf(holding, Number(moved)));
+  }, 0n);
   const lent = until(Infinity, (movement) => movement.lent);
   const percent = (amount: bigint): string => formatPercent(lent === 0n ? 0 : Number((amount * BigInt(MICRO)) / lent));
   const repaid = until(Infinity, (movement) => movement.repaid);
   const writtenOff = until(Infinity, (movement) => movement.writtenOff);
   return {
-    month, facilities, lent: formatMicro(lent), repaid: formatMicro(repaid), written_off: formatMicro(writtenOff), outstanding: formatMicro(lent - repaid - writtenOff),
+    month, facilities: holdings.length, lent: formatMicro(lent), repaid: formatMicro(repaid), written_off: formatMicro(writtenOff), outstanding: formatMicro(until(Infinity, leftOf)),
     curve: Array.from({ length: age + 1 }, (_, after) => {
       const paid = until(after, (movement) => movement.repaid);
       const lost = until(after, (movement) => movement.writtenOff);
-      return { month: after, repaid_percent: percent(paid), written_off_percent: percent(lost), outstanding_percent: percent(until(after, (movement) => movement.lent) - paid - lost) };
+      return { month: after, repaid_percent: percent(paid), written_off_percent: percent(lost), outstanding_percent: percent(until(after, leftOf)) };
     }),
   };
 }
 
+const leftOf = ({ lent, repaid, writtenOff }: CohortMovement): bigint => lent - repaid - writtenOff;
+
 const monthsSince1970 = (millis: number): number => new Date(millis).getUTCFullYear() * 12 + new Date(millis).getUTCMonth();
+
+export function byFacility(movements: readonly CohortMovement[]): Map<number, CohortMovement[]> {
+  const found = new Map<number, CohortMovement[]>();
+  for (const movement of movements) {
+    const rows = found.get(movement.facility);
+    if (rows === undefined) found.set(movement.facility, [movement]);
+    else rows.push(movement);
+  }
+  return found;
+}
 
 const cohorts = route({
   method: 'get', path: '/api/v1/portfolio/cohorts', operationId: 'getCohorts', summary: 'How the facilities of each month have been repaid since', tag, scope: 'read', roles: lenders,
-  responses: { 200: { description: 'Newest first; whole facilities, also those that others fund too.', schema: cohortSchema } },
+  responses: { 200: { description: 'Newest first; a facility that several fund counts by one\'s part.', schema: cohortSchema } },
   async handle(context) {
     const { services } = context;
     const { holdings } = await holdingsFor(services, principalIn(context));
     await projectionsCaughtUp(services, 'credit');
-    const movements = await cohortMovements(services.database, holdings.map(({ view }) => view.facility));
+    const movements = byFacility(await cohortMovements(services.database, holdings.map(({ view }) => view.facility)));
     const present = monthsSince1970(services.committed.now);
     const months = [...new Set(holdings.map(({ view }) => monthsSince1970(view.acceptedAt)))].sort((a, b) => b - a);
     const data = months.map((month) => {
-      const ids = new Set(holdings.filter(({ view }) => monthsSince1970(view.acceptedAt) === month).map(({ view }) => view.facility));
+      const some = holdings.filter(({ view }) => monthsSince1970(view.acceptedAt) === month);
       const name = `${Math.floor(month / 12)}-${String((month % 12) + 1).padStart(2, '0')}`;
-      return cohortWire(name, ids.size, movements.filter(({ facility }) => ids.has(facility)), present - month);
+      return cohortWire(name, some, movements, present - month);
     });
     return { status: 200, body: { data } };
   },
