@@ -63,12 +63,12 @@ export function lastOfMonth(date: Day, months = 0): Day {
   return dayOf({ year, month, day: daysInMonth(year, month) });
 }
 
-/** Parses `YYYY-MM-DD`; undefined when there is no such day. */
+/** Parses `YYYY-MM-DD`; undefined when there is no such day. No calendar has a year 0. */
 export function parseDate(text: string): Day | undefined {
   const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text);
   if (match === null) return undefined;
   const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
-  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return undefined;
+  if (year < 1 || month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return undefined;
   return dayOf({ year, month, day });
 }
 

@@ -33,7 +33,7 @@ describe('dates', () => {
     expect(formatDate(lastOfMonth(day('2024-02-10')))).toBe('2024-02-29');
   });
 
-  test.each(['2023-02-29', '2023-13-01', '2023-00-10', '2023-1-1', '23-01-01', '2023-01-32', 'tomorrow'])('%s is no date', (text) => {
+  test.each(['2023-02-29', '2023-13-01', '2023-00-10', '2023-1-1', '23-01-01', '2023-01-32', '0000-01-01', 'tomorrow'])('%s is no date', (text) => {
     expect(parseDate(text)).toBeUndefined();
   });
 });

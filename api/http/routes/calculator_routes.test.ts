@@ -52,12 +52,20 @@ describe('the schedule', () => {
     expect(await post('schedule', { ...SCHEDULE, instalment_multiple_of: 5 })).toEqual(text);
   });
 
+  test('a multiple that is more than the instalment but nearest to it ends the loan earlier', async () => {
+    const { rows } = (await post('schedule', { ...SCHEDULE, instalment_multiple_of: '150' })) as { rows: { due: string; balance: string }[] };
+    expect([rows[0].due, rows[5].due, rows[11].due, rows[11].balance]).toEqual(['150.00', '150.00', '0.00', '0.00']);
+  });
+
   test.each<[string, object]>([
     ['principal', { principal: '0' }],
     ['principal', { principal: '1.001' }],
     ['principal', { principal: '1000000000.01' }],
     ['annual_rate_percent', { annual_rate_percent: '1000.1' }],
     ['first_due_on', { first_due_on: '2023-12-31' }],
+    ['disbursed_on', { disbursed_on: '0000-01-01' }],
+    ['instalment_multiple_of', { instalment_multiple_of: '100000' }],
+    ['instalment_multiple_of', { instalment_multiple_of: 178, refine: true }],
     ['interest_only_periods', { interest_only_periods: 12 }],
     ['further_draws', { further_draws: [{ on: '2025-01-01', amount: '1' }] }],
     ['further_draws', { further_draws: [{ on: '2023-12-31', amount: '1' }] }],
