@@ -189,6 +189,11 @@ test('an idempotency key makes one order, whatever is sent again', async () => {
   const changed = await place(borrower, { price: '1.2600' }, headers);
   expect([changed.status, codeOf(changed)]).toEqual([409, 'idempotency_mismatch']);
   expect((await place(other, { price: '1.2600' }, headers)).status).toBe(201);
+  // The same on another path is another request.
+  for (const path of ['/api/v1/withdrawals', '/api/v1/prepayments']) {
+    const elsewhere = await world.call('POST', path, { key: borrower.key, headers, body: { amount: '1' } });
+    expect([elsewhere.status, codeOf(elsewhere)]).toEqual([409, 'idempotency_mismatch']);
+  }
   const open = await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key });
   expect(open.body.data).toHaveLength(1);
 });

@@ -139,12 +139,12 @@ export function requireRight(route: Route, principal: Principal): void {
   if (!principal.scopes.includes(route.scope)) throw new ApiError('insufficient_scope', { values: { scope: route.scope } });
 }
 
-/** Scoped by company and route, so that one client's keys never meet another's. */
+/** Scoped by company, so that one client's keys never meet another's. The hash of the body names the path: on another one the same key is refused. */
 export function idempotencyKeyOf(route: Route, request: IncomingMessage, principal: Principal | undefined): string {
   const header = request.headers['idempotency-key'];
   if (header === undefined || principal === undefined || route.method !== 'post' || route.scope === 'public') return '';
   if (typeof header !== 'string' || !IDEMPOTENCY_KEY.test(header)) throw new ApiError('invalid_idempotency_key');
-  return `${principal.company}:${route.operationId}:${header}`;
+  return `${principal.company}:${header}`;
 }
 
 /** @throws ApiError invalid_request naming the first field at fault */
