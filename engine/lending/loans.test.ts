@@ -1,6 +1,7 @@
 /** Lives of loans: what falls due, what is paid, what is not, and what the rules make of it. */
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from '../ledger/accounts.ts';
+import { SCHEDULE_METHODS } from '../commands.ts';
 import type { Repay } from '../commands.ts';
 import { Exact } from '../credit/exact.ts';
 import { repaymentSchedule } from '../credit/schedule.ts';
@@ -128,6 +129,35 @@ describe('the schedule shows what will be billed', () => {
   it('after interest alone was paid before its day', () => shownAndBilled((world) => world.pay(usd(500))));
   it('after a further draw', () => shownAndBilled((world) => world.run({ type: 'draw', company: world.loan.borrower, facility: 0, amount: usd(100_000) })));
   it('after credit was returned', () => shownAndBilled((world) => world.run({ type: 'returnCredits', company: world.loan.borrower, facility: 0, lot: world.loan.lot, credits: usd(60_000) })));
+
+  it.each(SCHEDULE_METHODS.flatMap((method) => (['ACT/365', '30E/360'] as const).map((dayCount) => ({ method, dayCount }))))('through a life of $method by $dayCount, with draws, payments and returns between', (terms) => {
+    const world = new World(Date.UTC(2027, 10, 30, 9));
+    const [lender, company] = [world.company('lender'), world.company('borrower')];
+    world.run({ type: 'createMandate', company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
+    world.run({ type: 'applyFacility', company, amount: usd(1_000_000), months: 12, application: APPLICATION, dueDateRoll: 'following', ...terms });
+    world.run({ type: 'acceptFacility', company, facility: 0 });
+    const schedule = () => world.engine.query('facility', { facility: 0 })?.schedule ?? [];
+    const pay = (amount: number, mode: Repay['mode']): void => void world.run({ type: 'repay', company, facility: 0, amount, mode, bankCovers: true });
+    const draw = (): void => void world.run({ type: 'draw', company, facility: 0, amount: usd(100_000) });
+    const changes: Record<number, () => void> = {
+      3: draw, 9: draw, 50: draw, 70: () => pay(usd(30_000), 'advance'), 130: () => pay(usd(20_000), 'lower'), 150: () => pay(usd(20_000), 'shorten'),
+      160: () => void world.run({ type: 'returnCredits', company, facility: 0, lot: 0, credits: usd(20_000) }),
+    };
+    const start = world.engine.now;
+    let billed = 0;
+    for (let day = 3; day < 200; day++) {
+      const before = schedule();
+      for (const { number, principal, interest } of all(world.run({ type: 'tick', now: start + day * MILLIS_PER_DAY }).events, 'instalmentDue')) {
+        billed++;
+        expect({ principal, interest }).toEqual(before.filter((row) => row.number === number).map((row) => ({ principal: row.principal, interest: row.interest }))[0]);
+        // The fourth is left unpaid for a while.
+        if (number !== 4) pay(schedule().reduce((sum, row) => (row.billed ? sum + row.principal + row.interest + row.fee : sum), 0), 'shorten');
+      }
+      changes[day]?.();
+    }
+    expect(billed).toBe(6);
+    expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+  });
 
   it('also while an instalment is overdue, which bears interest on its principal', () => {
     const world = new Loan();
