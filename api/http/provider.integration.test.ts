@@ -121,6 +121,11 @@ test('reliability is public: of what was promised, what was delivered', async ()
   expect((await world.call('GET', '/api/v1/providers')).body.data).toContainEqual(body);
   const [delivered] = (await get('/deliveries')).body.data as { instrument: string }[];
   expect(delivered).toMatchObject({ instrument, failed_credits: '2.00', failed_gpu_hours: '1', fault_gpu_hours: '1', unused_credits: '6.00', damages: '0.31' });
+  const told = async (key: string, type: string) => ((await world.call('GET', `/api/v1/events?type=${type}`, { key })).body.data as { data: unknown }[]).map(({ data }) => data);
+  expect(await told(provider.key, 'delivery.minute_failed')).toHaveLength(15);
+  expect((await told(provider.key, 'delivery.minute_failed'))[0]).toMatchObject({ class: CLASS, region: REGION, model: null, minute: '2026-12-01T13:14:00.000Z', reason: 'canary', share: '1.00' });
+  expect(await told(buyer.key, 'delivery.failed')).toMatchObject([{ company_id: `cmp_${buyer.user.company}`, provider_id: `cmp_${seller}`, found: 'before_delivery', reason: 'canary', gpu_hours: '1', fault_gpu_hours: '1', credits: '2.00', damages: '0.31' }]);
+  expect(await told(provider.key, 'delivery.failed')).toMatchObject([{ provider_id: `cmp_${seller}`, reason: 'canary', credits: '2.00', damages: '0.31', clawed_back: '0.00' }]);
   const statement = (await get('/payouts/statement')).body;
   expect(statement).toMatchObject({ earned: '3.71256', paid: '0.00', payable: '3.71256', receivable: '0.00', next_payout_at: '2026-12-07T00:00:00.000Z', upcoming: [{ due_at: '2026-12-08T00:00:00.000Z', amount: '3.71256', held: false }] });
   const lines = await world.call('GET', '/api/v1/payouts/statement?format=csv', { key: provider.key });

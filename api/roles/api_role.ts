@@ -105,8 +105,8 @@ export function openRepricing({ parts }: Core, { services }: Opened): void {
 
 /** In every process that may: Postgres gives each message to one of them. */
 export function openWebhooks({ parts }: Core, { services }: Opened): void {
-  const { database, log, vault, config } = services;
-  const sender = new WebhookSender({ database, log, vault, allow: config.endpointAllow });
+  const { database, log, vault, directory, config } = services;
+  const sender = new WebhookSender({ database, log, vault, directory, allow: config.endpointAllow });
   sender.start();
   parts.add('webhooks', () => sender.close());
 }

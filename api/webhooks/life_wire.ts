@@ -1,8 +1,11 @@
-/** Events of the lives of loans, lots and money as clients read them, in lists and in webhooks. */
+/** Events of the lives of loans, lots and money, and of what was not delivered, as clients read them, in lists and in webhooks. */
 import type { LifeEventRecord } from '../../db/queries/life_events.ts';
 import { LIFE_EVENT_KINDS } from '../../db/projections/life_events.ts';
 import type { LifeEventKind } from '../../db/projections/life_events.ts';
-import { formatUnits } from '../../engine/numbers/units.ts';
+import { NONE, classOf, regionOf } from '../../engine/commands.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_MINUTE, formatSteps, formatUnits } from '../../engine/numbers/units.ts';
+import type { Directory } from '../directory.ts';
+import { formatGpuHours } from '../http/routes/account_routes.ts';
 import { idOf } from '../ids.ts';
 import type { NumberedThing } from '../ids.ts';
 
@@ -14,7 +17,7 @@ export const LIFE_EVENT_TYPES = {
   repaid: 'repayment.applied', instalmentDue: 'instalment.due', instalmentPaid: 'instalment.paid', lateFeeCharged: 'late_fee.charged', provisioned: 'facility.provisioned',
   facilityWrittenOff: 'facility.written_off', recovered: 'facility.recovered', financialsReported: 'financials.reported', covenantTested: 'covenant.tested', resaleForced: 'resale.forced',
   switchSet: 'switch.set', moneyRulesSet: 'money_rules.set', providerSuspended: 'provider.suspended', providerReinstated: 'provider.reinstated', revenueShareSet: 'facility.revenue_share_set',
-  bandsSet: 'bands.set',
+  bandsSet: 'bands.set', minuteFailed: 'delivery.minute_failed', deliveryFailed: 'delivery.failed', deliveryAnnulled: 'delivery.annulled', replacementSought: 'delivery.replacement_sought',
 } as const satisfies Record<LifeEventKind, string>;
 export type LifeEventType = (typeof LIFE_EVENT_TYPES)[LifeEventKind];
 export const LIFE_EVENT_TYPE_NAMES = LIFE_EVENT_KINDS.map((kind) => LIFE_EVENT_TYPES[kind]);
@@ -22,25 +25,49 @@ export const kindOfType = (type: string): LifeEventKind | undefined => LIFE_EVEN
 
 /** Fields that name something: `facility` is sent as `facility_id: fac_0`. Whoever is not a company of the market is null. */
 const IDS: Readonly<Record<string, NumberedThing>> = {
-  company: 'company', lender: 'company', by: 'company', sponsor: 'company', facility: 'facility', lot: 'lot', mandate: 'mandate', order: 'order', allocation: 'allocation',
+  company: 'company', provider: 'company', lender: 'company', by: 'company', sponsor: 'company', facility: 'facility', lot: 'lot', mandate: 'mandate', order: 'order', allocation: 'allocation',
 };
 const MONEY: ReadonlySet<string> = new Set([
   'amount', 'withheld', 'usd', 'credits', 'maximumPerBorrower', 'fee', 'fees', 'interest', 'principal', 'unapplied', 'left', 'allowance', 'deduction', 'feeRefund', 'cash', 'monthlyBurn', 'revenue',
+  'damages', 'clawedBack', 'commission', 'replacementCost',
 ]);
+/** GPU time in 1e-6 GPU-seconds, and in steps, sent as GPU-hours. */
+const GPU_TIMES: ReadonlySet<string> = new Set(['gpuHours', 'faultGpuHours']);
+const STEPS: ReadonlySet<string> = new Set(['wantedGpuHours', 'replacedGpuHours']);
+/** Fields whose names only the engine's own events make clear. */
+const CLEARER: Readonly<Record<string, string>> = { gpu: 'gpuHours', penal: 'faultGpuHours', wanted: 'wantedGpuHours', replaced: 'replacedGpuHours', extra: 'replacementCost' };
+/** What buyer and provider of the same hour need not know of each other. */
+const OF_BUYER: ReadonlySet<string> = new Set(['company', 'fee', 'order']);
+const OF_PROVIDER: ReadonlySet<string> = new Set(['clawedBack', 'commission']);
 /** In ppm, sent as fractions of one. */
 const RATES: ReadonlySet<string> = new Set(['annualRate', 'conversionRate', 'redemptionRate', 'originationFee', 'minimumAnnualRate', 'fraction', 'spreadMinimum', 'share', 'cap', 'above', 'below']);
-const TIMES: ReadonlySet<string> = new Set(['expiresAt']);
+const TIMES: ReadonlySet<string> = new Set(['expiresAt', 'since']);
 const DAYS: ReadonlySet<string> = new Set(['due', 'breachedOn']);
 const TICKS: ReadonlySet<string> = new Set(['mark']);
 /** What a borrower told of itself goes to nobody else. */
 const PRIVATE: ReadonlySet<string> = new Set(['application', 'shares']);
-const MILLIS_PER_DAY = 86_400_000;
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
+/** Who reads, and the names of what has only a number in the market. */
+export interface Reader {
+  company: number;
+  directory: Pick<Directory, 'className' | 'regionName' | 'modelName'>;
+}
+
+function fieldsOf(name: string, value: unknown, { directory }: Reader): [string, unknown][] {
+  if (name === 'market' && typeof value === 'number') return [['class', directory.className(classOf(value))], ['region', directory.regionName(regionOf(value))]];
+  if (name === 'model' && typeof value === 'number') return [['model', value === NONE ? null : directory.modelName(value)]];
+  return [fieldOf(CLEARER[name] ?? name, value)];
+}
+
 function fieldOf(name: string, value: unknown): [string, unknown] {
   if (typeof value !== 'number') return [snake(name), value];
+  if (name === 'order' && value === 0) return ['order_id', null];
   if (name in IDS) return [`${snake(name)}_id`, value < 0 ? null : idOf(IDS[name], value)];
+  if (GPU_TIMES.has(name)) return [snake(name), formatGpuHours(value)];
+  if (STEPS.has(name)) return [snake(name), formatSteps(value)];
+  if (name === 'minute') return [name, new Date(value * MILLIS_PER_MINUTE).toISOString()];
   if (MONEY.has(name)) return [snake(name), formatUnits(value, 6, 2)];
   if (RATES.has(name)) return [snake(name), formatUnits(value, 6, 2)];
   if (TIMES.has(name)) return [snake(name), value > 0 ? new Date(value).toISOString() : null];
@@ -56,9 +83,16 @@ export interface LifeEventWire {
   data: Record<string, unknown>;
 }
 
-export const lifeEventWire = ({ sequence, place, kind, at, data }: LifeEventRecord): LifeEventWire => ({
+/** Whether the reader may see the field: of an event between a buyer and a provider each sees its own side. */
+function isFor({ company: reader }: Reader, name: string, { company, provider }: Record<string, unknown>): boolean {
+  if (PRIVATE.has(name)) return false;
+  if (company === undefined || provider === undefined) return true;
+  return (reader === company || !OF_BUYER.has(name)) && (reader === provider || !OF_PROVIDER.has(name));
+}
+
+export const lifeEventWire = ({ sequence, place, kind, at, data }: LifeEventRecord, reader: Reader): LifeEventWire => ({
   id: `evt_${sequence}_${place}`,
   type: LIFE_EVENT_TYPES[kind],
   timestamp: new Date(at).toISOString(),
-  data: Object.fromEntries(Object.entries(data).filter(([name]) => !PRIVATE.has(name)).map(([name, value]) => fieldOf(name, value))),
+  data: Object.fromEntries(Object.entries(data).filter(([name]) => isFor(reader, name, data)).flatMap(([name, value]) => fieldsOf(name, value, reader))),
 });

@@ -10,6 +10,7 @@ import { lifeEventsAfter } from '../../db/queries/life_events.ts';
 import { AddressGuard, AddressRefused } from '../gateway/endpoints/address_guard.ts';
 import type { Vault } from '../gateway/endpoints/vault.ts';
 import { lifeEventWire } from './life_wire.ts';
+import type { Reader } from './life_wire.ts';
 import { signedHeaders } from './signature.ts';
 
 const POLL_MILLIS = 500;
@@ -48,6 +49,7 @@ export interface SenderParts {
   database: Knex;
   log: Logger;
   vault: Vault;
+  directory: Reader['directory'];
   /** `host:port` or CIDR of addresses that need not be public. */
   allow: readonly string[];
 }
@@ -111,7 +113,7 @@ export class WebhookSender {
     const last = events.at(-1);
     if (last === undefined) return;
     // An event of a company and of everybody at once has two parties.
-    const rows = [...new Map(events.map((event) => [`${event.sequence}:${event.place}`, event])).values()].map(lifeEventWire)
+    const rows = [...new Map(events.map((event) => [`${event.sequence}:${event.place}`, event])).values()].map((event) => lifeEventWire(event, { company: webhook.company, directory: this.parts.directory }))
       .filter(({ type }) => webhook.events.length === 0 || webhook.events.includes(type))
       .map(({ id, ...told }) => ({ id: `${webhook.id}.${id}`, webhook: webhook.id, message: id, type: told.type, payload: JSON.stringify(told) }));
     if (rows.length > 0) await transaction('webhook_deliveries').insert(rows).onConflict(['webhook', 'message']).ignore();

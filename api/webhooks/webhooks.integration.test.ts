@@ -32,8 +32,8 @@ let sender: WebhookSender;
 beforeAll(async () => {
   world = await openApiWorld({ ENDPOINT_ALLOW: `127.0.0.1:${port}` });
   borrower = await world.member('borrower');
-  const { database, vault } = world.services;
-  sender = new WebhookSender({ database, vault, log: pino({ level: 'silent' }), allow: [`127.0.0.1:${port}`] });
+  const { database, vault, directory } = world.services;
+  sender = new WebhookSender({ database, vault, directory, log: pino({ level: 'silent' }), allow: [`127.0.0.1:${port}`] });
 }, 60_000);
 afterAll(async () => {
   await sender.close();

@@ -1,4 +1,4 @@
-/** What happens in the lives of loans, lots and money, one row for each event: the log of a company, and what its webhooks tell. */
+/** What happens in the lives of loans, lots and money, and what is not delivered, one row for each event: the log of a company, and what its webhooks tell. */
 import { NONE } from '../../engine/commands.ts';
 import type { EngineEvent, EventKind, EventOf } from '../../engine/events.ts';
 import type { CommandEvents } from './commands_of.ts';
@@ -31,6 +31,7 @@ export const LIFE_EVENT_KINDS = [
   'facilityOptionSet', 'facilityNotice', 'facilityDrawn', 'lotMinted', 'lotExpiring', 'lotExpired', 'lotExtended', 'creditsReturned', 'returnSettled', 'creditsGranted', 'repaid',
   'instalmentDue', 'instalmentPaid', 'lateFeeCharged', 'provisioned', 'facilityWrittenOff', 'recovered', 'financialsReported', 'covenantTested', 'resaleForced', 'switchSet',
   'moneyRulesSet', 'providerSuspended', 'providerReinstated', 'revenueShareSet', 'bandsSet',
+  'minuteFailed', 'deliveryFailed', 'deliveryAnnulled', 'replacementSought',
 ] as const satisfies readonly EventKind[];
 export type LifeEventKind = (typeof LIFE_EVENT_KINDS)[number];
 type LifeEvent = { [K in LifeEventKind]: EventOf<K> }[LifeEventKind];
@@ -111,6 +112,7 @@ class LifeWriter implements ProjectionWriter {
     const facility = this.facilityOf(event);
     const known = facility === null ? undefined : this.facilities?.get(facility);
     if ('company' in event) parties.add(event.company);
+    if ('provider' in event) parties.add(event.provider);
     if ('sponsor' in event) parties.add(event.sponsor);
     if (known !== undefined) for (const company of [known.company, ...known.lenders]) parties.add(company);
     if ('lot' in event) parties.add(this.lots.get(event.lot)?.company ?? NONE);
@@ -120,5 +122,5 @@ class LifeWriter implements ProjectionWriter {
 }
 
 export const life: Projection = {
-  name: 'life', version: 1, tables: ['life_events', 'life_event_parties', 'life_facilities', 'life_lots'], definition: DEFINITION, open: () => new LifeWriter(),
+  name: 'life', version: 2, tables: ['life_events', 'life_event_parties', 'life_facilities', 'life_lots'], definition: DEFINITION, open: () => new LifeWriter(),
 };

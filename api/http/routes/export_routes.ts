@@ -55,7 +55,7 @@ async function* linesOf(services: Services, principal: Principal): AsyncGenerato
   yield* pagesOf('fill', (page) => listFills(database, { company, ...page }));
   yield* pagesOf('allocation', (page) => listAllocations(database, { company, ...page }));
   yield* pagesOf('usage', (page) => listUsage(database, { company, ...page }));
-  yield* pagesOf('event', (page) => listLifeEvents(database, { company, ...page }), lifeEventWire);
+  yield* pagesOf('event', (page) => listLifeEvents(database, { company, ...page }), (record) => lifeEventWire(record, { company, directory }));
   yield* pagesOf('posting', (page) => listLedger(database, { company, ...page }));
 }
 

@@ -29,14 +29,14 @@ const PLACE_MAX = 2 ** 31 - 1;
 const eventSchema = z.object({ id: text, type: eventType, timestamp: text, data: z.record(z.string(), z.unknown()) });
 
 const events = route({
-  method: 'get', path: '/api/v1/events', operationId: 'listEvents', summary: "What happened to one's loans, lots and money", tag, scope: 'read',
+  method: 'get', path: '/api/v1/events', operationId: 'listEvents', summary: "What happened to one's loans, lots and money, and what was not delivered", tag, scope: 'read',
   query: z.strictObject({ type: eventType.optional(), ...pageQuery }), responses: { 200: { description: 'Newest first.', schema: pageOf(eventSchema) } },
   async handle(context) {
     const { services, query } = context;
     const { company } = principalIn(context);
     const kind = query.type === undefined ? undefined : kindOfType(query.type);
     await projectionsCaughtUp(services, 'life');
-    const body = await pageOfQuery(query, (page) => listLifeEvents(services.database, { company, kinds: kind === undefined ? undefined : [kind], ...page }), lifeEventWire);
+    const body = await pageOfQuery(query, (page) => listLifeEvents(services.database, { company, kinds: kind === undefined ? undefined : [kind], ...page }), (record) => lifeEventWire(record, { company, directory: services.directory }));
     return { status: 200, body };
   },
 });
