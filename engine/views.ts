@@ -16,6 +16,7 @@ import type {
   ProviderHourView, QueryName, SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './ledger/lots.ts';
+import { isTagged } from './lending/facility.ts';
 import type { Facility } from './lending/facility.ts';
 import type { State } from './state.ts';
 import { stateHash } from './codec/state_hash.ts';
@@ -198,8 +199,8 @@ export class Views {
   private fundedByFrozen(row: number): boolean {
     const { allocations, amounts, lots, facilities } = this.state;
     for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
-      const { facility } = lots.rows[amounts.lot(node)];
-      if (facility !== NONE && facilities[facility].frozenFraction === MICRO) return true;
+      const { lot, facility } = lots.rows[amounts.lot(node)];
+      if (facility !== NONE && facilities[facility].frozenFraction === MICRO && isTagged(facilities[facility], lot)) return true;
     }
     return false;
   }

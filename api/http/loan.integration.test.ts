@@ -106,14 +106,29 @@ test('a bank transaction that names a facility pays what is due of it, and the r
   expect(ledger.map(({ amount }) => amount)).toEqual(['-864.930274', '-16051.739726']);
 });
 
-test('a loan that was given up takes what comes later as a recovery', async () => {
+test('parts of a whole are at most 100 percent', async () => {
+  for (const field of ['gross_margin_percent', 'compute_share_percent', 'top_customer_percent']) {
+    const { status, body } = await post(borrower, '/facilities', { amount: '1000', months: 6, application: { ...APPLICATION, [field]: '100.01' } });
+    expect([field, status, body.error?.code]).toEqual([field, 400, 'invalid_request']);
+  }
+});
+
+test('a loan that was given up takes what comes later as a recovery, until which nothing is lent or paid out', async () => {
+  borrower = await world.member('borrower', 'who does not pay');
+  facility = String((await post(borrower, '/facilities', { amount: '1000000', months: 6, method: 'equal_principal', application: APPLICATION })).body.id);
+  await post(borrower, `/facilities/${facility}/accept`, {});
+  expect((await post(borrower, `/facilities/${facility}/draws`, { amount: '100000' })).status).toBe(201);
   await day(62);
-  const burn = await get(borrower, '/lots');
-  expect(rows(burn)[0]).toMatchObject({ available: '140000.00' });
+  expect(rows(await get(borrower, '/lots'))[0]).toMatchObject({ available: '140000.00' });
   await day(62 + 181);
-  // Unspent credit was worth all that was owed of principal; its interest and late fees are left.
+  // Unspent credit was worth what was drawn; the origination fee, interest and late fees are left.
   const view = (await get(borrower, `/facilities/${facility}`)).body;
   expect(view).toMatchObject({ state: 'written_off', principal: '0.00' });
+  const again = (await post(borrower, '/facilities', { amount: '1000', months: 6, application: APPLICATION })).body;
+  expect(again).toMatchObject({ state: 'declined', grade: 'D' });
+  expect(again.reasons).toContain('a debt here is past due');
+  expect((await get(borrower, `/declined-applications/${String(again.application_id)}`)).body).toMatchObject({ reproduced: true, application: { past_days_overdue: '180' } });
+  expect((await post(borrower, '/withdrawals', { amount: '1' })).body.error?.code).toBe('past_due');
   const recovery = await post(borrower, `/facilities/${facility}/repayments`, { amount: '1000' });
   expect(recovery.status).toBe(201);
   expect(recovery.body).toMatchObject({ amount: '1000.00', principal: '0.00', interest: '0.00', fees: '0.00', recovered: '1000.00', unapplied: '0.00' });
@@ -123,4 +138,5 @@ test('a loan that was given up takes what comes later as a recovery', async () =
   const given = rows(await get(borrower, '/ledger?limit=1000')).filter(({ event, account }) => event === 'facilityWrittenOff' && account === 'loan.allowance').reduce((sum, { amount }) => sum + Number(amount), 0);
   expect(recovered).toBeCloseTo(given, 6);
   expect(Number((await get(borrower, '/balances')).body.usd)).toBeCloseTo(before + 50_000 - (given - 1_000), 5);
+  expect((await post(borrower, '/withdrawals', { amount: '1' })).status).toBe(201);
 });

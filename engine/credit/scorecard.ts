@@ -12,6 +12,9 @@ import { Exact, ONE, roundWhole, type Fraction } from './exact.ts';
 import { annuityInstalment } from './schedule.ts';
 import { conversionRate } from './tiers.ts';
 
+/** Why a company that has not paid what is due here is declined, whatever its score. */
+export const OWES_HERE = 'a debt here is past due';
+
 /** Of the weights and grades below; stored with each decision. */
 export const SCORECARD_VERSION = 1;
 

@@ -2,6 +2,7 @@
  * What a lender can lay hands on: unspent credit that is blocked, hours that are offered for resale
  * before they perish, and credit that is burnt when a loan defaults. CREDIT.md section 2.
  */
+import { ACCOUNT } from '../ledger/accounts.ts';
 import { ALLOCATION } from '../trading/allocations.ts';
 import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../commands.ts';
 import type { CompanyId } from '../commands.ts';
@@ -12,6 +13,7 @@ import { ALL_BLOCKED } from '../ledger/lots.ts';
 import type { Lot } from '../ledger/lots.ts';
 import { mulDiv, mulDivCeil } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
+import { isTagged, lenderFreezesOf } from './facility.ts';
 import type { Facility, Freezes, ForcedResale } from './facility.ts';
 import type { State } from '../state.ts';
 import type { HourBook } from '../trading/markets.ts';
@@ -39,14 +41,26 @@ export class Collateral {
   /** Sets how much somebody blocks; the largest of all holds. */
   setFreeze(facility: Facility, who: keyof Freezes, fraction: Ppm, reason: string, by: CompanyId): void {
     if (fraction === 0 && facility.freezes[who] === 0) return;
-    facility.freezes[who] = fraction;
+    const each = this.state.rulesVersion >= 5;
+    facility.freezes[who] = each && who === 'lender' ? this.ofLenders(facility, fraction, by) : fraction;
     const { lender, operator, rules } = facility.freezes;
     const effective = Math.max(lender, operator, rules);
-    facility.frozenReason = effective === 0 ? '' : reason;
-    this.block(facility, effective);
+    // What one lifts leaves what another blocks as it was, its reason too.
+    const stays = each && fraction === 0 && effective === facility.frozenFraction;
+    if (effective === 0) facility.frozenReason = '';
+    else if (!stays) facility.frozenReason = reason;
+    if (!stays) this.block(facility, effective);
     this.state.buffer.emit('facilityFrozen', { facility: facility.facility, fraction: effective, reason: facility.frozenReason, by });
     if (effective === MICRO) this.offerPerishing(facility);
     else this.withdrawForced(facility);
+  }
+
+  /** Each lender sets its own freeze; who is none of them lifts what all have blocked. @returns the largest that is left */
+  private ofLenders(facility: Facility, fraction: Ppm, by: CompanyId): Ppm {
+    const isLender = facility.shares.some(({ lender }) => lender === by);
+    const others = isLender ? lenderFreezesOf(facility).filter(({ lender }) => lender !== by) : [];
+    facility.lenderFreezes = fraction === 0 ? others : [...others, { lender: by, fraction }];
+    return Math.max(0, ...facility.lenderFreezes.map((freeze) => freeze.fraction));
   }
 
   /** Blocks the fraction of each lot; bids it funds are cancelled, newest first, until the rest fits. */
@@ -55,8 +69,10 @@ export class Collateral {
     facility.frozenFraction = fraction;
     for (const lot of lots.of(facility.facility)) {
       const open = lots.available(lot.lot) + lots.held(lot.lot);
-      lot.blocked = fraction === MICRO ? ALL_BLOCKED : mulDivCeil(open, fraction, MICRO);
-      if (fraction > 0) this.sweeps.cancelUntilHeldFits(facility.company, lot.lot, open - Math.min(open, lot.blocked));
+      // What is paid in full is nobody's collateral.
+      const part = isTagged(facility, lot.lot) ? fraction : 0;
+      lot.blocked = part === MICRO ? ALL_BLOCKED : mulDivCeil(open, part, MICRO);
+      if (part > 0) this.sweeps.cancelUntilHeldFits(facility.company, lot.lot, open - Math.min(open, lot.blocked));
     }
   }
 
@@ -93,14 +109,17 @@ export class Collateral {
     for (const row of rows) {
       const book = this.state.bookOf(allocations.book[row]);
       const gate = book.hour * MILLIS_PER_HOUR - PARAMETERS.gateClosure;
-      if (allocations.state[row] !== ALLOCATION.open || gate <= now || book.hour * MILLIS_PER_HOUR > until || !this.isFundedBy(row, facility.facility)) continue;
+      if (allocations.state[row] !== ALLOCATION.open || gate <= now || book.hour * MILLIS_PER_HOUR > until || !this.isFundedBy(row, facility)) continue;
       this.offer(facility, row, book, gate);
     }
   }
 
-  private isFundedBy(row: number, facility: number): boolean {
+  private isFundedBy(row: number, facility: Facility): boolean {
     const { allocations, amounts, lots } = this.state;
-    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) if (lots.rows[amounts.lot(node)].facility === facility) return true;
+    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
+      const lot = amounts.lot(node);
+      if (lots.rows[lot].facility === facility.facility && isTagged(facility, lot)) return true;
+    }
     return false;
   }
 
@@ -157,12 +176,23 @@ export class Collateral {
     for (const facility of this.state.facilities) if (facility.frozenFraction === MICRO && isRunning(facility)) this.offerPerishing(facility);
   }
 
+  /** How much of the lot the debt needs; credit beyond it is not paid out. Rules before version 5 burnt all. */
+  private burnable(facility: Facility, { lot, credits, usd }: Lot): Micro {
+    const { ledger, lots, rulesVersion } = this.state;
+    if (rulesVersion < 5) return lots.available(lot);
+    const id = facility.facility;
+    const owed = ledger.balance(ACCOUNT['loan.principal'], id) + ledger.balance(ACCOUNT['interest.receivable'], id) + ledger.balance(ACCOUNT['fee.receivable'], id);
+    // The cost of so many is rounded: two more millionths are sure to reach.
+    return owed === 0 ? 0 : Math.min(lots.available(lot), mulDivCeil(owed, credits, usd) + 2);
+  }
+
   /** Bids leave and unspent credit goes against the debt. */
   burnUnspent(facility: Facility): void {
     const { lots } = this.state;
     for (const { lot, company } of lots.of(facility.facility)) {
+      if (!isTagged(facility, lot)) continue;
       this.sweeps.cancelFunded(company, lot, 'facility_frozen');
-      const credits = lots.available(lot);
+      const credits = this.burnable(facility, lots.rows[lot]);
       if (credits > 0) this.burn(lots.rows[lot], credits);
     }
   }

@@ -14,6 +14,7 @@ import { mulDiv } from '../numbers/muldiv.ts';
 import { FLAG } from '../book/orders.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { FINANCED } from '../trading/standing.ts';
+import { isTagged } from './facility.ts';
 import type { Facility } from './facility.ts';
 import type { State } from '../state.ts';
 import type { HourBook } from '../trading/markets.ts';
@@ -121,7 +122,7 @@ export class CreditLimits {
     if (bar === undefined) bars.delete(facility.facility);
     else bars.set(facility.facility, bar);
     for (const lot of lots.of(facility.facility)) {
-      if (bar === undefined) lots.makeUsable(lot);
+      if (bar === undefined || !isTagged(facility, lot.lot)) lots.makeUsable(lot);
       else lots.makeUnusable(lot);
     }
   }
@@ -286,7 +287,7 @@ export class CreditLimits {
     const { ledger, lots } = this.state;
     const id = facility.facility;
     let sum = ledger.balance(ACCOUNT['loan.principal'], id) + ledger.balance(ACCOUNT['interest.receivable'], id) + ledger.balance(ACCOUNT['fee.receivable'], id);
-    for (const lot of lots.of(id)) sum -= lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot));
+    for (const lot of lots.of(id)) if (isTagged(facility, lot.lot)) sum -= lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot));
     return sum;
   }
 
@@ -298,7 +299,7 @@ export class CreditLimits {
       const book = this.state.bookOf(allocations.book[row]);
       for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
         const lot = lots.rows[amounts.lot(node)];
-        if (lot.facility === facility.facility) sum -= this.collateral(lots.cost(lot, amounts.amount(node)), allocations.price[row], book.market, book.hour, book);
+        if (lot.facility === facility.facility && isTagged(facility, lot.lot)) sum -= this.collateral(lots.cost(lot, amounts.amount(node)), allocations.price[row], book.market, book.hour, book);
       }
     }
     return sum;

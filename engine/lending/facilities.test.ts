@@ -4,7 +4,9 @@ import { accountNameOf } from '../ledger/accounts.ts';
 import { addMonths } from '../numbers/calendar.ts';
 import { BUY, LOAN_RULES, NONE } from '../commands.ts';
 import type { ApplyFacility, Command } from '../commands.ts';
+import { Engine } from '../engine.ts';
 import type { EventOf } from '../events.ts';
+import { RULES_VERSION } from '../rules.ts';
 import { Loan, states } from '../test/loan.ts';
 import { APPLICATION, HOUR, START, World, all, financed, gpuHours, one, postings, price, usd } from '../test/world.ts';
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../numbers/units.ts';
@@ -57,6 +59,73 @@ describe('a frozen facility', () => {
     expect(world.run({ type: 'unfreeze', company: lender, facility }).rejected).toBe('invalid_state');
     world.run({ type: 'unfreeze', company: world.operator, facility });
     expect(world.view.state).toBe('active');
+  });
+});
+
+describe('several lenders', () => {
+  /** A facility that two lenders fund. */
+  function shared(version = RULES_VERSION): { world: World; first: number; second: number; frozen: () => number; unfreeze: (company: number) => string | undefined } {
+    const world = new World();
+    world.engine.rulesVersion = version;
+    const [first, second, borrower] = [world.company('lender', 'first'), world.company('lender', 'second'), world.company('borrower')];
+    for (const company of [first, second]) {
+      world.run({ type: 'createMandate', company, amount: usd(600_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(600_000), minimumAnnualRate: 50_000 });
+    }
+    world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 12, method: 'annuity', application: APPLICATION });
+    world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
+    world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(100_000) });
+    const frozen = (): number => world.engine.query('facility', { facility: 0 })?.frozenFraction ?? NaN;
+    return { world, first, second, frozen, unfreeze: (company) => world.run({ type: 'unfreeze', company, facility: 0 }).rejected };
+  }
+
+  it('freeze each for itself: the largest holds, and nobody but an operator lifts what another has frozen', () => {
+    const { world, first, second, frozen, unfreeze } = shared();
+    const operator = world.company('operator');
+    const freeze = (company: number, fraction: number): void => void world.run({ type: 'freeze', company, facility: 0, fraction, reason: 'covenant' });
+    freeze(second, 800_000);
+    expect([unfreeze(first), frozen()]).toEqual(['invalid_state', 800_000]);
+    freeze(first, 300_000);
+    expect(frozen()).toBe(800_000);
+    world.engine = Engine.restore(world.engine.snapshot());
+    expect([unfreeze(first), frozen(), unfreeze(first)]).toEqual([undefined, 800_000, 'invalid_state']);
+    freeze(first, MICRO);
+    expect([unfreeze(first), frozen(), unfreeze(second), frozen()]).toEqual([undefined, 800_000, undefined, 0]);
+    freeze(first, MICRO);
+    freeze(second, 100_000);
+    expect([unfreeze(operator), frozen()]).toEqual([undefined, 0]);
+    expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  it('before rules version 5 lifted each other\'s', () => {
+    const { world, first, second, frozen, unfreeze } = shared(4);
+    world.run({ type: 'freeze', company: second, facility: 0, fraction: MICRO, reason: '' });
+    expect([unfreeze(first), frozen()]).toEqual([undefined, 0]);
+  });
+});
+
+describe('what is paid in full', () => {
+  it('is nobody\'s collateral: it cannot be frozen, buys on when what is drawn later is frozen, and is not paid out', () => {
+    const world = new Loan();
+    const { borrower, lender, facility, lot } = world.loan;
+    world.pay(usd(203_000));
+    expect(world.run({ type: 'returnCredits', company: borrower, facility, lot, credits: usd(400_000) }).rejected).toBe('amount_out_of_range');
+    world.pay(usd(203_000));
+    expect(world.view).toMatchObject({ state: 'active', principal: 0, frozenFraction: 0 });
+    const freeze = () => world.run({ type: 'freeze', company: lender, facility, fraction: MICRO, reason: 'covenant' });
+    expect(freeze().rejected).toBe('invalid_state');
+    expect(world.run({ type: 'returnCredits', company: borrower, facility, lot, credits: usd(1_500) }).rejected).toBe('invalid_state');
+    expect(Math.abs(world.engine.query('balances', { company: borrower }).usd)).toBe(0);
+    world.run({ type: 'draw', company: borrower, facility, amount: usd(100_000) });
+    expect(freeze().rejected).toBeUndefined();
+    expect(world.engine.query('balances', { company: borrower }).frozen).toBe(usd(150_000));
+    expect(world.bid(borrower, 2, 100).rejected).toBeUndefined();
+    world.engine = Engine.restore(world.engine.snapshot());
+    world.days(world.dueDay(1) + 90);
+    // A default burns what is collateral, and leaves the rest to its owner.
+    expect(world.view.state).toBe('defaulted');
+    expect(world.engine.query('lots', { company: borrower }).map(({ available, minted, retired }) => [available > 0, minted - retired])).toEqual([[true, usd(600_000)], [false, 0]]);
+    expect(world.bid(borrower, 2, 100, { hour: HOUR + 24 * 150 }).rejected).toBeUndefined();
+    expect(world.broken).toEqual([]);
   });
 });
 

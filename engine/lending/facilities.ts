@@ -17,6 +17,7 @@ import { Mandates, validAmount } from './mandates.ts';
 import { mulDiv, mulDivCeil } from '../numbers/muldiv.ts';
 import { Offers } from '../trading/offers.ts';
 import { PARAMETERS } from '../parameters.ts';
+import { lenderFreezesOf, unrecovered } from './facility.ts';
 import type { Facility } from './facility.ts';
 import type { State } from '../state.ts';
 import type { Sweeps } from '../time/sweeps.ts';
@@ -229,6 +230,8 @@ export class Facilities {
     const facility = this.own(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
     if (!validAmount(command.amount)) return 'amount_out_of_range';
+    // The day's end may take the money itself.
+    if (this.state.rulesVersion >= 5) this.endDay(facility, this.state.day);
     if (!isRunning(facility) && facility.state !== 'written_off') return 'invalid_state';
     const missing = command.amount + ledger.balance(ACCOUNT.unapplied, command.company);
     if (missing > 0 && !command.bankCovers) return 'insufficient_funds';
@@ -258,6 +261,8 @@ export class Facilities {
     ledger.post(ACCOUNT.unapplied, company, -(amount - principal));
     ledger.end();
     buffer.emit('repaid', { facility: id, amount, interest: 0, principal, fees: 0, unapplied: amount - principal });
+    if (this.state.rulesVersion >= 5 && facility.state === 'written_off') this.loans.recover(facility, amount);
+    if (principal === 0 && this.state.rulesVersion >= 5 && facility.state === 'defaulted') this.afterPaid(facility);
     if (principal === 0) return;
     facility.payments.received += principal;
     facility.payments.principal += principal;
@@ -267,13 +272,16 @@ export class Facilities {
 
   private afterPaid(facility: Facility): void {
     const { principal, interest, fees } = this.loans.debt(facility);
-    if (principal + interest + fees === 0) {
-      // What is repaid in full is nobody's collateral.
-      for (const who of ['lender', 'operator', 'rules'] as const) this.collateral.setFreeze(facility, who, 0, '', NONE);
-    }
+    if (principal + interest + fees === 0) this.release(facility);
     this.closeIfSettled(facility);
     this.review.review(facility);
     this.review.provisionAgain(facility);
+  }
+
+  /** What is repaid in full is nobody's collateral. */
+  private release(facility: Facility): void {
+    for (const who of ['lender', 'operator', 'rules'] as const) this.collateral.setFreeze(facility, who, 0, '', NONE);
+    if (this.state.rulesVersion >= 5) facility.untaggedBelow = this.state.lots.rows.length;
   }
 
   private closeIfSettled(facility: Facility): void {
@@ -285,6 +293,7 @@ export class Facilities {
 
   private close(facility: Facility): void {
     this.collateral.withdrawForced(facility);
+    if (this.state.rulesVersion >= 5) this.release(facility);
     this.loans.finish(facility);
     this.mandates.release(facility.shares);
     this.review.setState(facility, 'closed', 'repaid', facility.company);
@@ -301,10 +310,35 @@ export class Facilities {
     // The day's end may burn credit of its own.
     this.endDay(facility, state.day);
     if (command.credits > state.lots.available(lot.lot)) return 'insufficient_credits';
-    this.burn(lot, command.credits, this.deductionOf(facility, lot));
+    const deduction = this.deductionOf(facility, lot);
+    const refusal = state.rulesVersion >= 5 ? this.returnRefusal(facility, lot, command.credits, deduction) : undefined;
+    if (refusal !== undefined) return refusal;
+    this.burn(lot, command.credits, deduction);
     this.refundFee(facility, lot, command.credits);
     this.afterPaid(facility);
     return undefined;
+  }
+
+  /** Credit is not paid out: what comes back is worth at most what is owed. */
+  private returnRefusal(facility: Facility, lot: Lot, credits: Micro, deduction: Micro): RejectCode | undefined {
+    const { lots } = this.state;
+    const outstanding = lots.outstanding(lot.lot);
+    const worth = lots.cost(lot, outstanding) - lots.cost(lot, outstanding - credits) - deduction;
+    const owed = this.payableByCredit(facility);
+    if (owed === 0) return 'invalid_state';
+    return worth > owed ? 'amount_out_of_range' : undefined;
+  }
+
+  /** What credit that comes back may pay: principal, after a default all of the debt, of one that was given up what is not recovered. */
+  private payableByCredit(facility: Facility): Micro {
+    const { principal, interest, fees } = this.loans.debt(facility);
+    if (facility.state === 'written_off') return unrecovered(facility);
+    return facility.state === 'defaulted' ? principal + interest + fees : principal;
+  }
+
+  /** Whether the company has defaulted on a debt that stands, or that was given up and is not recovered. */
+  owesLost(company: CompanyId): boolean {
+    return this.limits.of(company).some((facility) => (facility.state === 'defaulted' || facility.state === 'written_off') && this.payableByCredit(facility) > 0);
   }
 
   /**
@@ -365,6 +399,7 @@ export class Facilities {
     buffer.emit('creditsReturned', { lot: lot.lot, facility: facility.facility, credits, principal });
     if (deducted > 0) buffer.emit('returnSettled', { lot: lot.lot, facility: facility.facility, deduction: deducted, feeRefund: 0 });
     this.loans.principalFell(facility, principal);
+    if (facility.state === 'defaulted' && this.state.rulesVersion >= 5) this.loans.sweep(facility, cost - deducted - principal);
     // After a write-off what the credit was worth is a recovery.
     if (facility.state === 'written_off' && cost > principal) this.loans.recover(facility, cost - deducted - principal);
   }
@@ -388,10 +423,17 @@ export class Facilities {
     if (!isRunning(facility)) return 'invalid_state';
     if (!(Number.isInteger(command.fraction) && command.fraction > 0 && command.fraction <= MICRO)) return 'invalid_parameter';
     this.endDay(facility, this.state.day);
+    if (this.state.rulesVersion >= 5 && this.isPaid(facility)) return 'invalid_state';
     this.collateral.setFreeze(facility, this.handOf(command.company), command.fraction, command.reason, command.company);
     if (facility.frozenFraction === MICRO && facility.state !== 'defaulted') this.review.setState(facility, 'frozen', command.reason, command.company);
     else this.review.review(facility);
     return undefined;
+  }
+
+  /** What was drawn is repaid in full. */
+  private isPaid(facility: Facility): boolean {
+    const { principal, interest, fees } = this.loans.debt(facility);
+    return facility.lent > 0 && principal + interest + fees === 0;
   }
 
   /** Lifts the actor's own freeze; operators, of whom it takes two, lift the lender's too. What the rules have frozen a cure lifts. */
@@ -400,6 +442,8 @@ export class Facilities {
     if (facility === undefined) return 'unknown_facility';
     const hands = this.handOf(command.company) === 'lender' ? (['lender'] as const) : (['operator', 'lender'] as const);
     if (hands.every((hand) => facility.freezes[hand] === 0)) return 'invalid_state';
+    const isOthers = hands.length === 1 && !lenderFreezesOf(facility).some(({ lender }) => lender === command.company);
+    if (this.state.rulesVersion >= 5 && isOthers) return 'invalid_state';
     for (const hand of hands) this.collateral.setFreeze(facility, hand, 0, 'unfrozen', command.company);
     this.review.review(facility);
     return undefined;

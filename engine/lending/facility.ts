@@ -1,5 +1,5 @@
 /** What is known of a loan and of those who lend it. */
-import type { CompanyId, Evidence, FacilityApplication, FacilityId, FacilityMethod, Grade, MandateId, OrderId } from '../commands.ts';
+import type { CompanyId, Evidence, FacilityApplication, FacilityId, FacilityMethod, Grade, LotId, MandateId, OrderId } from '../commands.ts';
 import type { DayCount } from '../credit/day_count.ts';
 import type { DueDateRoll } from '../credit/due_dates.ts';
 import type { ScheduleRow } from '../events.ts';
@@ -61,6 +61,12 @@ export interface Freezes {
   rules: Ppm;
 }
 
+/** What a lender blocks by itself. */
+export interface LenderFreeze {
+  readonly lender: CompanyId;
+  readonly fraction: Ppm;
+}
+
 /** What a facility was decided on, so that the decision can be made again. */
 export interface Decision {
   readonly version: number;
@@ -115,6 +121,10 @@ export interface Facility {
   frozenFraction: Ppm;
   frozenReason: string;
   freezes: Freezes;
+  /** What each lender blocks by itself, `freezes.lender` being the largest; absent until one does, and before rules version 5. */
+  lenderFreezes?: LenderFreeze[];
+  /** Lots with smaller numbers have been paid for in full and are nobody's collateral; absent: none has. */
+  untaggedBelow?: LotId;
   /** Principal as lent and capitalised, as repaid, and as given up. */
   lent: Micro;
   repaidPrincipal: Micro;
@@ -131,6 +141,10 @@ export interface Facility {
   schedule: ScheduleRow[];
   /** Days past due of the last step of the ladder taken, 0 when none; and of the exposure's. */
   pastDueStep: number;
+  /** The most days past due that it ever was; absent: never late, or before rules version 5. */
+  worstPastDue?: number;
+  /** The oldest unpaid due date when it defaulted, from which the days count on; absent before rules version 5. */
+  defaultedFrom?: Day;
   exposureStep: Ppm;
   /** Since when its hours have been offered because of it; 0: they are not. */
   exposureForcedOn: Day;
@@ -139,6 +153,16 @@ export interface Facility {
   covenants: Covenant[];
   report: Report | null;
 }
+
+/** Whether the facility's lot is still its lenders' collateral. */
+export const isTagged = ({ untaggedBelow = 0 }: Facility, lot: LotId): boolean => lot >= untaggedBelow;
+
+/** What was lost of a debt that was given up and has not been recovered. */
+export const unrecovered = ({ writtenOff: { principal, interest, fees }, payments }: Facility): Micro => principal + interest + fees - payments.recovered;
+
+/** What lenders block, each for itself; of a freeze of before that was kept it is the leading lender's. */
+export const lenderFreezesOf = ({ lenderFreezes, freezes, lender }: Facility): readonly LenderFreeze[] =>
+  lenderFreezes ?? (freezes.lender === 0 ? [] : [{ lender, fraction: freezes.lender }]);
 
 export const SWITCHES = ['mint', 'draw', 'payout'] as const;
 export type SwitchName = (typeof SWITCHES)[number];

@@ -67,8 +67,11 @@ export class FacilityReview {
   review(facility: Facility): void {
     if (!isRunning(facility)) return;
     const days = this.loans.daysPastDue(facility);
+    const knows = this.state.rulesVersion >= 5;
+    if (knows && days > (facility.worstPastDue ?? 0)) facility.worstPastDue = days;
     this.stepLadder(facility, days);
     if (facility.state === 'defaulted') {
+      if (knows) this.loans.sweep(facility);
       if (days >= PARAMETERS.pastDueWrittenOff) this.writeOff(facility);
       return;
     }
@@ -147,15 +150,23 @@ export class FacilityReview {
 
   /** All falls due; bids leave, unspent credit is burnt against the debt, hours that were bought are offered. */
   private default(facility: Facility): void {
+    const { rulesVersion, day } = this.state;
+    if (rulesVersion >= 5) facility.defaultedFrom = day - this.loans.daysPastDue(facility);
     this.setState(facility, 'defaulted', 'past_due', NONE);
     this.loans.accelerate(facility);
     this.collateral.burnUnspent(facility);
+    if (rulesVersion >= 5) this.loans.sweep(facility);
     this.collateral.offerPerishing(facility);
     this.limits.refresh(facility);
   }
 
   private writeOff(facility: Facility): void {
     this.collateral.burnUnspent(facility);
+    if (this.state.rulesVersion >= 5) {
+      this.loans.sweep(facility);
+      const { principal, interest, fees } = this.loans.debt(facility);
+      if (principal + interest + fees === 0) return;
+    }
     this.collateral.withdrawForced(facility);
     this.loans.writeOff(facility);
     this.setState(facility, 'written_off', 'past_due', NONE);

@@ -62,7 +62,7 @@ export class Finance {
 
   withdraw({ company, amount }: Withdraw): RejectCode | undefined {
     const { ledger, buffer } = this.state;
-    const refusal = this.amountRefusal(company, amount) ?? this.fundsRefusal(company, amount);
+    const refusal = this.amountRefusal(company, amount) ?? this.lostRefusal(company) ?? this.fundsRefusal(company, amount);
     if (refusal !== undefined) return refusal;
     ledger.begin();
     ledger.post(ACCOUNT.unapplied, company, amount);
@@ -74,6 +74,11 @@ export class Finance {
 
   private fundsRefusal(company: CompanyId, amount: Micro): RejectCode | undefined {
     return this.unapplied(company) < amount ? 'insufficient_funds' : undefined;
+  }
+
+  /** Who has defaulted on a debt that stands takes no money out. */
+  private lostRefusal(company: CompanyId): RejectCode | undefined {
+    return this.state.rulesVersion >= 5 && this.facilities.owesLost(company) ? 'past_due' : undefined;
   }
 
   postBond({ company, amount }: PostBond): RejectCode | undefined {
@@ -104,7 +109,7 @@ export class Finance {
   /** A sponsor pays; the credit is another's, and what is left of it at its end comes back to the sponsor. */
   grant({ company, recipient, amount }: GrantCredits): RejectCode | undefined {
     const { companies, switches, buffer } = this.state;
-    const refusal = this.amountRefusal(company, amount) ?? this.fundsRefusal(company, amount);
+    const refusal = this.amountRefusal(company, amount) ?? this.lostRefusal(company) ?? this.fundsRefusal(company, amount);
     if (refusal !== undefined) return refusal;
     if (companies[recipient] === undefined) return 'unknown_company';
     if (companies[recipient].role !== 'borrower' || recipient === company) return 'not_authorized';

@@ -328,4 +328,78 @@ describe('who does not pay', () => {
     expect(postings(back.events, accountNameOf)).toEqual({ 'cash.fund': usd(5_000), 'income.recovery': -usd(5_000) });
     expect(world.broken).toEqual([]);
   });
+
+  it('burns no more than the debt needs, takes the cash of the borrower too, and closes what is paid so', () => {
+    const world = new Loan();
+    const { borrower } = world.loan;
+    world.pay(usd(200_000));
+    world.run({ type: 'deposit', company: borrower, amount: usd(50_000), reference: '' });
+    const { events } = world.days(world.dueDay(1) + 90);
+    // Of 600,000 CR, worth 400,000 USD, the debt needs half and what it has accrued.
+    expect(states(events).slice(-2)).toEqual(['defaulted', 'closed']);
+    expect(world.view).toMatchObject({ principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0 });
+    const balances = world.engine.query('balances', { company: borrower });
+    // The cash was not needed, but for what rounding leaves.
+    expect(Math.abs(balances.usd - usd(50_000))).toBeLessThan(10);
+    expect(balances.available).toBeGreaterThan(usd(275_000));
+    expect(balances.frozen).toBe(0);
+    expect(world.run({ type: 'withdraw', company: borrower, amount: usd(50_000) }).rejected).toBeUndefined();
+    expect(world.broken).toEqual([]);
+  });
+
+  /** Spends all credit at once, part of the first instalment is paid, and the rest is in default. */
+  function lost(version: number): Loan {
+    const world = new Loan();
+    world.engine.rulesVersion = version;
+    world.days(world.dueDay(1));
+    const [{ interest }] = world.view.schedule;
+    world.pay(interest);
+    const { borrower } = world.loan;
+    const hour = HOUR + 24 * 85;
+    for (let index = 0; index < 3; index++) {
+      world.ask(world.provider(100_000, `p${index}`), 2.4, 50_000, { hour: hour + index });
+      world.bid(borrower, 2.4, 50_000, { hour: hour + index });
+    }
+    world.run({ type: 'deposit', company: borrower, amount: usd(30_000), reference: '' });
+    world.days(world.dueDay(1) + 90);
+    return world;
+  }
+
+  it('takes the borrower\'s cash, lets none of it out while the debt stands, and counts on from the oldest unpaid due date', () => {
+    const world = lost(RULES_VERSION);
+    const { borrower } = world.loan;
+    expect(world.view).toMatchObject({ state: 'defaulted', daysPastDue: 90 });
+    expect(Math.abs(world.engine.query('balances', { company: borrower }).usd)).toBe(0);
+    world.run({ type: 'deposit', company: borrower, amount: usd(1_000), reference: '' });
+    expect(world.run({ type: 'withdraw', company: borrower, amount: usd(1_000) }).rejected).toBe('past_due');
+    expect(world.run({ type: 'grantCredits', company: borrower, recipient: world.buyer(1, 'friend'), amount: usd(1_000) }).rejected).toBe('past_due');
+    const owed = world.view.principal;
+    world.days(world.dueDay(1) + 91);
+    expect(world.view).toMatchObject({ daysPastDue: 91, principal: owed - usd(1_000) });
+    // Interest of the days since comes before fees.
+    const { principal, accruedInterest, fees } = world.view;
+    expect(fees).toBeGreaterThan(0);
+    expect(one(world.pay(principal + accruedInterest).events, 'repaid')).toMatchObject({ principal, interest: accruedInterest, fees: 0 });
+    expect(world.broken).toEqual([]);
+  });
+
+  it('is given up 180 days after the oldest unpaid due date, after which nothing goes out until it is recovered', () => {
+    const world = lost(RULES_VERSION);
+    const { borrower } = world.loan;
+    world.days(world.dueDay(1) + 180);
+    expect(world.view.state).toBe('written_off');
+    world.run({ type: 'deposit', company: borrower, amount: usd(500_000), reference: '' });
+    expect(world.run({ type: 'withdraw', company: borrower, amount: 1 }).rejected).toBe('past_due');
+    const { principal, interest, fees } = world.view.writtenOff;
+    world.pay(principal + interest + fees);
+    expect(world.run({ type: 'withdraw', company: borrower, amount: 1 }).rejected).toBeUndefined();
+    expect(world.broken).toEqual([]);
+  });
+
+  it('before rules version 5 grew younger by what was burnt, and left the borrower its cash', () => {
+    const world = lost(4);
+    expect(world.view.state).toBe('defaulted');
+    expect(world.view.daysPastDue).toBeLessThan(90);
+    expect(world.run({ type: 'withdraw', company: world.loan.borrower, amount: usd(30_000) }).rejected).toBeUndefined();
+  });
 });

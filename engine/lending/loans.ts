@@ -16,6 +16,7 @@ import type { Part } from '../credit/waterfall.ts';
 import type { ScheduleRow } from '../events.ts';
 import { divideHalfEven, mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
+import { unrecovered } from './facility.ts';
 import type { Debt, Facility, Share } from './facility.ts';
 import type { State } from '../state.ts';
 import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
@@ -274,6 +275,7 @@ export class Loans {
    */
   pay(facility: Facility, amount: Micro, mode: PrepaymentMode): void {
     const { ledger, buffer } = this.state;
+    if (facility.state === 'defaulted' && this.state.rulesVersion >= 5) this.billToDate(facility);
     const parts = allocate(facility.schedule, amount, facility.state === 'defaulted');
     const due = { fees: sumOf(parts, 'fee'), interest: sumOf(parts, 'interest'), principal: sumOf(parts, 'principal') };
     const left = amount - due.fees - due.interest - due.principal;
@@ -300,6 +302,20 @@ export class Loans {
     if (advancePrincipal > 0) this.prepaid(facility, advancePrincipal, mode);
     else if (this.principal(facility) === 0) this.reschedule(facility, false);
     else this.tidy(facility);
+  }
+
+  /** After a default all interest comes before any fee, that of the days since included. */
+  private billToDate(facility: Facility): void {
+    const last = facility.schedule.findLast(({ billed }) => billed);
+    if (last !== undefined) last.interest += this.unbilledInterest(facility);
+  }
+
+  /** After a default what the borrower has in cash goes to the debt. */
+  sweep(facility: Facility, most: Micro = Infinity): void {
+    const { principal, interest, fees } = this.debt(facility);
+    const cash = -this.state.ledger.balance(ACCOUNT.unapplied, facility.company);
+    const amount = Math.min(most, cash, principal + interest + fees);
+    if (amount > 0) this.pay(facility, amount, 'shorten');
   }
 
   /** Takes what was paid off its instalments. */
@@ -345,8 +361,8 @@ export class Loans {
   /** Money for a loan that was given up; what is more than was lost stays unapplied. */
   recover(facility: Facility, amount: Micro): void {
     const { ledger, buffer } = this.state;
-    const { payments, writtenOff } = facility;
-    const part = Math.min(amount, writtenOff.principal + writtenOff.interest + writtenOff.fees - payments.recovered);
+    const { payments } = facility;
+    const part = Math.min(amount, unrecovered(facility));
     payments.received += amount;
     payments.recovered += part;
     payments.unapplied += amount - part;
@@ -455,7 +471,9 @@ export class Loans {
 export const livesBy = ({ loanRules }: Facility, rules: number): boolean => (loanRules ?? 1) >= rules;
 
 /** Days since the oldest instalment that is not paid fell due; 0 when none is late. */
-export function daysPastDue({ day }: State, { schedule }: Facility): number {
+export function daysPastDue({ day }: State, { schedule, defaultedFrom }: Facility): number {
+  // After a default all is one debt: what a part of it pays does not make the rest younger.
+  if (defaultedFrom !== undefined) return schedule.reduce((sum, row) => sum + row.principal + row.interest + row.fee, 0) >= PARAMETERS.lateMinimum ? day - defaultedFrom : 0;
   // Due instalments stand first, the oldest before all others.
   for (const row of schedule) {
     if (!row.billed || row.due >= day) return 0;

@@ -106,9 +106,9 @@ export interface Loan {
 }
 
 /** The same for so many months: 6 of them mint at 1.40. */
-export function loan(world: World, months: number): Loan {
+export function loan(world: World, months: number, group = ''): Loan {
   const lender = world.company('lender');
-  const borrower = world.company('borrower');
+  const borrower = world.company('borrower', 'borrower', group);
   world.run({ type: 'createMandate', company: lender, amount: usd(50_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(10_000_000), minimumAnnualRate: 50_000 });
   const { facility } = one(world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months, method: 'annuity', application: APPLICATION }).events, 'facilityOffered');
   world.run({ type: 'acceptFacility', company: borrower, facility });

@@ -6,20 +6,21 @@ import { GRADES, LOAN_RULES, NONE } from '../commands.ts';
 import type { AcceptFacility, ApplyFacility, CompanyId, CounterOffer, CovenantTerms, DeclineFacility, FacilityId, FacilityOptions, OverruleFacility } from '../commands.ts';
 import { DAY_COUNTS } from '../credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';
-import { assess } from '../credit/scorecard.ts';
+import { assess, OWES_HERE } from '../credit/scorecard.ts';
 import type { Assessment } from '../credit/scorecard.ts';
 import { revenueShareFor, shareWire } from '../credit/revenue_share.ts';
 import { conversionRate } from '../credit/tiers.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
 import { covenantsOf, isRunning } from '../lending/facility_review.ts';
 import type { FacilityReview } from '../lending/facility_review.ts';
+import { daysPastDue } from '../lending/loans.ts';
 import type { Loans } from '../lending/loans.ts';
 import { leadOf, sharesWire, validAmount } from '../lending/mandates.ts';
 import type { Mandates } from '../lending/mandates.ts';
 import { ExactSum } from '../numbers/exact_sum.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
-import { CONSEQUENCES, COVENANTS } from '../lending/facility.ts';
+import { CONSEQUENCES, COVENANTS, unrecovered } from '../lending/facility.ts';
 import type { Decision, Facility, RevenueShare } from '../lending/facility.ts';
 import type { State } from '../state.ts';
 import { TIMER } from '../time/timers.ts';
@@ -50,6 +51,9 @@ export class Offers {
   private readonly review: FacilityReview;
   private readonly loans: Loans;
   private readonly limits: CreditLimits;
+  /** Facilities by their company's group, as far as they have been looked at. */
+  private readonly known: (Facility[] | undefined)[] = [];
+  private looked = 0;
 
   constructor(state: State, mandates: Mandates, review: FacilityReview, loans: Loans, limits: CreditLimits) {
     this.state = state;
@@ -75,8 +79,10 @@ export class Offers {
   }
 
   /** By the scorecard: an offer, or why there is none. */
-  private decide(wanted: Wanted): void {
-    const assessment = assess(wanted.application, wanted.amount, wanted.months);
+  private decide(asked: Wanted): void {
+    const wanted = this.informed(asked);
+    const scored = assess(wanted.application, wanted.amount, wanted.months);
+    const assessment: Assessment = this.owes(wanted.company) ? { ...scored, grade: 'D', approved: false, reasons: [OWES_HERE, ...scored.reasons] } : scored;
     const amount = Math.min(wanted.amount, assessment.limit);
     const { version, defaultProbability, reasons } = assessment;
     const decision: Decision = { version, defaultProbability, overruledBy: NONE, overruling: '', ...this.grounds(wanted) };
@@ -89,6 +95,36 @@ export class Offers {
       company: wanted.company, amount: wanted.amount, months: wanted.months, grade, score, reasons: assessment.approved ? [...reasons, missing] : reasons,
       application: { ...wanted.application },
     });
+  }
+
+  /** How late the company or its group has been here is known, whatever an application says. */
+  private informed(wanted: Wanted): Wanted {
+    if (this.state.rulesVersion < 5) return wanted;
+    const pastDaysOverdue = Math.max(wanted.application.pastDaysOverdue, ...this.ofGroup(wanted.company).map((facility) => this.worstOf(facility)));
+    return { ...wanted, application: { ...wanted.application, pastDaysOverdue } };
+  }
+
+  private worstOf(facility: Facility): number {
+    if (facility.state === 'written_off') return PARAMETERS.pastDueWrittenOff;
+    return Math.max(facility.worstPastDue ?? facility.pastDueStep, daysPastDue(this.state, facility));
+  }
+
+  /** Whether the company or its group owes what is due here. */
+  private owes(company: CompanyId): boolean {
+    return this.state.rulesVersion >= 5 && this.ofGroup(company).some((facility) => this.isOwed(facility));
+  }
+
+  /** Whether something of it is late, or was lost and has not come back. */
+  private isOwed(facility: Facility): boolean {
+    if (facility.state === 'written_off') return unrecovered(facility) > 0;
+    return isRunning(facility) && (facility.state === 'defaulted' || daysPastDue(this.state, facility) > 0);
+  }
+
+  /** Facilities of the company and of those that belong with it. */
+  private ofGroup(company: CompanyId): readonly Facility[] {
+    const { facilities, standing } = this.state;
+    for (; this.looked < facilities.length; this.looked++) (this.known[standing.group(facilities[this.looked].company)] ??= []).push(facilities[this.looked]);
+    return this.known[standing.group(company)] ?? [];
   }
 
   /** What else a decision needs to be made again. */
@@ -158,13 +194,13 @@ export class Offers {
   /** Operators decide otherwise than the scorecard. What it said is kept beside their word. */
   overrule(command: OverruleFacility): RejectCode | undefined {
     if (this.state.companies[command.company]?.role !== 'operator') return 'not_authorized';
-    const wanted: Wanted = { ...command, company: command.borrower };
+    const wanted = this.informed({ ...command, company: command.borrower });
     const refusal = this.wantedRefusal(wanted);
     if (refusal !== undefined) return refusal;
     const rate = conversionRate(command.grade, command.months);
     if (!GRADES.includes(command.grade) || rate === 0 || !(Number.isInteger(command.annualRate) && command.annualRate >= 0 && command.annualRate <= MICRO)) return 'invalid_parameter';
     if (!areCovenants(command.covenants ?? [])) return 'invalid_parameter';
-    const scored = assess(command.application, command.amount, command.months);
+    const scored = assess(wanted.application, command.amount, command.months);
     const decision: Decision = { version: scored.version, defaultProbability: scored.defaultProbability, overruledBy: command.company, overruling: command.reason, ...this.grounds(wanted) };
     const assessment: Assessment = { ...scored, approved: true, grade: command.grade, annualRate: command.annualRate, conversionRate: rate };
     if (shareOf(wanted, assessment) === undefined) return 'invalid_parameter';
@@ -214,6 +250,7 @@ export class Offers {
     const facility = this.own(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';
     if (facility.state !== 'offered') return 'invalid_state';
+    if (this.owes(facility.company)) return 'past_due';
     if (!this.mandates.covers(facility.shares)) return 'no_mandate';
     this.mandates.commit(facility.shares);
     facility.acceptedAt = state.now;

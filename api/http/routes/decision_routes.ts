@@ -5,7 +5,7 @@ import { getDecline, listDeclines } from '../../../db/queries/credit.ts';
 import type { DeclineRecord } from '../../../db/queries/credit.ts';
 import type { FacilityApplication } from '../../../engine/commands.ts';
 import { NONE } from '../../../engine/commands.ts';
-import { assess, measuresOf, publishedScorecard } from '../../../engine/credit/scorecard.ts';
+import { assess, measuresOf, OWES_HERE, publishedScorecard } from '../../../engine/credit/scorecard.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
@@ -99,7 +99,10 @@ const declinedSchema = z.object({
 function declinedWire(services: Services, { sequence, company, amount, months, grade, score, reasons, application: stored, at }: DeclineRecord): z.infer<typeof declinedSchema> {
   const application = stored as unknown as FacilityApplication;
   const again = assess(application, amount, months);
-  const reproduced = again.grade === grade && again.score === score && again.reasons.every((reason, index) => reason === reasons[index]);
+  // Who owes here is declined whatever the scorecard says.
+  const owes = reasons[0] === OWES_HERE;
+  const judged = owes ? reasons.slice(1) : reasons;
+  const reproduced = (owes || again.grade === grade) && again.score === score && again.reasons.every((reason, index) => reason === judged[index]);
   return {
     id: idOf('application', sequence), company: services.directory.companyName(company), at: formatTime(at), asked: formatMicro(amount), months, grade, score, reasons, application: applicationWire(application),
     version: reproduced ? again.version : null, default_probability_percent: reproduced ? formatPercent(again.defaultProbability) : null,

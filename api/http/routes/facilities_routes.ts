@@ -29,16 +29,20 @@ const tag = 'facilities';
 const text = z.string();
 const borrower = ['borrower'] as const;
 
+/** Parts of a whole. */
+const atMost100 = (text: string): boolean => Number(text) <= 100;
+const share = decimal.refine(atMost100, 'must be at most 100');
+
 export const applicationBody = z.strictObject({
   cash: decimal,
   monthly_burn: decimal,
   monthly_revenue: decimal,
   cash_trend_3m_percent: signedDecimal,
   revenue_growth_percent: signedDecimal,
-  gross_margin_percent: signedDecimal,
-  compute_share_percent: decimal,
+  gross_margin_percent: signedDecimal.refine(atMost100, 'must be at most 100'),
+  compute_share_percent: share,
   forecast_error_percent: decimal,
-  top_customer_percent: decimal,
+  top_customer_percent: share,
   past_days_overdue: z.string().regex(/^[0-9]{1,5}$/, 'must be a whole number of days'),
 });
 
