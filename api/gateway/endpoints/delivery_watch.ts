@@ -186,7 +186,9 @@ export class DeliveryWatch {
     for (let tries = 0; tries < OTHERS_MAX && others.length > 0 && !results.some(({ result }) => result !== 'failed'); tries++) {
       await ask(others.splice(randomInt(others.length), 1)[0]);
     }
-    this.failing.set(endpoint.id, new Set(results.filter(({ result }) => result === 'failed').map(({ model }) => model)));
+    const failed = new Set(results.filter(({ result }) => result === 'failed').map(({ model }) => model));
+    this.failing.set(endpoint.id, failed);
+    this.parts.endpoints.probed(endpoint, failed);
     return results;
   }
 

@@ -47,6 +47,8 @@ interface Health {
   lacks: Map<string, number>;
   /** Heartbeats in a row that it did not answer. */
   missed: number;
+  /** Models of which its last canary failed. */
+  failing: ReadonlySet<string>;
 }
 
 const REFRESH_MILLIS = 1_000;
@@ -58,6 +60,7 @@ const LACKS_MILLIS = 10 * 60_000;
 const LATENCY_SHARE = 0.2;
 /** What is remembered of who was served where. */
 const SESSIONS_MAX = 20_000;
+const NO_MODELS: ReadonlySet<string> = new Set();
 
 /** Where a model may be asked for. */
 export interface Place {
@@ -138,9 +141,9 @@ export class Endpoints {
   }
 
   /** Places that have the model, but no endpoint of the kind that is needed. */
-  unfit(model: string, needs: EndpointNeeds | null): Place[] {
-    if (needs === null) return [];
-    const fit = new Set(this.endpoints.filter((endpoint) => endpoint.models.has(model) && meets(endpoint, needs)).map(placeOf));
+  unfit(model: string, needs: EndpointNeeds | null, mayBe?: (endpoint: Endpoint) => boolean): Place[] {
+    if (needs === null && mayBe === undefined) return [];
+    const fit = new Set(this.endpoints.filter((endpoint) => endpoint.models.has(model) && meets(endpoint, needs) && mayBe?.(endpoint) !== false).map(placeOf));
     const others = new Map(this.endpoints.filter((endpoint) => endpoint.models.has(model) && !fit.has(placeOf(endpoint))).map((endpoint) => [placeOf(endpoint), endpoint]));
     return Array.from(others.values(), ({ company, market }) => ({ provider: company, market }));
   }
@@ -148,6 +151,17 @@ export class Endpoints {
   /** All that are verified, whether they rest or not. */
   all(): readonly Endpoint[] {
     return this.endpoints;
+  }
+
+  /** Whether nothing is known to be wrong with it: it does not rest, answers heartbeats, and its last canary of the model. */
+  isWell(endpoint: Endpoint, model: string): boolean {
+    const { restsUntil, busyUntil, missed, failing } = this.healthOf(endpoint);
+    return Math.max(restsUntil, busyUntil) <= Date.now() && missed === 0 && !failing.has(model);
+  }
+
+  /** What its last canaries found. */
+  probed(endpoint: Endpoint, failing: ReadonlySet<string>): void {
+    this.healthOf(endpoint).failing = failing;
   }
 
   /** Whether it has answered a heartbeat. One that is silent is asked only when no other can be. */
@@ -255,7 +269,7 @@ export class Endpoints {
 
   private healthOf(endpoint: Endpoint): Health {
     let health = this.health.get(endpoint.id);
-    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, busyUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map(), missed: 0 }));
+    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, busyUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map(), missed: 0, failing: NO_MODELS }));
     return health;
   }
 

@@ -56,20 +56,43 @@ interface Seat {
   readonly endpoint: Endpoint;
   readonly grant: Grant;
 }
-/** Finds a second seat for a request whose first endpoint is silent, and enters it. */
+/** Finds the next seat for a request whose first endpoint is silent, and enters it. */
 type Spare = () => Promise<Seat | undefined>;
-/** The head of an answer, and whose it is. */
-type Posted = Omit<Answered, 'brokeOff'> & { by: Seat };
+/** The head of an answer, whose it is, and when that was asked. */
+type Posted = Omit<Answered, 'brokeOff'> & { by: Seat; began: number };
+/** What a failure says of an endpoint. */
+interface Verdict {
+  /** undefined: nobody can say. */
+  fault: true | undefined;
+  outcome: TryOutcome;
+  problem: string | null;
+  /** What the client hears of a fault. */
+  failure: GatewayError | undefined;
+}
 interface Asking extends Seat {
   readonly spare: Spare | undefined;
   readonly fees: Wanted['fees'];
 }
+/** What spares are found among. */
+interface Spares {
+  grant: Grant;
+  /** Endpoints of the first one's place. */
+  candidates: readonly Endpoint[];
+  excluded: readonly Place[];
+  /** Endpoints that the request has been brought to. */
+  tried: Set<Endpoint>;
+  by: Parameters<Endpoints['choose']>[1];
+}
 type Outcome<T> = { done: true; value: T } | { done: false; failure: GatewayError };
+
+const GIVEN_UP = { fault: undefined, outcome: 'given_up', problem: null } as const;
 
 export class Attempts {
   private readonly funding: Funding;
   private readonly endpoints: Endpoints;
   private readonly upstream: Upstream;
+  /** So that each hold of a spare has a name of its own. */
+  private spares = 0;
 
   constructor(funding: Funding, endpoints: Endpoints, upstream: Upstream) {
     this.funding = funding;
@@ -103,8 +126,7 @@ export class Attempts {
           break;
         }
         tried.add(endpoint);
-        const others = candidates.filter((candidate) => candidate !== endpoint);
-        const spare = call.hedgeMillis === null ? undefined : () => this.near(call, grant, this.endpoints.choose(others, by), signal) ?? this.elsewhere(call, [...unfit, ...excluded, place], signal, fees);
+        const spare = call.hedgeMillis === null ? undefined : this.sparesOf(call, { grant, candidates, excluded: [...excluded, place], tried, by }, signal, fees);
         const outcome = await this.ask(call, signal, { grant, endpoint, spare, fees }, use);
         if (outcome.done) return outcome.value;
         failure = outcome.failure;
@@ -137,19 +159,36 @@ export class Attempts {
     }
   }
 
-  /** Another endpoint of the same place, on the same hold. undefined: there is none. */
-  private near(call: Call, grant: Grant, endpoint: Endpoint | undefined, signal: Signal): Promise<Seat | undefined> | undefined {
-    if (endpoint === undefined) return undefined;
-    return Promise.resolve(this.endpoints.enter(endpoint, entryOf(call, grant), 0, signal) === true ? { endpoint, grant } : undefined);
+  /** One after the other: endpoints of the same place on the same hold, then those of others. None is asked that is known not to answer. */
+  private sparesOf(call: Call, { grant, candidates, excluded, tried, by }: Spares, signal: Signal, fees: Wanted['fees']): Spare {
+    const { endpoints } = this;
+    const full = new Set<Endpoint>();
+    const mayBe = (endpoint: Endpoint): boolean => !tried.has(endpoint) && !full.has(endpoint) && endpoints.isWell(endpoint, call.model.id);
+    return async () => {
+      while (tried.size < ENDPOINTS_MAX && !signal.aborted) {
+        const near = endpoints.choose(candidates.filter(mayBe), by);
+        const seat = near === undefined ? await this.elsewhere(call, excluded, mayBe, signal, fees) : { endpoint: near, grant };
+        if (seat === undefined) return undefined;
+        if (endpoints.enter(seat.endpoint, entryOf(call, seat.grant), 0, signal) === true) {
+          tried.add(seat.endpoint);
+          return seat;
+        }
+        full.add(seat.endpoint);
+        if (seat.grant !== grant) seat.grant.release();
+      }
+      return undefined;
+    };
   }
 
   /** An endpoint of another provider or region, where the request has a hold of its own. */
-  private async elsewhere(call: Call, excluded: readonly Place[], signal: Signal, fees: Wanted['fees']): Promise<Seat | undefined> {
+  private async elsewhere(call: Call, excluded: readonly Place[], mayBe: (endpoint: Endpoint) => boolean, signal: Signal, fees: Wanted['fees']): Promise<Seat | undefined> {
     try {
-      const grant = await this.funding.obtain(call, { excluded, preferred: [], signal, waits: false, hold: `${call.id}:spare`, fees });
+      const unfit = this.endpoints.unfit(call.model.id, call.needs, mayBe);
+      const grant = await this.funding.obtain(call, { excluded: [...excluded, ...unfit], preferred: [], signal, waits: false, hold: `${call.id}:spare${++this.spares}`, fees });
       const { provider, market } = grant.authorisation;
-      const endpoint = this.endpoints.choose(this.endpoints.serving(call.model.id, { provider, market }, call.needs), { strategy: call.strategy, session: '', room: grant.rated.gpus });
-      if (endpoint !== undefined && this.endpoints.enter(endpoint, entryOf(call, grant), 0, signal) === true) return { endpoint, grant };
+      const candidates = this.endpoints.serving(call.model.id, { provider, market }, call.needs).filter(mayBe);
+      const endpoint = this.endpoints.choose(candidates, { strategy: call.strategy, session: '', room: grant.rated.gpus });
+      if (endpoint !== undefined) return { endpoint, grant };
       grant.release();
     } catch (error) {
       // Nobody else has room for it, or it may cost no more: it waits for the first.
@@ -161,14 +200,16 @@ export class Attempts {
   private async ask<T>(call: Call, signal: Signal, { grant, endpoint, spare, fees }: Asking, use: (attempt: Attempt) => Promise<T>): Promise<Outcome<T>> {
     let seat: Seat = { grant, endpoint };
     this.endpoints.began(endpoint);
-    const began = performance.now();
+    let began = performance.now();
     let broken = false;
     let fault: boolean | undefined;
     let outcome: TryOutcome = 'given_up';
     let problem: string | null = null;
     try {
-      const { answer, detour, by } = await (spare === undefined ? this.post(call, seat, signal) : this.race(call, seat, spare, signal));
-      seat = by;
+      const posted = await (spare === undefined ? this.post(call, seat, signal) : this.race(call, seat, spare, signal));
+      const { answer, detour } = posted;
+      seat = posted.by;
+      began = posted.began;
       if (answer.status !== 200) throw await refusalOf(answer, seat.endpoint);
       this.endpoints.answered(seat.endpoint, performance.now() - began, sessionOf(call));
       const value = await use({ ...seat, spotFees: fees.paid, answer, detour, brokeOff: () => (broken = true) });
@@ -179,96 +220,115 @@ export class Attempts {
     } catch (error) {
       // The caller goes on with the first hold.
       if (seat.grant !== grant) seat.grant.release();
-      if (error instanceof UpstreamError && error.fault !== 'aborted') {
-        fault = true;
-        outcome = 'failed';
-        problem = error.fault;
-        return { done: false, failure: asGatewayError(error) };
-      }
-      if (error instanceof EndpointRefusal) {
-        outcome = 'refused';
-        problem = error.failure.code;
-        if (error.restSeconds !== undefined) this.endpoints.rest(seat.endpoint, error.restSeconds);
-        // What it says of the request itself may be so, or a way not to serve: nobody can say. We never ask for more than it has room for.
-        fault = error.failure.status >= 429 ? true : undefined;
-        if (fault === true) return { done: false, failure: error.failure };
-      }
+      const verdict = this.judge(error, seat.endpoint);
+      ({ fault, outcome, problem } = verdict);
+      if (verdict.failure !== undefined) return { done: false, failure: verdict.failure };
       grant.release();
       throw error instanceof EndpointRefusal ? error.failure : error;
     } finally {
-      call.trail.tried(seat.endpoint, began, outcome, problem);
-      this.endpoints.ended(seat.endpoint, fault);
-      this.endpoints.left(seat.endpoint, seat.grant.rated.gpus);
+      this.endNow(call, seat, { fault, outcome, problem }, began);
     }
   }
 
+  private judge(error: unknown, endpoint: Endpoint): Verdict {
+    if (error instanceof UpstreamError && error.fault !== 'aborted') return { fault: true, outcome: 'failed', problem: error.fault, failure: asGatewayError(error) };
+    if (!(error instanceof EndpointRefusal)) return { fault: undefined, outcome: 'given_up', problem: null, failure: undefined };
+    if (error.restSeconds !== undefined) this.endpoints.rest(endpoint, error.restSeconds);
+    // What it says of the request itself may be so, or a way not to serve: nobody can say. We never ask for more than it has room for.
+    const isFault = error.failure.status >= 429;
+    return { fault: isFault ? true : undefined, outcome: 'refused', problem: error.failure.code, failure: isFault ? error.failure : undefined };
+  }
+
+  private endNow(call: Call, { endpoint, grant }: Seat, { fault, outcome, problem }: { fault: boolean | undefined; outcome: TryOutcome; problem: string | null }, began: number, ended?: number): void {
+    call.trail.tried(endpoint, began, outcome, problem, ended);
+    this.endpoints.ended(endpoint, fault);
+    this.endpoints.left(endpoint, grant.rated.gpus);
+  }
+
   /**
-   * Asks the first; when it has been silent for as long as the client waits, a second as well. Who answers first is heard, the
-   * other is given up. The first is the caller's to end, unless the second was heard: then that is.
+   * Asks the first; when it has been silent for as long as the client waits, others as well, one after the other. Who first has an
+   * answer is heard, the others are given up. The first is the caller's to end, unless another was heard: then that is.
    */
   private async race(call: Call, first: Seat, spare: Spare, signal: Signal): Promise<Posted> {
-    const departures = new Map<Seat, Departure>();
-    const ended = new Map<Seat, 'answered' | 'failed'>();
-    const asked = new Map<Seat, number>();
-    const ask = async (seat: Seat): Promise<Posted> => {
-      const gone = new Departure();
-      departures.set(seat, gone);
-      asked.set(seat, performance.now());
-      signal.addEventListener('abort', gone.abort, { once: true });
-      try {
-        const posted = await this.post(call, seat, gone);
-        ended.set(seat, 'answered');
-        return posted;
-      } catch (error) {
-        ended.set(seat, 'failed');
-        throw error;
-      }
-    };
-    const one = ask(first);
+    const began = performance.now();
+    const goneFirst = new Departure();
+    const goneOthers = new Departure();
+    signal.addEventListener('abort', goneFirst.abort, { once: true });
+    signal.addEventListener('abort', goneOthers.abort, { once: true });
+    const one = this.post(call, first, goneFirst);
     if (!(await silentFor(one, call.hedgeMillis ?? 0)) || signal.aborted) return one;
-    const second = await spare();
-    if (second === undefined) return one;
-    this.endpoints.began(second.endpoint);
-    const leave = (seat: Seat): void => {
-      const failed = ended.get(seat) === 'failed';
-      departures.get(seat)?.abort();
-      if (asked.has(seat)) call.trail.tried(seat.endpoint, asked.get(seat) ?? 0, failed ? 'failed' : 'given_up', null);
-      this.endpoints.ended(seat.endpoint, failed && !signal.aborted ? true : undefined);
-      this.endpoints.left(seat.endpoint, seat.grant.rated.gpus);
-      if (seat === second && second.grant !== first.grant) second.grant.release();
-    };
-    if (ended.get(first) === 'answered') {
-      leave(second);
-      return one;
-    }
+    let failed: { error: unknown; at: number } | undefined;
+    const usable = one.then(usableOf);
+    usable.catch((error: unknown) => (failed = { error, at: performance.now() }));
+    const other = this.askSpares(call, spare, goneOthers, first.grant);
+    let heard: Posted;
     try {
-      const heard = await Promise.any([one, ask(second)]);
-      leave(heard.by === first ? second : first);
-      return heard;
+      heard = await Promise.any([usable, other]);
     } catch {
-      leave(second);
-      return one;
+      return usable;
     }
+    if (heard.by === first) {
+      goneOthers.abort();
+      other.then((unheard) => this.leave(call, unheard.by, unheard.began, GIVEN_UP, first.grant), () => undefined);
+    } else {
+      goneFirst.abort();
+      this.endNow(call, first, failed === undefined ? GIVEN_UP : this.judge(failed.error, first.endpoint), began, failed?.at);
+    }
+    return heard;
+  }
+
+  /** Asks one spare after the other until one answers; that one is left to who hears it. @throws when there is none */
+  private async askSpares(call: Call, spare: Spare, gone: Departure, shared: Grant): Promise<Posted> {
+    for (;;) {
+      const seat = await spare();
+      if (seat === undefined) throw new UpstreamError('unreachable', 'there is no other endpoint');
+      if (gone.aborted) {
+        this.endpoints.left(seat.endpoint, seat.grant.rated.gpus);
+        if (seat.grant !== shared) seat.grant.release();
+        throw new UpstreamError('aborted', 'given up');
+      }
+      this.endpoints.began(seat.endpoint);
+      const began = performance.now();
+      try {
+        return await usableOf(await this.post(call, seat, gone));
+      } catch (error) {
+        this.leave(call, seat, began, this.judge(error, seat.endpoint), shared);
+        if (gone.aborted || !(error instanceof UpstreamError || error instanceof EndpointRefusal)) throw error;
+      }
+    }
+  }
+
+  /** Ends what another than the caller's endpoint was asked. */
+  private leave(call: Call, seat: Seat, began: number, verdict: Omit<Verdict, 'failure'>, shared: Grant): void {
+    this.endNow(call, seat, verdict, began);
+    if (seat.grant !== shared) seat.grant.release();
   }
 
   /** Asks on the request's own path, or by a detour where the endpoint does not know it. */
   private async post(call: Call, by: Seat, signal: Signal): Promise<Posted> {
     const { dialect, demand, body } = call;
     const { endpoint } = by;
+    const began = performance.now();
     const name = endpoint.models.get(call.model.id) ?? call.model.id;
     const total = TOTAL_MILLIS.least + demand.completionTokens * TOTAL_MILLIS.perToken;
     if (dialect.detour === undefined || !this.endpoints.lacks(endpoint, dialect.path)) {
       const answer = await this.upstream.post(endpoint.target, dialect.path, JSON.stringify(dialect.outgoing(body, name, demand)), signal, total);
-      if (dialect.detour === undefined || !NO_SUCH_PATH.has(answer.status)) return { answer, detour: undefined, by };
+      if (dialect.detour === undefined || !NO_SUCH_PATH.has(answer.status)) return { answer, detour: undefined, by, began };
       answer.drain();
       this.endpoints.learnedLack(endpoint, dialect.path);
     }
     const { detour } = dialect;
-    return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour, by };
+    return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour, by, began };
   }
 }
 
 const entryOf = ({ company }: Call, { authorisation, rated }: Grant): Entry => ({ flow: company, weight: authorisation.quantity, cost: authorisation.gpu, room: rated.gpus });
+
+/** @throws EndpointRefusal when the endpoint answered with an error */
+async function usableOf(posted: Posted): Promise<Posted> {
+  if (posted.answer.status !== 200) throw await refusalOf(posted.answer, posted.by.endpoint);
+  return posted;
+}
 
 /** Resolves with true when nothing has come of it in so many milliseconds. */
 async function silentFor(work: Promise<unknown>, millis: number): Promise<boolean> {

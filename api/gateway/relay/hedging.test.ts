@@ -1,9 +1,13 @@
 /** A client that does not want to wait for a slow endpoint. */
 import { createServer } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { createProvider } from '../../demo/provider/provider.ts';
 import { CHAT, openGatewayWorld, receiptOf } from '../test/gateway_world.ts';
 import type { GatewayWorld } from '../test/gateway_world.ts';
+import type { RequestEntry } from './logbook.ts';
+
+const NOTHING = (): void => undefined;
 
 let world: GatewayWorld;
 afterEach(async () => {
@@ -73,4 +77,46 @@ test('is answered by another provider where the place has no second endpoint, pa
   // All of the first is there for one who asks for it: no hold was left.
   const ask = { company: world.borrower, request: 'all', model: world.services.directory.modelId(CHAT), worstGpu: { 0: 100 * 36_000_000 }, provider: world.providers[1], excluded: [] };
   expect(await world.services.sequencer.authorise(ask)).toMatchObject({ ok: true });
+});
+
+test('asks the next where one fails at once, and none that is known to be away', async () => {
+  const entries: RequestEntry[] = [];
+  world = await openGatewayWorld({ providers: 4, logbook: { request: (entry) => void entries.push(entry), probe: () => undefined, close: () => undefined } });
+  let bad = false;
+  let away = false;
+  let failed = 0;
+  const served = (wrong: (reply: ServerResponse) => void) => {
+    const honest = createProvider({ firstTokenMillis: 0, tokenMillis: 0 });
+    return createServer((request, reply) => {
+      if (request.method === 'GET' ? !away || wrong === NOTHING : !bad) return void honest.emit('request', request, reply);
+      request.resume();
+      wrong(reply);
+    });
+  };
+  await world.serveAt(world.providers[1], served(NOTHING), [CHAT]);
+  await world.serveAt(world.providers[2], served((reply) => {
+    failed++;
+    reply.destroy();
+  }), [CHAT]);
+  await world.serveAt(world.providers[3], createProvider({ firstTokenMillis: 0, tokenMillis: 0 }), [CHAT]);
+  for (const [index, price] of [[1, 20_000], [2, 30_000], [3, 35_000]] as const) {
+    await world.offer(world.providers[index], price, 100);
+    await world.buy(price, 100);
+  }
+  bad = true;
+  const ask = () => world.client(world.key(), { 'x-ccx-hedge': '300' }).chat.completions.create({ model: CHAT, messages: [{ role: 'user', content: 'hello' }], max_tokens: 5 });
+  expect(receiptOf(await ask()).provider).toBe('Provider 3');
+  expect(failed).toBeGreaterThan(0);
+  const [silent, broken, heard] = ['given_up', 'failed', 'answered'].map((outcome) => entries[0].trail.tries.find((one) => one.outcome === outcome));
+  expect([silent?.provider, broken?.provider, heard?.provider]).toEqual(world.providers.slice(1));
+  // Each has its own time: the one that failed at once took none of the others'.
+  expect(broken?.began_ms).toBeGreaterThanOrEqual(290);
+  expect(heard?.began_ms).toBeGreaterThanOrEqual(290);
+  expect(silent?.began_ms).toBeLessThan(290);
+  expect(broken?.error).not.toBeNull();
+  away = true;
+  await world.gateway.watch.heartbeat();
+  const before = failed;
+  expect(receiptOf(await ask()).provider).toBe('Provider 3');
+  expect(failed).toBe(before);
 });

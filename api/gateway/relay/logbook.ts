@@ -31,10 +31,9 @@ export class Trail {
     return Math.round(performance.now() - this.began);
   }
 
-  /** @param began as `performance.now()` gave it */
-  tried(endpoint: { id: string; company: number }, began: number, outcome: TryOutcome, error: string | null): void {
-    const now = performance.now();
-    this.tries.push({ endpoint: endpoint.id, provider: endpoint.company, began_ms: Math.round(began - this.began), millis: Math.round(now - began), outcome, error });
+  /** @param began and ended as `performance.now()` gave them */
+  tried(endpoint: { id: string; company: number }, began: number, outcome: TryOutcome, error: string | null, ended = performance.now()): void {
+    this.tries.push({ endpoint: endpoint.id, provider: endpoint.company, began_ms: Math.round(began - this.began), millis: Math.round(ended - began), outcome, error });
   }
 }
 
