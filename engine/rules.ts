@@ -10,7 +10,8 @@
  *    their price, and a resting iceberg executes its minimum at once; a minute reported of a suspended provider has failed as suspended; an
  *    instalment planned while interest has accrued is alike to those after it, and a loan that is late is never expected to lose less than before;
  *    each lender lifts its own freeze alone; lots that are paid in full are nobody's collateral, and credit comes back for no more than is owed; a default
- *    burns what the debt needs, takes the borrower's cash, whose withdrawals stop, and counts its days on; applications are judged by what is known here.
+ *    burns what the debt needs, takes the borrower's cash, whose withdrawals stop, and counts its days on; applications are judged by what is known here;
+ *    a failed minute is told once, however many report it.
  */
 export const RULES_VERSION = 5;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

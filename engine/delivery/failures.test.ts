@@ -324,6 +324,17 @@ describe('replacement', () => {
   });
 });
 
+it.each([[5, [1, 0, 1, 0]], [4, [1, 1, 1, 1]]])('a minute that several report is told under rules %i so many times: %j', (version, told) => {
+  const { world, provider, hour } = worked(100);
+  world.engine.rulesVersion = version;
+  world.run({ type: 'tick', now: hour * MILLIS_PER_HOUR });
+  const partly = outcome(provider, { shortfall: 300_000 });
+  const wholly = outcome(provider, { canary: 'failed' });
+  const reports = [partly, partly, wholly, wholly].map((reported) => world.run({ type: 'reportMinute', minute: hour * 60, outcomes: [reported] }));
+  expect(reports.map(({ events }) => all(events, 'minuteFailed').length)).toEqual(told);
+  healthy(world);
+});
+
 describe('a suspended provider', () => {
   it('offers nothing, serves nothing, and fails minute by minute until it is reinstated', () => {
     const { world, provider, borrower, hour } = worked(100);

@@ -97,6 +97,12 @@ export class DeliveryMinutes {
     return this.state.settledThrough - PARAMETERS.clawBackHours;
   }
 
+  /** How much of the minute is known to have failed at the place. */
+  failedShare({ company, market, model }: Pick<FailedPlace, 'company' | 'market' | 'model'>, minute: number): Ppm {
+    const kept = this.state.failedPlaces.get(keyOf(Math.floor(minute / MINUTES_PER_HOUR), company, market, model));
+    return kept?.minutes.find(([at]) => at === minute % MINUTES_PER_HOUR)?.[1] ?? 0;
+  }
+
   /** Notes a minute that failed. A minute never fails by less than was known. Returns what is kept of its hour. */
   note(place: Pick<FailedPlace, 'company' | 'market' | 'model'>, minute: number, share: Ppm, reason: FailureReason): FailedPlace {
     const kept = this.open(place, Math.floor(minute / MINUTES_PER_HOUR), reason);

@@ -38,8 +38,10 @@ export class ProviderFaults {
     const { company, market, model, requests, failures } = outcome;
     const failure = this.wasSuspendedIn(company, minute) ? ({ reason: 'suspended', share: MICRO } as const) : failureOf(outcome);
     if (failure === undefined) return;
+    // Several may report the same minute; it is told once, and again when more of it proves to have failed.
+    const isNew = state.rulesVersion < 5 || failure.share > this.minutes.failedShare(outcome, minute);
     const place = this.minutes.note(outcome, minute, failure.share, failure.reason);
-    state.buffer.emit('minuteFailed', { company, market, model, minute, ...failure, requests, failures });
+    if (isNew) state.buffer.emit('minuteFailed', { company, market, model, minute, ...failure, requests, failures });
     if (place.hour < state.settledThrough) this.delivery.reviewHour(market, place.hour, company);
     else if (place.hour === state.hour && hasFailedOften(place)) this.replacements.seek(company, market, model, heldOf);
   }

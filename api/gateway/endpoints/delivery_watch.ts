@@ -8,7 +8,7 @@ import { NONE } from '../../../engine/commands.ts';
 import type { Command, MinuteOutcome } from '../../../engine/commands.ts';
 import { failureOf } from '../../../engine/delivery/minutes.ts';
 import type { SoldPlaceView } from '../../../engine/queries.ts';
-import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR } from '../../../engine/numbers/units.ts';
+import { MILLIS_PER_MINUTE, MINUTES_PER_HOUR } from '../../../engine/numbers/units.ts';
 import { eventOf } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import { ordinaryQuestion, runCanary } from './canary.ts';
@@ -151,11 +151,11 @@ export class DeliveryWatch {
     const { services, endpoints } = this.parts;
     const minute = Math.floor(services.committed.now / MILLIS_PER_MINUTE);
     await this.reportRequests(minute);
+    const absent = await this.reportAbsent(minute);
     const probed = (await atOnce(endpoints.all(), (endpoint) => this.probe(endpoint))).flat();
-    const hour = Math.floor((minute * MILLIS_PER_MINUTE) / MILLIS_PER_HOUR);
-    const sold = await services.sequencer.query('soldPlaces', { fromHour: hour, toHour: hour });
+    const sold = await this.soldIn(minute);
     const found = await this.found(probed);
-    await this.report(minute, sold.flatMap((place) => this.outcomesOf(place, minute, found)));
+    await this.report(minute, sold.filter((place) => !absent.has(placeKey(place))).flatMap((place) => this.outcomesOf(place, minute, found)));
     this.watchedTo = Math.max(this.watchedTo, services.committed.now);
     this.loadTests.plan(sold);
   }
@@ -167,6 +167,20 @@ export class DeliveryWatch {
       minutes.set(minute, [...(minutes.get(minute) ?? []), outcomeOf({ company: place.provider, market: place.market }, { requests, failures })]);
     }
     for (const [minute, outcomes] of minutes) await this.report(minute, outcomes);
+  }
+
+  private soldIn(minute: number): Promise<SoldPlaceView[]> {
+    const hour = Math.floor(minute / MINUTES_PER_HOUR);
+    return this.parts.services.sequencer.query('soldPlaces', { fromHour: hour, toHour: hour });
+  }
+
+  /** Whoever is not there need not be asked, so nobody waits for the answers of others. Returns the places. */
+  private async reportAbsent(minute: number): Promise<Set<string>> {
+    const found = await this.found([]);
+    const there = new Set(this.parts.endpoints.all().filter(({ company }) => !isSuspendedIn(minute, company, found)).map(placeKey));
+    const absent = (await this.soldIn(minute)).filter((place) => !there.has(placeKey(place)));
+    await this.report(minute, absent.flatMap((place) => this.outcomesOf(place, minute, found)));
+    return new Set(absent.map(placeKey));
   }
 
   /** What is known, beside what was asked, of who should have been there. */
@@ -223,9 +237,10 @@ export class DeliveryWatch {
   }
 
   /** What the minute was at a place where something is sold. A model counts as served when one endpoint of the place served it. */
-  private outcomesOf({ company, market, models }: SoldPlaceView, minute: number, { probed, registered, suspended }: Found): MinuteOutcome[] {
+  private outcomesOf({ company, market, models }: SoldPlaceView, minute: number, known: Found): MinuteOutcome[] {
+    const { probed, registered } = known;
     const outcome = (more: Partial<MinuteOutcome>): MinuteOutcome => outcomeOf({ company, market }, more);
-    if (minute * MILLIS_PER_MINUTE >= (suspended.get(company) ?? Infinity)) return [outcome({ notServed: true })];
+    if (isSuspendedIn(minute, company, known)) return [outcome({ notServed: true })];
     const here = probed.filter(({ endpoint }) => endpoint.company === company && endpoint.market === market);
     if (here.length === 0) return registered.has(placeKey({ company, market })) ? [outcome({ notServed: true })] : [];
     const good = new Set(here.filter(({ result }) => result !== 'failed').map(({ model }) => model));
@@ -296,6 +311,8 @@ export class DeliveryWatch {
     if (rejected !== undefined) this.parts.services.log.warn({ command: command.type, code: rejected.code }, 'what was found of a delivery was refused');
   }
 }
+
+const isSuspendedIn = (minute: number, company: number, { suspended }: Found): boolean => minute * MILLIS_PER_MINUTE >= (suspended.get(company) ?? Infinity);
 
 const outcomeOf = (place: Pick<MinuteOutcome, 'company' | 'market'>, more: Partial<MinuteOutcome>): MinuteOutcome => ({
   ...place, model: NONE, canary: 'none', requests: 0, failures: 0, shortfall: 0, notServed: false, ...more,
