@@ -140,3 +140,30 @@ test('a loan that was given up takes what comes later as a recovery, until which
   expect(Number((await get(borrower, '/balances')).body.usd)).toBeCloseTo(before + 50_000 - (given - 1_000), 5);
   expect((await post(borrower, '/withdrawals', { amount: '1' })).status).toBe(201);
 });
+
+test('of two lenders each freezes for itself and lifts no freeze of the other', async () => {
+  const other = await world.member('lender', 'another fund');
+  await post(other, '/mandates', { amount: '3000000', grades: ['A', 'B', 'C'], maximum_per_borrower: '3000000', minimum_annual_rate_percent: '6' });
+  borrower = await world.member('borrower', 'who has two lenders');
+  const offer = (await post(borrower, '/facilities', { amount: '5000000', months: 12, application: APPLICATION })).body;
+  facility = String(offer.id);
+  await post(borrower, `/facilities/${facility}/accept`, {});
+  expect((await post(borrower, `/facilities/${facility}/draws`, { amount: '100000' })).status).toBe(201);
+  const freeze = (member: Member, fraction: string) => post(member, `/facilities/${facility}/freeze`, { fraction, reason: 'concern' });
+  const unfreeze = (member: Member) => post(member, `/facilities/${facility}/unfreeze`, {});
+  expect((await freeze(other, '0.8')).body).toEqual({ id: facility, frozen_fraction: '0.80', reason: 'concern' });
+  expect((await unfreeze(lender)).body.error?.code).toBe('invalid_state');
+  expect((await freeze(lender, '1')).body).toMatchObject({ frozen_fraction: '1.00' });
+  expect((await unfreeze(lender)).body).toMatchObject({ frozen_fraction: '0.80' });
+  expect((await unfreeze(lender)).body.error?.code).toBe('invalid_state');
+  expect((await get(borrower, `/facilities/${facility}`)).body).toMatchObject({ frozen_fraction: '0.80' });
+  expect((await unfreeze(other)).body).toEqual({ id: facility, frozen_fraction: '0.00', reason: '' });
+});
+
+test('credit that is paid for is not frozen and not paid out', async () => {
+  const { principal } = (await get(borrower, `/facilities/${facility}`)).body;
+  await post(borrower, `/facilities/${facility}/repayments`, { amount: principal });
+  const lot = String(rows(await get(borrower, '/lots'))[0].id);
+  expect((await post(lender, `/facilities/${facility}/freeze`, { fraction: '1', reason: 'concern' })).body.error?.code).toBe('invalid_state');
+  expect((await post(borrower, `/facilities/${facility}/returns`, { lot_id: lot, credits: '1500' })).body.error?.code).toBe('invalid_state');
+});

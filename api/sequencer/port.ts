@@ -129,5 +129,8 @@ export interface SequencerPort {
   close(): Promise<void>;
 }
 
+/** The last of its kind: what holds when several of one command follow each other. */
+export const lastEventOf = <K extends EngineEvent['kind']>(events: readonly EngineEvent[], kind: K): EventOf<K> | undefined =>
+  events.findLast((event): event is EventOf<K> & EngineEvent => event.kind === kind);
 export const eventOf = <K extends EngineEvent['kind']>(events: readonly EngineEvent[], kind: K): EventOf<K> | undefined =>
   events.find((event): event is EventOf<K> & EngineEvent => event.kind === kind);

@@ -281,7 +281,11 @@ export class Facilities {
   /** What is repaid in full is nobody's collateral. */
   private release(facility: Facility): void {
     for (const who of ['lender', 'operator', 'rules'] as const) this.collateral.setFreeze(facility, who, 0, '', NONE);
-    if (this.state.rulesVersion >= 5) facility.untaggedBelow = this.state.lots.rows.length;
+    const { rulesVersion, lots } = this.state;
+    if (rulesVersion < 5) return;
+    facility.untaggedBelow = lots.rows.length;
+    // What bars the facility does not bar credit that is paid for.
+    for (const lot of lots.of(facility.facility)) lots.makeUsable(lot);
   }
 
   private closeIfSettled(facility: Facility): void {

@@ -10,6 +10,7 @@ import { livesBy } from './loans.ts';
 import type { Loans } from './loans.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
+import { lenderFreezesOf } from './facility.ts';
 import type { Covenant, Facility, FacilityState } from './facility.ts';
 import type { State } from '../state.ts';
 import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
@@ -58,6 +59,11 @@ export class FacilityReview {
     facility.state = next;
     this.state.buffer.emit('facilityStateChanged', { facility: facility.facility, state: next, reason, by });
     this.changed(facility);
+  }
+
+  /** A lender that leaves takes its freeze along. */
+  lenderLeaves(facility: Facility, lender: CompanyId): void {
+    if (lenderFreezesOf(facility).some((freeze) => freeze.lender === lender)) this.collateral.setFreeze(facility, 'lender', 0, 'declined', lender);
   }
 
   notify(facility: Facility, notice: string, text: string): void {

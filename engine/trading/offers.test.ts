@@ -1,7 +1,7 @@
 /** What is known here of who applies, whatever an application says. */
 import { describe, expect, it } from 'vitest';
 import { addMonths } from '../numbers/calendar.ts';
-import { MILLIS_PER_DAY } from '../numbers/units.ts';
+import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
 import { RULES_VERSION } from '../rules.ts';
 import { Loan } from '../test/loan.ts';
 import { APPLICATION, START, World, all, loan, one, usd } from '../test/world.ts';
@@ -52,5 +52,31 @@ describe('an application', () => {
     const again = all(apply(), 'facilityOffered').at(0) ?? one(apply(), 'facilityDeclined');
     expect(again.application.pastDaysOverdue).toBe(180);
     expect(again.reasons).not.toContain('a debt here is past due');
+  });
+});
+
+describe('an offer', () => {
+  it('that a lender declines loses its freeze, so that the borrower may draw from who takes its place', () => {
+    const world = new World();
+    const [first, second] = ['first', 'second'].map((name) => world.company('lender', name));
+    for (const company of [first, second]) {
+      world.run({ type: 'createMandate', company, amount: usd(1_000_000), grades: ['A'], maximumPerBorrower: usd(1_000_000), minimumAnnualRate: 50_000 + company });
+    }
+    const borrower = world.company('borrower');
+    world.run({ type: 'applyFacility', company: borrower, amount: usd(100_000), months: 12, method: 'annuity', application: APPLICATION });
+    world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
+    world.run({ type: 'freeze', company: first, facility: 0, fraction: MICRO, reason: 'doubts' });
+    expect(world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(10_000) }).rejected).toBe('facility_frozen');
+    expect(one(world.run({ type: 'declineFacility', company: first, facility: 0, reason: 'doubts' }).events, 'facilityReassigned').lender).toBe(second);
+    expect(world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(10_000) }).rejected).toBeUndefined();
+  });
+
+  it('is not accepted by who is past due by then', () => {
+    const world = new World();
+    const { borrower } = loan(world, 12);
+    world.run({ type: 'tick', now: addMonths(START, 1) - MILLIS_PER_DAY });
+    world.run({ type: 'applyFacility', company: borrower, amount: usd(100_000), months: 12, method: 'annuity', application: APPLICATION });
+    world.run({ type: 'tick', now: addMonths(START, 1) + 2 * MILLIS_PER_DAY });
+    expect(world.run({ type: 'acceptFacility', company: borrower, facility: 1 }).rejected).toBe('past_due');
   });
 });

@@ -218,6 +218,7 @@ export class Offers {
     const accepted = facility.state !== 'offered';
     if (accepted) mandates.release(facility.shares);
     const { company, amount, grade, annualRate, declinedBy } = facility;
+    if (state.rulesVersion >= 5) this.review.lenderLeaves(facility, command.company);
     // Its own share must not count against the borrower's maximum.
     facility.shares = [];
     const shares = mandates.sharesFor({ company, amount, grade, annualRate, without: declinedBy });
@@ -230,6 +231,7 @@ export class Offers {
     const lead = leadOf(shares);
     Object.assign(facility, { shares, lender: lead.lender, mandate: lead.mandate });
     state.buffer.emit('facilityReassigned', { facility: facility.facility, lender: lead.lender, shares: sharesWire(shares) });
+    if (state.rulesVersion >= 5) this.review.review(facility);
     return undefined;
   }
 

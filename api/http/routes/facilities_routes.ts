@@ -4,7 +4,7 @@ import { FACILITY_METHODS, LOAN_RULES, PREPAYMENT_MODES } from '../../../engine/
 import type { FacilityApplication } from '../../../engine/commands.ts';
 import { DAY_COUNTS } from '../../../engine/credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../../../engine/credit/due_dates.ts';
-import type { EventOf } from '../../../engine/events.ts';
+import type { EngineEvent, EventOf } from '../../../engine/events.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
@@ -138,6 +138,10 @@ const draw = route({
   },
 });
 
+/** After a default the day's end may have applied other money of the borrower in the same command. */
+const repaidOf = (ack: Ack, asked: number): EventOf<'repaid'> =>
+  ack.events.find((event): event is EventOf<'repaid'> & EngineEvent => event.kind === 'repaid' && event.amount === asked) ?? expectEvent(ack, 'repaid');
+
 const repay = route({
   method: 'post', path: '/api/v1/facilities/{id}/repayments', operationId: 'repayFacility', summary: 'Repay interest, then principal', tag, scope: 'credit', roles: borrower,
   params: idParams, body: z.strictObject({ amount: decimal, mode: z.enum(PREPAYMENT_MODES).default('shorten') }),
@@ -149,7 +153,7 @@ const repay = route({
     const ack = await submit(context, { type: 'repay', company, facility: facilityNumber(params.id), amount: asked, mode: body.mode, bankCovers: context.services.config.demo });
     const recovered = eventOf(ack.events, 'recovered')?.amount;
     // For a loan that was given up nothing is repaid any more; what comes in is a recovery.
-    const paid = recovered === undefined ? expectEvent(ack, 'repaid') : { amount: asked, interest: 0, principal: 0, fees: 0, unapplied: asked - recovered };
+    const paid = recovered === undefined ? repaidOf(ack, asked) : { amount: asked, interest: 0, principal: 0, fees: 0, unapplied: asked - recovered };
     const { amount, interest, principal, fees, unapplied } = paid;
     return {
       status: 201,

@@ -9,6 +9,8 @@ import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { facilityNumber } from './facilities_routes.ts';
 import { once } from '../middleware/idempotency.ts';
+import { lastEventOf } from '../../sequencer/port.ts';
+import type { Ack } from '../../sequencer/port.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -59,6 +61,12 @@ const listMandates = route({
 
 const frozenSchema = z.object({ id: text, frozen_fraction: text, reason: text });
 
+/** What is blocked after a command, by whomever. */
+function frozenWire(ack: Ack): z.infer<typeof frozenSchema> {
+  const { facility, fraction, reason } = lastEventOf(ack.events, 'facilityFrozen') ?? expectEvent(ack, 'facilityFrozen');
+  return { id: idOf('facility', facility), frozen_fraction: formatRate(fraction), reason };
+}
+
 const freeze = route({
   method: 'post', path: '/api/v1/facilities/{id}/freeze', operationId: 'freezeFacility', summary: "Block a fraction of a facility's unspent credit", tag, scope: 'lend',
   roles: ['lender', 'operator'], params: idParams, body: z.strictObject({ fraction: decimal.default('1'), reason: line(500) }),
@@ -69,9 +77,9 @@ const freeze = route({
     const ack = await submit(context, {
       type: 'freeze', company: actor.company, facility: facilityNumber(params.id), fraction: fractionOf('fraction', body.fraction), reason: body.reason,
     });
-    const event = expectEvent(ack, 'facilityFrozen');
+    const effective = frozenWire(ack);
     if (!ack.repeated) await recordAudit(services.database, { at: ack.now, actor, action: 'freeze', target: params.id, reason: body.reason, details: { fraction: body.fraction }, sequence: ack.sequence });
-    return { status: 200, body: { id: idOf('facility', event.facility), frozen_fraction: formatRate(event.fraction), reason: event.reason } };
+    return { status: 200, body: effective };
   },
 });
 
@@ -81,7 +89,7 @@ const unfreeze = route({
   method: 'post', path: '/api/v1/facilities/{id}/unfreeze', operationId: 'unfreezeFacility', summary: 'Lift a freeze; an operator needs a second one, a lender does it alone', tag,
   scope: 'lend', roles: ['lender', 'operator'], params: idParams, body: z.strictObject({ reason: line(500).default('lifted') }),
   responses: {
-    200: { description: 'Lifted.', schema: frozenSchema },
+    200: { description: 'Lifted; what others have frozen is still blocked.', schema: frozenSchema },
     202: { description: 'Another operator must make the same call.', schema: pendingSchema },
   },
   handle(context) {
@@ -95,7 +103,7 @@ const unfreeze = route({
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'unfreeze', company: actor.company, facility });
       await recordAudit(transaction, { at: ack.now, actor, action: 'unfreeze', target: params.id, reason: body.reason, sequence: ack.sequence });
-      return { reply: { status: 200, body: { id: params.id, frozen_fraction: formatRate(0), reason: '' } } };
+      return { reply: { status: 200, body: frozenWire(ack) } };
     });
   },
 });
