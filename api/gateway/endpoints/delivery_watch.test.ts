@@ -233,13 +233,15 @@ describe('a manual clock', () => {
   test('that is moved over three minutes finds one that answers wrongly, from the first of them on', async () => {
     let mood: 'well' | 'lie' = 'well';
     const references = { of: () => Promise.resolve([{ prompt: 'Name the first four planets.', answer: 'Mercury, Venus, Earth and Mars are the first four planets of the Sun.' }]) };
-    await sold(() => mood, { references });
+    const allocation = await sold(() => mood, { references });
+    await world.offer(world.providers[0], 20_000, 100);
     await world.gateway.watch.clockMoved();
     mood = 'lie';
     await world.services.sequencer.setClock(START + 3 * MILLIS_PER_MINUTE);
     await world.gateway.watch.clockMoved();
     expect(seen('providerSuspended')).toMatchObject([{ company: world.providers[1] }]);
     expect(seen('deliveryAnnulled')).toMatchObject([{ provider: world.providers[1], reason: 'wrong_answers', since: START }]);
+    expect(seen('replacementSought')).toMatchObject([{ allocation, outcome: 'replaced' }]);
   });
 });
 

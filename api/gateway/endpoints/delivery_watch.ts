@@ -234,6 +234,8 @@ export class DeliveryWatch {
     if ((await this.parts.services.sequencer.query('suspended', {})).some(({ company }) => company === provider)) return;
     await this.submit({ type: 'annulDelivery', company: NONE, provider, market, model: NONE, since: known.since, reason: 'wrong_answers' });
     await this.submit({ type: 'suspendProvider', company: NONE, provider, reason: `${MISMATCHES_MAX} wrong answers in a row of ${model}` });
+    // The running minute is annulled already; told of it, the market replaces what three annulled minutes leave to deliver.
+    await this.report(Math.floor(this.parts.services.committed.now / MILLIS_PER_MINUTE), [outcomeOf({ company: provider, market }, { notServed: true })]);
   }
 
   /** What the minute was at a place where something is sold. A model counts as served when one endpoint of the place served it. */
