@@ -122,8 +122,13 @@ async function beat(exchange: Exchange, id: string, stopped: AbortSignal, once: 
 
 const pause = (millis: number, signal?: AbortSignal): Promise<void> =>
   new Promise((resolve) => {
-    const timer = setTimeout(resolve, millis);
-    signal?.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, millis);
+    signal?.addEventListener('abort', end, { once: true });
   });
 
 async function main(): Promise<void> {

@@ -3,6 +3,7 @@
  * has sold. What it cannot reach counts as failed capacity until a later test reaches it.
  */
 import { randomInt } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { classOf } from '../../../engine/commands.ts';
 import { mulDivFloor } from '../../../engine/numbers/muldiv.ts';
 import type { SoldPlaceView } from '../../../engine/queries.ts';
@@ -95,6 +96,7 @@ async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { cl
   const wanted = Math.floor((perSecond * millis) / 1_000);
   const until = performance.now() + millis;
   const signal = AbortSignal.timeout(millis + 5_000);
+  setMaxListeners(STREAMS_MAX, signal);
   let reached = 0;
   const stream = async (index: number): Promise<void> => {
     const { endpoint, name } = asked[index % asked.length];
