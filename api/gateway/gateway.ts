@@ -11,7 +11,6 @@ import type { Answered, Settle } from './relay/attempts.ts';
 import { admit } from './relay/call.ts';
 import type { Asked, Call } from './relay/call.ts';
 import { Departure } from './relay/departure.ts';
-import type { Signal } from './relay/departure.ts';
 import { DeliveryWatch } from './endpoints/delivery_watch.ts';
 import type { ReferenceAnswers } from './endpoints/delivery_watch.ts';
 import type { Dialect } from './dialects/dialect.ts';
@@ -80,6 +79,9 @@ export class Gateway {
   private readonly repeats: Repeats;
   private readonly guard: AddressGuard;
   private readonly logbook: Logbook;
+  /** Requests under way, and the keys they came with. */
+  private readonly underWay = new Map<Departure, string>();
+  private readonly unsubscribe: () => void;
 
   constructor(parts: GatewayParts) {
     const { services, rows } = parts;
@@ -96,6 +98,10 @@ export class Gateway {
     this.attempts = new Attempts(funding, this.known, this.upstream);
     this.settlement = new Settlement(services);
     this.repeats = new Repeats(parts.answers);
+    this.unsubscribe = services.auth.onRevoked(({ kind, subject }) => {
+      if (kind !== 'key') return;
+      for (const [request, key] of this.underWay) if (key === subject) request.end(new GatewayError('invalid_api_key'));
+    });
     this.endpoints = this.watcher;
     this.routes = [...inferenceRoutes(this), ...modelRoutes(this.known, new Prices(services)), ...accountRoutes];
   }
@@ -111,6 +117,7 @@ export class Gateway {
   }
 
   close(): Promise<void> {
+    this.unsubscribe();
     this.watch.stop();
     this.watcher.stop();
     this.known.stop();
@@ -134,14 +141,17 @@ export class Gateway {
     out.reserve(...tokensOf(call));
     const gone = new Departure();
     response.once('close', gone.abort);
+    this.underWay.set(gone, call.key);
     let failure: unknown;
     try {
       await this.answer(call, gone, out, keep);
     } catch (error) {
-      failure = error;
-      if (!(error instanceof UpstreamError) || error.fault !== 'aborted') throw error;
+      const isGone = error instanceof UpstreamError && error.fault === 'aborted';
+      failure = (isGone ? gone.reason : undefined) ?? error;
+      if (!isGone || gone.reason !== undefined) throw failure;
     } finally {
       response.off('close', gone.abort);
+      this.underWay.delete(gone);
       out.used(0);
       this.note(call, failure);
     }
@@ -151,18 +161,18 @@ export class Gateway {
     this.logbook.request({ id, company, key, model: modelName, path: dialect.path, streamed, ...endOf(failure), trail });
   }
 
-  private async answer(call: Call, signal: Signal, out: Outgoing, keep: Keep | undefined): Promise<void> {
+  private async answer(call: Call, gone: Departure, out: Outgoing, keep: Keep | undefined): Promise<void> {
     const { log } = this.parts.services;
     if (call.streamed) {
       const keepStream = keep && ((text: string) => keep({ streamed: true, text }));
-      return this.answered(call, signal, out, (answered, settle) => new StreamRelay(call, answered, { out, settle, log, keep: keepStream }).run());
+      return this.answered(call, gone, out, (answered, settle) => new StreamRelay(call, answered, { out, settle, log, gone, keep: keepStream }).run());
     }
-    const text = await this.answered(call, signal, out, (answered, settle) => relayWhole(call, answered, settle));
+    const text = await this.answered(call, gone, out, (answered, settle) => relayWhole(call, answered, settle));
     await keep?.({ streamed: false, text });
     out.json(200, text);
   }
 
-  private answered<T>(call: Call, signal: Signal, out: Outgoing, use: (answered: Answered, settle: Settle) => Promise<T>): Promise<T> {
+  private answered<T>(call: Call, gone: Departure, out: Outgoing, use: (answered: Answered, settle: Settle) => Promise<T>): Promise<T> {
     const counted = async (charging: Promise<Receipt>, { promptTokens, completionTokens }: Metered): Promise<Receipt> => {
       const receipt = await charging;
       call.trail.billed = { promptTokens, completionTokens, credits: receipt.credits_used };
@@ -170,7 +180,7 @@ export class Gateway {
       return receipt;
     };
     const { settlement } = this;
-    if (!call.test) return this.attempts.run(call, signal, (attempt) => use(attempt, (metered) => counted(settlement.settle(call, attempt, metered), metered)));
+    if (!call.test) return this.attempts.run(call, gone, (attempt) => use(attempt, (metered) => counted(settlement.settle(call, attempt, metered), metered)));
     const receipt = async (): Promise<Receipt> => sandboxReceipt(await settlement.remaining(call.company));
     return use({ answer: sandboxAnswer(call), detour: undefined, brokeOff: () => undefined }, (metered) => counted(receipt(), metered));
   }

@@ -65,6 +65,44 @@ const PHASES: [string, boolean, (reply: ServerResponse) => void][] = [
   }],
 ];
 
+const ask = (key: string, stream: boolean, { signal, ...headers }: { signal?: AbortSignal; 'idempotency-key'?: string } = {}): Promise<Response> =>
+  fetch(`${world.url}/v1/chat/completions`, {
+    method: 'POST', signal, headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ model: CHAT, messages: [{ role: 'user', content: 'hello' }], stream, max_tokens: 100 }),
+  });
+
+test('a key that is revoked ends what it has under way, and says so', async () => {
+  answer = streaming;
+  const [key, other] = [world.key(), world.key()];
+  const [ended, goesOn] = [await ask(key, true), await ask(other, true)];
+  answer = () => undefined;
+  const underWay = new Promise<void>((resolve) => (reached = resolve));
+  const whole = ask(key, false);
+  await underWay;
+  world.revoke(key);
+  const text = await ended.text();
+  expect(text).toContain('"content":"one"');
+  expect(text).not.toContain('[DONE]');
+  expect(JSON.parse(text.trim().split('\n').at(-1)?.slice('data: '.length) ?? '')).toMatchObject({ error: { code: 'invalid_api_key' } });
+  expect((await whole).status).toBe(401);
+  expect(await Promise.race([goesOn.text(), new Promise((resolve) => setTimeout(() => resolve('still there'), 50))])).toBe('still there');
+  world.revoke(other);
+});
+
+test('a repeat of a stream that its client has left ends as that did', async () => {
+  answer = streaming;
+  const key = world.key();
+  const leaving = new AbortController();
+  const reader = (await ask(key, true, { signal: leaving.signal, 'idempotency-key': 'left' })).body?.getReader();
+  await reader?.read();
+  leaving.abort();
+  answer = () => undefined;
+  const text = await (await ask(key, true, { 'idempotency-key': 'left' })).text();
+  expect(text).toContain('"content":"one"');
+  expect(text).toContain('The client ended this stream');
+  expect(text).not.toContain('provider_error');
+});
+
 test.each(PHASES)('a client that goes away %s takes its endpoint along', async (_, stream, then) => {
   answer = then;
   const slowest: number[] = [];

@@ -8,6 +8,7 @@ import { Unavailable } from '../../sequencer/port.ts';
 import { asGatewayError } from './attempts.ts';
 import type { Answered, Settle } from './attempts.ts';
 import type { Call } from './call.ts';
+import type { Departure } from './departure.ts';
 import { isObject } from '../dialects/dialect.ts';
 import type { EventTranslator, JsonObject } from '../dialects/dialect.ts';
 import { Meter } from '../metering/meter.ts';
@@ -34,6 +35,7 @@ export interface StreamParts {
   out: Outgoing;
   settle: Settle;
   log: Logger;
+  gone: Departure;
   /** Keeps all that the client was sent, before it is sent the end. */
   keep?: (text: string) => Promise<void>;
 }
@@ -252,7 +254,7 @@ export class StreamRelay {
 
   /** The answer broke off: what was delivered is charged, and the client is told. */
   private async breakOff(error: UpstreamError): Promise<void> {
-    let shown: unknown = asGatewayError(error);
+    let shown: unknown = error.fault === 'aborted' ? (this.parts.gone.reason ?? leftByClient()) : asGatewayError(error);
     if (error.fault !== 'aborted') this.answered.brokeOff();
     try {
       await this.parts.settle(this.meter.result(true));
@@ -268,6 +270,9 @@ export class StreamRelay {
     return writtenEvent('', JSON.stringify(shown.body()));
   }
 }
+
+/** Nobody is there to hear it, but who repeats the request is told why its answer ends there. */
+const leftByClient = (): GatewayError => new GatewayError('invalid_request_error', { values: { detail: 'The client ended this stream before its end; a new Idempotency-Key asks again.' } });
 
 function parsed(data: string): JsonObject {
   try {

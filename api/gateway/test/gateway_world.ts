@@ -15,7 +15,7 @@ import { MICRO, MILLIS_PER_HOUR, parseMicro } from '../../../engine/numbers/unit
 import { createApp } from '../../app.ts';
 import { NO_SPOT } from '../../auth/keys.ts';
 import type { ApiKey, SpotPolicy } from '../../auth/keys.ts';
-import type { Auth } from '../../auth/auth.ts';
+import type { Auth, Revoked } from '../../auth/auth.ts';
 import { Committed } from '../../committed.ts';
 import { readConfig } from '../../config.ts';
 import { openDatabase } from '../../../db/database.ts';
@@ -59,6 +59,8 @@ export interface GatewayWorld {
   providers: number[];
   /** A key of the borrower's; its text. */
   key(overrides?: Partial<ApiKey>): string;
+  /** Ends a key that `key` made. */
+  revoke(key: string): void;
   client(key: string, headers?: Record<string, string>): OpenAI;
   run(command: Command): Promise<Ack>;
   /** The provider offers steps of the running hour at a price in ticks. */
@@ -97,6 +99,7 @@ interface Opened {
   gateway: Gateway;
   rows: EndpointsInMemory;
   keys: Map<string, ApiKey>;
+  revoke(text: string): void;
   stop(): Promise<void>;
 }
 
@@ -106,9 +109,15 @@ async function openServices(options: WorldOptions): Promise<Opened> {
   const { directory, stop: stopDirectory } = await Directory.load(sequencer);
   const market = await MarketView.start(sequencer, directory);
   const keys = new Map<string, ApiKey>();
+  const revokedListeners = new Set<(revoked: Revoked) => void>();
+  const revoke = (text: string): void => {
+    const key = keys.get(text);
+    keys.delete(text);
+    for (const listener of revokedListeners) listener({ kind: 'key', subject: key?.id ?? '' });
+  };
   const projections = { waitFor: () => Promise.resolve(true) } as unknown as Services['projections'];
   const base = {
-    config: readConfig({ LOG_LEVEL: 'silent' }), log: pino({ level: 'silent' }), sequencer, committed, auth: authOf(keys), projections, directory, market,
+    config: readConfig({ LOG_LEVEL: 'silent' }), log: pino({ level: 'silent' }), sequencer, committed, auth: authOf(keys, revokedListeners), projections, directory, market,
     database: openDatabase('postgres://127.0.0.1:1/none'), vault: new Vault(Buffer.alloc(32, 7)),
   };
   const rows = new EndpointsInMemory();
@@ -122,7 +131,7 @@ async function openServices(options: WorldOptions): Promise<Opened> {
     committed.stop();
     await sequencer.close();
   };
-  return { services: { ...base, endpoints: gateway.endpoints, clockFollowers: new Set<() => Promise<void>>() }, gateway, rows, keys, stop };
+  return { services: { ...base, endpoints: gateway.endpoints, clockFollowers: new Set<() => Promise<void>>() }, gateway, rows, keys, revoke, stop };
 }
 
 type Run = (command: Command) => Promise<Ack>;
@@ -156,7 +165,7 @@ const orderOf = (company: number, side: 0 | 1, price: number, quantity: number):
 });
 
 export async function openGatewayWorld(options: WorldOptions = {}): Promise<GatewayWorld> {
-  const { services, gateway, rows, keys, stop } = await openServices(options);
+  const { services, gateway, rows, keys, revoke, stop } = await openServices(options);
   const { sequencer } = services;
   const http = createServer({ keepAliveTimeout: KEEP_ALIVE_MILLIS }, createApp({ services, routes: gateway.routes }));
   const url = await listen(http);
@@ -170,7 +179,7 @@ export async function openGatewayWorld(options: WorldOptions = {}): Promise<Gate
   const { borrower, providers } = await openMarket(run, options.providers ?? 1);
   const balances = (of = borrower) => sequencer.query('balances', { company: of });
   const world: GatewayWorld = {
-    services, gateway, url, borrower, providers, run, balances,
+    services, gateway, url, borrower, providers, run, balances, revoke,
     key(overrides = {}) {
       const text = `ccx_test_${String(keys.size).padStart(43, '0')}`;
       keys.set(text, { ...keyOf(`key_${keys.size}`, borrower), ...overrides });
@@ -232,8 +241,9 @@ const keyOf = (id: string, company: number): ApiKey => ({
 });
 
 /** Knows the keys of the test and nothing else. */
-const authOf = (keys: ReadonlyMap<string, ApiKey>): Auth =>
+const authOf = (keys: ReadonlyMap<string, ApiKey>, revokedListeners: Set<(revoked: Revoked) => void>): Auth =>
   ({
+    onRevoked: (listener: (revoked: Revoked) => void) => (revokedListeners.add(listener), () => revokedListeners.delete(listener)),
     keyById: (id: string) => [...keys.values()].find((key) => key.id === id),
     authenticate({ headers }: { headers: { authorization?: string } }) {
       const apiKey = keys.get(headers.authorization?.slice('Bearer '.length) ?? '');
