@@ -206,6 +206,8 @@ export class Facilities {
     const billed = this.loans.beginDay(facility, day);
     this.limits.dayBegan(facility, day);
     this.review.testDue(facility, day);
+    // What a resale or a refund has brought back since the default is not spent either.
+    if (facility.state === 'defaulted' && this.state.rulesVersion >= 5) this.collateral.burnUnspent(facility);
     this.review.review(facility);
     if (billed) this.review.provisionAgain(facility);
     this.closeIfSettled(facility);

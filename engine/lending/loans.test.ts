@@ -396,6 +396,24 @@ describe('who does not pay', () => {
     expect(world.broken).toEqual([]);
   });
 
+  it('burns with the next day what the resale of its hours has brought back', () => {
+    const world = new Loan();
+    world.days(world.dueDay(1) + 2);
+    const hour = HOUR + 24 * (world.dueDay(1) + 91);
+    world.ask(world.provider(), 2.4, 10_000, { hour });
+    world.bid(world.loan.borrower, 2.4, 10_000, { hour });
+    const defaulted = world.days(world.dueDay(1) + 90);
+    expect(all(defaulted.events, 'resaleForced')).toHaveLength(1);
+    const { principal, accruedInterest } = world.view;
+    expect(all(world.bid(world.buyer(), 2.4, 10_000, { hour }).events, 'allocationResold')).toHaveLength(1);
+    const { events } = world.days(world.dueDay(1) + 91);
+    const { credits } = one(events, 'creditsReturned');
+    expect(credits).toBeGreaterThan(0);
+    const { principal: left, accruedInterest: interest } = world.view;
+    expect(principal + accruedInterest - left - interest).toBeGreaterThan(usd(5_000));
+    expect(world.broken).toEqual([]);
+  });
+
   it('before rules version 5 grew younger by what was burnt, and left the borrower its cash', () => {
     const world = lost(4);
     expect(world.view.state).toBe('defaulted');
