@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, NONE, SELL, STOP_LIMIT } from '../../engine/commands.ts';
 import type { Command, FacilityApplication, PlaceOrder } from '../../engine/commands.ts';
-import type { EngineEvent, EventKind, EventOf } from '../../engine/events.ts';
+import type { EngineEvent, EventKind, EventOf, ScheduleRow } from '../../engine/events.ts';
 import { Simulation } from '../../engine/simulation/simulation.ts';
 import { HOUR, START, gpuHours, price, usd } from '../../engine/test/world.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
@@ -263,6 +263,9 @@ describe('delivery', () => {
   });
 });
 
+/** What the engine tells of a schedule and its events do, too: what a row that is not billed yet will bill of interest grows from day to day. */
+const planned = (rows: readonly ScheduleRow[]): object[] => rows.map((row) => (row.billed ? row : { ...row, interest: expect.any(Number) as number }));
+
 describe('credit', () => {
   let market: ProjectedMarket;
   let facility = 0;
@@ -291,7 +294,7 @@ describe('credit', () => {
     const record = await getFacility(market.db, facility);
     expect(record).toMatchObject({
       company: BORROWER, lender: LENDER, state: 'frozen', stateReason: 'covenant', frozenFraction: 1_000_000, amount: view?.amount, grade: view?.grade,
-      principal: view?.principal, interest: view?.accruedInterest, drawn: view?.drawn, schedule: view?.schedule, acceptedAt: START, feesOwed: 0,
+      principal: view?.principal, interest: view?.accruedInterest, drawn: view?.drawn, schedule: planned(view?.schedule ?? []), acceptedAt: START, feesOwed: 0,
     });
     expect((await listFacilities(market.db, { company: BORROWER, limit: 9 })).rows).toEqual([record]);
     expect((await listDeclines(market.db, { company: BORROWER, limit: 9 })).rows).toMatchObject([{ amount: usd(1_000_000), months: 12 }]);
@@ -363,7 +366,7 @@ test('in a whole life of the market, what is open and owned is what the engine s
       expect((record?.quantity ?? 0) - (record?.resold ?? 0)).toBe(quantity);
     }
     for (const { facility, state, principal, accruedInterest: interest, schedule, frozenFraction } of engine.query('facilities', { company, lender: false })) {
-      expect(await getFacility(market.db, facility)).toMatchObject({ state, principal, interest, schedule, frozenFraction });
+      expect(await getFacility(market.db, facility)).toMatchObject({ state, principal, interest, schedule: planned(schedule), frozenFraction });
     }
     const lots = (await listLots(market.db, { company, limit: LIMIT_ALL })).rows;
     const balances = await accountBalances(market.db, { company });
