@@ -4,7 +4,7 @@ import { OFFERS, REGIONS } from '../db/seed/offers.ts';
 import { execute, foundOperator, foundingCommands } from './founding.ts';
 import { openApiWorld } from './http/test/api_world.ts';
 import type { ApiWorld } from './http/test/api_world.ts';
-import { ListPrices } from './list_prices.ts';
+import { ListPrices } from './upkeep/list_prices.ts';
 
 const DAY = 86_400_000;
 let world: ApiWorld;
@@ -50,7 +50,8 @@ test('list prices are recomputed from the published offers each week and take ef
 
   const classNow = async () => ((await world.call('GET', '/api/v1/classes')).body.data as Record<string, unknown>[]).find(({ id }) => id === 'H100-SXM-80') as Record<string, unknown>;
   const began = world.services.committed.now;
-  await prices.start();
+  prices.start();
+  await prices.run();
   const announced = (await classNow()).next_list_price as { price: string; effective_at: string };
   // The third of four providers' lowest on-demand prices.
   expect(announced).toMatchObject({ price: '2.5000' });

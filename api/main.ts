@@ -4,8 +4,7 @@ import type { Logger } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { reasonOf } from './reason.ts';
-import { openAutomaticResale, openHttp, openListPrices, openMarks, openRepricing, openServices, openWarnings, openWebhooks, reachEngine } from './roles/api_role.ts';
-import type { Opened } from './roles/api_role.ts';
+import { openHttp, openServices, openUpkeep, openWarnings, reachEngine } from './roles/api_role.ts';
 import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
@@ -57,15 +56,6 @@ async function startTogether(core: Core): Promise<void> {
   }, { ...core, undo: () => parts.close(log, before) });
   openHttp(core, opened, { orderWatch: remote, ...(warnings === undefined ? {} : { warnings }) });
   await introduce(core, begin);
-}
-
-/** What the exchange does by itself. */
-async function openUpkeep(core: Core, opened: Opened): Promise<void> {
-  await openListPrices(core, opened);
-  openWebhooks(core, opened);
-  openMarks(core, opened);
-  openAutomaticResale(core, opened);
-  openRepricing(core, opened);
 }
 
 /** Tells that requests are taken, and of a demo how to come in. */

@@ -218,7 +218,7 @@ describe('use', () => {
     const told: string[] = [];
     watches[0].warnings.follow((company) => void told.push(String(company)));
     await look(watches);
-    await watches[0].warnings.look();
+    await watches[0].warnings.run();
     told.length = 0;
     for (;;) {
       const answer = await ask(key).catch(() => undefined);
@@ -233,7 +233,7 @@ describe('use', () => {
     // Who begins again looks at everything again.
     await look([await watch()]);
     expect(await percents()).toEqual(reached);
-    await watches[0].warnings.look();
+    await watches[0].warnings.run();
     expect(told).toEqual([String(BORROWER)]);
     const all = await warned('budget.reached');
     expect(await database('webhook_deliveries').where({ type: 'budget.reached' }).pluck('webhook')).toEqual(all.map(() => 'whk_1'));

@@ -1,6 +1,6 @@
 /** What a provider declares, and what of it others may see. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { StoredRepricingRules } from '../repricing.ts';
+import { StoredRepricingRules } from '../upkeep/repricing.ts';
 import { CLASS, MODEL, REGION, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 

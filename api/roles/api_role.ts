@@ -4,7 +4,7 @@ import { createApp } from '../app.ts';
 import { Auth } from '../auth/auth.ts';
 import { RemoteSequencer } from '../cluster/remote_sequencer.ts';
 import { Seal } from '../cluster/seal.ts';
-import { AutomaticResale, StoredResalePolicies } from '../automatic_resale.ts';
+import { AutomaticResale, StoredResalePolicies } from '../upkeep/automatic_resale.ts';
 import { SharedTallies } from '../cluster/shared_tallies.ts';
 import { Committed } from '../committed.ts';
 import { Directory } from '../directory.ts';
@@ -13,14 +13,15 @@ import type { Gateway } from '../gateway/gateway.ts';
 import { openVault } from '../gateway/endpoints/vault.ts';
 import { exchangeRoutes } from '../http/routes/all_routes.ts';
 import { isOpenAiPath } from '../http/registry.ts';
-import { ListPrices } from '../list_prices.ts';
-import { Marks } from '../marks.ts';
-import { Repricing, StoredRepricingRules } from '../repricing.ts';
+import { ListPrices } from '../upkeep/list_prices.ts';
+import { Marks } from '../upkeep/marks.ts';
+import { Repricing, StoredRepricingRules } from '../upkeep/repricing.ts';
 import { MarketView } from '../market/market_view.ts';
 import { pastTrades } from '../past_trades.ts';
 import type { OrderWatch } from '../realtime/cancel_on_disconnect.ts';
 import { pastFillsOf } from '../realtime/past_fills.ts';
 import { Realtime } from '../realtime/realtime.ts';
+import type { Rounds } from '../rounds.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
 import { WarningWatch } from '../warnings/warning_watch.ts';
@@ -75,46 +76,29 @@ export async function openServices(core: Core, sequencer: SequencerPort, demoAdd
   return { services: { ...base, endpoints: gateway.endpoints }, gateway };
 }
 
-/** In every process that may: what two of them announce at once is announced once. */
-export async function openListPrices({ parts }: Core, { services }: Opened): Promise<void> {
+/** What the exchange does by itself, in every process that may: what two of them do at once is done once. */
+export async function openUpkeep({ config, parts }: Core, { services }: Opened): Promise<void> {
+  const { database, directory, log, vault } = services;
   const listPrices = new ListPrices(services);
-  await listPrices.start();
-  parts.add('list prices', () => listPrices.close());
-}
-
-/** In every process that may: what is told twice changes nothing. */
-export function openMarks({ parts }: Core, { services }: Opened): void {
-  const marks = new Marks(services);
-  marks.start();
-  parts.add('marks', () => marks.close());
-}
-
-/** In every process that may: an offer that two of them make is made once. */
-export function openAutomaticResale({ parts }: Core, { services }: Opened): void {
-  const resale = new AutomaticResale(services, new StoredResalePolicies(services.database));
-  resale.start();
-  parts.add('automatic resale', () => resale.close());
-}
-
-/** In every process that may: what two of them change at once is changed once. */
-export function openRepricing({ parts }: Core, { services }: Opened): void {
-  const repricing = new Repricing(services, new StoredRepricingRules(services.database));
-  repricing.start();
-  parts.add('repricing', () => repricing.close());
-}
-
-/** In every process that may: Postgres gives each message to one of them. */
-export function openWebhooks({ parts }: Core, { services }: Opened): void {
-  const { database, log, vault, directory, config } = services;
-  const sender = new WebhookSender({ database, log, vault, directory, allow: config.endpointAllow });
-  sender.start();
-  parts.add('webhooks', () => sender.close());
+  const upkeep: Record<string, Rounds> = {
+    'list prices': listPrices,
+    webhooks: new WebhookSender({ database, directory, log, vault, allow: config.endpointAllow }),
+    marks: new Marks(services),
+    'automatic resale': new AutomaticResale(services, new StoredResalePolicies(database)),
+    repricing: new Repricing(services, new StoredRepricingRules(database)),
+  };
+  for (const [name, rounds] of Object.entries(upkeep)) {
+    rounds.start();
+    parts.add(name, () => rounds.close());
+  }
+  await listPrices.run();
 }
 
 /** In every process that may: what two of them notice is told once. */
 export async function openWarnings({ parts }: Core, { services }: Opened): Promise<Warnings> {
   const warnings = new Warnings(services.database, services.log);
-  await warnings.start();
+  await warnings.forgetOld();
+  warnings.start();
   const watch = new WarningWatch(services, warnings);
   watch.start();
   parts.add('warnings', () => Promise.all([watch.close(), warnings.close()]));

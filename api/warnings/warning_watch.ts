@@ -10,6 +10,7 @@ import { MILLIS_PER_MINUTE, formatMicro } from '../../engine/numbers/units.ts';
 import type { Micro, Millis } from '../../engine/numbers/units.ts';
 import { ALERTS_PERCENT, alertsReached, monthBegan } from '../http/routes/keys_routes.ts';
 import { expiringAllocations, expiringWire } from '../http/routes/resale_policy_routes.ts';
+import { Rounds } from '../rounds.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { CommittedBatch } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
@@ -39,7 +40,7 @@ interface Known {
   left: Micro;
 }
 
-export class WarningWatch {
+export class WarningWatch extends Rounds {
   private readonly services: Means;
   private readonly warnings: Warnings;
   private readonly known = new Map<string, Known>();
@@ -50,41 +51,17 @@ export class WarningWatch {
   private minute = 0;
   private looks = 1;
   private readonly unsubscribe: () => void;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-  private readonly onClock = async (): Promise<void> => {
-    await this.running;
-    await this.run();
-  };
 
   constructor(services: Means, warnings: Warnings) {
+    super({ everyMillis: LOOK_MILLIS, clockFollowers: services.clockFollowers, failed: (error) => services.log.warn({ err: error }, 'nobody can be warned at the moment') });
     this.services = services;
     this.warnings = warnings;
     this.unsubscribe = services.sequencer.onCommitted((batch) => this.follow(batch));
   }
 
-  start(): void {
-    this.services.clockFollowers.add(this.onClock);
-    this.timer = setInterval(() => void this.run(), LOOK_MILLIS);
-    this.timer.unref();
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.timer);
+  override close(): Promise<void> {
     this.unsubscribe();
-    this.services.clockFollowers.delete(this.onClock);
-    await this.running;
-  }
-
-  run(): Promise<void> {
-    this.running ??= this.look()
-      .catch((error: unknown) => {
-        if (!(error instanceof Unavailable)) this.services.log.warn({ err: error }, 'nobody can be warned at the moment');
-      })
-      .finally(() => {
-        this.running = undefined;
-      });
-    return this.running;
+    return super.close();
   }
 
   private follow({ events }: CommittedBatch): void {
@@ -99,7 +76,7 @@ export class WarningWatch {
     });
   }
 
-  private async look(): Promise<void> {
+  protected async round(): Promise<void> {
     await this.lookAtBudgets();
     await this.lookAtHours();
   }

@@ -6,6 +6,7 @@ import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import { listWarnings } from '../../db/queries/warnings.ts';
 import type { WarningRecord, WarningType } from '../../db/queries/warnings.ts';
+import { Rounds } from '../rounds.ts';
 
 export interface Warning {
   /** Of this and nothing else. */
@@ -32,29 +33,19 @@ const KEPT = '400 days';
 /** What a socket is told of the past. */
 const SHOWN = 100;
 
-export class Warnings {
+export class Warnings extends Rounds {
   private readonly database: Knex;
-  private readonly log: Logger;
   private readonly listeners = new Set<(company: number) => void>();
   /** What was seen lately; undefined before the first look. */
   private seen: ReadonlySet<string> | undefined;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
 
   constructor(database: Knex, log: Logger) {
+    super({ everyMillis: POLL_MILLIS, failed: (error) => log.debug({ err: error }, 'warnings wait for the database') });
     this.database = database;
-    this.log = log;
   }
 
-  async start(): Promise<void> {
+  async forgetOld(): Promise<void> {
     await this.database('warnings').whereRaw(`created_at < now() - interval '${KEPT}'`).delete();
-    this.timer = setInterval(() => void this.look(), POLL_MILLIS);
-    this.timer.unref();
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.timer);
-    await this.running;
   }
 
   /** Does nothing when it has been raised before. */
@@ -82,16 +73,7 @@ export class Warnings {
   }
 
   /** Looks for what any process has raised. */
-  look(): Promise<void> {
-    this.running ??= this.tell()
-      .catch((error: unknown) => this.log.debug({ err: error }, 'warnings wait for the database'))
-      .finally(() => {
-        this.running = undefined;
-      });
-    return this.running;
-  }
-
-  private async tell(): Promise<void> {
+  protected async round(): Promise<void> {
     if (this.listeners.size === 0) {
       this.seen = undefined;
       return;

@@ -9,6 +9,7 @@ import type { buildConnector } from 'undici';
 import { lifeEventsAfter } from '../../db/queries/life_events.ts';
 import { AddressGuard, AddressRefused } from '../gateway/endpoints/address_guard.ts';
 import type { Vault } from '../gateway/endpoints/vault.ts';
+import { Rounds } from '../rounds.ts';
 import { lifeEventWire } from './life_wire.ts';
 import type { Reader } from './life_wire.ts';
 import { signedHeaders } from './signature.ts';
@@ -59,40 +60,24 @@ interface Outcome {
   error: string;
 }
 
-export class WebhookSender {
+export class WebhookSender extends Rounds {
   private readonly parts: SenderParts;
   private readonly guard: AddressGuard;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
   private closed = false;
 
   constructor(parts: SenderParts) {
+    super({ everyMillis: POLL_MILLIS, failed: (error) => parts.log.warn({ err: error }, 'webhooks wait for the database') });
     this.parts = parts;
     this.guard = new AddressGuard(parts.allow);
   }
 
-  start(): void {
-    this.timer = setInterval(() => void this.run(), POLL_MILLIS);
-    this.timer.unref();
-  }
-
-  async close(): Promise<void> {
+  override close(): Promise<void> {
     this.closed = true;
-    clearInterval(this.timer);
-    await this.running;
+    return super.close();
   }
 
-  /** One round of both steps. */
-  run(): Promise<void> {
-    this.running ??= this.round()
-      .catch((error: unknown) => this.parts.log.warn({ err: error }, 'webhooks wait for the database'))
-      .finally(() => {
-        this.running = undefined;
-      });
-    return this.running;
-  }
-
-  private async round(): Promise<void> {
+  /** Both steps. */
+  protected async round(): Promise<void> {
     if (this.closed) return;
     await this.collect();
     const due = await this.claim();

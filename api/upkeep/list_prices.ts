@@ -3,52 +3,26 @@
  * number. Whenever no announced price is pending for a class, the next one is computed and announced;
  * it takes effect after seven days, so a class has a new price every week.
  */
-import { publishedOffers } from '../db/queries/published_offers.ts';
-import { listInputs, listPrice } from '../db/seed/list_price.ts';
-import { LIST_PRICE_NOTICE } from '../engine/registry.ts';
-import { MILLIS_PER_MINUTE } from '../engine/numbers/units.ts';
-import { Unavailable, eventOf } from './sequencer/port.ts';
-import type { Services } from './services.ts';
+import { publishedOffers } from '../../db/queries/published_offers.ts';
+import { listInputs, listPrice } from '../../db/seed/list_price.ts';
+import { LIST_PRICE_NOTICE } from '../../engine/registry.ts';
+import { MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
+import { Rounds } from '../rounds.ts';
+import { eventOf } from '../sequencer/port.ts';
+import type { Services } from '../services.ts';
 
 type Means = Pick<Services, 'clockFollowers' | 'committed' | 'database' | 'directory' | 'log' | 'sequencer'>;
 
-export class ListPrices {
+/** Announces each minute what is due. */
+export class ListPrices extends Rounds {
   private readonly services: Means;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-  private readonly follow = (): Promise<void> => this.run();
 
   constructor(services: Means) {
+    super({ everyMillis: MILLIS_PER_MINUTE, clockFollowers: services.clockFollowers, failed: (error) => services.log.error({ err: error }, 'list prices could not be announced') });
     this.services = services;
   }
 
-  /** Looks now, each minute, and whenever a manual clock has been moved. */
-  async start(): Promise<void> {
-    this.services.clockFollowers.add(this.follow);
-    this.timer = setInterval(() => void this.run(), MILLIS_PER_MINUTE);
-    this.timer.unref();
-    await this.run();
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.timer);
-    this.services.clockFollowers.delete(this.follow);
-    await this.running;
-  }
-
-  /** Announces what is due. What fails is tried again a minute later. */
-  run(): Promise<void> {
-    this.running ??= this.announce()
-      .catch((error: unknown) => {
-        if (!(error instanceof Unavailable)) this.services.log.error({ err: error }, 'list prices could not be announced');
-      })
-      .finally(() => {
-        this.running = undefined;
-      });
-    return this.running;
-  }
-
-  private async announce(): Promise<void> {
+  protected async round(): Promise<void> {
     const { committed, database, directory, log, sequencer } = this.services;
     const due = directory.classes().filter(({ next }) => next === null);
     if (due.length === 0) return;

@@ -1,10 +1,10 @@
 /** Hours that nobody uses are offered by themselves, where their owner wants that. */
 import { afterEach, expect, test } from 'vitest';
-import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../engine/numbers/units.ts';
+import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { AutomaticResale } from './automatic_resale.ts';
 import type { ResalePolicy } from './automatic_resale.ts';
-import { CHAT, HOUR, START, openGatewayWorld } from './gateway/test/gateway_world.ts';
-import type { GatewayWorld } from './gateway/test/gateway_world.ts';
+import { CHAT, HOUR, START, openGatewayWorld } from '../gateway/test/gateway_world.ts';
+import type { GatewayWorld } from '../gateway/test/gateway_world.ts';
 
 let world: GatewayWorld;
 let resale: AutomaticResale;

@@ -3,15 +3,16 @@
  * so many minutes since it was bought is put on the book, at the best ask there but not below the company's floor.
  */
 import type { Knex } from 'knex';
-import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL, classOf } from '../engine/commands.ts';
-import type { PlaceOrder } from '../engine/commands.ts';
-import { KIND, fieldOf, forEachEvent } from '../engine/events.ts';
-import type { AllocationView } from '../engine/queries.ts';
-import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR } from '../engine/numbers/units.ts';
-import type { Millis, Steps, Ticks } from '../engine/numbers/units.ts';
-import { Unavailable, eventOf } from './sequencer/port.ts';
-import type { CommittedBatch } from './sequencer/port.ts';
-import type { Services } from './services.ts';
+import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL, classOf } from '../../engine/commands.ts';
+import type { PlaceOrder } from '../../engine/commands.ts';
+import { KIND, fieldOf, forEachEvent } from '../../engine/events.ts';
+import type { AllocationView } from '../../engine/queries.ts';
+import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR } from '../../engine/numbers/units.ts';
+import type { Millis, Steps, Ticks } from '../../engine/numbers/units.ts';
+import { Rounds } from '../rounds.ts';
+import { eventOf } from '../sequencer/port.ts';
+import type { CommittedBatch } from '../sequencer/port.ts';
+import type { Services } from '../services.ts';
 
 export interface ResalePolicy {
   company: number;
@@ -54,7 +55,8 @@ const FIELD = {
   bought: fieldOf('fill', 'allocation'), boughtAt: fieldOf('fill', 'now'), hour: fieldOf('fill', 'hour'),
 };
 
-export class AutomaticResale {
+/** Looks each minute. */
+export class AutomaticResale extends Rounds {
   private readonly services: Means;
   private readonly policies: ResalePolicies;
   /** Engine time of the last purchase or use, by allocation; of the running hour. */
@@ -63,11 +65,9 @@ export class AutomaticResale {
   /** Nothing is known of what happened before. */
   private readonly since: Millis;
   private readonly unsubscribe: () => void;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-  private readonly onClock = (): Promise<void> => this.run();
 
   constructor(services: Means, policies: ResalePolicies) {
+    super({ everyMillis: MILLIS_PER_MINUTE, clockFollowers: services.clockFollowers, failed: (error) => services.log.warn({ err: error }, 'unused hours cannot be offered at the moment') });
     this.services = services;
     this.policies = policies;
     this.since = services.committed.now;
@@ -75,29 +75,9 @@ export class AutomaticResale {
     this.unsubscribe = services.sequencer.onCommitted((batch) => this.follow(batch));
   }
 
-  /** Looks each minute, and whenever a manual clock has been moved. */
-  start(): void {
-    this.services.clockFollowers.add(this.onClock);
-    this.timer = setInterval(() => void this.run(), MILLIS_PER_MINUTE);
-    this.timer.unref();
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.timer);
+  override close(): Promise<void> {
     this.unsubscribe();
-    this.services.clockFollowers.delete(this.onClock);
-    await this.running;
-  }
-
-  run(): Promise<void> {
-    this.running ??= this.look()
-      .catch((error: unknown) => {
-        if (!(error instanceof Unavailable)) this.services.log.warn({ err: error }, 'unused hours cannot be offered at the moment');
-      })
-      .finally(() => {
-        this.running = undefined;
-      });
-    return this.running;
+    return super.close();
   }
 
   private follow({ events }: CommittedBatch): void {
@@ -109,7 +89,7 @@ export class AutomaticResale {
     });
   }
 
-  private async look(): Promise<void> {
+  protected async round(): Promise<void> {
     const { committed, sequencer } = this.services;
     const now = committed.now;
     const hour = Math.floor(now / MILLIS_PER_HOUR);

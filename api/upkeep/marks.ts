@@ -2,50 +2,26 @@
  * Tells the engine what hours are worth: the mark of each hour that has its own trades, and the index of each class that has
  * one. What a lender counts as collateral rests on them; the engine itself sees no market data of the past.
  */
-import { MILLIS_PER_MINUTE } from '../engine/numbers/units.ts';
-import type { SetMarks } from '../engine/commands.ts';
-import { Unavailable, eventOf } from './sequencer/port.ts';
-import type { Services } from './services.ts';
+import { MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
+import type { SetMarks } from '../../engine/commands.ts';
+import { Rounds } from '../rounds.ts';
+import { eventOf } from '../sequencer/port.ts';
+import type { Services } from '../services.ts';
 
 type Means = Pick<Services, 'clockFollowers' | 'directory' | 'log' | 'market' | 'sequencer'>;
 
-export class Marks {
+/** Looks each minute. */
+export class Marks extends Rounds {
   private readonly services: Means;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
   private told = '';
-  private readonly follow = (): Promise<void> => this.run();
 
   constructor(services: Means) {
+    super({ everyMillis: MILLIS_PER_MINUTE, clockFollowers: services.clockFollowers, failed: (error) => services.log.error({ err: error }, 'marks could not be told') });
     this.services = services;
   }
 
-  /** Looks each minute, and whenever a manual clock has been moved. */
-  start(): void {
-    this.services.clockFollowers.add(this.follow);
-    this.timer = setInterval(() => void this.run(), MILLIS_PER_MINUTE);
-    this.timer.unref();
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.timer);
-    this.services.clockFollowers.delete(this.follow);
-    await this.running;
-  }
-
-  run(): Promise<void> {
-    this.running ??= this.tell()
-      .catch((error: unknown) => {
-        if (!(error instanceof Unavailable)) this.services.log.error({ err: error }, 'marks could not be told');
-      })
-      .finally(() => {
-        this.running = undefined;
-      });
-    return this.running;
-  }
-
   /** Nothing, when nothing has changed since. */
-  private async tell(): Promise<void> {
+  protected async round(): Promise<void> {
     const { sequencer, log } = this.services;
     const command = this.marks();
     const text = JSON.stringify(command);

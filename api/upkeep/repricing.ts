@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { LIMIT, SELL, classOf } from '../engine/commands.ts';
-import type { AmendOrder } from '../engine/commands.ts';
-import type { Millis, Ticks } from '../engine/numbers/units.ts';
-import type { LiveOrder } from './market/live_orders.ts';
-import { Unavailable } from './sequencer/port.ts';
-import type { Ack } from './sequencer/port.ts';
-import type { Services } from './services.ts';
+import { LIMIT, SELL, classOf } from '../../engine/commands.ts';
+import type { AmendOrder } from '../../engine/commands.ts';
+import type { Millis, Ticks } from '../../engine/numbers/units.ts';
+import type { LiveOrder } from '../market/live_orders.ts';
+import { Rounds } from '../rounds.ts';
+import type { Ack } from '../sequencer/port.ts';
+import type { Services } from '../services.ts';
 
 export interface RepricingRule {
   company: number;
@@ -92,43 +92,18 @@ const EVERY_MILLIS = 5_000;
 /** Orders of one batch. */
 const AT_ONCE = 500;
 
-export class Repricing {
+/** Looks every few seconds. */
+export class Repricing extends Rounds {
   private readonly services: Means;
   private readonly rules: RepricingRules;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-  private readonly onClock = (): Promise<void> => this.run();
 
   constructor(services: Means, rules: RepricingRules) {
+    super({ everyMillis: EVERY_MILLIS, clockFollowers: services.clockFollowers, failed: (error) => services.log.warn({ err: error }, 'offers cannot be repriced at the moment') });
     this.services = services;
     this.rules = rules;
   }
 
-  /** Looks every few seconds, and whenever a manual clock has been moved. */
-  start(): void {
-    this.services.clockFollowers.add(this.onClock);
-    this.timer = setInterval(() => void this.run(), EVERY_MILLIS);
-    this.timer.unref();
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.timer);
-    this.services.clockFollowers.delete(this.onClock);
-    await this.running;
-  }
-
-  run(): Promise<void> {
-    this.running ??= this.look()
-      .catch((error: unknown) => {
-        if (!(error instanceof Unavailable)) this.services.log.warn({ err: error }, 'offers cannot be repriced at the moment');
-      })
-      .finally(() => {
-        this.running = undefined;
-      });
-    return this.running;
-  }
-
-  private async look(): Promise<void> {
+  protected async round(): Promise<void> {
     for (const rule of await this.rules.enabled()) await this.apply(rule);
   }
 

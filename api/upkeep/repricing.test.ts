@@ -1,8 +1,8 @@
 /** Offers follow the market by themselves, where their provider wants that. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE } from '../engine/commands.ts';
-import { HOUR, MARKET, openGatewayWorld } from './gateway/test/gateway_world.ts';
-import type { GatewayWorld } from './gateway/test/gateway_world.ts';
+import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE } from '../../engine/commands.ts';
+import { HOUR, MARKET, openGatewayWorld } from '../gateway/test/gateway_world.ts';
+import type { GatewayWorld } from '../gateway/test/gateway_world.ts';
 import { Repricing, priceWanted } from './repricing.ts';
 import type { Moved, RepricingRule } from './repricing.ts';
 
