@@ -2,10 +2,10 @@
 import type { RejectCode } from '../../engine/catalogue.ts';
 import { BUY, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../../engine/commands.ts';
 import type { PlaceOrder } from '../../engine/commands.ts';
+import { divideHalfEven } from '../../engine/numbers/muldiv.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
 import type { FacilityView, LotView } from '../../engine/queries.ts';
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
-import { divideHalfEven } from './wire/order_wire.ts';
 
 /** An order that stands opposite: what is hidden of it executes too. */
 export interface Maker {

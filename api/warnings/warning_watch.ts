@@ -2,18 +2,18 @@
  * Notices what companies are warned of: that 80, 95 or 100 % of a month's budget are used, and hours that are about to end
  * unused. Runs in every process that may: what two of them notice is told once.
  */
-import { keySpending, keysOfProject } from '../../db/queries/key_spending.ts';
+import { keySpending, keysOfProject, monthBegan } from '../../db/queries/key_spending.ts';
 import { budgetsOfKeys } from '../../db/queries/warnings.ts';
 import type { BudgetRecord } from '../../db/queries/warnings.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import { MILLIS_PER_MINUTE, formatMicro } from '../../engine/numbers/units.ts';
 import type { Micro, Millis } from '../../engine/numbers/units.ts';
-import { ALERTS_PERCENT, alertsReached, monthBegan } from '../http/routes/keys_routes.ts';
-import { expiringAllocations, expiringWire } from '../http/routes/resale_policy_routes.ts';
+import { expiringWire } from '../http/wire/expiring_wire.ts';
 import { Rounds } from '../rounds.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { CommittedBatch } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
+import { ALERTS_PERCENT, alertsReached, expiringAllocations } from './thresholds.ts';
 import type { Warnings } from './warnings.ts';
 
 type Means = Pick<Services, 'clockFollowers' | 'committed' | 'database' | 'directory' | 'log' | 'projections' | 'sequencer'>;

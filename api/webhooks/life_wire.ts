@@ -5,7 +5,7 @@ import type { LifeEventKind } from '../../db/projections/life_events.ts';
 import { NONE, classOf, regionOf } from '../../engine/commands.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_MINUTE, formatSteps, formatUnits } from '../../engine/numbers/units.ts';
 import type { Directory } from '../directory.ts';
-import { formatGpuHours } from '../http/routes/account_routes.ts';
+import { formatGpuHours } from '../http/wire/amounts.ts';
 import { idOf } from '../ids.ts';
 import type { NumberedThing } from '../ids.ts';
 

@@ -1,6 +1,9 @@
 /** What keys have spent: on metered use, and on hours bought for it from the spot book. Micro-CR. */
 import type { Knex } from 'knex';
 
+/** When the calendar month of a time began: limits of a month count from there. Milliseconds, UTC. */
+export const monthBegan = (now: number): number => Date.UTC(new Date(now).getUTCFullYear(), new Date(now).getUTCMonth());
+
 export interface KeySpendingAsk {
   company: number;
   /** Public ids. */

@@ -4,6 +4,7 @@
  * what requests under way may still cost is reserved: here, where that refuses before anything is asked of the
  * engine, and beside the authoriser, which knows of all processes. So is what purchases on the spot book may cost.
  */
+import { monthBegan } from '../../../db/queries/key_spending.ts';
 import type { KeySpending } from '../../../db/queries/key_spending.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../../engine/events.ts';
 import type { EngineEvent, EventBatch } from '../../../engine/events.ts';
@@ -145,8 +146,7 @@ export class Spending {
   }
 
   private accountOf(company: number, spender: Spender): Account {
-    const now = new Date(this.committed.now);
-    const month = Date.UTC(now.getUTCFullYear(), now.getUTCMonth());
+    const month = monthBegan(this.committed.now);
     const name = nameOf(spender);
     const known = this.accounts.get(name);
     if (known?.month === month) return known;

@@ -2,14 +2,13 @@
 import { z } from 'zod';
 import { NONE } from '../../../engine/commands.ts';
 import type { AllocationView, BalancesView, LotView } from '../../../engine/queries.ts';
-import { formatMicro, formatSteps, formatTicks, formatUnits } from '../../../engine/numbers/units.ts';
+import { formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
 import { newId } from '../../auth/keys.ts';
 import type { Directory } from '../../directory.ts';
 import { idOf } from '../../ids.ts';
-import { formatRate, formatTime, moneyOf } from '../wire/amounts.ts';
+import { formatGpuHours, formatRate, formatTime, moneyOf } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
-import { divideHalfEven } from '../wire/order_wire.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -77,10 +76,6 @@ export const allocationSchema = z.object({
   id: text, instrument: text, provider: text, model: text.nullable(), quantity: text, used: text.describe('GPU-hours consumed'), price: text,
   credits: text.describe('CR still in contract'), status: z.enum(['open', 'delivering', 'delivered', 'resold', 'failed']), frozen: z.boolean(),
 });
-
-const GPU_HOUR_SECONDS = 3_600n;
-/** GPU-hours to 6 places of a time in 1e-6 GPU-seconds. */
-export const formatGpuHours = (microGpuSeconds: number): string => formatUnits(divideHalfEven(BigInt(microGpuSeconds), GPU_HOUR_SECONDS), 6);
 
 export const allocationWire = (directory: Directory, allocation: AllocationView): z.infer<typeof allocationSchema> => ({
   id: idOf('allocation', allocation.allocation),

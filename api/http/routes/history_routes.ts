@@ -14,8 +14,8 @@ import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, formatMicro } from '../../
 import type { Directory, InstrumentRef } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
-import { allocationSchema, allocationWire, formatGpuHours } from './account_routes.ts';
-import { formatTime } from '../wire/amounts.ts';
+import { allocationSchema, allocationWire } from './account_routes.ts';
+import { formatGpuHours, formatTime } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { projectionsCaughtUp } from '../history.ts';
 import { fillSchema, orderSchema, orderWire, pastFillWire } from '../wire/order_wire.ts';

@@ -1,7 +1,7 @@
 /** API keys of a company. */
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import { keySpending } from '../../../db/queries/key_spending.ts';
+import { keySpending, monthBegan } from '../../../db/queries/key_spending.ts';
 import { NONE } from '../../../engine/commands.ts';
 import { formatMicro, formatTicks, parseMicro, parseTicks } from '../../../engine/numbers/units.ts';
 import { TEST_SCOPES, isAddressOrRange, isTestKey, keyOfRow } from '../../auth/keys.ts';
@@ -15,6 +15,7 @@ import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import type { Services } from '../../services.ts';
+import { alertsReached } from '../../warnings/thresholds.ts';
 import { decimal, idParams, identifier, instant, line, pageOf, pageQuery } from '../wire/schemas.ts';
 
 const tag = 'keys';
@@ -47,12 +48,9 @@ const keyBody = z.strictObject({
 });
 const rotateBody = z.strictObject({ overlap_seconds: z.int().min(0).max(2_592_000).optional().describe('How long the old key still works; an hour unless told') });
 
-export const ALERTS_PERCENT: readonly number[] = [80, 95, 100];
-export const alertsReached = (used: number, limit: number): number[] => ALERTS_PERCENT.filter((percent) => used * 100 >= limit * percent);
 /** Of a limit: what has been used of it, and which per cent have been reached. */
 export const monthSchema = z.object({ used: z.string(), alerts: z.array(z.number()).describe('Of 80, 95 and 100: the per cent of the limit that have been reached') });
 export const monthWire = (used: number, limit: number): z.infer<typeof monthSchema> => ({ used: formatMicro(used), alerts: alertsReached(used, limit) });
-export const monthBegan = (now: number): number => Date.UTC(new Date(now).getUTCFullYear(), new Date(now).getUTCMonth());
 
 const keySchema = z.object({
   id: z.string(),

@@ -1,13 +1,13 @@
 /** Projects of a company: keys that share a budget. */
 import { z } from 'zod';
-import { keySpending, keysOfProject } from '../../../db/queries/key_spending.ts';
+import { keySpending, keysOfProject, monthBegan } from '../../../db/queries/key_spending.ts';
 import { formatMicro, parseMicro } from '../../../engine/numbers/units.ts';
 import { newId } from '../../auth/keys.ts';
 import { ApiError } from '../../errors.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { projectionsCaughtUp } from '../history.ts';
 import { once } from '../middleware/idempotency.ts';
-import { monthBegan, monthSchema, monthWire } from './keys_routes.ts';
+import { monthSchema, monthWire } from './keys_routes.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';

@@ -1,4 +1,5 @@
 /** Amounts between the wire and the engine. A value that no unit can hold is refused where the engine would. */
+import { divideHalfEven } from '../../../engine/numbers/muldiv.ts';
 import { MICRO, NOT_A_MULTIPLE, OUT_OF_RANGE, formatUnits, parseMicro, parseUnits } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 
@@ -30,6 +31,9 @@ export function fractionOf(field: string, text: string): number {
 export const formatPercent = (ppm: number): string => formatUnits(ppm, 4, 2);
 /** ppm as a fraction or rate. */
 export const formatRate = (ppm: number): string => formatUnits(ppm, 6, 2);
+const GPU_HOUR_SECONDS = 3_600n;
+/** GPU-hours to 6 places of a time in 1e-6 GPU-seconds. */
+export const formatGpuHours = (microGpuSeconds: number): string => formatUnits(divideHalfEven(BigInt(microGpuSeconds), GPU_HOUR_SECONDS), 6);
 /** Days since 1970 as a date. */
 export const formatDay = (day: number): string => new Date(day * 86_400_000).toISOString().slice(0, 10);
 export const formatTime = (millis: number): string => new Date(millis).toISOString();

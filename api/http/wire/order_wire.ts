@@ -4,6 +4,7 @@ import type { FillRecord } from '../../../db/queries/fills.ts';
 import { BUY, CANCEL_NEWEST, LIMIT, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SELL, SIDES, TIMES_IN_FORCE, IOC, MARKET, STOP } from '../../../engine/commands.ts';
 import { ORDER_STATUSES } from '../../../engine/events.ts';
 import type { EngineEvent, EventOf } from '../../../engine/events.ts';
+import { divideHalfEven } from '../../../engine/numbers/muldiv.ts';
 import { PARAMETERS } from '../../../engine/parameters.ts';
 import type { OrderView } from '../../../engine/queries.ts';
 import { MICRO, MILLIS_PER_HOUR, formatMicro, formatSteps, formatTicks, formatUnits } from '../../../engine/numbers/units.ts';
@@ -127,13 +128,6 @@ const blockWire = ({ fromHour, toHour, quantity, minimumAcceptanceRatio }: Block
 /** Half-even to 8 places of a CR. Notional is micro-CR, quantity steps: their quotient is ticks. */
 function averagePrice(notional: number, steps: number): string {
   return formatUnits(divideHalfEven(BigInt(notional) * 10_000n, BigInt(steps)), 8, 4);
-}
-
-export function divideHalfEven(numerator: bigint, denominator: bigint): bigint {
-  const quotient = numerator / denominator;
-  const twice = (numerator % denominator) * 2n;
-  if (twice > denominator || (twice === denominator && quotient % 2n === 1n)) return quotient + 1n;
-  return quotient;
 }
 
 /** Redemption rate and the commission of an order of that kind, at its average price, else at its limit. */
