@@ -283,20 +283,18 @@ export const INVARIANTS = CHECKS.length;
 /** Rows of one look. */
 const ROWS_AT_ONCE = 5_000;
 
-/** One of them alone. @param place from 0 to INVARIANTS - 1 */
-function checkInvariant(state: State, place: number): InvariantCheck {
-  const { number, name, check, rows } = CHECKS[place];
-  const detail = check(state, 0, rows?.(state) ?? 0);
+const rowsOf = ({ rows }: Invariant, state: State): number => rows?.(state) ?? 0;
+
+function checkRows({ number, name, check }: Invariant, state: State, from: number, to: number): InvariantCheck {
+  const detail = check(state, from, to);
   return { number, name, ok: detail === undefined, detail: detail ?? '' };
 }
 
-/** The same, so much at once as takes no longer than trading may stand still. @returns also the row that the next look begins with; 0 when all were seen */
+/** One of them alone, so much at once as takes no longer than trading may stand still. @param place from 0 to INVARIANTS - 1 @returns also the row that the next look begins with; 0 when all were seen */
 export function checkInvariantFrom(state: State, place: number, from: number): InvariantCheck & { next: number } {
-  const { number, name, check, rows } = CHECKS[place];
-  const count = rows?.(state) ?? 0;
+  const count = rowsOf(CHECKS[place], state);
   const to = Math.min(count, from + ROWS_AT_ONCE);
-  const detail = check(state, from, to);
-  return { number, name, ok: detail === undefined, detail: detail ?? '', next: to < count ? to : 0 };
+  return { ...checkRows(CHECKS[place], state, from, to), next: to < count ? to : 0 };
 }
 
-export const checkInvariants = (state: State): InvariantCheck[] => CHECKS.map((_, place) => checkInvariant(state, place));
+export const checkInvariants = (state: State): InvariantCheck[] => CHECKS.map((invariant) => checkRows(invariant, state, 0, rowsOf(invariant, state)));

@@ -80,7 +80,7 @@ export const PARAMETERS = {
   /**
    * Bids may not exceed this multiple of the reference, or list price where that is more; asks not
    * fall below this share of it. The reference is the hour's last trade, else list price.
-   * An operator may set others for the whole market.
+   * Operators may set others for the whole market.
    */
   bandAbove: 10_000_000,
   bandBelow: 1_000,

@@ -2,7 +2,7 @@
 import type { ScheduleRow } from '../events.ts';
 import type { Facility } from '../lending/facility.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
-import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
+import { MICRO, MICRO_PER_CENT, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro } from '../numbers/units.ts';
 import { dueDateOf } from './due_dates.ts';
 import { Exact, type Fraction } from './exact.ts';
@@ -10,7 +10,6 @@ import { interestMostOf, revenueInstalments, withheldOf } from './revenue_share.
 import { periodsOf, plannedInstalment, repaymentSchedule } from './schedule.ts';
 import type { Instalment, ScheduleTerms } from './schedule.ts';
 
-const MICRO_PER_CENT = 10_000;
 
 export interface Plan {
   rows: ScheduleRow[];

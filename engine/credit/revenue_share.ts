@@ -6,13 +6,12 @@
  * a poor month does not pay is due later, bears no interest itself, and in all is at most (cap - 1) x lent. All is due at maturity.
  */
 import { divideHalfEven, mulDiv, mulDivCeil } from '../numbers/muldiv.ts';
-import { MICRO, type Micro, type Ppm } from '../numbers/units.ts';
+import { MICRO, MICRO_PER_CENT, type Micro, type Ppm } from '../numbers/units.ts';
 import { PARAMETERS } from '../parameters.ts';
 import type { RevenueShare } from '../lending/facility.ts';
 import { roundWhole, type Fraction } from './exact.ts';
 import { annuityInstalment } from './schedule.ts';
 
-const MICRO_PER_CENT = 10_000;
 const MONTHS_PER_YEAR = 12;
 
 /**

@@ -8,7 +8,7 @@ import type { Day } from '../numbers/units.ts';
 import { divideHalfEven } from '../numbers/muldiv.ts';
 import { addMonths, dayOf } from './dates.ts';
 import { basisOf, countDays, isActual, type DayCount } from './day_count.ts';
-import { Exact, difference, fractionOf, roundWhole, sum, timesRatio, type Fraction } from './exact.ts';
+import { Exact, ZERO, difference, fractionOf, roundWhole, sum, timesRatio, type Fraction } from './exact.ts';
 
 export const PERIOD_UNITS = ['months', 'weeks', 'days'] as const;
 export type PeriodUnit = (typeof PERIOD_UNITS)[number];
@@ -84,8 +84,7 @@ interface Drawn {
   amount: number;
   spared: Fraction;
 }
-const whole = (value: number): Fraction => ({ numerator: BigInt(value), denominator: 1n });
-const NOTHING = whole(0);
+const NOTHING = fractionOf(ZERO);
 
 /** Rates of the periods that are planned, and what the first one's interest is spared. */
 interface Course {
@@ -109,7 +108,7 @@ export function repaymentSchedule(terms: ScheduleTerms): Instalment[] {
     // Until the next period with a further draw, the plan made at `from` holds.
     const until = nextDraw(draws, from, periods.length);
     if (terms.keepInstalment !== undefined && balance === 0) break;
-    const known = from === 0 && terms.firstInterest !== undefined ? difference(timesRatio(periods[0].rate, balance, 1), whole(terms.firstInterest)) : spared;
+    const known = from === 0 && terms.firstInterest !== undefined ? difference(timesRatio(periods[0].rate, balance, 1), fractionOf(new Exact(terms.firstInterest))) : spared;
     const plan = planOf(terms, { rates: periods.slice(from).map(({ rate }) => rate), spared: known }, from, balance, original);
     for (let index = from; index < until; index++) {
       if (terms.keepInstalment !== undefined && balance === 0) break;
@@ -260,13 +259,13 @@ function annuity(principal: number, course: Course, terms: ScheduleTerms): Part[
   const amortised = (due: number): Part[] => amortise(principal, course, due, terms.neverGrows !== true && terms.keepInstalment === undefined);
   const plan = amortised(instalment);
   if (terms.refine !== true) return plan;
-  const difference = lastDue(plan) - instalment;
-  if (Math.abs(difference) <= Math.floor(rates.length / 2)) return plan;
-  const wanted = new Exact(instalment + roundWhole(new Exact(difference).div(rates.length)));
+  const offBy = lastDue(plan) - instalment;
+  if (Math.abs(offBy) <= Math.floor(rates.length / 2)) return plan;
+  const wanted = new Exact(instalment + roundWhole(new Exact(offBy).div(rates.length)));
   const adjusted = wanted.times(2).greaterThan(terms.instalmentMultipleOf ?? 0) ? toMultiple(wanted, terms.instalmentMultipleOf) : instalment;
   if (adjusted === instalment) return plan;
   const refined = amortised(adjusted);
-  return Math.abs(lastDue(refined) - adjusted) < Math.abs(difference) ? refined : plan;
+  return Math.abs(lastDue(refined) - adjusted) < Math.abs(offBy) ? refined : plan;
 }
 
 /**

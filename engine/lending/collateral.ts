@@ -2,12 +2,12 @@
  * What a lender can lay hands on: unspent credit that is blocked, hours that are offered for resale
  * before they perish, and credit that is burnt when a loan defaults. CREDIT.md section 2.
  */
-import { ACCOUNT } from '../ledger/accounts.ts';
 import { ALLOCATION } from '../trading/allocations.ts';
 import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../commands.ts';
 import type { CompanyId } from '../commands.ts';
 import type { CreditLimits } from './credit_limits.ts';
 import { isRunning } from './facility_review.ts';
+import { totalDebt } from './loans.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { ALL_BLOCKED } from '../ledger/lots.ts';
 import type { Lot } from '../ledger/lots.ts';
@@ -178,10 +178,9 @@ export class Collateral {
 
   /** How much of the lot the debt needs; credit beyond it is not paid out. Rules before version 5 burnt all. */
   private burnable(facility: Facility, { lot, credits, usd }: Lot): Micro {
-    const { ledger, lots, rulesVersion } = this.state;
+    const { lots, rulesVersion } = this.state;
     if (rulesVersion < 5) return lots.available(lot);
-    const id = facility.facility;
-    const owed = ledger.balance(ACCOUNT['loan.principal'], id) + ledger.balance(ACCOUNT['interest.receivable'], id) + ledger.balance(ACCOUNT['fee.receivable'], id);
+    const owed = totalDebt(this.state, facility);
     // The cost of so many is rounded: two more millionths are sure to reach.
     return owed === 0 ? 0 : Math.min(lots.available(lot), mulDivCeil(owed, credits, usd) + 2);
   }

@@ -10,23 +10,22 @@ import { maturesBefore } from './credit_limits.ts';
 import type { CreditLimits, Demand } from './credit_limits.ts';
 import { FacilityReview, isRunning } from './facility_review.ts';
 import type { Finance } from './finance.ts';
-import { Loans, livesBy } from './loans.ts';
+import { Loans, livesBy, totalDebt } from './loans.ts';
 import type { Lot } from '../ledger/lots.ts';
 import { ALL_BLOCKED } from '../ledger/lots.ts';
 import { Mandates, validAmount } from './mandates.ts';
 import { mulDiv, mulDivCeil } from '../numbers/muldiv.ts';
-import { Offers } from '../trading/offers.ts';
+import { Offers } from './offers.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { lenderFreezesOf, unrecovered } from './facility.ts';
 import type { Facility } from './facility.ts';
 import type { State } from '../state.ts';
 import type { Sweeps } from '../time/sweeps.ts';
 import type { Trading } from '../trading/trading.ts';
-import { MICRO, MILLIS_PER_DAY, PRICE_TICKS_MAX } from '../numbers/units.ts';
+import { MICRO, MICRO_PER_CENT, MILLIS_PER_DAY, PRICE_TICKS_MAX } from '../numbers/units.ts';
 import type { Day, Hour, Micro } from '../numbers/units.ts';
 
 const PRINCIPAL = ACCOUNT['loan.principal'];
-const MICRO_PER_CENT = 10_000;
 
 export class Facilities {
   readonly loans: Loans;
@@ -273,8 +272,7 @@ export class Facilities {
   }
 
   private afterPaid(facility: Facility): void {
-    const { principal, interest, fees } = this.loans.debt(facility);
-    if (principal + interest + fees === 0) this.release(facility);
+    if (totalDebt(this.state, facility) === 0) this.release(facility);
     this.closeIfSettled(facility);
     this.review.review(facility);
     this.review.provisionAgain(facility);
@@ -292,9 +290,8 @@ export class Facilities {
 
   private closeIfSettled(facility: Facility): void {
     if (!isRunning(facility)) return;
-    const { principal, interest, fees } = this.loans.debt(facility);
     const mayDraw = this.undrawn(facility) > 0 && this.state.now < facility.maturesAt && facility.state !== 'defaulted';
-    if (principal + interest + fees === 0 && !mayDraw) this.close(facility);
+    if (!mayDraw && totalDebt(this.state, facility) === 0) this.close(facility);
   }
 
   private close(facility: Facility): void {
@@ -337,9 +334,8 @@ export class Facilities {
 
   /** What credit that comes back may pay: principal, after a default all of the debt, of one that was given up what is not recovered. */
   private payableByCredit(facility: Facility): Micro {
-    const { principal, interest, fees } = this.loans.debt(facility);
     if (facility.state === 'written_off') return unrecovered(facility);
-    return facility.state === 'defaulted' ? principal + interest + fees : principal;
+    return facility.state === 'defaulted' ? totalDebt(this.state, facility) : this.loans.principal(facility);
   }
 
   /** Whether the company has defaulted on a debt that stands, or that was given up and is not recovered. */
@@ -438,8 +434,7 @@ export class Facilities {
 
   /** What was drawn is repaid in full. */
   private isPaid(facility: Facility): boolean {
-    const { principal, interest, fees } = this.loans.debt(facility);
-    return facility.lent > 0 && principal + interest + fees === 0;
+    return facility.lent > 0 && totalDebt(this.state, facility) === 0;
   }
 
   /** Lifts the actor's own freeze; operators, of whom it takes two, lift the lender's too. What the rules have frozen a cure lifts. */

@@ -1,4 +1,4 @@
-/** What is known of a loan and of those who lend it. */
+/** What is known of a loan and of those who lend it; the prices of money and the switches of the market. */
 import type { CompanyId, Evidence, FacilityApplication, FacilityId, FacilityMethod, Grade, LotId, MandateId, OrderId } from '../commands.ts';
 import type { DayCount } from '../credit/day_count.ts';
 import type { DueDateRoll } from '../credit/due_dates.ts';

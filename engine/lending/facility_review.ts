@@ -6,7 +6,7 @@ import type { CompanyId, ReportFinancials } from '../commands.ts';
 import { NONE } from '../commands.ts';
 import type { Collateral } from './collateral.ts';
 import type { CreditLimits } from './credit_limits.ts';
-import { livesBy } from './loans.ts';
+import { livesBy, totalDebt } from './loans.ts';
 import type { Loans } from './loans.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
@@ -107,8 +107,7 @@ export class FacilityReview {
   }
 
   private collateralOf(facility: Facility): Micro {
-    const { principal, interest, fees } = this.loans.debt(facility);
-    return principal + interest + fees - this.limits.exposure(facility);
+    return totalDebt(this.state, facility) - this.limits.exposure(facility);
   }
 
   private stepExposure(facility: Facility): void {
@@ -170,8 +169,7 @@ export class FacilityReview {
     this.collateral.burnUnspent(facility);
     if (this.state.rulesVersion >= 5) {
       this.loans.sweep(facility);
-      const { principal, interest, fees } = this.loans.debt(facility);
-      if (principal + interest + fees === 0) return;
+      if (totalDebt(this.state, facility) === 0) return;
     }
     this.collateral.withdrawForced(facility);
     this.loans.writeOff(facility);

@@ -19,14 +19,13 @@ import { PARAMETERS } from '../parameters.ts';
 import { unrecovered } from './facility.ts';
 import type { Debt, Facility, Share } from './facility.ts';
 import type { State } from '../state.ts';
-import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
+import { MICRO, MICRO_PER_CENT, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro } from '../numbers/units.ts';
 
 const PRINCIPAL = ACCOUNT['loan.principal'];
 const INTEREST = ACCOUNT['interest.receivable'];
 const FEES = ACCOUNT['fee.receivable'];
 const ALLOWANCE = ACCOUNT['loan.allowance'];
-const MICRO_PER_CENT = 10_000;
 
 export class Loans {
   private readonly state: State;
@@ -58,9 +57,7 @@ export class Loans {
   private exactUntil(facility: Facility, day: Day): bigint {
     const days = countedDays(facility, day) - countedDays(facility, facility.accruedTo);
     const principal = this.principal(facility);
-    // Flat interest is charged on what was lent, as long as any of it is owed.
-    const base = facility.method === 'flat' && principal > 0 ? facility.lent : principal;
-    const exact = facility.accrualExact.value + BigInt(base) * BigInt(facility.annualRate) * BigInt(Math.max(0, days));
+    const exact = facility.accrualExact.value + BigInt(interestBase(facility, principal)) * BigInt(facility.annualRate) * BigInt(Math.max(0, days));
     if (facility.revenueShare === undefined) return exact;
     // A share of revenue is due until a cap, beyond which nothing accrues.
     const most = BigInt(interestMostOf(facility.revenueShare, facility.lent)) * accrualScale(facility);
@@ -218,8 +215,7 @@ export class Loans {
 
   /** A period's interest on a balance that stays, in whole cents. */
   private interestOf(facility: Facility, balance: Micro, from: Day, to: Day): Micro {
-    const base = facility.method === 'flat' && balance > 0 ? facility.lent : balance;
-    const exact = BigInt(base) * BigInt(facility.annualRate) * BigInt(Math.max(0, countedDays(facility, to) - countedDays(facility, from)));
+    const exact = BigInt(interestBase(facility, balance)) * BigInt(facility.annualRate) * BigInt(Math.max(0, countedDays(facility, to) - countedDays(facility, from)));
     return Number(divideHalfEven(exact, accrualScale(facility) * BigInt(MICRO_PER_CENT))) * MICRO_PER_CENT;
   }
 
@@ -312,9 +308,8 @@ export class Loans {
 
   /** After a default what the borrower has in cash goes to the debt. */
   sweep(facility: Facility, most: Micro = Infinity): void {
-    const { principal, interest, fees } = this.debt(facility);
     const cash = -this.state.ledger.balance(ACCOUNT.unapplied, facility.company);
-    const amount = Math.min(most, cash, principal + interest + fees);
+    const amount = Math.min(most, cash, totalDebt(this.state, facility));
     if (amount > 0) this.pay(facility, amount, 'shorten');
   }
 
@@ -392,8 +387,7 @@ export class Loans {
   }
 
   expectedLoss(facility: Facility, collateral: Micro): Micro {
-    const { principal, interest, fees } = this.debt(facility);
-    const exposure = principal + interest + fees;
+    const exposure = totalDebt(this.state, facility);
     const balances = this.state.rulesVersion >= 5 ? this.balancesToCome(facility, exposure) : [exposure, ...facility.schedule.filter(({ billed }) => !billed).map(({ balance }) => balance)].slice(0, -1);
     return expectedLoss({
       stage: this.stage(facility), defaultProbability: facility.decision.defaultProbability, annualRate: facility.annualRate, exposure, collateral, balances,
@@ -470,6 +464,9 @@ export class Loans {
 /** Whether what came with so many loan rules holds for it. */
 export const livesBy = ({ loanRules }: Facility, rules: number): boolean => (loanRules ?? 1) >= rules;
 
+/** All that a loan owes: principal, interest and fees. */
+export const totalDebt = ({ ledger }: State, { facility }: Facility): Micro => ledger.balance(PRINCIPAL, facility) + ledger.balance(INTEREST, facility) + ledger.balance(FEES, facility);
+
 /** Days since the oldest instalment that is not paid fell due; 0 when none is late. */
 export function daysPastDue({ day }: State, { schedule, defaultedFrom }: Facility): number {
   // After a default all is one debt: what a part of it pays does not make the rest younger.
@@ -481,6 +478,9 @@ export function daysPastDue({ day }: State, { schedule, defaultedFrom }: Facilit
   }
   return 0;
 }
+
+/** Flat interest is charged on what was lent, as long as any of it is owed. */
+const interestBase = ({ method, lent }: Facility, principal: Micro): Micro => (method === 'flat' && principal > 0 ? lent : principal);
 
 /** Micro x ppm x days of a year: the denominator of the exact accrual. */
 export const accrualScale = ({ dayCount }: Facility): bigint => BigInt(basisOf(dayCount)) * BigInt(MICRO);

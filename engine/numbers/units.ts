@@ -27,6 +27,7 @@ export type Day = Nominal<'day'>;
 export type Ppm = Nominal<'ppm'>;
 
 export const MICRO = 1_000_000;
+export const MICRO_PER_CENT = 10_000;
 export const TICKS_PER_CREDIT = 10_000;
 export const STEPS_PER_GPU_HOUR = 100;
 export const MINUTES_PER_HOUR = 60;

@@ -51,7 +51,7 @@ export class Foresight {
     this.wide = wide;
   }
 
-  /** Whether there is more to read than the commands themselves. */
+  /** Whether there is more to read than commands, the orders that they cancel and where companies stand. */
   get isWorthwhile(): boolean {
     return this.state.orders.count > this.middling;
   }
