@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { NONE } from '../engine/commands.ts';
+import { NONE } from '../engine/vocabulary.ts';
 import type { Command } from '../engine/commands.ts';
 import { Directory, formatHour } from './directory.ts';
 import { createInProcessSequencer } from './sequencer/in_process.ts';

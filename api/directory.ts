@@ -3,8 +3,8 @@
  * name; this is the one place that translates. Loaded once from the engine, then kept current from
  * committed events.
  */
-import { NONE, REGIONS_PER_CLASS, classOf, marketOf, regionOf } from '../engine/commands.ts';
-import type { Role } from '../engine/commands.ts';
+import { NONE, REGIONS_PER_CLASS, classOf, marketOf, regionOf } from '../engine/vocabulary.ts';
+import type { Role } from '../engine/vocabulary.ts';
 import { KIND, decodeEvent, forEachEvent } from '../engine/events.ts';
 import type { EngineEvent, EventBatch } from '../engine/events.ts';
 import type { CapacityView, DirectoryView } from '../engine/queries.ts';

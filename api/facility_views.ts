@@ -1,5 +1,5 @@
 /** Facilities as their sides see them, asked for part by part: a lender may have thousands, and the market waits while it answers. */
-import { NONE } from '../engine/commands.ts';
+import { NONE } from '../engine/vocabulary.ts';
 import type { FacilityView } from '../engine/queries.ts';
 import type { SequencerPort } from './sequencer/port.ts';
 

@@ -1,5 +1,5 @@
 /** A company as the market knows it, and as snapshots keep it. */
-import type { CompanyId, Role } from './commands.ts';
+import type { CompanyId, Role } from './vocabulary.ts';
 import type { Day, Micro, Millis } from './numbers/units.ts';
 import type { Standing } from './trading/standing.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from './ledger/accounts.ts';
-import { FOK, IOC, MARKET, NONE } from './commands.ts';
+import { FOK, IOC, MARKET, NONE } from './vocabulary.ts';
 import { Engine } from './engine.ts';
 import { HOUR, START, World, all, financed, gpuHours, one, postings, price, usd } from './test/world.ts';
 import { MICRO, MILLIS_PER_HOUR } from './numbers/units.ts';

@@ -4,7 +4,8 @@
  */
 import type { RejectCode } from './catalogue.ts';
 import { COMMAND_TYPES } from './commands.ts';
-import type { BatchOrders, CancelOrder, Command, CommandType, CompanyId, Envelope, OrderCommand, PlaceOrder } from './commands.ts';
+import type { BatchOrders, CancelOrder, Command, CommandType, Envelope, OrderCommand, PlaceOrder } from './commands.ts';
+import type { CompanyId } from './vocabulary.ts';
 import { Delivery } from './delivery/delivery.ts';
 import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';

@@ -5,7 +5,8 @@
  * An event is a run of numbers in an EventBatch: [kind, length, field...]. Text and structured
  * fields stand as an index into `texts`. Consumers decode; the hot path writes numbers only.
  */
-import { COMMAND_TYPES, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from './commands.ts';
+import { COMMAND_TYPES } from './commands.ts';
+import { ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from './vocabulary.ts';
 import { REJECT_CODES } from './catalogue.ts';
 
 export const CANCEL_REASONS = [

@@ -1,5 +1,5 @@
 /** The market's numbers, in one table. Rates in ppm, money in micro, time in milliseconds. */
-import type { Grade } from './commands.ts';
+import type { Grade } from './vocabulary.ts';
 import { MICRO, MILLIS_PER_DAY } from './numbers/units.ts';
 
 export const PARAMETERS = {

@@ -4,7 +4,8 @@
  * Money in micro, quantities in steps, prices in ticks, GPU time in 1e-6 GPU-seconds.
  */
 import type { RejectCode } from './catalogue.ts';
-import type { FacilityApplication, FacilityMethod, PlaceBlock, PlaceOrder } from './commands.ts';
+import type { FacilityApplication, PlaceBlock, PlaceOrder } from './commands.ts';
+import type { FacilityMethod } from './vocabulary.ts';
 import type { DayCount } from './credit/day_count.ts';
 import type { DueDateRoll } from './credit/due_dates.ts';
 import type { OrderStatus } from './events.ts';

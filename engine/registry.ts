@@ -1,9 +1,7 @@
 /** Who and what takes part: companies, classes, regions, models, capacities, trading modes, price bands. */
 import type { RejectCode } from './catalogue.ts';
-import { NONE, REGIONS_PER_CLASS, classOf } from './commands.ts';
-import type {
-  AddClass, AddModel, AddRegion, DeclareCapacity, RegisterCompany, SetBands, SetEligibility, SetListPrice, SetTradingMode, VerifyCapacity,
-} from './commands.ts';
+import { NONE, REGIONS_PER_CLASS, classOf } from './vocabulary.ts';
+import type { AddClass, AddModel, AddRegion, DeclareCapacity, RegisterCompany, SetBands, SetEligibility, SetListPrice, SetTradingMode, VerifyCapacity } from './commands.ts';
 import { PARAMETERS } from './parameters.ts';
 import type { State } from './state.ts';
 import { wrongBand } from './trading/bands.ts';

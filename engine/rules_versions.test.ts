@@ -1,6 +1,6 @@
 /** A journal that was written under older rules is executed under them. */
 import { describe, expect, it } from 'vitest';
-import { BUY, FOK, GTC, LIMIT, NONE, STOP_LIMIT } from './commands.ts';
+import { BUY, FOK, GTC, LIMIT, NONE, STOP_LIMIT } from './vocabulary.ts';
 import { Engine } from './engine.ts';
 import { RULES_VERSION } from './rules.ts';
 import { HOUR, World, all, gpuHours, one, price } from './test/world.ts';

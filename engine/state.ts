@@ -1,7 +1,7 @@
 /** All that the engine knows, as one value. Everything in it can be written to and read from a snapshot. */
 import { Orders } from './book/orders.ts';
-import { REGIONS_PER_CLASS, TRADING_MODES, classOf } from './commands.ts';
-import type { CompanyId, FacilityId, MarketId, OrderId, TradingMode } from './commands.ts';
+import { REGIONS_PER_CLASS, TRADING_MODES, classOf } from './vocabulary.ts';
+import type { CompanyId, FacilityId, MarketId, OrderId, TradingMode } from './vocabulary.ts';
 import { Company } from './company.ts';
 import type { CompanyImage } from './company.ts';
 import type { FailedPlace, Outage } from './delivery/minutes.ts';

@@ -2,8 +2,8 @@
 import { ACCOUNT } from './ledger/accounts.ts';
 import { ALLOCATION } from './trading/allocations.ts';
 import type { Block } from './trading/blocks.ts';
-import { BUY, NONE } from './commands.ts';
-import type { CompanyId } from './commands.ts';
+import { BUY, NONE } from './vocabulary.ts';
+import type { CompanyId } from './vocabulary.ts';
 import { isPayableHeld } from './delivery/delivery.ts';
 import type { Facilities } from './lending/facilities.ts';
 import { INVARIANTS, checkInvariantFrom, checkInvariants } from './invariants.ts';

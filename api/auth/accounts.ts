@@ -1,6 +1,6 @@
 /** People and their companies: registering and logging in. */
 import { ApiError } from '../errors.ts';
-import type { Role } from '../../engine/commands.ts';
+import type { Role } from '../../engine/vocabulary.ts';
 import { eventOf } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
 import { hashPassword, verifyPassword } from './passwords.ts';

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
-import type { Role } from '../../engine/commands.ts';
+import type { Role } from '../../engine/vocabulary.ts';
 import type { Scope } from '../http/route.ts';
 
 /** Prices in ticks, money in micro-CR; null: no limit. */

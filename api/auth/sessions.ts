@@ -1,7 +1,7 @@
 /** Sessions of the web app: a random token in a cookie, its digest in Postgres, a short-lived copy in memory. */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Knex } from 'knex';
-import type { Role } from '../../engine/commands.ts';
+import type { Role } from '../../engine/vocabulary.ts';
 import { sha256 } from './keys.ts';
 import { recordChange } from './changes.ts';
 

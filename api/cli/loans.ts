@@ -3,7 +3,7 @@
  * rebuilds every balance from the posted events and holds it against the engine's.
  */
 import { Auditor } from '../../db/projections/auditor.ts';
-import { LOAN_RULES } from '../../engine/commands.ts';
+import { LOAN_RULES } from '../../engine/vocabulary.ts';
 import { LoanLives } from '../../engine/simulation/loan_lives.ts';
 import { MILLIS_PER_DAY } from '../../engine/numbers/units.ts';
 import { settleHeap, warmUp } from '../sequencer/warm_up.ts';

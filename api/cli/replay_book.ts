@@ -4,7 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import type { RejectCode } from '../../engine/catalogue.ts';
-import { MARKET, ORDER_TYPES, SELF_TRADE_PREVENTIONS, STOP, TIMES_IN_FORCE } from '../../engine/commands.ts';
+import { MARKET, ORDER_TYPES, SELF_TRADE_PREVENTIONS, STOP, TIMES_IN_FORCE } from '../../engine/vocabulary.ts';
 import { LoneBook } from '../../engine/book/lone_book.ts';
 import type { BookOrder, DepthLevel } from '../../engine/book/lone_book.ts';
 import { Unit } from './book_unit.ts';

@@ -13,7 +13,7 @@ import { pino } from 'pino';
 import { io } from 'socket.io-client';
 import type { Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NONE } from '../../engine/commands.ts';
+import { NONE } from '../../engine/vocabulary.ts';
 import type { Command } from '../../engine/commands.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { openDatabase } from '../../db/database.ts';

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { CompanyId, Role } from '../../engine/commands.ts';
+import type { CompanyId, Role } from '../../engine/vocabulary.ts';
 import { NO_SPOT, newId, scopesOf } from '../auth/keys.ts';
 import type { SpotPolicy } from '../auth/keys.ts';
 import { hashPassword, verifyPassword } from '../auth/passwords.ts';

@@ -2,8 +2,9 @@
  * Lets the bots act: every few seconds of the wall clock, or, with a manual clock, whenever time has
  * been moved. What they do is decided in quotes.ts; here it is read, sent and refinanced.
  */
-import type { BatchOrders, CompanyId } from '../../engine/commands.ts';
-import { BUY, SELL, classOf } from '../../engine/commands.ts';
+import type { BatchOrders } from '../../engine/commands.ts';
+import type { CompanyId } from '../../engine/vocabulary.ts';
+import { BUY, SELL, classOf } from '../../engine/vocabulary.ts';
 import { MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import type { Millis } from '../../engine/numbers/units.ts';
 import { Unavailable } from '../sequencer/port.ts';

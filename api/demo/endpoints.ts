@@ -1,7 +1,7 @@
 /** Registers the demo's provider processes as endpoints, and waits until each has proven its capacity. */
 import { CLASSES, REGIONS } from '../../db/seed/offers.ts';
-import { NONE } from '../../engine/commands.ts';
-import type { MarketId } from '../../engine/commands.ts';
+import { NONE } from '../../engine/vocabulary.ts';
+import type { MarketId } from '../../engine/vocabulary.ts';
 import { newId } from '../auth/keys.ts';
 import { rating } from '../gateway/catalogue/ratings.ts';
 import type { Services } from '../services.ts';

@@ -1,8 +1,8 @@
 /** What the demo market quotes: which asks follow from the real offers, in which hours, by which companies. */
 import { demoAsk } from '../../db/seed/list_price.ts';
 import { OFFERS, PROVIDERS } from '../../db/seed/offers.ts';
-import { marketOf } from '../../engine/commands.ts';
-import type { CompanyId, MarketId } from '../../engine/commands.ts';
+import { marketOf } from '../../engine/vocabulary.ts';
+import type { CompanyId, MarketId } from '../../engine/vocabulary.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import type { Hour, Millis, Ticks } from '../../engine/numbers/units.ts';

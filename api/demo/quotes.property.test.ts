@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { listInputs, listPrice } from '../../db/seed/list_price.ts';
 import { CLASSES, OFFERS, PROVIDERS, REGIONS } from '../../db/seed/offers.ts';
-import { SELL, marketOf } from '../../engine/commands.ts';
+import { SELL, marketOf } from '../../engine/vocabulary.ts';
 import type { Command } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
 import { decodeEvents } from '../../engine/events.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CLASSES, OFFERS, PROVIDERS, REGIONS } from '../../db/seed/offers.ts';
 import { listInputs, listPrice } from '../../db/seed/list_price.ts';
-import { BUY, SELL, marketOf, regionOf } from '../../engine/commands.ts';
+import { BUY, SELL, marketOf, regionOf } from '../../engine/vocabulary.ts';
 import type { BatchOrders, OrderCommand, PlaceOrder } from '../../engine/commands.ts';
 import { MILLIS_PER_HOUR, STEPS_PER_GPU_HOUR } from '../../engine/numbers/units.ts';
 import { MAIN_CLASSES, askHours, bidHours, offeredMarkets, quotedMarkets } from './plan.ts';

@@ -3,8 +3,9 @@
  * commands. Makers offer at the prices of the real offers, bidders bid below the lowest of them, and
  * takers buy. Bots trade with each other only: they keep off orders of other companies.
  */
-import { BUY, GTC, IOC, LIMIT, NONE, SELL } from '../../engine/commands.ts';
-import type { BatchOrders, CompanyId, MarketId, OrderCommand, OrderId, PlaceOrder, Side } from '../../engine/commands.ts';
+import { BUY, GTC, IOC, LIMIT, NONE, SELL } from '../../engine/vocabulary.ts';
+import type { BatchOrders, OrderCommand, PlaceOrder } from '../../engine/commands.ts';
+import type { CompanyId, MarketId, OrderId, Side } from '../../engine/vocabulary.ts';
 import { MILLIS_PER_MINUTE, STEPS_PER_GPU_HOUR, TICKS_PER_CREDIT } from '../../engine/numbers/units.ts';
 import type { Hour, Millis, Steps, Ticks } from '../../engine/numbers/units.ts';
 import { askHours, bidHours, hourOf, minutesLeft } from './plan.ts';

@@ -5,8 +5,9 @@
  * market sends nothing.
  */
 import { OFFERS, PROVIDERS } from '../../db/seed/offers.ts';
-import { LOAN_RULES } from '../../engine/commands.ts';
-import type { Command, CompanyId, FacilityApplication, Role } from '../../engine/commands.ts';
+import { LOAN_RULES } from '../../engine/vocabulary.ts';
+import type { Command, FacilityApplication } from '../../engine/commands.ts';
+import type { CompanyId, Role } from '../../engine/vocabulary.ts';
 import type { DirectoryView } from '../../engine/queries.ts';
 import { MICRO } from '../../engine/numbers/units.ts';
 import type { Micro } from '../../engine/numbers/units.ts';

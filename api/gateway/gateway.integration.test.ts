@@ -12,7 +12,7 @@ import { ProjectionWaiter } from '../../db/queries/positions.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
 import type { Command } from '../../engine/commands.ts';
-import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../../engine/commands.ts';
+import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../../engine/vocabulary.ts';
 import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { createApp } from '../app.ts';
 import { Auth } from '../auth/auth.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NONE } from '../../engine/commands.ts';
+import { NONE } from '../../engine/vocabulary.ts';
 import { createProvider } from '../demo/provider/provider.ts';
 import { ANY_SPOT, CHAT, HOUR, MARKET, RATED, micro, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
 import type { GatewayWorld } from './test/gateway_world.ts';

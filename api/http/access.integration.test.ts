@@ -1,8 +1,8 @@
 /** Every route against every kind of caller: no key, wrong keys, each role, a read-only key, another company. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { ROLES } from '../../engine/commands.ts';
-import type { Role } from '../../engine/commands.ts';
+import { ROLES } from '../../engine/vocabulary.ts';
+import type { Role } from '../../engine/vocabulary.ts';
 import { isOpenAiPath } from './registry.ts';
 import type { Route } from './route.ts';
 import { INSTRUMENT, equip, fund, openApiWorld } from './test/api_world.ts';

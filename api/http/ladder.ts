@@ -1,5 +1,5 @@
 /** What a forecast suggests to do: bids for use that no hours are bought for, resales of hours beyond any use. */
-import { classOf, regionOf } from '../../engine/commands.ts';
+import { classOf, regionOf } from '../../engine/vocabulary.ts';
 import type { DemandForecast } from '../../engine/credit/demand.ts';
 import { mulDivFloor } from '../../engine/numbers/muldiv.ts';
 import type { AllocationView } from '../../engine/queries.ts';

@@ -1,6 +1,6 @@
 /** Each pair of order attributes as a client sends it: two that go together become a command that says both, two that contradict each other are refused by name. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LIMIT, ORDER_TYPES, SELF_TRADE_PREVENTIONS, STOP, STOP_LIMIT, TIMES_IN_FORCE } from '../../engine/commands.ts';
+import { LIMIT, ORDER_TYPES, SELF_TRADE_PREVENTIONS, STOP, STOP_LIMIT, TIMES_IN_FORCE } from '../../engine/vocabulary.ts';
 import { ATTRIBUTES, PAIRS } from '../../engine/test/order_attributes.ts';
 import type { Traits } from '../../engine/test/order_attributes.ts';
 import type { Directory } from '../directory.ts';

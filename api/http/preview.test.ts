@@ -1,6 +1,6 @@
 /** A preview against the book itself: what it foresees is what the order does. */
 import { describe, expect, it } from 'vitest';
-import { BUY, CANCEL_NEWEST, DECREMENT, GTC, IOC, LIMIT, MARKET, NONE, SELL, STOP, STOP_LIMIT, FOK } from '../../engine/commands.ts';
+import { BUY, CANCEL_NEWEST, DECREMENT, GTC, IOC, LIMIT, MARKET, NONE, SELL, STOP, STOP_LIMIT, FOK } from '../../engine/vocabulary.ts';
 import type { PlaceOrder } from '../../engine/commands.ts';
 import { LoneBook } from '../../engine/book/lone_book.ts';
 import type { BookOrder } from '../../engine/book/lone_book.ts';

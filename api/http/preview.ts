@@ -1,6 +1,6 @@
 /** What an order would do to the market as it stands: fills, fees, hold, and what a GPU-hour costs all in. */
 import type { RejectCode } from '../../engine/catalogue.ts';
-import { BUY, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../../engine/commands.ts';
+import { BUY, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../../engine/vocabulary.ts';
 import type { PlaceOrder } from '../../engine/commands.ts';
 import { divideHalfEven } from '../../engine/numbers/muldiv.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';

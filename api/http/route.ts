@@ -4,7 +4,7 @@
  */
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
-import type { Role } from '../../engine/commands.ts';
+import type { Role } from '../../engine/vocabulary.ts';
 import type { ApiKey } from '../auth/keys.ts';
 import type { Outgoing } from '../gateway/relay/outgoing.ts';
 import type { Services } from '../services.ts';

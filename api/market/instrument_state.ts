@@ -1,5 +1,5 @@
 /** What is kept of one instrument: its book, its trades and what they add up to. Made when first needed. */
-import { SELL } from '../../engine/commands.ts';
+import { SELL } from '../../engine/vocabulary.ts';
 import { Candles, dayFigures } from './candles.ts';
 import { BookLevels } from './levels.ts';
 import type { Level } from './levels.ts';

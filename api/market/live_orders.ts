@@ -1,6 +1,6 @@
 /** Orders that are in the market, resting or waiting for their trigger, as committed events tell them. */
 import type { OrderStatus } from '../../engine/events.ts';
-import { CANCEL_NEWEST, LIMIT } from '../../engine/commands.ts';
+import { CANCEL_NEWEST, LIMIT } from '../../engine/vocabulary.ts';
 import type { BlockView, OrderView } from '../../engine/queries.ts';
 import type { Level } from './levels.ts';
 

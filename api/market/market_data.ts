@@ -2,7 +2,7 @@
  * Market data of the present: what committed events built, read by HTTP and by live data alike.
  * Prices are ticks, quantities steps, times milliseconds of engine time; wire.ts writes them out.
  */
-import type { TradingMode } from '../../engine/commands.ts';
+import type { TradingMode } from '../../engine/vocabulary.ts';
 import type { EventOf } from '../../engine/events.ts';
 import type { Bands } from '../../engine/trading/bands.ts';
 import type { Candle, Interval } from './candles.ts';

@@ -1,6 +1,6 @@
 /** Shapes of market data on the wire, for HTTP and sockets alike. */
 import { z } from 'zod';
-import { TRADING_MODES } from '../../engine/commands.ts';
+import { TRADING_MODES } from '../../engine/vocabulary.ts';
 import { decimal } from '../http/wire/schemas.ts';
 import { INTERVALS } from './candles.ts';
 import { PHASES } from './instruments.ts';

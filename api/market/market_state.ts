@@ -2,7 +2,7 @@
  * Orders, books and trades rebuilt from events. The frequent kinds are read from the words of the
  * batch without decoding the event.
  */
-import { BUY, SIDES, STOP, STOP_LIMIT, TIMES_IN_FORCE, classOf } from '../../engine/commands.ts';
+import { BUY, SIDES, STOP, STOP_LIMIT, TIMES_IN_FORCE, classOf } from '../../engine/vocabulary.ts';
 import { CANCEL_REASONS, ORDER_STATUSES, decodeEvent } from '../../engine/events.ts';
 import type { EventBatch, EventOf } from '../../engine/events.ts';
 import type { BlockView, OrderView } from '../../engine/queries.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTC, IOC, LIMIT, MARKET, NONE, STOP, STOP_LIMIT } from '../../engine/commands.ts';
+import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTC, IOC, LIMIT, MARKET, NONE, STOP, STOP_LIMIT } from '../../engine/vocabulary.ts';
 import type { Command } from '../../engine/commands.ts';
 import { decodeEvents } from '../../engine/events.ts';
 import type { EngineEvent } from '../../engine/events.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { BUY, NONE, SELL } from '../../engine/commands.ts';
+import { BUY, NONE, SELL } from '../../engine/vocabulary.ts';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { eventOf } from '../sequencer/port.ts';
 import type { Instrument } from './market_data.ts';

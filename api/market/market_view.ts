@@ -1,6 +1,6 @@
 /** The market data of one process: started from the engine's snapshot, continued by committed events. */
-import { NONE, classOf, regionOf } from '../../engine/commands.ts';
-import type { ClassId, MarketId, TradingMode } from '../../engine/commands.ts';
+import { NONE, classOf, regionOf } from '../../engine/vocabulary.ts';
+import type { ClassId, MarketId, TradingMode } from '../../engine/vocabulary.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch, EventOf } from '../../engine/events.ts';
 import { USUAL_BANDS } from '../../engine/trading/bands.ts';

@@ -1,6 +1,6 @@
 /** Which scopes do not trade normally: everything, a class, a market, an instrument. */
-import { NONE, TRADING_MODES, classOf } from '../../engine/commands.ts';
-import type { TradingMode } from '../../engine/commands.ts';
+import { NONE, TRADING_MODES, classOf } from '../../engine/vocabulary.ts';
+import type { TradingMode } from '../../engine/vocabulary.ts';
 import type { TradingModeView } from './market_data.ts';
 
 const covers = (scope: number, value: number): boolean => scope === NONE || scope === value;

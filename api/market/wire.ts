@@ -1,7 +1,7 @@
 /** Market data as it is sent: decimal strings, RFC 3339 times, names for numbers. */
 import { crc32 } from 'node:zlib';
 import type { z } from 'zod';
-import { NONE, classOf, regionOf } from '../../engine/commands.ts';
+import { NONE, classOf, regionOf } from '../../engine/vocabulary.ts';
 import { formatMicro, formatSteps, formatTicks, formatUnits } from '../../engine/numbers/units.ts';
 import type { ClassEntry, Directory } from '../directory.ts';
 import { idOf } from '../ids.ts';

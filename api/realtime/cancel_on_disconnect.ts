@@ -1,6 +1,6 @@
 /** Orders that asked for it are cancelled when the last connection that watches over them ends. */
 import type { Logger } from 'pino';
-import { NONE } from '../../engine/commands.ts';
+import { NONE } from '../../engine/vocabulary.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { SequencerPort } from '../sequencer/port.ts';
 

@@ -1,5 +1,5 @@
 /** Rooms of the public namespace, and which of them a committed batch concerns. */
-import { NONE } from '../../engine/commands.ts';
+import { NONE } from '../../engine/vocabulary.ts';
 import type { Directory } from '../directory.ts';
 import { ApiError } from '../errors.ts';
 import { instrumentKey, marketOfKey } from '../market/instruments.ts';

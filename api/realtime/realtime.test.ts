@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { io } from 'socket.io-client';
 import type { Socket } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { BUY, SELL } from '../../engine/commands.ts';
+import { BUY, SELL } from '../../engine/vocabulary.ts';
 import { randomOf } from '../demo/random.ts';
 import { INSTRUMENT, openExchange, orderOf, place, trade } from '../market/test/exchange.ts';
 import type { Exchange } from '../market/test/exchange.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { NONE } from '../../engine/commands.ts';
+import { NONE } from '../../engine/vocabulary.ts';
 import type { Command } from '../../engine/commands.ts';
 import { START, World, gpuHours, one, price, usd } from '../../engine/test/world.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';

@@ -8,7 +8,7 @@
  * committed; their events are left out when they come, by sequence.
  */
 import type { ReleasePending } from '../../engine/commands.ts';
-import { classOf } from '../../engine/commands.ts';
+import { classOf } from '../../engine/vocabulary.ts';
 import { KIND, decodeEvent, fieldOf, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch, EventOf } from '../../engine/events.ts';
 import type { AllocationView } from '../../engine/queries.ts';

@@ -1,5 +1,5 @@
 /** Looks now and then whether the books are sound, at one invariant at a time. When one is not, all trading halts at once and says why; people decide what then. */
-import { NONE } from '../../engine/commands.ts';
+import { NONE } from '../../engine/vocabulary.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Sequencer } from './sequencer.ts';
 

@@ -4,7 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { LOAN_RULES } from '../../engine/commands.ts';
+import { LOAN_RULES } from '../../engine/vocabulary.ts';
 import { LoanLives } from '../../engine/simulation/loan_lives.ts';
 
 const FACILITIES = 24;

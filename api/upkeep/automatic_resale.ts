@@ -3,7 +3,7 @@
  * so many minutes since it was bought is put on the book, at the best ask there but not below the company's floor.
  */
 import type { Knex } from 'knex';
-import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL, classOf } from '../../engine/commands.ts';
+import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL, classOf } from '../../engine/vocabulary.ts';
 import type { PlaceOrder } from '../../engine/commands.ts';
 import { KIND, fieldOf, forEachEvent } from '../../engine/events.ts';
 import type { AllocationView } from '../../engine/queries.ts';

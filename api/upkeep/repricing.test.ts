@@ -1,6 +1,6 @@
 /** Offers follow the market by themselves, where their provider wants that. */
 import { afterEach, describe, expect, test } from 'vitest';
-import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE } from '../../engine/commands.ts';
+import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE } from '../../engine/vocabulary.ts';
 import { HOUR, MARKET, openGatewayWorld } from '../gateway/test/gateway_world.ts';
 import type { GatewayWorld } from '../gateway/test/gateway_world.ts';
 import { Repricing, priceWanted } from './repricing.ts';

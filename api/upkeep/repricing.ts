@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { LIMIT, SELL, classOf } from '../../engine/commands.ts';
+import { LIMIT, SELL, classOf } from '../../engine/vocabulary.ts';
 import type { AmendOrder } from '../../engine/commands.ts';
 import type { Millis, Ticks } from '../../engine/numbers/units.ts';
 import type { LiveOrder } from '../market/live_orders.ts';

@@ -2,7 +2,7 @@
 import type { LifeEventRecord } from '../../db/queries/life_events.ts';
 import { LIFE_EVENT_KINDS } from '../../db/projections/life_events.ts';
 import type { LifeEventKind } from '../../db/projections/life_events.ts';
-import { NONE, classOf, regionOf } from '../../engine/commands.ts';
+import { NONE, classOf, regionOf } from '../../engine/vocabulary.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_MINUTE, formatSteps, formatUnits } from '../../engine/numbers/units.ts';
 import type { Directory } from '../directory.ts';
 import { formatGpuHours } from '../http/wire/amounts.ts';

@@ -1,5 +1,5 @@
 /** What happens in the lives of loans, lots and money, and what is not delivered, one row for each event: the log of a company, and what its webhooks tell. */
-import { NONE } from '../../engine/commands.ts';
+import { NONE } from '../../engine/vocabulary.ts';
 import type { EngineEvent, EventKind, EventOf } from '../../engine/events.ts';
 import type { CommandEvents } from './commands_of.ts';
 import { SCHEMA } from './projection.ts';

@@ -1,5 +1,5 @@
 /** Every order that was accepted, as it stands and as it ended. */
-import { CANCEL_NEWEST, LIMIT, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../engine/commands.ts';
+import { CANCEL_NEWEST, LIMIT, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../engine/vocabulary.ts';
 import type { EngineEvent, EventOf } from '../../engine/events.ts';
 import type { CommandEvents } from './commands_of.ts';
 import { CopyBuffer } from './copy_buffer.ts';
@@ -10,7 +10,7 @@ import type { Row } from './row_buffer.ts';
 
 const TABLE = `${SCHEMA}.orders`;
 
-/** What an order is from its entry on. Names are indexes into commands.ts's lists, as the engine has them. */
+/** What an order is from its entry on. Names are indexes into vocabulary.ts's lists, as the engine has them. */
 const ENTRY = {
   order_id: 'bigint', sequence: 'bigint', place: 'smallint', company: 'int', market: 'int', hour: 'int', side: 'smallint', order_type: 'smallint',
   time_in_force: 'smallint', self_trade_prevention: 'smallint', post_only: 'boolean', cancel_on_disconnect: 'boolean', display_quantity: 'bigint',

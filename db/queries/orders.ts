@@ -1,6 +1,6 @@
 /** Orders of the past and present. Ticks, steps, micro-CR. Reads the projection `orders`. */
 import type { Knex } from 'knex';
-import { SELL } from '../../engine/commands.ts';
+import { SELL } from '../../engine/vocabulary.ts';
 import type { OrderStatus } from '../../engine/events.ts';
 import type { OrderView } from '../../engine/queries.ts';
 import { flag, number, text } from './fields.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, NONE, SELL, STOP_LIMIT } from '../../engine/commands.ts';
+import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, NONE, SELL, STOP_LIMIT } from '../../engine/vocabulary.ts';
 import type { Command, FacilityApplication, PlaceOrder } from '../../engine/commands.ts';
 import type { EngineEvent, EventKind, EventOf, ScheduleRow } from '../../engine/events.ts';
 import { Simulation } from '../../engine/simulation/simulation.ts';

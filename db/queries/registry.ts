@@ -1,6 +1,6 @@
 /** Who and what takes part, and the acts of those who control the market. Reads the projection `registry`. */
 import type { Knex } from 'knex';
-import type { Role } from '../../engine/commands.ts';
+import type { Role } from '../../engine/vocabulary.ts';
 import { json, number, text } from './fields.ts';
 import type { RowOf } from './fields.ts';
 import { readAll, readPage } from './pages.ts';

@@ -1,6 +1,6 @@
 /** Calls by themselves: small ones against the naive book, which searches the uncross anew for every order it takes out, and large ones against the clock. */
 import { describe, expect, it } from 'vitest';
-import { DECREMENT, GTC, LIMIT, MARKET } from '../commands.ts';
+import { DECREMENT, GTC, LIMIT, MARKET } from '../vocabulary.ts';
 import { LoneBook } from './lone_book.ts';
 import type { BookMachine, BookOrder } from './lone_book.ts';
 import { Random } from '../simulation/random.ts';

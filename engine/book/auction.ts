@@ -4,7 +4,7 @@
  * the lowest limit), then the lowest. At that price orders execute by price, then time.
  */
 import type { Book, BookSide } from './book.ts';
-import { MARKET, STOP } from '../commands.ts';
+import { MARKET, STOP } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { isLimit, noteTrade } from './matching.ts';
 import type { MatchHost, Matcher } from './matching.ts';

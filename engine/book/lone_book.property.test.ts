@@ -3,7 +3,7 @@
  * after every one of them, by its hash. COMMANDS in the environment runs more.
  */
 import { describe, expect, it } from 'vitest';
-import { DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
+import { DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT } from '../vocabulary.ts';
 import { LoneBook } from './lone_book.ts';
 import type { BookImage, BookMachine, BookOrder } from './lone_book.ts';
 import { Random } from '../simulation/random.ts';

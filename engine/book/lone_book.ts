@@ -7,7 +7,7 @@ import { uncross } from './auction.ts';
 import type { AuctionHost, Uncross } from './auction.ts';
 import { Book } from './book.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { GTD, MARKET, NONE, STOP, STOP_LIMIT } from '../commands.ts';
+import { GTD, MARKET, NONE, STOP, STOP_LIMIT } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { Matcher, UNPROTECTED_BUY, isLimit } from './matching.ts';
 import type { MatchReason } from './matching.ts';

@@ -3,7 +3,7 @@
  * a trade costs and what is told about it is the host's business. The exchange is one host, the
  * replay of a lone book another.
  */
-import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, STOP } from '../commands.ts';
+import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, STOP } from '../vocabulary.ts';
 import type { Book, BookSide } from './book.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { FLAG } from './orders.ts';

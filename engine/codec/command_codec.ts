@@ -4,7 +4,8 @@
  * once written: a new one takes a new code.
  */
 import { ByteReader, ByteWriter } from '../numbers/bytes.ts';
-import type { AmendOrder, BatchOrders, CancelOrder, Capture, Command, Envelope, OrderCommand, PlaceOrder, Side } from '../commands.ts';
+import type { AmendOrder, BatchOrders, CancelOrder, Capture, Command, Envelope, OrderCommand, PlaceOrder } from '../commands.ts';
+import type { Side } from '../vocabulary.ts';
 
 const FORMAT = 1;
 const CODE = { json: 0, place: 1, cancel: 2, amend: 3, tick: 4, batch: 5, capture: 6, placeResale: 7, placeFrom: 8 } as const;

@@ -22,7 +22,7 @@ import type { Replacement } from '../delivery/replacement.ts';
 import type { Chain } from '../delivery/resale.ts';
 import type { Capacity, Supply } from '../trading/supply.ts';
 import type { Timer } from '../time/timers.ts';
-import type { TradingMode } from '../commands.ts';
+import type { TradingMode } from '../vocabulary.ts';
 
 export const SNAPSHOT_FORMAT = 2;
 const MAGIC = 0x58434331;

@@ -3,7 +3,7 @@
  * absorbs what rounding left, so that the principal is repaid to the cent.
  */
 import type { Decimal } from 'decimal.js';
-import type { ScheduleMethod } from '../commands.ts';
+import type { ScheduleMethod } from '../vocabulary.ts';
 import type { Day } from '../numbers/units.ts';
 import { divideHalfEven } from '../numbers/muldiv.ts';
 import { addMonths, dayOf } from './dates.ts';

@@ -5,7 +5,8 @@
  * PD = 1 / (1 + exp(-(b0 + b.x))); score = offset + (PDO / ln 2) ln((1 - PD) / PD).
  */
 import type { Decimal } from 'decimal.js';
-import type { FacilityApplication, Grade } from '../commands.ts';
+import type { FacilityApplication } from '../commands.ts';
+import type { Grade } from '../vocabulary.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { MICRO, type Micro, type Ppm } from '../numbers/units.ts';
 import { Exact, ONE, roundWhole, type Fraction } from './exact.ts';

@@ -1,5 +1,5 @@
 /** The conversion rates on offer: credits minted per USD drawn, by grade and commitment. */
-import type { Grade } from '../commands.ts';
+import type { Grade } from '../vocabulary.ts';
 import type { Ppm } from '../numbers/units.ts';
 
 export interface Tier {

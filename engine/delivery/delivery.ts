@@ -6,8 +6,9 @@
 import { ACCOUNT } from '../ledger/accounts.ts';
 import { ALLOCATION } from '../trading/allocations.ts';
 import type { RejectCode } from '../catalogue.ts';
-import type { Capture, CompanyId, EndHour, MarketId, Payout, ReleasePending } from '../commands.ts';
-import { NONE, classOf } from '../commands.ts';
+import type { Capture, EndHour, Payout, ReleasePending } from '../commands.ts';
+import type { CompanyId, MarketId } from '../vocabulary.ts';
+import { NONE, classOf } from '../vocabulary.ts';
 import type { Failures } from './failures.ts';
 import type { Facilities } from '../lending/facilities.ts';
 import { daysPastDue } from '../lending/loans.ts';

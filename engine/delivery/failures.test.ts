@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from '../ledger/accounts.ts';
-import { NONE } from '../commands.ts';
+import { NONE } from '../vocabulary.ts';
 import type { MinuteOutcome } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import { HOUR, START, World, all, gpuHours, loan, one, postings, price, usd } from '../test/world.ts';

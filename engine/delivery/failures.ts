@@ -7,7 +7,7 @@
  * posted for it.
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
-import type { CompanyId } from '../commands.ts';
+import type { CompanyId } from '../vocabulary.ts';
 import type { FailureReason } from '../events.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { Shares } from './minutes.ts';

@@ -6,8 +6,9 @@
  * numbers: a minute weighs a million, or the parts per million of the capacity that failed in it.
  */
 import type { RejectCode } from '../catalogue.ts';
-import type { CompanyId, MarketId, MinuteOutcome, ModelId, PlatformDown, ReportMinute } from '../commands.ts';
-import { NONE } from '../commands.ts';
+import type { MinuteOutcome, PlatformDown, ReportMinute } from '../commands.ts';
+import type { CompanyId, MarketId, ModelId } from '../vocabulary.ts';
+import { NONE } from '../vocabulary.ts';
 import type { FailureReason } from '../events.ts';
 import { PARAMETERS } from '../parameters.ts';
 import type { State } from '../state.ts';

@@ -1,7 +1,8 @@
 /** What is reported of a provider's delivery, and what follows at once: replacement, review of settled hours, suspension. */
 import type { RejectCode } from '../catalogue.ts';
-import { NONE } from '../commands.ts';
-import type { AnnulDelivery, CompanyId, MarketId, MinuteOutcome, ModelId, ReinstateProvider, ReportMinute, SuspendProvider } from '../commands.ts';
+import { NONE } from '../vocabulary.ts';
+import type { AnnulDelivery, MinuteOutcome, ReinstateProvider, ReportMinute, SuspendProvider } from '../commands.ts';
+import type { CompanyId, MarketId, ModelId } from '../vocabulary.ts';
 import type { Delivery } from './delivery.ts';
 import { PROBES_BEFORE_REPLACEMENT, failureOf } from './minutes.ts';
 import type { DeliveryMinutes, FailedPlace } from './minutes.ts';

@@ -4,8 +4,8 @@
  * what cannot be replaced stays with the provider, and is refunded as far as it fails.
  */
 import { ALLOCATION } from '../trading/allocations.ts';
-import { BUY, CANCEL_NEWEST, IOC, LIMIT, NONE } from '../commands.ts';
-import type { CompanyId, MarketId, ModelId } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, IOC, LIMIT, NONE } from '../vocabulary.ts';
+import type { CompanyId, MarketId, ModelId } from '../vocabulary.ts';
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { EventOf } from '../events.ts';
 import type { Failures } from './failures.ts';

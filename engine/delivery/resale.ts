@@ -9,8 +9,9 @@
 import { ACCOUNT } from '../ledger/accounts.ts';
 import { ALLOCATION } from '../trading/allocations.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY } from '../commands.ts';
-import type { CompanyId, FacilityId, PlaceOrder } from '../commands.ts';
+import { BUY } from '../vocabulary.ts';
+import type { PlaceOrder } from '../commands.ts';
+import type { CompanyId, FacilityId } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { FEE_SCALE, PARAMETERS } from '../parameters.ts';

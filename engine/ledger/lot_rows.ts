@@ -2,7 +2,7 @@
  * The numbers of lots, two cache lines each: its accounts, what of it is blocked and which lot comes next, since every bid asks
  * for these; then its rates, which only fills and deliveries do.
  */
-import type { LotId } from '../commands.ts';
+import type { LotId } from '../vocabulary.ts';
 import { CacheRows, grownCapacity } from '../numbers/columns.ts';
 import type { Micro } from '../numbers/units.ts';
 

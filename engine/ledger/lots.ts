@@ -4,7 +4,7 @@
  * stays within exact double arithmetic.
  */
 import { ACCOUNT } from './accounts.ts';
-import type { CompanyId, FacilityId, LotId } from '../commands.ts';
+import type { CompanyId, FacilityId, LotId } from '../vocabulary.ts';
 import type { Ledger } from './ledger.ts';
 import { NIL } from './lot_amounts.ts';
 import type { LotRows } from './lot_rows.ts';

@@ -1,7 +1,7 @@
 /** CREDIT.md section 4: what each event of a loan posts, in 1e-6, by its worked figures. */
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from './accounts.ts';
-import { LOAN_RULES, NONE } from '../commands.ts';
+import { LOAN_RULES, NONE } from '../vocabulary.ts';
 import type { EngineEvent, EventKind } from '../events.ts';
 import { Loan } from '../test/loan.ts';
 import { APPLICATION, HOUR, World, all, gpuHours, one, postings, usd } from '../test/world.ts';

@@ -1,7 +1,7 @@
 /** m = 1, rho = 1, s_min = 0: every USD posting is that of a market in which buyers pay providers in cash. */
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from './accounts.ts';
-import { NONE } from '../commands.ts';
+import { NONE } from '../vocabulary.ts';
 import type { EngineEvent } from '../events.ts';
 import { HOUR, World, financed, gpuHours, one, postings, usd } from '../test/world.ts';
 

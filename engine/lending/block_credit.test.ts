@@ -1,6 +1,6 @@
 /** What financed credit may not do by a buy block, or by a draw on demand, any more than by a single bid. */
 import { describe, expect, it } from 'vitest';
-import { BUY, FOK, LOAN_RULES, NONE } from '../commands.ts';
+import { BUY, FOK, LOAN_RULES, NONE } from '../vocabulary.ts';
 import { addMonths } from '../numbers/calendar.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import { RULES_VERSION } from '../rules.ts';

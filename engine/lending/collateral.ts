@@ -3,8 +3,8 @@
  * before they perish, and credit that is burnt when a loan defaults. CREDIT.md section 2.
  */
 import { ALLOCATION } from '../trading/allocations.ts';
-import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../commands.ts';
-import type { CompanyId } from '../commands.ts';
+import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../vocabulary.ts';
+import type { CompanyId } from '../vocabulary.ts';
 import type { CreditLimits } from './credit_limits.ts';
 import { isRunning } from './facility_review.ts';
 import { totalDebt } from './loans.ts';

@@ -5,8 +5,8 @@
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { classOf } from '../commands.ts';
-import type { CompanyId, FacilityId } from '../commands.ts';
+import { classOf } from '../vocabulary.ts';
+import type { CompanyId, FacilityId } from '../vocabulary.ts';
 import { daysPastDue, livesBy } from './loans.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { Matcher } from '../book/matching.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from '../ledger/accounts.ts';
 import { addMonths } from '../numbers/calendar.ts';
-import { BUY, LOAN_RULES, NONE } from '../commands.ts';
+import { BUY, LOAN_RULES, NONE } from '../vocabulary.ts';
 import type { ApplyFacility, Command } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import type { EventOf } from '../events.ts';

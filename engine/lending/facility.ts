@@ -1,5 +1,6 @@
 /** What is known of a loan and of those who lend it; the prices of money and the switches of the market. */
-import type { CompanyId, Evidence, FacilityApplication, FacilityId, FacilityMethod, Grade, LotId, MandateId, OrderId } from '../commands.ts';
+import type { Evidence, FacilityApplication } from '../commands.ts';
+import type { CompanyId, FacilityId, FacilityMethod, Grade, LotId, MandateId, OrderId } from '../vocabulary.ts';
 import type { DayCount } from '../credit/day_count.ts';
 import type { DueDateRoll } from '../credit/due_dates.ts';
 import type { ScheduleRow } from '../events.ts';

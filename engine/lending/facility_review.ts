@@ -2,8 +2,9 @@
  * What becomes of a facility, from facts alone: days past due, net unsecured exposure, covenants and
  * freezes. Looked at every day and after everything that may cure it. CREDIT.md section 6.
  */
-import type { CompanyId, ReportFinancials } from '../commands.ts';
-import { NONE } from '../commands.ts';
+import type { ReportFinancials } from '../commands.ts';
+import type { CompanyId } from '../vocabulary.ts';
+import { NONE } from '../vocabulary.ts';
 import type { Collateral } from './collateral.ts';
 import type { CreditLimits } from './credit_limits.ts';
 import { livesBy, totalDebt } from './loans.ts';

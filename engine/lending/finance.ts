@@ -1,8 +1,9 @@
 /** Money in and out, credit minted and burnt, and the collateral a lender can freeze. CREDIT.md sections 1, 2 and 4. */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { NONE } from '../commands.ts';
-import type { CompanyId, Deposit, FacilityId, GrantCredits, LotId, PostBond, Prepay, SetMoneyRules, SetSwitch, Withdraw } from '../commands.ts';
+import { NONE } from '../vocabulary.ts';
+import type { Deposit, GrantCredits, PostBond, Prepay, SetMoneyRules, SetSwitch, Withdraw } from '../commands.ts';
+import type { CompanyId, FacilityId, LotId } from '../vocabulary.ts';
 import { TIERS } from '../credit/tiers.ts';
 import type { Facilities } from './facilities.ts';
 import type { Lot, LotSource } from '../ledger/lots.ts';

@@ -1,7 +1,7 @@
 /** Lives of loans: what falls due, what is paid, what is not, and what the rules make of it. */
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from '../ledger/accounts.ts';
-import { SCHEDULE_METHODS } from '../commands.ts';
+import { SCHEDULE_METHODS } from '../vocabulary.ts';
 import type { Repay } from '../commands.ts';
 import { Exact } from '../credit/exact.ts';
 import { repaymentSchedule } from '../credit/schedule.ts';

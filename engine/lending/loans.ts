@@ -3,7 +3,7 @@
  * fees, payments, and what happens when it is not paid. Postings: CREDIT.md section 4.
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
-import type { PrepaymentMode } from '../commands.ts';
+import type { PrepaymentMode } from '../vocabulary.ts';
 import { civilOf } from '../credit/dates.ts';
 import { basisOf, isActual } from '../credit/day_count.ts';
 import { dueDateOf } from '../credit/due_dates.ts';

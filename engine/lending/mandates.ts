@@ -1,8 +1,9 @@
 /** Whose money funds a facility: the cheapest mandate that fits, then the oldest; where none does alone, several in that order. */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { GRADES } from '../commands.ts';
-import type { CompanyId, CreateMandate, Grade, MandateId } from '../commands.ts';
+import { GRADES } from '../vocabulary.ts';
+import type { CreateMandate } from '../commands.ts';
+import type { CompanyId, Grade, MandateId } from '../vocabulary.ts';
 import { FACILITY_MICRO_MAX } from '../numbers/units.ts';
 import type { Facility, Mandate, Share } from './facility.ts';
 import type { State } from '../state.ts';

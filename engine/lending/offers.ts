@@ -2,8 +2,9 @@
 import { ACCOUNT } from '../ledger/accounts.ts';
 import { addMonths, dayOf } from '../numbers/calendar.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { GRADES, LOAN_RULES, NONE } from '../commands.ts';
-import type { AcceptFacility, ApplyFacility, CompanyId, CounterOffer, CovenantTerms, DeclineFacility, FacilityId, FacilityOptions, OverruleFacility } from '../commands.ts';
+import { GRADES, LOAN_RULES, NONE } from '../vocabulary.ts';
+import type { AcceptFacility, ApplyFacility, CounterOffer, CovenantTerms, DeclineFacility, FacilityOptions, OverruleFacility } from '../commands.ts';
+import type { CompanyId, FacilityId } from '../vocabulary.ts';
 import { DAY_COUNTS } from '../credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';
 import { assess, OWES_HERE } from '../credit/scorecard.ts';

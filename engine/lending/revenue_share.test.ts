@@ -1,6 +1,6 @@
 /** Instalments that are a share of revenue: application, offer, draw, billing, a poor month, the cap, maturity. */
 import { describe, expect, it } from 'vitest';
-import { LOAN_RULES } from '../commands.ts';
+import { LOAN_RULES } from '../vocabulary.ts';
 import type { FacilityApplication } from '../commands.ts';
 import { revenueInstalments, revenueShareFor, withheldOf } from '../credit/revenue_share.ts';
 import { addMonths } from '../numbers/calendar.ts';

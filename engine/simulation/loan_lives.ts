@@ -3,7 +3,7 @@
  * credit and report; lenders freeze and unfreeze. For auditors, for the invariants, and to see how long a day takes.
  */
 import { ACCOUNTS, ACCOUNT_NAMES, accountRef } from '../ledger/accounts.ts';
-import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, LOAN_RULES, NONE, PREPAYMENT_MODES, FACILITY_METHODS, SELL } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, LOAN_RULES, NONE, PREPAYMENT_MODES, FACILITY_METHODS, SELL } from '../vocabulary.ts';
 import type { Command, FacilityApplication, PlaceOrder } from '../commands.ts';
 import { DAY_COUNTS } from '../credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';

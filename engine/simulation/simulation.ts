@@ -4,8 +4,9 @@
  */
 import { REJECT_CODES } from '../catalogue.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, LOAN_RULES, MARKET, NONE, ORDER_TYPES, PREPAYMENT_MODES, SELL, STOP } from '../commands.ts';
-import type { Command, CommandType, CompanyId, FacilityApplication, FacilityOptions, MinuteOutcome, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, LOAN_RULES, MARKET, NONE, ORDER_TYPES, PREPAYMENT_MODES, SELL, STOP } from '../vocabulary.ts';
+import type { Command, CommandType, FacilityApplication, FacilityOptions, MinuteOutcome, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
+import type { CompanyId } from '../vocabulary.ts';
 import { Engine } from '../engine.ts';
 import { KIND, decodeEvents, forEachEvent } from '../events.ts';
 import type { EngineEvent, EventBatch } from '../events.ts';

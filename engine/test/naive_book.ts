@@ -4,7 +4,7 @@
  * with it after every command.
  */
 import type { RejectCode } from '../catalogue.ts';
-import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTD, IOC, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
+import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTD, IOC, MARKET, STOP, STOP_LIMIT } from '../vocabulary.ts';
 import type { BookImage, BookListener, BookMachine, BookOrder, DepthLevel } from '../book/lone_book.ts';
 
 interface Order extends BookOrder {

@@ -2,7 +2,7 @@
  * Everything an order may be, as a table: what each attribute sets, and which two of them contradict
  * each other. The engine's and the api's tests of pairs are made from it.
  */
-import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
+import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT } from '../vocabulary.ts';
 
 /** What an attribute asks of an order; quantities and prices are the test's to fill in. */
 export interface Traits {

@@ -2,7 +2,7 @@
  * One hour's book of the whole exchange behind the interface of a lone book: credit, capacity, fees and
  * holds take part, and the trades must still be those of the naive book.
  */
-import { BUY, GTC, LIMIT, NONE, SELL, STOP_LIMIT } from '../commands.ts';
+import { BUY, GTC, LIMIT, NONE, SELL, STOP_LIMIT } from '../vocabulary.ts';
 import type { Command, PlaceOrder } from '../commands.ts';
 import type { RejectCode } from '../catalogue.ts';
 import type { EngineEvent, EventOf } from '../events.ts';

@@ -1,6 +1,7 @@
 /** A small market for tests: commands by name, results as decoded events. */
-import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../commands.ts';
-import type { Command, FacilityApplication, PlaceOrder, Role } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../vocabulary.ts';
+import type { Command, FacilityApplication, PlaceOrder } from '../commands.ts';
+import type { Role } from '../vocabulary.ts';
 import { Engine } from '../engine.ts';
 import { decodeEvents } from '../events.ts';
 import type { EngineEvent, EventKind, EventOf } from '../events.ts';

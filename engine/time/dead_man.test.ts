@@ -1,6 +1,6 @@
 /** The dead-man timer is the market's: it goes off at its engine time, whatever became of the process that armed it. */
 import { describe, expect, it } from 'vitest';
-import { NONE, STOP_LIMIT } from '../commands.ts';
+import { NONE, STOP_LIMIT } from '../vocabulary.ts';
 import { Engine } from '../engine.ts';
 import { HOUR, World, all, gpuHours, one, price } from '../test/world.ts';
 import type { Result } from '../test/world.ts';

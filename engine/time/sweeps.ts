@@ -1,5 +1,5 @@
 /** What touches many orders at once: mass cancels, the minutes of the running hour, frozen credit, lost capacity. */
-import { NONE, SELL, classOf } from '../commands.ts';
+import { NONE, SELL, classOf } from '../vocabulary.ts';
 import type { CancelAll, SetTradingMode } from '../commands.ts';
 import type { CancelReason } from '../events.ts';
 import { NIL } from '../ledger/lot_amounts.ts';

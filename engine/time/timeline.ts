@@ -1,5 +1,5 @@
 /** What time brings: timers, the minutes of the running hour, days. Time moves only by the tick command. */
-import { NONE } from '../commands.ts';
+import { NONE } from '../vocabulary.ts';
 import type { Tick } from '../commands.ts';
 import type { RejectCode } from '../catalogue.ts';
 import type { Delivery } from '../delivery/delivery.ts';

@@ -1,7 +1,7 @@
 /** Whether a block may enter: the checks of single orders, over all its hours, in the same precedence. */
 import { REJECT_CODES } from '../catalogue.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, GTC, GTD } from '../commands.ts';
+import { BUY, GTC, GTD } from '../vocabulary.ts';
 import type { PlaceBlock, PlaceOrder } from '../commands.ts';
 import type { OrderChecks } from './order_checks.ts';
 import { PARAMETERS } from '../parameters.ts';

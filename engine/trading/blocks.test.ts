@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FOK, GTC, IOC, NONE } from '../commands.ts';
+import { FOK, GTC, IOC, NONE } from '../vocabulary.ts';
 import type { PlaceBlock } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import { Random } from '../simulation/random.ts';

@@ -5,8 +5,9 @@
  * of everybody.
  */
 import { describe, expect, it } from 'vitest';
-import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, IOC, LIMIT, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../commands.ts';
-import type { Command, TradingMode } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, IOC, LIMIT, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../vocabulary.ts';
+import type { Command } from '../commands.ts';
+import type { TradingMode } from '../vocabulary.ts';
 import type { BookOrder } from '../book/lone_book.ts';
 import type { EngineEvent } from '../events.ts';
 import { Random } from '../simulation/random.ts';

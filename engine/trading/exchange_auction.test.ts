@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FOK, IOC, NONE } from '../commands.ts';
-import type { TradingMode } from '../commands.ts';
+import { FOK, IOC, NONE } from '../vocabulary.ts';
+import type { TradingMode } from '../vocabulary.ts';
 import { Engine } from '../engine.ts';
 import { HOUR, World, all, gpuHours, one, price, usd } from '../test/world.ts';
 import type { Result } from '../test/world.ts';

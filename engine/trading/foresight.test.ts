@@ -1,6 +1,6 @@
 /** Looking ahead changes nothing, whatever the commands are. */
 import { describe, expect, it } from 'vitest';
-import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, NONE, SELL } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, NONE, SELL } from '../vocabulary.ts';
 import type { Command, Envelope } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import { Random } from '../simulation/random.ts';

@@ -10,7 +10,7 @@
  * row is, which is always there.
  */
 import type { CancelOrder, Command, Envelope, PlaceOrder } from '../commands.ts';
-import { IOC, SELL } from '../commands.ts';
+import { IOC, SELL } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { State } from '../state.ts';
 import type { HourBook } from './markets.ts';

@@ -3,7 +3,7 @@
  * first, then oldest; a fill takes them in that order; what is released goes back from the last lot.
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
-import type { CompanyId } from '../commands.ts';
+import type { CompanyId } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { BUYER_FEE_MAX, FEE_SCALE } from '../parameters.ts';
 import type { State } from '../state.ts';

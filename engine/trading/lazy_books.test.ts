@@ -1,6 +1,6 @@
 /** Listing costs nothing: a book exists from its first quote on, and an hour that is over leaves nothing behind. */
 import { describe, expect, it } from 'vitest';
-import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../vocabulary.ts';
 import { Engine } from '../engine.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { State } from '../state.ts';

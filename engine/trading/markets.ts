@@ -1,6 +1,6 @@
 /** What is traded: classes of GPU, their markets by region, and the book of each delivery hour. */
 import { Book } from '../book/book.ts';
-import type { ClassId, CompanyId, MarketId, TradingMode } from '../commands.ts';
+import type { ClassId, CompanyId, MarketId, TradingMode } from '../vocabulary.ts';
 import type { RowPool } from '../numbers/row_pool.ts';
 import type { Hour, Micro, Millis, Ticks } from '../numbers/units.ts';
 import { ProviderCells } from './provider_cells.ts';

@@ -4,7 +4,7 @@
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, GTD, MARKET, NONE, SELL, STOP, STOP_LIMIT, classOf } from '../commands.ts';
+import { BUY, GTD, MARKET, NONE, SELL, STOP, STOP_LIMIT, classOf } from '../vocabulary.ts';
 import type { PlaceOrder } from '../commands.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
 import { requiredHold } from './holds.ts';

@@ -4,7 +4,7 @@
  * names its pair and its life. LIVES in the environment runs more of each.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT } from '../commands.ts';
+import { CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, STOP, STOP_LIMIT } from '../vocabulary.ts';
 import type { EngineEvent, EventOf } from '../events.ts';
 import { requiredHold } from './holds.ts';
 import { Random } from '../simulation/random.ts';

@@ -1,5 +1,5 @@
 /** Which supply cell each provider has in one hour's book: asked for at every ask, so it is a probe of one small table. */
-import type { CompanyId } from '../commands.ts';
+import type { CompanyId } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { ROW_INT_SHIFT, RUN_FIRST } from '../numbers/row_pool.ts';
 import type { RowPool } from '../numbers/row_pool.ts';

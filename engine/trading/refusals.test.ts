@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { REJECT_CODES } from '../catalogue.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, NONE, SELL } from '../commands.ts';
+import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, NONE, SELL } from '../vocabulary.ts';
 import type { PlaceOrder } from '../commands.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { START, World, financed, gpuHours, price, usd } from '../test/world.ts';

@@ -3,7 +3,7 @@
  * costs two cache lines whatever else is known of the company.
  */
 import { CacheRows, grownCapacity } from '../numbers/columns.ts';
-import type { CompanyId, LotId } from '../commands.ts';
+import type { CompanyId, LotId } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { Day, Micro, Millis } from '../numbers/units.ts';
 

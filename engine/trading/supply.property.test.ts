@@ -3,7 +3,7 @@
  * minutes that were left at each, and the orders that are open. An offer is taken exactly when it fits.
  */
 import { describe, expect, it } from 'vitest';
-import { BUY, GTC, IOC, NONE, SELL } from '../commands.ts';
+import { BUY, GTC, IOC, NONE, SELL } from '../vocabulary.ts';
 import type { Command } from '../commands.ts';
 import { Random } from '../simulation/random.ts';
 import { START, World, all } from '../test/world.ts';

@@ -2,7 +2,7 @@
  * What providers can sell: verified capacity per market, the models they serve there, and for each
  * delivery hour a cell that counts what is offered and sold, so that no supply is phantom.
  */
-import type { CompanyId, MarketId, ModelId } from '../commands.ts';
+import type { CompanyId, MarketId, ModelId } from '../vocabulary.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { SupplyCells } from '../ledger/supply_cells.ts';

@@ -1,5 +1,6 @@
 /** Blocks over a week of hour books a hundred orders deep, each timed alone: what one waits for its answer. */
-import { BUY, FOK, NONE, SELL, type PlaceBlock } from '../../engine/commands.ts';
+import { type PlaceBlock } from '../../engine/commands.ts';
+import { BUY, FOK, NONE, SELL } from '../../engine/vocabulary.ts';
 import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
 import { START, applyAll, inEnvelope, openMarket, order, verifyInvariants, type BenchMarket } from './engine_market.ts';

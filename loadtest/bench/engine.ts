@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import type { Envelope } from '../../engine/commands.ts';
-import { BUY } from '../../engine/commands.ts';
+import { BUY } from '../../engine/vocabulary.ts';
 import { median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
 import { blockLatency } from './blocks.ts';
 import { BATCH, applyAll, openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';

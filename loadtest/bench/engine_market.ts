@@ -1,5 +1,7 @@
 /** A market for the benchmark of the engine: many buyers with credit, many providers with capacity, one instrument. */
-import { BUY, GTC, IOC, LIMIT, NONE, SELL, marketOf, type Command, type Envelope, type PlaceOrder, type Role, type Side } from '../../engine/commands.ts';
+import type { Command, Envelope, PlaceOrder } from '../../engine/commands.ts';
+import { BUY, GTC, IOC, LIMIT, NONE, SELL, marketOf } from '../../engine/vocabulary.ts';
+import type { Role, Side } from '../../engine/vocabulary.ts';
 import { Engine } from '../../engine/engine.ts';
 import { KIND, decodeEvent, type EventBuffer } from '../../engine/events.ts';
 import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../../engine/numbers/units.ts';

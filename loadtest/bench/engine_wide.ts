@@ -1,5 +1,7 @@
 /** Beyond one book: a million orders over ten thousand instruments, a long run's heap. */
-import { BUY, GTC, IOC, SELL, marketOf, type Command, type Envelope, type PlaceOrder, type Side } from '../../engine/commands.ts';
+import type { Command, Envelope, PlaceOrder } from '../../engine/commands.ts';
+import { BUY, GTC, IOC, SELL, marketOf } from '../../engine/vocabulary.ts';
+import type { Side } from '../../engine/vocabulary.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';

@@ -17,7 +17,7 @@ import { eventOf } from '../../api/sequencer/port.ts';
 import type { Ack, SequencerPort } from '../../api/sequencer/port.ts';
 import { openDatabase } from '../../db/database.ts';
 import { ProjectionWaiter } from '../../db/queries/positions.ts';
-import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../../engine/commands.ts';
+import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../../engine/vocabulary.ts';
 import type { Command, PlaceOrder } from '../../engine/commands.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { percentile } from './benchmark.ts';

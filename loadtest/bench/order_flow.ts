@@ -1,5 +1,6 @@
 /** The operations of the engine benchmark, made once from a seed and given to every system alike. */
-import { BUY, SELL, type Side } from '../../engine/commands.ts';
+import { BUY, SELL } from '../../engine/vocabulary.ts';
+import type { Side } from '../../engine/vocabulary.ts';
 import { Random } from './random.ts';
 import { ReferenceBook } from './reference_book.ts';
 

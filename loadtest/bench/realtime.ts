@@ -8,7 +8,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
-import { BUY, SELL } from '../../engine/commands.ts';
+import { BUY, SELL } from '../../engine/vocabulary.ts';
 import type { SocketAuth } from '../../api/realtime/sessions.ts';
 import { Realtime } from '../../api/realtime/realtime.ts';
 import { INSTRUMENT, openExchange, orderOf } from '../../api/market/test/exchange.ts';

@@ -2,7 +2,8 @@
  * A book that is obviously right: price levels in sorted arrays, orders in arrival order. It tells
  * the generator which orders are live, and checks that every system under test made the same trades.
  */
-import { BUY, type Side } from '../../engine/commands.ts';
+import { BUY } from '../../engine/vocabulary.ts';
+import type { Side } from '../../engine/vocabulary.ts';
 
 interface Level {
   price: number;

@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
-import { NONE } from '../../../engine/commands.ts';
+import { NONE } from '../../../engine/vocabulary.ts';
 import type { EngineEvent, EventKind, EventOf } from '../../../engine/events.ts';
 import { decodeEvents } from '../../../engine/events.ts';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../../engine/numbers/units.ts';

@@ -4,7 +4,7 @@
  * minute, from which the engine draws the consequences. Only what failed is reported.
  */
 import { randomInt } from 'node:crypto';
-import { NONE } from '../../../engine/commands.ts';
+import { NONE } from '../../../engine/vocabulary.ts';
 import type { Command, MinuteOutcome } from '../../../engine/commands.ts';
 import { failureOf } from '../../../engine/delivery/minutes.ts';
 import type { SoldPlaceView } from '../../../engine/queries.ts';

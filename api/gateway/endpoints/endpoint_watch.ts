@@ -2,7 +2,7 @@
  * How an endpoint comes to serve: its address is checked when it is registered, each of its models
  * answers a completion, and then the market learns what its provider can deliver there.
  */
-import { NONE, classOf } from '../../../engine/commands.ts';
+import { NONE, classOf } from '../../../engine/vocabulary.ts';
 import type { Command } from '../../../engine/commands.ts';
 import { eventOf } from '../../sequencer/port.ts';
 import type { EndpointWatch, Services } from '../../services.ts';

@@ -4,7 +4,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { classOf } from '../../../engine/commands.ts';
+import { classOf } from '../../../engine/vocabulary.ts';
 import { mulDivFloor } from '../../../engine/numbers/muldiv.ts';
 import type { SoldPlaceView } from '../../../engine/queries.ts';
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_MINUTE, STEPS_PER_GPU_HOUR } from '../../../engine/numbers/units.ts';

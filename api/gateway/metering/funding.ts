@@ -1,5 +1,5 @@
 /** Where the GPU time of a request comes from: an allocation of the running hour, else a purchase on the spot book. */
-import { classOf } from '../../../engine/commands.ts';
+import { classOf } from '../../../engine/vocabulary.ts';
 import { mulDivCeil } from '../../../engine/numbers/muldiv.ts';
 import { MICRO_GPU_SECONDS_PER_STEP } from '../../../engine/numbers/units.ts';
 import type { Micro } from '../../../engine/numbers/units.ts';

@@ -1,6 +1,6 @@
 /** What models cost at this minute's book, beside list price. Micro-CR for a million tokens. */
-import { classOf } from '../../../engine/commands.ts';
-import type { ClassId, MarketId } from '../../../engine/commands.ts';
+import { classOf } from '../../../engine/vocabulary.ts';
+import type { ClassId, MarketId } from '../../../engine/vocabulary.ts';
 import { MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
 import type { Micro, Ticks } from '../../../engine/numbers/units.ts';
 import type { Services } from '../../services.ts';

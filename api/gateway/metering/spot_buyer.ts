@@ -3,8 +3,9 @@
  * model, filled at once or not at all at its price. The smallest purchase is one step (0.01 GPU-hour,
  * 36 GPU-seconds), which serves many requests; those that wait for the same model are bought for together.
  */
-import { BUY, CANCEL_NEWEST, IOC, LIMIT, NONE, classOf, regionOf } from '../../../engine/commands.ts';
-import type { CompanyId, MarketId, PlaceOrder } from '../../../engine/commands.ts';
+import { BUY, CANCEL_NEWEST, IOC, LIMIT, NONE, classOf, regionOf } from '../../../engine/vocabulary.ts';
+import type { PlaceOrder } from '../../../engine/commands.ts';
+import type { CompanyId, MarketId } from '../../../engine/vocabulary.ts';
 import type { RejectCode } from '../../../engine/catalogue.ts';
 import type { Hour, Micro, MicroGpuSeconds } from '../../../engine/numbers/units.ts';
 import { mulDivCeil } from '../../../engine/numbers/muldiv.ts';

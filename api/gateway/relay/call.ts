@@ -1,6 +1,6 @@
 /** A request that may be served: who pays, which model, what it may cost at most. */
 import { randomUUID } from 'node:crypto';
-import { NONE, classOf } from '../../../engine/commands.ts';
+import { NONE, classOf } from '../../../engine/vocabulary.ts';
 import type { MicroGpuSeconds } from '../../../engine/numbers/units.ts';
 import { NO_SPOT, isTestKey } from '../../auth/keys.ts';
 import type { EndpointNeeds, Project, SpotPolicy } from '../../auth/keys.ts';

@@ -1,6 +1,6 @@
 /** The models: in OpenAI's form, and with their ratings and prices. */
 import { z } from 'zod';
-import { classOf } from '../../../engine/commands.ts';
+import { classOf } from '../../../engine/vocabulary.ts';
 import { formatMicro, formatTicks } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
 import { GatewayError } from '../../errors.ts';

@@ -1,6 +1,6 @@
 /** Money and credit of the caller's company. */
 import { z } from 'zod';
-import { NONE } from '../../../engine/commands.ts';
+import { NONE } from '../../../engine/vocabulary.ts';
 import type { AllocationView, BalancesView, LotView } from '../../../engine/queries.ts';
 import { formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
 import { newId } from '../../auth/keys.ts';

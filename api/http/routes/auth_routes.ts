@@ -1,6 +1,6 @@
 /** Registering, logging in and out, and who one is. */
 import { z } from 'zod';
-import { ROLES } from '../../../engine/commands.ts';
+import { ROLES } from '../../../engine/vocabulary.ts';
 import { LoginGuard, checkLogin, registerUser } from '../../auth/accounts.ts';
 import { scopesOf } from '../../auth/keys.ts';
 import { senderOf } from '../../auth/same_site.ts';

@@ -1,5 +1,5 @@
 /** Calculators, public: a founder compares before signing up. They run the same functions as the market. */
-import { marketOf } from '../../../engine/commands.ts';
+import { marketOf } from '../../../engine/vocabulary.ts';
 import { AprError, annualPercentageRate, type AprMethod, type CashFlow } from '../../../engine/credit/apr.ts';
 import { formatDate, parseDate } from '../../../engine/credit/dates.ts';
 import { countDays, yearFraction } from '../../../engine/credit/day_count.ts';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { consumption } from '../../../db/queries/allocations.ts';
 import { usageReport } from '../../../db/queries/usage.ts';
-import { classOf, regionOf } from '../../../engine/commands.ts';
+import { classOf, regionOf } from '../../../engine/vocabulary.ts';
 import { mulDiv } from '../../../engine/numbers/muldiv.ts';
 import type { AllocationView, FacilityView } from '../../../engine/queries.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR, formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';

@@ -4,7 +4,7 @@ import { commandAt } from '../../../db/queries/commands.ts';
 import { getDecline, listDeclines } from '../../../db/queries/credit.ts';
 import type { DeclineRecord } from '../../../db/queries/credit.ts';
 import type { FacilityApplication } from '../../../engine/commands.ts';
-import { NONE } from '../../../engine/commands.ts';
+import { NONE } from '../../../engine/vocabulary.ts';
 import { assess, measuresOf, OWES_HERE, publishedScorecard } from '../../../engine/credit/scorecard.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';

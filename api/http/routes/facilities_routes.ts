@@ -1,6 +1,6 @@
 /** A borrower's credit lines. */
 import { z } from 'zod';
-import { FACILITY_METHODS, LOAN_RULES, PREPAYMENT_MODES } from '../../../engine/commands.ts';
+import { FACILITY_METHODS, LOAN_RULES, PREPAYMENT_MODES } from '../../../engine/vocabulary.ts';
 import type { FacilityApplication } from '../../../engine/commands.ts';
 import { DAY_COUNTS } from '../../../engine/credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../../../engine/credit/due_dates.ts';

@@ -7,7 +7,7 @@ import { listLedger } from '../../../db/queries/ledger.ts';
 import type { LedgerEntry } from '../../../db/queries/ledger.ts';
 import { getOrder, listOrders } from '../../../db/queries/orders.ts';
 import { ACCOUNT_NAMES, LEDGERS } from '../../../engine/ledger/accounts.ts';
-import { SIDES } from '../../../engine/commands.ts';
+import { SIDES } from '../../../engine/vocabulary.ts';
 import { ORDER_STATUSES } from '../../../engine/events.ts';
 import type { AllocationView } from '../../../engine/queries.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, formatMicro } from '../../../engine/numbers/units.ts';

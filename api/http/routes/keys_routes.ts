@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import { z } from 'zod';
 import { keySpending, monthBegan } from '../../../db/queries/key_spending.ts';
-import { NONE } from '../../../engine/commands.ts';
+import { NONE } from '../../../engine/vocabulary.ts';
 import { formatMicro, formatTicks, parseMicro, parseTicks } from '../../../engine/numbers/units.ts';
 import { TEST_SCOPES, isAddressOrRange, isTestKey, keyOfRow } from '../../auth/keys.ts';
 import type { ApiKey, EndpointNeeds, KeyRow, SpotPolicy } from '../../auth/keys.ts';

@@ -1,6 +1,6 @@
 /** What a lender does: its mandates, and the freeze of its collateral. */
 import { z } from 'zod';
-import { GRADES } from '../../../engine/commands.ts';
+import { GRADES } from '../../../engine/vocabulary.ts';
 import type { MandateView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
 import { idOf } from '../../ids.ts';

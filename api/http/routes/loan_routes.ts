@@ -1,7 +1,8 @@
 /** Around a facility: what a borrower signs, how it ends, other terms, what it reports; who else decides; the kill switches. */
 import { z } from 'zod';
-import { FACILITY_METHODS, GRADES, LOAN_RULES } from '../../../engine/commands.ts';
-import type { CovenantTerms, Grade } from '../../../engine/commands.ts';
+import { FACILITY_METHODS, GRADES, LOAN_RULES } from '../../../engine/vocabulary.ts';
+import type { CovenantTerms } from '../../../engine/commands.ts';
+import type { Grade } from '../../../engine/vocabulary.ts';
 import { AprError, annualPercentageRate } from '../../../engine/credit/apr.ts';
 import { parseDate } from '../../../engine/credit/dates.ts';
 import { dueDateOf } from '../../../engine/credit/due_dates.ts';

@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BUY, SELL } from '../../../engine/commands.ts';
+import { BUY, SELL } from '../../../engine/vocabulary.ts';
 import { createApp } from '../../app.ts';
 import type { Auth } from '../../auth/auth.ts';
 import { Committed } from '../../committed.ts';

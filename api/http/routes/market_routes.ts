@@ -1,6 +1,6 @@
 /** The public market: what is listed, books, trades, candles, the forward curve, indices. No key needed. */
 import { z } from 'zod';
-import { NONE, marketOf } from '../../../engine/commands.ts';
+import { NONE, marketOf } from '../../../engine/vocabulary.ts';
 import { MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { INTERVALS } from '../../market/candles.ts';

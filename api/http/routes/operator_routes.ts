@@ -1,7 +1,8 @@
 /** What runs the market and keeps it safe. */
 import { z } from 'zod';
-import { NONE, TRADING_MODES } from '../../../engine/commands.ts';
-import type { SetTradingMode, TradingMode } from '../../../engine/commands.ts';
+import { NONE, TRADING_MODES } from '../../../engine/vocabulary.ts';
+import type { SetTradingMode } from '../../../engine/commands.ts';
+import type { TradingMode } from '../../../engine/vocabulary.ts';
 import { MILLIS_PER_DAY, formatMicro } from '../../../engine/numbers/units.ts';
 import type { Millis } from '../../../engine/numbers/units.ts';
 import type { InvariantCheck } from '../../../engine/queries.ts';

@@ -1,7 +1,7 @@
 /** Entering, changing and cancelling orders. */
 import { z } from 'zod';
 import { REJECT_CODES } from '../../../engine/catalogue.ts';
-import { NONE, SIDES } from '../../../engine/commands.ts';
+import { NONE, SIDES } from '../../../engine/vocabulary.ts';
 import type { BatchOrders, PlaceBlock, PlaceOrder } from '../../../engine/commands.ts';
 import type { EngineEvent } from '../../../engine/events.ts';
 import { formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';

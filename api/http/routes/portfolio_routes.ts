@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { cohortMovements } from '../../../db/queries/cohorts.ts';
 import type { CohortMovement } from '../../../db/queries/cohorts.ts';
-import { GRADES } from '../../../engine/commands.ts';
+import { GRADES } from '../../../engine/vocabulary.ts';
 import { MICRO, formatMicro, isDecimal } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf } from '../../ids.ts';

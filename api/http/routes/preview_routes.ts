@@ -1,6 +1,6 @@
 /** What an order would cost, before it is sent. */
 import { z } from 'zod';
-import { BUY, NONE, SELL, classOf } from '../../../engine/commands.ts';
+import { BUY, NONE, SELL, classOf } from '../../../engine/vocabulary.ts';
 import type { PlaceOrder } from '../../../engine/commands.ts';
 import { REJECT_CODES } from '../../../engine/catalogue.ts';
 import { divideHalfEven } from '../../../engine/numbers/muldiv.ts';

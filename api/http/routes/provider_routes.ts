@@ -1,6 +1,6 @@
 /** What a provider declares, proves and has sold. */
 import { z } from 'zod';
-import { NONE, SELL, classOf, regionOf } from '../../../engine/commands.ts';
+import { NONE, SELL, classOf, regionOf } from '../../../engine/vocabulary.ts';
 import type { CapacityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
 import { newId } from '../../auth/keys.ts';

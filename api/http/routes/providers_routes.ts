@@ -1,7 +1,7 @@
 /** Who sells, how reliable each is, and the operator's switch that takes one off the market. */
 import { z } from 'zod';
 import { reliability } from '../../../db/queries/reliability.ts';
-import { classOf, regionOf } from '../../../engine/commands.ts';
+import { classOf, regionOf } from '../../../engine/vocabulary.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, formatUnits } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';

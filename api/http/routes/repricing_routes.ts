@@ -1,6 +1,6 @@
 /** Rules by which a provider's offers follow the market. */
 import { z } from 'zod';
-import { NONE, classOf, regionOf } from '../../../engine/commands.ts';
+import { NONE, classOf, regionOf } from '../../../engine/vocabulary.ts';
 import { formatTicks, parseTicks } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';

@@ -1,6 +1,6 @@
 /** Whether the market is open. */
 import { z } from 'zod';
-import { TRADING_MODES } from '../../../engine/commands.ts';
+import { TRADING_MODES } from '../../../engine/vocabulary.ts';
 import { statusDataSchema } from '../../market/market_schemas.ts';
 import { statusWire } from '../../market/wire.ts';
 import { route } from '../route.ts';

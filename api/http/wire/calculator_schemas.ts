@@ -1,6 +1,6 @@
 /** Bodies of the calculators. Amounts are USD with two places, dates are `YYYY-MM-DD`. */
 import { z } from 'zod';
-import { GRADES, SCHEDULE_METHODS } from '../../../engine/commands.ts';
+import { GRADES, SCHEDULE_METHODS } from '../../../engine/vocabulary.ts';
 import { APR_METHODS } from '../../../engine/credit/apr.ts';
 import { DAY_COUNTS } from '../../../engine/credit/day_count.ts';
 import { PERIOD_UNITS } from '../../../engine/credit/schedule.ts';

@@ -1,6 +1,6 @@
 /** What a client may send about orders, and the commands it becomes. */
 import { z } from 'zod';
-import { IOC, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../../engine/commands.ts';
+import { IOC, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SIDES, TIMES_IN_FORCE } from '../../../engine/vocabulary.ts';
 import type { AmendOrder, BatchOrders, CancelOrder, PlaceBlock, PlaceOrder } from '../../../engine/commands.ts';
 import { MILLIS_PER_HOUR, OUT_OF_RANGE, parseSteps as stepsOf, parseTicks as ticksOf, parseUnits } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';

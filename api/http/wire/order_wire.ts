@@ -1,7 +1,7 @@
 /** Orders and fills as they are sent, and how a command's events become them. */
 import { z } from 'zod';
 import type { FillRecord } from '../../../db/queries/fills.ts';
-import { BUY, CANCEL_NEWEST, LIMIT, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SELL, SIDES, TIMES_IN_FORCE, IOC, MARKET, STOP } from '../../../engine/commands.ts';
+import { BUY, CANCEL_NEWEST, LIMIT, NONE, ORDER_TYPES, SELF_TRADE_PREVENTIONS, SELL, SIDES, TIMES_IN_FORCE, IOC, MARKET, STOP } from '../../../engine/vocabulary.ts';
 import { ORDER_STATUSES } from '../../../engine/events.ts';
 import type { EngineEvent, EventOf } from '../../../engine/events.ts';
 import { divideHalfEven } from '../../../engine/numbers/muldiv.ts';

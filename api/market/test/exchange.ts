@@ -1,6 +1,7 @@
 /** A small exchange for tests: two classes, two regions, providers with capacity, borrowers with credit. */
-import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../../../engine/commands.ts';
-import type { PlaceOrder, Role, Side } from '../../../engine/commands.ts';
+import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../../../engine/vocabulary.ts';
+import type { PlaceOrder } from '../../../engine/commands.ts';
+import type { Role, Side } from '../../../engine/vocabulary.ts';
 import type { EngineEvent } from '../../../engine/events.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
 import { Directory } from '../../directory.ts';

@@ -1,5 +1,5 @@
 /** The same market data as the view's, computed anew from a list of all events: slow and obviously right. */
-import { BUY, SELL, SIDES } from '../../../engine/commands.ts';
+import { BUY, SELL, SIDES } from '../../../engine/vocabulary.ts';
 import type { EngineEvent, EventOf } from '../../../engine/events.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_MINUTE } from '../../../engine/numbers/units.ts';
 
