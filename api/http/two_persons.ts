@@ -1,10 +1,16 @@
 /** What protects the market is done by one person and undone by two. */
 import type { Knex } from 'knex';
+import { z } from 'zod';
 import { newId } from '../auth/keys.ts';
+import { once } from './middleware/idempotency.ts';
+import type { Once } from './middleware/idempotency.ts';
+import type { Reply } from './route.ts';
+import type { Caller } from './submit.ts';
 
 const WAITS = '1 hour';
 
-export type Confirmation = { complete: false; id: string } | { complete: true; id: string; requestedBy: string };
+export const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: z.string() });
+const pending = (id: string): Once => ({ reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: id } } });
 
 interface Row {
   id: string;
@@ -22,11 +28,16 @@ export function waitingFor(database: Knex, action: string): Promise<Waiting | un
     .first<Waiting | undefined>('id', 'target', 'reason', 'requested_by');
 }
 
+/** As `once`, but an idempotency key is each person's own: the second makes the same call, and may make it under the same key. */
+export const onceOfPerson = (caller: Caller, person: string, run: (transaction: Knex.Transaction) => Promise<Once>): Promise<Reply> =>
+  once({ ...caller, idempotencyKey: caller.idempotencyKey === '' ? '' : `${person}:${caller.idempotencyKey}` }, run);
+
 /**
  * The first call leaves a request; the same call by another person within an hour completes it.
  * Run the act itself in the same transaction, after this.
+ * @returns what the first person hears; undefined when two have asked for it
  */
-export async function confirmedByTwo(transaction: Knex.Transaction, act: { action: string; target: string; reason: string; person: string }): Promise<Confirmation> {
+export async function confirmedByTwo(transaction: Knex.Transaction, act: { action: string; target: string; reason: string; person: string }): Promise<Once | undefined> {
   const { action, target, reason, person } = act;
   await transaction.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [`${action} ${target}`]);
   const open = await transaction('confirmations').where({ action, target }).whereNull('confirmed_at').whereRaw('expires_at > now()')
@@ -34,9 +45,9 @@ export async function confirmedByTwo(transaction: Knex.Transaction, act: { actio
   if (open === undefined) {
     const id = newId('cnf');
     await transaction('confirmations').insert({ id, action, target, reason, requested_by: person, expires_at: transaction.raw(`now() + interval '${WAITS}'`) });
-    return { complete: false, id };
+    return pending(id);
   }
-  if (open.requested_by === person) return { complete: false, id: open.id };
+  if (open.requested_by === person) return pending(open.id);
   await transaction('confirmations').where('id', open.id).update({ confirmed_by: person, confirmed_at: transaction.fn.now() });
-  return { complete: true, id: open.id, requestedBy: open.requested_by };
+  return undefined;
 }

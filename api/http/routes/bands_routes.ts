@@ -6,11 +6,10 @@ import type { Bands } from '../../../engine/trading/bands.ts';
 import { ApiError } from '../../errors.ts';
 import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
-import { once } from '../middleware/idempotency.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { submit } from '../submit.ts';
-import { confirmedByTwo, waitingFor } from '../two_persons.ts';
+import { confirmedByTwo, onceOfPerson, pendingSchema, waitingFor } from '../two_persons.ts';
 import { moneyOf } from '../wire/amounts.ts';
 import { decimal, line } from '../wire/schemas.ts';
 
@@ -46,7 +45,7 @@ const setBands = route({
   body: z.strictObject({ above: decimal.describe('Of the reference, at least 1'), below: decimal.describe('Of the reference, above 0 and at most 1'), reason: line(500) }),
   responses: {
     200: { description: 'Set.', schema: bandsSchema },
-    202: { description: 'Another operator must make the same call.', schema: z.object({ status: z.literal('pending_confirmation'), confirmation_id: z.string() }) },
+    202: { description: 'Another operator must make the same call.', schema: pendingSchema },
   },
   handle(context) {
     const { services, body } = context;
@@ -55,12 +54,12 @@ const setBands = route({
     // No second person is asked for what the market would refuse.
     const wrong = wrongBand(bands);
     if (wrong !== undefined) throw new ApiError('invalid_parameter', { field: wrong });
-    return once({ ...context, idempotencyKey: context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}` }, async (transaction) => {
-      const confirmation = await confirmedByTwo(transaction, { action: ACTION, target: JSON.stringify(bands), reason: body.reason, person: actor.user });
+    return onceOfPerson(context, actor.user, async (transaction) => {
+      const pending = await confirmedByTwo(transaction, { action: ACTION, target: JSON.stringify(bands), reason: body.reason, person: actor.user });
       const entry = { actor, target: 'market', reason: body.reason, details: { ...bands } };
-      if (!confirmation.complete) {
+      if (pending !== undefined) {
         await recordAudit(transaction, { ...entry, at: services.committed.now, action: `${ACTION}.requested` });
-        return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+        return pending;
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setBands', company: actor.company, ...bands });
       await recordAudit(transaction, { ...entry, at: ack.now, action: ACTION, sequence: ack.sequence });

@@ -8,7 +8,6 @@ import { formatPercent, formatRate, fractionOf, moneyOf, percentOf } from '../wi
 import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { facilityNumber } from './facilities_routes.ts';
-import { once } from '../middleware/idempotency.ts';
 import { lastEventOf } from '../../sequencer/port.ts';
 import type { Ack } from '../../sequencer/port.ts';
 import { pageOfRows } from '../wire/pages.ts';
@@ -16,7 +15,7 @@ import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { decimal, idParams, line, pageOf, pageQuery } from '../wire/schemas.ts';
 import { expectEvent, submit } from '../submit.ts';
-import { confirmedByTwo } from '../two_persons.ts';
+import { confirmedByTwo, onceOfPerson, pendingSchema } from '../two_persons.ts';
 
 const tag = 'lender';
 const text = z.string();
@@ -83,8 +82,6 @@ const freeze = route({
   },
 });
 
-const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: text });
-
 const unfreeze = route({
   method: 'post', path: '/api/v1/facilities/{id}/unfreeze', operationId: 'unfreezeFacility', summary: 'Lift a freeze; an operator needs a second one, a lender does it alone', tag,
   scope: 'lend', roles: ['lender', 'operator'], params: idParams, body: z.strictObject({ reason: line(500).default('lifted') }),
@@ -96,10 +93,10 @@ const unfreeze = route({
     const { services, body, params } = context;
     const actor = principalIn(context);
     const facility = facilityNumber(params.id);
-    return once({ ...context, idempotencyKey: context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}` }, async (transaction) => {
+    return onceOfPerson(context, actor.user, async (transaction) => {
       if (actor.role === 'operator') {
-        const confirmation = await confirmedByTwo(transaction, { action: 'unfreeze', target: params.id, reason: body.reason, person: actor.user });
-        if (!confirmation.complete) return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+        const pending = await confirmedByTwo(transaction, { action: 'unfreeze', target: params.id, reason: body.reason, person: actor.user });
+        if (pending !== undefined) return pending;
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'unfreeze', company: actor.company, facility });
       await recordAudit(transaction, { at: ack.now, actor, action: 'unfreeze', target: params.id, reason: body.reason, sequence: ack.sequence });

@@ -22,12 +22,11 @@ import { recordAudit } from '../middleware/audit.ts';
 import { loanBuys } from './calculator_routes.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { applicationBody, applicationOf, decidedWire, facilityNumber, offerSchema, termsBody, visibleFacility } from './facilities_routes.ts';
-import { once } from '../middleware/idempotency.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { decimal, idParams, identifier, line } from '../wire/schemas.ts';
 import { expectEvent, submit } from '../submit.ts';
-import { confirmedByTwo } from '../two_persons.ts';
+import { confirmedByTwo, onceOfPerson, pendingSchema } from '../two_persons.ts';
 
 const tag = 'facilities';
 const text = z.string();
@@ -161,8 +160,6 @@ const decline = route({
   },
 });
 
-const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: text });
-
 const covenantBody = z.strictObject({
   covenant: z.enum(COVENANTS), threshold: decimal.describe('Months of runway, USD of cash, or percent of the planned use'), cure_days: z.number().int().min(0).max(365),
   consequence: z.enum(CONSEQUENCES),
@@ -222,9 +219,9 @@ const setMoneyRules = route({
       redemptionRate: rateOf('redemption_rate', body.redemption_rate), spreadMinimum: rateOf('spread_minimum', body.spread_minimum),
       conversionRate: typeof body.conversion_rate === 'string' ? rateOf('conversion_rate', body.conversion_rate) : 0,
     };
-    return once({ ...context, idempotencyKey: context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}` }, async (transaction) => {
-      const confirmation = await confirmedByTwo(transaction, { action: 'money_rules', target: JSON.stringify(rules), reason: body.reason, person: actor.user });
-      if (!confirmation.complete) return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+    return onceOfPerson(context, actor.user, async (transaction) => {
+      const pending = await confirmedByTwo(transaction, { action: 'money_rules', target: JSON.stringify(rules), reason: body.reason, person: actor.user });
+      if (pending !== undefined) return pending;
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setMoneyRules', company: actor.company, ...rules });
       await recordAudit(transaction, { at: ack.now, actor, action: 'money_rules', target: 'market', reason: body.reason, details: rules, sequence: ack.sequence });
       return { reply: { status: 200, body: moneyRulesWire(rules) } };
@@ -242,10 +239,10 @@ const overrule = route({
     const actor = principalIn(context);
     const company = parseId('company', body.company_id);
     if (company === undefined) throw new ApiError('unknown_company', { field: 'company_id' });
-    return once({ ...context, idempotencyKey: context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}` }, async (transaction) => {
+    return onceOfPerson(context, actor.user, async (transaction) => {
       const { reason, ...rest } = body;
-      const confirmation = await confirmedByTwo(transaction, { action: 'overrule', target: JSON.stringify(rest), reason, person: actor.user });
-      if (!confirmation.complete) return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+      const pending = await confirmedByTwo(transaction, { action: 'overrule', target: JSON.stringify(rest), reason, person: actor.user });
+      if (pending !== undefined) return pending;
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, {
         type: 'overruleFacility', company: actor.company, borrower: company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, grade: body.grade as Grade,
         annualRate: percentOf('annual_rate_percent', body.annual_rate_percent), application: applicationOf(body.application), reason, dayCount: body.day_count,
@@ -286,10 +283,10 @@ const setSwitch = route({
   handle(context) {
     const { services, body } = context;
     const actor = principalIn(context);
-    return once({ ...context, idempotencyKey: context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}` }, async (transaction) => {
+    return onceOfPerson(context, actor.user, async (transaction) => {
       if (!body.on) {
-        const confirmation = await confirmedByTwo(transaction, { action: 'switch', target: body.name, reason: body.reason, person: actor.user });
-        if (!confirmation.complete) return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+        const pending = await confirmedByTwo(transaction, { action: 'switch', target: body.name, reason: body.reason, person: actor.user });
+        if (pending !== undefined) return pending;
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setSwitch', company: actor.company, name: body.name, on: body.on, reason: body.reason });
       await recordAudit(transaction, { at: ack.now, actor, action: body.on ? 'stop' : 'start', target: body.name, reason: body.reason, sequence: ack.sequence });

@@ -13,14 +13,13 @@ import { formatPercent, formatRate, formatTime } from '../wire/amounts.ts';
 import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { facilitiesOf } from './facilities_routes.ts';
-import { once } from '../middleware/idempotency.ts';
 import { decodeNumberCursor, encodeCursor, LIMIT_DEFAULT } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Principal, Route } from '../route.ts';
 import { scopeName } from '../../market/wire.ts';
 import { instant, line, pageOf, pageQuery } from '../wire/schemas.ts';
 import { marketCaughtUp, submit } from '../submit.ts';
-import { confirmedByTwo } from '../two_persons.ts';
+import { confirmedByTwo, onceOfPerson, pendingSchema } from '../two_persons.ts';
 
 const tag = 'operator';
 const text = z.string();
@@ -51,7 +50,6 @@ interface ModeBody {
 }
 const callBody = scopeBody.extend({ call_seconds: z.number().int().min(1).max(86_400).optional().describe('Orders collect for so long, then execute at one price and trading is open') });
 const modeSchema = z.object({ scope: text, mode: z.enum(TRADING_MODES), reason: text });
-const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: text });
 
 const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', usual: TradingMode, summary: string, bodySchema: z.ZodType<ModeBody> = scopeBody): Route =>
   route({
@@ -68,14 +66,13 @@ const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', usual: Tra
       const call = (body.call_seconds ?? 0) * 1_000;
       const mode = call > 0 ? 'auction' : usual;
       await marketCaughtUp(services);
-      const key = context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}`;
-      return once({ ...context, idempotencyKey: key }, async (transaction) => {
+      return onceOfPerson(context, actor.user, async (transaction) => {
         if (loosens(services, scope, mode)) {
           const target = JSON.stringify(call > 0 ? { ...scope, call } : scope);
-          const confirmation = await confirmedByTwo(transaction, { action: verb, target, reason: body.reason, person: actor.user });
-          if (!confirmation.complete) {
+          const pending = await confirmedByTwo(transaction, { action: verb, target, reason: body.reason, person: actor.user });
+          if (pending !== undefined) {
             await recordAudit(transaction, { at: services.committed.now, actor, action: `${verb}.requested`, target: name, reason: body.reason });
-            return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+            return pending;
           }
         }
         await applyMode({ services, actor, scope, mode, call, reason: body.reason, record: { database: transaction, action: verb, target: name } });

@@ -9,13 +9,12 @@ import type { Services } from '../../services.ts';
 import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { projectionsCaughtUp } from '../history.ts';
-import { once } from '../middleware/idempotency.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { idParams, line, pageOf, pageQuery } from '../wire/schemas.ts';
 import { submit } from '../submit.ts';
-import { confirmedByTwo } from '../two_persons.ts';
+import { confirmedByTwo, onceOfPerson, pendingSchema } from '../two_persons.ts';
 
 const text = z.string();
 const WINDOW_DAYS = 30;
@@ -77,7 +76,6 @@ const one = route({
 });
 
 const suspensionSchema = z.object({ id: text, suspended: z.boolean(), reason: text });
-const pendingSchema = z.object({ status: z.literal('pending_confirmation'), confirmation_id: text });
 const reasonBody = z.strictObject({ reason: line(500) });
 
 /** @throws ApiError when no provider has this id */
@@ -109,11 +107,11 @@ const reinstate = route({
     const { services, params, body } = context;
     const actor = principalIn(context);
     const provider = providerOf(services, params.id);
-    const reply = await once({ ...context, idempotencyKey: context.idempotencyKey === '' ? '' : `${actor.user}:${context.idempotencyKey}` }, async (transaction) => {
-      const confirmation = await confirmedByTwo(transaction, { action: 'provider.reinstate', target: params.id, reason: body.reason, person: actor.user });
-      if (!confirmation.complete) {
+    const reply = await onceOfPerson(context, actor.user, async (transaction) => {
+      const pending = await confirmedByTwo(transaction, { action: 'provider.reinstate', target: params.id, reason: body.reason, person: actor.user });
+      if (pending !== undefined) {
         await recordAudit(transaction, { at: services.committed.now, actor, action: 'provider.reinstate.requested', target: params.id, reason: body.reason });
-        return { reply: { status: 202, body: { status: 'pending_confirmation', confirmation_id: confirmation.id } } };
+        return pending;
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'reinstateProvider', company: actor.company, provider, reason: body.reason });
       await recordAudit(transaction, { at: ack.now, actor, action: 'provider.reinstate', target: params.id, reason: body.reason, sequence: ack.sequence });
