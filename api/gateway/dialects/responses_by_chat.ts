@@ -121,8 +121,8 @@ function wholeOf(answer: JsonObject): JsonObject | undefined {
   return { id: `resp_${id}`, object: 'response', created_at: answer.created, ...end, output, usage: usageOf(answer.usage) };
 }
 
-/** An item of the output while it is being told. */
 type TextKind = 'message' | 'refusal' | 'reasoning';
+/** An item of the output while it is being told. */
 interface OpenItem {
   kind: TextKind | 'call';
   id: string;

@@ -140,7 +140,7 @@ export class Endpoints {
     return awake.length > 0 ? awake : found.filter((endpoint) => this.healthOf(endpoint).inFlight === 0);
   }
 
-  /** Places that have the model, but no endpoint of the kind that is needed. */
+  /** Places that have the model, but no endpoint of the kind that is needed, or none that may be asked. */
   unfit(model: string, needs: EndpointNeeds | null, mayBe?: (endpoint: Endpoint) => boolean): Place[] {
     if (needs === null && mayBe === undefined) return [];
     const fit = new Set(this.endpoints.filter((endpoint) => endpoint.models.has(model) && meets(endpoint, needs) && mayBe?.(endpoint) !== false).map(placeOf));

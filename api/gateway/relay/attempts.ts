@@ -60,12 +60,15 @@ interface Seat {
 type Spare = () => Promise<Seat | undefined>;
 /** The head of an answer, whose it is, and when that was asked. */
 type Posted = Omit<Answered, 'brokeOff'> & { by: Seat; began: number };
-/** What a failure says of an endpoint. */
-interface Verdict {
+/** What came of asking an endpoint. */
+interface Ending {
   /** undefined: nobody can say. */
-  fault: true | undefined;
+  fault: boolean | undefined;
   outcome: TryOutcome;
   problem: string | null;
+}
+/** What a failure says of an endpoint. */
+interface Verdict extends Ending {
   /** What the client hears of a fault. */
   failure: GatewayError | undefined;
 }
@@ -85,7 +88,7 @@ interface Spares {
 }
 type Outcome<T> = { done: true; value: T } | { done: false; failure: GatewayError };
 
-const GIVEN_UP = { fault: undefined, outcome: 'given_up', problem: null } as const;
+const GIVEN_UP: Ending = { fault: undefined, outcome: 'given_up', problem: null };
 
 export class Attempts {
   private readonly funding: Funding;
@@ -202,9 +205,7 @@ export class Attempts {
     this.endpoints.began(endpoint);
     let began = performance.now();
     let broken = false;
-    let fault: boolean | undefined;
-    let outcome: TryOutcome = 'given_up';
-    let problem: string | null = null;
+    let ending = GIVEN_UP;
     try {
       const posted = await (spare === undefined ? this.post(call, seat, signal) : this.race(call, seat, spare, signal));
       const { answer, detour } = posted;
@@ -213,33 +214,32 @@ export class Attempts {
       if (answer.status !== 200) throw await refusalOf(answer, seat.endpoint);
       this.endpoints.answered(seat.endpoint, performance.now() - began, sessionOf(call));
       const value = await use({ ...seat, spotFees: fees.paid, answer, detour, brokeOff: () => (broken = true) });
-      fault = broken;
-      outcome = broken ? 'failed' : 'answered';
+      ending = { fault: broken, outcome: broken ? 'failed' : 'answered', problem: null };
       if (seat.grant !== grant) grant.release();
       return { done: true, value };
     } catch (error) {
       // The caller goes on with the first hold.
       if (seat.grant !== grant) seat.grant.release();
       const verdict = this.judge(error, seat.endpoint);
-      ({ fault, outcome, problem } = verdict);
+      ending = verdict;
       if (verdict.failure !== undefined) return { done: false, failure: verdict.failure };
       grant.release();
       throw error instanceof EndpointRefusal ? error.failure : error;
     } finally {
-      this.endNow(call, seat, { fault, outcome, problem }, began);
+      this.endNow(call, seat, ending, began);
     }
   }
 
   private judge(error: unknown, endpoint: Endpoint): Verdict {
     if (error instanceof UpstreamError && error.fault !== 'aborted') return { fault: true, outcome: 'failed', problem: error.fault, failure: asGatewayError(error) };
-    if (!(error instanceof EndpointRefusal)) return { fault: undefined, outcome: 'given_up', problem: null, failure: undefined };
+    if (!(error instanceof EndpointRefusal)) return { ...GIVEN_UP, failure: undefined };
     if (error.restSeconds !== undefined) this.endpoints.rest(endpoint, error.restSeconds);
     // What it says of the request itself may be so, or a way not to serve: nobody can say. We never ask for more than it has room for.
     const isFault = error.failure.status >= 429;
     return { fault: isFault ? true : undefined, outcome: 'refused', problem: error.failure.code, failure: isFault ? error.failure : undefined };
   }
 
-  private endNow(call: Call, { endpoint, grant }: Seat, { fault, outcome, problem }: { fault: boolean | undefined; outcome: TryOutcome; problem: string | null }, began: number, ended?: number): void {
+  private endNow(call: Call, { endpoint, grant }: Seat, { fault, outcome, problem }: Ending, began: number, ended?: number): void {
     call.trail.tried(endpoint, began, outcome, problem, ended);
     this.endpoints.ended(endpoint, fault);
     this.endpoints.left(endpoint, grant.rated.gpus);
@@ -299,8 +299,8 @@ export class Attempts {
   }
 
   /** Ends what another than the caller's endpoint was asked. */
-  private leave(call: Call, seat: Seat, began: number, verdict: Omit<Verdict, 'failure'>, shared: Grant): void {
-    this.endNow(call, seat, verdict, began);
+  private leave(call: Call, seat: Seat, began: number, ending: Ending, shared: Grant): void {
+    this.endNow(call, seat, ending, began);
     if (seat.grant !== shared) seat.grant.release();
   }
 

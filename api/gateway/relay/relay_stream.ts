@@ -16,7 +16,7 @@ import type { Metered } from '../metering/meter.ts';
 import type { Outgoing } from './outgoing.ts';
 import { EventStreamParser, endOfEvent, eventIn, lettersOf, textOf, writtenEvent } from './sse.ts';
 import type { ServerSentEvent } from './sse.ts';
-import { SameButText } from '../endpoints/same_but_text.ts';
+import { SameButText } from './same_but_text.ts';
 import { written } from './relay_whole.ts';
 import { UpstreamError } from './upstream.ts';
 

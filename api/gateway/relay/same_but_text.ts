@@ -3,7 +3,7 @@
  * vouches for every other that has the same bytes before and after its text: that need not be read, and
  * goes on as the bytes that came.
  */
-import { lettersOf, textOf } from '../relay/sse.ts';
+import { lettersOf, textOf } from './sse.ts';
 
 /** What a JSON string cannot hold as it is, or holds in another spelling. */
 const NOT_PLAIN = /["\\\p{Cc}]/u;
