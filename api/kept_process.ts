@@ -1,6 +1,6 @@
 /**
  * A child process that is kept: started, started again when it ends, and ended with this process however
- * that ends, unless it is killed.
+ * that ends, unless it is killed (what must happen then, too, is a `db/last_will.ts`).
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';

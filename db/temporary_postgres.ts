@@ -21,26 +21,28 @@ const END = `
   rm -rf "$home" "$1"`;
 
 export async function openTemporaryPostgres(prefix: string, say?: PostgresOptions['say']): Promise<TemporaryPostgres> {
-  const folder = temporaryFolder(prefix);
-  const forget = endsWithThisProcess(folder);
+  const { folder, remove } = temporaryFolder(prefix);
   const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say });
   return {
     folder,
     postgres,
     end: async () => {
       await postgres.stop();
+      remove();
+    },
+  };
+}
+
+/** One that Postgres' own user may enter. When this process ends, it goes, and so does the Postgres whose data folder it is. */
+export function temporaryFolder(prefix: string): { folder: string; remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
+  chmodSync(folder, 0o755);
+  const forget = lastWill(END, folder);
+  return {
+    folder,
+    remove: () => {
       rmSync(folder, { recursive: true, force: true });
       forget();
     },
   };
 }
-
-/** One that Postgres' own user may enter. */
-export function temporaryFolder(prefix: string): string {
-  const folder = mkdtempSync(join(tmpdir(), prefix));
-  chmodSync(folder, 0o755);
-  return folder;
-}
-
-/** The Postgres of a data folder, and the folder. @returns that they need not any more */
-export const endsWithThisProcess = (dataDir: string): (() => void) => lastWill(END, dataDir);

@@ -51,9 +51,9 @@ export class Succession {
 
   private async turn(): Promise<void> {
     const { pulse, leads, note, find, onHandOver } = this.options;
-    const role = leads();
-    if (role === false && pulse.answeredMillis > 0) await note(pulse.answeredMillis);
-    if (role !== true || pulse.silent < UNREACHED_LOOKS) return;
+    const leading = leads();
+    if (leading === false && pulse.answeredMillis > 0) await note(pulse.answeredMillis);
+    if (leading !== true || pulse.silent < UNREACHED_LOOKS) return;
     const standby = await find(UNREACHED_MILLIS);
     if (standby === undefined || leads() !== true || pulse.silent < UNREACHED_LOOKS) return;
     this.close();

@@ -6,6 +6,8 @@
  * A company's part of the table is read from the engine when it is first needed in an hour and kept
  * current from committed events. The engine may by then have applied commands that are not yet
  * committed; their events are left out when they come, by sequence.
+ *
+ * Beside it, what purchases on the spot book may cost: reserved before they are made, within limits that are kept as those of requests.
  */
 import type { ReleasePending } from '../../engine/commands.ts';
 import { classOf } from '../../engine/vocabulary.ts';

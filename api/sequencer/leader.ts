@@ -20,8 +20,8 @@ import type { Recovered } from './recovery.ts';
 import { takeInThread } from './snapshot_thread.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { standBy } from './standby.ts';
-import { settleHeap } from './warm_up.ts';
 import type { Lead } from './standby.ts';
+import { settleHeap } from './warm_up.ts';
 
 const HEARTBEAT_MILLIS = 100;
 /** In which each invariant is looked at once. */

@@ -1,23 +1,17 @@
 /**
- * Limits of spending beside the authoriser: what requests under way may cost, and what was committed lately.
+ * Limits of spending beside the authoriser: what requests and purchases under way may cost, and what was committed lately.
  * A process that asks says what it knows to be spent up to a sequence; what came after that is counted here, so
  * a limit holds exactly although no process knows at once what another does.
  */
-import type { SpendingLimit } from './port.ts';
+import type { SpendingLimit, Spent } from './port.ts';
 
 /** No process that is served is further behind. */
 const KEPT_MILLIS = 60_000;
 
-interface Spent {
-  sequence: number;
-  amount: number;
-  at: number;
-}
-
 export class SpendingLimits {
-  /** Micro-CR of requests under way, by name. */
+  /** Micro-CR of what is under way, by name. */
   private readonly held = new Map<string, number>();
-  private readonly committed = new Map<string, Spent[]>();
+  private readonly committed = new Map<string, (Spent & { at: number })[]>();
 
   clear(): void {
     this.held.clear();
@@ -28,7 +22,7 @@ export class SpendingLimits {
     return limits.every(({ name, left, upTo }) => (this.held.get(name) ?? 0) + this.spentAfter(name, upTo) + cost <= left);
   }
 
-  /** Of a request that has begun; negative when it has ended. */
+  /** Of what has begun; negative when it has ended. */
   hold(limits: readonly SpendingLimit[], cost: number): void {
     for (const { name } of limits) {
       const held = (this.held.get(name) ?? 0) + cost;
@@ -37,7 +31,7 @@ export class SpendingLimits {
     }
   }
 
-  /** A capture is committed. */
+  /** A capture or a purchase is committed. */
   spend(name: string, amount: number, sequence: number, at: number): void {
     const entries = this.committed.get(name);
     if (entries === undefined) this.committed.set(name, [{ sequence, amount, at }]);

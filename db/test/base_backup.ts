@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { openPostgres } from '../postgres.ts';
 import type { Postgres } from '../postgres.ts';
-import { endsWithThisProcess, temporaryFolder } from '../temporary_postgres.ts';
+import { temporaryFolder } from '../temporary_postgres.ts';
 
 export interface TemporaryClusters {
   /** A new folder that Postgres' own user may enter. */
@@ -16,15 +16,13 @@ export interface TemporaryClusters {
 }
 
 export function temporaryClusters(prefix: string): TemporaryClusters {
-  const folders: string[] = [];
-  const ended: (() => void)[] = [];
+  const removals: (() => void)[] = [];
   const running: Postgres[] = [];
   return {
     folder: () => {
-      const made = temporaryFolder(prefix);
-      folders.push(made);
-      ended.push(endsWithThisProcess(made));
-      return made;
+      const { folder, remove } = temporaryFolder(prefix);
+      removals.push(remove);
+      return folder;
     },
     open: async (dataDir) => {
       const postgres = await openPostgres({ databaseUrl: undefined, dataDir });
@@ -33,8 +31,7 @@ export function temporaryClusters(prefix: string): TemporaryClusters {
     },
     end: async () => {
       for (const postgres of running) await postgres.stop();
-      for (const made of folders) rmSync(made, { recursive: true, force: true });
-      for (const forget of ended) forget();
+      for (const remove of removals) remove();
     },
   };
 }

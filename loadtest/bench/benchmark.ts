@@ -15,6 +15,9 @@ export interface Benchmark {
   run(options: BenchOptions): Promise<BenchResult>;
 }
 
+/** Of a process that is to have as much room for what is young as the market's thread has. */
+export const YOUNG = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
+
 /** The value at `fraction` of the sorted sample, nearest rank. */
 export function percentile(sorted: Float64Array, fraction: number): number {
   if (sorted.length === 0) return Number.NaN;

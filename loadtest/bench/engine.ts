@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import type { Envelope } from '../../engine/commands.ts';
 import { BUY } from '../../engine/vocabulary.ts';
-import { median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
+import { YOUNG, median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
 import { blockLatency } from './blocks.ts';
 import { BATCH, applyAll, openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
 import { heapOverLongRun, manyBooksRate } from './engine_wide.ts';
@@ -14,8 +14,6 @@ import { loadPeer } from './peer.ts';
 
 const SEED = 1;
 const RESTING_SAMPLE = 500_000;
-/** As much room for what is young as the market's thread has. */
-const YOUNG = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
 /** What `--only` leaves of the benchmark. */
 const PARTS = ['bytes', 'mix', 'heap', 'wide', 'blocks', 'deep'] as const;
 type Part = (typeof PARTS)[number];

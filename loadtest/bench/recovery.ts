@@ -16,6 +16,7 @@ import { LEADER_DEFAULTS } from '../../api/sequencer/leader.ts';
 import { recover } from '../../api/sequencer/recovery.ts';
 import { Engine } from '../../engine/engine.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
+import { YOUNG } from './benchmark.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
 import { DurableMarket } from './durable_market.ts';
 import { verifyInvariants } from './engine_market.ts';
@@ -25,7 +26,6 @@ import { generateOrderFlow, MIX } from './order_flow.ts';
 const SEED = 1;
 const COMMANDS_PER_ROW = 5_000;
 const ROWS_PER_PART = 50;
-const YOUNG_MEGABYTES = 32;
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const operations = options.number('operations', 2_000_000);
@@ -47,9 +47,7 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   }
 }
 
-/**
- * As a market under load leaves it: the last snapshot is almost as old as it may become. @returns the hash of the state it leads to
- */
+/** As a market under load leaves it: the last snapshot is almost as old as it may become. @returns the hash of the state it leads to */
 async function writeJournal(market: DurableMarket, operations: number, { say }: BenchOptions): Promise<string> {
   say(`preparing ${operations} operations`);
   const flow = generateOrderFlow(MIX, operations, SEED);
@@ -134,7 +132,7 @@ interface Replayed {
 
 /** In a process of its own with as much room for what is young as the market's thread has. */
 function replayApart(url: string): Promise<Replayed> {
-  const child = fork(process.argv[1], ['recovery-replay', url], { execArgv: ['--enable-source-maps', `--min-semi-space-size=${YOUNG_MEGABYTES}`, `--max-semi-space-size=${YOUNG_MEGABYTES}`] });
+  const child = fork(process.argv[1], ['recovery-replay', url], { execArgv: ['--enable-source-maps', ...YOUNG] });
   return new Promise((resolve, reject) => {
     child.once('message', (replayed) => resolve(replayed as Replayed));
     child.once('exit', (code) => reject(new Error(`the replay ended with ${code}`)));
