@@ -15,6 +15,7 @@ import { ordinaryQuestion, runCanary } from './canary.ts';
 import type { CanaryResult, Reference } from './canary.ts';
 import { findModel } from '../catalogue/catalogue.ts';
 import type { EndpointRows } from './endpoint_rows.ts';
+import { placeKey } from './endpoints.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import { LoadTests } from './load_test.ts';
 import type { Logbook } from '../relay/logbook.ts';
@@ -280,7 +281,7 @@ export class DeliveryWatch {
     await this.reportRequests(to);
     if (to <= from) return;
     const sold = await services.sequencer.query('soldPlaces', { fromHour: Math.floor(from / MINUTES_PER_HOUR), toHour: Math.floor(to / MINUTES_PER_HOUR) });
-    const places = new Set(sold.map(({ company, market }) => `${company}:${market}`));
+    const places = new Set(sold.map(placeKey));
     const asked = endpoints.all().filter((endpoint) => places.has(placeKey(endpoint)));
     const probed = (await atOnce(asked, (endpoint) => this.probeNow(endpoint, since, Math.min(to - from, MISMATCHES_MAX)))).flat();
     const found = await this.found(probed);
@@ -319,8 +320,6 @@ const isSuspendedIn = (minute: number, company: number, { suspended }: Found): b
 const outcomeOf = (place: Pick<MinuteOutcome, 'company' | 'market'>, more: Partial<MinuteOutcome>): MinuteOutcome => ({
   ...place, model: NONE, canary: 'none', requests: 0, failures: 0, shortfall: 0, notServed: false, ...more,
 });
-
-const placeKey = ({ company, market }: Pick<Endpoint, 'company' | 'market'>): string => `${company}:${market}`;
 
 /** Runs work over a list, so many at a time. */
 async function atOnce<T, R>(list: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

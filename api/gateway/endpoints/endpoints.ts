@@ -121,12 +121,12 @@ export class Endpoints {
   private measureRoom(): void {
     const shared = new Map<string, Endpoint[]>();
     for (const endpoint of this.endpoints) {
-      const name = `${endpoint.company}:${endpoint.market}`;
+      const name = placeKey(endpoint);
       shared.set(name, [...(shared.get(name) ?? []), endpoint]);
     }
-    for (const { company, market, verified } of this.directory.capacities()) {
-      const endpoints = shared.get(`${company}:${market}`) ?? [];
-      for (const endpoint of endpoints) this.healthOf(endpoint).capacity = (verified * STREAMS) / endpoints.length;
+    for (const capacity of this.directory.capacities()) {
+      const endpoints = shared.get(placeKey(capacity)) ?? [];
+      for (const endpoint of endpoints) this.healthOf(endpoint).capacity = (capacity.verified * STREAMS) / endpoints.length;
     }
   }
 
@@ -143,8 +143,8 @@ export class Endpoints {
   /** Places that have the model, but no endpoint of the kind that is needed, or none that may be asked. */
   unfit(model: string, needs: EndpointNeeds | null, mayBe?: (endpoint: Endpoint) => boolean): Place[] {
     if (needs === null && mayBe === undefined) return [];
-    const fit = new Set(this.endpoints.filter((endpoint) => endpoint.models.has(model) && meets(endpoint, needs) && mayBe?.(endpoint) !== false).map(placeOf));
-    const others = new Map(this.endpoints.filter((endpoint) => endpoint.models.has(model) && !fit.has(placeOf(endpoint))).map((endpoint) => [placeOf(endpoint), endpoint]));
+    const fit = new Set(this.endpoints.filter((endpoint) => endpoint.models.has(model) && meets(endpoint, needs) && mayBe?.(endpoint) !== false).map(placeKey));
+    const others = new Map(this.endpoints.filter((endpoint) => endpoint.models.has(model) && !fit.has(placeKey(endpoint))).map((endpoint) => [placeKey(endpoint), endpoint]));
     return Array.from(others.values(), ({ company, market }) => ({ provider: company, market }));
   }
 
@@ -301,7 +301,7 @@ export function targetOf(row: EndpointRow, vault: Vault): Target {
   return { url: `${url.origin}${path === '' ? '/v1' : path}`, credential: row.credential === null ? undefined : vault.open(row.credential, row.id) };
 }
 
-const placeOf = ({ company, market }: Endpoint): string => `${company}:${market}`;
+export const placeKey = ({ company, market }: Pick<Endpoint, 'company' | 'market'>): string => `${company}:${market}`;
 
 const isOneOf = (wanted: readonly string[] | null, value: string | null): boolean => wanted === null || (value !== null && wanted.some((one) => one.toLowerCase() === value.toLowerCase()));
 

@@ -15,6 +15,7 @@ import { eventOf } from '../../sequencer/port.ts';
 import type { Ack, CommittedBatch, SpendingLimit, Spent } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import type { Call } from '../relay/call.ts';
+import { SetAsideElsewhere } from './set_aside_elsewhere.ts';
 
 /** Whose spending: a key's, or that of all keys of a project. */
 export type Spender = { key: string } | { project: string };
@@ -37,7 +38,6 @@ interface Account {
 const NOTHING = (): void => undefined;
 /** A command is executed sooner than this after it was sent, or never. */
 const DECIDED_MILLIS = 10_000;
-const FORGOTTEN_MILLIS = 120_000;
 const ELSEWHERE_MAX = 50_000;
 const FOLLOWED = new Set<number>([KIND.command, KIND.usageCaptured, KIND.orderAccepted, KIND.fill]);
 
@@ -56,7 +56,7 @@ export class Spending {
   private purchases = 0;
 
   /** Of requests under way in other processes, by key or project. */
-  private readonly elsewhere = new Map<string, { reserved: Micro; heardAt: number }>();
+  private readonly elsewhere = new Map<string, SetAsideElsewhere>();
   private readonly tally: Tally | undefined;
 
   /** @param tally absent: there is no other process */
@@ -112,15 +112,15 @@ export class Spending {
   }
 
   private hear(name: string, amount: number): void {
-    this.elsewhere.set(name, { reserved: this.reservedElsewhere(name) + amount, heardAt: performance.now() });
+    const known = this.elsewhere.get(name) ?? new SetAsideElsewhere();
+    known.hear(performance.now(), amount);
+    this.elsewhere.set(name, known);
     if (this.elsewhere.size <= ELSEWHERE_MAX) return;
     for (const [other] of this.elsewhere) if (this.reservedElsewhere(other) === 0) this.elsewhere.delete(other);
   }
 
-  /** What was told but never taken back, because its process ended or Redis was away, is forgotten after a while. */
   private reservedElsewhere(name: string): Micro {
-    const known = this.elsewhere.get(name);
-    return known === undefined || performance.now() - known.heardAt > FORGOTTEN_MILLIS ? 0 : Math.max(0, known.reserved);
+    return this.elsewhere.get(name)?.at(performance.now()) ?? 0;
   }
 
   /**

@@ -4,13 +4,12 @@
  */
 import { GatewayError } from '../../errors.ts';
 import type { Tallies, Tally } from '../../http/middleware/rate_limit.ts';
+import { SetAsideElsewhere } from '../metering/set_aside_elsewhere.ts';
 
 const SECONDS = 60;
 const ACCOUNTS_MAX = 100_000;
 /** Of an account whose key sets no limit of its own. */
 const TOKENS_PER_MINUTE = 100_000_000;
-/** What another process has set aside and not taken back, because it ended or Redis was away, is forgotten after a while. */
-const FORGOTTEN_MILLIS = 120_000;
 
 const KINDS = ['requests', 'tokens', 'aside'] as const;
 type Kind = (typeof KINDS)[number];
@@ -63,7 +62,7 @@ export class PaceWindow {
   private readonly tokens = new Sums();
   /** Tokens that requests under way may still use: of this process, and of others. */
   private aside = 0;
-  private readonly elsewhere = { aside: 0, heardAt: 0 };
+  private readonly elsewhere = new SetAsideElsewhere();
   private limits: { requests: number; tokens: number };
   private readonly tell: (kind: Kind, amount: number) => void;
 
@@ -118,8 +117,7 @@ export class PaceWindow {
   /** Counts what another process has counted. */
   others(kind: Kind, now: number, amount: number): void {
     if (kind !== 'aside') return this[kind].add(Math.floor(now / 1_000), amount);
-    this.elsewhere.aside = this.asideElsewhere(now) + amount;
-    this.elsewhere.heardAt = now;
+    this.elsewhere.hear(now, amount);
   }
 
   private setAside(amount: number): void {
@@ -127,12 +125,8 @@ export class PaceWindow {
     this.tell('aside', amount);
   }
 
-  private asideElsewhere(now: number): number {
-    return now - this.elsewhere.heardAt > FORGOTTEN_MILLIS ? 0 : Math.max(0, this.elsewhere.aside);
-  }
-
   private left(now: number): number {
-    return this.limits.tokens - this.tokens.total - this.aside - this.asideElsewhere(now);
+    return this.limits.tokens - this.tokens.total - this.aside - this.elsewhere.at(now);
   }
 
   /** In the names and the form of OpenAI's. */
