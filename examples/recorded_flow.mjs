@@ -70,7 +70,7 @@ async function* lobster(flow, file) {
   }
 }
 
-/** Messages of one stock, the bytes after their length. */
+/** Messages of all stocks, each the bytes after its length. */
 async function* itchMessages(file) {
   let rest = Buffer.alloc(0);
   for await (const chunk of createReadStream(file)) {
