@@ -122,6 +122,11 @@ export class Directory {
   companies(): CompanyEntry[] {
     return [...this.companyTable.values()];
   }
+  /** The same company, or two of one group: they never trade with each other. */
+  isOfOneOwner(a: number, b: number): boolean {
+    const group = this.company(a)?.group ?? '';
+    return a === b || (group !== '' && group === this.company(b)?.group);
+  }
   companyName(company: number): string {
     return this.companyTable.get(company)?.name ?? '';
   }

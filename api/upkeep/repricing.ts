@@ -132,11 +132,9 @@ export class Repricing extends Rounds {
 
   private around(company: number, market: number, hour: number): Around {
     const { directory, market: books } = this.services;
-    const group = directory.company(company)?.group ?? '';
-    const isOwn = (other: number): boolean => other === company || (group !== '' && directory.company(other)?.group === group);
     const { asks, bids } = books.queues(books.instrumentOf(market, hour), Infinity);
     const most = directory.classes().find((entry) => entry.class === classOf(market))?.listPrice ?? 0;
-    return { bestAsk: asks.find((ask) => !isOwn(ask.company))?.price, bestBid: bids[0]?.price, most };
+    return { bestAsk: asks.find((ask) => !directory.isOfOneOwner(company, ask.company))?.price, bestBid: bids[0]?.price, most };
   }
 }
 

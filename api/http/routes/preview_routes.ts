@@ -80,18 +80,13 @@ async function oppositeOf({ directory, market }: Services, instrument: Instrumen
   const lastTrade = last ?? (order.stopPrice === 0 ? undefined : (await market.tradesBefore(instrument, undefined, 1)).at(0));
   const served = buys ? [] : directory.capacities(order.company).filter((entry) => entry.market === order.market).flatMap(({ models }) => models);
   const makers = (buys ? asks : bids.filter(({ model }) => model === NONE || served.includes(model)))
-    .map((maker) => makerOf(maker, isOfOneOwner(directory, maker.company, order.company)));
+    .map((maker) => makerOf(maker, directory.isOfOneOwner(maker.company, order.company)));
   return { makers, calls: mode === 'auction', lastPrice: lastTrade?.price ?? 0 };
 }
 
 function makerOf({ price, remaining, visible, filled, minimumQuantity }: LiveOrder, own: boolean): Maker {
   const minimum = filled > 0 ? 0 : Math.min(minimumQuantity, remaining);
   return { price, quantity: remaining, slice: Math.max(visible, minimum), minimum, own };
-}
-
-function isOfOneOwner(directory: Directory, a: number, b: number): boolean {
-  const group = directory.company(a)?.group ?? '';
-  return a === b || (group !== '' && group === directory.company(b)?.group);
 }
 
 /** The limit that a bid holds credit for: one without a price pays at most list price. */
