@@ -8,7 +8,7 @@ import { BUY } from './vocabulary.ts';
 import { mayBuyFrom } from './lending/credit_limits.ts';
 import { isSolvent } from './lending/finance.ts';
 import { requiredHold } from './trading/holds.ts';
-import { accrualScale } from './lending/loans.ts';
+import { accrualScale } from './lending/interest.ts';
 import { NIL } from './ledger/lot_amounts.ts';
 import { minutesLeft } from './trading/order_checks.ts';
 import { FLAG } from './book/orders.ts';
@@ -88,7 +88,7 @@ function facilitiesReconcile({ facilities, ledger }: State, from: number, to: nu
     }
     if (scheduled !== principal) return `${name}: schedule repays ${scheduled} of ${principal}`;
     if (fees !== ledger.balance(ACCOUNT['fee.receivable'], row.facility)) return `${name}: instalments name ${fees} of late fees`;
-    if (billed > ledger.balance(ACCOUNT['interest.receivable'], row.facility)) return `${name}: instalments ask for interest that has not accrued`;
+    if (billed > ledger.balance(ACCOUNT['interest.receivable'], row.facility) + (row.interestToRound ?? 0)) return `${name}: instalments ask for interest that has not accrued`;
     const control = ledger.balance(ACCOUNT['limit.control'], row.facility);
     const used = -ledger.balance(ACCOUNT['limit.undrawn'], row.facility) - ledger.balance(ACCOUNT['limit.drawn'], row.facility);
     if (control !== used) return `${name}: drawn and undrawn are ${used}, the commitment is ${control}`;
@@ -209,7 +209,8 @@ function accrualsAreCumulative({ facilities, ledger }: State, from: number, to: 
     const twice = 2n * (row.accrualExact.value - BigInt(row.accrualPosted) * scale);
     if (twice > scale || twice < -scale) return `facility ${row.facility}: posted interest is off its exact sum`;
     const known = ledger.balance(ACCOUNT['interest.receivable'], row.facility) + row.payments.interest + row.writtenOff.interest;
-    if (known !== row.accrualPosted) return `facility ${row.facility}: ${row.accrualPosted} of interest posted, ${known} owed, paid or given up`;
+    const asked = row.accrualPosted + (row.interestRounded ?? 0);
+    if (known !== asked) return `facility ${row.facility}: ${asked} of interest posted, ${known} owed, paid or given up`;
   }
   return undefined;
 }

@@ -16,6 +16,7 @@ import type {
   ProviderHourView, QueryName, SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './ledger/lots.ts';
+import { debtOf, totalDebt } from './lending/debt.ts';
 import { isTagged } from './lending/facility.ts';
 import type { Facility } from './lending/facility.ts';
 import type { State } from './state.ts';
@@ -219,9 +220,10 @@ export class Views {
   private facilityView(row: Facility): FacilityView {
     const { ledger, spending } = this.state;
     const { loans } = this.facilities;
-    const { principal, interest, fees } = loans.debt(row);
+    const { principal, interest, fees } = debtOf(this.state, row);
+    const debt = totalDebt(this.state, row);
     const exposure = this.facilities.exposure(row);
-    const unspentCost = this.state.lots.of(row.facility).reduce((sum, lot) => sum + this.state.lots.cost(lot, this.state.lots.available(lot.lot) + this.state.lots.held(lot.lot)), 0);
+    const unspentCost = this.unspentCost(row);
     return {
       facility: row.facility, company: row.company, lender: row.lender, state: row.state, amount: row.amount, months: row.months, method: row.method,
       revenueShare: row.revenueShare === undefined ? null : { ...row.revenueShare },
@@ -232,11 +234,17 @@ export class Views {
       shares: sharesWire(row.shares), dayCount: row.dayCount, dueDateRoll: row.dueDateRoll, drawOnDemand: row.drawOnDemand, application: { ...row.application },
       decision: { ...row.decision }, offeredAt: row.offeredAt, offerExpiresAt: row.offeredAt + PARAMETERS.offerExpiry, payments: { ...row.payments },
       writtenOff: { ...row.writtenOff }, allowance: -ledger.balance(ACCOUNT['loan.allowance'], row.facility), exposure, exposureLimit: this.facilities.exposureLimit(row),
-      unspentCost, hoursValue: principal + interest + fees - unspentCost - exposure, lent: row.lent, repaidPrincipal: row.repaidPrincipal, interestAccrued: row.accrualPosted,
+      unspentCost, hoursValue: debt - unspentCost - exposure, lent: row.lent, repaidPrincipal: row.repaidPrincipal, interestAccrued: row.accrualPosted,
       earnings: row.shares.map(({ lender, costPosted }) => ({ lender, amount: costPosted })),
-      stage: loans.stage(row), expectedLoss: loans.expectedLoss(row, principal + interest + fees - exposure), spent30Days: spending.get(row.facility)?.total ?? 0,
+      stage: loans.losses.stage(row), expectedLoss: loans.losses.expectedLoss(row, debt - exposure), spent30Days: spending.get(row.facility)?.total ?? 0,
       covenants: row.covenants.map((covenant) => ({ ...covenant })), report: row.report,
     };
+  }
+
+  /** Of credit that stands behind the debt: what is paid in full is nobody's collateral. */
+  private unspentCost(row: Facility): number {
+    const { lots } = this.state;
+    return lots.of(row.facility).reduce((sum, lot) => (isTagged(row, lot.lot) ? sum + lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot)) : sum), 0);
   }
 
   /** What pays a loan in full on a day: interest goes on until then. */
@@ -244,10 +252,10 @@ export class Views {
     const facility = this.state.facilities[id];
     if (facility === undefined) return null;
     const { loans } = this.facilities;
-    const { principal, interest, fees } = loans.debt(facility);
+    const { principal, fees } = debtOf(this.state, facility);
     const until = Math.max(day, facility.accruedTo);
-    const accrued = interest + loans.interestUntil(facility, until);
-    return { facility: id, day: until, principal, interest: accrued, fees, total: principal + accrued + fees };
+    const interest = loans.interest.payoff(facility, loans.interest.unbilled(facility) + loans.interest.until(facility, until));
+    return { facility: id, day: until, principal, interest, fees, total: principal + interest + fees };
   }
 
   private mandates(company: CompanyId): MandateView[] {

@@ -94,16 +94,16 @@ test('a bank transaction that names a facility pays what is due of it, and the r
   expect((await csv(operator, '/bank-transactions', `date,amount,reference\n2026-12-02,100,${facility}\n`)).body).toMatchObject({ matched: 1, credited: '100.00' });
   expect((await get(borrower, '/balances')).body.usd).toBe('100.00');
   await day(31);
-  // 101,500 / 6 = 16,916.67 and 31 days of 11 % on 101,500: 948.260274.
+  // 101,500 / 6 = 16,916.67 and 31 days of 11 % on 101,500: 948.260274, of which whole cents are asked for.
   const [row] = (await get(borrower, `/facilities/${facility}/schedule`)).body.rows as Record<string, unknown>[];
-  expect(row).toMatchObject({ due_date: '2027-01-01', principal: '16916.67', interest: '948.260274', is_due: true });
+  expect(row).toMatchObject({ due_date: '2027-01-01', principal: '16916.67', interest: '948.26', is_due: true });
   const file = `date,amount,reference\n2027-01-01,17000,${facility}\n2027-01-01,1000,${facility}\n`;
   expect((await csv(operator, '/bank-transactions', file)).body).toMatchObject({ matched: 2, credited: '18000.00' });
-  expect((await get(borrower, '/balances')).body.usd).toBe('235.069726');
+  expect((await get(borrower, '/balances')).body.usd).toBe('235.07');
   expect((await csv(operator, '/bank-transactions', file)).body).toMatchObject({ duplicate: 2, credited: '0.00' });
   expect((await get(borrower, `/facilities/${facility}`)).body).toMatchObject({ principal: '84583.33', accrued_interest: '0.00', days_past_due: 0 });
   const ledger = rows(await get(borrower, '/ledger?limit=1000')).filter(({ event, account }) => event === 'repaid' && account === 'loan.principal');
-  expect(ledger.map(({ amount }) => amount)).toEqual(['-864.930274', '-16051.739726']);
+  expect(ledger.map(({ amount }) => amount)).toEqual(['-864.93', '-16051.74']);
 });
 
 test('parts of a whole are at most 100 percent', async () => {

@@ -1,15 +1,14 @@
 /** A facility's repayment plan: what is outstanding and not yet due, spread over the instalments still to come. */
 import type { ScheduleRow } from '../events.ts';
 import type { Facility } from '../lending/facility.ts';
-import { mulDiv } from '../numbers/muldiv.ts';
 import { MICRO, MICRO_PER_CENT, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro } from '../numbers/units.ts';
+import { inWholeCents, interestAsked, toCents } from './cents.ts';
 import { dueDateOf } from './due_dates.ts';
 import { Exact, type Fraction } from './exact.ts';
 import { interestMostOf, revenueInstalments, withheldOf } from './revenue_share.ts';
 import { periodsOf, plannedInstalment, repaymentSchedule } from './schedule.ts';
 import type { Instalment, ScheduleTerms } from './schedule.ts';
-
 
 export interface Plan {
   rows: ScheduleRow[];
@@ -24,16 +23,29 @@ export interface RunningPeriod {
   interestBy: (due: Day) => Micro;
 }
 
+/** What is to be spread, and from when on. */
+export interface Outstanding {
+  principal: Micro;
+  /** Interest of today that no instalment has been billed for yet. */
+  accrued: Micro;
+  today: Day;
+  /** The number of the last instalment that was billed. */
+  billed: number;
+  /** Above 0: instalments stay as they were, and end earlier. */
+  keep: Micro;
+  /** An annuity is that of whole periods, and of the first instalment that goes to principal which its interest leaves, so that instalments stay alike. */
+  running?: RunningPeriod;
+  /** Whether what instalments ask for is whole cents, as from rules version 6 on. */
+  wholeCents: boolean;
+}
+
 const NOTHING: Plan = { rows: [], instalment: 0 };
+const NO_RATE: Fraction = { numerator: 0n, denominator: 1n };
 const UPCOMING = { fee: 0, billed: false, late: false } as const;
 
-/**
- * Monthly instalments after today and after the last one billed; amounts in micro-USD. What a whole
- * cent cannot carry is due with the last. `accrued`: interest of today that no instalment has been billed for yet.
- * `keep` above 0: instalments stay as they were, and end earlier. `running`: an annuity is that of whole periods, and of the
- * first instalment that goes to principal which its interest leaves, so that instalments stay alike.
- */
-export function planOf(facility: Facility, principal: Micro, accrued: Micro, today: Day, billed: number, keep: Micro, running?: RunningPeriod): Plan {
+/** Monthly instalments after today and after the last one billed; amounts in micro-USD. What of principal a whole cent cannot carry is due with the last. */
+export function planOf(facility: Facility, outstanding: Outstanding): Plan {
+  const { principal, accrued, today, billed, keep, running, wholeCents } = outstanding;
   if (principal === 0 && accrued === 0) return NOTHING;
   const start = Math.floor(facility.acceptedAt / MILLIS_PER_DAY);
   const dates: { number: number; due: Day }[] = [];
@@ -45,26 +57,29 @@ export function planOf(facility: Facility, principal: Micro, accrued: Micro, tod
   const fraction = principal - cents * MICRO_PER_CENT;
   if (dates.length === 0 || cents === 0) {
     const { number, due } = dates[0] ?? { number: Math.max(billed + 1, facility.months), due: today };
-    return { rows: [{ ...UPCOMING, number, due, principal, interest: accrued, balance: 0 }], instalment: keep };
+    const interest = wholeCents ? interestAsked(principal, BigInt(running?.interestBy(due) ?? accrued), 1n) : accrued;
+    return { rows: [{ ...UPCOMING, number, due, principal, interest, balance: 0 }], instalment: keep };
   }
   const calendar = {
     principal: cents, annualRate: new Exact(facility.annualRate).div(MICRO), periods: dates.length, disbursedOn: today, dueDates: dates.map(({ due }) => due),
     dayCount: facility.dayCount, every: 1, unit: 'months',
   } as const;
-  if (facility.method === 'revenue_share') return revenuePlan(facility, principal, accrued, dates, periodsOf({ ...calendar, method: 'annuity' }).map(({ rate }) => rate));
-  const first = facility.method === 'annuity' && running !== undefined ? { from: running.from, interest: running.interestBy(dates[0].due) } : undefined;
+  const interest = running?.interestBy(dates[0].due);
+  if (facility.method === 'revenue_share') {
+    const rates = periodsOf({ ...calendar, method: 'annuity' }).map(({ rate }) => rate);
+    return wholeCents ? revenuePlanInCents(facility, principal, { accrued, asked: interest }, dates, rates) : revenuePlan(facility, principal, accrued, dates, rates);
+  }
+  const first = facility.method === 'annuity' && running !== undefined && interest !== undefined ? { from: running.from, interest } : undefined;
   const terms: ScheduleTerms = {
     ...calendar, ...(first === undefined ? {} : { disbursedOn: first.from, firstInterest: toCents(first.interest) }), method: facility.method, keepInstalment: keep === 0 ? undefined : Math.round(keep / MICRO_PER_CENT),
     flatOn: facility.method === 'flat' ? Math.round(facility.lent / MICRO_PER_CENT) : undefined, neverGrows: true,
   };
   const instalments = repaymentSchedule(terms);
-  return {
-    rows: instalments.map((row, index) => rowOf(row, dates[index].number, index === instalments.length - 1, fraction, index > 0 ? 0 : first === undefined ? accrued : first.interest - toCents(first.interest) * MICRO_PER_CENT)),
-    instalment: keep === 0 ? plannedInstalment(terms) * MICRO_PER_CENT : keep,
-  };
+  const rows = instalments.map((row, index) => rowOf(row, dates[index].number, index === instalments.length - 1, fraction));
+  if (wholeCents) rows[0].interest = interest === undefined ? rows[0].interest : inWholeCents(interest);
+  else rows[0].interest += first === undefined ? accrued : first.interest - inWholeCents(first.interest);
+  return { rows, instalment: keep === 0 ? plannedInstalment(terms) * MICRO_PER_CENT : keep };
 }
-
-const toCents = (amount: Micro): number => mulDiv(amount, 1, MICRO_PER_CENT);
 
 /** Every coming month's share of a revenue that stays as it is. */
 function revenuePlan(facility: Facility, principal: Micro, accrued: Micro, dates: readonly { number: number; due: Day }[], rates: readonly Fraction[]): Plan {
@@ -75,11 +90,36 @@ function revenuePlan(facility: Facility, principal: Micro, accrued: Micro, dates
   return { rows: rows.map((row, index) => ({ ...UPCOMING, ...dates[index], ...row })), instalment: share };
 }
 
-const rowOf = ({ dueOn, principal, interest, balance }: Instalment, number: number, last: boolean, fraction: Micro, accrued: Micro): ScheduleRow => ({
+interface RunningInterest {
+  accrued: Micro;
+  /** What the running period's instalment asks for; absent where nothing has accrued in it. */
+  asked: Micro | undefined;
+}
+
+/** The same in whole cents. */
+function revenuePlanInCents(facility: Facility, principal: Micro, { accrued, asked = accrued }: RunningInterest, dates: readonly { number: number; due: Day }[], rates: readonly Fraction[]): Plan {
+  const { revenueShare, lent, accrualPosted } = facility;
+  if (revenueShare === undefined) return NOTHING;
+  const [share, cents] = [withheldOf(revenueShare), Math.floor(principal / MICRO_PER_CENT)];
+  const rows = revenueInstalments({
+    principal: cents, accrued: toCents(asked), share: share / MICRO_PER_CENT, interestMost: toCents(Math.max(0, interestMostOf(revenueShare, lent) - accrualPosted - (asked - accrued))),
+    rates: accrued === 0 ? rates : [NO_RATE, ...rates.slice(1)],
+  });
+  const fraction = principal - cents * MICRO_PER_CENT;
+  return {
+    rows: rows.map((row, index) => ({
+      ...UPCOMING, ...dates[index], interest: row.interest * MICRO_PER_CENT, principal: row.principal * MICRO_PER_CENT + (index === rows.length - 1 ? fraction : 0),
+      balance: index === rows.length - 1 ? 0 : row.balance * MICRO_PER_CENT + fraction,
+    })),
+    instalment: share,
+  };
+}
+
+const rowOf = ({ dueOn, principal, interest, balance }: Instalment, number: number, last: boolean, fraction: Micro): ScheduleRow => ({
   ...UPCOMING,
   number,
   due: dueOn,
   principal: principal * MICRO_PER_CENT + (last ? fraction : 0),
-  interest: interest * MICRO_PER_CENT + accrued,
+  interest: interest * MICRO_PER_CENT,
   balance: last ? 0 : balance * MICRO_PER_CENT + fraction,
 });

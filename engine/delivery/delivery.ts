@@ -11,7 +11,7 @@ import type { CompanyId, MarketId } from '../vocabulary.ts';
 import { NONE, classOf } from '../vocabulary.ts';
 import type { Failures } from './failures.ts';
 import type { Facilities } from '../lending/facilities.ts';
-import { daysPastDue } from '../lending/loans.ts';
+import { daysPastDue } from '../lending/debt.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { DeliveryMinutes, Shares } from './minutes.ts';
 import { mulDiv } from '../numbers/muldiv.ts';

@@ -7,7 +7,7 @@ import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../vocabulary.ts';
 import type { CompanyId } from '../vocabulary.ts';
 import type { CreditLimits } from './credit_limits.ts';
 import { isRunning } from './facility_review.ts';
-import { totalDebt } from './loans.ts';
+import { totalDebt } from './debt.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { ALL_BLOCKED } from '../ledger/lots.ts';
 import type { Lot } from '../ledger/lots.ts';

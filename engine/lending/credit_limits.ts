@@ -3,11 +3,10 @@
  * to one provider group (CREDIT.md section 4), or leave the lender too exposed (section 6).
  * Companies without a facility pay nothing for it.
  */
-import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { classOf } from '../vocabulary.ts';
 import type { CompanyId, FacilityId } from '../vocabulary.ts';
-import { daysPastDue, livesBy } from './loans.ts';
+import { daysPastDue, livesBy, totalDebt } from './debt.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { Matcher } from '../book/matching.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
@@ -284,10 +283,9 @@ export class CreditLimits {
 
   /** Debt less what the facility's unspent credit cost. */
   private unspent(facility: Facility): Micro {
-    const { ledger, lots } = this.state;
-    const id = facility.facility;
-    let sum = ledger.balance(ACCOUNT['loan.principal'], id) + ledger.balance(ACCOUNT['interest.receivable'], id) + ledger.balance(ACCOUNT['fee.receivable'], id);
-    for (const lot of lots.of(id)) if (isTagged(facility, lot.lot)) sum -= lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot));
+    const { lots } = this.state;
+    let sum = totalDebt(this.state, facility);
+    for (const lot of lots.of(facility.facility)) if (isTagged(facility, lot.lot)) sum -= lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot));
     return sum;
   }
 

@@ -118,6 +118,8 @@ describe('what is paid in full', () => {
     world.run({ type: 'draw', company: borrower, facility, amount: usd(100_000) });
     expect(freeze().rejected).toBeUndefined();
     expect(world.engine.query('balances', { company: borrower }).frozen).toBe(usd(150_000));
+    // It stands behind no debt either: what does is the second draw's.
+    expect(world.view).toMatchObject({ unspentCost: usd(100_000), hoursValue: 0, exposure: usd(1_500) });
     expect(world.bid(borrower, 2, 100).rejected).toBeUndefined();
     world.engine = Engine.restore(world.engine.snapshot());
     world.days(world.dueDay(1) + 90);

@@ -11,7 +11,8 @@ import { maturesBefore } from './credit_limits.ts';
 import type { CreditLimits, Demand } from './credit_limits.ts';
 import { FacilityReview, isRunning } from './facility_review.ts';
 import type { Finance } from './finance.ts';
-import { Loans, livesBy, totalDebt } from './loans.ts';
+import { livesBy, totalDebt } from './debt.ts';
+import { Loans } from './loans.ts';
 import type { Lot } from '../ledger/lots.ts';
 import { ALL_BLOCKED } from '../ledger/lots.ts';
 import { Mandates, validAmount } from './mandates.ts';
@@ -201,8 +202,8 @@ export class Facilities {
   /** A facility's day ends: interest of the days before `day`, what falls due, what becomes of it. Does nothing the second time. @returns whether an instalment fell due */
   endDay(facility: Facility, day: Day): boolean {
     if (!isRunning(facility) || facility.accruedTo >= day) return false;
-    this.loans.accrue(facility, day);
-    this.loans.earnFee(facility, day);
+    this.loans.interest.accrue(facility, day);
+    this.loans.fees.earn(facility, day);
     const billed = this.loans.beginDay(facility, day);
     this.limits.dayBegan(facility, day);
     this.review.testDue(facility, day);
@@ -273,6 +274,7 @@ export class Facilities {
   }
 
   private afterPaid(facility: Facility): void {
+    this.loans.settleDust(facility);
     if (totalDebt(this.state, facility) === 0) this.release(facility);
     this.closeIfSettled(facility);
     this.review.review(facility);
@@ -291,6 +293,7 @@ export class Facilities {
 
   private closeIfSettled(facility: Facility): void {
     if (!isRunning(facility)) return;
+    this.loans.settleDust(facility);
     const mayDraw = this.undrawn(facility) > 0 && this.state.now < facility.maturesAt && facility.state !== 'defaulted';
     if (!mayDraw && totalDebt(this.state, facility) === 0) this.close(facility);
   }
@@ -298,7 +301,7 @@ export class Facilities {
   private close(facility: Facility): void {
     this.collateral.withdrawForced(facility);
     if (this.state.rulesVersion >= 5) this.release(facility);
-    this.loans.finish(facility);
+    this.loans.losses.finish(facility);
     this.mandates.release(facility.shares);
     this.review.setState(facility, 'closed', 'repaid', facility.company);
   }
@@ -370,7 +373,7 @@ export class Facilities {
     const principal = Math.min(refund, this.principal(facility));
     lot.feeRefunded += refund;
     ledger.begin();
-    this.loans.unearnFee(facility, refund);
+    this.loans.fees.unearn(facility, refund);
     ledger.post(ACCOUNT['orig_fee.deferred'], facility.facility, refund);
     ledger.post(PRINCIPAL, facility.facility, -principal);
     ledger.post(ACCOUNT.unapplied, lot.company, principal - refund);

@@ -136,6 +136,9 @@ export interface Facility {
   readonly accrualExact: ExactSum;
   accrualPosted: Micro;
   accruedTo: Day;
+  /** What was posted beside the accrual, or less than it, so that instalments are whole cents; and what is to be when they are paid. Absent: nothing. */
+  interestRounded?: Micro;
+  interestToRound?: Micro;
   /** What an annuity's instalment comes to; of other methods the part of principal in it. */
   instalment: Micro;
   /** Instalments that are left; `billed` ones are due. */

@@ -7,7 +7,7 @@ import type { CompanyId } from '../vocabulary.ts';
 import { NONE } from '../vocabulary.ts';
 import type { Collateral } from './collateral.ts';
 import type { CreditLimits } from './credit_limits.ts';
-import { livesBy, totalDebt } from './loans.ts';
+import { livesBy, totalDebt } from './debt.ts';
 import type { Loans } from './loans.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
@@ -99,12 +99,12 @@ export class FacilityReview {
     if (facility.pastDueStep === 0) this.notify(facility, 'cured', 'all that was past due is paid');
     const stages: number[] = [PARAMETERS.pastDueFrozen, PARAMETERS.pastDueDefault];
     // Another stage of expected loss begins, or ends.
-    if (stages.some((stage) => before >= stage !== facility.pastDueStep >= stage)) this.loans.provision(facility, this.collateralOf(facility));
+    if (stages.some((stage) => before >= stage !== facility.pastDueStep >= stage)) this.loans.losses.provision(facility, this.collateralOf(facility));
   }
 
   /** Expected loss is measured anew: when it is drawn, when an instalment falls due, when something is paid. */
   provisionAgain(facility: Facility): void {
-    if (livesBy(facility, 2) && isRunning(facility)) this.loans.provision(facility, this.collateralOf(facility));
+    if (livesBy(facility, 2) && isRunning(facility)) this.loans.losses.provision(facility, this.collateralOf(facility));
   }
 
   private collateralOf(facility: Facility): Micro {
@@ -173,7 +173,7 @@ export class FacilityReview {
       if (totalDebt(this.state, facility) === 0) return;
     }
     this.collateral.withdrawForced(facility);
-    this.loans.writeOff(facility);
+    this.loans.losses.writeOff(facility);
     this.setState(facility, 'written_off', 'past_due', NONE);
   }
 

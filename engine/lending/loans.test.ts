@@ -18,9 +18,10 @@ describe('an instalment', () => {
     expect(plan).toHaveLength(12);
     const due = one(world.days(world.dueDay(1)).events, 'instalmentDue');
     expect(due).toMatchObject({ number: 1, principal: plan[0].principal });
-    // 406,000 at 11 % over 31 days.
-    expect(due.interest).toBe(3_793_041_096);
-    expect(Math.abs(due.interest - plan[0].interest)).toBeLessThan(5_000);
+    // 406,000 at 11 % over 31 days is 3,793.041096.
+    expect(due.interest).toBe(usd(3_793.04));
+    expect(due.interest).toBe(plan[0].interest);
+    expect(world.view.accruedInterest).toBe(3_793_041_096);
     const paid = world.pay(due.principal + due.interest);
     expect(one(paid.events, 'repaid')).toMatchObject({ interest: due.interest, principal: due.principal, unapplied: 0 });
     expect(one(paid.events, 'instalmentPaid')).toMatchObject({ number: 1, left: 0 });
@@ -43,10 +44,79 @@ describe('an instalment', () => {
     expect(all(world.days(first + 5).events, 'lateFeeCharged')).toEqual([]);
     const overdue = world.view.schedule[0].principal + world.view.schedule[0].interest;
     const charged = one(world.days(first + 6).events, 'lateFeeCharged');
-    expect(charged.amount).toBe(Math.round(overdue * 0.02));
+    expect(charged.amount).toBe(Math.round((overdue * 0.02) / 10_000) * 10_000);
     expect(all(world.days(first + 9).events, 'lateFeeCharged')).toEqual([]);
     const paid = one(world.pay(usd(1_000)).events, 'repaid');
     expect(paid).toMatchObject({ fees: charged.amount, interest: usd(1_000) - charged.amount, principal: 0 });
+    expect(world.broken).toEqual([]);
+  });
+});
+
+describe('whole cents', () => {
+  const cent = 10_000;
+  /** Everything is paid on its day, until the loan is closed. */
+  const life = (rulesVersion: number, amount: number) => {
+    const world = new World();
+    world.engine.rulesVersion = rulesVersion;
+    const { borrower, facility } = loan(world, 12);
+    for (const part of [amount, 400_000, 200_000]) if (part > 0) world.run({ type: 'draw', company: borrower, facility, amount: usd(part) });
+    const plan = world.engine.query('facility', { facility })?.schedule ?? [];
+    const [billed, paid, repaid]: number[][] = [[], [], []];
+    for (let number = 1; number <= 12; number++) {
+      const { principal, interest } = one(world.run({ type: 'tick', now: addMonths(START, number) }).events, 'instalmentDue');
+      billed.push(interest);
+      repaid.push(principal);
+      paid.push(principal + interest);
+      world.run({ type: 'repay', company: borrower, facility, amount: principal + interest, mode: 'shorten', bankCovers: true });
+    }
+    expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+    return { world, facility, plan, billed, paid, repaid };
+  };
+
+  it('are what every instalment of a loan asks for, as the public calculator plans it to the last', () => {
+    const { world, facility, plan, billed, paid, repaid } = life(RULES_VERSION, 0);
+    expect([...billed, ...repaid].filter((amount) => amount % cent !== 0)).toEqual([]);
+    const principal = Math.round(repaid.reduce((sum, amount) => sum + amount, 0) / cent);
+    const calculated = repaymentSchedule({
+      principal, annualRate: new Exact('0.11'), periods: 12, disbursedOn: Math.floor(START / MILLIS_PER_DAY), dayCount: 'ACT/365', every: 1, unit: 'months', method: 'annuity',
+    });
+    const rows = calculated.map((row) => [row.principal * cent, row.interest * cent]);
+    expect(plan.map((row) => [row.principal, row.interest])).toEqual(rows);
+    expect(repaid.map((amount, index) => [amount, billed[index]])).toEqual(rows);
+    expect(new Set(paid.slice(0, -1)).size).toBe(1);
+    const view = world.engine.query('facility', { facility });
+    expect(view).toMatchObject({ state: 'closed', principal: 0, accruedInterest: 0, schedule: [], payments: { interest: billed.reduce((sum, amount) => sum + amount, 0) } });
+    // What is accrued stays exact: the difference, of at most half a cent an instalment, was posted beside it.
+    expect(Math.abs((view?.interestAccrued ?? 0) - (view?.payments.interest ?? 0))).toBeLessThan(12 * 5_000);
+    expect(view?.interestAccrued).not.toBe(view?.payments.interest);
+  });
+  it('are what the last instalment asks for too, where its principal has a fraction of one', () => {
+    const { world, facility, paid, repaid } = life(RULES_VERSION, 12.345678);
+    expect(repaid.at(-1)).not.toBe(Math.round((repaid.at(-1) ?? 0) / cent) * cent);
+    expect(paid.filter((amount) => amount % cent !== 0)).toEqual([]);
+    expect(world.engine.query('facility', { facility })).toMatchObject({ state: 'closed', principal: 0, accruedInterest: 0 });
+  });
+  it('were not asked for before rules version 6', () => {
+    expect(life(5, 0).billed.filter((amount) => amount % cent !== 0).length).toBeGreaterThan(6);
+  });
+
+  it('pay what is owed before its time: principal stays in whole cents, and a quote closes the loan', () => {
+    const world = new Loan();
+    world.days(10);
+    world.pay(usd(1_000));
+    const { principal } = world.view;
+    expect(principal % cent).toBe(0);
+    for (const amount of [400_000, 200_000]) world.run({ type: 'draw', company: world.loan.borrower, facility: 0, amount: usd(amount) });
+    world.days(23);
+    const quote = (): number => world.engine.query('payoff', { facility: 0, day: 0 })?.total ?? 0;
+    expect(quote()).toBe(Math.round((world.view.principal + world.view.accruedInterest) / cent) * cent);
+    // A cent less does not close it.
+    expect(one(world.pay(quote() - cent).events, 'repaid').unapplied).toBe(0);
+    expect([world.view.state, quote()]).toEqual(['active', cent]);
+    const last = world.pay(usd(5));
+    expect(one(last.events, 'repaid').unapplied).toBe(usd(5) - cent);
+    expect(states(last.events)).toEqual(['closed']);
+    expect(world.view).toMatchObject({ principal: 0, accruedInterest: 0, schedule: [] });
     expect(world.broken).toEqual([]);
   });
 });
@@ -165,7 +235,7 @@ describe('the schedule shows what will be billed', () => {
     const [overdue, next] = world.view.schedule;
     const principal = usd(406_000);
     const days = world.dueDay(2) - world.dueDay(1);
-    expect(Math.abs(next.interest - (principal * 0.11 * days) / 365)).toBeLessThan(2);
+    expect(next.interest).toBe(Math.round((principal * 0.11 * days) / 365 / 10_000) * 10_000);
     expect(one(world.days(world.dueDay(2)).events, 'instalmentDue')).toMatchObject({ number: 2, interest: next.interest });
     expect(overdue.billed).toBe(true);
   });

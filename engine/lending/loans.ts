@@ -1,145 +1,52 @@
-/**
- * What a loan does from its first draw to its end: interest by the day, instalments that fall due, late
- * fees, payments, and what happens when it is not paid. Postings: CREDIT.md section 4.
- */
+/** What a loan does from its first draw to its end: instalments that fall due, late fees, payments, a default. Postings: CREDIT.md section 4. */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { PrepaymentMode } from '../vocabulary.ts';
-import { civilOf } from '../credit/dates.ts';
-import { basisOf, isActual } from '../credit/day_count.ts';
+import { inWholeCents } from '../credit/cents.ts';
 import { dueDateOf } from '../credit/due_dates.ts';
-import { expectedLoss, stageOf } from '../credit/expected_loss.ts';
-import type { Stage } from '../credit/expected_loss.ts';
 import { planOf } from '../credit/facility_schedule.ts';
-import { interestMostOf, shareWire, withheldOf } from '../credit/revenue_share.ts';
+import { shareWire, withheldOf } from '../credit/revenue_share.ts';
 import { allocate, sumOf } from '../credit/waterfall.ts';
 import type { Part } from '../credit/waterfall.ts';
 import type { ScheduleRow } from '../events.ts';
-import { divideHalfEven, mulDiv } from '../numbers/muldiv.ts';
+import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
+import { daysPastDue, totalDebt } from './debt.ts';
 import { unrecovered } from './facility.ts';
-import type { Debt, Facility, Share } from './facility.ts';
+import type { Facility } from './facility.ts';
+import { Interest } from './interest.ts';
+import { Losses } from './losses.ts';
+import { OriginationFees } from './origination_fees.ts';
 import type { State } from '../state.ts';
-import { MICRO, MICRO_PER_CENT, MILLIS_PER_DAY } from '../numbers/units.ts';
+import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro } from '../numbers/units.ts';
 
 const PRINCIPAL = ACCOUNT['loan.principal'];
 const INTEREST = ACCOUNT['interest.receivable'];
 const FEES = ACCOUNT['fee.receivable'];
-const ALLOWANCE = ACCOUNT['loan.allowance'];
 
 export class Loans {
+  readonly interest: Interest;
+  readonly fees: OriginationFees;
+  readonly losses: Losses;
   private readonly state: State;
 
   constructor(state: State) {
     this.state = state;
+    this.interest = new Interest(state);
+    this.fees = new OriginationFees(state);
+    this.losses = new Losses(state, this.interest);
   }
 
   principal(facility: Facility): Micro {
     return this.state.ledger.balance(PRINCIPAL, facility.facility);
   }
-  debt({ facility }: Facility): Debt {
-    const { ledger } = this.state;
-    return { principal: ledger.balance(PRINCIPAL, facility), interest: ledger.balance(INTEREST, facility), fees: ledger.balance(FEES, facility) };
-  }
 
-  /** Interest that has accrued and is not part of a due instalment. */
-  private unbilledInterest(facility: Facility): Micro {
-    const billed = facility.schedule.reduce((sum, row) => sum + (row.billed ? row.interest : 0), 0);
-    return this.state.ledger.balance(INTEREST, facility.facility) - billed;
-  }
+  /** Principal that is not part of a due instalment. */
   private unbilledPrincipal(facility: Facility): Micro {
     return facility.schedule.reduce((sum, row) => sum - (row.billed ? row.principal : 0), this.principal(facility));
   }
 
   // Time.
-
-  /** The exact sum of interest of all days before `day`, were the debt as it is now: micro x ppm x days. */
-  private exactUntil(facility: Facility, day: Day): bigint {
-    const days = countedDays(facility, day) - countedDays(facility, facility.accruedTo);
-    const principal = this.principal(facility);
-    const exact = facility.accrualExact.value + BigInt(interestBase(facility, principal)) * BigInt(facility.annualRate) * BigInt(Math.max(0, days));
-    if (facility.revenueShare === undefined) return exact;
-    // A share of revenue is due until a cap, beyond which nothing accrues.
-    const most = BigInt(interestMostOf(facility.revenueShare, facility.lent)) * accrualScale(facility);
-    return exact < most ? exact : most;
-  }
-
-  /** Interest that the days before `day` add to what is posted. */
-  interestUntil(facility: Facility, day: Day): Micro {
-    return Number(divideHalfEven(this.exactUntil(facility, day), accrualScale(facility))) - facility.accrualPosted;
-  }
-
-  /** Simple interest of every day before `day`, on outstanding principal, overdue principal included. */
-  accrue(facility: Facility, day: Day): void {
-    const exact = this.exactUntil(facility, day);
-    facility.accruedTo = day;
-    if (facility.accrualExact.value === exact) return;
-    facility.accrualExact.value = exact;
-    const posted = Number(divideHalfEven(exact, accrualScale(facility)));
-    this.postInterest(facility, posted - facility.accrualPosted, posted, day);
-    facility.accrualPosted = posted;
-  }
-
-  /**
-   * The origination fee is earned in a line from each draw to maturity: what of it is still to come on `day` is a
-   * function of the draws alone, so that it does not matter how often it is asked for.
-   */
-  earnFee(facility: Facility, day: Day): void {
-    if (!livesBy(facility, 2)) return;
-    const { ledger, buffer } = this.state;
-    const amount = this.deferredFee(facility) - this.feeToCome(facility, day);
-    if (amount === 0) return;
-    ledger.begin();
-    this.postFeeEarned(facility, amount);
-    ledger.end();
-    buffer.emit('feeEarned', { facility: facility.facility, amount, day });
-  }
-
-  private deferredFee({ facility }: Facility): Micro {
-    return -this.state.ledger.balance(ACCOUNT['orig_fee.deferred'], facility);
-  }
-
-  private feeToCome(facility: Facility, day: Day): Micro {
-    const maturity = Math.floor(facility.maturesAt / MILLIS_PER_DAY);
-    return this.state.lots.of(facility.facility).reduce((sum, { fee, feeRefunded, mintedAt }) => {
-      const life = maturity - Math.floor(mintedAt / MILLIS_PER_DAY);
-      return life <= 0 ? sum : sum + mulDiv(fee - feeRefunded, Math.max(0, maturity - day), life);
-    }, 0);
-  }
-
-  /** Inside an open transaction. */
-  private postFeeEarned(facility: Facility, amount: Micro): void {
-    const { ledger } = this.state;
-    ledger.post(ACCOUNT['orig_fee.deferred'], facility.facility, amount);
-    ledger.post(ACCOUNT['income.origination'], facility.company, -amount);
-  }
-
-  /** A part of a lot's fee is about to come back: what of it was earned is earned no more, so that all of it is there. Inside an open transaction. */
-  unearnFee(facility: Facility, refund: Micro): void {
-    if (livesBy(facility, 2)) this.postFeeEarned(facility, this.deferredFee(facility) - this.feeToCome(facility, this.state.day) - refund);
-  }
-
-  private postInterest(facility: Facility, amount: Micro, posted: Micro, day: Day): void {
-    const { ledger, buffer } = this.state;
-    if (amount === 0) return;
-    ledger.begin();
-    ledger.reserve(4 + 2 * facility.shares.length);
-    ledger.post(INTEREST, facility.facility, amount);
-    ledger.post(ACCOUNT['income.interest'], facility.company, -amount);
-    for (const share of facility.shares) this.postFundCost(facility, share, posted);
-    ledger.end();
-    buffer.emit('interestAccrued', { facility: facility.facility, amount, day });
-  }
-
-  /** A lender earns its mandate's rate on its part of the money; what the borrower pays beyond it is the fund spread. */
-  private postFundCost(facility: Facility, share: Share, posted: Micro): void {
-    const { ledger, mandates } = this.state;
-    const earned = BigInt(posted) * BigInt(mandates[share.mandate].minimumAnnualRate) * BigInt(share.amount);
-    const cost = facility.annualRate === 0 ? 0 : Number(divideHalfEven(earned, BigInt(facility.annualRate) * BigInt(facility.amount)));
-    ledger.post(ACCOUNT['expense.fund_interest'], facility.company, cost - share.costPosted);
-    ledger.post(ACCOUNT['fund.payable'], share.lender, share.costPosted - cost);
-    share.costPosted = cost;
-  }
 
   /** Instalments of `day` fall due; late ones are charged. @returns whether one fell due */
   beginDay(facility: Facility, day: Day): boolean {
@@ -161,15 +68,19 @@ export class Loans {
   private bill(facility: Facility, row: ScheduleRow): void {
     const { buffer } = this.state;
     const { revenueShare } = facility;
-    row.interest = this.unbilledInterest(facility);
-    if (revenueShare !== undefined) {
-      const share = row.number >= facility.months ? Infinity : withheldOf(revenueShare);
-      row.interest = Math.min(share, row.interest);
-      row.principal = Math.min(share - row.interest, this.unbilledPrincipal(facility));
-    }
+    if (revenueShare === undefined) row.interest = this.interest.round(facility, row.principal);
+    else this.share(facility, row, row.number >= facility.months ? Infinity : withheldOf(revenueShare));
     row.billed = true;
     buffer.emit('instalmentDue', { facility: facility.facility, number: row.number, due: row.due, principal: row.principal, interest: row.interest });
     this.tidy(facility);
+  }
+
+  /** So much of revenue pays interest, then principal. */
+  private share(facility: Facility, row: ScheduleRow, share: Micro): void {
+    const [accrued, left] = [this.interest.unbilled(facility), this.unbilledPrincipal(facility)];
+    const isAll = left + this.interest.asked(left, accrued) <= share;
+    row.interest = accrued > share ? share : this.interest.round(facility, isAll ? left : 0);
+    row.principal = Math.min(share - row.interest, isAll ? left : this.interest.wholePart(left));
   }
 
   private chargeLate(facility: Facility, row: ScheduleRow): void {
@@ -177,7 +88,8 @@ export class Loans {
     const overdue = row.principal + row.interest;
     if (overdue < PARAMETERS.lateMinimum || facility.state === 'defaulted') return;
     row.late = true;
-    const fee = Math.min(mulDiv(overdue, PARAMETERS.lateFee, MICRO), PARAMETERS.lateFeeMaximum);
+    const exact = mulDiv(overdue, PARAMETERS.lateFee, MICRO);
+    const fee = Math.min(this.state.rulesVersion >= 6 ? inWholeCents(exact) : exact, PARAMETERS.lateFeeMaximum);
     row.fee += fee;
     ledger.begin();
     ledger.post(FEES, facility.facility, fee);
@@ -207,28 +119,23 @@ export class Loans {
     let from: { day: Day; balance: Micro } | undefined;
     return facility.schedule.map((row) => {
       if (row.billed) return row;
-      const interest = from === undefined ? this.unbilledInterest(facility) + this.interestUntil(facility, row.due) : this.interestOf(facility, from.balance, from.day, row.due);
+      const { interest: of } = this;
+      const interest = from === undefined ? of.asked(row.principal, of.unbilled(facility) + of.until(facility, row.due)) : of.ofPeriod(facility, row.principal, from.balance, from.day, row.due);
       from = { day: row.due, balance: row.balance };
       return { ...row, interest };
     });
   }
 
-  /** A period's interest on a balance that stays, in whole cents. */
-  private interestOf(facility: Facility, balance: Micro, from: Day, to: Day): Micro {
-    const exact = BigInt(interestBase(facility, balance)) * BigInt(facility.annualRate) * BigInt(Math.max(0, countedDays(facility, to) - countedDays(facility, from)));
-    return Number(divideHalfEven(exact, accrualScale(facility) * BigInt(MICRO_PER_CENT))) * MICRO_PER_CENT;
-  }
-
   /** Spreads what is not yet due over the instalments to come. `keep`: they stay as they are and end earlier. */
   reschedule(facility: Facility, keep: boolean): void {
-    const billed = facility.schedule.filter((row) => row.billed);
-    const today = this.state.day;
-    const accrued = this.unbilledInterest(facility);
-    const last = this.lastBilled(facility, today);
-    const running = accrued > 0 && this.state.rulesVersion >= 5 ? { from: this.periodBegan(facility, last), interestBy: (due: Day) => accrued + this.interestUntil(facility, due) } : undefined;
-    const plan = planOf(facility, this.unbilledPrincipal(facility), accrued, today, last, keep ? facility.instalment : 0, running);
+    const due = facility.schedule.filter((row) => row.billed);
+    const { day: today, rulesVersion } = this.state;
+    const accrued = this.interest.unbilled(facility);
+    const billed = this.lastBilled(facility, today);
+    const running = accrued > 0 && rulesVersion >= 5 ? { from: this.periodBegan(facility, billed), interestBy: (on: Day) => accrued + this.interest.until(facility, on) } : undefined;
+    const plan = planOf(facility, { principal: this.unbilledPrincipal(facility), accrued, today, billed, keep: keep ? facility.instalment : 0, running, wholeCents: rulesVersion >= 6 });
     facility.instalment = plan.instalment;
-    facility.schedule = [...billed, ...plan.rows];
+    facility.schedule = [...due, ...plan.rows];
     this.tidy(facility);
   }
 
@@ -272,11 +179,14 @@ export class Loans {
   pay(facility: Facility, amount: Micro, mode: PrepaymentMode): void {
     const { ledger, buffer } = this.state;
     if (facility.state === 'defaulted' && this.state.rulesVersion >= 5) this.billToDate(facility);
+    this.interest.roundPayoff(facility, amount);
+    this.interest.postRounding(facility);
     const parts = allocate(facility.schedule, amount, facility.state === 'defaulted');
     const due = { fees: sumOf(parts, 'fee'), interest: sumOf(parts, 'interest'), principal: sumOf(parts, 'principal') };
     const left = amount - due.fees - due.interest - due.principal;
-    const advanceInterest = Math.min(left, this.unbilledInterest(facility));
-    const advancePrincipal = Math.min(left - advanceInterest, this.unbilledPrincipal(facility));
+    const [accrued, notDue] = [this.interest.unbilled(facility), this.unbilledPrincipal(facility)];
+    const advanceInterest = Math.min(left, left >= accrued + notDue ? accrued : this.interest.wholePart(accrued));
+    const advancePrincipal = Math.min(left - advanceInterest, notDue);
     const interest = due.interest + advanceInterest;
     const principal = due.principal + advancePrincipal;
     const applied = due.fees + interest + principal;
@@ -303,7 +213,7 @@ export class Loans {
   /** After a default all interest comes before any fee, that of the days since included. */
   private billToDate(facility: Facility): void {
     const last = facility.schedule.findLast(({ billed }) => billed);
-    if (last !== undefined) last.interest += this.unbilledInterest(facility);
+    if (last !== undefined) last.interest += this.interest.round(facility, 0);
   }
 
   /** After a default what the borrower has in cash goes to the debt. */
@@ -311,6 +221,11 @@ export class Loans {
     const cash = -this.state.ledger.balance(ACCOUNT.unapplied, facility.company);
     const amount = Math.min(most, cash, totalDebt(this.state, facility));
     if (amount > 0) this.pay(facility, amount, 'shorten');
+  }
+
+  /** Half a cent of interest that is left of a loan does not keep it open. */
+  settleDust(facility: Facility): void {
+    if (this.interest.forgiveDust(facility)) this.reschedule(facility, false);
   }
 
   /** Takes what was paid off its instalments. */
@@ -376,118 +291,13 @@ export class Loans {
     const upcoming = facility.schedule.find((row) => !row.billed);
     if (upcoming === undefined) return;
     const { day } = this.state;
-    const row: ScheduleRow = { number: upcoming.number, due: day, principal, interest: this.unbilledInterest(facility), fee: 0, balance: 0, billed: true, late: true };
+    const row: ScheduleRow = { number: upcoming.number, due: day, principal, interest: this.interest.round(facility, principal), fee: 0, balance: 0, billed: true, late: true };
     facility.schedule = [...facility.schedule.filter(({ billed }) => billed), row];
     this.state.buffer.emit('instalmentDue', { facility: facility.facility, number: row.number, due: day, principal: row.principal, interest: row.interest });
     this.tidy(facility);
   }
 
-  stage(facility: Facility): Stage {
-    return stageOf(this.daysPastDue(facility), facility.state === 'defaulted');
-  }
-
-  expectedLoss(facility: Facility, collateral: Micro): Micro {
-    const exposure = totalDebt(this.state, facility);
-    const balances = this.state.rulesVersion >= 5 ? this.balancesToCome(facility, exposure) : [exposure, ...facility.schedule.filter(({ billed }) => !billed).map(({ balance }) => balance)].slice(0, -1);
-    return expectedLoss({
-      stage: this.stage(facility), defaultProbability: facility.decision.defaultProbability, annualRate: facility.annualRate, exposure, collateral, balances,
-      atLeastYear: this.state.rulesVersion >= 5,
-    });
-  }
-
-  /** What will be owed by month if who is late stays as late: one instalment is paid each month, the oldest first, so that those past due outlast maturity. */
-  private balancesToCome(facility: Facility, exposure: Micro): Micro[] {
-    let accrued = this.unbilledInterest(facility);
-    let left = exposure;
-    return facility.schedule.map((row) => {
-      const balance = left;
-      left -= row.principal + row.fee + (row.billed ? row.interest : accrued);
-      if (!row.billed) accrued = 0;
-      return balance;
-    });
-  }
-
-  /** Brings the allowance to what is expected to be lost. */
-  provision(facility: Facility, collateral: Micro): void {
-    this.setAllowance(facility, this.expectedLoss(facility, collateral), this.stage(facility));
-  }
-
-  private setAllowance(facility: Facility, wanted: Micro, stage: Stage): void {
-    const { ledger, buffer } = this.state;
-    const change = wanted + ledger.balance(ALLOWANCE, facility.facility);
-    if (change === 0) return;
-    ledger.begin();
-    ledger.post(ACCOUNT['expense.provision'], facility.company, change);
-    ledger.post(ALLOWANCE, facility.facility, -change);
-    ledger.end();
-    buffer.emit('provisioned', { facility: facility.facility, stage, amount: change, allowance: wanted });
-  }
-
-  /** The debt is given up against the allowance; who pays later pays a recovery. */
-  writeOff(facility: Facility): void {
-    const { ledger, buffer } = this.state;
-    const { principal, interest, fees } = this.debt(facility);
-    this.setAllowance(facility, principal + interest + fees, 3);
-    ledger.begin();
-    ledger.post(ALLOWANCE, facility.facility, principal + interest + fees);
-    ledger.post(PRINCIPAL, facility.facility, -principal);
-    ledger.post(INTEREST, facility.facility, -interest);
-    ledger.post(FEES, facility.facility, -fees);
-    ledger.end();
-    facility.writtenOff = { principal, interest, fees };
-    facility.schedule = [];
-    this.tellSchedule(facility);
-    this.finish(facility);
-    buffer.emit('facilityWrittenOff', { facility: facility.facility, principal, interest, fees });
-  }
-
-  /** What was deferred over the loan's life is earned; what was expected to be lost is not; what was not drawn is not promised any more. */
-  finish(facility: Facility): void {
-    const { ledger } = this.state;
-    const id = facility.facility;
-    this.setAllowance(facility, 0, 1);
-    const fee = ledger.balance(ACCOUNT['orig_fee.deferred'], id);
-    const undrawn = ledger.balance(ACCOUNT['limit.undrawn'], id);
-    ledger.begin();
-    ledger.post(ACCOUNT['orig_fee.deferred'], id, -fee);
-    ledger.post(ACCOUNT['income.origination'], facility.company, fee);
-    ledger.post(ACCOUNT['limit.undrawn'], id, -undrawn);
-    ledger.post(ACCOUNT['limit.control'], id, undrawn);
-    ledger.end();
-  }
-
   daysPastDue(facility: Facility): number {
     return daysPastDue(this.state, facility);
   }
-}
-
-/** Whether what came with so many loan rules holds for it. */
-export const livesBy = ({ loanRules }: Facility, rules: number): boolean => (loanRules ?? 1) >= rules;
-
-/** All that a loan owes: principal, interest and fees. */
-export const totalDebt = ({ ledger }: State, { facility }: Facility): Micro => ledger.balance(PRINCIPAL, facility) + ledger.balance(INTEREST, facility) + ledger.balance(FEES, facility);
-
-/** Days since the oldest instalment that is not paid fell due; 0 when none is late. */
-export function daysPastDue({ day }: State, { schedule, defaultedFrom }: Facility): number {
-  // After a default all is one debt: what a part of it pays does not make the rest younger.
-  if (defaultedFrom !== undefined) return schedule.reduce((sum, row) => sum + row.principal + row.interest + row.fee, 0) >= PARAMETERS.lateMinimum ? day - defaultedFrom : 0;
-  // Due instalments stand first, the oldest before all others.
-  for (const row of schedule) {
-    if (!row.billed || row.due >= day) return 0;
-    if (row.principal + row.interest >= PARAMETERS.lateMinimum) return day - row.due;
-  }
-  return 0;
-}
-
-/** Flat interest is charged on what was lent, as long as any of it is owed. */
-const interestBase = ({ method, lent }: Facility, principal: Micro): Micro => (method === 'flat' && principal > 0 ? lent : principal);
-
-/** Micro x ppm x days of a year: the denominator of the exact accrual. */
-export const accrualScale = ({ dayCount }: Facility): bigint => BigInt(basisOf(dayCount)) * BigInt(MICRO);
-
-/** A running number of days by the facility's day count: in months of 30 days the 31st adds none. */
-function countedDays({ dayCount }: Facility, day: Day): number {
-  if (isActual(dayCount)) return day;
-  const { year, month, day: date } = civilOf(day);
-  return 360 * year + 30 * month + Math.min(date, 30);
 }

@@ -14,7 +14,7 @@ import { conversionRate } from '../credit/tiers.ts';
 import type { CreditLimits } from './credit_limits.ts';
 import { covenantsOf, isRunning } from './facility_review.ts';
 import type { FacilityReview } from './facility_review.ts';
-import { daysPastDue } from './loans.ts';
+import { daysPastDue } from './debt.ts';
 import type { Loans } from './loans.ts';
 import { leadOf, sharesWire, validAmount } from './mandates.ts';
 import type { Mandates } from './mandates.ts';
@@ -224,7 +224,7 @@ export class Offers {
     facility.shares = [];
     const shares = mandates.sharesFor({ company, amount, grade, annualRate, without: declinedBy });
     if (shares === undefined) {
-      if (accepted) this.loans.finish(facility);
+      if (accepted) this.loans.losses.finish(facility);
       this.review.setState(facility, accepted ? 'closed' : 'declined', command.reason === '' ? 'declined by the lender' : command.reason, command.company);
       return undefined;
     }

@@ -82,16 +82,15 @@ describe('a facility repaid by a share of revenue', () => {
     const world = new Shared().open(600_000);
     // 90,000 a month against 406,000 with its fee: five months.
     expect(world.view.schedule.map(({ principal, interest }) => [principal, interest])).toEqual([
-      [usd(86_278.333333), usd(3_721.666667)], [usd(87_069.218056), usd(2_930.781944)], [usd(87_867.352554), usd(2_132.647446)], [usd(88_672.803286), usd(1_327.196714)],
-      [usd(56_112.292771), usd(514.362684)],
+      [usd(86_278.33), usd(3_721.67)], [usd(87_069.22), usd(2_930.78)], [usd(87_867.35), usd(2_132.65)], [usd(88_672.8), usd(1_327.2)], [usd(56_112.3), usd(514.36)],
     ]);
     const due = one(world.until(1).events, 'instalmentDue');
-    expect(due).toMatchObject({ number: 1, interest: usd(3_721.666667), principal: usd(86_278.333333) });
+    expect(due).toMatchObject({ number: 1, interest: usd(3_721.67), principal: usd(86_278.33) });
     world.pay(usd(90_000));
     world.report(200_000);
     expect(world.view.revenueShare).toEqual({ withheld: 150_000, cap: 1_110_000, revenue: usd(200_000) });
-    // Interest of 319,721.666667 for a month is 2,930.781944; the share 30,000.
-    expect(one(world.until(2).events, 'instalmentDue')).toMatchObject({ number: 2, interest: 2_930_781_944, principal: usd(30_000) - 2_930_781_944 });
+    // Interest of 319,721.67 for a month is 2,930.781975; the share 30,000.
+    expect(one(world.until(2).events, 'instalmentDue')).toMatchObject({ number: 2, interest: usd(2_930.78), principal: usd(30_000 - 2_930.78) });
     world.pay(usd(30_000));
     world.report(0);
     // Nothing is earned, nothing is due, and nobody is late.
@@ -99,9 +98,9 @@ describe('a facility repaid by a share of revenue', () => {
     expect(world.view).toMatchObject({ daysPastDue: 0, state: 'active' });
     world.report(10_000);
     const poor = one(world.until(4).events, 'instalmentDue');
-    // Two months of interest on 292,652.448611 have accrued; the share of 1,500 pays some of it.
+    // Two months of interest on 292,652.45 have accrued; the share of 1,500 pays some of it.
     expect(poor).toMatchObject({ number: 4, interest: usd(1_500), principal: 0 });
-    expect(world.view.accruedInterest).toBe(usd(5_365.294891));
+    expect(world.view.accruedInterest).toBe(usd(5_365.294916));
     world.pay(usd(1_500));
     expect(world.broken).toEqual([]);
   });
