@@ -45,7 +45,7 @@ const DEFINITION = `
 
 const UPDATE = (given: string): string => `
   update ${TABLE} as o set
-    price = coalesce(given.price, o.price), remaining = coalesce(given.remaining, o.remaining), visible = coalesce(given.visible, o.visible - given.hidden),
+    price = coalesce(given.price, o.price), remaining = coalesce(given.remaining, o.remaining - given.filled), visible = coalesce(given.visible, o.visible - given.hidden),
     filled = o.filled + given.filled, notional = o.notional + given.notional, fees = o.fees + given.fees, hold = coalesce(given.hold, o.hold),
     status = coalesce(given.status, o.status), reason = coalesce(given.reason, o.reason), updated_at = given.updated_at
   from ${given} where o.order_id = given.order_id`;
@@ -53,9 +53,15 @@ const UPDATE = (given: string): string => `
 /** Of an order that was there before: null where nothing changed; filled, notional and fees are what is added. */
 type Change = Row<typeof CHANGE> & { filled: number; notional: number; fees: number; hidden: number };
 
+type Entered = Row<typeof COLUMNS> & Change;
+
 class OrdersWriter implements ProjectionWriter {
-  private entered = new Map<number, Row<typeof COLUMNS> & Change>();
+  private entered = new Map<number, Entered>();
   private changed = new Map<number, Change>();
+  /** The sell blocks that asks in the market are of; read from the table before the first write. */
+  private blocks: Map<number, number> | undefined;
+  private readonly newAsks: { order: number; block: number }[] = [];
+  private readonly leftAsks: number[] = [];
   private readonly inserts = new CopyBuffer(TABLE, COLUMNS);
   private readonly updates = new RowBuffer('orders_update', CHANGE, UPDATE);
 
@@ -93,16 +99,6 @@ class OrdersWriter implements ProjectionWriter {
       remaining: event.quantity * (event.toHour - event.fromHour), visible: 0, filled: 0, notional: 0, fees: 0, hold: event.hold, status: 'open', reason: '',
       updated_at: at, hidden: 0,
     });
-  }
-
-  /** What an ask of a sell block has executed counts for the block when it leaves. */
-  private leaveBlock({ block, filled, notional, remaining }: EventOf<'blockAskLeft'>, at: number): void {
-    if (filled === 0) return;
-    const change = this.changeOf(block, at);
-    change.filled += filled;
-    change.notional += notional;
-    change.remaining = remaining;
-    change.status = 'partially_filled';
   }
 
   private changeOf(order: number, at: number): Change {
@@ -156,13 +152,14 @@ class OrdersWriter implements ProjectionWriter {
       case 'blockAsk': {
         const ask = this.entered.get(event.order);
         if (ask !== undefined) ask.block_id = event.block;
+        this.newAsks.push({ order: event.order, block: event.block });
         break;
       }
       case 'blockExecuted':
         this.changeOf(event.block, at).hold = event.hold;
         break;
       case 'blockAskLeft':
-        this.leaveBlock(event, at);
+        this.leftAsks.push(event.order);
         break;
       case 'orderDone':
         Object.assign(this.changeOf(event.order, at), { remaining: event.remaining, visible: 0, hold: 0, status: event.status, reason: event.reason });
@@ -170,7 +167,32 @@ class OrdersWriter implements ProjectionWriter {
     }
   }
 
+  /** What an ask of a sell block has executed counts for the block too. */
+  private async countForBlocks(transaction: Transaction): Promise<void> {
+    this.blocks ??= await blocksOfAsks(transaction);
+    for (const { order, block } of this.newAsks.splice(0)) this.blocks.set(order, block);
+    if (this.blocks.size === 0) return;
+    for (const asks of [this.entered, this.changed]) {
+      // Blocks join what has changed meanwhile; none of them is an ask.
+      for (const { order_id: ask, filled, notional, updated_at: at } of asks.values()) {
+        const block = filled === 0 ? undefined : this.blocks.get(ask ?? 0);
+        if (block !== undefined) this.countForBlock(this.changeOf(block, at ?? 0), filled, notional);
+      }
+    }
+    for (const ask of this.leftAsks.splice(0)) this.blocks.delete(ask);
+  }
+
+  private countForBlock(block: Change, filled: number, notional: number): void {
+    block.filled += filled;
+    block.notional += notional;
+    // What has ended says itself how, and what remains.
+    if (block.reason !== null && block.reason !== '') return;
+    block.status = 'partially_filled';
+    if (block.remaining !== null) block.remaining -= filled;
+  }
+
   async write(transaction: Transaction): Promise<void> {
+    await this.countForBlocks(transaction);
     for (const order of this.entered.values()) this.inserts.add(order);
     for (const change of this.changed.values()) this.updates.add(change);
     this.entered = new Map();
@@ -180,4 +202,10 @@ class OrdersWriter implements ProjectionWriter {
   }
 }
 
-export const orders: Projection = { name: 'orders', version: 4, tables: ['orders'], definition: DEFINITION, open: () => new OrdersWriter() };
+/** The asks of sell blocks that are in the market, and their blocks. */
+async function blocksOfAsks(transaction: Transaction): Promise<Map<number, number>> {
+  const { rows } = await transaction.query<{ order_id: string; block_id: string }>(`select order_id, block_id from ${TABLE} where block_id <> 0 and reason = ''`);
+  return new Map(rows.map((row) => [Number(row.order_id), Number(row.block_id)]));
+}
+
+export const orders: Projection = { name: 'orders', version: 5, tables: ['orders'], definition: DEFINITION, open: () => new OrdersWriter() };

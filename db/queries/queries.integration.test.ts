@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, NONE, SELL, STOP_LIMIT } from '../../engine/vocabulary.ts';
 import type { Command, FacilityApplication, PlaceOrder } from '../../engine/commands.ts';
 import type { EngineEvent, EventKind, EventOf, ScheduleRow } from '../../engine/events.ts';
+import type { MarketSnapshot } from '../../engine/queries.ts';
 import { Simulation } from '../../engine/simulation/simulation.ts';
 import { HOUR, START, gpuHours, price, usd } from '../../engine/test/world.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
@@ -341,13 +342,15 @@ describe('credit', () => {
 test('in a whole life of the market, what is open and owned is what the engine says', async () => {
   const market = await openProjectedMarket();
   const simulation = new Simulation(21);
-  // Until there is something to compare: a life has moments in which nothing is open.
-  while (simulation.engine.sequence < 5_000 || simulation.engine.query('market', {}).orders.length < 10) simulation.step();
+  // Until there is something to compare: a life has moments in which nothing is open, or no block has begun to execute.
+  const isPoor = ({ orders, blocks }: MarketSnapshot): boolean => orders.length < 10 || !blocks.some(({ filled }) => filled > 0);
+  while (simulation.engine.sequence < 5_000 || isPoor(simulation.engine.query('market', {}))) simulation.step();
   await market.journal.runAll(simulation.take().commands);
   await market.projector.catchUp();
   const { engine } = market.journal;
   const companies = engine.query('directory', {}).companies.map(({ company }) => company);
   let compared = 0;
+  let begun = 0;
   for (const company of companies) {
     for (const view of engine.query('openOrders', { company })) {
       // In the running hour asks shrink; their quantity is then what is filled and remains.
@@ -356,6 +359,11 @@ test('in a whole life of the market, what is open and owned is what the engine s
       compared++;
     }
     // Blocks that wait are orders too, and told by a question of their own.
+    for (const { block, quantity, fromHour, toHour, filled, notional, hold } of engine.query('blocks', { company })) {
+      const status = filled > 0 ? 'partially_filled' : 'open';
+      expect(await getOrder(market.db, block)).toMatchObject({ filled, notional, hold, status, remaining: quantity * (toHour - fromHour) - filled });
+      if (filled > 0) begun++;
+    }
     const open = new Set([...engine.query('openOrders', { company }).map(({ order: id }) => id), ...engine.query('blocks', { company }).map(({ block }) => block)]);
     const listed = (['open', 'partially_filled', 'untriggered'] as const).map((status) => listOrders(market.db, { company, status, limit: LIMIT_ALL }));
     expect(new Set((await Promise.all(listed)).flatMap(({ rows }) => rows.map(({ order: id }) => id)))).toEqual(open);
@@ -376,5 +384,6 @@ test('in a whole life of the market, what is open and owned is what the engine s
     }
   }
   expect(compared).toBeGreaterThan(5);
+  expect(begun).toBeGreaterThan(0);
   await market.close();
 });
