@@ -91,6 +91,17 @@ describe('answers that leave things out have the published shape', () => {
     for (const event of eventsIn((await ask('/v1/chat/completions', { model: CHAT, messages, logprobs: true, stream: true })).text)) schema.chatChunk.parse(event);
   });
 
+  test('calls in a stream have an id and a type from their first piece on', async () => {
+    const piece = (tool_calls: object[], finish: string | null = null): object => ({ service_tier: 'gold', system_fingerprint: 7, choices: [{ index: 0, delta: { tool_calls }, finish_reason: finish }] });
+    answer = sse([piece([{ function: { name: 'f', arguments: '' } }]), piece([{ index: 0, function: { arguments: '{}' } }]), piece([{ index: 1, id: 'mine', function: { name: 'g', arguments: '{}' } }]), piece([], 'tool_calls'), '[DONE]']);
+    const chunks = eventsIn((await ask('/v1/chat/completions', { model: CHAT, messages, stream: true })).text).map((event) => schema.chatChunk.parse(event));
+    const [first, more, second] = chunks.map(({ choices }) => choices[0].delta.tool_calls?.[0]);
+    expect(first).toMatchObject({ index: 0, id: expect.stringMatching(/^call_.+0$/) as string, type: 'function' });
+    expect(more).toEqual({ index: 0, function: { arguments: '{}' } });
+    expect(second).toMatchObject({ index: 1, id: 'mine', type: 'function' });
+    expect(chunks.every((chunk) => !('service_tier' in chunk) && !('system_fingerprint' in chunk))).toBe(true);
+  });
+
   test('the chunks of a chat, with one id and figures only when asked', async () => {
     const usage = { prompt_tokens: 8, completion_tokens: 2 };
     answer = sse([
@@ -237,8 +248,21 @@ describe('responses of an endpoint that only knows chats', () => {
       setTimeout(() => reply.destroy(), 20);
     });
     const { text } = await ask('/v1/responses', { model: CHAT, input: 'hello', stream: true });
-    expect(text.match(/data: \{"error"/g)).toHaveLength(1);
+    expect(text.match(/event: error\ndata: \{"error"/g)).toHaveLength(1);
     expect(text).not.toContain('response.completed');
+    const told = eventsIn(text);
+    expect(schema.responseEvent.parse(told.at(-1))).toMatchObject({ type: 'error', code: 'provider_error', sequence_number: told.length - 1 });
+    const events = await world.client(world.key()).responses.create({ model: CHAT, input: 'hello', stream: true });
+    await expect((async () => { for await (const _ of events); })()).rejects.toThrow('The provider answered with an error.');
+  });
+
+  test('have an id of their own where the chat has none', async () => {
+    answer = asChat(json({ choices: [{ message: { content: 'hi', tool_calls: [{ function: { name: 'f', arguments: '{}' } }] }, finish_reason: 'stop' }] }));
+    const ids = async (): Promise<string[]> => {
+      const told = schema.responseObject.parse(JSON.parse((await ask('/v1/responses', { model: CHAT, input: 'hello' })).text));
+      return [told.id, ...(told.output as { id: string }[]).map(({ id }) => id)];
+    };
+    expect(new Set([...(await ids()), ...(await ids())]).size).toBe(6);
   });
 });
 
@@ -274,6 +298,11 @@ describe('refusals are of the published shape, with the headers of every answer'
     ['text for a number', chat, { model: CHAT, messages, max_tokens: '5' }, {}, 400, 'invalid_request_error', 'max_tokens'],
     ['top_logprobs alone', chat, { model: CHAT, messages, top_logprobs: 2 }, {}, 400, 'invalid_request_error', 'top_logprobs'],
     ['a tool without a name', chat, { model: CHAT, messages, tools: [{ type: 'function' }] }, {}, 400, 'invalid_request_error', 'tools[0].function'],
+    ['stream_options without a stream', chat, { model: CHAT, messages, stream_options: { include_usage: true } }, {}, 400, 'invalid_request_error', 'stream_options'],
+    ['a choice of no tool', chat, { model: CHAT, messages, tool_choice: 'required' }, {}, 400, 'invalid_request_error', 'tool_choice'],
+    ['an image without an address', chat, { model: CHAT, messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, {}, 400, 'invalid_request_error', 'messages[0].content[0].image_url'],
+    ['seventeen notes', chat, { model: CHAT, messages, metadata: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`n${index}`, 'x'])) }, {}, 400, 'invalid_request_error', 'metadata'],
+    ['the best of too many', '/v1/completions', { model: CHAT, prompt: 'x', best_of: 21 }, {}, 400, 'invalid_request_error', 'best_of'],
     ['an empty input', '/v1/embeddings', { model: EMBED, input: '' }, {}, 400, 'invalid_request_error', 'input'],
     ['a response that should be kept', '/v1/responses', { model: CHAT, input: 'x', previous_response_id: 'resp_1' }, {}, 400, 'invalid_request_error', 'previous_response_id'],
     ['an unknown model', chat, { model: 'a/b', messages }, {}, 404, 'model_not_found', 'model'],
@@ -298,6 +327,26 @@ describe('refusals are of the published shape, with the headers of every answer'
     const told = await ask(chat, undefined, {}, 'GET');
     expect([told.status, told.headers.get('allow')]).toEqual([405, 'POST']);
     schema.errorBody.parse(JSON.parse(told.text));
+  });
+
+  test('what an endpoint says of the request is told with the field it is about', async () => {
+    const refused = async (error: object): Promise<unknown> => {
+      answer = (_asked, reply) => void reply.writeHead(400).end(JSON.stringify({ error }));
+      const { error: told } = schema.errorBody.parse(JSON.parse((await ask(chat, { model: CHAT, messages })).text));
+      return [told.code, told.param];
+    };
+    expect(await refused({ message: 'logit_bias is not supported', param: 'logit_bias', code: 400 })).toEqual(['invalid_request_error', 'logit_bias']);
+    expect(await refused({ message: 'odd', param: '<b>' })).toEqual(['invalid_request_error', null]);
+    expect(await refused({ message: "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.", code: 400 })).toEqual(['context_length_exceeded', null]);
+  });
+
+  test('a page of another site may ask with a key of its own', async () => {
+    const preflight = await fetch(world.url + chat, { method: 'OPTIONS', headers: { origin: 'https://app.example', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,content-type,x-stainless-os' } });
+    expect(preflight.status).toBe(204);
+    expect(['access-control-allow-origin', 'access-control-allow-methods', 'access-control-allow-headers'].map((name) => preflight.headers.get(name))).toEqual(['*', 'POST', 'authorization,content-type,x-stainless-os']);
+    answer = json({ choices: [{ message: { content: 'hi' }, finish_reason: 'stop' }] });
+    const told = await ask(chat, { model: CHAT, messages }, { origin: 'https://app.example' });
+    expect([told.status, told.headers.get('access-control-allow-origin'), told.headers.get('access-control-allow-credentials')]).toEqual([200, '*', null]);
   });
 
   test("an endpoint's secrets stay where they are", async () => {

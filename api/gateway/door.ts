@@ -21,6 +21,7 @@ import { Pace } from './relay/pace.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/;
 const URL_LENGTH_MAX = 8_192;
+const HEADER_NAMES = /^[A-Za-z0-9-]{1,64}(?:, ?[A-Za-z0-9-]{1,64}){0,63}$/;
 const BODY_LIMIT_BYTES = 256 * 1024;
 /** A client that still sends does not read: so much and so long of what is too large is heard, and forgotten, before that is said. */
 const TOO_LARGE = { times: 8, millis: 5_000 };
@@ -75,6 +76,7 @@ export class Door {
     const found = this.find(path);
     if (found === undefined) return this.refuse(request, out, new ApiError('not_found'));
     const { methods, name } = found;
+    if (request.method === 'OPTIONS') return this.preflight(request, out, methods);
     const route = methods.get(request.method === 'HEAD' ? 'GET' : (request.method ?? ''));
     if (route === undefined) return this.refuse(request, out, new ApiError('method_not_allowed', { values: { method: request.method ?? '' } }), ['allow', [...methods.keys()].join(', ')]);
     out.response.once('close', () => this.metrics.observe(route, out.response.statusCode, performance.now() - out.started));
@@ -82,6 +84,12 @@ export class Door {
     const work = this.handle(route, request, out, { params: name === undefined ? {} : { id: name }, query });
     // An answer of a model may last; it meets an absent database when it settles.
     await (route.method === 'get' ? this.patience.with(work) : work);
+  }
+
+  private preflight(request: IncomingMessage, out: Outgoing, methods: Methods): void {
+    this.countAddress(request.socket.remoteAddress ?? '', out);
+    const wanted = request.headers['access-control-request-headers'] ?? '';
+    out.preflight([...methods.keys()].join(', '), HEADER_NAMES.test(wanted) ? wanted : 'authorization, content-type');
   }
 
   private find(path: string): { methods: Methods; name?: string } | undefined {

@@ -4,11 +4,15 @@ import type { Meter } from '../metering/meter.ts';
 import { correctUsage, readUsage } from './completion_usage.ts';
 import { endingOf, isFailure, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
-import { choiceCount, modelName, penalties, sampling, streaming, tokenCount } from './fields.ts';
+import { choiceCount, metadata, modelName, penalties, sampling, streaming, streamsAsAsked, tokenCount } from './fields.ts';
 import { chatPromptTokens } from './prompt.ts';
 import { asText, contentText, shapeCalls, shapeChoice, shapeContent, shapeHead, shapeLogprobs, withoutNulls } from './shape.ts';
 
-const content = z.union([z.string(), z.array(z.looseObject({ type: z.string() })).min(1)]);
+/** What we know of a part must be there; other kinds pass through. */
+const part = z.looseObject({ type: z.string() })
+  .refine((given) => given.type !== 'text' || typeof given.text === 'string', { path: ['text'], message: 'must be a string' })
+  .refine((given) => given.type !== 'image_url' || (isObject(given.image_url) && typeof given.image_url.url === 'string'), { path: ['image_url'], message: 'must have a url' });
+const content = z.union([z.string(), z.array(part).min(1)]);
 const named = z.looseObject({ name: z.string().min(1).max(256) });
 /** What a role must bring; the rest of a message passes through. */
 const message = z.discriminatedUnion('role', [
@@ -40,7 +44,10 @@ export const chatBody = z.looseObject({
   parallel_tool_calls: z.boolean().nullish(),
   response_format: format.nullish(),
   user: z.string().nullish(),
-}).refine((given) => given.top_logprobs == null || given.logprobs === true, { path: ['top_logprobs'], message: 'needs logprobs to be true' });
+  metadata,
+}).refine((given) => given.top_logprobs == null || given.logprobs === true, { path: ['top_logprobs'], message: 'needs logprobs to be true' })
+  .refine((given) => given.tools != null || given.tool_choice == null || given.tool_choice === 'none' || given.tool_choice === 'auto', { path: ['tool_choice'], message: 'needs tools' })
+  .refine(...streamsAsAsked);
 type ChatBody = z.output<typeof chatBody>;
 
 /** Everything of a message or a delta that a model has written. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { correctUsage, readUsage } from './completion_usage.ts';
 import { endingOf, isFailure, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject } from './dialect.ts';
-import { TOKENS_MAX, choiceCount, modelName, penalties, sampling, streaming, tokenInput } from './fields.ts';
+import { TOKENS_MAX, choiceCount, modelName, penalties, sampling, streaming, streamsAsAsked, tokenInput } from './fields.ts';
 import { inputTokens, longestInput } from './prompt.ts';
 import { shapeChoice, shapeHead } from './shape.ts';
 
@@ -14,7 +14,7 @@ export const completionBody = z.looseObject({
   /** None: only what the prompt itself is given. */
   max_tokens: z.int().min(0).max(TOKENS_MAX).nullish(),
   n: choiceCount,
-  best_of: choiceCount,
+  best_of: z.int().min(1).max(20).nullish(),
   echo: z.boolean().nullish(),
   logprobs: z.int().min(0).max(5).nullish(),
   ...sampling,
@@ -22,7 +22,8 @@ export const completionBody = z.looseObject({
   ...streaming,
   user: z.string().nullish(),
 }).refine((given) => given.best_of == null || given.best_of >= (given.n ?? 1), { path: ['best_of'], message: 'must not be less than n' })
-  .refine((given) => given.stream !== true || (given.best_of ?? 1) <= (given.n ?? 1), { path: ['best_of'], message: 'cannot be streamed' });
+  .refine((given) => given.stream !== true || (given.best_of ?? 1) <= (given.n ?? 1), { path: ['best_of'], message: 'cannot be streamed' })
+  .refine(...streamsAsAsked);
 type CompletionBody = z.output<typeof completionBody>;
 
 /** OpenAI's own default of this path. */

@@ -57,8 +57,8 @@ export interface Detour {
   readonly path: string;
   outgoing(body: JsonObject, name: string, demand: Demand): JsonObject;
   /** undefined when the answer is none. */
-  whole(answer: JsonObject, body: JsonObject): JsonObject | undefined;
-  events(body: JsonObject, fallbackId: string): EventTranslator;
+  whole(answer: JsonObject, fallbackId: string): JsonObject | undefined;
+  events(fallbackId: string): EventTranslator;
 }
 
 export interface Dialect {
@@ -88,6 +88,8 @@ export interface Dialect {
   wantsUsage(body: JsonObject): boolean;
   /** Puts our figures where the endpoint's are missing or not to be believed. */
   correctUsage(answer: JsonObject, metered: Metered): void;
+  /** How a stream tells of its failure, where that is an event of its own kind. */
+  failure?(error: { code: string; message: string; param: string | null }, shown: Shown): { event: string; data: JsonObject };
   /** Gives an answer the shape of OpenAI's schema. */
   shapeWhole(answer: JsonObject, shown: Shown, body: JsonObject): void;
   /** The same for an event of a stream. @returns whether anything was changed */

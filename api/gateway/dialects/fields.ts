@@ -7,6 +7,8 @@ const INPUTS_MAX = 2_048;
 export const modelName = z.string().min(1).max(200);
 export const tokenCount = z.int().min(1).max(TOKENS_MAX).nullish();
 export const choiceCount = z.int().min(1).max(128).nullish();
+const METADATA_MAX = 16;
+export const metadata = z.record(z.string().max(64), z.string().max(512)).refine((given) => Object.keys(given).length <= METADATA_MAX, `has at most ${METADATA_MAX} entries`).nullish();
 const stopText = z.string().max(10_000);
 
 export const sampling = {
@@ -24,6 +26,9 @@ export const streaming = {
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
 };
+/** What `streaming` says must agree. */
+export const streamsAsAsked: [(given: { stream?: boolean | null; stream_options?: object | null }) => boolean, { path: string[]; message: string }] =
+  [(given) => given.stream_options == null || given.stream === true, { path: ['stream_options'], message: 'needs stream to be true' }];
 const token = z.int().nonnegative();
 export const tokenInput = z.union([
   z.string(),

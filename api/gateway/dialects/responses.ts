@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Meter } from '../metering/meter.ts';
 import { isObject, outputBound } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
-import { modelName, sampling, tokenCount } from './fields.ts';
+import { metadata, modelName, sampling, tokenCount } from './fields.ts';
 import { responsePromptTokens } from './prompt.ts';
 import { responsesByChat } from './responses_by_chat.ts';
 import { withoutNulls } from './shape.ts';
@@ -22,7 +22,8 @@ export const responseBody = z.looseObject({
   tools: z.array(z.looseObject({ type: z.string() })).max(128).nullish(),
   tool_choice: z.union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.string() })]).nullish(),
   parallel_tool_calls: z.boolean().nullish(),
-  metadata: z.record(z.string(), z.string()).nullish(),
+  metadata,
+  truncation: z.enum(['auto', 'disabled']).nullish(),
   user: z.string().nullish(),
   previous_response_id: none,
   conversation: none,
@@ -150,6 +151,7 @@ export const responses: Dialect = {
 
   ending: () => undefined,
   wantsUsage: () => false,
+  failure: ({ code, message, param }, { sequence }) => ({ event: 'error', data: { type: 'error', code, message, param, sequence_number: sequence } }),
 
   correctUsage(answer, { promptTokens, completionTokens }) {
     const response = responseIn(answer);

@@ -97,11 +97,11 @@ const ended = (reason: unknown): JsonObject =>
   isCut(reason) ? { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } }
   : reason === 'content_filter' ? { status: 'incomplete', incomplete_details: { reason: 'content_filter' } } : { status: 'completed', incomplete_details: null };
 
-function wholeOf(answer: JsonObject): JsonObject | undefined {
+function wholeOf(answer: JsonObject, fallbackId: string): JsonObject | undefined {
   const [choice] = listOf(answer.choices);
   if (choice === undefined || !isObject(choice.message)) return undefined;
   const { message, finish_reason: reason } = choice;
-  const id = typeof answer.id === 'string' ? answer.id.replace(/^chatcmpl-?/, '') : 'response';
+  const id = typeof answer.id === 'string' && answer.id !== '' ? answer.id.replace(/^chatcmpl-?/, '') : fallbackId.replace(/^resp_/, '');
   const end = ended(reason);
   const status = String(end.status);
   const output: JsonObject[] = [];
@@ -261,5 +261,5 @@ export const responsesByChat: Detour = {
   path: chat.path,
   outgoing: (body: JsonObject, name: string, demand: Demand) => chat.outgoing(chatBodyOf(body), name, demand),
   whole: wholeOf,
-  events: (_body, fallbackId) => new ChatAsResponse(fallbackId),
+  events: (fallbackId) => new ChatAsResponse(fallbackId),
 };

@@ -24,6 +24,15 @@ export function withoutNulls(target: JsonObject, names: readonly string[]): bool
   return changed;
 }
 
+/** Removes a field that is not what it must be and may be absent. @returns whether it was there */
+function without(target: JsonObject, name: string, right: boolean): boolean {
+  if (right || target[name] === undefined) return false;
+  delete target[name];
+  return true;
+}
+
+const SERVICE_TIERS = new Set<unknown>(['auto', 'default', 'flex', 'scale', 'priority']);
+
 /** What stands at the head of an answer and of each of its events. One stream has one id and one time. */
 export function shapeHead(answer: JsonObject, shown: Shown, object: string): boolean {
   const { id, created } = answer;
@@ -35,7 +44,8 @@ export function shapeHead(answer: JsonObject, shown: Shown, object: string): boo
   changed = put(answer, 'created', created === shown.created, shown.created) || changed;
   changed = put(answer, 'object', answer.object === object, object) || changed;
   changed = put(answer, 'model', answer.model === shown.model, shown.model) || changed;
-  return withoutNulls(answer, ['system_fingerprint']) || changed;
+  changed = without(answer, 'system_fingerprint', typeof answer.system_fingerprint === 'string') || changed;
+  return without(answer, 'service_tier', answer.service_tier === null || SERVICE_TIERS.has(answer.service_tier)) || changed;
 }
 
 /** Other servers' words for why an answer ended. */
@@ -92,13 +102,15 @@ export function shapeCalls(message: JsonObject, shown: Shown, whole: boolean): b
       if (whole || named.arguments !== undefined) changed = put(named, 'arguments', typeof named.arguments === 'string', asText(named.arguments)) || changed;
       changed = withoutNulls(named, ['name']) || changed;
     }
-    if (whole) {
-      changed = put(call, 'id', typeof call.id === 'string' && call.id !== '', `call_${shown.fallbackId.slice(-24)}${position}`) || changed;
-      changed = put(call, 'type', typeof call.type === 'string', 'function') || changed;
-    } else {
+    if (!whole) {
       changed = put(call, 'index', Number.isInteger(call.index), position) || changed;
       changed = withoutNulls(call, ['id', 'type', 'function']) || changed;
     }
+    // The piece that names the function is the first of its call.
+    if (!whole && !(isObject(named) && typeof named.name === 'string' && named.name !== '')) continue;
+    const place = whole ? position : Number(call.index);
+    changed = put(call, 'id', typeof call.id === 'string' && call.id !== '', `call_${shown.fallbackId.slice(-24)}${place}`) || changed;
+    changed = put(call, 'type', typeof call.type === 'string', 'function') || changed;
   }
   return changed;
 }

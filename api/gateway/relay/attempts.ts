@@ -370,8 +370,11 @@ async function refusalOf(answer: Answer, { target }: Endpoint): Promise<Endpoint
   if (status === 429) return new EndpointRefusal(new GatewayError('capacity_exhausted', { retryAfterSeconds: wait ?? REST_SECONDS.least }), wait);
   if (status === 503) return new EndpointRefusal(new GatewayError('provider_unavailable', { retryAfterSeconds: wait ?? REST_SECONDS.least }), wait);
   if (status !== 400 && status !== 413 && status !== 422) return new EndpointRefusal(new GatewayError(status === 504 || status === 408 ? 'provider_timeout' : 'provider_error'));
-  const detail = withoutSecrets(messageIn(text), target) ?? 'The provider does not accept this request.';
-  return new EndpointRefusal(new GatewayError('invalid_request_error', { values: { detail } }));
+  const { message, param } = saidIn(text);
+  const limit = message === undefined ? undefined : CONTEXT_LIMIT.exec(message)?.[1];
+  if (limit !== undefined) return new EndpointRefusal(new GatewayError('context_length_exceeded', { values: { limit } }));
+  const detail = withoutSecrets(message, target) ?? 'The provider does not accept this request.';
+  return new EndpointRefusal(new GatewayError('invalid_request_error', { values: { detail }, ...(param === undefined ? {} : { field: param }) }));
 }
 
 /** What only we and the endpoint know stays between us. */
@@ -380,14 +383,19 @@ function withoutSecrets(text: string | undefined, { url, credential }: Endpoint[
   return [credential, origin, host].reduce((left, secret) => (secret === undefined || secret === '' ? left : left?.replaceAll(secret, '***')), text);
 }
 
-/** OpenAI's `error.message`, or `message` or `detail` as some servers have it. */
-function messageIn(text: string): string | undefined {
+/** How servers say that a request does not fit into what they have of a model's context. */
+const CONTEXT_LIMIT = /context (?:length|size|window)[^0-9]{0,20}([0-9]{2,8}) tokens/i;
+/** `messages[0].content` */
+const PARAM = /^[A-Za-z_][A-Za-z0-9_.[\]]{0,99}$/;
+
+/** OpenAI's `error.message`, or `message` or `detail` as some servers have it, and what of the request it is about. */
+function saidIn(text: string): { message?: string; param?: string } {
   try {
     const body: unknown = JSON.parse(text);
-    if (!isObject(body)) return undefined;
-    const found = isObject(body.error) ? body.error.message : (body.message ?? body.detail);
-    return typeof found === 'string' ? found.slice(0, MESSAGE_LENGTH_MAX) : undefined;
+    if (!isObject(body)) return {};
+    const { message, param } = isObject(body.error) ? body.error : { message: body.message ?? body.detail, param: body.param };
+    return { ...(typeof message === 'string' ? { message: message.slice(0, MESSAGE_LENGTH_MAX) } : {}), ...(typeof param === 'string' && PARAM.test(param) ? { param } : {}) };
   } catch {
-    return undefined;
+    return {};
   }
 }

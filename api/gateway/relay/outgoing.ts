@@ -8,6 +8,8 @@ import type { PaceWindow } from './pace.ts';
 const COMMON = [
   'x-content-type-options', 'nosniff', 'content-security-policy', "default-src 'none'; frame-ancestors 'none'", 'x-frame-options', 'DENY', 'referrer-policy', 'no-referrer',
   'openai-version', '2020-10-01',
+  // A page of any site may ask with a key of its own; a session is never sent along.
+  'access-control-allow-origin', '*', 'access-control-expose-headers', '*',
 ];
 const STREAM_HEAD = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache', 'x-accel-buffering', 'no'];
 const JSON_HEAD = ['content-type', 'application/json; charset=utf-8', 'cache-control', 'no-store'];
@@ -73,6 +75,12 @@ export class Outgoing {
     if (this.response.headersSent) return;
     this.head(status, [...JSON_HEAD, 'content-length', String(Buffer.byteLength(text)), ...headers]);
     this.response.end(text);
+  }
+
+  /** What a browser asks before a page of another site may. @param wanted the headers it would send */
+  preflight(methods: string, wanted: string): void {
+    this.head(204, ['access-control-allow-methods', methods, 'access-control-allow-headers', wanted, 'access-control-max-age', '7200']);
+    this.response.end();
   }
 
   error(error: ApiError | GatewayError, headers: readonly string[] = []): void {

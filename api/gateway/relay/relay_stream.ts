@@ -65,7 +65,7 @@ export class StreamRelay {
     this.answered = answered;
     this.parts = parts;
     this.meter = new Meter(call.demand);
-    this.translator = answered.detour?.events(call.body, call.shown.fallbackId);
+    this.translator = answered.detour?.events(call.shown.fallbackId);
     this.tokensMost = (call.demand.echoedTokens ?? 0) + call.demand.completionTokens * BEYOND.times + BEYOND.tokens;
   }
 
@@ -267,7 +267,9 @@ export class StreamRelay {
   private errorEvent(error: unknown): string {
     if (!(error instanceof GatewayError)) this.parts.log.error({ err: error, request: this.call.id }, 'a stream could not be charged');
     const shown = error instanceof GatewayError ? error : new GatewayError(error instanceof Unavailable ? 'provider_unavailable' : 'provider_error');
-    return writtenEvent('', JSON.stringify(shown.body()));
+    const body = shown.body();
+    const told = this.call.dialect.failure?.(body.error, this.call.shown);
+    return writtenEvent(told?.event ?? '', JSON.stringify({ ...body, ...told?.data }));
   }
 }
 

@@ -12,7 +12,7 @@ const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 export async function relayWhole(call: Call, answered: Answered, settle: Settle): Promise<string> {
   const { dialect, body, shown } = call;
   const meter = new Meter(call.demand);
-  const answer = answerIn(parsed(await answered.answer.text(ANSWER_LIMIT_BYTES)), answered, body);
+  const answer = answerIn(parsed(await answered.answer.text(ANSWER_LIMIT_BYTES)), answered, shown.fallbackId);
   if (answer === undefined || !dialect.readWhole(answer, meter, body)) throw new UpstreamError('broken', "the answer is not of OpenAI's shape");
   const metered = meter.result();
   dialect.shapeWhole(answer, shown, body);
@@ -23,9 +23,9 @@ export async function relayWhole(call: Call, answered: Answered, settle: Settle)
   return `${text.slice(0, -1)},"x_ccx":${JSON.stringify(await settle(metered))}}`;
 }
 
-function answerIn(answer: unknown, { detour }: Answered, body: JsonObject): JsonObject | undefined {
+function answerIn(answer: unknown, { detour }: Answered, fallbackId: string): JsonObject | undefined {
   if (!isObject(answer)) return undefined;
-  return detour === undefined ? answer : detour.whole(answer, body);
+  return detour === undefined ? answer : detour.whole(answer, fallbackId);
 }
 
 /** @throws UpstreamError for what nests so deeply that it can be read and not written */
