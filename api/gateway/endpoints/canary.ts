@@ -2,6 +2,7 @@
  * Completions that look like anybody's: a provider cannot tell the market's probes from its buyers'
  * requests. Some have an answer that was recorded for the model and its precision.
  */
+import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { findModel } from '../catalogue/catalogue.ts';
 import type { ModelKind } from '../catalogue/catalogue.ts';
@@ -17,7 +18,8 @@ export interface Reference {
 }
 
 const ANSWER_LIMIT_BYTES = 4 * 1024 * 1024;
-const TOKENS_MAX = 48;
+/** Fewer would not hold the words that are compared. */
+const TOKENS = { least: 32, most: 96 };
 /** Two runs of one model at temperature 0 may part late in an answer; not in its first words. */
 const WORDS_COMPARED = 12;
 const SAME_WORDS_LEAST = 0.75;
@@ -34,15 +36,26 @@ export function ordinaryQuestion(random: () => number): string {
 
 const message = z.looseObject({ content: z.string().nullish(), reasoning_content: z.string().nullish(), reasoning: z.string().nullish() });
 const textOf = ({ content, reasoning_content: thought, reasoning }: z.output<typeof message>): string => content || thought || reasoning || '';
-const dialects: Record<ModelKind, { path: string; body: (model: string, prompt: string, tokens: number) => object; text: (answer: unknown) => string }> = {
+/** How a completion is asked for: no two requests need be alike. */
+interface Manner {
+  max_tokens: number;
+  temperature?: number;
+}
+const TEMPERATURES = [undefined, undefined, 0, 0, 0.2, 0.7, 1];
+const anyManner = (isCompared: boolean): Manner => {
+  const temperature = isCompared ? 0 : TEMPERATURES[randomInt(TEMPERATURES.length)];
+  return { max_tokens: randomInt(TOKENS.least, TOKENS.most + 1), ...(temperature === undefined ? {} : { temperature }) };
+};
+
+const dialects: Record<ModelKind, { path: string; body: (model: string, prompt: string, manner: Manner) => object; text: (answer: unknown) => string }> = {
   chat: {
     path: '/chat/completions',
-    body: (model, prompt, tokens) => ({ model, messages: [{ role: 'user', content: prompt }], max_tokens: tokens, temperature: 0 }),
+    body: (model, prompt, manner) => ({ model, messages: [{ role: 'user', content: prompt }], ...manner }),
     text: (answer) => textOf(z.looseObject({ choices: z.array(z.looseObject({ message })).min(1) }).parse(answer).choices[0].message),
   },
   completion: {
     path: '/completions',
-    body: (model, prompt, tokens) => ({ model, prompt, max_tokens: tokens, temperature: 0 }),
+    body: (model, prompt, manner) => ({ model, prompt, ...manner }),
     text: (answer) => z.looseObject({ choices: z.array(z.looseObject({ text: z.string() })).min(1) }).parse(answer).choices[0].text,
   },
   embedding: {
@@ -58,14 +71,15 @@ export interface CanaryAsk {
   model: string;
   prompt: string;
   reference?: Reference;
+  /** Where what is measured depends on it. */
   tokens?: number;
   signal: AbortSignal;
 }
 
 /** What the endpoint said. @throws UpstreamError, ZodError, SyntaxError when it is no answer */
-export async function askCanary(upstream: Upstream, { target, model, prompt, tokens = TOKENS_MAX, signal }: CanaryAsk): Promise<string> {
+export async function askCanary(upstream: Upstream, { target, model, prompt, reference, tokens, signal }: CanaryAsk): Promise<string> {
   const dialect = dialects[findModel(model)?.kind ?? 'chat'];
-  const answer = await upstream.post(target, dialect.path, JSON.stringify(dialect.body(model, prompt, tokens)), signal);
+  const answer = await upstream.post(target, dialect.path, JSON.stringify(dialect.body(model, prompt, tokens === undefined ? anyManner(reference !== undefined) : { max_tokens: tokens, temperature: 0 })), signal);
   const text = await answer.text(ANSWER_LIMIT_BYTES);
   if (answer.status !== 200) throw new UpstreamError('broken', `${dialect.path} answered ${answer.status}`);
   return dialect.text(JSON.parse(text) as unknown);
