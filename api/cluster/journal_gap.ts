@@ -1,6 +1,7 @@
 /** What a process has missed of the committed batches, read from where they were committed. */
 import pg from 'pg';
 import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
+import { KEEP_ALIVE } from '../../db/forgotten.ts';
 import { readRows } from '../../db/journal_reader.ts';
 import type { CommittedBatch } from '../sequencer/port.ts';
 
@@ -22,7 +23,7 @@ export class MissedForGood extends Error {
  */
 export async function* missedBatches(url: string, from: number, to: number): AsyncGenerator<CommittedBatch> {
   const client = new pg.Client({
-    connectionString: url, application_name: 'compute-credit-exchange follower', connectionTimeoutMillis: CONNECT_MILLIS, query_timeout: QUERY_MILLIS,
+    connectionString: url, application_name: 'compute-credit-exchange follower', connectionTimeoutMillis: CONNECT_MILLIS, query_timeout: QUERY_MILLIS, ...KEEP_ALIVE,
   });
   client.on('error', () => undefined);
   await client.connect();

@@ -96,6 +96,19 @@ describe('the authoriser', () => {
     expect(limited('present', MICRO - spent, desk.world.engine.sequence)).toMatchObject({ reason: 'over_limit' });
   });
 
+  it('counts every purchase that a process has not seen, in whatever order those of others are told', () => {
+    const desk = new Desk();
+    const reserve = (request: string, left: number, upTo: number) => desk.authoriser.reserve({ request, limits: [{ name: 'spot:k', left, upTo }], cost: 40 });
+    expect(reserve('a', 100, 10) && reserve('b', 100, 10)).toBe(true);
+    // The later purchase is told first.
+    desk.authoriser.releaseReservation('b', { amount: 40, sequence: 12 });
+    desk.authoriser.releaseReservation('a', { amount: 40, sequence: 11 });
+    expect(reserve('knows none', 100, 10)).toBe(false);
+    expect(reserve('knows the first', 60, 11)).toBe(false);
+    expect(reserve('knows both', 20, 12)).toBe(false);
+    expect(reserve('has less spent', 80, 12)).toBe(true);
+  });
+
   it('counts against the key what is captured of a request that an earlier engine let begin', () => {
     const desk = new Desk();
     desk.buy(1);

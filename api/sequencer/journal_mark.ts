@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import { KEEP_ALIVE } from '../../db/forgotten.ts';
 import { JournalCorrupt } from '../../db/journal_record.ts';
 import type { Journal } from '../../db/journal_record.ts';
 
@@ -95,7 +96,7 @@ export class JournalMark {
 
 /** A restored copy has the same name as what it is a copy of. */
 async function nameOfExchange(url: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MILLIS });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE });
   client.on('error', () => undefined);
   await client.connect();
   try {

@@ -5,6 +5,7 @@ import { RULES_VERSION } from '../../engine/rules.ts';
 import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { AnotherLeads, LEASE_MILLIS, PostgresJournal } from '../../db/journal.ts';
 import { copyRows } from '../../db/copy_out.ts';
+import { KEEP_ALIVE, giveUpForgotten } from '../../db/forgotten.ts';
 import { verifyEnd, verifyJournal } from '../../db/journal_reader.ts';
 import { JournalCorrupt, StaleEpoch } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
@@ -129,10 +130,11 @@ export class Leader {
    * led before has looked at it when it first led, and is to go on soon: it looks at the end.
    */
   private async verify(): Promise<void> {
-    const clients = [1, 2].map(() => new pg.Client({ connectionString: this.options.url, connectionTimeoutMillis: CONNECT_MILLIS }));
+    const clients = [1, 2].map(() => new pg.Client({ connectionString: this.options.url, connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE }));
     try {
       for (const client of clients) {
         client.on('error', () => undefined);
+        giveUpForgotten(client, this.options.url);
         await client.connect();
       }
       const [client, helper] = clients;

@@ -11,6 +11,7 @@ const KEPT_MILLIS = 60_000;
 export class SpendingLimits {
   /** Micro-CR of what is under way, by name. */
   private readonly held = new Map<string, number>();
+  /** By sequence: what several processes spent is told in any order. */
   private readonly committed = new Map<string, (Spent & { at: number })[]>();
 
   clear(): void {
@@ -33,9 +34,11 @@ export class SpendingLimits {
 
   /** A capture or a purchase is committed. */
   spend(name: string, amount: number, sequence: number, at: number): void {
-    const entries = this.committed.get(name);
-    if (entries === undefined) this.committed.set(name, [{ sequence, amount, at }]);
-    else entries.push({ sequence, amount, at });
+    const entries = this.committed.get(name) ?? [];
+    this.committed.set(name, entries);
+    let place = entries.length;
+    while (place > 0 && entries[place - 1].sequence > sequence) place--;
+    entries.splice(place, 0, { sequence, amount, at });
   }
 
   /** To be called now and then. */
