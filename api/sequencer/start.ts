@@ -14,11 +14,15 @@ import type { SequencerPort } from './port.ts';
 const RETRY_MILLIS = 500;
 /**
  * What a batch leaves behind is garbage by the next: with room for several, little of it is ever moved. V8 has three of these spaces
- * and begins with small ones. It also collects everything whenever the batches' bytes, which lie outside, come to more than this
- * room and a little: the thread has little else, so it has all of the room from the beginning.
+ * and begins with small ones; the thread has little else, so it has all of the room from the beginning.
  */
 const YOUNG_MEGABYTES = 96;
 const YOUNG_SPACES = 3;
+/**
+ * V8 collects everything whenever what is old and what lies outside, which the batches' bytes do, have grown by some megabytes, and a
+ * collection of everything stops a market for as long as several commits take. Below this it leaves that to the collections of what is young.
+ */
+const OLD_MEGABYTES = 256;
 const RESTARTING = 'the market is restarting';
 
 export interface StartOptions {
@@ -86,6 +90,7 @@ class WorkerSequencer extends SequencerClient implements Line {
   /** Starts the thread and waits until it is ready. @throws CannotStart */
   async launch(): Promise<void> {
     setFlagsFromString(`--min-semi-space-size=${YOUNG_MEGABYTES / YOUNG_SPACES}`);
+    setFlagsFromString(`--initial-old-space-size=${OLD_MEGABYTES}`);
     const worker = new Worker(this.options.workerFile ?? WORKER_FILE, { workerData: this.leaderOptions(), resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES } });
     this.worker = worker;
     const say = this.options.say ?? (() => undefined);

@@ -100,7 +100,7 @@ async function measure(start: (name: string) => ChildProcess, options: BenchOpti
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const children: ChildProcess[] = [];
   const start = (name: string): ChildProcess => {
-    const child = fork(process.argv[1], [name], { execArgv: ['--enable-source-maps', '--max-semi-space-size=64'] });
+    const child = fork(process.argv[1], [name], { execArgv: ['--enable-source-maps', '--max-semi-space-size=64', '--initial-old-space-size=256'] });
     children.push(child);
     return child;
   };

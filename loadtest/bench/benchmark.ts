@@ -16,7 +16,7 @@ export interface Benchmark {
 }
 
 /** Of a process that is to have as much room for what is young as the market's thread has. */
-export const YOUNG = ['--min-semi-space-size=32', '--max-semi-space-size=32'];
+export const YOUNG = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--initial-old-space-size=256'];
 
 /** The value at `fraction` of the sorted sample, nearest rank. */
 export function percentile(sorted: Float64Array, fraction: number): number {

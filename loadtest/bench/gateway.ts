@@ -35,7 +35,7 @@ class Parts {
 
   start(name: string, ...args: string[]): ChildProcess {
     // As `npm start` starts the server.
-    return this.keep(fork(process.argv[1], [name, ...args], { execArgv: ['--enable-source-maps', '--max-semi-space-size=64'] }));
+    return this.keep(fork(process.argv[1], [name, ...args], { execArgv: ['--enable-source-maps', '--max-semi-space-size=64', '--initial-old-space-size=256'] }));
   }
   keep(child: ChildProcess): ChildProcess {
     this.children.push(child);
