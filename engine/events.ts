@@ -90,9 +90,9 @@ export const EVENTS = {
   mandateCreated: { mandate: n, company: n, amount: n, grades: json<string[]>(), maximumPerBorrower: n, minimumAnnualRate: n },
   facilityOffered: {
     facility: n, company: n, lender: n, amount: n, months: n, grade: s, annualRate: n, conversionRate: n, originationFee: n,
-    method: s, score: n, reasons: json<string[]>(), application: json<Record<string, number>>(),
+    method: s, score: n, reasons: json<string[]>(), application: json<Record<string, number | number[]>>(),
   },
-  facilityDeclined: { company: n, amount: n, months: n, grade: s, score: n, reasons: json<string[]>(), application: json<Record<string, number>>() },
+  facilityDeclined: { company: n, amount: n, months: n, grade: s, score: n, reasons: json<string[]>(), application: json<Record<string, number | number[]>>() },
   facilityStateChanged: { facility: n, state: s, reason: s, by: n },
   facilityFrozen: { facility: n, fraction: n, reason: s, by: n },
   facilityDrawn: { facility: n, lot: n, amount: n, fee: n },

@@ -194,6 +194,10 @@ export interface FacilityView {
   expectedLoss: number;
   /** At cost, with providers. */
   spent30Days: number;
+  /** What was planned for those days. */
+  plannedUse: number;
+  /** Instalments at the beginning that ask for interest alone. */
+  interestOnly: number;
   covenants: Covenant[];
   report: Report | null;
 }

@@ -39,8 +39,9 @@ export type FacilityMethod = (typeof FACILITY_METHODS)[number];
 
 export const PREPAYMENT_MODES = ['shorten', 'lower', 'advance'] as const;
 export type PrepaymentMode = (typeof PREPAYMENT_MODES)[number];
-/** From 2 on: the origination fee is earned by the day, what is expected to be lost is provisioned from the first draw on, no hour begins after maturity. */
-export const LOAN_RULES = 2;
+/** From 2 on: the origination fee is earned by the day, what is expected to be lost is provisioned from the first draw on, no hour begins after maturity.
+ * From 3 on: in months of 30 days a due date that February cuts short counts as the day it stands for, and instalments are planned on the days that are billed. */
+export const LOAN_RULES = 3;
 
 export const ANNULMENTS = ['wrong_answers', 'operator'] as const;
 

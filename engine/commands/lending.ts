@@ -23,6 +23,8 @@ export interface FacilityApplication {
   forecastError: Ppm;
   topCustomer: Ppm;
   pastDaysOverdue: number;
+  /** USD of compute in each month from acceptance on, the last of them in those after it; absent: the amount spread over the months. */
+  computePlan?: Micro[];
 }
 
 /** Terms that a borrower may choose. */
@@ -35,6 +37,8 @@ export interface FacilityOptions {
   drawOnDemand?: boolean;
   /** Which of LOAN_RULES it lives by; absent: the first, so that what was journalled under them stays as it was. */
   loanRules?: number;
+  /** Instalments at the beginning that ask for interest alone; absent: none. */
+  interestOnly?: number;
   /** Uploads that the application's figures were taken from, each with its SHA-256. */
   evidence?: Evidence[];
 }
@@ -61,6 +65,7 @@ export interface CounterOffer {
   amount: Micro;
   months: number;
   method: FacilityMethod;
+  interestOnly?: number;
 }
 
 /** Two operators decide otherwise than the scorecard; the api has seen both. */

@@ -4,6 +4,8 @@ import type { Facility } from '../lending/facility.ts';
 import { MICRO, MICRO_PER_CENT, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro } from '../numbers/units.ts';
 import { inWholeCents, interestAsked, toCents } from './cents.ts';
+import { civilOf } from './dates.ts';
+import { dayNumber, isActual } from './day_count.ts';
 import { dueDateOf } from './due_dates.ts';
 import { Exact, type Fraction } from './exact.ts';
 import { interestMostOf, revenueInstalments, withheldOf } from './revenue_share.ts';
@@ -62,17 +64,20 @@ export function planOf(facility: Facility, outstanding: Outstanding): Plan {
   }
   const calendar = {
     principal: cents, annualRate: new Exact(facility.annualRate).div(MICRO), periods: dates.length, disbursedOn: today, dueDates: dates.map(({ due }) => due),
-    dayCount: facility.dayCount, every: 1, unit: 'months',
+    dayCount: facility.dayCount, every: 1, unit: 'months', ...((facility.loanRules ?? 1) >= 3 ? { dayNumber: (day: Day) => dayNumberOf(facility, day) } : {}),
   } as const;
   const interest = running?.interestBy(dates[0].due);
   if (facility.method === 'revenue_share') {
     const rates = periodsOf({ ...calendar, method: 'annuity' }).map(({ rate }) => rate);
     return wholeCents ? revenuePlanInCents(facility, principal, { accrued, asked: interest }, dates, rates) : revenuePlan(facility, principal, accrued, dates, rates);
   }
+  // Its last instalment always repays.
+  const interestOnly = dates.filter(({ number }) => number <= (facility.interestOnly ?? 0)).length;
   const first = facility.method === 'annuity' && running !== undefined && interest !== undefined ? { from: running.from, interest } : undefined;
   const terms: ScheduleTerms = {
     ...calendar, ...(first === undefined ? {} : { disbursedOn: first.from, firstInterest: toCents(first.interest) }), method: facility.method, keepInstalment: keep === 0 ? undefined : Math.round(keep / MICRO_PER_CENT),
     flatOn: facility.method === 'flat' ? Math.round(facility.lent / MICRO_PER_CENT) : undefined, neverGrows: true,
+    ...(interestOnly > 0 ? { interestOnlyPeriods: interestOnly } : {}),
   };
   const instalments = repaymentSchedule(terms);
   const rows = instalments.map((row, index) => rowOf(row, dates[index].number, index === instalments.length - 1, fraction));
@@ -80,6 +85,10 @@ export function planOf(facility: Facility, outstanding: Outstanding): Plan {
   else rows[0].interest += first === undefined ? accrued : first.interest - inWholeCents(first.interest);
   return { rows, instalment: keep === 0 ? plannedInstalment(terms) * MICRO_PER_CENT : keep };
 }
+
+/** The running number of its days, by which it is charged. */
+export const dayNumberOf = ({ dayCount, acceptedAt, loanRules = 1 }: Pick<Facility, 'dayCount' | 'acceptedAt' | 'loanRules'>, day: Day): number =>
+  dayNumber(dayCount, day, loanRules >= 3 && !isActual(dayCount) ? civilOf(Math.floor(acceptedAt / MILLIS_PER_DAY)).day : 0);
 
 /** Every coming month's share of a revenue that stays as it is. */
 function revenuePlan(facility: Facility, principal: Micro, accrued: Micro, dates: readonly { number: number; due: Day }[], rates: readonly Fraction[]): Plan {

@@ -40,6 +40,8 @@ export interface ScheduleTerms {
   furtherDraws?: readonly FurtherDraw[];
   /** Instead of dates counted from the first: one for each period. */
   dueDates?: readonly Day[];
+  /** Periods are charged by the difference of these, as a facility's days are; absent: by the convention of the period's unit. */
+  dayNumber?: (day: Day) => number;
   /** The annuity's instalment, or of other methods the principal in it, is given: the loan ends when it is repaid. */
   keepInstalment?: number;
   /** The first period's interest, where it is known because a part of it has accrued already; absent: by the rate. */
@@ -124,8 +126,9 @@ export function repaymentSchedule(terms: ScheduleTerms): Instalment[] {
 /** The annuity's instalment, or of other methods the principal in each, as a plan made of these terms has it. */
 export function plannedInstalment(terms: ScheduleTerms): number {
   if (terms.method === 'bullet') return 0;
-  if (terms.method === 'annuity') return roundWhole(annuityInstalment(terms.principal, periodsOf(terms).map(({ rate }) => rate)));
-  return roundWhole(new Exact(terms.principal).div(terms.periods));
+  const interestOnly = terms.interestOnlyPeriods ?? 0;
+  if (terms.method === 'annuity') return roundWhole(annuityInstalment(terms.principal, periodsOf(terms).slice(interestOnly).map(({ rate }) => rate)));
+  return roundWhole(new Exact(terms.principal).div(terms.periods - interestOnly));
 }
 
 export const totalInterest = (rows: readonly Instalment[]): number => rows.reduce((sum, row) => sum + row.interest, 0);
@@ -180,6 +183,7 @@ const periodRate = (terms: ScheduleTerms, annualRate: Fraction, start: Day, dueO
 function rateFrom(terms: ScheduleTerms, annualRate: Fraction, { on, start, dueOn }: { on: Day; start: Day; dueOn: Day }, isFirst: boolean): Fraction {
   const { dayCount, every, unit } = terms;
   const basis = basisOf(dayCount);
+  if (terms.dayNumber !== undefined) return timesRatio(annualRate, terms.dayNumber(dueOn) - terms.dayNumber(on), basis);
   if (isActual(dayCount) && unit === 'months') return timesRatio(annualRate, dueOn - on, basis);
   const length = unit === 'months' ? 30 * every : unit === 'weeks' ? 7 * every : every;
   const whole = timesRatio(annualRate, length, basis);

@@ -104,6 +104,8 @@ export interface Facility {
   revenueShare?: RevenueShare;
   readonly dayCount: DayCount;
   readonly dueDateRoll: DueDateRoll;
+  /** Instalments at the beginning that ask for interest alone; absent: none. */
+  readonly interestOnly?: number;
   drawOnDemand: boolean;
   /** Which of LOAN_RULES it lives by; absent: the first. */
   readonly loanRules?: number;

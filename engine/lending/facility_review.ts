@@ -9,6 +9,7 @@ import type { Collateral } from './collateral.ts';
 import type { CreditLimits } from './credit_limits.ts';
 import { livesBy, totalDebt } from './debt.ts';
 import type { Loans } from './loans.ts';
+import { plannedUse } from '../credit/planned_use.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { lenderFreezesOf } from './facility.ts';
@@ -209,11 +210,9 @@ export class FacilityReview {
   }
 
   /** undefined when nothing is known of it. */
-  private valueOf({ facility, amount, months, report }: Facility, { kind }: Covenant): number | undefined {
-    if (kind === 'use') {
-      const plan = Math.max(1, mulDiv(amount, PARAMETERS.concentrationDays * 12, months * 365));
-      return mulDiv(this.state.spending.get(facility)?.total ?? 0, MICRO, plan);
-    }
+  private valueOf(facility: Facility, { kind }: Covenant): number | undefined {
+    const { report } = facility;
+    if (kind === 'use') return mulDiv(this.state.spending.get(facility.facility)?.total ?? 0, MICRO, plannedUse(facility, this.state.day));
     if (report === null) return undefined;
     if (kind === 'minimum_cash') return report.cash;
     return report.monthlyBurn <= 0 ? MONTHS_UNLIMITED : Math.min(MONTHS_UNLIMITED, mulDiv(report.cash, MICRO, report.monthlyBurn));

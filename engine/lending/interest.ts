@@ -1,8 +1,8 @@
 /** A loan's interest: by the day, exact over its whole life; and what instalments ask for of it, in whole cents. */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import { floorToCent, interestAsked } from '../credit/cents.ts';
-import { civilOf } from '../credit/dates.ts';
-import { basisOf, isActual } from '../credit/day_count.ts';
+import { basisOf } from '../credit/day_count.ts';
+import { dayNumberOf } from '../credit/facility_schedule.ts';
 import { interestMostOf } from '../credit/revenue_share.ts';
 import { divideHalfEven } from '../numbers/muldiv.ts';
 import { MICRO } from '../numbers/units.ts';
@@ -27,7 +27,7 @@ export class Interest {
 
   /** The exact sum of interest of all days before `day`, were the debt as it is now: micro x ppm x days. */
   private exactUntil(facility: Facility, day: Day): bigint {
-    const days = countedDays(facility, day) - countedDays(facility, facility.accruedTo);
+    const days = dayNumberOf(facility, day) - dayNumberOf(facility, facility.accruedTo);
     const principal = this.state.ledger.balance(ACCOUNT['loan.principal'], facility.facility);
     const exact = facility.accrualExact.value + BigInt(interestBase(facility, principal)) * BigInt(facility.annualRate) * BigInt(Math.max(0, days));
     if (facility.revenueShare === undefined) return exact;
@@ -76,7 +76,7 @@ export class Interest {
 
   /** Interest of a period in which the balance stays, as its instalment, of so much principal, asks for it. */
   ofPeriod(facility: Facility, principal: Micro, balance: Micro, from: Day, to: Day): Micro {
-    const exact = BigInt(interestBase(facility, balance)) * BigInt(facility.annualRate) * BigInt(Math.max(0, countedDays(facility, to) - countedDays(facility, from)));
+    const exact = BigInt(interestBase(facility, balance)) * BigInt(facility.annualRate) * BigInt(Math.max(0, dayNumberOf(facility, to) - dayNumberOf(facility, from)));
     return interestAsked(this.inWholeCents ? principal : 0, exact, accrualScale(facility));
   }
 
@@ -155,10 +155,3 @@ const interestBase = ({ method, lent }: Facility, principal: Micro): Micro => (m
 
 /** Micro x ppm x days of a year: the denominator of the exact accrual. */
 export const accrualScale = ({ dayCount }: Facility): bigint => BigInt(basisOf(dayCount)) * BigInt(MICRO);
-
-/** A running number of days by the facility's day count: in months of 30 days the 31st adds none. */
-function countedDays({ dayCount }: Facility, day: Day): number {
-  if (isActual(dayCount)) return day;
-  const { year, month, day: date } = civilOf(day);
-  return 360 * year + 30 * month + Math.min(date, 30);
-}

@@ -8,7 +8,7 @@ import { APPLICATION, START, World, all, loan, one, usd } from '../test/world.ts
 
 describe('an application', () => {
   /** A company of the borrower's group applies and says that it was never late. */
-  function applies(world: World, group: string): { grade: string; reasons: string[]; days: number | undefined } {
+  function applies(world: World, group: string): { grade: string; reasons: string[]; days: number | number[] | undefined } {
     const company = world.company('borrower', `of ${group}`, group);
     const { events } = world.run({ type: 'applyFacility', company, amount: usd(100_000), months: 12, method: 'annuity', application: APPLICATION });
     const { grade, reasons, application } = all(events, 'facilityOffered').at(0) ?? one(events, 'facilityDeclined');

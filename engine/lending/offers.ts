@@ -4,7 +4,7 @@ import { addMonths, dayOf } from '../numbers/calendar.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { GRADES, LOAN_RULES, NONE } from '../vocabulary.ts';
 import type { AcceptFacility, ApplyFacility, CounterOffer, CovenantTerms, DeclineFacility, FacilityOptions, OverruleFacility } from '../commands.ts';
-import type { CompanyId, FacilityId } from '../vocabulary.ts';
+import type { CompanyId, FacilityId, FacilityMethod } from '../vocabulary.ts';
 import { DAY_COUNTS } from '../credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';
 import { assess, OWES_HERE } from '../credit/scorecard.ts';
@@ -37,6 +37,9 @@ const areCovenants = (covenants: readonly CovenantTerms[]): boolean =>
   covenants.every(({ kind, threshold, cureDays, consequence }) =>
     COVENANTS.includes(kind) && Number.isSafeInteger(threshold) && threshold >= 0 && Number.isInteger(cureDays) && cureDays >= 0 && cureDays <= CURE_DAYS_MAX && CONSEQUENCES.includes(consequence));
 
+/** Methods of which each instalment repays something, so that the first can be let off. */
+const REPAYS_LATER: ReadonlySet<FacilityMethod> = new Set(['annuity', 'equal_principal', 'flat']);
+
 /** What a share of revenue would be, were all of it drawn; null of other methods, undefined when it would be too much. */
 function shareOf({ amount, months, method, application }: Wanted, { annualRate }: Assessment): RevenueShare | null | undefined {
   if (method !== 'revenue_share') return null;
@@ -44,7 +47,11 @@ function shareOf({ amount, months, method, application }: Wanted, { annualRate }
 }
 
 /** What an application or an operator asks for, before it is decided. */
-type Wanted = Pick<ApplyFacility, 'company' | 'amount' | 'months' | 'method' | 'application'> & FacilityOptions & { covenants?: CovenantTerms[] };
+type Wanted = Pick<ApplyFacility, 'company' | 'amount' | 'months' | 'method' | 'application'> & FacilityOptions & {
+  covenants?: CovenantTerms[];
+  /** Lenders that would not fund what it replaces. */
+  without?: CompanyId[];
+};
 
 export class Offers {
   private readonly state: State;
@@ -64,12 +71,15 @@ export class Offers {
     this.limits = limits;
   }
 
-  private wantedRefusal({ company, amount, months, dayCount, dueDateRoll, loanRules, evidence = [] }: Wanted): RejectCode | undefined {
+  private wantedRefusal({ company, amount, months, dayCount, dueDateRoll, loanRules, interestOnly = 0, method, application, evidence = [] }: Wanted): RejectCode | undefined {
     if (this.state.companies[company]?.role !== 'borrower') return 'not_authorized';
     if (!validAmount(amount)) return 'amount_out_of_range';
     const known = (dayCount === undefined || DAY_COUNTS.includes(dayCount)) && (dueDateRoll === undefined || DUE_DATE_ROLLS.includes(dueDateRoll));
     if (loanRules !== undefined && !(Number.isInteger(loanRules) && loanRules >= 1 && loanRules <= LOAN_RULES)) return 'invalid_parameter';
     if (evidence.length > EVIDENCE_MAX) return 'invalid_parameter';
+    if (!(Number.isInteger(interestOnly) && interestOnly >= 0 && (interestOnly === 0 || (interestOnly < months && REPAYS_LATER.has(method))))) return 'invalid_parameter';
+    const { computePlan = [] } = application;
+    if (computePlan.length > MONTHS_MAX || !computePlan.every((planned) => planned === 0 || validAmount(planned))) return 'amount_out_of_range';
     return known && Number.isInteger(months) && months > 0 && months <= MONTHS_MAX ? undefined : 'invalid_parameter';
   }
 
@@ -138,19 +148,19 @@ export class Offers {
     const { state } = this;
     const { grade, annualRate, score, reasons } = assessment;
     const { company, amount, months, method, application } = wanted;
-    const shares = this.mandates.sharesFor({ company, amount, grade, annualRate, without: [] });
+    const shares = this.mandates.sharesFor({ company, amount, grade, annualRate, without: wanted.without ?? [] });
     const revenueShare = shareOf(wanted, assessment);
     if (shares === undefined || revenueShare === undefined) return false;
     const lead = leadOf(shares);
     const facility: Facility = {
       facility: state.facilities.length, company, lender: lead.lender, mandate: lead.mandate, shares, state: 'offered', amount, months, method,
       dayCount: wanted.dayCount ?? 'ACT/365', dueDateRoll: wanted.dueDateRoll ?? 'none', drawOnDemand: wanted.drawOnDemand ?? false,
-      ...(wanted.loanRules === undefined ? {} : { loanRules: wanted.loanRules }), ...(revenueShare === null ? {} : { revenueShare }), application, decision,
+      ...(wanted.loanRules === undefined ? {} : { loanRules: wanted.loanRules }), ...(wanted.interestOnly === undefined ? {} : { interestOnly: wanted.interestOnly }), ...(revenueShare === null ? {} : { revenueShare }), application, decision,
       grade, score, reasons, annualRate, conversionRate: state.money.conversionRate === 0 ? assessment.conversionRate : state.money.conversionRate,
       originationFee: PARAMETERS.originationFee, offeredAt: state.now, acceptedAt: 0, maturesAt: 0,
       frozenFraction: 0, frozenReason: '', freezes: { lender: 0, operator: 0, rules: 0 }, lent: 0, repaidPrincipal: 0, writtenOff: { principal: 0, interest: 0, fees: 0 },
       payments: { received: 0, principal: 0, interest: 0, fees: 0, recovered: 0, unapplied: 0 },
-      accrualExact: new ExactSum(0n), accrualPosted: 0, accruedTo: 0, instalment: 0, schedule: [], pastDueStep: 0, exposureStep: 0, exposureForcedOn: 0, declinedBy: [],
+      accrualExact: new ExactSum(0n), accrualPosted: 0, accruedTo: 0, instalment: 0, schedule: [], pastDueStep: 0, exposureStep: 0, exposureForcedOn: 0, declinedBy: wanted.without ?? [],
       covenants: wanted.covenants?.map((covenant) => ({ ...covenant, breachedOn: 0, testedOn: 0 })) ?? covenantsOf(amount), report: null,
     };
     state.facilities.push(facility);
@@ -183,7 +193,9 @@ export class Offers {
     const { dayCount, dueDateRoll, drawOnDemand, application, company, loanRules, decision } = facility;
     const wanted: Wanted = {
       company, amount: command.amount, months: command.months, method: command.method, application, dayCount, dueDateRoll, drawOnDemand, ...(loanRules === undefined ? {} : { loanRules }),
-      ...(decision.evidence === undefined ? {} : { evidence: [...decision.evidence] }),
+      ...(decision.evidence === undefined ? {} : { evidence: [...decision.evidence] }), ...(command.interestOnly === undefined ? {} : { interestOnly: command.interestOnly }),
+      // Who would not lend does not take it again under other terms.
+      ...(this.state.rulesVersion >= 6 && facility.declinedBy.length > 0 ? { without: [...facility.declinedBy] } : {}),
     };
     const refusal = this.wantedRefusal(wanted);
     if (refusal !== undefined) return refusal;

@@ -18,7 +18,6 @@ import { idParams } from '../wire/schemas.ts';
 const text = z.string();
 /** Days of use by which the reach of credits is judged. */
 const USE_DAYS = 28;
-const PLAN_DAYS = 30;
 const HOURS_PER_DAY = 24;
 const DAYS_MAX = 36_500;
 
@@ -75,11 +74,9 @@ export function nextPayment({ schedule }: FacilityView, today: number): z.infer<
   return { due_date: formatDay(next.due), amount: formatMicro(owed(next)), past_due: formatMicro(pastDue) };
 }
 
-/** The plan spreads the commitment over its months. */
-function burnOf({ amount, months, spent30Days }: FacilityView): z.infer<typeof dashboardSchema>['burn'] {
-  const plan = Math.max(1, mulDiv(amount, PLAN_DAYS * 12, months * 365));
-  return { spent_30_days: formatMicro(spent30Days), plan_30_days: formatMicro(plan), percent_of_plan: formatPercent(mulDiv(spent30Days, MICRO, plan)) };
-}
+const burnOf = ({ spent30Days, plannedUse: plan }: FacilityView): z.infer<typeof dashboardSchema>['burn'] => ({
+  spent_30_days: formatMicro(spent30Days), plan_30_days: formatMicro(plan), percent_of_plan: formatPercent(mulDiv(spent30Days, MICRO, plan)),
+});
 
 function runwayOf(remaining: number, perDay: number, today: number): z.infer<typeof dashboardSchema>['runway'] {
   const days = perDay === 0 ? null : Math.min(DAYS_MAX, Math.floor(remaining / perDay));

@@ -61,7 +61,7 @@ const applicationWire = (application: FacilityApplication): z.infer<typeof appli
   cash: formatMicro(application.cash), monthly_burn: formatMicro(application.monthlyBurn), monthly_revenue: formatMicro(application.monthlyRevenue),
   cash_trend_3m_percent: formatPercent(application.cashTrend3m), revenue_growth_percent: formatPercent(application.revenueGrowth), gross_margin_percent: formatPercent(application.grossMargin),
   compute_share_percent: formatPercent(application.computeShare), forecast_error_percent: formatPercent(application.forecastError), top_customer_percent: formatPercent(application.topCustomer),
-  past_days_overdue: String(application.pastDaysOverdue),
+  past_days_overdue: String(application.pastDaysOverdue), ...(application.computePlan === undefined ? {} : { compute_plan: application.computePlan.map((planned) => formatMicro(planned)) }),
 });
 
 /** The scorecard is asked again on what was stored. */

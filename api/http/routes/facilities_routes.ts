@@ -44,6 +44,7 @@ export const applicationBody = z.strictObject({
   forecast_error_percent: decimal,
   top_customer_percent: share,
   past_days_overdue: z.string().regex(/^[0-9]{1,5}$/, 'must be a whole number of days'),
+  compute_plan: z.array(decimal).min(1).max(60).optional().describe('USD of compute planned in each month from acceptance on, the last of them in those after it; absent: the amount spread over the months'),
 });
 
 export const applicationOf = (body: z.output<typeof applicationBody>): FacilityApplication => ({
@@ -57,6 +58,7 @@ export const applicationOf = (body: z.output<typeof applicationBody>): FacilityA
   forecastError: percentOf('application.forecast_error_percent', body.forecast_error_percent),
   topCustomer: percentOf('application.top_customer_percent', body.top_customer_percent),
   pastDaysOverdue: Number(body.past_days_overdue),
+  ...(body.compute_plan === undefined ? {} : { computePlan: body.compute_plan.map((planned, month) => moneyOf(`application.compute_plan.${month}`, planned)) }),
 });
 
 const declinedSchema = z.object({ id: z.null(), application_id: text.describe('For GET /declined-applications/{id}'), state: z.literal('declined'), amount: text, months: z.number().int(), grade: text, score: z.number(), reasons: z.array(text) });
@@ -69,7 +71,11 @@ export const termsBody = {
   day_count: z.enum(DAY_COUNTS).optional(),
   due_date_roll: z.enum(DUE_DATE_ROLLS).optional(),
   draw_on_demand: z.boolean().optional(),
+  interest_only_periods: z.number().int().min(0).max(59).optional().describe('Instalments at the beginning that ask for interest alone; annuity, equal_principal and flat'),
 };
+
+/** Absent, so that a command without them is what it always was. */
+export const interestOnlyOf = ({ interest_only_periods: periods = 0 }: { interest_only_periods?: number }): { interestOnly?: number } => (periods === 0 ? {} : { interestOnly: periods });
 
 const FEEDS_MAX = 20;
 
@@ -85,17 +91,17 @@ const apply = route({
     const evidence = await evidenceOf(services.database, company, [...new Set(body.feeds ?? [])]);
     const ack = await submit(context, {
       type: 'applyFacility', company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, application: applicationOf(body.application),
-      dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES, ...(evidence.length === 0 ? {} : { evidence }),
+      dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES, ...interestOnlyOf(body), ...(evidence.length === 0 ? {} : { evidence }),
     });
-    return { status: 201, body: decidedWire(services, ack) };
+    return { status: 201, body: decidedWire(services, ack, interestOnlyOf(body)) };
   },
 });
 
 /** The offer that a command has brought about, or the reasons of its refusal. */
-export function decidedWire(services: Services, ack: Ack): z.infer<typeof offerSchema> {
+export function decidedWire(services: Services, ack: Ack, { interestOnly = 0 }: { interestOnly?: number }): z.infer<typeof offerSchema> {
   const declined = eventOf(ack.events, 'facilityDeclined');
   if (declined !== undefined) return declinedWire(ack.sequence, declined);
-  return facilityWire(services.directory, offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms'), eventOf(ack.events, 'revenueShareSet')));
+  return facilityWire(services.directory, { ...offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms'), eventOf(ack.events, 'revenueShareSet')), interestOnly });
 }
 
 const declinedWire = (sequence: number, { amount, months, grade, score, reasons }: EventOf<'facilityDeclined'>): z.infer<typeof declinedSchema> => ({
@@ -103,7 +109,7 @@ const declinedWire = (sequence: number, { amount, months, grade, score, reasons 
 });
 
 /** A facility as it is when it is offered. */
-const offeredView = (offered: EventOf<'facilityOffered'>, terms: EventOf<'facilityTerms'>, revenueShare: EventOf<'revenueShareSet'> | undefined): FacilityTermsView => ({
+const offeredView = (offered: EventOf<'facilityOffered'>, terms: EventOf<'facilityTerms'>, revenueShare: EventOf<'revenueShareSet'> | undefined): Omit<FacilityTermsView, 'interestOnly'> => ({
   ...offered, ...terms, method: offered.method as FacilityView['method'], dayCount: terms.dayCount as FacilityView['dayCount'],
   dueDateRoll: terms.dueDateRoll as FacilityView['dueDateRoll'], state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, frozenReason: '', daysPastDue: 0,
   acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0, revenueShare: revenueShare === undefined ? null : { withheld: revenueShare.share, cap: revenueShare.cap, revenue: revenueShare.revenue },
