@@ -237,11 +237,8 @@ export class Views {
       writtenOff: { ...row.writtenOff }, allowance: -ledger.balance(ACCOUNT['loan.allowance'], row.facility), exposure, exposureLimit: this.facilities.exposureLimit(row),
       unspentCost, hoursValue: debt - unspentCost - exposure, lent: row.lent, repaidPrincipal: row.repaidPrincipal, interestAccrued: row.accrualPosted,
       earnings: row.shares.map(({ lender, costPosted }) => ({ lender, amount: costPosted })),
-<<<<<<< HEAD
       stage: loans.losses.stage(row), expectedLoss: loans.losses.expectedLoss(row, debt - exposure), spent30Days: spending.get(row.facility)?.total ?? 0,
-=======
-      stage: loans.stage(row), expectedLoss: loans.expectedLoss(row, principal + interest + fees - exposure), spent30Days: spending.get(row.facility)?.total ?? 0, plannedUse: plannedUse(row, this.state.day), interestOnly: row.interestOnly ?? 0,
->>>>>>> ef0415d (Charge a month of 30 days as one where February ends it, plan instalments on the days that are billed, and let a facility begin with interest alone and a plan of compute by month)
+      plannedUse: plannedUse(row, this.state.day), interestOnly: row.interestOnly ?? 0,
       covenants: row.covenants.map((covenant) => ({ ...covenant })), report: row.report,
     };
   }

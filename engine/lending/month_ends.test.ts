@@ -90,8 +90,8 @@ describe('what is billed', () => {
           expect(Math.abs(interest - shown[index].interest)).toBeLessThanOrEqual(MICRO_PER_CENT);
         });
         if (method === 'annuity') expect(Math.max(...dues(shown).slice(0, -1)) - Math.min(...dues(shown).slice(0, -1))).toBeLessThanOrEqual(1);
-        // Half a year, by months of 30 days and from one day of the month to the same.
-        if (method === 'flat' && dayCount.startsWith('30') && dueDateRoll === 'none') expect(cents(billed.reduce((sum, row) => sum + row.interest, 0))).toBe(cents(mulRate(world.view.lent, world.view.annualRate)));
+        // Half a year of it, each month's in whole cents.
+        if (method === 'flat' && dayCount.startsWith('30') && dueDateRoll === 'none') expect(Math.abs(cents(billed.reduce((sum, row) => sum + row.interest, 0)) - cents(mulRate(world.view.lent, world.view.annualRate)))).toBeLessThanOrEqual(3);
         expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
       }
     }
