@@ -35,7 +35,7 @@ export interface ScheduleTerms {
   interestOnlyPeriods?: number;
   /** Spread what rounding leaves to the last instalment over all of them, when that makes it smaller. */
   refine?: boolean;
-  /** Round the annuity's instalment to a multiple of so many cents. */
+  /** Round instalments that repay principal to the nearest multiple of so many cents, that covers the interest; the last absorbs. Not of a bullet. */
   instalmentMultipleOf?: number;
   furtherDraws?: readonly FurtherDraw[];
   /** Instead of dates counted from the first: one for each period. */
@@ -138,6 +138,9 @@ function checkTerms(terms: ScheduleTerms): void {
   if (terms.principal <= 0) throw new ScheduleError('principal', 'the principal must be positive');
   if (terms.annualRate.isNegative()) throw new ScheduleError('annual_rate_percent', 'the rate must not be negative');
   if (terms.periods < 1 || terms.every < 1) throw new ScheduleError('periods', 'there must be at least one period');
+  if (terms.method === 'bullet' && terms.instalmentMultipleOf !== undefined) {
+    throw new ScheduleError('instalment_multiple_of', 'instalments before the last are interest, which is no choice');
+  }
   if (interestOnly < 0 || interestOnly >= terms.periods) {
     throw new ScheduleError('interest_only_periods', 'at least one period must repay principal');
   }
@@ -243,12 +246,19 @@ function planOf(terms: ScheduleTerms, course: Course, from: number, balance: num
   const share = terms.keepInstalment ?? (terms.method === 'bullet' ? 0 : roundWhole(new Exact(balance).div(repaying)));
   let left = balance;
   return rates.map((_, index) => {
-    const interest = interestOf(terms.method === 'flat' ? original : left, course, index);
+    // Flat interest is charged as long as anything is owed: instalments rounded up may end the loan early.
+    const interest = interestOf(terms.method === 'flat' && left > 0 ? original : left, course, index);
     const last = index === rates.length - 1;
-    const principal = last ? left : index < interestOnly ? 0 : Math.min(share, left);
+    const principal = last ? left : index < interestOnly ? 0 : Math.min(roundedShare(share, interest, terms.instalmentMultipleOf), left);
     left -= principal;
     return { interest, principal };
   });
+}
+
+/** The principal that with its interest makes the nearest multiple which covers the interest. */
+function roundedShare(share: number, interest: number, multiple?: number): number {
+  if (multiple === undefined) return share;
+  return Math.max(toMultiple(new Exact(share + interest), multiple), Math.ceil(interest / multiple) * multiple) - interest;
 }
 
 function interestOf(balance: number, { rates, spared }: Course, index: number): number {

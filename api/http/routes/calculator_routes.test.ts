@@ -57,8 +57,35 @@ describe('the schedule', () => {
     expect([rows[0].due, rows[5].due, rows[11].due, rows[11].balance]).toEqual(['150.00', '150.00', '0.00', '0.00']);
   });
 
+  test.each(['equal_principal', 'flat'])('of the method %s takes a multiple too, and the last instalment absorbs', async (method) => {
+    const rowsOf = async (more: object) => ((await post('schedule', { ...SCHEDULE, method, ...more })) as { rows: { principal: string; interest: string; due: string; balance: string }[] }).rows;
+    const plain = await rowsOf({});
+    const rounded = await rowsOf({ instalment_multiple_of: 5 });
+    for (const [index, row] of rounded.slice(0, -1).entries()) {
+      expect(Number(row.due) % 5).toBe(0);
+      expect(Math.abs(Number(row.due) - Number(plain[index].due))).toBeLessThan(4);
+    }
+    expect(rounded.reduce((sum, { principal }) => sum + Number(principal), 0)).toBeCloseTo(1_000, 6);
+    expect(rounded.at(-1)?.balance).toBe('0.00');
+    const grace = await rowsOf({ instalment_multiple_of: 5, interest_only_periods: 3 });
+    expect(grace.slice(0, 4).map(({ due }) => Number(due) % 5)).toEqual([0, 0, 0, 0]);
+    expect(grace.slice(0, 3).map(({ principal }) => principal)).toEqual(['0.00', '0.00', '0.00']);
+  });
+
+  test('instalments rounded up end a flat loan early, without interest on nothing', async () => {
+    const { rows } = (await post('schedule', { ...SCHEDULE, method: 'flat', instalment_multiple_of: 100 })) as { rows: { due: string; interest: string; balance: string }[] };
+    expect(rows.map(({ due }) => due)).toEqual([...Array.from({ length: 11 }, () => '100.00'), '20.00']);
+    const early = ((await post('schedule', { ...SCHEDULE, method: 'flat', instalment_multiple_of: 130 })) as { rows: { due: string; interest: string }[] }).rows;
+    expect(early.slice(8).map(({ due, interest }) => [due, interest])).toEqual([['50.00', '10.00'], ['0.00', '0.00'], ['0.00', '0.00'], ['0.00', '0.00']]);
+  });
+
   test.each<[string, object]>([
     ['principal', { principal: '0' }],
+    ['instalment_multiple_of', { method: 'bullet', instalment_multiple_of: 5 }],
+    ['instalment_multiple_of', { method: 'equal_principal', instalment_multiple_of: '1000000' }],
+    ['instalment_multiple_of', { method: 'flat', instalment_multiple_of: '0' }],
+    ['instalment_multiple_of', { instalment_multiple_of: '0.001' }],
+    ['instalment_multiple_of', { instalment_multiple_of: '99999999999999999999' }],
     ['principal', { principal: '1.001' }],
     ['principal', { principal: '1000000000.01' }],
     ['annual_rate_percent', { annual_rate_percent: '1000.1' }],
@@ -76,7 +103,7 @@ describe('the schedule', () => {
     await expect(post('schedule', { ...SCHEDULE, ...change })).rejects.toThrow(refusal);
   });
 
-  test.each<object>([{ periods: 0 }, { periods: 601 }, { periods: 1.5 }, { day_count: 'ACT/ACT' }, { method: 'revenue_share' }, { disbursed_on: '2024-02-30' }, { principal: '1e3' }, { extra: 1 }])(
+  test.each<object>([{ periods: 0 }, { periods: 601 }, { periods: 1.5 }, { day_count: 'ACT/ACT' }, { method: 'revenue_share' }, { disbursed_on: '2024-02-30' }, { principal: '1e3' }, { instalment_multiple_of: 0 }, { instalment_multiple_of: -5 }, { instalment_multiple_of: 0.5 }, { instalment_multiple_of: '-5' }, { instalment_multiple_of: null }, { extra: 1 }])(
     'does not accept %o',
     async (change) => {
       await expect(post('schedule', { ...SCHEDULE, ...change })).rejects.toThrow();

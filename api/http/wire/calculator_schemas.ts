@@ -30,7 +30,7 @@ export const scheduleBody = z.strictObject({
   interest_only_periods: count(0, PERIODS_MAX).optional(),
   refine: z.boolean().optional(),
   /** USD; a whole number may stand for its decimal string. */
-  instalment_multiple_of: z.union([cents, count(1, 1_000_000)]).optional().describe('Of an annuity, whose instalment becomes the nearest multiple; refused when that is nothing'),
+  instalment_multiple_of: z.union([cents, count(1, 1_000_000)]).optional().describe('Instalments that repay principal become the nearest multiple that covers their interest, and the last absorbs the rest; refused when the nearest is nothing, and of a bullet'),
   further_draws: z.array(flow).max(PERIODS_MAX).optional().describe('On any day from disbursement on and before the last due date; each earns from its day on and is repaid by the instalments after it'),
 });
 export type ScheduleBody = z.output<typeof scheduleBody>;
