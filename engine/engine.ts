@@ -279,6 +279,7 @@ export class Engine {
       case 'setMoneyRules': return finance.setMoneyRules(command);
       case 'setBands': return registry.setBands(command);
       case 'setMarks': return facilities.setMarks(command);
+      case 'claimKey': return undefined;
     }
   }
 

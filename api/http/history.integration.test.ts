@@ -195,6 +195,11 @@ test('the bank reports, once, what a company announced', async () => {
   expect((await get(lender, '/balances')).body.usd).toBe('525.00');
   expect((await upload(csv)).body).toMatchObject({ matched: 0, duplicate: 3 });
   expect((await get(lender, '/balances')).body.usd).toBe('525.00');
+  // Two payments alike are two, however often the file is sent; the first of them was known.
+  const alike = `date,amount,reference\n2026-12-02,25.00,${company}\n2026-12-02,25,${company}\n`;
+  expect((await upload(alike)).body).toMatchObject({ matched: 1, duplicate: 1, credited: '25.00', lines: [{ line: 2, status: 'duplicate' }, { line: 3, status: 'matched' }] });
+  expect((await upload(alike)).body).toMatchObject({ matched: 0, duplicate: 2 });
+  expect((await get(lender, '/balances')).body.usd).toBe('550.00');
   for (const [broken, line] of [['', 0], ['amount,reference\n1,x', 1], ['date,amount,reference\n2026-13-01,1,x', 2], ['date,amount,reference\n2026-12-01,-1,x', 2], ['date,amount,reference\n2026-12-01,1,"x', 2]] as const) {
     const answer = await upload(broken);
     expect([broken, answer.status]).toEqual([broken, line === 0 ? 400 : 422]);

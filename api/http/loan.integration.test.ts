@@ -107,10 +107,15 @@ test('a bank transaction that names a facility pays what is due of it, and the r
 });
 
 test('parts of a whole are at most 100 percent', async () => {
-  for (const field of ['gross_margin_percent', 'compute_share_percent', 'top_customer_percent']) {
-    const { status, body } = await post(borrower, '/facilities', { amount: '1000', months: 6, application: { ...APPLICATION, [field]: '100.01' } });
+  const wrong = [
+    ...['gross_margin_percent', 'compute_share_percent', 'top_customer_percent', 'forecast_error_percent'].map((field) => [field, '100.01']), ...['cash_trend_3m_percent', 'revenue_growth_percent'].map((field) => [field, '-100.01']),
+  ];
+  for (const [field, value] of wrong) {
+    const { status, body } = await post(borrower, '/facilities', { amount: '1000', months: 6, application: { ...APPLICATION, [field]: value } });
     expect([field, status, body.error?.code]).toEqual([field, 400, 'invalid_request']);
   }
+  const mandate = await post(lender, '/mandates', { amount: '1', grades: ['A'], maximum_per_borrower: '1', minimum_annual_rate_percent: '100.01' });
+  expect([mandate.status, mandate.body.error?.code]).toEqual([400, 'invalid_request']);
 });
 
 test('a loan that was given up takes what comes later as a recovery, until which nothing is lent or paid out', async () => {

@@ -60,7 +60,7 @@ function parametersOf(schema: z.ZodType | undefined, where: 'path' | 'query'): J
 
 function headersOf(route: Route): Json[] {
   if (route.method !== 'post' || route.scope === 'public') return [];
-  return [{ name: 'Idempotency-Key', in: 'header', required: false, description: 'Remembered for 24 hours: the same key and body get the same answer; with another body or path the key is refused (idempotency_mismatch).', schema: { type: 'string', minLength: 1, maxLength: 255 } }];
+  return [{ name: 'Idempotency-Key', in: 'header', required: false, description: 'Remembered for 24 hours: the same key and body get the same answer; with another body or path, of whichever call, the key is refused (idempotency_mismatch).', schema: { type: 'string', minLength: 1, maxLength: 255 } }];
 }
 
 const isRequired = (route: Route): boolean => route.body !== undefined && !route.body.safeParse({}).success;

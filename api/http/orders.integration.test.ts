@@ -194,6 +194,14 @@ test('an idempotency key makes one order, whatever is sent again', async () => {
     const elsewhere = await world.call('POST', path, { key: borrower.key, headers, body: { amount: '1' } });
     expect([elsewhere.status, codeOf(elsewhere)]).toEqual([409, 'idempotency_mismatch']);
   }
+  // Also where nothing of it becomes an order: a company's keys are one space.
+  const project = (key: string) => world.call('POST', '/api/v1/projects', { key: borrower.key, headers: { 'idempotency-key': key }, body: { name: `of ${key}` } });
+  const taken = await project('bid-1');
+  expect([taken.status, codeOf(taken)]).toEqual([409, 'idempotency_mismatch']);
+  const made = await project('project-1');
+  expect([made.status, (await project('project-1')).body]).toEqual([201, made.body]);
+  const bid = await place(borrower, { price: '1.2500' }, { 'idempotency-key': 'project-1' });
+  expect([bid.status, codeOf(bid)]).toEqual([409, 'idempotency_mismatch']);
   const open = await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key });
   expect(open.body.data).toHaveLength(1);
 });

@@ -3,9 +3,8 @@ import type { Knex } from 'knex';
 import { z } from 'zod';
 import { newId } from '../auth/keys.ts';
 import { once } from './middleware/idempotency.ts';
-import type { Once } from './middleware/idempotency.ts';
+import type { Once, OneCaller } from './middleware/idempotency.ts';
 import type { Reply } from './route.ts';
-import type { Caller } from './submit.ts';
 
 const WAITS = '1 hour';
 
@@ -29,8 +28,7 @@ export function waitingFor(database: Knex, action: string): Promise<Waiting | un
 }
 
 /** As `once`, but an idempotency key is each person's own: the second makes the same call, and may make it under the same key. */
-export const onceOfPerson = (caller: Caller, person: string, run: (transaction: Knex.Transaction) => Promise<Once>): Promise<Reply> =>
-  once({ ...caller, idempotencyKey: caller.idempotencyKey === '' ? '' : `${person}:${caller.idempotencyKey}` }, run);
+export const onceOfPerson = (caller: OneCaller, person: string, run: (transaction: Knex.Transaction) => Promise<Once>): Promise<Reply> => once(caller, run, { person });
 
 /**
  * The first call leaves a request; the same call by another person within an hour completes it.

@@ -1,6 +1,7 @@
 /** Every migration, in order. One that has been released is never changed: what is new is a new one, at the end. */
 import type { Knex } from 'knex';
 import * as accounts from './accounts.ts';
+import * as bankOccurrences from './bank_occurrences.ts';
 import * as cluster from './cluster.ts';
 import * as delivery from './delivery.ts';
 import * as journal from './journal.ts';
@@ -44,4 +45,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '016_standbys', ...standbys },
   { name: '017_repricing_rules', ...repricingRules },
   { name: '018_warnings', ...warnings },
+  { name: '019_bank_occurrences', ...bankOccurrences },
 ];

@@ -103,3 +103,9 @@ export interface SetMoneyRules {
   spreadMinimum: Ppm;
   conversionRate: Ppm;
 }
+
+/** Takes the idempotency key it comes with for a call that changes rows and not the market: no other call of the company has it then. */
+export interface ClaimKey {
+  type: 'claimKey';
+  company: CompanyId;
+}

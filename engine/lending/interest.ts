@@ -91,7 +91,7 @@ export class Interest {
     return this.inWholeCents ? interestAsked(principal, BigInt(accrued), 1n) : accrued;
   }
 
-  /** What of an amount nobody has asked for is paid: a fraction of a cent stays for the instalment. */
+  /** What of principal an instalment takes that does not take all: a fraction of a cent stays for the last. */
   wholePart(amount: Micro): Micro {
     return this.inWholeCents ? floorToCent(amount) : amount;
   }

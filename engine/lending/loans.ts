@@ -184,9 +184,8 @@ export class Loans {
     const parts = allocate(facility.schedule, amount, facility.state === 'defaulted');
     const due = { fees: sumOf(parts, 'fee'), interest: sumOf(parts, 'interest'), principal: sumOf(parts, 'principal') };
     const left = amount - due.fees - due.interest - due.principal;
-    const [accrued, notDue] = [this.interest.unbilled(facility), this.unbilledPrincipal(facility)];
-    const advanceInterest = Math.min(left, left >= accrued + notDue ? accrued : this.interest.wholePart(accrued));
-    const advancePrincipal = Math.min(left - advanceInterest, notDue);
+    const advanceInterest = Math.min(left, this.interest.unbilled(facility));
+    const advancePrincipal = Math.min(left - advanceInterest, this.unbilledPrincipal(facility));
     const interest = due.interest + advanceInterest;
     const principal = due.principal + advancePrincipal;
     const applied = due.fees + interest + principal;

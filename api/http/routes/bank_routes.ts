@@ -8,8 +8,9 @@ import { parseId } from '../../ids.ts';
 import type { Services } from '../../services.ts';
 import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
+import { once } from '../middleware/idempotency.ts';
 import { route } from '../route.ts';
-import type { Route } from '../route.ts';
+import type { Principal, Reply, Route } from '../route.ts';
 import { submit } from '../submit.ts';
 
 const COLUMNS = ['date', 'amount', 'reference'];
@@ -24,6 +25,8 @@ export interface BankTransaction {
   /** Micro-USD. */
   amount: number;
   reference: string;
+  /** Which of those alike in the file: from 1. */
+  occurrence: number;
 }
 
 const invalid = (line: number, detail: string): ApiError => new ApiError('csv_invalid', { values: { line, detail } });
@@ -36,13 +39,22 @@ export function parseBankCsv(text: string): BankTransaction[] {
   const header = cellsOf(lines[0] ?? '', 1).map((cell) => cell.trim().toLowerCase());
   const places = COLUMNS.map((column) => header.indexOf(column));
   if (places.includes(-1)) throw invalid(1, `the header must name ${COLUMNS.join(', ')}`);
+  const seen = new Map<string, number>();
   return lines.slice(1).map((content, index) => {
     const cells = cellsOf(content, index + 2);
-    return transactionOf(index + 2, places.map((place) => (cells[place] ?? '').trim()));
+    const told = transactionOf(index + 2, places.map((place) => (cells[place] ?? '').trim()));
+    const occurrence = (seen.get(alikeOf(told)) ?? 0) + 1;
+    seen.set(alikeOf(told), occurrence);
+    return { ...told, occurrence };
   });
 }
 
-function transactionOf(line: number, [date, amount, reference]: string[]): BankTransaction {
+type Told = Omit<BankTransaction, 'occurrence'>;
+
+/** What two payments have in common that a bank tells no difference of. */
+const alikeOf = ({ date, amount, reference }: Told): string => `${date}\0${amount}\0${reference}`;
+
+function transactionOf(line: number, [date, amount, reference]: string[]): Told {
   if (!DATE.test(date) || new Date(`${date}T00:00:00Z`).toJSON()?.slice(0, 10) !== date) throw invalid(line, 'the date is not of the form 2026-12-01');
   const micro = isDecimal(amount) ? parseMicro(amount) : -1;
   if (micro <= 0) throw invalid(line, 'the amount is not a positive decimal with at most 6 places');
@@ -77,34 +89,40 @@ const upload = route({
   method: 'post', path: '/api/v1/bank-transactions', operationId: 'uploadBankTransactions', summary: 'Report incoming money; what a company announced is credited', tag: 'operator',
   scope: 'operate', roles: ['operator'], contentType: 'text/csv', bodyLimit: 2 * 1024 * 1024, body: z.string().min(1, 'must not be empty'),
   responses: { 200: { description: 'What became of the transactions. Sending a file again changes nothing.', schema: reportSchema } },
-  async handle(context) {
+  handle(context) {
     const { services, body } = context;
     const actor = principalIn(context);
     const transactions = parseBankCsv(body);
-    const outcomes: Outcome[] = [];
-    let credited = 0n;
-    for (const transaction of transactions) {
-      const outcome = await book(services, transaction);
-      outcomes.push(outcome);
-      if (outcome === 'matched') credited += BigInt(transaction.amount);
-    }
-    const count = (outcome: Outcome): number => outcomes.filter((other) => other === outcome).length;
-    const report = { transactions: outcomes.length, matched: count('matched'), unmatched: count('unmatched'), duplicate: count('duplicate'), credited: formatMicro(credited) };
-    await recordAudit(services.database, { at: services.committed.now, actor, action: 'bank_transactions', target: '', reason: 'upload', details: report });
-    const lines = transactions.map(({ line }, index) => ({ line, status: outcomes[index] }));
-    return { status: 200, body: { ...report, lines } };
+    const report = async (): Promise<Reply> => ({ status: 200, body: await bookAll(services, actor, transactions) });
+    return context.idempotencyKey === '' ? report() : once(context, async () => ({ reply: await report() }));
   },
 });
 
+async function bookAll(services: Services, actor: Principal, transactions: readonly BankTransaction[]): Promise<z.infer<typeof reportSchema>> {
+  const outcomes: Outcome[] = [];
+  let credited = 0n;
+  for (const transaction of transactions) {
+    const outcome = await book(services, transaction);
+    outcomes.push(outcome);
+    if (outcome === 'matched') credited += BigInt(transaction.amount);
+  }
+  const count = (outcome: Outcome): number => outcomes.filter((other) => other === outcome).length;
+  const report = { transactions: outcomes.length, matched: count('matched'), unmatched: count('unmatched'), duplicate: count('duplicate'), credited: formatMicro(credited) };
+  await recordAudit(services.database, { at: services.committed.now, actor, action: 'bank_transactions', target: '', reason: 'upload', details: report });
+  const lines = transactions.map(({ line }, index) => ({ line, status: outcomes[index] }));
+  return { ...report, lines };
+}
+
 /**
  * Books one transaction once, however often it is reported: the row is written with the credit, and
- * the credit carries the row's id as its idempotency key.
+ * the credit carries the row's id as its idempotency key. Of payments that are alike in a file each counts; in another file they are the same again.
  */
-function book(services: Services, { date, amount, reference }: BankTransaction): Promise<Outcome> {
-  const id = `btx_${createHash('sha256').update(`${date}\0${amount}\0${reference}`).digest('base64url').slice(0, 16)}`;
+function book(services: Services, reported: BankTransaction): Promise<Outcome> {
+  const { date, amount, reference, occurrence } = reported;
+  const id = `btx_${createHash('sha256').update(alikeOf(reported)).update(occurrence === 1 ? '' : `\0${occurrence}`).digest('base64url').slice(0, 16)}`;
   return services.database.transaction(async (transaction) => {
-    const added = await transaction('bank_transactions').insert({ id, booked_on: date, amount, reference, status: 'unmatched' })
-      .onConflict(['booked_on', 'amount', 'reference']).ignore().returning<{ id: string }[]>('id');
+    const added = await transaction('bank_transactions').insert({ id, booked_on: date, amount, reference, occurrence, status: 'unmatched' })
+      .onConflict(['booked_on', 'amount', 'reference', 'occurrence']).ignore().returning<{ id: string }[]>('id');
     if (added.length === 0) return 'duplicate';
     const announced = await transaction('deposits').where({ reference, status: 'pending' }).orderBy('created_at').first<{ id: string; company: number } | undefined>('id', 'company');
     const named = facilityNamedIn(reference);

@@ -22,27 +22,23 @@ import type { FacilityTermsView } from '../wire/facility_wire.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Principal, Route } from '../route.ts';
-import { decimal, idParams, identifier, pageOf, pageQuery, signedDecimal } from '../wire/schemas.ts';
+import { atMost100, changePercent, decimal, idParams, identifier, pageOf, pageQuery, sharePercent, signedDecimal } from '../wire/schemas.ts';
 import { expectEvent, submit } from '../submit.ts';
 
 const tag = 'facilities';
 const text = z.string();
 const borrower = ['borrower'] as const;
 
-/** Parts of a whole. */
-const atMost100 = (text: string): boolean => Number(text) <= 100;
-const share = decimal.refine(atMost100, 'must be at most 100');
-
 export const applicationBody = z.strictObject({
   cash: decimal,
   monthly_burn: decimal,
   monthly_revenue: decimal,
-  cash_trend_3m_percent: signedDecimal,
-  revenue_growth_percent: signedDecimal,
+  cash_trend_3m_percent: changePercent,
+  revenue_growth_percent: changePercent,
   gross_margin_percent: signedDecimal.refine(atMost100, 'must be at most 100'),
-  compute_share_percent: share,
-  forecast_error_percent: decimal,
-  top_customer_percent: share,
+  compute_share_percent: sharePercent,
+  forecast_error_percent: sharePercent.describe('Of what was used; who misses by more than all of it says 100'),
+  top_customer_percent: sharePercent,
   past_days_overdue: z.string().regex(/^[0-9]{1,5}$/, 'must be a whole number of days'),
   compute_plan: z.array(decimal).min(1).max(60).optional().describe('USD of compute planned in each month from acceptance on, the last of them in those after it; absent: the amount spread over the months'),
 });

@@ -4,12 +4,12 @@ import { formatMicro } from '../../../engine/numbers/units.ts';
 import { FEED_KINDS, keepFeed, listFeeds, readFeed } from '../feed_store.ts';
 import type { FeedKind, FeedRecord } from '../feed_store.ts';
 import { principalIn } from '../middleware/caller.ts';
+import { once } from '../middleware/idempotency.ts';
 import { formatPercent, formatTime } from '../wire/amounts.ts';
 import { bankFigures, bankMonths, forecastError, readBankFeed, readUsageFeed, usageMonths } from '../wire/feeds.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
-import type { Principal, Route } from '../route.ts';
-import type { Services } from '../../services.ts';
+import type { Reply, Route, RouteContext } from '../route.ts';
 import { idParams, pageOf, pageQuery } from '../wire/schemas.ts';
 
 const tag = 'facilities';
@@ -66,24 +66,28 @@ function usageWire(csv: string): z.infer<typeof usageSchema> {
 }
 
 /** What is read of it, and the record under which it is kept. */
-async function keep<Read extends { lines: number; errors: unknown[] }>(services: Services, { user, company }: Principal, kind: FeedKind, csv: string, read: Read): Promise<Read & { feed: z.infer<typeof feedSchema> }> {
+function keep(context: RouteContext<unknown, unknown, string>, kind: FeedKind, read: { lines: number; errors: unknown[] }): Promise<Reply> {
+  const { services, body: csv } = context;
+  const { user, company } = principalIn(context);
   const { lines, errors } = read;
-  const feed = await keepFeed(services.database, { company, member: user, kind, lines, errors: errors.length, receivedAt: services.committed.now }, csv);
-  return { ...read, feed: feedWire(feed) };
+  return once(context, async (transaction) => {
+    const feed = await keepFeed(transaction, { company, member: user, kind, lines, errors: errors.length, receivedAt: services.committed.now }, csv);
+    return { reply: { status: 200, body: { ...read, feed: feedWire(feed) } } };
+  });
 }
 
 const bank = route({
   method: 'post', path: '/api/v1/feeds/bank', operationId: 'readBankFeed', summary: 'Read an account\'s transactions (CSV: date, amount, balance?) and say what follows for an application', tag, scope: 'credit',
   roles: borrower, contentType: 'text/csv', bodyLimit: BODY_MAX, body,
   responses: { 200: { description: 'Lines that cannot be read are named; the others count. The file is kept; sent again it is the same.', schema: bankSchema.extend(kept) } },
-  handle: async (context) => ({ status: 200, body: await keep(context.services, principalIn(context), 'bank', context.body, bankWire(context.body)) }),
+  handle: (context) => keep(context, 'bank', bankWire(context.body)),
 });
 
 const usage = route({
   method: 'post', path: '/api/v1/feeds/usage', operationId: 'readUsageFeed', summary: 'Read what compute has cost (CSV: date, cost, planned?) and how far it was from plan', tag, scope: 'credit', roles: borrower,
   contentType: 'text/csv', bodyLimit: BODY_MAX, body,
   responses: { 200: { description: 'Lines that cannot be read are named; the others count. The file is kept; sent again it is the same.', schema: usageSchema.extend(kept) } },
-  handle: async (context) => ({ status: 200, body: await keep(context.services, principalIn(context), 'usage', context.body, usageWire(context.body)) }),
+  handle: (context) => keep(context, 'usage', usageWire(context.body)),
 });
 
 const list = route({

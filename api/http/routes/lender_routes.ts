@@ -13,7 +13,7 @@ import type { Ack } from '../../sequencer/port.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
-import { decimal, idParams, line, pageOf, pageQuery } from '../wire/schemas.ts';
+import { decimal, idParams, line, pageOf, pageQuery, sharePercent } from '../wire/schemas.ts';
 import { expectEvent, submit } from '../submit.ts';
 import { confirmedByTwo, onceOfPerson, pendingSchema } from '../two_persons.ts';
 
@@ -35,7 +35,7 @@ const mandateWire = (mandate: MandateView): z.infer<typeof mandateSchema> => ({
 
 const createMandate = route({
   method: 'post', path: '/api/v1/mandates', operationId: 'createMandate', summary: 'Offer money to borrowers of some grades', tag, scope: 'lend', roles: lender,
-  body: z.strictObject({ amount: decimal, grades: z.array(z.enum(GRADES)).min(1).max(4), maximum_per_borrower: decimal, minimum_annual_rate_percent: decimal }),
+  body: z.strictObject({ amount: decimal, grades: z.array(z.enum(GRADES)).min(1).max(4), maximum_per_borrower: decimal, minimum_annual_rate_percent: sharePercent }),
   responses: { 201: { description: 'The mandate.', schema: mandateSchema } },
   async handle(context) {
     const { body } = context;

@@ -25,7 +25,7 @@ import { principalIn } from '../middleware/caller.ts';
 import { applicationBody, applicationOf, decidedWire, facilityNumber, interestOnlyOf, offerSchema, termsBody, visibleFacility } from './facilities_routes.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
-import { decimal, idParams, identifier, line } from '../wire/schemas.ts';
+import { decimal, idParams, identifier, line, sharePercent } from '../wire/schemas.ts';
 import { expectEvent, submit } from '../submit.ts';
 import { confirmedByTwo, onceOfPerson, pendingSchema } from '../two_persons.ts';
 
@@ -234,7 +234,7 @@ const setMoneyRules = route({
 const overrule = route({
   method: 'post', path: '/api/v1/overrules', operationId: 'overruleDecision', summary: 'Offer a facility against the scorecard; two operators make the same call', tag: 'operator', scope: 'operate',
   roles: operator,
-  body: z.strictObject({ company_id: identifier, grade: z.enum(GRADES), annual_rate_percent: decimal, reason: line(500), application: applicationBody, ...termsBody, covenants: z.array(covenantBody).max(COVENANTS.length).optional() }),
+  body: z.strictObject({ company_id: identifier, grade: z.enum(GRADES), annual_rate_percent: sharePercent, reason: line(500), application: applicationBody, ...termsBody, covenants: z.array(covenantBody).max(COVENANTS.length).optional() }),
   responses: { 201: { description: 'The offer.', schema: offerSchema }, 202: { description: 'Another operator must make the same call.', schema: pendingSchema } },
   handle(context) {
     const { services, body } = context;

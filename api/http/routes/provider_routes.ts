@@ -57,7 +57,7 @@ const declareCapacity = route({
       const declared = expectEvent(await submit(context, { type: 'declareCapacity', company, market, gpus: body.gpus }), 'capacityDeclared');
       const known = directory.capacities(company).find((capacity) => capacity.market === market);
       return { reply: { status: 201, body: capacityWire(directory, { company, market, declared: declared.gpus, verified: known?.verified ?? 0, models: known?.models ?? [] }) } };
-    });
+    }, { becomesCommand: true });
     const rows: { id: string }[] = await services.database('endpoints').where({ company, market }).whereNot('status', 'removed').select('id');
     for (const { id } of rows) services.endpoints.changed(id);
     return reply;

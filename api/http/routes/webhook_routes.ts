@@ -5,7 +5,6 @@ import { listLifeEvents } from '../../../db/queries/life_events.ts';
 import { WARNING_TYPES, listWarnings } from '../../../db/queries/warnings.ts';
 import { newId } from '../../auth/keys.ts';
 import { ApiError } from '../../errors.ts';
-import type { Services } from '../../services.ts';
 import { LIFE_EVENT_TYPE_NAMES, kindOfType, lifeEventWire } from '../../webhooks/life_wire.ts';
 import { warningWire } from '../../warnings/warnings.ts';
 import { newSecret } from '../../webhooks/signature.ts';
@@ -134,12 +133,15 @@ const rotate = route({
   params: idParams, responses: { 200: { description: 'With the new secret.', schema: withSecret } },
   async handle(context) {
     const { services, params } = context;
-    const row = await own(services.database, principalIn(context).company, params.id);
-    const secret = newSecret();
-    await services.database('webhooks').where({ id: row.id }).update({
-      secret: services.vault.seal(secret, row.id), previous_secret: row.secret, previous_until: services.database.raw(`now() + interval '${OLD_SECRET_SIGNS}'`), status: 'active', reason: '',
+    return once(context, async (transaction) => {
+      const row = await own(transaction, principalIn(context).company, params.id);
+      const secret = newSecret();
+      await transaction('webhooks').where({ id: row.id }).update({
+        secret: services.vault.seal(secret, row.id), previous_secret: row.secret, previous_until: transaction.raw(`now() + interval '${OLD_SECRET_SIGNS}'`), status: 'active', reason: '',
+      });
+      const shown = webhookWire({ ...row, status: 'active', reason: '' });
+      return { reply: { status: 200, body: { ...shown, secret } }, repeat: { status: 200, body: shown } };
     });
-    return { status: 200, body: { ...webhookWire({ ...row, status: 'active', reason: '' }), secret } };
   },
 });
 
@@ -182,32 +184,38 @@ const replay = route({
   body: z.strictObject({ delivery_id: text.max(200).optional(), since: instant.optional() }),
   responses: { 200: { description: 'How many are sent again, each under its own id as before.', schema: z.object({ deliveries: z.number().int() }) } },
   async handle(context) {
-    const { services: { database }, params, body } = context;
-    const { id } = await own(database, principalIn(context).company, params.id);
-    const rows = database('webhook_deliveries').where({ webhook: id });
-    if (body.delivery_id !== undefined) void rows.where({ id: body.delivery_id });
-    if (body.since !== undefined) void rows.where('created_at', '>=', body.since);
-    if (body.delivery_id === undefined && body.since === undefined) void rows.where({ status: 'failed' });
-    const count = await rows.update({ status: 'pending', attempts: 0, next_attempt_at: database.fn.now() });
-    if (body.delivery_id !== undefined && count === 0) throw new ApiError('not_found');
-    return { status: 200, body: { deliveries: count } };
+    const { params, body } = context;
+    return once(context, async (transaction) => ({ reply: { status: 200, body: { deliveries: await sendAgain(transaction, await own(transaction, principalIn(context).company, params.id), body) } } }));
   },
 });
+
+/** @throws ApiError not_found */
+async function sendAgain(database: Knex, { id }: WebhookRow, body: { delivery_id?: string; since?: string }): Promise<number> {
+  const rows = database('webhook_deliveries').where({ webhook: id });
+  if (body.delivery_id !== undefined) void rows.where({ id: body.delivery_id });
+  if (body.since !== undefined) void rows.where('created_at', '>=', body.since);
+  if (body.delivery_id === undefined && body.since === undefined) void rows.where({ status: 'failed' });
+  const count = await rows.update({ status: 'pending', attempts: 0, next_attempt_at: database.fn.now() });
+  if (body.delivery_id !== undefined && count === 0) throw new ApiError('not_found');
+  return count;
+}
 
 const test = route({
   method: 'post', path: '/api/v1/webhooks/{id}/test', operationId: 'testWebhook', summary: 'Send something now', tag, scope: 'account', params: idParams,
   responses: { 202: { description: 'On its way, of the type webhook.test.', schema: z.object({ delivery_id: text }) } },
   async handle(context) {
     const { services } = context;
-    const { id } = await own(services.database, principalIn(context).company, context.params.id);
-    return { status: 202, body: { delivery_id: await sendTest(services, id) } };
+    return once(context, async (transaction) => {
+      const { id } = await own(transaction, principalIn(context).company, context.params.id);
+      return { reply: { status: 202, body: { delivery_id: await sendTest(transaction, services.committed.now, id) } } };
+    });
   },
 });
 
-async function sendTest({ database, committed }: Services, webhook: string): Promise<string> {
+async function sendTest(database: Knex, now: number, webhook: string): Promise<string> {
   const message = newId('evt');
   const id = `${webhook}.${message}`;
-  const payload = JSON.stringify({ type: 'webhook.test', timestamp: new Date(committed.now).toISOString(), data: { webhook_id: webhook } });
+  const payload = JSON.stringify({ type: 'webhook.test', timestamp: new Date(now).toISOString(), data: { webhook_id: webhook } });
   await database('webhook_deliveries').insert({ id, webhook, message, type: 'webhook.test', payload });
   return id;
 }

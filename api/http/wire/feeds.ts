@@ -112,7 +112,7 @@ export function bankFigures(months: readonly BankMonth[]): BankFigures {
   const revenue = mean(recent, ({ inflow }) => inflow);
   return {
     cash, monthlyRevenue: revenue, monthlyBurn: Math.max(0, mean(recent, ({ inflow, outflow }) => outflow - inflow)),
-    cashTrend: cash === null || start === null || start <= 0 ? null : mulDiv(cash - start, MICRO, start),
+    cashTrend: cash === null || start === null || start <= 0 ? null : Math.max(-MICRO, mulDiv(cash - start, MICRO, start)),
     revenueGrowth: earlier === 0 ? null : mulDiv(revenue - earlier, MICRO, earlier),
   };
 }
@@ -148,9 +148,9 @@ export function usageMonths(rows: readonly UsageLine[]): UsageMonth[] {
   return [...months.values()];
 }
 
-/** Errors by what was used, in ppm; null without a plan. */
+/** Errors by what was used, in ppm, at most all of it; null without a plan. */
 export function forecastError(months: readonly UsageMonth[]): number | null {
   const planned = months.filter((month) => month.planned !== null);
   const cost = planned.reduce((sum, month) => sum + month.cost, 0);
-  return cost === 0 ? null : mulDiv(planned.reduce((sum, month) => sum + Math.abs(month.cost - (month.planned ?? 0)), 0), MICRO, cost);
+  return cost === 0 ? null : Math.min(MICRO, mulDiv(planned.reduce((sum, month) => sum + Math.abs(month.cost - (month.planned ?? 0)), 0), MICRO, cost));
 }

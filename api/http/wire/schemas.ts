@@ -7,6 +7,11 @@ export const decimal = z.string().max(62).refine(isDecimal, 'must be a decimal s
 /** As above, and may be negative: growth rates and trends, and amounts that are refused for it. */
 export const signedDecimal = z.string().max(63).refine((text) => isDecimal(text.replace(/^-/, '')), 'must be a decimal string such as "-2.5"')
   .meta({ pattern: '^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$', examples: ['12.5'] });
+/** Percent of a whole. */
+export const atMost100 = (text: string): boolean => Number(text) <= 100;
+export const sharePercent = decimal.refine(atMost100, 'must be at most 100').meta({ examples: ['40'] });
+/** By how much something has changed that is never below zero. */
+export const changePercent = signedDecimal.refine((text) => Number(text) >= -100, 'must be at least -100');
 /** RFC 3339 with an offset. */
 export const instant = z.iso.datetime({ offset: true, error: 'must be a time such as "2026-12-01T14:00:00Z"' });
 /** One line of text that a person reads. */
