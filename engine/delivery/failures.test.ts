@@ -313,6 +313,17 @@ describe('replacement', () => {
     healthy(world);
   });
 
+  it.each([[5, 2], [6, 1]])('says so under rules %i to a buyer of whose minute two processes tell %i times, and buys what is offered between them', (version, told) => {
+    const { world, provider, other, allocation, hour } = running();
+    world.engine.rulesVersion = version;
+    fail(world, hour, 0, 2, outcome(provider, { canary: 'failed' }));
+    const again = (): unknown[] => fail(world, hour, 2, 3, outcome(provider, { canary: 'failed' })).flatMap(({ events }) => all(events, 'replacementSought'));
+    expect([...again(), ...again()]).toMatchObject(Array.from({ length: told }, () => ({ allocation, outcome: 'no_offer' })));
+    world.ask(other, 2, 150, { hour });
+    expect(again()).toMatchObject([{ allocation, outcome: 'replaced' }]);
+    healthy(world);
+  });
+
   it('leaves what requests under way hold', () => {
     const { world, provider, other, allocation, hour } = running();
     world.ask(other, 2, 150, { hour });

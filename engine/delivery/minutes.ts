@@ -28,6 +28,8 @@ export interface FailedPlace {
   voidFrom: number;
   /** What is known of it first. */
   reason: FailureReason;
+  /** The last minute of the hour for which replacement was sought; absent: none, or under older rules. */
+  soughtIn?: number;
 }
 
 /** The platform was down: whole minutes, the first included, the last not. */
@@ -166,6 +168,11 @@ export class DeliveryMinutes {
     }
     if (shares.provider > 0) shares.reason = places[0]?.reason ?? 'suspended';
     return shares;
+  }
+
+  /** Whether replacement of what named this model was sought for the minute already. */
+  wasSought({ company, market, model }: Pick<FailedPlace, 'company' | 'market' | 'model'>, minute: number): boolean {
+    return this.placesOf(company, market, Math.floor(minute / MINUTES_PER_HOUR), model).some(({ soughtIn }) => soughtIn === minute % MINUTES_PER_HOUR);
   }
 
   private placesOf(company: CompanyId, market: MarketId, hour: Hour, model: ModelId): FailedPlace[] {

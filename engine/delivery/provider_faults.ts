@@ -44,7 +44,14 @@ export class ProviderFaults {
     const place = this.minutes.note(outcome, minute, failure.share, failure.reason);
     if (isNew) state.buffer.emit('minuteFailed', { company, market, model, minute, ...failure, requests, failures });
     if (place.hour < state.settledThrough) this.delivery.reviewHour(market, place.hour, company);
-    else if (place.hour === state.hour && hasFailedOften(place)) this.replacements.seek(company, market, model, heldOf);
+    else if (place.hour === state.hour && hasFailedOften(place)) this.seek(place, minute, heldOf);
+  }
+
+  /** Several may report a minute, and each time there may be an offer; that there is none is told once. */
+  private seek(place: FailedPlace, minute: number, heldOf: (allocation: number) => number): void {
+    const { company, market } = place;
+    this.replacements.seek(place, heldOf, (model) => this.minutes.wasSought({ company, market, model }, minute));
+    if (this.state.rulesVersion >= 6) place.soughtIn = minute % MINUTES_PER_HOUR;
   }
 
   /** Whatever else is told of a minute that began while its provider was suspended. */

@@ -31,6 +31,13 @@ export interface Replacement {
 
 type Outcome = EventOf<'replacementSought'>['outcome'];
 
+/** What failed: all that a provider sold on a market, or what named a model. */
+interface Sought {
+  readonly company: CompanyId;
+  readonly market: MarketId;
+  readonly model: ModelId;
+}
+
 /** What the spot book has for a buyer, and the limit that reaches it. */
 interface Found {
   quantity: Steps;
@@ -51,8 +58,12 @@ export class Replacements {
     this.failures = failures;
   }
 
-  /** Replaces what the provider has still to deliver in the running hour. `heldOf`: GPU time of requests under way. */
-  seek(provider: CompanyId, market: MarketId, model: ModelId, heldOf: (allocation: number) => MicroGpuSeconds): void {
+  /**
+   * Replaces what the provider has still to deliver in the running hour.
+   * @param heldOf GPU time of requests under way
+   * @param isTold whether those who named this model know already that there is no offer
+   */
+  seek({ company: provider, market, model }: Sought, heldOf: (allocation: number) => MicroGpuSeconds, isTold: (model: ModelId) => boolean): void {
     const { state } = this;
     const bookRow = state.markets.get(market)?.books.get(state.hour);
     if (bookRow === undefined) return;
@@ -65,17 +76,17 @@ export class Replacements {
       if (state.allocations.cell[row] === cell && (model === NONE || state.allocations.model[row] === model)) rows.push(row);
     }
     // The first bought is the first served.
-    for (const row of rows.reverse()) this.replace(book, row, heldOf(state.allocations.idOf(row)));
+    for (const row of rows.reverse()) this.replace(book, row, heldOf(state.allocations.idOf(row)), isTold);
   }
 
-  private replace(book: HourBook, row: number, held: MicroGpuSeconds): void {
+  private replace(book: HourBook, row: number, held: MicroGpuSeconds, isTold: (model: ModelId) => boolean): void {
     const { allocations, replacements } = this.state;
     if (allocations.state[row] !== ALLOCATION.open || replacements.has(row)) return;
     const wanted = this.wanted(book, row, held);
     if (wanted === 0) return;
     const found = this.look(book, row, wanted);
     if (found.quantity === 0) {
-      this.tell(row, wanted, 0, 0, 0, found.outcome);
+      if (!isTold(allocations.model[row])) this.tell(row, wanted, 0, 0, 0, found.outcome);
       return;
     }
     const provider = allocations.provider[row];
