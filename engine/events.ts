@@ -184,6 +184,8 @@ export const EVENTS = {
   /** Instalments are a share of revenue: share and cap in ppm, and a month's revenue as the application, or a later report, told it. */
   revenueShareSet: { facility: n, share: n, cap: n, revenue: n },
   bandsSet: { above: n, below: n, by: n },
+  /** Of an offer whose first instalments ask for interest alone, or whose annuity is refined. */
+  repaymentTermsSet: { facility: n, interestOnly: n, refine: b },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

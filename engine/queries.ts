@@ -198,6 +198,7 @@ export interface FacilityView {
   plannedUse: number;
   /** Instalments at the beginning that ask for interest alone. */
   interestOnly: number;
+  refine: boolean;
   covenants: Covenant[];
   report: Report | null;
 }

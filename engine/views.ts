@@ -238,7 +238,7 @@ export class Views {
       unspentCost, hoursValue: debt - unspentCost - exposure, lent: row.lent, repaidPrincipal: row.repaidPrincipal, interestAccrued: row.accrualPosted,
       earnings: row.shares.map(({ lender, costPosted }) => ({ lender, amount: costPosted })),
       stage: loans.losses.stage(row), expectedLoss: loans.losses.expectedLoss(row, debt - exposure), spent30Days: spending.get(row.facility)?.total ?? 0,
-      plannedUse: plannedUse(row, this.state.day), interestOnly: row.interestOnly ?? 0,
+      plannedUse: plannedUse(row, this.state.day), interestOnly: row.interestOnly ?? 0, refine: row.refine ?? false,
       covenants: row.covenants.map((covenant) => ({ ...covenant })), report: row.report,
     };
   }

@@ -106,6 +106,22 @@ test('a bank transaction that names a facility pays what is due of it, and the r
   expect(ledger.map(({ amount }) => amount)).toEqual(['-864.93', '-16051.74']);
 });
 
+test('a loan may begin with instalments of interest alone, as its offer, disclosure and counter-offers say', async () => {
+  const company = await world.member('borrower', 'who builds first');
+  const wanted = { amount: '100000', months: 6, method: 'annuity', interest_only_periods: 2, refine: true, due_date_roll: 'following' };
+  const never = await post(company, '/facilities', { ...wanted, interest_only_periods: 6, application: APPLICATION });
+  expect([never.status, never.body.error]).toMatchObject([400, { code: 'invalid_request', field: 'interest_only_periods' }]);
+  const { body } = await post(company, '/facilities', { ...wanted, application: APPLICATION });
+  expect(body).toMatchObject({ interest_only_periods: 2, refine: true });
+  const payments = async (id: unknown): Promise<number[]> => ((await get(company, `/facilities/${String(id)}/disclosure`)).body.payments as { amount: string }[]).map(({ amount }) => Number(amount));
+  const [first, second, third] = await payments(body.id);
+  expect(Math.max(first, second)).toBeLessThan(1_100);
+  expect(third).toBeGreaterThan(25_000);
+  const counter = await post(company, `/facilities/${String(body.id)}/counter`, { amount: '50000', months: 4, interest_only_periods: 0 });
+  expect(counter.body).toMatchObject({ interest_only_periods: 0, refine: true });
+  expect((await payments(counter.body.id))[0]).toBeGreaterThan(12_000);
+});
+
 test('parts of a whole are at most 100 percent', async () => {
   const wrong = [
     ...['gross_margin_percent', 'compute_share_percent', 'top_customer_percent', 'forecast_error_percent'].map((field) => [field, '100.01']), ...['cash_trend_3m_percent', 'revenue_growth_percent'].map((field) => [field, '-100.01']),

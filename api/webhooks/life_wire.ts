@@ -17,7 +17,7 @@ export const LIFE_EVENT_TYPES = {
   repaid: 'repayment.applied', instalmentDue: 'instalment.due', instalmentPaid: 'instalment.paid', lateFeeCharged: 'late_fee.charged', provisioned: 'facility.provisioned',
   facilityWrittenOff: 'facility.written_off', recovered: 'facility.recovered', financialsReported: 'financials.reported', covenantTested: 'covenant.tested', resaleForced: 'resale.forced',
   switchSet: 'switch.set', moneyRulesSet: 'money_rules.set', providerSuspended: 'provider.suspended', providerReinstated: 'provider.reinstated', revenueShareSet: 'facility.revenue_share_set',
-  bandsSet: 'bands.set', minuteFailed: 'delivery.minute_failed', deliveryFailed: 'delivery.failed', deliveryAnnulled: 'delivery.annulled', replacementSought: 'delivery.replacement_sought',
+  bandsSet: 'bands.set', repaymentTermsSet: 'facility.repayment_terms_set', minuteFailed: 'delivery.minute_failed', deliveryFailed: 'delivery.failed', deliveryAnnulled: 'delivery.annulled', replacementSought: 'delivery.replacement_sought',
 } as const satisfies Record<LifeEventKind, string>;
 export type LifeEventType = (typeof LIFE_EVENT_TYPES)[LifeEventKind];
 export const LIFE_EVENT_TYPE_NAMES = LIFE_EVENT_KINDS.map((kind) => LIFE_EVENT_TYPES[kind]);

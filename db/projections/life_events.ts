@@ -30,7 +30,7 @@ export const LIFE_EVENT_KINDS = [
   'deposited', 'withdrawn', 'bondPosted', 'payoutMade', 'mandateCreated', 'facilityOffered', 'facilityDeclined', 'facilityStateChanged', 'facilityFrozen', 'facilityReassigned',
   'facilityOptionSet', 'facilityNotice', 'facilityDrawn', 'lotMinted', 'lotExpiring', 'lotExpired', 'lotExtended', 'creditsReturned', 'returnSettled', 'creditsGranted', 'repaid',
   'instalmentDue', 'instalmentPaid', 'lateFeeCharged', 'provisioned', 'facilityWrittenOff', 'recovered', 'financialsReported', 'covenantTested', 'resaleForced', 'switchSet',
-  'moneyRulesSet', 'providerSuspended', 'providerReinstated', 'revenueShareSet', 'bandsSet',
+  'moneyRulesSet', 'providerSuspended', 'providerReinstated', 'revenueShareSet', 'bandsSet', 'repaymentTermsSet',
   'minuteFailed', 'deliveryFailed', 'deliveryAnnulled', 'replacementSought',
 ] as const satisfies readonly EventKind[];
 export type LifeEventKind = (typeof LIFE_EVENT_KINDS)[number];

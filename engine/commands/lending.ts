@@ -39,6 +39,8 @@ export interface FacilityOptions {
   loanRules?: number;
   /** Instalments at the beginning that ask for interest alone; absent: none. */
   interestOnly?: number;
+  /** Of an annuity: what rounding leaves to the last instalment is spread over all; absent: it is not. */
+  refine?: boolean;
   /** Uploads that the application's figures were taken from, each with its SHA-256. */
   evidence?: Evidence[];
 }
@@ -66,6 +68,7 @@ export interface CounterOffer {
   months: number;
   method: FacilityMethod;
   interestOnly?: number;
+  refine?: boolean;
 }
 
 /** Two operators decide otherwise than the scorecard; the api has seen both. */

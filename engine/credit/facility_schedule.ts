@@ -77,7 +77,7 @@ export function planOf(facility: Facility, outstanding: Outstanding): Plan {
   const terms: ScheduleTerms = {
     ...calendar, ...(first === undefined ? {} : { disbursedOn: first.from, firstInterest: toCents(first.interest) }), method: facility.method, keepInstalment: keep === 0 ? undefined : Math.round(keep / MICRO_PER_CENT),
     flatOn: facility.method === 'flat' ? Math.round(facility.lent / MICRO_PER_CENT) : undefined, neverGrows: true,
-    ...(interestOnly > 0 ? { interestOnlyPeriods: interestOnly } : {}),
+    ...(interestOnly > 0 ? { interestOnlyPeriods: interestOnly } : {}), ...(facility.refine === true && keep === 0 ? { refine: true } : {}),
   };
   const instalments = repaymentSchedule(terms);
   const rows = instalments.map((row, index) => rowOf(row, dates[index].number, index === instalments.length - 1, fraction));

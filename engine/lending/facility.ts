@@ -106,6 +106,8 @@ export interface Facility {
   readonly dueDateRoll: DueDateRoll;
   /** Instalments at the beginning that ask for interest alone; absent: none. */
   readonly interestOnly?: number;
+  /** What rounding leaves to the last instalment of an annuity is spread over all; absent: it is not. */
+  readonly refine?: boolean;
   drawOnDemand: boolean;
   /** Which of LOAN_RULES it lives by; absent: the first. */
   readonly loanRules?: number;

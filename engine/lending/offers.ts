@@ -53,6 +53,9 @@ type Wanted = Pick<ApplyFacility, 'company' | 'amount' | 'months' | 'method' | '
   without?: CompanyId[];
 };
 
+/** How principal is repaid, as far as it is not in the usual way. */
+const repaymentTermsOf = ({ interestOnly = 0, refine = false }: FacilityOptions): FacilityOptions => ({ ...(interestOnly === 0 ? {} : { interestOnly }), ...(refine ? { refine } : {}) });
+
 export class Offers {
   private readonly state: State;
   private readonly mandates: Mandates;
@@ -71,13 +74,14 @@ export class Offers {
     this.limits = limits;
   }
 
-  private wantedRefusal({ company, amount, months, dayCount, dueDateRoll, loanRules, interestOnly = 0, method, application, evidence = [] }: Wanted): RejectCode | undefined {
+  private wantedRefusal({ company, amount, months, dayCount, dueDateRoll, loanRules, interestOnly = 0, refine = false, method, application, evidence = [] }: Wanted): RejectCode | undefined {
     if (this.state.companies[company]?.role !== 'borrower') return 'not_authorized';
     if (!validAmount(amount)) return 'amount_out_of_range';
     const known = (dayCount === undefined || DAY_COUNTS.includes(dayCount)) && (dueDateRoll === undefined || DUE_DATE_ROLLS.includes(dueDateRoll));
     if (loanRules !== undefined && !(Number.isInteger(loanRules) && loanRules >= 1 && loanRules <= LOAN_RULES)) return 'invalid_parameter';
     if (evidence.length > EVIDENCE_MAX) return 'invalid_parameter';
     if (!(Number.isInteger(interestOnly) && interestOnly >= 0 && (interestOnly === 0 || (interestOnly < months && REPAYS_LATER.has(method))))) return 'invalid_parameter';
+    if (refine && method !== 'annuity') return 'invalid_parameter';
     const { computePlan = [] } = application;
     if (computePlan.length > MONTHS_MAX || !computePlan.every((planned) => planned === 0 || validAmount(planned))) return 'amount_out_of_range';
     return known && Number.isInteger(months) && months > 0 && months <= MONTHS_MAX ? undefined : 'invalid_parameter';
@@ -155,7 +159,7 @@ export class Offers {
     const facility: Facility = {
       facility: state.facilities.length, company, lender: lead.lender, mandate: lead.mandate, shares, state: 'offered', amount, months, method,
       dayCount: wanted.dayCount ?? 'ACT/365', dueDateRoll: wanted.dueDateRoll ?? 'none', drawOnDemand: wanted.drawOnDemand ?? false,
-      ...(wanted.loanRules === undefined ? {} : { loanRules: wanted.loanRules }), ...(wanted.interestOnly === undefined ? {} : { interestOnly: wanted.interestOnly }), ...(revenueShare === null ? {} : { revenueShare }), application, decision,
+      ...(wanted.loanRules === undefined ? {} : { loanRules: wanted.loanRules }), ...repaymentTermsOf(wanted), ...(revenueShare === null ? {} : { revenueShare }), application, decision,
       grade, score, reasons, annualRate, conversionRate: state.money.conversionRate === 0 ? assessment.conversionRate : state.money.conversionRate,
       originationFee: PARAMETERS.originationFee, offeredAt: state.now, acceptedAt: 0, maturesAt: 0,
       frozenFraction: 0, frozenReason: '', freezes: { lender: 0, operator: 0, rules: 0 }, lent: 0, repaidPrincipal: 0, writtenOff: { principal: 0, interest: 0, fees: 0 },
@@ -183,6 +187,8 @@ export class Offers {
       decision: { ...facility.decision }, expiresAt: facility.offeredAt + PARAMETERS.offerExpiry,
     });
     if (facility.revenueShare !== undefined) buffer.emit('revenueShareSet', shareWire(id, facility.revenueShare));
+    const { interestOnly = 0, refine = false } = facility;
+    if (interestOnly > 0 || refine) buffer.emit('repaymentTermsSet', { facility: id, interestOnly, refine });
   }
 
   /** The borrower wants other terms: what it told is judged again, and the new offer replaces the old. */
@@ -191,9 +197,11 @@ export class Offers {
     if (facility === undefined) return 'unknown_facility';
     if (facility.state !== 'offered') return 'invalid_state';
     const { dayCount, dueDateRoll, drawOnDemand, application, company, loanRules, decision } = facility;
+    // What is not asked for anew stays, where the method has it.
+    const { interestOnly = REPAYS_LATER.has(command.method) ? facility.interestOnly : 0, refine = command.method === 'annuity' && facility.refine } = command;
     const wanted: Wanted = {
       company, amount: command.amount, months: command.months, method: command.method, application, dayCount, dueDateRoll, drawOnDemand, ...(loanRules === undefined ? {} : { loanRules }),
-      ...(decision.evidence === undefined ? {} : { evidence: [...decision.evidence] }), ...(command.interestOnly === undefined ? {} : { interestOnly: command.interestOnly }),
+      ...(decision.evidence === undefined ? {} : { evidence: [...decision.evidence] }), ...repaymentTermsOf({ interestOnly, refine }),
       // Who would not lend does not take it again under other terms.
       ...(this.state.rulesVersion >= 6 && facility.declinedBy.length > 0 ? { without: [...facility.declinedBy] } : {}),
     };

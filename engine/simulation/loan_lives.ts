@@ -106,9 +106,12 @@ export class LoanLives {
     const company = this.company('borrower', `borrower ${index}`);
     this.borrowers.push(company);
     this.character.set(company, random.pick(CHARACTERS));
+    const [months, method] = [random.between(1, 18), random.pick(FACILITY_METHODS)];
+    const repays = method !== 'bullet' && method !== 'revenue_share';
     this.run({
-      type: 'applyFacility', company, amount: random.between(10_000, 1_000_000) * MICRO + random.between(0, MICRO), months: random.between(1, 18), method: random.pick(FACILITY_METHODS),
+      type: 'applyFacility', company, amount: random.between(10_000, 1_000_000) * MICRO + random.between(0, MICRO), months, method,
       application: this.application(), dayCount: random.pick(DAY_COUNTS), dueDateRoll: random.pick(DUE_DATE_ROLLS), drawOnDemand: random.chance(0.2), loanRules: this.loanRules ?? random.between(1, LOAN_RULES),
+      ...(repays && random.chance(0.3) ? { interestOnly: random.between(0, months - 1) } : {}), ...(method === 'annuity' && random.chance(0.3) ? { refine: true } : {}),
     });
     const facility = state.facilities.at(-1);
     if (facility?.company !== company) return;

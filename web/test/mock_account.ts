@@ -73,7 +73,7 @@ export const lots = (now: number) => [
 export const facility = (now: number, change: object = {}) => ({
   id: 'fac_7', company: 'Meridian Labs', lender: 'Harbour Capital', state: 'active', amount: '1000000.00', months: 6, method: 'annuity', revenue_share: null, grade: 'A', score: 712,
   annual_rate_percent: '12.50', conversion_rate: '1.40', origination_fee_percent: '1.5', drawn: '400000.00', undrawn: '600000.00', principal: '406000.00', accrued_interest: '1112.33',
-  fees: '0.00', exposure: '118000.00', exposure_limit: '600000.00', lenders: [{ lender: 'Harbour Capital', amount: '1000000.00' }], day_count: 'ACT/365', due_date_roll: 'following', draw_on_demand: false, interest_only_periods: 0, offer_expires_at: null, frozen_fraction: '0', days_past_due: 0, reasons: ['Runway of 16 months', 'Revenue grows 90 % a year', 'Gross margin of 55 %'], accepted_at: day(now, -20), matures_at: day(now, 160),
+  fees: '0.00', exposure: '118000.00', exposure_limit: '600000.00', lenders: [{ lender: 'Harbour Capital', amount: '1000000.00' }], day_count: 'ACT/365', due_date_roll: 'following', draw_on_demand: false, interest_only_periods: 0, refine: false, offer_expires_at: null, frozen_fraction: '0', days_past_due: 0, reasons: ['Runway of 16 months', 'Revenue grows 90 % a year', 'Gross margin of 55 %'], accepted_at: day(now, -20), matures_at: day(now, 160),
   ...change,
 });
 

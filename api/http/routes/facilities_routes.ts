@@ -1,7 +1,7 @@
 /** A borrower's credit lines. */
 import { z } from 'zod';
 import { FACILITY_METHODS, LOAN_RULES, PREPAYMENT_MODES } from '../../../engine/vocabulary.ts';
-import type { FacilityApplication } from '../../../engine/commands.ts';
+import type { ApplyFacility, CounterOffer, FacilityApplication, FacilityOptions } from '../../../engine/commands.ts';
 import { DAY_COUNTS } from '../../../engine/credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../../../engine/credit/due_dates.ts';
 import type { EngineEvent, EventOf } from '../../../engine/events.ts';
@@ -67,11 +67,23 @@ export const termsBody = {
   day_count: z.enum(DAY_COUNTS).optional(),
   due_date_roll: z.enum(DUE_DATE_ROLLS).optional(),
   draw_on_demand: z.boolean().optional(),
-  interest_only_periods: z.number().int().min(0).max(59).optional().describe('Instalments at the beginning that ask for interest alone; annuity, equal_principal and flat'),
+  interest_only_periods: z.number().int().min(0).max(59).optional().describe('Instalments at the beginning that ask for interest alone; fewer than months, of annuity, equal_principal and flat'),
+  refine: z.boolean().optional().describe('What rounding would leave to the last instalment of an annuity is spread over all'),
 };
 
-/** Absent, so that a command without them is what it always was. */
-export const interestOnlyOf = ({ interest_only_periods: periods = 0 }: { interest_only_periods?: number }): { interestOnly?: number } => (periods === 0 ? {} : { interestOnly: periods });
+type Terms = z.output<z.ZodObject<typeof termsBody>>;
+
+/** How the principal is repaid. @throws ApiError invalid_request when it never would be */
+export function repaymentOf({ months, method, interest_only_periods: interestOnly, refine }: Pick<Terms, 'months' | 'method' | 'interest_only_periods' | 'refine'>): Pick<CounterOffer, 'months' | 'method' | 'interestOnly' | 'refine'> {
+  if (interestOnly !== undefined && interestOnly >= months) {
+    throw new ApiError('invalid_request', { field: 'interest_only_periods', values: { detail: 'interest_only_periods: must be less than months, so that an instalment repays principal' } });
+  }
+  return { months, method, interestOnly, refine };
+}
+
+export const termsOf = (body: Terms): Pick<ApplyFacility, 'amount' | 'months' | 'method'> & FacilityOptions => ({
+  amount: moneyOf('amount', body.amount), ...repaymentOf(body), dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES,
+});
 
 const FEEDS_MAX = 20;
 
@@ -86,18 +98,17 @@ const apply = route({
     const { company } = principalIn(context);
     const evidence = await evidenceOf(services.database, company, [...new Set(body.feeds ?? [])]);
     const ack = await submit(context, {
-      type: 'applyFacility', company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, application: applicationOf(body.application),
-      dayCount: body.day_count, dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES, ...interestOnlyOf(body), ...(evidence.length === 0 ? {} : { evidence }),
+      type: 'applyFacility', company, ...termsOf(body), application: applicationOf(body.application), ...(evidence.length === 0 ? {} : { evidence }),
     });
-    return { status: 201, body: decidedWire(services, ack, interestOnlyOf(body)) };
+    return { status: 201, body: decidedWire(services, ack) };
   },
 });
 
 /** The offer that a command has brought about, or the reasons of its refusal. */
-export function decidedWire(services: Services, ack: Ack, { interestOnly = 0 }: { interestOnly?: number }): z.infer<typeof offerSchema> {
+export function decidedWire(services: Services, ack: Ack): z.infer<typeof offerSchema> {
   const declined = eventOf(ack.events, 'facilityDeclined');
   if (declined !== undefined) return declinedWire(ack.sequence, declined);
-  return facilityWire(services.directory, { ...offeredView(expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms'), eventOf(ack.events, 'revenueShareSet')), interestOnly });
+  return facilityWire(services.directory, offeredView(ack));
 }
 
 const declinedWire = (sequence: number, { amount, months, grade, score, reasons }: EventOf<'facilityDeclined'>): z.infer<typeof declinedSchema> => ({
@@ -105,11 +116,15 @@ const declinedWire = (sequence: number, { amount, months, grade, score, reasons 
 });
 
 /** A facility as it is when it is offered. */
-const offeredView = (offered: EventOf<'facilityOffered'>, terms: EventOf<'facilityTerms'>, revenueShare: EventOf<'revenueShareSet'> | undefined): Omit<FacilityTermsView, 'interestOnly'> => ({
-  ...offered, ...terms, method: offered.method as FacilityView['method'], dayCount: terms.dayCount as FacilityView['dayCount'],
-  dueDateRoll: terms.dueDateRoll as FacilityView['dueDateRoll'], state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, frozenReason: '', daysPastDue: 0,
-  acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0, revenueShare: revenueShare === undefined ? null : { withheld: revenueShare.share, cap: revenueShare.cap, revenue: revenueShare.revenue },
-});
+function offeredView(ack: Ack): FacilityTermsView {
+  const [offered, terms] = [expectEvent(ack, 'facilityOffered'), expectEvent(ack, 'facilityTerms')];
+  const [revenueShare, repayment] = [eventOf(ack.events, 'revenueShareSet'), eventOf(ack.events, 'repaymentTermsSet')];
+  return {
+    ...offered, ...terms, method: offered.method as FacilityView['method'], dayCount: terms.dayCount as FacilityView['dayCount'],
+    dueDateRoll: terms.dueDateRoll as FacilityView['dueDateRoll'], interestOnly: repayment?.interestOnly ?? 0, refine: repayment?.refine ?? false, state: 'offered', drawn: 0, undrawn: 0, principal: 0, accruedInterest: 0, fees: 0, frozenFraction: 0, frozenReason: '', daysPastDue: 0,
+    acceptedAt: 0, maturesAt: 0, offerExpiresAt: terms.expiresAt, exposure: 0, exposureLimit: 0, revenueShare: revenueShare === undefined ? null : { withheld: revenueShare.share, cap: revenueShare.cap, revenue: revenueShare.revenue },
+  };
+}
 
 /** An id that is none of ours is a facility nobody has. */
 export const facilityNumber = (id: string): number => {

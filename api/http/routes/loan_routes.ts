@@ -1,6 +1,6 @@
 /** Around a facility: what a borrower signs, how it ends, other terms, what it reports; who else decides; the kill switches. */
 import { z } from 'zod';
-import { FACILITY_METHODS, GRADES, LOAN_RULES } from '../../../engine/vocabulary.ts';
+import { GRADES } from '../../../engine/vocabulary.ts';
 import type { CovenantTerms } from '../../../engine/commands.ts';
 import type { Grade } from '../../../engine/vocabulary.ts';
 import { AprError, annualPercentageRate } from '../../../engine/credit/apr.ts';
@@ -22,7 +22,7 @@ import { formatDay, formatPercent, formatRate, moneyOf, percentOf } from '../wir
 import { recordAudit } from '../middleware/audit.ts';
 import { loanBuys } from './calculator_routes.ts';
 import { principalIn } from '../middleware/caller.ts';
-import { applicationBody, applicationOf, decidedWire, facilityNumber, interestOnlyOf, offerSchema, termsBody, visibleFacility } from './facilities_routes.ts';
+import { applicationBody, applicationOf, decidedWire, facilityNumber, offerSchema, repaymentOf, termsBody, termsOf, visibleFacility } from './facilities_routes.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { decimal, idParams, identifier, line, sharePercent } from '../wire/schemas.ts';
@@ -46,7 +46,7 @@ function instalmentsOf(view: FacilityView, principal: number, today: number): { 
   const terms: ScheduleTerms = {
     principal, annualRate: new Exact(view.annualRate).div(MICRO), periods: view.months, disbursedOn: today, dayCount: view.dayCount, every: 1, unit: 'months',
     method: view.method === 'revenue_share' ? 'annuity' : view.method, dueDates: Array.from({ length: view.months }, (_, index) => dueDateOf(today, index + 1, view.dueDateRoll)),
-    dayNumber: (day) => dayNumber(view.dayCount, day, civilOf(today).day), ...(view.interestOnly === 0 ? {} : { interestOnlyPeriods: view.interestOnly }),
+    dayNumber: (day) => dayNumber(view.dayCount, day, civilOf(today).day), interestOnlyPeriods: view.interestOnly, refine: view.refine,
   };
   if (view.revenueShare === null) return repaymentSchedule(terms).map(({ dueOn, principal: repaid, interest }) => ({ on: dueOn, principal: repaid, interest }));
   const periods = periodsOf(terms);
@@ -106,17 +106,20 @@ const payoff = route({
   },
 });
 
+/** Of the terms of an application those that may be asked for anew; the others stay. */
+const { amount, months, method, interest_only_periods, refine } = termsBody;
+
 const counter = route({
   method: 'post', path: '/api/v1/facilities/{id}/counter', operationId: 'counterOffer', summary: 'Ask for other terms on the same application; a new offer replaces this one', tag, scope: 'credit',
-  roles: borrower, params: idParams, body: z.strictObject({ amount: decimal, months: z.number().int().min(1).max(60), method: z.enum(FACILITY_METHODS).default('annuity'), interest_only_periods: termsBody.interest_only_periods }),
+  roles: borrower, params: idParams, body: z.strictObject({ amount, months, method, interest_only_periods, refine }),
   responses: { 201: { description: 'The new offer, or why there is none.', schema: offerSchema } },
   async handle(context) {
     const { services, body, params } = context;
     const { company } = principalIn(context);
     const ack = await submit(context, {
-      type: 'counterOffer', company, facility: facilityNumber(params.id), amount: moneyOf('amount', body.amount), months: body.months, method: body.method, ...interestOnlyOf(body),
+      type: 'counterOffer', company, facility: facilityNumber(params.id), amount: moneyOf('amount', body.amount), ...repaymentOf(body),
     });
-    return { status: 201, body: decidedWire(services, ack, interestOnlyOf(body)) };
+    return { status: 201, body: decidedWire(services, ack) };
   },
 });
 
@@ -246,12 +249,12 @@ const overrule = route({
       const pending = await confirmedByTwo(transaction, { action: 'overrule', target: JSON.stringify(rest), reason, person: actor.user });
       if (pending !== undefined) return pending;
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, {
-        type: 'overruleFacility', company: actor.company, borrower: company, amount: moneyOf('amount', body.amount), months: body.months, method: body.method, grade: body.grade as Grade,
-        annualRate: percentOf('annual_rate_percent', body.annual_rate_percent), application: applicationOf(body.application), reason, dayCount: body.day_count,
-        dueDateRoll: body.due_date_roll, drawOnDemand: body.draw_on_demand, loanRules: LOAN_RULES, ...interestOnlyOf(body), ...(body.covenants === undefined ? {} : { covenants: body.covenants.map(covenantOf) }),
+        type: 'overruleFacility', company: actor.company, borrower: company, ...termsOf(body), grade: body.grade as Grade,
+        annualRate: percentOf('annual_rate_percent', body.annual_rate_percent), application: applicationOf(body.application), reason,
+        ...(body.covenants === undefined ? {} : { covenants: body.covenants.map(covenantOf) }),
       });
       await recordAudit(transaction, { at: ack.now, actor, action: 'overrule', target: body.company_id, reason, sequence: ack.sequence });
-      return { reply: { status: 201, body: decidedWire(services, ack, interestOnlyOf(body)) } };
+      return { reply: { status: 201, body: decidedWire(services, ack) } };
     });
   },
 });

@@ -37,6 +37,7 @@ export const facilitySchema = z.object({
   due_date_roll: text,
   draw_on_demand: z.boolean(),
   interest_only_periods: z.number().int().describe('Instalments at the beginning that ask for interest alone'),
+  refine: z.boolean().describe('What rounding leaves to the last instalment of an annuity is spread over all'),
   offer_expires_at: text.nullable(),
   exposure: text.describe('Net unsecured exposure, USD'),
   exposure_limit: text,
@@ -51,7 +52,7 @@ export type FacilityTermsView = Pick<
   FacilityView,
   | 'facility' | 'company' | 'lender' | 'state' | 'amount' | 'months' | 'method' | 'grade' | 'score' | 'reasons' | 'annualRate' | 'conversionRate' | 'originationFee' | 'drawn'
   | 'undrawn' | 'principal' | 'accruedInterest' | 'fees' | 'frozenFraction' | 'frozenReason' | 'daysPastDue' | 'acceptedAt' | 'maturesAt' | 'shares' | 'dayCount'
-  | 'dueDateRoll' | 'interestOnly' | 'drawOnDemand' | 'offerExpiresAt' | 'exposure' | 'exposureLimit' | 'revenueShare'
+  | 'dueDateRoll' | 'interestOnly' | 'refine' | 'drawOnDemand' | 'offerExpiresAt' | 'exposure' | 'exposureLimit' | 'revenueShare'
 >;
 
 export const facilityWire = (directory: Directory, view: FacilityTermsView): FacilityWire => ({
@@ -83,6 +84,7 @@ export const facilityWire = (directory: Directory, view: FacilityTermsView): Fac
   due_date_roll: view.dueDateRoll,
   draw_on_demand: view.drawOnDemand,
   interest_only_periods: view.interestOnly,
+  refine: view.refine,
   offer_expires_at: view.state === 'offered' ? timeOrNull(view.offerExpiresAt) : null,
   exposure: formatMicro(view.exposure),
   exposure_limit: formatMicro(view.exposureLimit),
