@@ -3,9 +3,13 @@
  * rebuilds every balance from the posted events and holds it against the engine's.
  */
 import { Auditor } from '../../db/projections/auditor.ts';
-import { LOAN_RULES } from '../../engine/vocabulary.ts';
+import { DAY_COUNTS } from '../../engine/credit/day_count.ts';
+import { Exact } from '../../engine/credit/exact.ts';
+import { repaymentSchedule } from '../../engine/credit/schedule.ts';
+import { LOAN_RULES, SCHEDULE_METHODS } from '../../engine/vocabulary.ts';
 import { LoanLives } from '../../engine/simulation/loan_lives.ts';
 import { MILLIS_PER_DAY } from '../../engine/numbers/units.ts';
+import { Random } from '../../engine/simulation/random.ts';
 import { settleHeap, warmUp } from '../sequencer/warm_up.ts';
 
 const clock = (): number => performance.now();
@@ -82,4 +86,27 @@ export function measureDayEnd(facilities: number, seed: number): number {
   const broken = engine.checkInvariants().filter(({ ok }) => !ok);
   for (const { number, name, detail } of broken) console.log(`BROKEN invariant ${number}, ${name}: ${detail}`);
   return broken.length === 0 ? 0 : 1;
+}
+
+const SCHEDULES = 400;
+
+/** How long the plan of a loan of so many months takes, of each method by every day count, the first of a fresh process too. @returns the exit code */
+export function measureSchedules(periods: number, seed: number): number {
+  const random = new Random(seed);
+  for (const method of SCHEDULE_METHODS) {
+    const taken = Array.from({ length: SCHEDULES }, (_, index) => {
+      const terms = {
+        principal: random.between(1_000_00, 100_000_000_00), annualRate: new Exact(random.between(0, 300_000)).div(1_000_000), periods, disbursedOn: random.between(18_000, 24_000),
+        dayCount: DAY_COUNTS[index % DAY_COUNTS.length], every: 1, unit: 'months', method, refine: random.chance(0.5),
+      } as const;
+      const began = clock();
+      repaymentSchedule(terms);
+      return clock() - began;
+    });
+    const [first] = taken;
+    taken.sort((a, b) => a - b);
+    const rank = (share: number): string => taken[Math.min(taken.length - 1, Math.floor(taken.length * share))].toFixed(2);
+    console.log(`${method}, ${periods} periods: p50 ${rank(0.5)} ms, p99 ${rank(0.99)} ms, longest ${rank(1)} ms, the first ${first.toFixed(2)} ms`);
+  }
+  return 0;
 }

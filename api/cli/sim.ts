@@ -3,7 +3,7 @@
  * invariant breaks. With `--disk` the sequencer lives on a simulated clock, network and disk instead;
  * `--seeds K` runs K seeds one after the other, `--flaw NAME` gives them a mistake to find. `--keep FILE` writes the
  * commands and a digest of their events, as `api/sequencer/kept` keeps them. `--loans [--facilities N] [--days D | --money-events M]` lives through loans instead, day by day, and
- * has an auditor rebuild every balance; `--day-end N` measures the end of a day for N facilities.
+ * has an auditor rebuild every balance; `--day-end N` measures the end of a day for N facilities, `--schedules N` the plan of a loan of N months.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -16,7 +16,7 @@ import { keepJournal } from '../sequencer/kept/kept_journal.ts';
 import { FLAW_NAMES } from '../sequencer/simulation/flaws.ts';
 import type { Flaw } from '../sequencer/simulation/flaws.ts';
 import type { SimulationResult } from '../../engine/simulation/simulation.ts';
-import { liveLoans, measureDayEnd } from './loans.ts';
+import { liveLoans, measureDayEnd, measureSchedules } from './loans.ts';
 import { simulateDisk } from '../sequencer/simulation/simulate_disk.ts';
 
 function wholeNumber(name: string, text: string): number {
@@ -33,7 +33,7 @@ async function main(): Promise<number> {
       seed: { type: 'string', default: '1' }, commands: { type: 'string' }, batch: { type: 'string', default: '100' },
       disk: { type: 'boolean', default: false }, seeds: { type: 'string', default: '1' }, keep: { type: 'string' }, flaw: { type: 'string' },
       loans: { type: 'boolean', default: false }, facilities: { type: 'string', default: '1000' }, days: { type: 'string', default: '365' }, 'money-events': { type: 'string', default: '0' },
-      'check-every': { type: 'string', default: '1' }, 'day-end': { type: 'string' },
+      'check-every': { type: 'string', default: '1' }, 'day-end': { type: 'string' }, schedules: { type: 'string' },
     },
   });
   const seed = wholeNumber('seed', values.seed);
@@ -43,6 +43,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values['day-end'] !== undefined) return measureDayEnd(wholeNumber('day-end', values['day-end']), seed);
+  if (values.schedules !== undefined) return measureSchedules(wholeNumber('schedules', values.schedules), seed);
   if (values.loans) {
     return liveLoans({
       seed, facilities: wholeNumber('facilities', values.facilities), days: wholeNumber('days', values.days), transactions: wholeNumber('money-events', values['money-events']),
