@@ -3,6 +3,7 @@ import { NONE } from '../../engine/vocabulary.ts';
 import { createProvider } from '../demo/provider/provider.ts';
 import { ANY_SPOT, CHAT, HOUR, MARKET, RATED, micro, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
 import type { GatewayWorld } from './test/gateway_world.ts';
+import type { PublishedRatings } from './catalogue/rating_book.ts';
 
 const messages = [{ role: 'user' as const, content: 'What does an hour of compute cost?' }];
 
@@ -115,6 +116,28 @@ describe('a request paid from an allocation', () => {
     await other.check();
     await other.close();
   }, 30_000);
+});
+
+test('what was sold before a version of the ratings was published is rated as it was then', async () => {
+  const versions: PublishedRatings[] = [];
+  const world = await openGatewayWorld({ versions: { all: () => Promise.resolve(versions) } });
+  const asked = async (): Promise<[string, number]> => {
+    const answer = await world.client(world.key()).chat.completions.create({ model: CHAT, messages, max_tokens: 40 });
+    const receipt = receiptOf(answer);
+    return [receipt.allocation_id, micro(receipt.gpu_seconds) - (answer.usage?.prompt_tokens ?? 0) * RATED.prompt];
+  };
+  await world.offer(world.providers[0], 24_000, 1_000);
+  const before = await world.buy(24_000, 100);
+  versions.push({ version: 2, publishedAt: 0, fromHour: HOUR, reason: '', changes: { [CHAT]: { 'H100-SXM-80': [RATED.prompt, 300] } }, sold: [[before, world.borrower, HOUR]] });
+  await world.gateway.ratings.refresh();
+  expect(await asked()).toEqual([`alc_${before}`, 40 * RATED.completion]);
+  await world.offer(world.providers[0], 20_000, 100);
+  const after = await world.buy(20_000, 100);
+  expect(await asked()).toEqual([`alc_${after}`, 40 * 300]);
+  const { data } = (await (await fetch(`${world.url}/api/v1/ratings`)).json()) as { data: object[] };
+  expect(data).toMatchObject([{ version: 2, status: 'in_force', changes: [{ completion: '0.0003', before: { completion: '0.00025' } }] }, { version: 1, status: 'superseded' }]);
+  await world.check();
+  await world.close();
 });
 
 describe('a request under way when its hour ends', () => {

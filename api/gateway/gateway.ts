@@ -1,5 +1,6 @@
 /** The gateway: requests in OpenAI's protocol, paid from matched capacity. Built once by the composition root. */
 import { keySpending, keysOfProject } from '../../db/queries/key_spending.ts';
+import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import type { Route } from '../http/route.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { EndpointWatch, Services } from '../services.ts';
@@ -11,6 +12,10 @@ import type { Answered, Settle } from './relay/attempts.ts';
 import { admit } from './relay/call.ts';
 import type { Asked, Call } from './relay/call.ts';
 import { Departure } from './relay/departure.ts';
+import { NO_VERSIONS, RatingBook, StoredVersions } from './catalogue/rating_book.ts';
+import type { PublishedVersions } from './catalogue/rating_book.ts';
+import { RunsInMemory, StoredRuns } from './catalogue/verification_runs.ts';
+import type { VerificationRuns } from './catalogue/verification_runs.ts';
 import { DeliveryWatch } from './endpoints/delivery_watch.ts';
 import type { ReferenceAnswers } from './endpoints/delivery_watch.ts';
 import type { Dialect } from './dialects/dialect.ts';
@@ -32,6 +37,7 @@ import { NO_REFERENCES, StoredReferences } from './endpoints/reference_answers.t
 import { accountRoutes } from './routes/account_routes.ts';
 import { inferenceRoutes } from './routes/inference_routes.ts';
 import { modelRoutes } from './routes/model_routes.ts';
+import { ratingRoutes } from './routes/rating_routes.ts';
 import { sandboxAnswer, sandboxReceipt } from './endpoints/sandbox.ts';
 import { Settlement } from './metering/settlement.ts';
 import type { Receipt } from './metering/settlement.ts';
@@ -54,6 +60,9 @@ export interface GatewayParts {
   /** None unless given. */
   references?: ReferenceAnswers;
   logbook?: Logbook;
+  /** Of the ratings; the first alone unless given. */
+  versions?: PublishedVersions;
+  runs?: VerificationRuns;
   /** Whether endpoints must write as fast as what is declared of them; not unless told. */
   measuresPace?: boolean;
 }
@@ -72,6 +81,7 @@ export class Gateway {
   private readonly watcher: EndpointWatcher;
   /** Probes endpoints and reports their minutes, once it is started. */
   readonly watch: DeliveryWatch;
+  readonly ratings: RatingBook;
   private readonly upstream: Upstream;
   private readonly spending: Spending;
   private readonly attempts: Attempts;
@@ -91,10 +101,13 @@ export class Gateway {
     this.logbook = parts.logbook ?? NO_LOGBOOK;
     this.upstream = new Upstream(guard, parts.timeouts ?? TIMEOUTS);
     this.known = new Endpoints({ ...services, rows });
-    this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known, measuresPace: parts.measuresPace ?? false });
-    this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
+    this.ratings = new RatingBook(parts.versions ?? NO_VERSIONS);
+    const runs = parts.runs ?? new RunsInMemory();
+    const { ratings } = this;
+    this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known, ratings, runs, measuresPace: parts.measuresPace ?? false });
+    this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, ratings, upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
     this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id, services.tallies?.of('reserved'));
-    const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending);
+    const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending, ratings);
     this.attempts = new Attempts(funding, this.known, this.upstream);
     this.settlement = new Settlement(services);
     this.repeats = new Repeats(parts.answers);
@@ -103,7 +116,7 @@ export class Gateway {
       for (const [request, key] of this.underWay) if (key === subject) request.end(new GatewayError('invalid_api_key'));
     });
     this.endpoints = this.watcher;
-    this.routes = [...inferenceRoutes(this), ...modelRoutes(this.known, new Prices(services)), ...accountRoutes];
+    this.routes = [...inferenceRoutes(this), ...modelRoutes(this.known, new Prices(services, ratings), ratings), ...ratingRoutes(ratings, runs), ...accountRoutes];
   }
 
   /** @param addresses `host:port` that endpoints may use from now on although not public */
@@ -112,6 +125,7 @@ export class Gateway {
   }
 
   async start(): Promise<void> {
+    await this.ratings.start();
     await this.known.start();
     this.watcher.start();
   }
@@ -121,6 +135,7 @@ export class Gateway {
     this.watch.stop();
     this.watcher.stop();
     this.known.stop();
+    this.ratings.stop();
     this.spending.stop();
     this.upstream.close();
     this.logbook.close();
@@ -129,7 +144,9 @@ export class Gateway {
 
   /** Serves one request: writes its answer. @throws ApiError, GatewayError, Unavailable while nothing has been written */
   async serve(dialect: Dialect, asked: Asked, out: Outgoing): Promise<void> {
-    const call = admit(dialect, asked, this.parts.services.directory);
+    const { directory, committed } = this.parts.services;
+    const hour = Math.floor(committed.now / MILLIS_PER_HOUR);
+    const call = admit(dialect, asked, directory, this.ratings.ofCompany(asked.principal.company, hour));
     if (call.idempotencyKey === '') return this.serveOnce(call, out, undefined);
     const kept = await this.repeats.once(call.idempotencyKey, call.bodyHash, (keep) => this.serveOnce(call, out, keep));
     if (kept !== undefined) repeat(kept, out);
@@ -216,7 +233,7 @@ export async function openGateway(services: GatewayServices, addresses: readonly
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     return keySpending(database, { ...ask, keys: 'key' in ask ? [ask.key] : await keysOfProject(database, ask.project) });
   };
-  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), measuresPace: !config.demo });
+  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), versions: new StoredVersions(database), runs: new StoredRuns(database), measuresPace: !config.demo });
   await gateway.start();
   gateway.watch.start();
   services.clockFollowers.add(() => gateway.watch.clockMoved());

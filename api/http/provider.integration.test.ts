@@ -162,3 +162,32 @@ test("an agent's endpoint is heard, drains and serves again", async () => {
   const stranger = await world.member('provider');
   expect((await world.call('POST', `/api/v1/endpoints/${String(made.id)}/drain`, { key: stranger.key, body: {} })).status).toBe(404);
 });
+
+test('an operator publishes ratings from what verification has measured, with seven days of notice', async () => {
+  const operator = await world.member('operator');
+  const publish = (): Promise<Answer> => world.call('POST', '/api/v1/ratings', { key: operator.key, body: { reason: 'three data centres' } });
+  expect((await publish()).body.error?.code).toBe('invalid_state');
+  const { database, committed } = world.services;
+  const model = 'meta-llama/Llama-3.1-8B-Instruct';
+  for (const [index, completion] of [290, 300, 800].entries()) {
+    const { user } = await world.member('provider');
+    const id = `end_run_${index}`;
+    await database('endpoints').insert({ id, company: user.company, market: 0, url: 'https://gpu.example.com/v1', models: JSON.stringify([model]), status: 'verified' });
+    await database('verification_runs').insert({ endpoint: id, model, class: CLASS, company: user.company, completion });
+  }
+  const runs = await world.call('GET', '/api/v1/verification-runs', { key: operator.key });
+  expect(runs.body.data).toEqual([{ model, class: CLASS, providers: 3, median: '0.0003', rated: '0.00025', proposed: '0.0003' }]);
+  const published = await publish();
+  expect(published.status).toBe(201);
+  const change = { model, class: CLASS, prompt: '0.000033', completion: '0.0003', before: { prompt: '0.000033', completion: '0.00025' } };
+  expect(published.body).toMatchObject({ version: 2, status: 'announced', reason: 'three data centres', changes: [change] });
+  const notice = Date.parse(String(published.body.effective_at)) - committed.now;
+  expect(notice).toBeGreaterThanOrEqual(7 * 86_400_000);
+  expect(notice).toBeLessThanOrEqual(7 * 86_400_000 + 3_600_000);
+  expect((await publish()).body.error?.code).toBe('invalid_state');
+  expect((await world.call('GET', '/api/v1/ratings')).body.data).toEqual([published.body, { version: 1, status: 'in_force', published_at: null, effective_at: null, reason: null, changes: [] }]);
+  const models = (await world.call('GET', '/api/v1/models')).body.data as { id: string; rating_version: number; announced_ratings: { ratings: { class: string; completion: string }[] }[] }[];
+  const listed = models.find(({ id }) => id === model);
+  expect([listed?.rating_version, listed?.announced_ratings.map(({ ratings }) => ratings.find((rated) => rated.class === CLASS)?.completion)]).toEqual([1, ['0.0003']]);
+  expect(await database('audit').where({ actor: operator.user.id }).pluck('action')).toEqual(['ratings.publish']);
+});

@@ -12,6 +12,7 @@ import * as logbook from './logbook.ts';
 import * as projects from './projects.ts';
 import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
+import * as ratings from './ratings.ts';
 import * as resalePolicies from './resale_policies.ts';
 import * as repricingRules from './repricing_rules.ts';
 import * as snapshotParts from './snapshot_parts.ts';
@@ -46,4 +47,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '017_repricing_rules', ...repricingRules },
   { name: '018_warnings', ...warnings },
   { name: '019_bank_occurrences', ...bankOccurrences },
+  { name: '020_ratings', ...ratings },
 ];

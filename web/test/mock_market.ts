@@ -143,7 +143,7 @@ export function ticker(instrument: string) {
 export const models = () =>
   MODELS.map((id, index) => ({
     id, aliases: [id.split('-')[0] ?? id], kind: 'chat', licence: 'open', context_tokens: 131_072, output_tokens_default: 1024, modality: ['text'], features: [],
-    total_params_millions: 8000, active_params_millions: 8000, least_memory_gb: 20, served: index < 3, rating_version: 1, ratings: [],
+    total_params_millions: 8000, active_params_millions: 8000, least_memory_gb: 20, served: index < 3, rating_version: 1, ratings: [], announced_ratings: [],
     pricing: {
       live: index < 2 ? { class: 'H100-SXM-80', market: 'H100-SXM-80.us-east', price: '2.2100', prompt: '0.041250', completion: '0.312500' } : null,
       list: { class: 'H100-SXM-80', prompt: '0.061000', completion: '0.480000' },

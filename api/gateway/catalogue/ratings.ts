@@ -1,6 +1,6 @@
 /**
- * The ratings in force. They are stored, not computed: what was sold under a version stays priced by
- * it whatever becomes of the formula. A new version is a new file.
+ * The first version of the ratings. They are stored, not computed: what was sold under a version stays priced by
+ * it whatever becomes of the formula. Later versions are published by operators; see `rating_book.ts`.
  */
 import { z } from 'zod';
 import { mulDiv } from '../../../engine/numbers/muldiv.ts';
@@ -31,6 +31,14 @@ export const ratingsOf = (model: string): ReadonlyMap<string, Rating> => table.g
 
 /** What a token of the model costs on a class; undefined when the class cannot hold the model. */
 export const rating = (model: string, className: string): Rating | undefined => ratingsOf(model).get(className);
+
+/** One version of the ratings, whole. */
+export interface RatingTable {
+  readonly version: number;
+  /** Of a model by the name of the class. */
+  of(model: string): ReadonlyMap<string, Rating>;
+}
+export const FIRST_RATINGS: RatingTable = { version: RATINGS_VERSION, of: ratingsOf };
 
 /** GPU time of a request, exact. */
 export const gpuTimeOf = (rated: Rating, promptTokens: number, completionTokens: number): MicroGpuSeconds =>

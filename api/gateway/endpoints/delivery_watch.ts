@@ -14,6 +14,7 @@ import type { Services } from '../../services.ts';
 import { ordinaryQuestion, runCanary } from './canary.ts';
 import type { CanaryResult, Reference } from './canary.ts';
 import { findModel } from '../catalogue/catalogue.ts';
+import type { RatingBook } from '../catalogue/rating_book.ts';
 import type { EndpointRows } from './endpoint_rows.ts';
 import { placeKey } from './endpoints.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
@@ -30,6 +31,7 @@ export interface DeliveryWatchParts {
   services: Pick<Services, 'sequencer' | 'directory' | 'log' | 'committed'>;
   rows: EndpointRows;
   endpoints: Endpoints;
+  ratings: RatingBook;
   upstream: Upstream;
   references: ReferenceAnswers;
   logbook: Pick<Logbook, 'probe'>;

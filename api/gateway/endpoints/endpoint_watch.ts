@@ -3,13 +3,16 @@
  * answers a completion, and then the market learns what its provider can deliver there.
  */
 import { NONE, classOf } from '../../../engine/vocabulary.ts';
+import { MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
 import type { Command } from '../../../engine/commands.ts';
 import { eventOf } from '../../sequencer/port.ts';
 import type { EndpointWatch, Services } from '../../services.ts';
 import { AddressRefused } from './address_guard.ts';
 import type { AddressGuard } from './address_guard.ts';
 import { findModel } from '../catalogue/catalogue.ts';
+import type { RatingBook } from '../catalogue/rating_book.ts';
 import { rating } from '../catalogue/ratings.ts';
+import type { VerificationRuns } from '../catalogue/verification_runs.ts';
 import type { EndpointRow, EndpointRows } from './endpoint_rows.ts';
 import { targetOf } from './endpoints.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -19,7 +22,9 @@ import { verifyEndpoint } from './verify_endpoint.ts';
 import type { Verdict } from './verify_endpoint.ts';
 
 export interface EndpointWatcherParts {
-  services: Pick<Services, 'sequencer' | 'directory' | 'log' | 'vault'>;
+  services: Pick<Services, 'sequencer' | 'directory' | 'log' | 'vault' | 'committed'>;
+  ratings: RatingBook;
+  runs: VerificationRuns;
   rows: EndpointRows;
   guard: AddressGuard;
   upstream: Upstream;
@@ -94,6 +99,7 @@ export class EndpointWatcher implements EndpointWatch {
   private async verify(row: EndpointRow): Promise<void> {
     try {
       const verdict = await this.verdictOf(row);
+      if (verdict.pace !== undefined) await this.parts.runs.note({ endpoint: row.id, company: row.company, class: this.classNameOf(row), ...verdict.pace });
       if (!verdict.ok) this.failedAt.set(row.id, Date.now());
       // Who reads that an endpoint is verified may offer its hours at once.
       if (verdict.ok) await this.publish(row.company, row.market, row.id);
@@ -104,12 +110,16 @@ export class EndpointWatcher implements EndpointWatch {
     }
   }
 
+  private classNameOf({ market }: EndpointRow): string {
+    return this.parts.services.directory.className(classOf(market));
+  }
+
   private async verdictOf(row: EndpointRow): Promise<Verdict> {
-    const className = this.parts.services.directory.className(classOf(row.market));
+    const className = this.classNameOf(row);
     const unfit = row.models.find((name) => rating(name, className) === undefined);
     if (unfit !== undefined) return { ok: false, reason: findModel(unfit) === undefined ? `the catalogue has no model "${unfit}"` : `"${unfit}" does not fit on ${className}` };
     const gpus = this.parts.services.directory.capacities(row.company).find(({ market }) => market === row.market)?.declared;
-    const capacity = this.parts.measuresPace && gpus !== undefined ? { className, gpus } : undefined;
+    const capacity = this.parts.measuresPace && gpus !== undefined ? { className, gpus, ratings: this.parts.ratings.inForce(Math.floor(this.parts.services.committed.now / MILLIS_PER_HOUR)) } : undefined;
     return verifyEndpoint(this.parts.upstream, { target: targetOf(row, this.vault), models: row.models, capacity });
   }
 

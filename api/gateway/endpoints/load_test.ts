@@ -12,7 +12,8 @@ import type { Ppm } from '../../../engine/numbers/units.ts';
 import type { Services } from '../../services.ts';
 import { askCanary, ordinaryQuestion } from './canary.ts';
 import { findModel } from '../catalogue/catalogue.ts';
-import { rating } from '../catalogue/ratings.ts';
+import type { RatingBook } from '../catalogue/rating_book.ts';
+import type { RatingTable } from '../catalogue/ratings.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import { countTokens } from '../metering/token_count.ts';
 import type { Upstream } from '../relay/upstream.ts';
@@ -26,6 +27,7 @@ const TOKENS_OF_A_REQUEST = 256;
 
 export interface LoadTestParts {
   services: Pick<Services, 'directory' | 'log'>;
+  ratings: RatingBook;
   endpoints: Endpoints;
   upstream: Upstream;
 }
@@ -68,7 +70,9 @@ export class LoadTests {
     const { endpoints, services, upstream } = this.parts;
     const key = `${place.company}:${place.market}`;
     const here = endpoints.all().filter((endpoint) => endpoint.company === place.company && endpoint.market === place.market);
-    const shortfall = await loadTest(upstream, here, { className: services.directory.className(classOf(place.market)), quantity: place.quantity, millis, stopped: () => this.stopped });
+    const shortfall = await loadTest(upstream, here, {
+      className: services.directory.className(classOf(place.market)), ratings: this.parts.ratings.inForce(place.hour), quantity: place.quantity, millis, stopped: () => this.stopped,
+    });
     if (this.stopped) return 0;
     this.shortfalls.set(key, shortfall);
     // One that fell short is tested again soon; the others within two days, on average after one.
@@ -79,6 +83,7 @@ export class LoadTests {
 
 interface LoadTest {
   className: string;
+  ratings: RatingTable;
   /** Steps sold of the hour: GPUs times a hundred. */
   quantity: number;
   millis: number;
@@ -86,10 +91,10 @@ interface LoadTest {
 }
 
 /** Returns the share that was missed. */
-async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { className, quantity, millis, stopped }: LoadTest): Promise<Ppm> {
+async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { className, ratings, quantity, millis, stopped }: LoadTest): Promise<Ppm> {
   const asked = endpoints.flatMap((endpoint) => {
-    const model = [...endpoint.models].find(([id]) => findModel(id)?.kind === 'chat' && rating(id, className) !== undefined);
-    return model === undefined ? [] : [{ endpoint, name: model[1], rated: rating(model[0], className)?.completion ?? 0 }];
+    const model = [...endpoint.models].find(([id]) => findModel(id)?.kind === 'chat' && ratings.of(id).has(className));
+    return model === undefined ? [] : [{ endpoint, name: model[1], rated: ratings.of(model[0]).get(className)?.completion ?? 0 }];
   });
   if (asked.length === 0) return 0;
   const perSecond = Math.min(TOKENS_PER_SECOND_MAX, (quantity / STEPS_PER_GPU_HOUR) * (MICRO / asked[0].rated));

@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import { Upstream } from '../relay/upstream.ts';
 import { CHAT, listen } from '../test/gateway_world.ts';
 import { AddressGuard } from './address_guard.ts';
+import { FIRST_RATINGS } from '../catalogue/ratings.ts';
 import { verifyEndpoint } from './verify_endpoint.ts';
 
 let server: Server;
@@ -29,10 +30,12 @@ test.each([
   ['writes as fast as its GPUs would', speaker(0), 8, undefined],
   ['says too little to tell', speaker(40, 2), 8, undefined],
   ['writes more slowly', speaker(50), 8, /^it writes [0-9]+ tokens a second in 4 streams; of 8 x H100-SXM-80 at least 250 are expected$/],
-])('an endpoint that %s', async (_what, speaking, gpus, reason) => {
+])('an endpoint that %s', async (what, speaking, gpus, reason) => {
   server = speaking;
   const claim = { target: { url: `${await listen(server)}/v1`, credential: undefined }, models: [CHAT] };
   expect(await verifyEndpoint(upstream, claim)).toEqual({ ok: true });
-  const verdict = await verifyEndpoint(upstream, { ...claim, capacity: { className: 'H100-SXM-80', gpus } });
-  expect(verdict).toEqual(reason === undefined ? { ok: true } : { ok: false, reason: expect.stringMatching(reason) as string });
+  const verdict = await verifyEndpoint(upstream, { ...claim, capacity: { className: 'H100-SXM-80', gpus, ratings: FIRST_RATINGS } });
+  expect(verdict).toMatchObject(reason === undefined ? { ok: true } : { ok: false, reason: expect.stringMatching(reason) as string });
+  // What was found is told, also of one that is too slow; not what could not be found.
+  expect(verdict.pace === undefined).toBe(what === 'says too little to tell');
 });

@@ -7,7 +7,7 @@ import { MICRO } from '../../../engine/numbers/units.ts';
 import { askCanary, ordinaryQuestion } from './canary.ts';
 import { findModel } from '../catalogue/catalogue.ts';
 import type { Model, ModelKind } from '../catalogue/catalogue.ts';
-import { rating } from '../catalogue/ratings.ts';
+import type { RatingTable } from '../catalogue/ratings.ts';
 import { STREAMS } from '../catalogue/roofline.ts';
 import { countTokens } from '../metering/token_count.ts';
 import { UpstreamError } from '../relay/upstream.ts';
@@ -23,8 +23,14 @@ export interface EndpointClaim {
 export interface Capacity {
   className: string;
   gpus: number;
+  ratings: RatingTable;
 }
-export type Verdict = { ok: true } | { ok: false; reason: string };
+/** What was found of a model: 1e-6 GPU-seconds a completion token. */
+export interface Pace {
+  model: string;
+  completion: number;
+}
+export type Verdict = { ok: true; pace?: Pace } | { ok: false; reason: string; pace?: Pace };
 
 const ANSWER_LIMIT_BYTES = 4 * 1024 * 1024;
 const VERIFICATION_MILLIS = 30_000;
@@ -64,8 +70,7 @@ export async function verifyEndpoint(upstream: Upstream, claim: EndpointClaim): 
       if (!listed.has(name)) return { ok: false, reason: `the endpoint does not list the model "${name}"` };
       await challenge(upstream, claim.target, name, model, signal);
     }
-    const slow = claim.capacity === undefined ? undefined : await slownessOf(upstream, claim, claim.capacity, signal);
-    return slow === undefined ? { ok: true } : { ok: false, reason: slow };
+    return claim.capacity === undefined ? { ok: true } : await paced(upstream, claim, claim.capacity, signal);
   } catch (error) {
     if (error instanceof UpstreamError) return { ok: false, reason: signal.aborted ? 'the endpoint did not answer in time' : error.message };
     if (error instanceof z.ZodError || error instanceof SyntaxError) return { ok: false, reason: "an answer is not of OpenAI's shape" };
@@ -86,18 +91,21 @@ async function ask(upstream: Upstream, target: Target, path: string, body: strin
   return JSON.parse(text) as unknown;
 }
 
-/** What is wrong with the pace of its first model that chats; undefined: nothing, or an answer is too short to tell. */
-async function slownessOf(upstream: Upstream, { target, models }: EndpointClaim, { className, gpus }: Capacity, signal: AbortSignal): Promise<string | undefined> {
+/** By the pace of its first model that chats; an answer that is too short to tell is believed. */
+async function paced(upstream: Upstream, { target, models }: EndpointClaim, { className, gpus, ratings }: Capacity, signal: AbortSignal): Promise<Verdict> {
   const name = models.find((served) => findModel(served)?.kind === 'chat');
-  const rated = name === undefined ? undefined : rating(name, className);
-  if (name === undefined || rated === undefined) return undefined;
+  const model = name === undefined ? undefined : findModel(name);
+  const rated = model === undefined ? undefined : ratings.of(model.id).get(className);
+  if (name === undefined || model === undefined || rated === undefined) return { ok: true };
   const few = await written(upstream, target, name, TOKENS.few, signal);
   const many = await written(upstream, target, name, TOKENS.many, signal);
-  if (many.tokens < (AT_ONCE * TOKENS.many) / 2) return undefined;
-  const perGpu = MICRO / rated.completion;
-  const wanted = Math.floor(SHARE_LEAST * perGpu * Math.min(gpus, (rated.gpus * AT_ONCE) / STREAMS));
-  const reached = Math.floor(((many.tokens - few.tokens) * 1_000) / Math.max(1, many.millis - few.millis));
-  return reached < wanted ? `it writes ${reached} tokens a second in ${AT_ONCE} streams; of ${gpus} x ${className} at least ${wanted} are expected` : undefined;
+  if (many.tokens < (AT_ONCE * TOKENS.many) / 2) return { ok: true };
+  // So many of its GPUs are kept at work by so few streams.
+  const busy = Math.min(gpus, (rated.gpus * AT_ONCE) / STREAMS);
+  const wanted = Math.floor((SHARE_LEAST * MICRO * busy) / rated.completion);
+  const reached = Math.max(1, Math.floor(((many.tokens - few.tokens) * 1_000) / Math.max(1, many.millis - few.millis)));
+  const pace = { model: model.id, completion: Math.max(1, Math.round((MICRO * busy) / reached)) };
+  return reached >= wanted ? { ok: true, pace } : { ok: false, pace, reason: `it writes ${reached} tokens a second in ${AT_ONCE} streams; of ${gpus} x ${className} at least ${wanted} are expected` };
 }
 
 async function written(upstream: Upstream, target: Target, name: string, tokens: number, signal: AbortSignal): Promise<{ tokens: number; millis: number }> {

@@ -7,6 +7,7 @@ import { GatewayError } from '../../errors.ts';
 import { Unavailable } from '../../sequencer/port.ts';
 import type { Authorisation, AuthoriseResult } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
+import type { RatingBook } from '../catalogue/rating_book.ts';
 import type { Rating } from '../catalogue/roofline.ts';
 import type { Call } from '../relay/call.ts';
 import type { Signal } from '../relay/departure.ts';
@@ -49,14 +50,16 @@ export interface Wanted {
 }
 
 export class Funding {
-  private readonly services: Pick<Services, 'sequencer' | 'log'>;
+  private readonly services: Pick<Services, 'sequencer' | 'log' | 'directory'>;
   private readonly spot: SpotBuyer;
   private readonly spending: Spending;
+  private readonly ratings: RatingBook;
   /** Requests that wait for what others of their company leave, by company, in their order. */
   private readonly waiting = new Map<number, (() => void)[]>();
 
-  constructor(services: Pick<Services, 'sequencer' | 'log'>, spot: SpotBuyer, spending: Spending) {
+  constructor(services: Pick<Services, 'sequencer' | 'log' | 'directory'>, spot: SpotBuyer, spending: Spending, ratings: RatingBook) {
     this.services = services;
+    this.ratings = ratings;
     this.spot = spot;
     this.spending = spending;
   }
@@ -138,8 +141,9 @@ export class Funding {
 
   private async grant(call: Call, authorisation: Authorisation, fees: Micro): Promise<Grant> {
     const release = (): void => this.release(authorisation.request, call.company);
-    const rated = call.ratings.get(classOf(authorisation.market));
-    if (rated === undefined) throw new Error(`no rating of ${call.model.id} on market ${authorisation.market}`);
+    const { allocation, hour, market } = authorisation;
+    const rated = this.ratings.ofAllocation(allocation, hour).of(call.model.id).get(this.services.directory.className(classOf(market)));
+    if (rated === undefined) throw new Error(`no rating of ${call.model.id} on market ${market}`);
     try {
       const unreserve = await this.spending.reserve(call, mulDivCeil(authorisation.gpu, authorisation.price, MICRO_GPU_SECONDS_PER_STEP) + fees);
       let ended = false;

@@ -5,7 +5,8 @@ import { MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
 import type { Micro, Ticks } from '../../../engine/numbers/units.ts';
 import type { Services } from '../../services.ts';
 import type { Model } from '../catalogue/catalogue.ts';
-import { perMillionTokens, ratingsOf } from '../catalogue/ratings.ts';
+import { perMillionTokens } from '../catalogue/ratings.ts';
+import type { RatingBook } from '../catalogue/rating_book.ts';
 import type { Rating } from '../catalogue/roofline.ts';
 
 export interface TokenPrice {
@@ -31,10 +32,12 @@ const LAST_MINUTE = 60_000;
 
 export class Prices {
   private readonly services: Pick<Services, 'directory' | 'market' | 'committed'>;
+  private readonly ratings: RatingBook;
   private readonly known = new Map<string, { at: number; prices: ModelPrices }>();
 
-  constructor(services: Pick<Services, 'directory' | 'market' | 'committed'>) {
+  constructor(services: Pick<Services, 'directory' | 'market' | 'committed'>, ratings: RatingBook) {
     this.services = services;
+    this.ratings = ratings;
   }
 
   /** At most a second old. */
@@ -55,7 +58,7 @@ export class Prices {
     const markets = new Set(directory.capacities().filter(({ models }) => models.includes(modelId)).map((entry) => entry.market));
     let best: LivePrice | null = null;
     for (const id of markets) {
-      const rated = ratingsOf(model.id).get(directory.className(classOf(id)));
+      const rated = this.ratings.inForce(hour).of(model.id).get(directory.className(classOf(id)));
       const [ask] = market.depth(market.instrumentOf(id, hour), 1, modelId).asks;
       if (rated === undefined || ask === undefined) continue;
       const found = { market: id, price: ask.price, ...priced(classOf(id), rated, ask.price) };
@@ -65,7 +68,7 @@ export class Prices {
   }
 
   private list(model: Model, only: ClassId | undefined): TokenPrice | null {
-    const ratings = ratingsOf(model.id);
+    const ratings = this.ratings.inForce(Math.floor(this.services.committed.now / MILLIS_PER_HOUR)).of(model.id);
     const classes = this.services.directory.classes().filter((entry) => only === undefined || entry.class === only);
     const found = classes.flatMap((entry) => {
       const rated = ratings.get(entry.name);

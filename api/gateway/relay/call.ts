@@ -10,7 +10,8 @@ import type { Principal } from '../../http/route.ts';
 import { parseId } from '../../ids.ts';
 import { findModel } from '../catalogue/catalogue.ts';
 import type { Model } from '../catalogue/catalogue.ts';
-import { gpuTimeOf, ratingsOf } from '../catalogue/ratings.ts';
+import { gpuTimeOf } from '../catalogue/ratings.ts';
+import type { RatingTable } from '../catalogue/ratings.ts';
 import type { Rating } from '../catalogue/roofline.ts';
 import type { Demand, Dialect, JsonObject, Shown } from '../dialects/dialect.ts';
 import { Trail } from './logbook.ts';
@@ -37,7 +38,7 @@ export interface Call {
   readonly body: JsonObject;
   readonly streamed: boolean;
   readonly demand: Demand;
-  /** Ratings and worst cases by class number. */
+  /** Ratings in force, and worst cases by any rating of what the company has, by class number. */
   readonly ratings: ReadonlyMap<number, Rating>;
   readonly worstGpu: Record<number, MicroGpuSeconds>;
   /** The provider that the client picked; NONE: any. */
@@ -80,14 +81,17 @@ const HEDGE_MILLIS = { least: 10, most: 60_000 };
 const SESSION_LENGTH_MAX = 200;
 const MILLIS_PER_SECOND = 1_000;
 
-/** @throws GatewayError model_not_found, model_not_allowed, context_length_exceeded, invalid_request_error */
-export function admit(dialect: Dialect, asked: Asked, directory: Directory): Call {
+/**
+ * @param tables the ratings in force, then others by which something of the company's is rated
+ * @throws GatewayError model_not_found, model_not_allowed, context_length_exceeded, invalid_request_error
+ */
+export function admit(dialect: Dialect, asked: Asked, directory: Directory, [inForce, ...older]: readonly RatingTable[]): Call {
   const { principal, body } = asked;
   const model = modelOf(body.model, dialect);
   requireAllowed(principal, model, body.model);
   const demand = dialect.demand(body, model);
   if (demand.longestPrompt >= model.contextTokens) throw new GatewayError('context_length_exceeded', { values: { limit: model.contextTokens } });
-  const ratings = ratingsByClass(model, directory);
+  const ratings = ratingsByClass(model, directory, inForce);
   const prompt = chargeableMost(demand.promptTokens);
   const id = randomUUID();
   return {
@@ -106,7 +110,7 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory): Cal
     streamed: dialect.streams && body.stream === true,
     demand,
     ratings,
-    worstGpu: Object.fromEntries(Array.from(ratings, ([id, rated]) => [id, gpuTimeOf(rated, prompt, demand.completionTokens)])),
+    worstGpu: worstOf([ratings, ...older.map((table) => servedRatings(model, directory, table))], prompt, demand.completionTokens),
     provider: providerOf(asked.provider, directory),
     shown: { id: '', fallbackId: dialect.idPrefix + id.replaceAll('-', ''), created: Math.floor(Date.now() / MILLIS_PER_SECOND), model: body.model, sequence: 0 },
     sticky: stickyOf(asked),
@@ -154,21 +158,27 @@ function requireAllowed({ apiKey }: Principal, model: Model, name: string): void
 }
 
 /** Where the model is served at present: classes of markets on which some provider has it. Looked for once for each state of the directory. */
-const knownRatings = new WeakMap<Directory, { version: number; byModel: Map<string, ReadonlyMap<number, Rating>> }>();
+const knownRatings = new WeakMap<Directory, { version: number; table: RatingTable; byModel: Map<string, ReadonlyMap<number, Rating>> }>();
 
-function ratingsByClass(model: Model, directory: Directory): ReadonlyMap<number, Rating> {
+function ratingsByClass(model: Model, directory: Directory, table: RatingTable): ReadonlyMap<number, Rating> {
   let known = knownRatings.get(directory);
-  if (known?.version !== directory.version) knownRatings.set(directory, (known = { version: directory.version, byModel: new Map() }));
+  if (known?.version !== directory.version || known.table !== table) knownRatings.set(directory, (known = { version: directory.version, table, byModel: new Map() }));
   let ratings = known.byModel.get(model.id);
-  if (ratings === undefined) known.byModel.set(model.id, (ratings = servedRatings(model, directory)));
+  if (ratings === undefined) known.byModel.set(model.id, (ratings = servedRatings(model, directory, table)));
   return ratings;
 }
 
-function servedRatings(model: Model, directory: Directory): Map<number, Rating> {
+function worstOf(ratings: readonly ReadonlyMap<number, Rating>[], promptTokens: number, completionTokens: number): Record<number, MicroGpuSeconds> {
+  const worst: Record<number, MicroGpuSeconds> = {};
+  for (const byClass of ratings) for (const [id, rated] of byClass) worst[id] = Math.max(worst[id] ?? 0, gpuTimeOf(rated, promptTokens, completionTokens));
+  return worst;
+}
+
+function servedRatings(model: Model, directory: Directory, table: RatingTable): Map<number, Rating> {
   const modelId = directory.modelId(model.id);
   const served = new Set(directory.capacities().filter(({ models }) => models.includes(modelId)).map(({ market }) => classOf(market)));
   const byClass = new Map<number, Rating>();
-  for (const [name, rated] of ratingsOf(model.id)) {
+  for (const [name, rated] of table.of(model.id)) {
     const id = directory.classId(name);
     if (id !== NONE && served.has(id)) byClass.set(id, rated);
   }

@@ -1,7 +1,7 @@
 /** The models: in OpenAI's form, and with their ratings and prices. */
 import { z } from 'zod';
 import { classOf } from '../../../engine/vocabulary.ts';
-import { formatMicro, formatTicks } from '../../../engine/numbers/units.ts';
+import { MILLIS_PER_HOUR, formatMicro, formatTicks } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
 import { GatewayError } from '../../errors.ts';
 import { pageOf, pageQuery } from '../../http/wire/schemas.ts';
@@ -10,7 +10,8 @@ import type { Route } from '../../http/route.ts';
 import { ApiError } from '../../errors.ts';
 import { MODELS, findModel } from '../catalogue/catalogue.ts';
 import type { Model } from '../catalogue/catalogue.ts';
-import { RATINGS_VERSION, ratingsOf } from '../catalogue/ratings.ts';
+import type { RatingBook } from '../catalogue/rating_book.ts';
+import type { RatingTable } from '../catalogue/ratings.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
 import type { LivePrice, Prices, TokenPrice } from '../metering/prices.ts';
 
@@ -30,18 +31,20 @@ const openaiModelSchema = z.object({
   id: text, object: z.literal('model'), created: count, owned_by: text,
   x_ccx: z.object({ served: z.boolean(), context_tokens: count, pricing: pricingSchema }),
 });
+const ratingsSchema = z.array(z.object({ class: text, gpus: count.describe('Of one replica'), prompt: text.describe('GPU-seconds a token'), completion: text.describe('GPU-seconds a token') }));
 export const modelSchema = z.object({
   id: text, aliases: z.array(text), kind: z.enum(['chat', 'completion', 'embedding']), licence: text, context_tokens: count, output_tokens_default: count,
   modality: z.array(text), features: z.array(text), total_params_millions: count, active_params_millions: count, least_memory_gb: count, served: z.boolean(),
-  rating_version: count,
-  ratings: z.array(z.object({ class: text, gpus: count.describe('Of one replica'), prompt: text.describe('GPU-seconds a token'), completion: text.describe('GPU-seconds a token') })),
+  rating_version: count.describe('In force for what is bought of the running hour'),
+  ratings: ratingsSchema,
+  announced_ratings: z.array(z.object({ version: count, effective_at: text.describe('The first hour that it rates'), ratings: ratingsSchema })).describe('Later versions that rate the model otherwise'),
   pricing: pricingSchema,
 });
 
 /** When the catalogue began; OpenAI's form asks for a time. */
 const CREATED = 1_767_225_600;
 
-export function modelRoutes(endpoints: Endpoints, prices: Prices): Route[] {
+export function modelRoutes(endpoints: Endpoints, prices: Prices, ratings: RatingBook): Route[] {
   /** Served models first, in the catalogue's order. */
   const listed = (): { model: Model; served: boolean }[] => {
     const served = endpoints.servedModels();
@@ -80,7 +83,8 @@ export function modelRoutes(endpoints: Endpoints, prices: Prices): Route[] {
         const rows = listed();
         const start = positionOf(query.cursor);
         const end = start + (query.limit ?? rows.length);
-        const data = rows.slice(start, end).map(({ model, served }) => modelWire(services.directory, prices, model, served));
+        const hour = Math.floor(services.committed.now / MILLIS_PER_HOUR);
+        const data = rows.slice(start, end).map(({ model, served }) => modelWire(services.directory, prices, { model, served, ratings, hour }));
         return Promise.resolve({ status: 200, body: { data, next_cursor: end < rows.length ? String(end) : null } });
       },
     }),
@@ -93,12 +97,17 @@ function positionOf(cursor: string | undefined): number {
   return Number(cursor);
 }
 
-const modelWire = (directory: Directory, prices: Prices, model: Model, served: boolean): z.infer<typeof modelSchema> => ({
+const ratingsWire = (table: RatingTable, { id }: Model): z.infer<typeof ratingsSchema> =>
+  Array.from(table.of(id), ([name, rated]) => ({ class: name, gpus: rated.gpus, prompt: formatMicro(rated.prompt), completion: formatMicro(rated.completion) }));
+
+const modelWire = (directory: Directory, prices: Prices, { model, served, ratings, hour }: { model: Model; served: boolean; ratings: RatingBook; hour: number }): z.infer<typeof modelSchema> => ({
   id: model.id, aliases: [...model.aliases], kind: model.kind, licence: model.licence, context_tokens: model.contextTokens,
   output_tokens_default: model.outputTokensDefault, modality: [...model.modality], features: [...model.features],
   total_params_millions: model.totalParamsMillions, active_params_millions: model.activeParamsMillions, least_memory_gb: model.leastMemoryGb, served,
-  rating_version: RATINGS_VERSION,
-  ratings: [...ratingsOf(model.id)].map(([name, rated]) => ({ class: name, gpus: rated.gpus, prompt: formatMicro(rated.prompt), completion: formatMicro(rated.completion) })),
+  rating_version: ratings.inForce(hour).version,
+  ratings: ratingsWire(ratings.inForce(hour), model),
+  announced_ratings: ratings.published().filter(({ published }) => published.fromHour > hour && model.id in published.changes)
+    .map((table) => ({ version: table.version, effective_at: new Date(table.published.fromHour * MILLIS_PER_HOUR).toISOString(), ratings: ratingsWire(table, model) })).reverse(),
   pricing: pricingOf(directory, prices, model),
 });
 

@@ -31,6 +31,7 @@ import { eventOf } from '../../sequencer/port.ts';
 import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import { AnswersInMemory } from '../relay/answers.ts';
+import type { PublishedVersions } from '../catalogue/rating_book.ts';
 import type { ReferenceAnswers } from '../endpoints/delivery_watch.ts';
 import { EndpointsInMemory } from '../endpoints/endpoint_rows.ts';
 import type { EndpointRow } from '../endpoints/endpoint_rows.ts';
@@ -90,6 +91,7 @@ export interface WorldOptions {
   references?: ReferenceAnswers;
   spent?: KeySpending;
   logbook?: Logbook;
+  versions?: PublishedVersions;
 }
 
 export const listen = (server: Server): Promise<string> =>
@@ -123,7 +125,7 @@ async function openServices(options: WorldOptions): Promise<Opened> {
   };
   const rows = new EndpointsInMemory();
   const history = () => Promise.resolve(options.spent ?? { used: 0, bought: 0 });
-  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts, references: options.references, logbook: options.logbook });
+  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts, references: options.references, logbook: options.logbook, versions: options.versions });
   await gateway.start();
   const stop = async (): Promise<void> => {
     await gateway.close();
