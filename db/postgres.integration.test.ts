@@ -46,9 +46,12 @@ afterEach(async () => {
   }
 });
 
-test('makes, stops and starts again a durable database', async () => {
+test('makes a durable database with files for its log, stops it and starts it again', async () => {
   const dataDir = folder();
-  const first = await open(dataDir);
+  const first = await openPostgres({ databaseUrl: undefined, dataDir, preparesLog: true });
+  running.push(first);
+  const [{ ahead }] = await ask(first.url, 'select count(*)::int as ahead from pg_ls_waldir() where name > pg_walfile_name(pg_current_wal_lsn())');
+  expect(ahead).toBeGreaterThan(1);
   expect(first).toMatchObject({ embedded: true, started: true });
   await ask(first.url, 'create table kept (value int)');
   await first.stop();

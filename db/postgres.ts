@@ -20,18 +20,20 @@ export interface PostgresOptions {
   dataDir: string;
   /** Told what takes time. */
   say?: Say;
+  /** An embedded one that is new is made ready for a market that commits often, in a second or two. */
+  preparesLog?: boolean;
 }
 
 /**
  * @throws NotDurable
  * @throws Error when the database does not answer or the embedded one does not start
  */
-export async function openPostgres({ databaseUrl, dataDir, say = () => undefined }: PostgresOptions): Promise<Postgres> {
+export async function openPostgres({ databaseUrl, dataDir, say = () => undefined, preparesLog = false }: PostgresOptions): Promise<Postgres> {
   if (databaseUrl !== undefined) {
     await assertDurable(databaseUrl);
     return { url: databaseUrl, embedded: false, started: false, stop: () => Promise.resolve() };
   }
-  const embedded = await EmbeddedPostgres.open(dataDir, say);
+  const embedded = await EmbeddedPostgres.open(dataDir, say, preparesLog);
   await assertDurable(embedded.url);
   return {
     // The port may change when Postgres had to be started again.

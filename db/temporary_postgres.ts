@@ -20,9 +20,9 @@ const END = `
   for second in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" && sleep 1; done
   rm -rf "$home" "$1"`;
 
-export async function openTemporaryPostgres(prefix: string, say?: PostgresOptions['say']): Promise<TemporaryPostgres> {
+export async function openTemporaryPostgres(prefix: string, options: Pick<PostgresOptions, 'say' | 'preparesLog'> = {}): Promise<TemporaryPostgres> {
   const { folder, remove } = temporaryFolder(prefix);
-  const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say });
+  const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, ...options });
   return {
     folder,
     postgres,

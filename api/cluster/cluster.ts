@@ -89,7 +89,7 @@ export class Cluster {
     const { dataDir, say } = this.options;
     mkdirSync(dataDir, { recursive: true });
     if (this.options.databaseUrl === undefined) this.closers.push(endsWithThisProcess(() => stopAtOnce(dataDir)));
-    const postgres = await openPostgres({ databaseUrl: this.options.databaseUrl, dataDir, say });
+    const postgres = await openPostgres({ databaseUrl: this.options.databaseUrl, dataDir, say, preparesLog: true });
     this.databaseUrl = postgres.url;
     this.closers.push(() => postgres.stop());
     if (this.closing) return this.close();

@@ -45,7 +45,7 @@ export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'par
 }
 
 async function openTables({ config, say, parts }: Pick<Core, 'config' | 'say' | 'parts'>): Promise<Pick<Core, 'postgres' | 'database'>> {
-  const postgres = await openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say });
+  const postgres = await openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say, preparesLog: true });
   // One that was found running may be another server's: it goes on while anybody is connected.
   parts.add('postgres', () => postgres.stop({ onlyIfIdle: !postgres.started }));
   const database = openDatabase(postgres.url);

@@ -1,4 +1,6 @@
 /** The sequencer's side of the channel: requests in, replies out. */
+import { createHash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { KIND, forEachEvent } from '../../engine/events.ts';
 import type { EventBatch } from '../../engine/events.ts';
@@ -13,6 +15,8 @@ const EXPIRED = 'it waited too long and was not executed';
 export const STALL_MILLIS = 700;
 /** A thread that had no time itself sees few heartbeats, and may have an answer it has not read. */
 const STALL_BEATS = 3;
+/** Of a state that is hashed between other things: so much takes about as long as a small batch. */
+const HASHED_BYTES = 1 << 20;
 const STALLED = 'the database does not answer';
 
 export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
@@ -36,7 +40,8 @@ export class SequencerHost {
   private readonly onReleased: (lastSequence: number) => void;
   private readonly onFailed: (error: Error) => void;
   private readonly onClose: () => Promise<void>;
-  private readonly repeats = new Set<Promise<void>>();
+  /** Answers that are being made: repeats and hashes. */
+  private readonly making = new Set<Promise<void>>();
   private stalled = false;
   /** Heartbeats since the append under way began. */
   private beats = 0;
@@ -75,10 +80,13 @@ export class SequencerHost {
     this.stalled = true;
   }
 
-  /** All that was accepted is released, repeats included. */
+  /** All that was accepted is released and answered. */
   async drain(): Promise<void> {
-    await this.sequencer.drain();
-    await Promise.all(this.repeats);
+    for (;;) {
+      await this.sequencer.drain();
+      if (this.making.size === 0) return;
+      await Promise.all(this.making);
+    }
   }
 
   /** @param replies takes what can be answered at once */
@@ -129,7 +137,7 @@ export class SequencerHost {
     this.channel.post(replies, []);
   }
 
-  private released({ batch, acknowledgements, repeats, answers, expired }: Release): void {
+  private released({ batch, acknowledgements, repeats, answers, expired, hash }: Release): void {
     const replies: Reply[] = [];
     if (expired.length > 0) replies.push({ kind: 'refused', ids: expired, message: EXPIRED });
     const transfer: ArrayBuffer[] = [];
@@ -146,12 +154,25 @@ export class SequencerHost {
     this.beats = 0;
     this.channel.post(replies, transfer);
     for (const { id, original } of repeats) this.track(this.repeat(id, original));
+    if (hash !== undefined) this.track(this.hash(hash));
     if (batch !== undefined) this.onReleased(batch.lastSequence);
   }
 
   private track(work: Promise<void>): void {
-    this.repeats.add(work);
-    void work.finally(() => this.repeats.delete(work));
+    this.making.add(work);
+    void work.finally(() => this.making.delete(work));
+  }
+
+  /** The state's hash, as `stateHash` of the engine has it, a part after each turn: the lease is renewed and commands are executed meanwhile. */
+  private async hash({ ids, sequence, state }: NonNullable<Release['hash']>): Promise<void> {
+    const hash = createHash('sha256');
+    for (let at = 0; at < state.length; at += HASHED_BYTES) {
+      hash.update(state.subarray(at, at + HASHED_BYTES));
+      await turn();
+    }
+    const value = { stateHash: hash.digest('hex'), sequence };
+    this.reply(...ids.map((id): Reply => ({ kind: 'answer', id, value })));
+    this.sequencer.hashed();
   }
 
   /** What a repeat brings about is what its original did; only the journal remembers that. */

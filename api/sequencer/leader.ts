@@ -45,6 +45,8 @@ export interface LeaderOptions {
   manualStart: number;
   /** Commands between two snapshots. */
   snapshotEvery: number;
+  /** And milliseconds, unless very many commands have come. */
+  snapshotPauseMillis: number;
   /** How long another leader may take to go. */
   leadWaitMillis: number;
   /** Batches from this sequence on are sent again: the callers have not seen them. undefined: none. */
@@ -56,7 +58,7 @@ export interface LeaderOptions {
   /** As ACCEPT_JOURNAL_END has it. */
   acceptedEnd: number | undefined;
 }
-export const LEADER_DEFAULTS = { snapshotEvery: 250_000, leadWaitMillis: 8_000, standby: false };
+export const LEADER_DEFAULTS = { snapshotEvery: 250_000, snapshotPauseMillis: 30_000, leadWaitMillis: 8_000, standby: false };
 
 export interface LeaderParts {
   channel: Channel<Reply>;
@@ -158,8 +160,9 @@ export class Leader {
     const noteEnd = await this.mark(journal);
     settleHeap();
     const { channel, authoriser, say, snapshotFile } = this.parts;
+    const { url, snapshotEvery, snapshotPauseMillis } = this.options;
     const snapshotter = new Snapshotter({
-      engine, journal, store: new PostgresSnapshots(this.options.url), take: () => takeInThread(snapshotFile, this.options.url), every: this.options.snapshotEvery, latest: snapshotSequence, say,
+      engine, journal, store: new PostgresSnapshots(url), take: () => takeInThread(snapshotFile, url), every: snapshotEvery, pauseMillis: snapshotPauseMillis, latest: snapshotSequence, say,
     });
     await this.publishUnseen(journal);
     const host = new SequencerHost({

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
 import type { Command, Envelope } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
@@ -70,6 +70,24 @@ describe('the sequencer', () => {
     await Promise.all([...acks, balances]);
     expect(order).toEqual(['batch 1-2', 'ack 2', 'batch 3-4', 'ack 3', 'ack 4', '3 companies']);
     expect(commandsOf(journal)).toEqual([['tick', 'registerCompany'], ['registerCompany', 'registerCompany']]);
+  });
+
+  test('tells the hash of the state, of one copy at a time, while commands go on', async () => {
+    const engine = new Engine();
+    const snapshot = vi.spyOn(engine, 'snapshot');
+    const port = createInProcessSequencer({ engine });
+    await port.submit(envelope(register('a')));
+    const before = { stateHash: engine.stateHash(), sequence: engine.sequence };
+    const [first, second] = await Promise.all([port.query('stateHash', {}), port.query('stateHash', {}), port.submit(envelope(register('b')))]);
+    const after = { stateHash: engine.stateHash(), sequence: engine.sequence };
+    expect(after.stateHash).not.toBe(before.stateHash);
+    expect([first, second]).toEqual([after, after]);
+    expect(snapshot).toHaveBeenCalledTimes(1);
+    const late = port.query('stateHash', {});
+    await settled();
+    const later = port.query('stateHash', {});
+    await port.close();
+    expect(await Promise.all([late, later])).toEqual([after, after]);
   });
 
   test('goes ahead while a batch is being appended, and lets nothing of that out before both are durable', async () => {

@@ -33,6 +33,8 @@ export interface SequencedEngine extends EngineView {
   /** Whether it helps to tell the engine of commands before they come. */
   readonly isWide: boolean;
   foresee(envelopes: readonly Envelope[], from: number, to: number): void;
+  /** A copy of the state, of which the hash is taken. */
+  snapshot(): Uint8Array;
 }
 
 export type QueryAnswer = { id: number; ok: true; value: unknown } | { id: number; ok: false; message: string };
@@ -47,6 +49,8 @@ export interface Release {
   answers: QueryAnswer[];
   /** Waited longer than callers do, or asked of one who may have been replaced; they were not executed. */
   expired: number[];
+  /** Who has asked for the hash of this state. Hashing takes long, so it is done beside the commands; `hashed` is to be called then. */
+  hash: { ids: number[]; sequence: number; state: Uint8Array } | undefined;
 }
 
 export interface Outlet {
@@ -108,7 +112,7 @@ interface Turn {
   release: Release;
 }
 
-const newTurn = (): Turn => ({ captured: [], release: { batch: undefined, acknowledgements: new Acknowledgements(), repeats: [], answers: [], expired: [] } });
+const newTurn = (): Turn => ({ captured: [], release: { batch: undefined, acknowledgements: new Acknowledgements(), repeats: [], answers: [], expired: [], hash: undefined } });
 
 export class Sequencer {
   private readonly engine: SequencedEngine;
@@ -132,6 +136,9 @@ export class Sequencer {
   private goingAhead = false;
   /** Who has moved the clock and is answered when all that was due has run; meanwhile what came later gets in between. */
   private readonly moved: number[] = [];
+  /** Who asks for the state's hash. One is taken at a time, because each holds a copy of the state: whoever asks meanwhile is told the next. */
+  private readonly hashAsked: number[] = [];
+  private hashing = false;
   private running = false;
   private stopped = false;
   private drained: (() => void)[] = [];
@@ -218,6 +225,12 @@ export class Sequencer {
     return ids;
   }
 
+  /** The hash that was released last has been told. */
+  hashed(): void {
+    this.hashing = false;
+    if (this.hashAsked.length > 0 && !this.stopped) this.wake();
+  }
+
   /** Stops for good, as when an append fails: the journal is no longer ours. */
   abort(error: Error): void {
     this.fail(error);
@@ -282,7 +295,7 @@ export class Sequencer {
 
   private async run(): Promise<void> {
     try {
-      while (!this.stopped && (this.ahead !== undefined || this.queue.length > 0 || this.timeIsDue() || this.engine.hasWork || this.moved.length > 0)) {
+      while (!this.stopped && (this.ahead !== undefined || this.queue.length > 0 || this.timeIsDue() || this.engine.hasWork || this.moved.length > 0 || this.isHashDue)) {
         const turn = this.takeTurn();
         if (this.written.count > 0) await this.commit(turn);
         if (!this.isStopped()) this.releaseTurn(turn);
@@ -292,6 +305,10 @@ export class Sequencer {
     }
     this.running = false;
     for (const resolve of this.drained.splice(0)) resolve();
+  }
+
+  private get isHashDue(): boolean {
+    return this.hashAsked.length > 0 && !this.hashing;
   }
 
   /** Asked anew after a wait: the lead may have been lost meanwhile. */
@@ -328,8 +345,13 @@ export class Sequencer {
   }
 
   private releaseTurn({ release }: Turn): void {
-    if (release.batch === undefined && release.answers.length > 0 && !this.leads()) release.expired.push(...release.answers.splice(0).map(({ id }) => id));
-    if (release.batch !== undefined || release.answers.length > 0 || release.expired.length > 0) this.outlet.released(release);
+    const { hash } = release;
+    if (release.batch === undefined && (release.answers.length > 0 || hash !== undefined) && !this.leads()) {
+      release.expired.push(...release.answers.splice(0).map(({ id }) => id), ...(hash?.ids ?? []));
+      release.hash = undefined;
+      this.hashing = false;
+    }
+    if (release.batch !== undefined || release.answers.length > 0 || release.expired.length > 0 || release.hash !== undefined) this.outlet.released(release);
   }
 
   /** Time first, then what waits, until the batch is full. What has been applied during the last append is its beginning. */
@@ -341,6 +363,10 @@ export class Sequencer {
     const turn = ahead ?? newTurn();
     if (this.advanceTime()) this.takeItems(turn, () => true);
     if (!this.engine.hasWork) for (const id of this.moved.splice(0)) turn.release.answers.push({ id, ok: true, value: this.engine.now });
+    if (this.isHashDue) {
+      this.hashing = true;
+      turn.release.hash = { ids: this.hashAsked.splice(0), sequence: this.engine.sequence, state: this.engine.snapshot() };
+    }
     return turn;
   }
 
@@ -420,6 +446,7 @@ export class Sequencer {
       if (item.kind === 'clock' && item.now > this.engine.now) return this.clock.set?.(item.now);
       this.queue.shift();
       if (item.kind === 'command') this.applyItem(turn, item.id, item.envelope, item.encoded);
+      else if (item.kind === 'query' && item.name === 'stateHash') this.hashAsked.push(item.id);
       else if (item.kind === 'query') turn.release.answers.push(this.answer(item.id, item.name, item.ask));
       else this.moved.push(item.id);
     }

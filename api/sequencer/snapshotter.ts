@@ -1,9 +1,14 @@
-/** Has a snapshot taken every so many commands, elsewhere than in the market's thread, and takes one at the end. */
+/** Has a snapshot taken every so many commands, elsewhere than in the market's thread, and takes one at the end, where that is quick. */
 import { RULES_VERSION } from '../../engine/rules.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { PostgresJournal } from '../../db/journal.ts';
 import type { SnapshotStore } from '../../db/snapshots.ts';
 import type { Taking } from './snapshot_thread.ts';
+
+/** Pauses or not, a restart is to be quick: one is taken when so many times the usual number of commands have come. */
+export const TAKEN_LATE_TIMES = 4;
+/** Of a larger state the last snapshot must do at a stop, which is to be over within seconds: what has come since is executed again at the next start. */
+const STOP_BYTES_MAX = 32 << 20;
 
 export interface SnapshotterParts {
   engine: Engine;
@@ -13,6 +18,8 @@ export interface SnapshotterParts {
   take: () => Taking;
   /** Commands between two snapshots. */
   every: number;
+  /** And milliseconds, which tell under how much load the market is: taking one costs it the same whenever that is. */
+  pauseMillis: number;
   /** Sequence of the newest snapshot there is. */
   latest: number;
   say: (line: string) => void;
@@ -23,6 +30,7 @@ export class Snapshotter {
   private latest: number;
   /** The last attempt began here; the next begins as many commands later, whether it succeeded or not. */
   private tried: number;
+  private triedAt = performance.now();
   private taking: Taking | undefined;
   private finishing = false;
 
@@ -34,22 +42,30 @@ export class Snapshotter {
 
   /** Called after each commit. */
   afterRelease(lastSequence: number): void {
-    if (this.taking === undefined && lastSequence - this.tried >= this.parts.every) void this.take(lastSequence);
+    if (this.taking === undefined && this.isDue(lastSequence - this.tried)) void this.take(lastSequence);
   }
 
-  /** What a clean stop leaves: the next start has nothing to replay. Nothing else happens any more, so it is taken here. */
+  private isDue(commands: number): boolean {
+    const { every, pauseMillis } = this.parts;
+    return commands >= every * TAKEN_LATE_TIMES || (commands >= every && performance.now() - this.triedAt >= pauseMillis);
+  }
+
+  /** What a clean stop of a market that is not large leaves: the next start has nothing to replay. Nothing else happens any more, so it is taken here. */
   async finish(): Promise<void> {
     this.finishing = true;
     await this.taking?.end();
     const { engine, journal, store, say } = this.parts;
     const { sequence } = engine;
     if (sequence <= this.latest) return;
-    await store.save({ sequence, rulesVersion: RULES_VERSION, journalHash: journal.headHash, state: engine.snapshot() })
+    const state = engine.snapshot();
+    if (state.length > STOP_BYTES_MAX) return;
+    await store.save({ sequence, rulesVersion: RULES_VERSION, journalHash: journal.headHash, state })
       .catch((error: unknown) => say(notSaved(error)));
   }
 
   private async take(sequence: number): Promise<void> {
     this.tried = sequence;
+    this.triedAt = performance.now();
     this.taking = this.parts.take();
     try {
       this.latest = this.tried = await this.taking.done;

@@ -136,7 +136,7 @@ describe('the market', () => {
   });
 
   test('starts again by itself when the journal fails under load: nothing lost, nothing twice, no gap', async () => {
-    const port = await start({ snapshotEvery: 200 });
+    const port = await start({ snapshotEvery: 200, snapshotPauseMillis: 0 });
     await port.submit(envelope(register('a')));
     const batches: CommittedBatch[] = [];
     const { committedSequence } = await port.status();
@@ -240,7 +240,7 @@ describe('the market', () => {
   });
 
   test('uses an older snapshot when the newest is damaged', async () => {
-    const port = await start({ snapshotEvery: 1 });
+    const port = await start({ snapshotEvery: 1, snapshotPauseMillis: 0 });
     for (const name of ['a', 'b', 'c']) await port.submit(envelope(register(name)));
     await expect.poll(async () => (await query(url, 'select sequence from snapshots')).length, { timeout: 20_000 }).toBeGreaterThan(0);
     await port.submit(envelope(register('d')));

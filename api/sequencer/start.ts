@@ -32,6 +32,7 @@ export interface StartOptions {
   /** Where a manual clock starts when the market has no time yet. Now, unless given. */
   manualStart?: number;
   snapshotEvery?: number;
+  snapshotPauseMillis?: number;
   leadWaitMillis?: number;
   /** The bundled worker. */
   workerFile?: string;
@@ -145,10 +146,11 @@ class WorkerSequencer extends SequencerClient implements Line {
   }
 
   private leaderOptions(): LeaderOptions {
-    const { url, clock, manualStart, snapshotEvery, leadWaitMillis, markFolder, acceptedEnd } = this.options;
+    const { url, clock, manualStart, snapshotEvery, snapshotPauseMillis, leadWaitMillis, markFolder, acceptedEnd } = this.options;
     return {
       ...LEADER_DEFAULTS,
       ...(snapshotEvery === undefined ? {} : { snapshotEvery }),
+      ...(snapshotPauseMillis === undefined ? {} : { snapshotPauseMillis }),
       ...(leadWaitMillis === undefined ? {} : { leadWaitMillis }),
       url: url(), markFolder, acceptedEnd, clock, manualStart: manualStart ?? Date.now(), holder: this.holder,
       resume: this.publishedSequence !== undefined,

@@ -24,7 +24,7 @@ export class DurableMarket {
   static async open(say: (line: string) => void): Promise<DurableMarket> {
     // The bundles stand in dist/, one folder below the root.
     execFileSync(process.execPath, ['api/cli/build.mjs', 'sequencer_worker'], { cwd: fileURLToPath(new URL('..', import.meta.url)), stdio: ['ignore', 'ignore', 'inherit'] });
-    const own = await openTemporaryPostgres('ccx-bench-', say);
+    const own = await openTemporaryPostgres('ccx-bench-', { say, preparesLog: true });
     const database = openDatabase(own.postgres.url, 2);
     await migrate(database);
     await database.destroy();

@@ -1,0 +1,40 @@
+import { describe, expect, test, vi } from 'vitest';
+import type { Engine } from '../../engine/engine.ts';
+import { MemorySnapshots } from '../../db/snapshots.ts';
+import { Snapshotter, TAKEN_LATE_TIMES } from './snapshotter.ts';
+
+const EVERY = 100;
+
+function snapshotter(state: Uint8Array, pauseMillis = 0) {
+  const engine = { sequence: 500, snapshot: () => state } as Engine;
+  const store = new MemorySnapshots();
+  const take = vi.fn(() => ({ done: new Promise<number>(() => undefined), end: () => Promise.resolve() }));
+  return { store, take, snapshotter: new Snapshotter({ engine, journal: { headHash: new Uint8Array(32) }, store, take, every: EVERY, pauseMillis, latest: 0, say: () => undefined }) };
+}
+
+describe('snapshots', () => {
+  test('are taken when enough commands have come', () => {
+    const { snapshotter: own, take } = snapshotter(new Uint8Array(8));
+    own.afterRelease(EVERY - 1);
+    expect(take).not.toHaveBeenCalled();
+    own.afterRelease(EVERY);
+    expect(take).toHaveBeenCalledTimes(1);
+  });
+
+  test('wait for a pause after the last one, but not until a restart would take long', () => {
+    const { snapshotter: own, take } = snapshotter(new Uint8Array(8), 60_000);
+    own.afterRelease(EVERY * TAKEN_LATE_TIMES - 1);
+    expect(take).not.toHaveBeenCalled();
+    own.afterRelease(EVERY * TAKEN_LATE_TIMES);
+    expect(take).toHaveBeenCalledTimes(1);
+  });
+
+  test('are taken at a stop of what can be kept in a moment', async () => {
+    const small = snapshotter(new Uint8Array(8));
+    await small.snapshotter.finish();
+    expect(small.store.kept.map(({ sequence }) => sequence)).toEqual([500]);
+    const large = snapshotter(new Uint8Array(64 << 20));
+    await large.snapshotter.finish();
+    expect(large.store.kept).toEqual([]);
+  });
+});
