@@ -11,6 +11,7 @@ import { requiredHold } from './trading/holds.ts';
 import { accrualScale } from './lending/interest.ts';
 import { NIL } from './ledger/lot_amounts.ts';
 import { minutesLeft } from './trading/order_checks.ts';
+import type { BookSide } from './book/book.ts';
 import { FLAG } from './book/orders.ts';
 import type { InvariantCheck } from './queries.ts';
 import type { State } from './state.ts';
@@ -232,22 +233,30 @@ function booksDoNotCross(state: State): string | undefined {
   return undefined;
 }
 
-function eligiblePairCrosses(state: State, book: HourBook): boolean {
+function eligiblePairCrosses(state: State, { bids, asks }: HourBook): boolean {
   const { orders, standing, supply } = state;
-  let crosses = false;
-  book.bids.forEach(orders, (bid) => {
-    book.asks.forEach(orders, (ask) => {
-      const eligible = orders.model(bid) < 0 || supply.serves(orders.cell(ask), orders.model(bid));
-      const related = standing.group(orders.company(bid)) === standing.group(orders.company(ask));
-      const bound = [bid, ask].some((row) => (orders.extra(row)?.minimumQuantity ?? 0) > 0);
-      const limited = (orders.flags(bid) & FLAG.limited) !== 0 && !mayBuyFrom(state, bid, ask);
-      const apart = ((orders.flags(bid) | orders.flags(ask)) & FLAG.postOnly) !== 0;
-      crosses ||= eligible && !limited && !related && !bound && !apart && orders.price(bid) >= orders.price(ask);
-      return !crosses && orders.price(ask) <= orders.price(bid);
+  // Only few may be asked who they could trade with: any number may stand crossed for a minimum, or for who takes.
+  const unboundOf = (side: BookSide, reaches: (price: number) => boolean): number[] => {
+    const found: number[] = [];
+    side.forEach(orders, (row) => {
+      const bound = (orders.extra(row)?.minimumQuantity ?? 0) > 0 || (orders.flags(row) & FLAG.postOnly) !== 0;
+      return reaches(orders.price(row)) && (bound || found.push(row) > 0);
     });
-    return !crosses && orders.price(bid) >= book.asks.best();
+    return found;
+  };
+  const unboundAsks = unboundOf(asks, (price) => price <= bids.best());
+  const mayTrade = (bid: number, ask: number): boolean => {
+    if (standing.group(orders.company(bid)) === standing.group(orders.company(ask))) return false;
+    if (orders.model(bid) >= 0 && !supply.serves(orders.cell(ask), orders.model(bid))) return false;
+    return (orders.flags(bid) & FLAG.limited) === 0 || mayBuyFrom(state, bid, ask);
+  };
+  return unboundOf(bids, (price) => price >= asks.best()).some((bid) => {
+    for (const ask of unboundAsks) {
+      if (orders.price(ask) > orders.price(bid)) return false;
+      if (mayTrade(bid, ask)) return true;
+    }
+    return false;
   });
-  return crosses;
 }
 
 interface Invariant {

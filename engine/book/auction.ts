@@ -3,7 +3,9 @@
  * several the one that leaves the smallest surplus, then the one nearest the reference (without one,
  * the lowest limit), then the lowest. At that price orders execute by price, then time.
  */
+import { Reopening } from './after_call.ts';
 import type { Book, BookSide } from './book.ts';
+import { CallQueue } from './call_queue.ts';
 import { MARKET, STOP } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { isLimit, noteTrade } from './matching.ts';
@@ -81,68 +83,6 @@ function isBetter(a: Uncross & { surplus: bigint }, b: Uncross & { surplus: bigi
   return Math.abs(a.price - nearest) < Math.abs(b.price - nearest);
 }
 
-/** The orders of one side in the order in which an uncross executes them, and how far the other side has taken them. */
-class Queue {
-  /** The next last. */
-  private readonly ahead: number[] = [];
-  private readonly passed: number[] = [];
-  private readonly orders: Orders;
-  /** What is taken of the order whose turn it is. */
-  used = 0;
-  /** Orders with a limit. */
-  limits = 0;
-
-  constructor(side: BookSide, orders: Orders) {
-    this.orders = orders;
-    side.forEach(orders, (row) => {
-      if (sitsOut(orders, row)) return true;
-      if (isLimit(orders.price(row))) this.limits++;
-      return this.ahead.push(row) > 0;
-    });
-    this.ahead.reverse();
-  }
-
-  /** Whose turn it is, NIL when all have had theirs. */
-  get current(): number {
-    return this.ahead.length === 0 ? NIL : this.ahead[this.ahead.length - 1];
-  }
-  /** What is left of it. */
-  get left(): number {
-    return this.orders.remaining(this.current) - this.used;
-  }
-
-  take(quantity: number): void {
-    this.used += quantity;
-    if (this.left > 0) return;
-    this.passed.push(this.ahead.pop() as number);
-    this.used = 0;
-  }
-
-  /** Steps back by what was taken last. */
-  giveBack(quantity: number): void {
-    let left = quantity;
-    while (left > this.used) {
-      left -= this.used;
-      this.ahead.push(this.passed.pop() as number);
-      this.used = this.orders.remaining(this.current);
-    }
-    this.used -= left;
-  }
-
-  /** Takes out the order whose turn it is, as if it had never been there; what it has taken is for the next. */
-  drop(): number {
-    this.used = 0;
-    const row = this.ahead.pop() as number;
-    if (isLimit(this.orders.price(row))) this.limits--;
-    return row;
-  }
-
-  /** Whether what would execute of the order whose turn it is, is less than its minimum. */
-  get fallsShort(): boolean {
-    return this.used > 0 && this.used < this.orders.pendingMinimum(this.current);
-  }
-}
-
 interface Pair {
   readonly bid: number;
   readonly ask: number;
@@ -150,8 +90,8 @@ interface Pair {
 }
 
 /** Who executes with whom in an uncross of that volume: both sides by price, then time. */
-function pairsAt(book: Book, orders: Orders, { volume }: Uncross): Pair[] {
-  const [bids, asks] = [new Queue(book.bids, orders), new Queue(book.asks, orders)];
+function pairsAt(book: Book, orders: Orders, host: AuctionHost, { volume }: Uncross): Pair[] {
+  const [bids, asks] = queuesOf(book, orders, host);
   const pairs: Pair[] = [];
   for (let left = volume; left > 0n; ) {
     const quantity = Math.min(bids.left, asks.left);
@@ -163,7 +103,15 @@ function pairsAt(book: Book, orders: Orders, { volume }: Uncross): Pair[] {
   return pairs;
 }
 
+function queuesOf(book: Book, orders: Orders, host: AuctionHost): [CallQueue, CallQueue] {
+  const takesPart = (row: number): boolean => !sitsOut(orders, row);
+  const groupOf = (row: number): number => host.groupOf(row);
+  return [new CallQueue(book.bids, orders, takesPart, groupOf), new CallQueue(book.asks, orders, takesPart, groupOf)];
+}
+
 export interface AuctionHost extends MatchHost {
+  /** The beneficial owner. */
+  groupOf(row: number): number;
   /** Whether a came before b; decides who is the maker. */
   isOlder(a: number, b: number): boolean;
 }
@@ -176,13 +124,14 @@ export interface AuctionHost extends MatchHost {
 export function uncross(book: Book, orders: Orders, host: AuctionHost, matcher: Matcher, reference: number): Uncross | undefined {
   const satOut = removeUnfit(book, orders, host, matcher, reference);
   const found = findUncross(book, orders, reference);
-  const pairs = found === undefined ? [] : pairsAt(book, orders, found);
+  const pairs = found === undefined ? [] : pairsAt(book, orders, host, found);
   book.auction = false;
   for (const pair of pairs) execute(book, orders, host, matcher, pair, found?.price ?? 0);
   cancelUnpriced(book, orders, host, matcher);
   // What sat out arrives again now, and what is left of sides that still cross by a model trades.
-  for (const row of satOut) matcher.enterAfterCall(book, row);
-  matcher.settleCrossed(book);
+  const reopening = new Reopening(book, orders, matcher);
+  reopening.enter(satOut);
+  reopening.settle();
   // Stops that came during the call and whose price was met before it.
   if (matcher.rulesVersion >= 4 && book.lastPrice > 0) noteTrade(book, book.lastPrice);
   matcher.runStops(book);
@@ -197,15 +146,17 @@ export function uncross(book: Book, orders: Orders, host: AuctionHost, matcher: 
  * order taken out would find. What stands before an order does not change when it goes; what was beside it is met anew.
  */
 function removeUnfit(book: Book, orders: Orders, host: AuctionHost, matcher: Matcher, reference: number): number[] {
-  const [bids, asks] = [new Queue(book.bids, orders), new Queue(book.asks, orders)];
-  const reaches = (bid: number, ask: number): boolean => bid !== NIL && ask !== NIL && orders.price(bid) >= orders.price(ask);
+  const [bids, asks] = queuesOf(book, orders, host);
   const satOut: number[] = [];
   // Without a limit and without a reference there is no price.
   while (bids.limits > 0 || asks.limits > 0 || reference > 0) {
     const [bid, ask] = [bids.current, asks.current];
-    const executes = reaches(bid, ask);
-    if (executes && !host.sameGroup(bid, ask)) {
-      const quantity = Math.min(bids.left, asks.left);
+    const executes = bid !== NIL && ask !== NIL && orders.price(bid) >= orders.price(ask);
+    if (executes && host.groupOf(bid) !== host.groupOf(ask)) {
+      // The larger of the two executes with all that it reaches, as far as its own group.
+      const quantity = bids.left >= asks.left
+        ? Math.min(bids.left, asks.within(orders.price(bid), host.groupOf(bid)))
+        : Math.min(asks.left, bids.within(orders.price(ask), host.groupOf(ask)));
       bids.take(quantity);
       asks.take(quantity);
       continue;
@@ -214,15 +165,8 @@ function removeUnfit(book: Book, orders: Orders, host: AuctionHost, matcher: Mat
     const unfit = executes ? (host.isOlder(bid, ask) ? asks : bids) : bids.fallsShort ? bids : asks.fallsShort ? asks : undefined;
     if (unfit === undefined) break;
     const opposite = unfit === bids ? asks : bids;
-    let passed = unfit.used;
-    const row = unfit.drop();
-    // Whom one has passed without meeting its own group, the next of its group passes too.
-    for (let next = unfit.current; executes && passed > 0 && next !== NIL && host.sameGroup(next, row); next = unfit.current) {
-      if (!(unfit === bids ? reaches(next, ask) : reaches(bid, next))) break;
-      const quantity = Math.min(passed, unfit.left);
-      unfit.take(quantity);
-      passed -= quantity;
-    }
+    const passed = unfit.used;
+    const row = unfit.drop(host.groupOf(unfit.current));
     opposite.giveBack(passed);
     matcher.withdraw(book, row);
     if (executes) host.cancelled(row, 'self_trade');

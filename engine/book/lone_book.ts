@@ -143,7 +143,7 @@ export class LoneBook implements BookMachine, AuctionHost {
   private bookRefusal(row: number, order: BookOrder): RejectCode | undefined {
     if (order.orderType === STOP || order.orderType === STOP_LIMIT || this.book.auction) return undefined;
     if (order.postOnly && this.matcher.wouldCross(this.book, row)) return 'post_only_would_cross';
-    return this.matcher.undercutsMinimum(this.book, row) ? 'minimum_quantity' : undefined;
+    return this.matcher.undercutsMinimum(this.book, row) ? this.matcher.minimumRefusal(this.book, row) : undefined;
   }
 
   cancel(id: number): RejectCode | undefined {
@@ -290,6 +290,9 @@ export class LoneBook implements BookMachine, AuctionHost {
   }
   sameGroup(a: number, b: number): boolean {
     return this.orders.company(a) === this.orders.company(b);
+  }
+  groupOf(row: number): number {
+    return this.orders.company(row);
   }
   isOlder(a: number, b: number): boolean {
     return this.orders.sequence(a) < this.orders.sequence(b);

@@ -139,6 +139,20 @@ export class Matcher {
     return executable < minimum && (executable > 0 || cannotWait);
   }
 
+  /** What an order is told whose minimum cannot be met: where an order of its own group stands within its limit, that. */
+  minimumRefusal(book: Book, row: number): 'self_trade' | 'minimum_quantity' {
+    const { orders, host } = this;
+    const side = book.side(!orders.isSell(row));
+    const limit = side.keyOf(orders.price(row));
+    let found = false;
+    side.forEach(orders, (maker) => {
+      const within = side.keyOf(orders.price(maker)) >= limit;
+      found = within && host.sameGroup(maker, row);
+      return within && !found;
+    });
+    return found ? 'self_trade' : 'minimum_quantity';
+  }
+
   /** Why a resting order may not be changed so: it would trade although it is post-only, or less than its minimum. */
   changeRefusal(book: Book, row: number, price: number, remaining: number): 'post_only_would_cross' | 'minimum_quantity' | undefined {
     const { orders } = this;
@@ -204,7 +218,7 @@ export class Matcher {
     return meets;
   }
 
-  private isResting(row: number): boolean {
+  isResting(row: number): boolean {
     return (this.orders.flags(row) & FLAG.resting) !== 0;
   }
 
@@ -381,27 +395,6 @@ export class Matcher {
     orders.setRemaining(row, orders.remaining(row) - quantity);
     orders.setVisible(row, Math.max(0, orders.visible(row) - quantity));
     orders.setFlags(row, orders.flags(row) | FLAG.executed);
-  }
-
-  /**
-   * After an uncross, orders that sat it out may cross: they trade now, the best bid first, as if they arrived; then asks, for an
-   * ask may have of one bid the minimum that the bid had not of the asks before it.
-   */
-  settleCrossed(book: Book): void {
-    this.settleSide(book, book.bids, book.asks);
-    if (this.rulesVersion >= 4) this.settleSide(book, book.asks, book.bids);
-  }
-
-  private settleSide(book: Book, side: BookSide, opposite: BookSide): void {
-    const { orders } = this;
-    if (book.bids.count === 0 || book.asks.count === 0 || book.bids.best() < book.asks.best()) return;
-    const crossing: number[] = [];
-    const limit = side.keyOf(opposite.best());
-    side.forEach(orders, (row) => side.keyOf(orders.price(row)) >= limit && crossing.push(orders.idOf(row)) > 0);
-    for (const id of crossing) {
-      const row = orders.rowOf(id);
-      if (row !== NIL && this.isResting(row)) this.reenter(book, row);
-    }
   }
 
   /** Lets a resting order arrive again, if it would trade or meet an own order. */

@@ -73,7 +73,9 @@ export class NaiveBook implements BookMachine {
       if (order.minimumQuantity > 0) {
         const possible = this.dryRun(order, order.minimumQuantity);
         const waits = (order.timeInForce !== IOC && order.timeInForce !== FOK) && order.orderType !== MARKET;
-        if (possible < order.minimumQuantity && !(possible === 0 && waits)) return 'minimum_quantity';
+        if (possible < order.minimumQuantity && !(possible === 0 && waits)) {
+          return this.within(order).some(({ owner }) => owner === order.owner) ? 'self_trade' : 'minimum_quantity';
+        }
       }
     }
     this.tell.accepted(order.id);
@@ -90,9 +92,12 @@ export class NaiveBook implements BookMachine {
     return order.sell ? price <= order.stopPrice : price >= order.stopPrice;
   }
 
+  private within(order: Order): Order[] {
+    return this.resting.filter(opposite(order)).filter((other) => (order.sell ? other.limit >= order.limit : other.limit <= order.limit));
+  }
+
   private makersFor(order: Order): Order[] {
-    return this.resting.filter(opposite(order)).filter((maker) => (order.sell ? maker.limit >= order.limit : maker.limit <= order.limit))
-      .filter((maker) => (order.sell ? this.mayTrade(maker, order) : this.mayTrade(order, maker)));
+    return this.within(order).filter((maker) => (order.sell ? this.mayTrade(maker, order) : this.mayTrade(order, maker)));
   }
 
   /** What its first execution must be at least; 0 once that has been. */
@@ -166,7 +171,7 @@ export class NaiveBook implements BookMachine {
   }
 
   private crossing(order: Order): Order[] {
-    return this.resting.filter(opposite(order)).filter((other) => (order.sell ? other.limit >= order.limit : other.limit <= order.limit) && !other.postOnly);
+    return this.within(order).filter(({ postOnly }) => !postOnly);
   }
 
   private wouldTrade(order: Order): boolean {

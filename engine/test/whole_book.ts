@@ -122,9 +122,7 @@ export class WholeBook {
 
   place(order: WholeOrder): RejectCode | undefined {
     this.placing = order.id;
-    const refusal = this.run(this.command(order));
-    // The exchange says why a minimum fails; the lone book does not ask.
-    return refusal === 'self_trade' ? 'minimum_quantity' : refusal;
+    return this.run(this.command(order));
   }
 
   private known(id: number): { order: number; company: number } {

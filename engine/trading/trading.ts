@@ -2,6 +2,7 @@
  * Orders of the exchange: entry, matching's consequences, cancel and amend. The check, the hold, the
  * match and the postings of an order are one indivisible step.
  */
+import { Reopening } from '../book/after_call.ts';
 import { uncross } from '../book/auction.ts';
 import type { AuctionHost } from '../book/auction.ts';
 import { Blocks } from './blocks.ts';
@@ -197,21 +198,7 @@ export class Trading implements AuctionHost {
   private bookRefusal(book: HourBook, row: number, command: PlaceOrder): RejectCode | undefined {
     if (command.orderType === STOP || command.orderType === STOP_LIMIT || book.auction) return undefined;
     if (command.postOnly && this.matcher.wouldCross(book, row)) return 'post_only_would_cross';
-    if (this.matcher.undercutsMinimum(book, row)) return this.meetsOwn(book, row) ? 'self_trade' : 'minimum_quantity';
-    return undefined;
-  }
-
-  /** Whether an order of its own group stands within its limit: it is that which the minimum fails for. */
-  private meetsOwn(book: HourBook, row: number): boolean {
-    const { orders } = this.state;
-    const side = book.side(!orders.isSell(row));
-    const limit = side.keyOf(orders.price(row));
-    let meets = false;
-    side.forEach(orders, (maker) => {
-      meets = side.keyOf(orders.price(maker)) >= limit && this.sameGroup(maker, row);
-      return !meets && side.keyOf(orders.price(maker)) >= limit;
-    });
-    return meets;
+    return this.matcher.undercutsMinimum(book, row) ? this.matcher.minimumRefusal(book, row) : undefined;
   }
 
   private countOrder(company: number): void {
@@ -290,6 +277,11 @@ export class Trading implements AuctionHost {
   sameGroup(a: number, b: number): boolean {
     const { orders, standing } = this.state;
     return standing.group(orders.company(a)) === standing.group(orders.company(b));
+  }
+
+  groupOf(row: number): number {
+    const { orders, standing } = this.state;
+    return standing.group(orders.company(row));
   }
 
   mayBuyFrom(bid: number, ask: number): boolean {
@@ -402,7 +394,7 @@ export class Trading implements AuctionHost {
    */
   reopen(book: HourBook): void {
     if (!book.auction) {
-      this.matcher.settleCrossed(book);
+      new Reopening(book, this.state.orders, this.matcher).settle();
       this.matcher.runStops(book);
       return;
     }
