@@ -1,6 +1,7 @@
 import { createServer, get } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CHAT, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
 import type { GatewayWorld } from './test/gateway_world.ts';
@@ -54,7 +55,7 @@ interface Told {
 }
 async function ask(path: string, body: unknown, headers: Record<string, string> = {}, method = 'POST'): Promise<Told> {
   seen = [];
-  const sent = method === 'GET' ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
+  const sent = method === 'GET' ? undefined : typeof body === 'string' ? body : Buffer.isBuffer(body) ? Uint8Array.from(body) : JSON.stringify(body);
   const told = await fetch(world.url + path, { method, body: sent, headers: { authorization: `Bearer ${world.key()}`, 'content-type': 'application/json', ...headers } });
   return { status: told.status, headers: told.headers, text: await told.text() };
 }
@@ -290,7 +291,9 @@ describe('refusals are of the published shape, with the headers of every answer'
     ['a name twice', chat, '{"model":"a","model":"b","messages":[]}', {}, 400, 'invalid_request_error', 'model'],
     ['a number beyond all', chat, `{"model":"${CHAT}","messages":[{"role":"user","content":"x"}],"temperature":1e999}`, {}, 400, 'invalid_request_error', 'temperature'],
     ['another type', chat, 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }, 400, 'invalid_request_error', null],
-    ['a compressed body', chat, '{}', { 'content-encoding': 'gzip' }, 400, 'invalid_request_error', null],
+    ['what is not compressed as it says', chat, '{}', { 'content-encoding': 'gzip' }, 400, 'invalid_request_error', null],
+    ['a compression that few know', chat, '{}', { 'content-encoding': 'compress' }, 400, 'invalid_request_error', null],
+    ['too much, however small it came', chat, gzipSync(`{"x":"${'x'.repeat(21 * 1024 * 1024)}"}`), { 'content-encoding': 'gzip' }, 413, 'request_too_large', null],
     ['too much', chat, `{"x":"${'x'.repeat(21 * 1024 * 1024)}"}`, {}, 413, 'request_too_large', null],
     ['an unknown role', chat, { model: CHAT, messages: [{ role: 'wizard', content: 'x' }] }, {}, 400, 'invalid_request_error', 'messages[0].role'],
     ['no content', chat, { model: CHAT, messages: [{ role: 'user' }] }, {}, 400, 'invalid_request_error', 'messages[0].content'],
@@ -338,6 +341,12 @@ describe('refusals are of the published shape, with the headers of every answer'
     expect(await refused({ message: 'logit_bias is not supported', param: 'logit_bias', code: 400 })).toEqual(['invalid_request_error', 'logit_bias']);
     expect(await refused({ message: 'odd', param: '<b>' })).toEqual(['invalid_request_error', null]);
     expect(await refused({ message: "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.", code: 400 })).toEqual(['context_length_exceeded', null]);
+  });
+
+  test.each([['gzip', gzipSync], ['br', brotliCompressSync]] as const)('what is compressed as %s is read', async (encoding, compress) => {
+    answer = json({ choices: [{ message: { content: 'hi' }, finish_reason: 'stop' }] });
+    const told = await ask(chat, compress(JSON.stringify({ model: CHAT, messages })), { 'content-encoding': encoding });
+    expect([told.status, seen[0].headers['content-encoding'], seen[0].body]).toMatchObject([200, undefined, { messages }]);
   });
 
   test('a page of another site may ask with a key of its own', async () => {

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request } from 'express';
 import type { Response } from 'express';
 import { ApiError, GatewayError } from '../errors.ts';
-import { RESERVED_IN_PASSING, hasBody, parseJson, requireType } from '../http/middleware/body.ts';
+import { RESERVED_IN_PASSING, hasBody, parseJson } from '../http/middleware/body.ts';
 import type { Metrics } from '../http/middleware/metrics.ts';
 import { Patience } from '../http/middleware/patience.ts';
 import { RateLimit } from '../http/middleware/rate_limit.ts';
@@ -18,13 +18,12 @@ import type { Principal, Route } from '../http/route.ts';
 import type { Services } from '../services.ts';
 import { Outgoing } from './relay/outgoing.ts';
 import { Pace } from './relay/pace.ts';
+import { readBody } from './request_body.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/;
 const URL_LENGTH_MAX = 8_192;
 const HEADER_NAMES = /^[A-Za-z0-9-]{1,64}(?:, ?[A-Za-z0-9-]{1,64}){0,63}$/;
 const BODY_LIMIT_BYTES = 256 * 1024;
-/** A client that still sends does not read: so much and so long of what is too large is heard, and forgotten, before that is said. */
-const TOO_LARGE = { times: 8, millis: 5_000 };
 const EMPTY = Buffer.alloc(0);
 const SECONDS_PER_MINUTE = 60;
 
@@ -156,35 +155,4 @@ export class Door {
     if (out.response.headersSent) out.response.destroy();
     else out.error(shown);
   }
-}
-
-/** @throws ApiError request_too_large, unsupported_media_type, invalid_request */
-function readBody(request: IncomingMessage, limit: number): Promise<Buffer> {
-  requireType(request, 'application/json');
-  if ((request.headers['content-encoding'] ?? 'identity') !== 'identity') throw new ApiError('unsupported_media_type', { values: { expected: 'application/json' } });
-  const announced = Number(request.headers['content-length'] ?? 0);
-  const most = limit * TOO_LARGE.times;
-  const refusal = (): ApiError => new ApiError('request_too_large', { values: { limit } });
-  if (announced > most) throw refusal();
-  return new Promise((resolve, reject) => {
-    const pieces: Buffer[] = [];
-    let length = 0;
-    let late: NodeJS.Timeout | undefined;
-    const refuse = (): void => {
-      clearTimeout(late);
-      reject(refusal());
-    };
-    request.on('data', (piece: Buffer) => {
-      length += piece.length;
-      if (Math.max(length, announced) <= limit) return void pieces.push(piece);
-      pieces.length = 0;
-      late ??= setTimeout(refuse, TOO_LARGE.millis);
-      if (length > most) refuse();
-    });
-    request.once('end', () => (length > limit ? refuse() : resolve(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces))));
-    request.once('error', () => {
-      clearTimeout(late);
-      reject(new ApiError('invalid_request', { values: { detail: 'The body is shorter or longer than announced.' } }));
-    });
-  });
 }

@@ -325,6 +325,16 @@ describe('refusals', () => {
     expect(response.headers.get('x-ratelimit-remaining-tokens')).toBe(String(100 - sum));
   });
 
+  test('of a key whose client names no bound of its answers, which are no longer than what is left of the minute', async () => {
+    const client = world.client(world.key({ tokensPerMinute: 80 }));
+    const ask = (n: number) => client.chat.completions.create({ model: CHAT, messages, n });
+    const { usage, choices } = await ask(2);
+    expect(choices.map(({ finish_reason }) => finish_reason)).toEqual(['length', 'length']);
+    expect(usage?.total_tokens).toBeGreaterThan(40);
+    expect(usage?.total_tokens).toBeLessThanOrEqual(80);
+    await expect(ask(2)).rejects.toMatchObject({ status: 429, code: 'rate_limit_exceeded' });
+  });
+
   test('leave nothing held', async () => {
     const worst = 100 * 36_000_000;
     const request = { company: world.borrower, request: 'probe', model: world.services.directory.modelId(CHAT), provider: NONE, excluded: [] };

@@ -9,7 +9,7 @@ import { Repeats, StoredAnswers } from './relay/answers.ts';
 import type { KeptAnswer, KeptAnswers } from './relay/answers.ts';
 import { Attempts } from './relay/attempts.ts';
 import type { Answered, Settle } from './relay/attempts.ts';
-import { admit } from './relay/call.ts';
+import { admit, bounded } from './relay/call.ts';
 import type { Asked, Call } from './relay/call.ts';
 import { Departure } from './relay/departure.ts';
 import { NO_VERSIONS, RatingBook, StoredVersions } from './catalogue/rating_book.ts';
@@ -69,6 +69,8 @@ export interface GatewayParts {
 
 const PROJECTIONS_MILLIS_MAX = 3_000;
 const OK = 200;
+/** Tokens: no answer begins that may not become so long. */
+const OPEN_ANSWER_LEAST = 16;
 /** As nginx has it: the client went away before its answer. */
 const CLIENT_GONE = 499;
 const UNEXPECTED = 500;
@@ -155,13 +157,13 @@ export class Gateway {
   private async serveOnce(call: Call, out: Outgoing, keep: Keep | undefined): Promise<void> {
     const { response } = out;
     if (response.destroyed) return;
-    out.reserve(...tokensOf(call));
+    const bounded = withinPace(call, out);
     const gone = new Departure();
     response.once('close', gone.abort);
     this.underWay.set(gone, call.key);
     let failure: unknown;
     try {
-      await this.answer(call, gone, out, keep);
+      await this.answer(bounded, gone, out, keep);
     } catch (error) {
       const isGone = error instanceof UpstreamError && error.fault === 'aborted';
       failure = (isGone ? gone.reason : undefined) ?? error;
@@ -203,10 +205,17 @@ export class Gateway {
   }
 }
 
-/** The least and the most that a request may use. One that names no bound of its answer gets what is left of its key's tokens, as long as the answer can begin. */
-function tokensOf({ demand: { promptTokens, completionTokens, isOpen = false } }: Call): [number, number] {
+/**
+ * Sets aside what the request may use of its key's tokens. Where its client names no bound of the answer, the answer may be as long as what
+ * is left allows, if that is worth beginning.
+ * @throws GatewayError rate_limit_exceeded
+ */
+function withinPace(call: Call, out: Outgoing): Call {
+  const { promptTokens, completionTokens, openChoices } = call.demand;
   const prompt = chargeableMost(promptTokens);
-  return [prompt + (isOpen ? 1 : completionTokens), prompt + completionTokens];
+  const least = openChoices === undefined ? completionTokens : Math.min(completionTokens, openChoices * OPEN_ANSWER_LEAST);
+  const aside = out.reserve(prompt + least, prompt + completionTokens);
+  return aside === undefined || openChoices === undefined ? call : bounded(call, Math.floor((aside - prompt) / openChoices) * openChoices);
 }
 
 /** How a request ended, as its log says it. */

@@ -80,7 +80,7 @@ describe('the authoriser', () => {
     const limited = (request: string, left: number, upTo: number, more: Partial<AuthoriseRequest> = {}) => desk.ask(request, asks.gpu, { limits: [{ name: 'k', left, upTo }], ...more });
     const results = Array.from({ length: 200 }, (_, index) => limited(`r${index}`, MICRO, before));
     expect(results.filter(({ ok }) => ok)).toHaveLength(10);
-    expect(results.at(-1)).toEqual({ ok: false, reason: 'over_limit' });
+    expect(results.at(-1)).toEqual({ ok: false, reason: 'over_limit', limit: 'k' });
     // Another key's, and one without a limit, are not concerned.
     expect(desk.ask('other', asks.gpu, { limits: [{ name: 'j', left: asks.cost, upTo: before }] })).toMatchObject({ ok: true });
     const [first] = results;
@@ -118,7 +118,7 @@ describe('the authoriser', () => {
     desk.authoriser.load(desk.world.engine);
     desk.capture('first', hold.authorisation.allocation, 180 * SECOND);
     const limits = [{ name: 'k', left: MICRO / 10, upTo: before }];
-    expect(desk.ask('next', 1, { limits })).toEqual({ ok: false, reason: 'over_limit' });
+    expect(desk.ask('next', 1, { limits })).toEqual({ ok: false, reason: 'over_limit', limit: 'k' });
   });
 
   it('refuses models nobody serves, excluded endpoints and frozen credit', () => {

@@ -103,7 +103,8 @@ export class AllocationAuthoriser implements Authoriser {
     const { allocation, provider, market, price, quantity } = choice;
     const { limits = [], spent = 0 } = request;
     const cost = limits.length === 0 ? 0 : mulDivCeil(gpu, price, MICRO_GPU_SECONDS_PER_STEP) + spent;
-    if (!this.spending.allow(limits, cost)) return { ok: false, reason: 'over_limit' };
+    const passed = this.spending.passedBy(limits, cost);
+    if (passed !== undefined) return { ok: false, reason: 'over_limit', limit: passed };
     this.spending.hold(limits, cost);
     const authorisation = { request: request.request, allocation, provider, market, hour, price, gpu, quantity };
     this.holds.set(request.request, { authorisation, company: request.company, at: engine.now, pending: false, limits, cost });
@@ -118,7 +119,7 @@ export class AllocationAuthoriser implements Authoriser {
   reserve(reservation: Reservation): boolean {
     const { request, limits, cost } = reservation;
     if (this.reservations.has(request)) return true;
-    if (!this.spending.allow(limits, cost)) return false;
+    if (this.spending.passedBy(limits, cost) !== undefined) return false;
     this.spending.hold(limits, cost);
     this.reservations.set(request, { ...reservation, at: this.loaded().now });
     return true;

@@ -19,8 +19,9 @@ export class SpendingLimits {
     this.committed.clear();
   }
 
-  allow(limits: readonly SpendingLimit[], cost: number): boolean {
-    return limits.every(({ name, left, upTo }) => (this.held.get(name) ?? 0) + this.spentAfter(name, upTo) + cost <= left);
+  /** The first limit that would be passed; undefined: all hold it. */
+  passedBy(limits: readonly SpendingLimit[], cost: number): string | undefined {
+    return limits.find(({ name, left, upTo }) => (this.held.get(name) ?? 0) + this.spentAfter(name, upTo) + cost > left)?.name;
   }
 
   /** Of what has begun; negative when it has ended. */

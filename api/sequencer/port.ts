@@ -85,8 +85,8 @@ export interface Authorisation {
 }
 /** Why no allocation could be held: none fits, the fitting ones are used up, their credit is frozen, or the request would pass a limit. */
 export type AuthoriseRefusal = 'no_allocation' | 'budget_exhausted' | 'credits_blocked' | 'over_limit';
-/** `pending`: what requests under way hold would suffice, if they do not use it. */
-export type AuthoriseResult = { ok: true; authorisation: Authorisation } | { ok: false; reason: AuthoriseRefusal; pending?: true };
+/** `pending`: what requests under way hold would suffice, if they do not use it. `limit`: the one that the request would pass. */
+export type AuthoriseResult = { ok: true; authorisation: Authorisation } | { ok: false; reason: AuthoriseRefusal; pending?: true; limit?: string };
 
 export interface SequencerStatus {
   sequence: number;

@@ -89,7 +89,8 @@ export const chat: Dialect = {
     const chat = body as ChatBody;
     const promptTokens = chatPromptTokens(chat);
     const asked = chat.max_completion_tokens ?? chat.max_tokens;
-    return { promptTokens, completionTokens: outputBound(asked, promptTokens, model) * (chat.n ?? 1), isOpen: asked == null, longestPrompt: promptTokens };
+    const choices = chat.n ?? 1;
+    return { promptTokens, completionTokens: outputBound(asked, promptTokens, model) * choices, openChoices: asked == null ? choices : undefined, longestPrompt: promptTokens };
   },
 
   outgoing(body, name, demand) {

@@ -16,8 +16,8 @@ export interface Demand {
   promptTokens: number;
   /** At most, of all choices together. */
   completionTokens: number;
-  /** The client has not said how many: they are the model's default. */
-  isOpen?: boolean;
+  /** The client has not said how many: they are the model's default, for so many choices. */
+  openChoices?: number;
   /** Of the prompts in the request, the one that needs most of the model's context. */
   longestPrompt: number;
   /** Of the prompt, in all answers together, what they are asked to repeat: it is read, not written. */

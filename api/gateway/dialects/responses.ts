@@ -129,7 +129,7 @@ export const responses: Dialect = {
     const response = body as ResponseBody;
     const promptTokens = responsePromptTokens(response);
     const asked = response.max_output_tokens;
-    return { promptTokens, completionTokens: outputBound(asked, promptTokens, model), isOpen: asked == null, longestPrompt: promptTokens };
+    return { promptTokens, completionTokens: outputBound(asked, promptTokens, model), openChoices: asked == null ? 1 : undefined, longestPrompt: promptTokens };
   },
 
   outgoing: (body, name, demand) => ({ ...body, model: name, max_output_tokens: demand.completionTokens, store: false }),

@@ -76,7 +76,7 @@ export class Funding {
       const behind = this.waiting.get(call.company)?.length ?? 0;
       const answer = await this.authorise(call, wanted);
       if (answer.ok) return this.grant(call, answer.authorisation, fees.paid);
-      if (answer.reason === 'over_limit') throw overLimit(call, await this.fullest(call));
+      if (answer.reason === 'over_limit') throw overLimit(call, answer.limit);
       if (purchases >= PURCHASES_MAX || performance.now() > deadline) throw exhausted();
       try {
         const paid = await this.spot.buy(call, wanted.excluded, answer.reason);
@@ -99,12 +99,6 @@ export class Funding {
       ...(preferred.length === 0 ? {} : { preferred: [...preferred] }),
       ...(limits === undefined ? {} : { limits, spent: fees.paid }),
     });
-  }
-
-  /** Of the limits that do not hold a request, the one of which least is left. */
-  private async fullest(call: Call): Promise<string | undefined> {
-    const limits = (await this.spending.limitsOf(call)) ?? [];
-    return limits.sort((a, b) => a.left - b.left).at(0)?.name;
   }
 
   /** Resolves with true when a hold of the company may have ended, with false when it is too late or nobody asks any more. */

@@ -94,8 +94,11 @@ describe("a project's budget", () => {
     for (const key of [one, other]) await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded', message: expect.stringMatching(/budget of this key's project/) as string });
     // Another project knows nothing of it; of many at once, as many are served as its budget holds.
     const tight = { id: 'prj_2', monthlyBudget: 1_000 + worst };
-    const results = await Promise.allSettled([world.key({ project: tight }), world.key({ project: tight }), world.key({ project: tight })].map(ask));
-    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    // A key with less left of its own, which would hold it, is told what does not.
+    const own = { project: tight, monthlyLimit: 1_000 + worst };
+    const results = await Promise.allSettled([world.key(own), world.key(own), world.key(own)].map(ask));
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
+    for (const { reason } of results.filter((result) => result.status === 'rejected')) expect(reason).toMatchObject({ code: 'budget_exceeded', message: expect.stringMatching(/budget of this key's project/) as string });
     await expect(ask(world.key({ project: { id: 'prj_3', monthlyBudget: null }, monthlyLimit: 1_000 }))).rejects.toMatchObject({ status: 402 });
     await ask(world.key({ project: { id: 'prj_3', monthlyBudget: null } }));
   });

@@ -199,7 +199,7 @@ export class Spending {
   }
 }
 
-/** @param name of the limit, as `limitsOf` has it */
+/** @param name of the limit that would be passed, as `limitsOf` has it */
 export function overLimit({ project }: Pick<Call, 'project'>, name: string | undefined): GatewayError {
   return new GatewayError('budget_exceeded', { values: { limit: project !== null && name === project.id ? "monthly budget of this key's project" : 'monthly limit of this key' } });
 }

@@ -123,6 +123,11 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory, [inF
   };
 }
 
+/** The call, its answer no longer than this. What is held for it stays what the longest would need. */
+export function bounded(call: Call, completionTokens: number): Call {
+  return completionTokens >= call.demand.completionTokens ? call : { ...call, demand: { ...call.demand, completionTokens } };
+}
+
 function stickyOf({ body, session }: Asked): string {
   const named = session ?? body.prompt_cache_key ?? body.user;
   return typeof named === 'string' ? named.slice(0, SESSION_LENGTH_MAX) : '';

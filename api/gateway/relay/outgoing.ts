@@ -36,9 +36,11 @@ export class Outgoing {
     this.requestId = requestId;
   }
 
-  /** Sets aside what the request may use of its account's tokens. @throws GatewayError rate_limit_exceeded */
-  reserve(least: number, most: number): void {
-    this.reserved = this.window?.reserve(Date.now(), least, most) ?? 0;
+  /** Sets aside what the request may use of its account's tokens. @returns how many; undefined: they have no limit. @throws GatewayError rate_limit_exceeded */
+  reserve(least: number, most: number): number | undefined {
+    const aside = this.window?.reserve(Date.now(), least, most);
+    this.reserved = aside ?? 0;
+    return aside;
   }
 
   /** Counts the tokens that the request was charged for; nothing is set aside for it any more. */

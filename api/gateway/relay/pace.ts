@@ -91,12 +91,12 @@ export class PaceWindow {
   /**
    * Sets aside what a request may use, where its key has a limit.
    * @param least what must be left for it; of what it may use beyond that, as much as is left is set aside
-   * @returns what was, for `used` to take back
+   * @returns what was, for `used` to take back; undefined: there is no limit
    * @throws GatewayError rate_limit_exceeded
    */
-  reserve(now: number, least: number, most: number): number {
+  reserve(now: number, least: number, most: number): number | undefined {
     const limit = this.limits.tokens;
-    if (limit >= TOKENS_PER_MINUTE) return 0;
+    if (limit >= TOKENS_PER_MINUTE) return undefined;
     if (least > limit) throw tooLarge(least, limit);
     this.tokens.moveTo(Math.floor(now / 1_000));
     const left = this.left(now);
