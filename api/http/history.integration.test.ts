@@ -233,9 +233,38 @@ test('two operators set the prices of money and a facility\'s own covenants; a c
   expect((await get(borrower, `/facilities/${String(offered.body.id)}/covenants`)).body.data).toEqual([
     { covenant: 'minimum_cash', threshold: '250000.00', cure_days: 5, consequence: 'frozen', kept: true, tested_on: null, breached_on: null },
   ]);
-  const lines = String((await get(borrower, '/export')).body.text).trim().split('\n').map((line) => JSON.parse(line) as { type: string; data: { lines?: number } });
-  expect(new Set(lines.map(({ type }) => type))).toEqual(new Set(['company', 'balances', 'lot', 'facility', 'facility_history', 'statement', 'decline', 'payment', 'order', 'fill', 'allocation', 'event', 'posting', 'end']));
+  const lines = String((await get(borrower, '/export')).body.text).trim().split('\n').map((line) => JSON.parse(line) as { type: string; data: Record<string, unknown> });
+  expect(new Set(lines.map(({ type }) => type))).toEqual(new Set(['company', 'balances', 'lot', 'facility', 'facility_history', 'statement', 'declined_application', 'payment', 'order', 'fill', 'allocation', 'event', 'posting', 'key', 'end']));
   expect(lines.at(-1)?.data.lines).toBe(lines.length - 1);
+  const audit = (await get(operator, '/audit?limit=200')).body.data as { action: string; actor: string; reason: string; details: object }[];
+  expect(audit.filter(({ action }) => action.startsWith('overrule')).map(({ action, actor, reason }) => [action, actor, reason])).toEqual([['overrule', second.user.id, 'known'], ['overrule.requested', operator.user.id, 'known']]);
+  expect(audit.filter(({ action }) => action.startsWith('money_rules')).map(({ action, details }) => [action, details])).toEqual([
+    ['money_rules.requested', expect.objectContaining({ redemption_rate: '0.66' }) as object], ['money_rules', expect.objectContaining({ redemption_rate: '0.61' }) as object],
+    ['money_rules.requested', expect.objectContaining({ redemption_rate: '0.61' }) as object],
+  ]);
+  // Each line is what the route that lists its kind says.
+  const told = (type: string): Record<string, unknown>[] => lines.filter((line) => line.type === type).map(({ data }) => data);
+  for (const [type, path] of [['order', '/orders'], ['fill', '/fills'], ['allocation', '/allocations'], ['posting', '/ledger'], ['event', '/events'], ['declined_application', '/declined-applications'], ['lot', '/lots']]) {
+    const listed = (await get(borrower, `${path}?limit=200`)).body.data as object[];
+    expect([type, told(type).slice(0, listed.length)]).toEqual([type, listed.map((row) => expect.objectContaining(row) as object)]);
+  }
+  expect(told('payment')[0]).toMatchObject({ amount: expect.stringMatching(/^[0-9]+\.[0-9]{2,6}$/) as string, at: expect.stringMatching(/Z$/) as string });
+  expect(told('facility_history')[0]).toMatchObject({ facility_id: expect.stringMatching(/^fac_/) as string, at: expect.stringMatching(/Z$/) as string });
+  expect(told('company')).toEqual([{ id: `cmp_${borrower.user.company}`, name: expect.any(String) as string, role: 'borrower', group: expect.any(String) as string }]);
+});
+
+test('a day that no calendar has is refused, and so is a payoff that has passed', async () => {
+  const operator = await world.member('operator');
+  for (const path of ['/trial-balance?on=0000-01-01', '/general-ledger?from=0000-01-01', '/general-ledger?to=0000-12-31', '/income?from=0000-01-01', '/ledger/balances?at=0000-01-01T00:00:00Z']) {
+    expect([path, (await get(operator, path)).body.error?.code]).toEqual([path, 'invalid_request']);
+  }
+  expect((await get(borrower, '/statements/0000-01')).status).toBe(404);
+  expect((await get(borrower, '/statements/0099-02')).body).toMatchObject({ from: '0099-02-01', to: '0099-02-28' });
+  const payoff = (on: string) => get(borrower, `/facilities/fac_0/payoff?on=${on}`);
+  expect([(await payoff('0000-01-01')).body.error?.code, (await payoff('2026-11-30')).body.error]).toEqual(['invalid_request', expect.objectContaining({ code: 'invalid_request', field: 'on' })]);
+  const webhook = await world.call('POST', '/api/v1/webhooks', { key: borrower.key, body: { url: 'https://example.com/', events: ['lot.expired'] } });
+  const replay = await world.call('POST', `/api/v1/webhooks/${String(webhook.body.id)}/replay`, { key: borrower.key, body: { since: '0000-01-01T00:00:00Z' } });
+  expect([replay.status, replay.body.error?.field]).toEqual([400, 'since']);
 });
 
 test('two operators set the price bands of the market', async () => {

@@ -1,6 +1,7 @@
 /** A company's month: what it held and owed, and what moved it. */
 import { z } from 'zod';
 import { firstDay, linesByDay, movements } from '../../db/queries/accounting.ts';
+import { dayOf, lastOfMonth } from '../../engine/credit/dates.ts';
 import { ACCOUNTS } from '../../engine/ledger/accounts.ts';
 import type { AccountName } from '../../engine/ledger/accounts.ts';
 import { MILLIS_PER_DAY, formatMicro } from '../../engine/numbers/units.ts';
@@ -40,9 +41,10 @@ interface Month {
 
 /** undefined when the text is no month. */
 export function monthOf(name: string): Month | undefined {
-  if (!/^[0-9]{4}-(0[1-9]|1[0-2])$/.test(name)) return undefined;
+  if (!/^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])$/.test(name)) return undefined;
   const [year, month] = name.split('-').map(Number);
-  return { month: name, from: Date.UTC(year, month - 1, 1) / MILLIS_PER_DAY, to: Date.UTC(year, month, 1) / MILLIS_PER_DAY - 1 };
+  const from = dayOf({ year, month, day: 1 });
+  return { month: name, from, to: lastOfMonth(from) };
 }
 
 const monthNameOf = (day: number): string => formatDay(day).slice(0, 7);

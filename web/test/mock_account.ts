@@ -144,7 +144,7 @@ export const forecast = (now: number): WireForecast => ({
   weeks: Array.from({ length: 8 }, (_, week) => {
     const expected = 78_000 + week * 4_500;
     const left = 545_314 - (week + 1) * 78_000 - (week * (week + 1) * 4_500) / 2;
-    const amounts = { expected, low: expected * 0.86, high: expected * 1.13, surplus: Math.max(0, left), shortage: Math.max(0, -left), contracted: Math.max(0, 38_000 - week * 9_000), uncovered: Math.max(0, expected - 38_000), excess: 0 };
+    const amounts = { expected, low: expected * 0.86, high: expected * 1.13, surplus: Math.max(0, left), shortage: Math.max(0, -left), contracted: Math.max(0, 38_000 - week * 9_000), uncovered: Math.max(0, expected - 38_000), excess: 0, expiring: 0 };
     const texts = Object.fromEntries(Object.entries(amounts).map(([name, amount]) => [name, amount.toFixed(2)])) as Record<keyof typeof amounts, string>;
     return { from: day(now, week * 7).slice(0, 10), to: day(now, week * 7 + 6).slice(0, 10), ...texts };
   }),

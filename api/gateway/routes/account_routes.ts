@@ -10,6 +10,7 @@ import { ApiError } from '../../errors.ts';
 import { principalIn } from '../../http/middleware/caller.ts';
 import { route } from '../../http/route.ts';
 import type { Route } from '../../http/route.ts';
+import { calendarDay } from '../../http/wire/schemas.ts';
 
 const tag = 'inference';
 const text = z.string();
@@ -53,8 +54,7 @@ function creditsWire(balances: BalancesView, lots: readonly LotView[]): z.infer<
   };
 }
 
-const day = z.iso.date('must be a date such as "2026-12-01"');
-const usageQuery = z.strictObject({ start_date: day.optional(), end_date: day.optional(), group_by: z.enum(USAGE_GROUPS).optional() });
+const usageQuery = z.strictObject({ start_date: calendarDay.optional(), end_date: calendarDay.optional(), group_by: z.enum(USAGE_GROUPS).optional() });
 const usageSchema = z.object({
   object: z.literal('list'),
   start_date: text,

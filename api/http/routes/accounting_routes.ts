@@ -17,7 +17,7 @@ import { projectionsCaughtUp } from '../history.ts';
 import { decodeCursor, encodeCursor } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
-import { instant } from '../wire/schemas.ts';
+import { calendarDay, instant } from '../wire/schemas.ts';
 import { statementPdf } from '../wire/statement_pdf.ts';
 import { STATEMENT_LINE_COLUMNS, monthOf, statementMonths, statementOf, statementSchema } from '../statements.ts';
 
@@ -25,7 +25,6 @@ const text = z.string();
 const tag = 'accounting';
 const operator = ['operator'] as const;
 const format = z.enum(['json', 'csv']).optional();
-const date = z.iso.date({ error: 'must be a date such as "2026-12-01"' });
 
 const todayOf = (services: Services): number => Math.floor(services.committed.now / MILLIS_PER_DAY);
 const dayOf = (value: string | undefined, otherwise: number): number => (value === undefined ? otherwise : (parseDate(value) ?? otherwise));
@@ -90,7 +89,7 @@ const totalsSchema = z.object(Object.fromEntries(LEDGERS.map((ledger) => [ledger
 
 const trialBalance = route({
   method: 'get', path: '/api/v1/trial-balance', operationId: 'getTrialBalance', summary: 'Every kind of account at the end of a day; each ledger sums to zero', tag, scope: 'operate', roles: operator,
-  query: z.strictObject({ on: date.optional(), format }),
+  query: z.strictObject({ on: calendarDay.optional(), format }),
   responses: { 200: { description: 'In the order of the chart of accounts.', schema: z.object({ on: text, balanced: z.boolean(), totals: totalsSchema, data: z.array(trialRow) }) } },
   async handle({ services, query }) {
     await projectionsCaughtUp(services, 'ledger');
@@ -114,7 +113,7 @@ const LEDGER_PAGE_MAX = 10_000;
 
 const generalLedgerRoute = route({
   method: 'get', path: '/api/v1/general-ledger', operationId: 'exportGeneralLedger', summary: 'Every posting of the house between two dates, in order', tag, scope: 'operate', roles: operator,
-  query: z.strictObject({ from: date.optional(), to: date.optional(), format, cursor: z.string().max(200).optional(), limit: z.coerce.number().int().min(1).max(LEDGER_PAGE_MAX).optional() }),
+  query: z.strictObject({ from: calendarDay.optional(), to: calendarDay.optional(), format, cursor: z.string().max(200).optional(), limit: z.coerce.number().int().min(1).max(LEDGER_PAGE_MAX).optional() }),
   responses: { 200: { description: 'Oldest first. csv: the page as a file, the next cursor in x-next-cursor.', schema: z.object({ data: z.array(ledgerRow), next_cursor: text.nullable() }) } },
   async handle({ services, query }) {
     await projectionsCaughtUp(services, 'ledger');
@@ -178,7 +177,7 @@ function incomeOf(sums: readonly DaySum[]): Omit<z.infer<typeof incomeDay>, 'dat
 
 const income = route({
   method: 'get', path: '/api/v1/income', operationId: 'getIncome', summary: "The operator's income by day: fund spread, commissions, spread of redemption, fees, less provisions", tag, scope: 'operate',
-  roles: operator, query: z.strictObject({ from: date.optional(), to: date.optional(), format }),
+  roles: operator, query: z.strictObject({ from: calendarDay.optional(), to: calendarDay.optional(), format }),
   responses: {
     200: {
       description: 'Days (UTC) on which something was earned, oldest first; costs are below zero. The last 30 days unless told.',

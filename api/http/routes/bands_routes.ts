@@ -56,7 +56,7 @@ const setBands = route({
     if (wrong !== undefined) throw new ApiError('invalid_parameter', { field: wrong });
     return onceOfPerson(context, actor.user, async (transaction) => {
       const pending = await confirmedByTwo(transaction, { action: ACTION, target: JSON.stringify(bands), reason: body.reason, person: actor.user });
-      const entry = { actor, target: 'market', reason: body.reason, details: { ...bands } };
+      const entry = { actor, target: 'market', reason: body.reason, details: bandsWire(bands) };
       if (pending !== undefined) {
         await recordAudit(transaction, { ...entry, at: services.committed.now, action: `${ACTION}.requested` });
         return pending;

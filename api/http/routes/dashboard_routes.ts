@@ -4,11 +4,12 @@ import { consumption } from '../../../db/queries/allocations.ts';
 import { usageReport } from '../../../db/queries/usage.ts';
 import { classOf, regionOf } from '../../../engine/vocabulary.ts';
 import { mulDiv } from '../../../engine/numbers/muldiv.ts';
-import type { AllocationView, FacilityView } from '../../../engine/queries.ts';
+import type { AllocationView, FacilityView, LotView } from '../../../engine/queries.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR, formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
 import type { Services } from '../../services.ts';
 import { formatDay, formatPercent, formatRate } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
+import { daysAhead } from '../credits_ahead.ts';
 import { visibleFacility } from './facilities_routes.ts';
 import { projectionsCaughtUp } from '../history.ts';
 import { route } from '../route.ts';
@@ -49,7 +50,6 @@ const dashboard = route({
     const own = lots.filter(({ facility }) => facility === view.facility);
     const sum = (of: (lot: (typeof own)[number]) => number): string => formatMicro(own.reduce((total, lot) => total + of(lot), 0));
     const perDay = Number(use.reduce((total, { credits, spotFees }) => total + credits + spotFees, 0n) / BigInt(USE_DAYS));
-    const remaining = balances.available + balances.held + balances.contracted;
     return {
       status: 200,
       body: {
@@ -58,7 +58,7 @@ const dashboard = route({
         exposure_limit: formatMicro(view.exposureLimit), credits: { available: sum((lot) => lot.available), held: sum((lot) => lot.held), contracted: sum((lot) => lot.contracted) },
         next_payment: nextPayment(view, today),
         conversion: { contractual: formatRate(view.conversionRate), realised: balances.costRetired === 0 ? null : formatRate(mulDiv(balances.listValueDelivered, MICRO, balances.costRetired)) },
-        burn: burnOf(view), runway: runwayOf(remaining, perDay, today), waste: wasteOf(used),
+        burn: burnOf(view), runway: runwayOf(lots, perDay, today), waste: wasteOf(used),
         covenants: view.covenants.map(({ kind, breachedOn }) => ({ covenant: kind, kept: breachedOn === 0 })),
       },
     };
@@ -78,8 +78,8 @@ const burnOf = ({ spent30Days, plannedUse: plan }: FacilityView): z.infer<typeof
   spent_30_days: formatMicro(spent30Days), plan_30_days: formatMicro(plan), percent_of_plan: formatPercent(mulDiv(spent30Days, MICRO, plan)),
 });
 
-function runwayOf(remaining: number, perDay: number, today: number): z.infer<typeof dashboardSchema>['runway'] {
-  const days = perDay === 0 ? null : Math.min(DAYS_MAX, Math.floor(remaining / perDay));
+function runwayOf(lots: readonly LotView[], perDay: number, today: number): z.infer<typeof dashboardSchema>['runway'] {
+  const days = perDay === 0 ? null : Math.min(DAYS_MAX, daysAhead(lots, perDay, today));
   return { credits_per_day: formatMicro(perDay), days, runs_out_on: days === null ? null : formatDay(today + days) };
 }
 

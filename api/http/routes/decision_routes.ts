@@ -96,7 +96,7 @@ const declinedSchema = z.object({
   measures: z.array(z.object({ measure: text, value: text, points: text })), reproduced: z.boolean().describe('Whether the scorecard, asked again, says the same'),
 });
 
-function declinedWire(services: Services, { sequence, company, amount, months, grade, score, reasons, application: stored, at }: DeclineRecord): z.infer<typeof declinedSchema> {
+export function declinedWire(services: Services, { sequence, company, amount, months, grade, score, reasons, application: stored, at }: DeclineRecord): z.infer<typeof declinedSchema> {
   const application = stored as unknown as FacilityApplication;
   const again = assess(application, amount, months);
   // Who owes here is declined whatever the scorecard says.

@@ -31,7 +31,7 @@ const deliverySchema = z.object({
   status: z.enum(['scheduled', 'delivering', 'delivered']),
 });
 
-const deliveryWire = (directory: Directory, record: DeliveryRecord, now: number): z.infer<typeof deliverySchema> => {
+export const deliveryWire = (directory: Directory, record: DeliveryRecord, now: number): z.infer<typeof deliverySchema> => {
   const instrument = directory.instrumentName(record.market, record.hour);
   const start = record.hour * MILLIS_PER_HOUR;
   return {
@@ -120,7 +120,7 @@ const payoutStatement = route({
 });
 
 const lineSchema = z.object({ sequence: z.number().int(), at: text, event: text, amount: text, interest: text, principal: text, fees: text, reason: text });
-const lineWire = (line: StatementLine): z.infer<typeof lineSchema> => ({
+export const lineWire = (line: StatementLine): z.infer<typeof lineSchema> => ({
   sequence: line.sequence,
   at: formatTime(line.at),
   event: line.kind,

@@ -27,7 +27,7 @@ const feedSchema = z.object({
   id: text, kind: z.enum(FEED_KINDS), sha256: text.describe('Of the bytes that were sent'), bytes: z.number().int(), lines: z.number().int(), unreadable_lines: z.number().int(),
   uploaded_by: text, uploaded_at: text,
 });
-const feedWire = ({ id, kind, sha256, bytes, lines, errors, member, receivedAt }: FeedRecord): z.infer<typeof feedSchema> => ({
+export const feedWire = ({ id, kind, sha256, bytes, lines, errors, member, receivedAt }: FeedRecord): z.infer<typeof feedSchema> => ({
   id, kind, sha256, bytes, lines, unreadable_lines: errors, uploaded_by: member, uploaded_at: formatTime(receivedAt),
 });
 

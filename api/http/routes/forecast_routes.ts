@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { usageReport } from '../../../db/queries/usage.ts';
 import { forecastDemand } from '../../../engine/credit/demand.ts';
 import type { DemandForecast } from '../../../engine/credit/demand.ts';
+import type { LotView } from '../../../engine/queries.ts';
 import { MILLIS_PER_DAY, formatMicro } from '../../../engine/numbers/units.ts';
 import { formatDay, formatPercent } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { visibleFacility } from './facilities_routes.ts';
 import { projectionsCaughtUp } from '../history.ts';
+import { creditsAhead } from '../credits_ahead.ts';
 import { coverByWeek, ladderWire } from '../ladder.ts';
 import type { CoveredWeek } from '../ladder.ts';
 import { route } from '../route.ts';
@@ -30,7 +32,7 @@ export const forecastSchema = z.object({
   runs_out_on: text.nullable().describe('First day of the week whose expected use the credits do not cover; null within the weeks asked for'),
   weeks: z.array(z.object({
     from: text, to: text, expected: text, low: text.nullable(), high: text.nullable(),
-    surplus: text.describe('Credits left at its end when use is as expected'), shortage: text.describe('Credits missing by its end'),
+    surplus: text.describe('Credits left at its end when use is as expected'), shortage: text.describe('Credits missing by its end'), expiring: text.describe('Credits of lots that expire in it, as far as they are not used by then'),
     contracted: text.describe('Credits in contract for its hours'), uncovered: text.describe('Expected use that no hours are bought for'), excess: text.describe('Contracted beyond what four of five weeks need'),
   })),
   ladder: z.object({
@@ -51,13 +53,13 @@ const facilityForecast = route({
     await projectionsCaughtUp(services, 'delivery');
     const today = Math.floor(services.committed.now / MILLIS_PER_DAY);
     const lines = await usageReport(services.database, { company: facility.company, startDay: today - HISTORY_DAYS, endDay: today - 1, groupBy: 'day' });
-    const { available, held, contracted } = await services.sequencer.query('balances', { company: facility.company });
+    const lots = await services.sequencer.query('lots', { company: facility.company });
     const allocations = await services.sequencer.query('allocations', { company: facility.company });
     const history = dailyUse(lines.map(({ group, credits, spotFees }) => ({ day: Number(group), used: Number(credits + spotFees) })), today);
     const forecast = forecastDemand(history, context.query.weeks ?? WEEKS);
     const covered = coverByWeek(forecast, allocations, today);
-    const body = forecastWire(forecast, covered, available + held + contracted, today);
-    return { status: 200, body: { facility_id: params.id, history_days: history.length, ...body, ladder: ladderWire(services, covered, allocations, available) } };
+    const body = forecastWire(forecast, covered, lots, today);
+    return { status: 200, body: { facility_id: params.id, history_days: history.length, ...body, ladder: ladderWire(services, covered, allocations, lots.reduce((sum, { available }) => sum + available, 0)) } };
   },
 });
 
@@ -70,20 +72,20 @@ function dailyUse(lines: readonly { day: number; used: number }[], today: number
 }
 
 function forecastWire(
-  { method, error, weeks }: DemandForecast, covered: readonly CoveredWeek[], remaining: number, today: number,
+  { method, error, weeks }: DemandForecast, covered: readonly CoveredWeek[], lots: readonly LotView[], today: number,
 ): Omit<z.infer<typeof forecastSchema>, 'facility_id' | 'history_days' | 'ladder'> {
-  let needed = 0;
+  const ahead = creditsAhead(lots, weeks, today);
   const rows = weeks.map(({ expected, low, high }, index) => {
-    needed += expected;
+    const { surplus, shortage, expiring } = ahead[index];
     const from = today + index * DAYS_OF_WEEK;
     return {
       from: formatDay(from), to: formatDay(from + DAYS_OF_WEEK - 1), expected: formatMicro(expected), low: low === null ? null : formatMicro(low), high: high === null ? null : formatMicro(high),
-      surplus: formatMicro(Math.max(0, remaining - needed)), shortage: formatMicro(Math.max(0, needed - remaining)), short: needed > remaining,
+      surplus: formatMicro(surplus), shortage: formatMicro(shortage), expiring: formatMicro(expiring), short: shortage > 0,
       contracted: formatMicro(covered[index].contracted), uncovered: formatMicro(covered[index].uncovered), excess: formatMicro(covered[index].excess),
     };
   });
   return {
-    method, error_percent: error === null ? null : formatPercent(error), interval_percent: '80', credits_remaining: formatMicro(remaining),
+    method, error_percent: error === null ? null : formatPercent(error), interval_percent: '80', credits_remaining: formatMicro(lots.reduce((sum, { available, held, contracted }) => sum + available + held + contracted, 0)),
     runs_out_on: rows.find(({ short }) => short)?.from ?? null,
     weeks: rows.map(({ short: _short, ...row }) => row),
   };

@@ -124,7 +124,7 @@ const readAllocation = route({
 });
 
 /** An allocation as the projection knows it, in the engine's terms. */
-function pastAllocation(record: AllocationRecord, now: number): AllocationView {
+export function pastAllocation(record: AllocationRecord, now: number): AllocationView {
   const notional = record.price * record.quantity;
   const { allocation, company, provider, market, hour, model, price, quantity, usedGpu } = record;
   const credits = Math.max(0, notional - record.usedCredits - record.unusedCredits - record.failedCredits);
@@ -159,7 +159,7 @@ const ledger = route({
   },
 });
 
-const ledgerWire = (entry: LedgerEntry): z.infer<typeof ledgerSchema> => ({
+export const ledgerWire = (entry: LedgerEntry): z.infer<typeof ledgerSchema> => ({
   ledger: entry.ledger,
   account: entry.account,
   owner: ownerOf(entry),

@@ -24,7 +24,7 @@ const lender = ['lender'] as const;
 const mandateSchema = z.object({
   id: text, amount: text, committed: text, grades: z.array(z.enum(GRADES)), maximum_per_borrower: text, minimum_annual_rate_percent: text,
 });
-const mandateWire = (mandate: MandateView): z.infer<typeof mandateSchema> => ({
+export const mandateWire = (mandate: MandateView): z.infer<typeof mandateSchema> => ({
   id: idOf('mandate', mandate.mandate),
   amount: formatMicro(mandate.amount),
   committed: formatMicro(mandate.committed),
@@ -96,7 +96,10 @@ const unfreeze = route({
     return onceOfPerson(context, actor.user, async (transaction) => {
       if (actor.role === 'operator') {
         const pending = await confirmedByTwo(transaction, { action: 'unfreeze', target: params.id, reason: body.reason, person: actor.user });
-        if (pending !== undefined) return pending;
+        if (pending !== undefined) {
+          await recordAudit(transaction, { at: services.committed.now, actor, action: 'unfreeze.requested', target: params.id, reason: body.reason });
+          return pending;
+        }
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'unfreeze', company: actor.company, facility });
       await recordAudit(transaction, { at: ack.now, actor, action: 'unfreeze', target: params.id, reason: body.reason, sequence: ack.sequence });

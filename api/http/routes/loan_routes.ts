@@ -14,7 +14,7 @@ import type { ScheduleTerms } from '../../../engine/credit/schedule.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { CONSEQUENCES, COVENANTS, SWITCHES } from '../../../engine/lending/facility.ts';
 import type { MoneyRules } from '../../../engine/lending/facility.ts';
-import { MICRO, formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
+import { MICRO, MILLIS_PER_DAY, formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
 import { lotSchema, mintedLotWire } from './account_routes.ts';
@@ -25,7 +25,7 @@ import { principalIn } from '../middleware/caller.ts';
 import { applicationBody, applicationOf, decidedWire, facilityNumber, offerSchema, repaymentOf, termsBody, termsOf, visibleFacility } from './facilities_routes.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
-import { decimal, idParams, identifier, line, sharePercent } from '../wire/schemas.ts';
+import { calendarDay, decimal, idParams, identifier, line, sharePercent } from '../wire/schemas.ts';
 import { expectEvent, submit } from '../submit.ts';
 import { confirmedByTwo, onceOfPerson, pendingSchema } from '../two_persons.ts';
 
@@ -94,15 +94,17 @@ const disclosure = route({
 
 const payoff = route({
   method: 'get', path: '/api/v1/facilities/{id}/payoff', operationId: 'getPayoff', summary: 'What pays the loan in full on a day', tag, scope: 'read', params: idParams,
-  query: z.strictObject({ on: z.iso.date().optional() }),
+  query: z.strictObject({ on: calendarDay.optional().describe('Today or later') }),
   responses: { 200: { description: 'Principal, interest up to that day, and fees.', schema: z.object({ on: text, principal: text, interest: text, fees: text, total: text }) } },
   async handle(context) {
     const { services, params, query } = context;
     const view = await visibleFacility(services, principalIn(context), params.id);
-    const quote = await services.sequencer.query('payoff', { facility: view.facility, day: query.on === undefined ? 0 : (parseDate(query.on) ?? 0) });
+    const day = query.on === undefined ? 0 : (parseDate(query.on) ?? 0);
+    if (query.on !== undefined && day < Math.floor(services.committed.now / MILLIS_PER_DAY)) throw new ApiError('invalid_request', { field: 'on', values: { detail: 'on: has passed' } });
+    const quote = await services.sequencer.query('payoff', { facility: view.facility, day });
     if (quote === null) throw new ApiError('unknown_facility');
-    const { day, principal, interest, fees, total } = quote;
-    return { status: 200, body: { on: formatDay(day), principal: formatMicro(principal), interest: formatMicro(interest), fees: formatMicro(fees), total: formatMicro(total) } };
+    const { principal, interest, fees, total } = quote;
+    return { status: 200, body: { on: formatDay(quote.day), principal: formatMicro(principal), interest: formatMicro(interest), fees: formatMicro(fees), total: formatMicro(total) } };
   },
 });
 
@@ -226,9 +228,13 @@ const setMoneyRules = route({
     };
     return onceOfPerson(context, actor.user, async (transaction) => {
       const pending = await confirmedByTwo(transaction, { action: 'money_rules', target: JSON.stringify(rules), reason: body.reason, person: actor.user });
-      if (pending !== undefined) return pending;
+      const entry = { actor, target: 'market', reason: body.reason, details: moneyRulesWire(rules) };
+      if (pending !== undefined) {
+        await recordAudit(transaction, { ...entry, at: services.committed.now, action: 'money_rules.requested' });
+        return pending;
+      }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setMoneyRules', company: actor.company, ...rules });
-      await recordAudit(transaction, { at: ack.now, actor, action: 'money_rules', target: 'market', reason: body.reason, details: rules, sequence: ack.sequence });
+      await recordAudit(transaction, { ...entry, at: ack.now, action: 'money_rules', sequence: ack.sequence });
       return { reply: { status: 200, body: moneyRulesWire(rules) } };
     });
   },
@@ -247,13 +253,17 @@ const overrule = route({
     return onceOfPerson(context, actor.user, async (transaction) => {
       const { reason, ...rest } = body;
       const pending = await confirmedByTwo(transaction, { action: 'overrule', target: JSON.stringify(rest), reason, person: actor.user });
-      if (pending !== undefined) return pending;
+      const details = { grade: body.grade, annual_rate_percent: body.annual_rate_percent, amount: body.amount, months: body.months, method: body.method };
+      if (pending !== undefined) {
+        await recordAudit(transaction, { at: services.committed.now, actor, action: 'overrule.requested', target: body.company_id, reason, details });
+        return pending;
+      }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, {
         type: 'overruleFacility', company: actor.company, borrower: company, ...termsOf(body), grade: body.grade as Grade,
         annualRate: percentOf('annual_rate_percent', body.annual_rate_percent), application: applicationOf(body.application), reason,
         ...(body.covenants === undefined ? {} : { covenants: body.covenants.map(covenantOf) }),
       });
-      await recordAudit(transaction, { at: ack.now, actor, action: 'overrule', target: body.company_id, reason, sequence: ack.sequence });
+      await recordAudit(transaction, { at: ack.now, actor, action: 'overrule', target: body.company_id, reason, details, sequence: ack.sequence });
       return { reply: { status: 201, body: decidedWire(services, ack) } };
     });
   },
@@ -291,7 +301,10 @@ const setSwitch = route({
     return onceOfPerson(context, actor.user, async (transaction) => {
       if (!body.on) {
         const pending = await confirmedByTwo(transaction, { action: 'switch', target: body.name, reason: body.reason, person: actor.user });
-        if (pending !== undefined) return pending;
+        if (pending !== undefined) {
+          await recordAudit(transaction, { at: services.committed.now, actor, action: 'start.requested', target: body.name, reason: body.reason });
+          return pending;
+        }
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setSwitch', company: actor.company, name: body.name, on: body.on, reason: body.reason });
       await recordAudit(transaction, { at: ack.now, actor, action: body.on ? 'stop' : 'start', target: body.name, reason: body.reason, sequence: ack.sequence });

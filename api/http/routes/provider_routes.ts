@@ -26,7 +26,7 @@ const GPUS_MAX = 1_000_000;
 const capacitySchema = z.object({
   class: text, region: text, gpus: z.number().int(), verified_gpus: z.number().int(), models: z.array(text), status: z.enum(['pending', 'verified']),
 });
-const capacityWire = (directory: Directory, { market, declared, verified, models }: CapacityView): z.infer<typeof capacitySchema> => ({
+export const capacityWire = (directory: Directory, { market, declared, verified, models }: CapacityView): z.infer<typeof capacitySchema> => ({
   class: directory.className(classOf(market)),
   region: directory.regionName(regionOf(market)),
   gpus: declared,

@@ -45,7 +45,7 @@ export const webhookSchema = z.object({
 });
 const withSecret = webhookSchema.extend({ secret: text.describe('Shown once: `whsec_` and the key in base64') });
 
-interface WebhookRow {
+export interface WebhookRow {
   id: string;
   company: number;
   url: string;
@@ -57,7 +57,7 @@ interface WebhookRow {
   created_at: Date;
 }
 
-const webhookWire = (row: Omit<WebhookRow, 'secret' | 'company'>): z.infer<typeof webhookSchema> => ({
+export const webhookWire = (row: Omit<WebhookRow, 'secret' | 'company'>): z.infer<typeof webhookSchema> => ({
   id: row.id, url: row.url, description: row.description, events: row.events, status: row.status, reason: row.reason, created_at: row.created_at.toISOString(),
 });
 

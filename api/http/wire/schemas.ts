@@ -12,8 +12,11 @@ export const atMost100 = (text: string): boolean => Number(text) <= 100;
 export const sharePercent = decimal.refine(atMost100, 'must be at most 100').meta({ examples: ['40'] });
 /** By how much something has changed that is never below zero. */
 export const changePercent = signedDecimal.refine((text) => Number(text) >= -100, 'must be at least -100');
+/** ISO 8601 has a year 0, no calendar of people does, and neither has Postgres. */
+const hasYear = (text: string): boolean => !text.startsWith('0000');
 /** RFC 3339 with an offset. */
-export const instant = z.iso.datetime({ offset: true, error: 'must be a time such as "2026-12-01T14:00:00Z"' });
+export const instant = z.iso.datetime({ offset: true, error: 'must be a time such as "2026-12-01T14:00:00Z"' }).refine(hasYear, 'is not a time of the calendar');
+export const calendarDay = z.iso.date({ error: 'must be a date such as "2026-12-01"' }).refine(hasYear, 'is not a day of the calendar');
 /** One line of text that a person reads. */
 export const line = (maximum: number) =>
   z.string().trim().min(1, 'must not be empty').max(maximum).regex(/^\P{Cc}*$/u, 'must be one line of text');

@@ -3,7 +3,7 @@ import type { WireForecast } from '../../state/index.ts';
 import { forecastShape } from './forecast.ts';
 
 const week = (expected: string, change: object = {}): WireForecast['weeks'][number] =>
-  ({ from: '2026-12-01', to: '2026-12-07', expected, low: null, high: null, surplus: '0', shortage: '0', contracted: '0', uncovered: '0', excess: '0', ...change });
+  ({ from: '2026-12-01', to: '2026-12-07', expected, low: null, high: null, surplus: '0', shortage: '0', contracted: '0', uncovered: '0', excess: '0', expiring: '0', ...change });
 const frame = { width: 466, height: 118 };
 
 describe('the forecast', () => {
