@@ -13,7 +13,8 @@
  *    burns what the debt needs, takes the borrower's cash, whose withdrawals stop, and counts its days on; applications are judged by what is known here;
  *    a failed minute is told once, however many report it.
  * 6: what instalments and late fees ask for is whole cents; that nothing is offered in place of what failed is told once for each minute; what arrives
- *    again after a call looks at so many resting orders only.
+ *    again after a call looks at so many resting orders only; for a bid that
+ *    executes nothing and cannot wait nothing is drawn; a lender that declined is not asked again under other terms.
  */
 export const RULES_VERSION = 6;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

@@ -1,11 +1,11 @@
 /** What financed credit may not do by a buy block, or by a draw on demand, any more than by a single bid. */
 import { describe, expect, it } from 'vitest';
-import { BUY, FOK, LOAN_RULES, NONE } from '../vocabulary.ts';
+import { BUY, FOK, IOC, LOAN_RULES, NONE } from '../vocabulary.ts';
 import { addMonths } from '../numbers/calendar.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import { RULES_VERSION } from '../rules.ts';
 import { Loan } from '../test/loan.ts';
-import { APPLICATION, HOUR, START, World, gpuHours, one, price, usd } from '../test/world.ts';
+import { APPLICATION, HOUR, START, World, all, gpuHours, one, price, usd } from '../test/world.ts';
 import type { Result } from '../test/world.ts';
 
 const block = (world: World, company: number, credits: number, hours: number, fromHour: number, toHour: number): Result =>
@@ -105,5 +105,30 @@ describe('a draw on demand', () => {
     world.run({ type: 'setFacilityOption', company: borrower, facility, drawOnDemand: true });
     expect(world.bid(borrower, 2.5, 60_000, { hour: last + 1 }).rejected).toBe('facility_not_active');
     expect(world.bid(borrower, 2.5, 60_000, { hour: last }).rejected).toBeUndefined();
+  });
+
+  it('is not made for what leaves without a trade', () => {
+    const left = (rulesVersion: number, place: (world: Loan, hour: number) => Result): [drawn: number, available: number, status: string[]] => {
+      const world = spent(rulesVersion, 250_000);
+      world.run({ type: 'setMarks', classes: [{ class: 0, price: price(2.5) }], hours: [] });
+      const { borrower, facility } = world.loan;
+      world.run({ type: 'setFacilityOption', company: borrower, facility, drawOnDemand: true });
+      const hour = HOUR + 24 * 60;
+      world.ask(world.provider(100_000, 'seller'), 2, 100, { hour });
+      const before = world.view.drawn;
+      const { events } = place(world, hour);
+      expect(world.broken).toEqual([]);
+      return [world.view.drawn - before, world.engine.query('balances', { company: borrower }).held, all(events, 'orderDone').map(({ reason }) => reason)];
+    };
+    // Of 100 hours at 2 too many are asked for, too little is paid, or a block has no second hour.
+    const tooMany = (world: Loan, hour: number) => world.bid(world.loan.borrower, 2, 170_000, { hour, timeInForce: FOK });
+    const tooLow = (world: Loan, hour: number) => world.bid(world.loan.borrower, 1.9, 175_000, { hour, timeInForce: IOC });
+    const noHour = (world: Loan, hour: number) => block(world, world.loan.borrower, 2, 85_000, hour, hour + 2);
+    expect(left(RULES_VERSION, tooMany)).toEqual([0, 0, ['fok']]);
+    expect(left(RULES_VERSION, tooLow)).toEqual([0, 0, ['ioc']]);
+    expect(left(RULES_VERSION, noHour)).toEqual([0, 0, ['fok']]);
+    for (const place of [tooMany, tooLow, noHour]) expect(left(5, place)[0]).toBeGreaterThan(0);
+    const some = (world: Loan, hour: number) => world.bid(world.loan.borrower, 2, 170_000, { hour, timeInForce: IOC });
+    expect(left(RULES_VERSION, some)[0]).toBeGreaterThan(0);
   });
 });

@@ -107,15 +107,6 @@ export class Blocks {
     orders.setAcceptedAt(row, state.now);
     orders.setSequence(row, state.sequence);
     orders.setFlags(row, Orders.flagsOf(command.side === SELL, LIMIT, command.timeInForce, CANCEL_NEWEST) | FLAG.block);
-    if (command.side === BUY) {
-      const hold = requiredHold(command.price * command.quantity * hours, 0, 0, 0);
-      trading.drawFor(command.company, hold, command.toHour - 1);
-      state.ledger.begin();
-      trading.holds.reserve(row, hold);
-      state.ledger.end();
-      trading.link(row);
-      if (trading.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
-    }
     // Each property by its name: an object made by spreading another is a slow one for as long as it lives.
     const block: Block = {
       block: orders.idOf(row), company: command.company, market: command.market, fromHour: command.fromHour, toHour: command.toHour, side: command.side,
@@ -123,6 +114,16 @@ export class Blocks {
       model: template.model, clientOrderId: command.clientOrderId, acceptedAt: state.now, sequence: state.sequence, wanted: command.quantity, notional: 0, filled: 0,
       asks: [], asksLeft: 0, lacking: 0,
     };
+    if (command.side === BUY) {
+      if (trading.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
+      const hold = requiredHold(command.price * command.quantity * hours, 0, 0, 0);
+      const idle = this.isIdle(block, row, hold);
+      if (!idle) trading.drawFor(command.company, hold, command.toHour - 1);
+      state.ledger.begin();
+      trading.holds.reserve(row, idle ? 0 : hold);
+      state.ledger.end();
+      trading.link(row);
+    }
     state.blocks.set(block.block, block);
     const { block: id, company, market, fromHour, toHour, side, price, quantity, timeInForce, minimumAcceptanceRatio, model, clientOrderId } = block;
     state.buffer.emit('blockAccepted', {
@@ -292,13 +293,25 @@ export class Blocks {
   /** Executes the largest quantity that all hours have within the limit, if the block accepts it. */
   private execute(block: Block, row: number): void {
     const books = this.openBooks(block);
-    if (books === undefined) return;
+    const quantity = books === undefined ? 0 : this.largest(block, row, books);
+    if (books !== undefined && quantity > 0) this.trade(block, row, books, quantity);
+  }
+
+  /** Whether it is short of credit and leaves without a trade: nothing is drawn for it, and it holds nothing. */
+  private isIdle(block: Block, row: number, hold: Micro): boolean {
+    if (this.state.rulesVersion < 6 || block.timeInForce === GTC || this.trading.holds.spendable(block.company, hold) >= hold) return false;
+    const books = this.openBooks(block);
+    return books === undefined || this.largest(block, row, books) === 0;
+  }
+
+  /** The quantity that all hours have within the limit; 0 where the block does not accept it. */
+  private largest(block: Block, row: number, books: HourBook[]): Steps {
     const terms: BlockTerms = { sells: block.side === SELL, price: block.price, books, mayTrade: (maker) => this.mayTrade(block, row, maker) };
     const lacking: Lacking = { hour: NONE };
     const least = block.timeInForce === FOK ? block.wanted : leastAccepted(block.wanted, block.minimumAcceptanceRatio);
     const quantity = this.plan.largest(terms, least, block.wanted, lacking);
     if (lacking.hour !== NONE) block.lacking = block.fromHour + lacking.hour;
-    if (quantity > 0) this.trade(block, row, books, quantity);
+    return quantity;
   }
 
   /** The books of its hours, undefined when one is not open for continuous trading or has nobody to trade with. */

@@ -7,7 +7,7 @@ import { uncross } from '../book/auction.ts';
 import type { AuctionHost } from '../book/auction.ts';
 import { Blocks } from './blocks.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, IOC, NONE, SELL, STOP, STOP_LIMIT } from '../vocabulary.ts';
+import { BUY, FOK, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../vocabulary.ts';
 import type { AmendOrder, CancelOrder, PlaceOrder } from '../commands.ts';
 import type { CompanyId, OrderId } from '../vocabulary.ts';
 import type { CancelReason } from '../events.ts';
@@ -213,18 +213,32 @@ export class Trading implements AuctionHost {
     if (command.side === SELL) {
       this.offer(row, command.quantity);
     } else {
+      if (this.matcher.anyLimited && this.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
       const hold = requiredHold(orders.price(row) * command.quantity, 0, 0, 0);
       // Nobody else has a facility to draw from.
-      if (this.limits.isFinanced(command.company)) this.drawFor(command.company, hold, command.hour);
+      const mayDraw = this.limits.isFinanced(command.company);
+      const idle = mayDraw && this.isIdle(command, row, hold);
+      if (mayDraw && !idle) this.drawFor(command.company, hold, command.hour);
       state.ledger.begin();
-      this.holds.reserve(row, hold);
+      this.holds.reserve(row, idle ? 0 : hold);
       state.ledger.end();
-      if (this.matcher.anyLimited && this.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
     }
     this.link(row);
     if (command.clientOrderId !== '') state.clientOrderIds.set(`${command.company}:${command.clientOrderId}`, state.now);
     if (command.expiresAt !== 0) state.timers.add(command.expiresAt, TIMER.orderExpiry, orders.idOf(row));
     this.events.accepted(command, row);
+  }
+
+  /** Whether a bid is short of credit and leaves without a trade: nothing is drawn for it, and it holds nothing. */
+  private isIdle({ company, orderType, timeInForce }: PlaceOrder, row: number, hold: Micro): boolean {
+    if (this.state.rulesVersion < 6 || orderType === STOP || orderType === STOP_LIMIT || (timeInForce < IOC && orderType !== MARKET)) return false;
+    if (this.holds.spendable(company, hold) >= hold) return false;
+    const { orders } = this.state;
+    const book = this.state.bookOf(orders.book(row));
+    // A market order of a call that may wait collects.
+    if (book.auction) return timeInForce >= IOC;
+    const least = timeInForce === FOK ? orders.remaining(row) : 1;
+    return this.matcher.executable(book, row, least) < least;
   }
 
   /** Counts what an ask offers: a provider's capacity, or an allocation. */
