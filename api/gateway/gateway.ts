@@ -4,6 +4,7 @@ import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import type { Route } from '../http/route.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { EndpointWatch, Services } from '../services.ts';
+import { FullBudgets } from '../warnings/budget_warning.ts';
 import { AddressGuard } from './endpoints/address_guard.ts';
 import { Repeats, StoredAnswers } from './relay/answers.ts';
 import type { KeptAnswer, KeptAnswers } from './relay/answers.ts';
@@ -42,7 +43,7 @@ import { sandboxAnswer, sandboxReceipt } from './endpoints/sandbox.ts';
 import { Settlement } from './metering/settlement.ts';
 import type { Receipt } from './metering/settlement.ts';
 import { Spending } from './metering/spending.ts';
-import type { SpendingHistory } from './metering/spending.ts';
+import type { OnRefusal, SpendingHistory } from './metering/spending.ts';
 import { SpotBuyer } from './metering/spot_buyer.ts';
 import { TIMEOUTS, Upstream, UpstreamError } from './relay/upstream.ts';
 import type { Timeouts } from './relay/upstream.ts';
@@ -63,6 +64,7 @@ export interface GatewayParts {
   /** Of the ratings; the first alone unless given. */
   versions?: PublishedVersions;
   runs?: VerificationRuns;
+  onRefusal?: OnRefusal;
   /** Whether endpoints must write as fast as what is declared of them; not unless told. */
   measuresPace?: boolean;
 }
@@ -108,7 +110,7 @@ export class Gateway {
     const { ratings } = this;
     this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known, ratings, runs, measuresPace: parts.measuresPace ?? false });
     this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, ratings, upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
-    this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id, services.tallies?.of('reserved'));
+    this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id, services.tallies?.of('reserved'), parts.onRefusal);
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending, ratings);
     this.attempts = new Attempts(funding, this.known, this.upstream);
     this.settlement = new Settlement(services);
@@ -242,7 +244,7 @@ export async function openGateway(services: GatewayServices, addresses: readonly
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     return keySpending(database, { ...ask, keys: 'key' in ask ? [ask.key] : await keysOfProject(database, ask.project) });
   };
-  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), versions: new StoredVersions(database), runs: new StoredRuns(database), measuresPace: !config.demo });
+  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), versions: new StoredVersions(database), runs: new StoredRuns(database), onRefusal: new FullBudgets(services).refused, measuresPace: !config.demo });
   await gateway.start();
   gateway.watch.start();
   services.clockFollowers.add(() => gateway.watch.clockMoved());

@@ -6,6 +6,10 @@ import type { AllocationView } from '../../engine/queries.ts';
 export const ALERTS_PERCENT: readonly number[] = [80, 95, 100];
 export const alertsReached = (used: Micro, limit: Micro): number[] => ALERTS_PERCENT.filter((percent) => used * 100 >= limit * percent);
 
+const NEARLY_USED_PERCENT = 80;
+/** A budget that refuses a request and is not even so much used is not full: the request is too large. */
+export const isNearlyUsed = (used: Micro, limit: Micro): boolean => used * 100 >= limit * NEARLY_USED_PERCENT;
+
 /** Who has so little time left hears of it. */
 export const WARNED_MINUTES = 15;
 /** 1e-6 GPU-seconds; of less there is nothing to show. */

@@ -6,13 +6,15 @@ import { keySpending, keysOfProject, monthBegan } from '../../db/queries/key_spe
 import { budgetsOfKeys } from '../../db/queries/warnings.ts';
 import type { BudgetRecord } from '../../db/queries/warnings.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
-import { MILLIS_PER_MINUTE, formatMicro } from '../../engine/numbers/units.ts';
+import { MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import type { Micro, Millis } from '../../engine/numbers/units.ts';
 import { expiringWire } from '../http/wire/expiring_wire.ts';
 import { Rounds } from '../rounds.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { CommittedBatch } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
+import { budgetWarning } from './budget_warning.ts';
+import type { MonthlyBudget } from './budget_warning.ts';
 import { ALERTS_PERCENT, alertsReached, expiringAllocations } from './thresholds.ts';
 import type { Warnings } from './warnings.ts';
 
@@ -25,12 +27,8 @@ const PERCENT = 100;
 const ALL_LOOKS = 60;
 
 /** A key's or a project's budget of the month. */
-interface Budget {
-  id: string;
-  of: 'key_id' | 'project_id';
+interface Budget extends MonthlyBudget {
   name: string;
-  company: number;
-  limit: Micro;
   keys: () => Promise<string[]>;
 }
 /** What is known of one: how much may be spent until there is something to say. */
@@ -112,16 +110,9 @@ export class WarningWatch extends Rounds {
     if (!(await projections.waitFor(untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     const { used } = await keySpending(database, { company, keys: await budget.keys(), from: month, untilSequence });
     const reached = alertsReached(used, limit);
-    for (const percent of reached) await this.warn(budget, { used, percent, month });
+    for (const percent of reached) await this.warnings.raise(budgetWarning(budget, { used, percent, month, at: committed.now }));
     const next = ALERTS_PERCENT.at(reached.length);
     this.known.set(id, { month, limit, left: next === undefined ? Infinity : (limit * next) / PERCENT - used });
-  }
-
-  private warn({ id, of, name, company, limit }: Budget, { used, percent, month }: { used: Micro; percent: number; month: Millis }): Promise<void> {
-    const named = new Date(month).toISOString().slice(0, 7);
-    const data = { [of]: id, name, month: named, percent, limit: formatMicro(limit), used: formatMicro(used) };
-    // Another limit is another budget.
-    return this.warnings.raise({ id: `wrn_${id}_${named}_${limit}_${percent}`, company, type: 'budget.reached', at: this.services.committed.now, data });
   }
 
   private async lookAtHours(): Promise<void> {

@@ -12,7 +12,6 @@ import type { Rating } from '../catalogue/roofline.ts';
 import type { Call } from '../relay/call.ts';
 import type { Signal } from '../relay/departure.ts';
 import type { Place } from '../endpoints/endpoints.ts';
-import { overLimit } from './spending.ts';
 import type { Spending } from './spending.ts';
 import type { SpotBuyer } from './spot_buyer.ts';
 
@@ -76,7 +75,7 @@ export class Funding {
       const behind = this.waiting.get(call.company)?.length ?? 0;
       const answer = await this.authorise(call, wanted);
       if (answer.ok) return this.grant(call, answer.authorisation, fees.paid);
-      if (answer.reason === 'over_limit') throw overLimit(call, answer.limit);
+      if (answer.reason === 'over_limit') throw await this.spending.refusal(call, answer.limit);
       if (purchases >= PURCHASES_MAX || performance.now() > deadline) throw exhausted();
       try {
         const paid = await this.spot.buy(call, wanted.excluded, answer.reason);

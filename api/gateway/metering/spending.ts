@@ -14,6 +14,7 @@ import type { Tally } from '../../http/middleware/rate_limit.ts';
 import { eventOf } from '../../sequencer/port.ts';
 import type { Ack, CommittedBatch, SpendingLimit, Spent } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
+import type { MonthlyBudget } from '../../warnings/budget_warning.ts';
 import type { Call } from '../relay/call.ts';
 import { SetAsideElsewhere } from './set_aside_elsewhere.ts';
 
@@ -24,6 +25,8 @@ export type SpendingAsk = Spender & { company: number; from: Millis; untilSequen
 export type SpendingHistory = (ask: SpendingAsk) => Promise<KeySpending>;
 /** The project of a live key. */
 export type ProjectOf = (key: string) => string | undefined;
+/** Hears which budget refused a request, and what of it is used. */
+export type OnRefusal = (budget: MonthlyBudget, used: Micro) => void;
 
 interface Account {
   month: Millis;
@@ -33,6 +36,14 @@ interface Account {
   used: Micro;
   bought: Micro;
   reserved: Micro;
+}
+
+/** What is known of a limit of a call. */
+interface Limited {
+  name: string;
+  account: Account;
+  before: KeySpending;
+  limit: Micro;
 }
 
 const NOTHING = (): void => undefined;
@@ -58,14 +69,16 @@ export class Spending {
   /** Of requests under way in other processes, by key or project. */
   private readonly elsewhere = new Map<string, SetAsideElsewhere>();
   private readonly tally: Tally | undefined;
+  private readonly onRefusal: OnRefusal;
 
   /** @param tally absent: there is no other process */
-  constructor({ sequencer, committed }: Pick<Services, 'sequencer' | 'committed'>, history: SpendingHistory, projectOf: ProjectOf, tally?: Tally) {
+  constructor({ sequencer, committed }: Pick<Services, 'sequencer' | 'committed'>, history: SpendingHistory, projectOf: ProjectOf, tally?: Tally, onRefusal: OnRefusal = NOTHING) {
     this.sequencer = sequencer;
     this.committed = committed;
     this.history = history;
     this.projectOf = projectOf;
     this.tally = tally;
+    this.onRefusal = onRefusal;
     tally?.onOthers((name, amount) => this.hear(name, amount));
     this.stop = sequencer.onCommitted((batch) => this.follow(batch));
   }
@@ -86,7 +99,7 @@ export class Spending {
     return limits;
   }
 
-  private accountsFor(call: Call, limits: readonly [Spender, Micro][]): Promise<{ name: string; account: Account; before: KeySpending; limit: Micro }[]> {
+  private accountsFor(call: Call, limits: readonly [Spender, Micro][]): Promise<Limited[]> {
     return Promise.all(limits.map(async ([spender, limit]) => {
       const account = this.accountOf(call.company, spender);
       return { name: nameOf(spender), account, before: await this.beforeOf(spender, account), limit };
@@ -100,7 +113,7 @@ export class Spending {
     const accounts = await this.accountsFor(call, limits);
     // Nothing waits between the look and the reservation.
     const full = accounts.find(({ name, account, before, limit }) => before.used + account.used + account.reserved + this.reservedElsewhere(name) + cost > limit);
-    if (full !== undefined) throw overLimit(call, full.name);
+    if (full !== undefined) throw this.refusedBy(call, full);
     const change = (amount: Micro): void => {
       for (const { name, account } of accounts) {
         account.reserved += amount;
@@ -109,6 +122,18 @@ export class Spending {
     };
     change(cost);
     return () => change(-cost);
+  }
+
+  /** The refusal of a request that one of its limits does not hold. @param name of that, as `limitsOf` has it */
+  async refusal(call: Call, name: string | undefined): Promise<GatewayError> {
+    const accounts = await this.accountsFor(call, this.limitsFor(call));
+    return this.refusedBy(call, accounts.find((account) => account.name === name) ?? accounts[0]);
+  }
+
+  private refusedBy({ company, project }: Call, { name, account, before, limit }: Limited): GatewayError {
+    const isProject = name === project?.id;
+    this.onRefusal({ id: name, of: isProject ? 'project_id' : 'key_id', company, limit }, before.used + account.used);
+    return new GatewayError('budget_exceeded', { values: { limit: isProject ? "monthly budget of this key's project" : 'monthly limit of this key' } });
   }
 
   private hear(name: string, amount: number): void {
@@ -197,11 +222,6 @@ export class Spending {
     if (project !== undefined) this.projects.set(key, project);
     return [this.accounts.get(nameOf({ key })), project === undefined ? undefined : this.accounts.get(nameOf({ project }))].filter((account) => account !== undefined);
   }
-}
-
-/** @param name of the limit that would be passed, as `limitsOf` has it */
-export function overLimit({ project }: Pick<Call, 'project'>, name: string | undefined): GatewayError {
-  return new GatewayError('budget_exceeded', { values: { limit: project !== null && name === project.id ? "monthly budget of this key's project" : 'monthly limit of this key' } });
 }
 
 const nameOf = (spender: Spender): string => ('key' in spender ? spender.key : spender.project);

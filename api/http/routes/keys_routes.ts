@@ -15,7 +15,7 @@ import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import type { Services } from '../../services.ts';
-import { alertsReached } from '../../warnings/thresholds.ts';
+import { alertsOf } from '../../warnings/budget_warning.ts';
 import { decimal, idParams, identifier, instant, line, pageOf, pageQuery } from '../wire/schemas.ts';
 
 const tag = 'keys';
@@ -49,8 +49,7 @@ const keyBody = z.strictObject({
 const rotateBody = z.strictObject({ overlap_seconds: z.int().min(0).max(2_592_000).optional().describe('How long the old key still works; an hour unless told') });
 
 /** Of a limit: what has been used of it, and which per cent have been reached. */
-export const monthSchema = z.object({ used: z.string(), alerts: z.array(z.number()).describe('Of 80, 95 and 100: the per cent of the limit that have been reached') });
-export const monthWire = (used: number, limit: number): z.infer<typeof monthSchema> => ({ used: formatMicro(used), alerts: alertsReached(used, limit) });
+export const monthSchema = z.object({ used: z.string(), alerts: z.array(z.number()).describe('Of 80, 95 and 100: the per cent of the limit that have been reached; 100 also when what is left held no request') });
 
 const keySchema = z.object({
   id: z.string(),
@@ -217,8 +216,9 @@ const rotateKey = route({
 /** What a key with a monthly limit has used of it. */
 async function monthOf({ database, committed }: Services, { id: key, company, monthlyLimit }: ApiKey): Promise<Pick<KeyWire, 'month'>> {
   if (monthlyLimit === null) return {};
-  const { used } = await keySpending(database, { company, keys: [key], from: monthBegan(committed.now), untilSequence: committed.sequence });
-  return { month: monthWire(used, monthlyLimit) };
+  const month = monthBegan(committed.now);
+  const { used } = await keySpending(database, { company, keys: [key], from: month, untilSequence: committed.sequence });
+  return { month: { used: formatMicro(used), alerts: await alertsOf(database, { id: key, limit: monthlyLimit }, { used, month }) } };
 }
 
 export const keysRoutes: Route[] = [createKey, listKeys, rotateKey, revokeKey];

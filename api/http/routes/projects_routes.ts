@@ -7,7 +7,8 @@ import { ApiError } from '../../errors.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { projectionsCaughtUp } from '../history.ts';
 import { once } from '../middleware/idempotency.ts';
-import { monthSchema, monthWire } from './keys_routes.ts';
+import { alertsOf } from '../../warnings/budget_warning.ts';
+import { monthSchema } from './keys_routes.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -40,11 +41,12 @@ function budgetIn(text: string | null | undefined): number | null {
 
 async function projectWire({ database, committed }: Services, row: ProjectRow): Promise<z.infer<typeof projectSchema>> {
   const keys = await keysOfProject(database, row.id);
-  const { used } = await keySpending(database, { company: row.company, keys, from: monthBegan(committed.now), untilSequence: committed.sequence });
+  const month = monthBegan(committed.now);
+  const { used } = await keySpending(database, { company: row.company, keys, from: month, untilSequence: committed.sequence });
   const budget = row.monthly_budget === null ? null : Number(row.monthly_budget);
   return {
     id: row.id, name: row.name, monthly_budget: budget === null ? null : formatMicro(budget), keys: keys.length,
-    month: { ...(budget === null ? { used: formatMicro(used), alerts: [] } : monthWire(used, budget)), remaining: budget === null ? null : formatMicro(Math.max(0, budget - used)) },
+    month: { used: formatMicro(used), alerts: budget === null ? [] : await alertsOf(database, { id: row.id, limit: budget }, { used, month }), remaining: budget === null ? null : formatMicro(Math.max(0, budget - used)) },
     created_at: row.created_at.toISOString(),
   };
 }
