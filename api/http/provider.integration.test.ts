@@ -1,7 +1,7 @@
 /** What a provider declares, and what of it others may see. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { StoredRepricingRules } from '../upkeep/repricing.ts';
-import { CLASS, MODEL, REGION, openApiWorld } from './test/api_world.ts';
+import { CLASS, MODEL, REGION, equip, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 
 let world: ApiWorld;
@@ -161,6 +161,24 @@ test("an agent's endpoint is heard, drains and serves again", async () => {
   expect((await post(`/endpoints/${String(made.id)}/resume`, {})).body.status).toMatch(/pending|failed/);
   const stranger = await world.member('provider');
   expect((await world.call('POST', `/api/v1/endpoints/${String(made.id)}/drain`, { key: stranger.key, body: {} })).status).toBe(404);
+});
+
+test('of the running hour nothing is offered where every endpoint drains', async () => {
+  const seller = await world.member('provider');
+  await equip(world, seller, 4);
+  const { company } = seller.user;
+  await world.services.database('endpoints').insert({ id: 'end_drained', company, market: 0, url: 'https://gpu.example.com/v1', models: JSON.stringify([MODEL]), status: 'draining' });
+  const hour = Math.floor(world.services.committed.now / 3_600_000);
+  const order = (later: number, more: object = {}): object => ({ instrument: world.services.directory.instrumentName(0, hour + later), side: 'sell', type: 'limit', price: '2.0000', quantity: '0.01', ...more });
+  const codeOf = async (body: object): Promise<unknown> => (await world.call('POST', '/api/v1/orders', { key: seller.key, body })).body.error?.code;
+  expect(await codeOf(order(0))).toBeUndefined();
+  await world.execute({ type: 'setEligibility', company, market: 0, models: [] });
+  expect(await codeOf(order(0))).toBe('insufficient_capacity');
+  expect(await codeOf(order(0, { price: '9.0000' }))).toBe('above_list_price');
+  expect(await codeOf(order(1))).toBeUndefined();
+  const batch = await world.call('POST', '/api/v1/orders/batch', { key: seller.key, body: { operations: [order(0, { op: 'place' }), order(2, { op: 'place' })] } });
+  expect((batch.body.results as { status: number }[]).map(({ status }) => status)).toEqual([422, 201]);
+  await world.services.database('endpoints').where({ id: 'end_drained' }).update({ status: 'removed' });
 });
 
 test('an operator publishes ratings from what verification has measured, with seven days of notice', async () => {

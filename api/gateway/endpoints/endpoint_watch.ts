@@ -2,7 +2,7 @@
  * How an endpoint comes to serve: its address is checked when it is registered, each of its models
  * answers a completion, and then the market learns what its provider can deliver there.
  */
-import { NONE, classOf } from '../../../engine/vocabulary.ts';
+import { NONE, SELL, classOf } from '../../../engine/vocabulary.ts';
 import { MILLIS_PER_HOUR } from '../../../engine/numbers/units.ts';
 import type { Command } from '../../../engine/commands.ts';
 import { eventOf } from '../../sequencer/port.ts';
@@ -110,6 +110,10 @@ export class EndpointWatcher implements EndpointWatch {
     }
   }
 
+  private hour(): number {
+    return Math.floor(this.parts.services.committed.now / MILLIS_PER_HOUR);
+  }
+
   private classNameOf({ market }: EndpointRow): string {
     return this.parts.services.directory.className(classOf(market));
   }
@@ -119,7 +123,7 @@ export class EndpointWatcher implements EndpointWatch {
     const unfit = row.models.find((name) => rating(name, className) === undefined);
     if (unfit !== undefined) return { ok: false, reason: findModel(unfit) === undefined ? `the catalogue has no model "${unfit}"` : `"${unfit}" does not fit on ${className}` };
     const gpus = this.parts.services.directory.capacities(row.company).find(({ market }) => market === row.market)?.declared;
-    const capacity = this.parts.measuresPace && gpus !== undefined ? { className, gpus, ratings: this.parts.ratings.inForce(Math.floor(this.parts.services.committed.now / MILLIS_PER_HOUR)) } : undefined;
+    const capacity = this.parts.measuresPace && gpus !== undefined ? { className, gpus, ratings: this.parts.ratings.inForce(this.hour()) } : undefined;
     return verifyEndpoint(this.parts.upstream, { target: targetOf(row, this.vault), models: row.models, capacity });
   }
 
@@ -145,7 +149,11 @@ export class EndpointWatcher implements EndpointWatch {
     if (known === undefined) return;
     if (verified.length > 0 && known.verified !== known.declared) await this.submit({ type: 'verifyCapacity', company, market, gpus: known.declared });
     // A suspended provider serves nothing; when it is reinstated its endpoints are looked at again.
-    if (known.models.join() !== models.join() && !(await services.sequencer.query('suspended', {})).some((suspended) => suspended.company === company)) await this.submit({ type: 'setEligibility', company, market, models });
+    if (known.models.join() !== models.join() && !(await services.sequencer.query('suspended', {})).some((suspended) => suspended.company === company)) {
+      await this.submit({ type: 'setEligibility', company, market, models });
+      // Nobody serves there any more: what is on offer of the running hour would be bought to fail.
+      if (models.length === 0) await this.submit({ type: 'cancelAll', company, market, hour: this.hour(), side: SELL, onDisconnect: false });
+    }
   }
 
   /** The market's number of a model; one that it does not know yet is added. */

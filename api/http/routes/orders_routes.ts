@@ -1,6 +1,7 @@
 /** Entering, changing and cancelling orders. */
 import { z } from 'zod';
 import { REJECT_CODES } from '../../../engine/catalogue.ts';
+import type { RejectCode } from '../../../engine/catalogue.ts';
 import { NONE, SIDES } from '../../../engine/vocabulary.ts';
 import type { BatchOrders, PlaceBlock, PlaceOrder } from '../../../engine/commands.ts';
 import type { EngineEvent } from '../../../engine/events.ts';
@@ -16,6 +17,7 @@ import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { ClientOrderIds } from '../client_order_ids.ts';
+import { isDrained } from '../drained.ts';
 import { absence, reasonsOf, submitChange } from '../closed_orders.ts';
 import { amendBody, amendCommand, batchBody, batchCommand, blockBody, blockCommand, cancelCommand, orderBody, placeCommand } from '../wire/order_commands.ts';
 import { fillSchema, fillWire, orderSchema, orderWire, placedBy, withResaleFee } from '../wire/order_wire.ts';
@@ -45,17 +47,26 @@ const placeOrder = (ids: ClientOrderIds): Route => route({
     const { services, body } = context;
     const { company } = principalIn(context);
     const command = placeCommand(services.directory, company, body);
-    if ((await ids.usedOf(services, company, [command.clientOrderId])).size > 0) throw await refusalOfUsed(services, command);
+    const used = await ids.usedOf(services, company, [command.clientOrderId]);
+    const refusal = await refusalOutside(services, command, used);
+    if (refusal !== undefined) throw refusal;
     return { status: 201, body: placedWire(services.directory, await submit(context, command)) };
   },
 });
 
-const DUPLICATE = REJECT_CODES.indexOf('duplicate_client_order_id');
-/** What stands before it in the order of precedence, the engine says. */
-async function refusalOfUsed({ sequencer }: Services, order: PlaceOrder | PlaceBlock): Promise<ApiError> {
+/** Why an order is refused though the engine would take it; undefined: it is not. */
+async function refusalOutside(services: Services, order: PlaceOrder, used: ReadonlySet<string>): Promise<ApiError | undefined> {
+  if (used.has(order.clientOrderId)) return refusalOfUsed(services, order);
+  return (await isDrained(services, order)) ? refusalBy(services, order, 'insufficient_capacity') : undefined;
+}
+
+const refusalOfUsed = (services: Services, order: PlaceOrder | PlaceBlock): Promise<ApiError> => refusalBy(services, order, 'duplicate_client_order_id', 'client_order_id');
+
+/** What stands before the code in the order of precedence, the engine says. */
+async function refusalBy({ sequencer }: Services, order: PlaceOrder | PlaceBlock, code: RejectCode, field?: string): Promise<ApiError> {
   const refusal = await sequencer.query('refusal', { order });
-  if (refusal !== null && REJECT_CODES.indexOf(refusal) < DUPLICATE) return new ApiError(refusal);
-  return new ApiError('duplicate_client_order_id', { field: 'client_order_id' });
+  if (refusal !== null && REJECT_CODES.indexOf(refusal) < REJECT_CODES.indexOf(code)) return new ApiError(refusal);
+  return new ApiError(code, field === undefined ? {} : { field });
 }
 
 function placedWire(directory: Directory, ack: Ack): z.infer<typeof placedSchema> {
@@ -75,7 +86,7 @@ const placeBatch = (ids: ClientOrderIds): Route => route({
     const clientIds = parsed.flatMap((operation) => ('type' in operation && operation.type === 'place' ? [operation.clientOrderId] : []));
     const used = await ids.usedOf(services, company, clientIds);
     const known = await Promise.all(parsed.map(async (operation) => (
-      'type' in operation && operation.type === 'place' && used.has(operation.clientOrderId) ? await refusalOfUsed(services, operation) : operation
+      'type' in operation && operation.type === 'place' ? ((await refusalOutside(services, operation, used)) ?? operation) : operation
     )));
     const operations = known.filter((operation) => 'type' in operation);
     const executed = operations.length === 0 ? [] : await executeBatch(context, company, operations);
