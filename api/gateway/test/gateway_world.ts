@@ -231,7 +231,7 @@ export async function openGatewayWorld(options: WorldOptions = {}): Promise<Gate
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 5_000;
+  const deadline = performance.now() + 20_000;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error('it did not come true in time');
     await new Promise((resolve) => setTimeout(resolve, 10));
