@@ -48,7 +48,10 @@ export function createApp({ services, routes, webFolder }: AppOptions): RequestL
   return (request, response) => {
     const url = pathOf(request.url ?? '');
     request.url = url;
-    if (url.startsWith('/api/') && !underWay.enter(request, response)) return sendError(response as Response, new ApiError('unavailable', { retryAfterSeconds: 1 }), randomUUID());
+    if (url.startsWith('/api/') && !underWay.enter(request, response)) {
+      if (underWay.floods(request)) response.setHeader('connection', 'close');
+      return sendError(response as Response, new ApiError('unavailable', { retryAfterSeconds: 1 }), randomUUID());
+    }
     const serve = direct.get(`${request.method} ${url}`);
     if (serve !== undefined) through(first, Object.assign(request, { originalUrl: url, params: {}, query: {} }) as Request, response as Response, serve);
     else if (isOpenAiPath(url.split('?', 1)[0])) door.serve(request, response);

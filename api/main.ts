@@ -79,7 +79,11 @@ async function main(): Promise<void> {
   const close = async (code: number, millisMax = CLOSE_MILLIS_MAX): Promise<void> => {
     if (closing) process.exit(code === 0 ? 130 : code);
     closing = true;
-    const late = setTimeout(() => process.exit(1), millisMax);
+    const late = setTimeout(() => {
+      // Who was told to stop leaves nothing behind. Who cannot go on may have been replaced by one that uses the same database.
+      if (millisMax === CLOSE_MILLIS_MAX) parts.endAtOnce();
+      process.exit(1);
+    }, millisMax);
     await parts.close(log);
     clearTimeout(late);
     process.exit(code);

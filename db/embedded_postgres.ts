@@ -61,6 +61,9 @@ export class EmbeddedPostgres {
   /** False when it was running already. */
   started = false;
   private watch: NodeJS.Timeout | undefined;
+  /** Being started, again or for the first time. */
+  private starting: ChildProcess | undefined;
+  private stopped = false;
 
   private constructor(home: string, user: RunAs, binaries: Binaries, password: string, say: Say) {
     this.home = home;
@@ -103,7 +106,10 @@ export class EmbeddedPostgres {
 
   /** Ends it and waits until it has. With `onlyIfIdle` it goes on when others are connected. */
   async stop({ onlyIfIdle = false } = {}): Promise<void> {
+    this.stopped = true;
     clearInterval(this.watch);
+    // One that does not come up, because the disk is full for example, is not waited for.
+    this.starting?.kill('SIGQUIT');
     if (!isAlive(this.pid) || (onlyIfIdle && (await this.isUsed()))) return;
     process.kill(this.pid, 'SIGINT');
     if (await until(() => !isAlive(this.pid), STOP_SECONDS)) return;
@@ -165,7 +171,7 @@ export class EmbeddedPostgres {
   }
 
   private async bringUp(): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1; !this.stopped; attempt++) {
       if ((await this.findRunning()) || (await this.launch())) return;
       if (attempt === ATTEMPTS) throw new Error(`Postgres did not start; the end of ${this.logFile}:\n${this.logTail()}`);
     }
@@ -190,7 +196,9 @@ export class EmbeddedPostgres {
   /** Starts a child on a free port. False: it ended by itself, another attempt may succeed. */
   private async launch(): Promise<boolean> {
     this.port = await freePort(this.port);
+    if (this.stopped) return false;
     const child = this.spawnServer();
+    this.starting = child;
     let ended = false;
     const failure = new Promise<never>((_, reject) => child.once('error', reject));
     child.once('exit', () => (ended = true));
@@ -199,6 +207,7 @@ export class EmbeddedPostgres {
       return file?.pid === child.pid && file?.ready === true;
     };
     const settled = await Promise.race([until(() => ended || isReady(), START_SECONDS), failure]);
+    this.starting = undefined;
     if (ended) return false;
     if (!settled) throw new Error(`Postgres is not ready after ${START_SECONDS} s; see ${this.logFile}`);
     this.pid = child.pid ?? 0;
@@ -228,6 +237,7 @@ export class EmbeddedPostgres {
     } catch (error) {
       this.say(error instanceof Error ? error.message : String(error));
     }
+    if (this.stopped) return;
     this.watch = setInterval(() => void this.restartIfGone(), WATCH_MILLIS).unref();
   }
 

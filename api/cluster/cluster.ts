@@ -10,7 +10,7 @@ import { stopAtOnce } from '../../db/embedded_postgres.ts';
 import { openPostgres } from '../../db/postgres.ts';
 import { KeptProcess, endsWithThisProcess } from '../kept_process.ts';
 import type { KeptProcessOptions } from '../kept_process.ts';
-import { REDIS_ARGUMENTS, TOPOLOGY } from './topology.ts';
+import { REDIS_ARGUMENTS, TOPOLOGY, SERVER_ARGUMENTS } from './topology.ts';
 import type { Member } from './topology.ts';
 
 export interface ClusterOptions {
@@ -118,7 +118,7 @@ export class Cluster {
     return this.run({
       name: count > 1 ? `${name} ${index + 1}` : name,
       command: process.execPath,
-      args: ['--enable-source-maps', '--max-semi-space-size=64', '--initial-old-space-size=256', serverFile],
+      args: [...SERVER_ARGUMENTS, serverFile],
       environment: () => ({
         ...environment, ROLE: role, PORT: String(own), DATABASE_URL: this.databaseUrl, REDIS_URL: redisUrlOf(name, this.redisUrl), DATA_DIR: this.options.dataDir,
         ...(port === 0 ? {} : { PUBLIC_URL: environment.PUBLIC_URL ?? `http://localhost:${port}` }),

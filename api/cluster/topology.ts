@@ -17,3 +17,6 @@ export const TOPOLOGY: readonly Member[] = [
   { name: 'standby', role: 'standby', count: 1 },
   { name: 'api', role: 'api,gateway', count: 2 },
 ];
+
+/** Of node, for whoever starts a process of the server: as `npm start` and the container have it. */
+export const SERVER_ARGUMENTS: readonly string[] = ['--enable-source-maps', '--max-semi-space-size=64', '--initial-old-space-size=256'];

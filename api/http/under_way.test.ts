@@ -35,3 +35,31 @@ test('counts what is under way, also on connections that go away with answers in
   second.destroy();
   server.close();
 });
+
+test('hangs up on who sends hundreds of requests without reading that they are refused', async () => {
+  const underWay = new UnderWay(0);
+  let refused = 0;
+  const server = createServer((request, response) => {
+    refused++;
+    if (!underWay.enter(request, response) && underWay.floods(request)) response.setHeader('connection', 'close');
+    response.writeHead(503).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const send = (requests: number) => connect({ port, host: '127.0.0.1' }).on('error', () => undefined).end('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(requests), 'latin1');
+  const flood = send(100_000);
+  await new Promise((resolve) => flood.on('close', resolve).resume());
+  expect(refused).toBeGreaterThan(64);
+  expect(refused).toBeLessThan(50_000);
+  // One that sends what a client may is answered in full.
+  refused = 0;
+  const client = connect({ port, host: '127.0.0.1' });
+  let answers = '';
+  client.on('data', (bytes: Buffer) => (answers += bytes.toString()));
+  for (let piece = 0; piece < 10; piece++) {
+    client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(10));
+    await expect.poll(() => answers.split('503').length - 1).toBe(10 * (piece + 1));
+  }
+  client.destroy();
+  server.close();
+});

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import { openDatabase } from '../../db/database.ts';
+import { stopAtOnce } from '../../db/embedded_postgres.ts';
 import { migrate } from '../../db/migrate.ts';
 import { openPostgres } from '../../db/postgres.ts';
 import type { Postgres } from '../../db/postgres.ts';
@@ -47,7 +48,7 @@ export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'par
 async function openTables({ config, say, parts }: Pick<Core, 'config' | 'say' | 'parts'>): Promise<Pick<Core, 'postgres' | 'database'>> {
   const postgres = await openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say, preparesLog: true });
   // One that was found running may be another server's: it goes on while anybody is connected.
-  parts.add('postgres', () => postgres.stop({ onlyIfIdle: !postgres.started }));
+  parts.add('postgres', () => postgres.stop({ onlyIfIdle: !postgres.started }), () => postgres.embedded && postgres.started && stopAtOnce(config.dataDir));
   const database = openDatabase(postgres.url);
   parts.add('database', () => database.destroy());
   const migrations = await migrate(database);

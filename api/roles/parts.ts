@@ -2,10 +2,17 @@
 import type { Logger } from 'pino';
 
 export class Parts {
-  private readonly closers: { name: string; close: () => Promise<unknown> }[] = [];
+  private readonly closers: { name: string; close: () => Promise<unknown>; endAtOnce: () => void }[] = [];
+  private readonly closing = new Set<() => void>();
 
-  add(name: string, close: () => Promise<unknown> | void): void {
-    this.closers.push({ name, close: async () => close() });
+  /** @param endAtOnce what is left to do when there is no time for `close`, or it does not end */
+  add(name: string, close: () => Promise<unknown> | void, endAtOnce: () => void = () => undefined): void {
+    this.closers.push({ name, close: async () => close(), endAtOnce });
+  }
+
+  /** In a moment, instead of `close` or amid it. */
+  endAtOnce(): void {
+    for (const end of [...this.closing, ...this.closers.splice(0).reverse().map((closer) => closer.endAtOnce)]) end();
   }
 
   /** How many there are now. */
@@ -16,8 +23,10 @@ export class Parts {
   /** @param count so many are left, those that were started first */
   async close(log: Logger, count = 0): Promise<void> {
     while (this.closers.length > count) {
-      const { name, close } = this.closers.pop() as (typeof this.closers)[number];
+      const { name, close, endAtOnce } = this.closers.pop() as (typeof this.closers)[number];
+      this.closing.add(endAtOnce);
       await close().catch((error: unknown) => log.error({ err: error, part: name }, 'did not close well'));
+      this.closing.delete(endAtOnce);
     }
   }
 }

@@ -6,6 +6,7 @@
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { SERVER_ARGUMENTS } from '../../api/cluster/topology.ts';
 import type { ApiReady, ApiReport } from './api_server.ts';
 import { median, percentile } from './benchmark.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
@@ -100,7 +101,7 @@ async function measure(start: (name: string) => ChildProcess, options: BenchOpti
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const children: ChildProcess[] = [];
   const start = (name: string): ChildProcess => {
-    const child = fork(process.argv[1], [name], { execArgv: ['--enable-source-maps', '--max-semi-space-size=64', '--initial-old-space-size=256'] });
+    const child = fork(process.argv[1], [name], { execArgv: [...SERVER_ARGUMENTS] });
     children.push(child);
     return child;
   };

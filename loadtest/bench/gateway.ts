@@ -9,6 +9,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { SERVER_ARGUMENTS } from '../../api/cluster/topology.ts';
 import { endsWithThis } from '../../db/last_will.ts';
 import { median, percentile } from './benchmark.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
@@ -36,7 +37,7 @@ class Parts {
 
   start(name: string, ...args: string[]): ChildProcess {
     // As `npm start` starts the server.
-    return this.keep(fork(process.argv[1], [name, ...args], { execArgv: ['--enable-source-maps', '--max-semi-space-size=64', '--initial-old-space-size=256'] }));
+    return this.keep(fork(process.argv[1], [name, ...args], { execArgv: [...SERVER_ARGUMENTS] }));
   }
   keep(child: ChildProcess): ChildProcess {
     this.children.push(child);

@@ -1,13 +1,11 @@
 /** One market for the whole suite: a Postgres, a wire that can fail, the server, and clients that remember every answer. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DemoFile } from '../../api/demo/accounts.ts';
-import { endsWithThisProcess } from '../../api/kept_process.ts';
-import { stopAtOnce } from '../../db/embedded_postgres.ts';
 import { openPostgres } from '../../db/postgres.ts';
 import type { Postgres } from '../../db/postgres.ts';
+import { temporaryFolder } from '../../db/temporary_postgres.ts';
 import { ClusterWorld } from './cluster_world.ts';
 import { MarketUnderLoad } from './market_under_load.ts';
 import { ServerProcess, freePort } from './server_process.ts';
@@ -40,9 +38,9 @@ export class FaultWorld extends MarketUnderLoad {
   patience = 1;
   server: ServerProcess;
   private cluster: ClusterWorld | undefined;
-  private readonly ended: () => void;
+  private readonly remove: () => void;
 
-  private constructor(parts: { folder: string; root: string; postgres: Postgres; wire: TcpProxy; port: number; long: boolean; environment: Record<string, string>; say: (line: string) => void; ended: () => void }) {
+  private constructor(parts: { folder: string; root: string; postgres: Postgres; wire: TcpProxy; port: number; long: boolean; environment: Record<string, string>; say: (line: string) => void; remove: () => void }) {
     super();
     this.folder = parts.folder;
     this.root = parts.root;
@@ -52,20 +50,15 @@ export class FaultWorld extends MarketUnderLoad {
     this.long = parts.long;
     this.environment = parts.environment;
     this.say = parts.say;
-    this.ended = parts.ended;
+    this.remove = parts.remove;
     this.server = this.spawn();
   }
 
   /** @param environment of every start. @param afterwards of every start but the first, which makes the market with its accounts and offers */
   static async open({ root, long, say, environment = {}, afterwards = {} }: WorldOptions): Promise<FaultWorld> {
-    const folder = mkdtempSync(join(tmpdir(), 'ccx-faults-'));
-    chmodSync(folder, 0o755);
-    const ended = endsWithThisProcess(() => {
-      stopAtOnce(folder);
-      rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-    });
+    const { folder, remove } = temporaryFolder('ccx-faults-');
     const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say: () => undefined });
-    const world = new FaultWorld({ folder, root, postgres, wire: await TcpProxy.open(() => postgres.url), port: await freePort(), long, environment, say, ended });
+    const world = new FaultWorld({ folder, root, postgres, wire: await TcpProxy.open(() => postgres.url), port: await freePort(), long, environment, say, remove });
     await world.server.ready();
     world.environment = { ...environment, ...afterwards };
     world.newLoad();
@@ -123,7 +116,6 @@ export class FaultWorld extends MarketUnderLoad {
     await this.server.stop();
     await this.wire.close();
     await this.postgres.stop();
-    rmSync(this.folder, { recursive: true, force: true });
-    this.ended();
+    this.remove();
   }
 }

@@ -21,34 +21,41 @@ class Flood {
   readonly statuses = new Map<number, number>();
   /** Refusals that do not say when to come again. */
   withoutRetryAfter = 0;
-  private readonly sockets: Socket[];
+  private readonly sockets = new Set<Socket>();
   private readonly piece: Buffer;
   private readonly timer: NodeJS.Timeout;
+  private ended = false;
 
   constructor(url: string, apiKey: string, instrument: string) {
     const { hostname, port } = new URL(url);
     const body = JSON.stringify({ instrument, side: 'buy', type: 'limit', price: '0.9000', quantity: '0.01', time_in_force: 'ioc' });
     const request = `POST /api/v1/orders HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${apiKey}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
     this.piece = Buffer.from(request.repeat(PIECE));
-    this.sockets = Array.from({ length: CONNECTIONS }, () => this.open(Number(port), hostname));
+    for (let connection = 0; connection < CONNECTIONS; connection++) this.open(Number(port), hostname);
     this.timer = setInterval(() => this.send(), PIECE_MILLIS);
   }
 
   end(): void {
+    this.ended = true;
     clearInterval(this.timer);
     for (const socket of this.sockets) socket.destroy();
   }
 
-  private open(port: number, host: string): Socket {
+  /** One that is closed is opened again. */
+  private open(port: number, host: string): void {
     const socket = connect({ port, host });
+    this.sockets.add(socket);
     let rest = '';
     socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.sockets.delete(socket);
+      if (!this.ended) setTimeout(() => this.open(port, host), PIECE_MILLIS);
+    });
     socket.on('data', (bytes: Buffer) => {
       const heads = (rest + bytes.toString('latin1')).split('HTTP/1.1 ');
       rest = `HTTP/1.1 ${heads.pop() ?? ''}`;
       for (const head of heads) if (head !== '') this.count(head);
     });
-    return socket;
   }
 
   private count(head: string): void {

@@ -6,8 +6,10 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { SERVER_ARGUMENTS } from '../../api/cluster/topology.ts';
 import type { DemoFile } from '../../api/demo/accounts.ts';
 import { endsWithThisProcess } from '../../api/kept_process.ts';
+import { endsWithThis } from '../../db/last_will.ts';
 
 const READY_MILLIS_MAX = 90_000;
 const OUTPUT_KEPT = 20_000;
@@ -44,11 +46,13 @@ export class ServerProcess {
     this.url = `http://127.0.0.1:${port}`;
     this.dataDir = dataDir;
     const imports = preload === undefined ? [] : ['--import', pathToFileURL(join(root, 'loadtest/faults/preload', preload)).href];
-    this.child = spawn(process.execPath, ['--enable-source-maps', ...imports, join(root, 'dist/server.js')], {
+    this.child = spawn(process.execPath, [...SERVER_ARGUMENTS, ...imports, join(root, 'dist/server.js')], {
       cwd: root, stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], PORT: String(port), DATABASE_URL: databaseUrl, DATA_DIR: dataDir, DEMO: '1', DEMO_LOAD_EVERY: '0', LOG_LEVEL: 'error', ...environment },
     });
     this.child.once('exit', endsWithThisProcess(() => this.child.kill('SIGKILL')));
+    // Also when this one is killed itself.
+    if (this.child.pid !== undefined) this.child.once('exit', endsWithThis(this.child.pid));
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.on('data', (bytes: Buffer) => (this.text = (this.text + bytes.toString()).slice(-OUTPUT_KEPT)));
     }
