@@ -267,6 +267,28 @@ test('a day that no calendar has is refused, and so is a payoff that has passed'
   expect([replay.status, replay.body.error?.field]).toEqual([400, 'since']);
 });
 
+test('a block does what its preview says, and may be dearer in one hour', async () => {
+  const buyer = await world.member('borrower');
+  const seller = await world.member('provider', 'west');
+  await fund(world, buyer, 1_000);
+  await equip(world, seller, 10);
+  const [early, late] = ['20261203T02Z', '20261203T03Z'].map((hour) => `${CLASS}.${REGION}.${hour}`);
+  const spendable = async (): Promise<string> => ((await get(buyer, '/balances')).body.credits as { available: string }).available;
+  const before = await spendable();
+  for (const [instrument, price] of [[early, '1.8000'], [late, '2.2000']]) await place(seller, { side: 'sell', instrument, price, quantity: '3' });
+  const block = { class: CLASS, region: REGION, side: 'buy', start_at: '2026-12-03T02:00:00Z', end_at: '2026-12-03T04:00:00Z', quantity: '2', price: '2.0000', time_in_force: 'fok' };
+  const { body, status } = await world.call('POST', '/api/v1/blocks/preview', { key: buyer.key, body: block });
+  expect(body).toMatchObject({
+    filled_quantity: '4', resting_quantity: '0', average_price: '2.0000', worst_price: '2.2000', notional: '8.00', fee: '0.04', hold: '0.00', credits_before: before, reject_code: null, net_usd_per_gpu_hour: null,
+    usd_per_gpu_hour: '1.3400', interest_usd_per_gpu_hour: '0.0000',
+  });
+  expect(status).toBe(200);
+  expect((await world.call('POST', '/api/v1/blocks/preview', { key: buyer.key, body: { ...block, price: '1.9999' } })).body).toMatchObject({ filled_quantity: '0', average_price: null });
+  expect((await world.call('POST', '/api/v1/blocks/preview', { key: buyer.key, body: { ...block, end_at: '2026-12-03T03:00:00Z' } })).body.reject_code).not.toBeNull();
+  expect((await world.call('POST', '/api/v1/blocks', { key: buyer.key, body: block })).body.order).toMatchObject({ status: 'filled', average_price: '2.0000', fees: '0.04' });
+  expect(await spendable()).toBe(body.credits_after);
+});
+
 test('two operators set the price bands of the market', async () => {
   const operator = await world.member('operator');
   const second = await world.colleague(operator);
@@ -287,6 +309,10 @@ test('two operators set the price bands of the market', async () => {
   const pending = { ...narrow, confirmation_id: asked.body.confirmation_id, requested_by: operator.user.id, reason: 'test' };
   expect((await get(second, '/bands')).body).toEqual({ ...usual, pending });
   expect((await get(borrower, '/bands')).body).toEqual({ ...usual, pending: null });
+  expect((await get(borrower, '/confirmations')).body.error?.code).toBe('role_not_allowed');
+  expect((await get(second, '/confirmations')).body.data).toContainEqual(expect.objectContaining({
+    id: asked.body.confirmation_id, action: 'bands', requested_by: operator.user.id, reason: 'test', call: { path: '/api/v1/bands', body: narrow },
+  }));
   expect((await post(second, narrow)).body).toEqual(narrow);
   expect((await get(borrower, '/bands')).body).toEqual({ ...narrow, pending: null });
   await expect.poll(async () => (await get(borrower, '/status')).body.price_band).toEqual(narrow);

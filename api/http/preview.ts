@@ -106,7 +106,7 @@ const ceilDivide = (numerator: bigint, denominator: bigint): bigint => (numerato
 const feeOf = (notional: bigint, rate: number): bigint => divideHalfEven(notional * BigInt(rate), BigInt(MICRO));
 
 /** Micro-CR that a buyer pays, and reserves for what rests at `limit`; zero for a seller. */
-export function costOf(order: PlaceOrder, { notional, resting }: Walk, limit: number): { fee: bigint; hold: bigint } {
+export function costOf(order: Pick<PlaceOrder, 'side'>, { notional, resting }: Walk, limit: number): { fee: bigint; hold: bigint } {
   if (order.side === SELL) return { fee: 0n, hold: 0n };
   const rest = BigInt(Math.max(limit, 0)) * BigInt(resting);
   return { fee: feeOf(notional, PARAMETERS.takerFee), hold: rest + ceilDivide(rest * BigInt(PARAMETERS.takerFee), BigInt(MICRO)) };

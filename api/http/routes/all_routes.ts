@@ -5,6 +5,7 @@ import { authRoutes } from './auth_routes.ts';
 import { bandsRoutes } from './bands_routes.ts';
 import { bankRoutes } from './bank_routes.ts';
 import { calculatorRoutes } from './calculator_routes.ts';
+import { confirmationsRoutes } from './confirmations_routes.ts';
 import { dashboardRoutes } from './dashboard_routes.ts';
 import { deliveryRoutes } from './delivery_routes.ts';
 import { demoRoutes } from './demo_routes.ts';
@@ -44,6 +45,7 @@ export const exchangeRoutes = (): Route[] => [
   ...marketRoutes,
   ...statusRoutes,
   ...bandsRoutes,
+  ...confirmationsRoutes,
   ...authRoutes(),
   ...keysRoutes, ...projectsRoutes, ...referenceRoutes, ...repricingRoutes, ...resalePolicyRoutes,
   ...facilitiesRoutes,

@@ -147,12 +147,13 @@ const risk = route({
 });
 
 const auditSchema = z.object({
-  id: text, at: text, actor: text, company: text.nullable(), action: text, target: text, reason: text, details: z.record(z.string(), z.unknown()), sequence: z.number().int().nullable(),
+  id: text, at: text, actor: text, email: text.nullable().describe('Of the actor, where it is a person'), company: text.nullable(), action: text, target: text, reason: text, details: z.record(z.string(), z.unknown()), sequence: z.number().int().nullable(),
 });
 interface AuditRow {
   id: string;
   at: Date;
   actor: string;
+  email: string | null;
   company: number | null;
   action: string;
   target: string;
@@ -167,7 +168,8 @@ const audit = route({
   async handle({ services, query }) {
     const limit = query.limit ?? LIMIT_DEFAULT;
     const after = decodeNumberCursor(query.cursor);
-    const rows = await services.database('audit').where('id', '<', after ?? Number.MAX_SAFE_INTEGER).orderBy('id', 'desc').limit(limit + 1).select<AuditRow[]>();
+    const rows = await services.database('audit').leftJoin('users', 'users.id', 'audit.actor').where('audit.id', '<', after ?? Number.MAX_SAFE_INTEGER).orderBy('audit.id', 'desc').limit(limit + 1)
+      .select<AuditRow[]>('audit.*', 'users.email');
     const page = rows.slice(0, limit);
     return {
       status: 200,
@@ -180,6 +182,7 @@ const auditWire = (directory: Directory, row: AuditRow): z.infer<typeof auditSch
   id: row.id,
   at: row.at.toISOString(),
   actor: row.actor,
+  email: row.email,
   company: row.company === null ? null : directory.companyName(row.company),
   action: row.action,
   target: row.target,

@@ -1,16 +1,18 @@
 /** What an order would cost, before it is sent. */
 import { z } from 'zod';
 import { BUY, NONE, SELL, classOf } from '../../../engine/vocabulary.ts';
-import type { PlaceOrder } from '../../../engine/commands.ts';
+import type { PlaceBlock, PlaceOrder } from '../../../engine/commands.ts';
+import { PARAMETERS } from '../../../engine/parameters.ts';
 import { REJECT_CODES } from '../../../engine/catalogue.ts';
 import { divideHalfEven } from '../../../engine/numbers/muldiv.ts';
 import { formatMicro, formatSteps, formatTicks, formatUnits } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
 import type { Services } from '../../services.ts';
 import { principalIn } from '../middleware/caller.ts';
-import { orderBody, placeCommand } from '../wire/order_commands.ts';
+import { blockBody, blockCommand, orderBody, placeCommand } from '../wire/order_commands.ts';
 import { netUsd } from '../wire/order_wire.ts';
 import type { Instrument } from '../../market/market_data.ts';
+import { walkBlock } from '../block_preview.ts';
 import { costOf, usdOf, walk } from '../preview.ts';
 import type { Maker, Opposite, Walk } from '../preview.ts';
 import type { LiveOrder } from '../../market/live_orders.ts';
@@ -72,7 +74,10 @@ const preview = route({
 
 const NOBODY: Opposite = { makers: [], calls: false, lastPrice: 0 };
 
-async function oppositeOf({ directory, market }: Services, instrument: Instrument, order: PlaceOrder): Promise<Opposite> {
+/** Whose makers an order would meet. */
+type Taker = Pick<PlaceOrder, 'company' | 'market' | 'side' | 'model' | 'stopPrice'>;
+
+async function oppositeOf({ directory, market }: Services, instrument: Instrument, order: Taker): Promise<Opposite> {
   const buys = order.side === BUY;
   if (buys && order.model !== NONE) await market.loadResales(instrument);
   const { bids, asks } = market.queues(instrument, Infinity, buys ? order.model : NONE);
@@ -119,14 +124,71 @@ function allInUsd(order: PlaceOrder, { filled, resting }: Walk, { needed, accoun
   return { usd_per_gpu_hour: each(usd), interest_usd_per_gpu_hour: each(interest) };
 }
 
-function netOf(order: PlaceOrder, { filled, notional }: Walk): string | null {
+function netOf(order: Pick<PlaceOrder, 'price'>, { filled, notional }: Walk): string | null {
   if (filled > 0) return netUsd(Number(notional), filled, true);
   return order.price > 0 ? netUsd(order.price, 1, false) : null;
 }
 
-function outsideUsd(directory: Directory, order: PlaceOrder): string | null {
+function outsideUsd(directory: Directory, order: Pick<PlaceOrder, 'market'>): string | null {
   const inputs = directory.class(classOf(order.market))?.inputs ?? [];
   return inputs.length === 0 ? null : formatMicro(Math.min(...inputs.map(({ usd }) => usd)));
 }
 
-export const previewRoutes: Route[] = [preview];
+const blockPreviewSchema = previewSchema.omit({ instrument: true });
+
+const previewBlock = route({
+  method: 'post', path: '/api/v1/blocks/preview', operationId: 'previewBlock', summary: 'What a block would do now; prices and dollars are averages over its hours', tag: 'orders', scope: 'read',
+  roles: ['borrower', 'provider'], body: blockBody,
+  responses: { 200: { description: 'Nothing has been placed.', schema: blockPreviewSchema } },
+  async handle(context) {
+    const { services, body } = context;
+    const { company } = principalIn(context);
+    await marketCaughtUp(services);
+    const block = blockCommand(services.directory, company, body);
+    const refusal = await services.sequencer.query('refusal', { order: block });
+    const priced = await blockWalk(services, block);
+    const buys = block.side === BUY;
+    const { fee, hold } = costOf(block, priced, block.price);
+    const account = await accountOf(services, company);
+    const needed = buys ? priced.notional + fee + hold : 0n;
+    return {
+      status: 200,
+      body: {
+        ...tradeWire(priced),
+        fee: formatMicro(fee),
+        hold: formatMicro(hold),
+        credits_before: formatMicro(account.spendable),
+        credits_after: formatMicro(BigInt(account.spendable) - needed),
+        ...allInOfBlock(block, priced, { needed, account, now: services.committed.now }),
+        outside_usd_per_gpu_hour: block.market === NONE ? null : outsideUsd(services.directory, block),
+        net_usd_per_gpu_hour: buys ? null : netOf(block, priced),
+        reject_code: refusal,
+      },
+    };
+  },
+});
+
+/** Hours beyond those that a block may have are not looked at: it is refused. */
+async function blockWalk(services: Services, block: PlaceBlock): Promise<Walk> {
+  const count = block.toHour - block.fromHour;
+  if (block.market === NONE || count < 1 || count > PARAMETERS.blockHoursMaximum) return { filled: 0, notional: 0n, worst: 0, resting: 0, refusal: undefined };
+  const hours = await Promise.all(Array.from({ length: count }, async (_, index) => {
+    const instrument = services.market.instrument(services.directory.instrumentName(block.market, block.fromHour + index));
+    const { makers, calls } = instrument === undefined ? NOBODY : await oppositeOf(services, instrument, { ...block, stopPrice: 0 });
+    return calls ? [] : makers;
+  }));
+  return walkBlock(block, hours);
+}
+
+/** Interest runs until each hour: the average over them. */
+function allInOfBlock(block: PlaceBlock, { filled, resting }: Walk, { needed, account, now }: { needed: bigint; account: Account; now: number }): Pick<z.infer<typeof previewSchema>, 'usd_per_gpu_hour' | 'interest_usd_per_gpu_hour'> {
+  const unknown = { usd_per_gpu_hour: null, interest_usd_per_gpu_hour: null };
+  const steps = filled + resting;
+  if (steps <= 0 || needed <= 0n) return unknown;
+  const hours = Array.from({ length: block.toHour - block.fromHour }, (_, index) => usdOf(needed, account.lots, account.facilities, { now, hour: block.fromHour + index }));
+  if (hours.some(({ covered }) => covered < needed)) return unknown;
+  const each = (amounts: bigint[]): string => formatUnits(divideHalfEven(amounts.reduce((sum, amount) => sum + amount, 0n) * 100n, BigInt(steps) * BigInt(hours.length)), 6, 4);
+  return { usd_per_gpu_hour: each(hours.map(({ usd }) => usd)), interest_usd_per_gpu_hour: each(hours.map(({ interest }) => interest)) };
+}
+
+export const previewRoutes: Route[] = [preview, previewBlock];
