@@ -1,6 +1,6 @@
 /** The accounts of the mock market, in the shapes of the contract. */
 import { instrumentId, hourAt } from '../src/state/instrument.ts';
-import type { WireBands, WireBankFeed, WireCohort, WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WirePriceRisk, WireProbe, WireProject, WireProvider, WireRepricingRule, WireRequest, WireStress, WireSwitch, WireUser, WireWebhook, WireWebhookDelivery } from '../src/state/wire.ts';
+import type { WireBands, WireBankFeed, WireCohort, WireConfirmation, WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WirePriceRisk, WireProbe, WireProject, WireProvider, WireRepricingRule, WireRequest, WireStress, WireSwitch, WireUser, WireWebhook, WireWebhookDelivery } from '../src/state/wire.ts';
 
 export type MockRole = 'borrower' | 'provider' | 'lender' | 'operator';
 export const MOCK_ROLES: MockRole[] = ['borrower', 'provider', 'lender', 'operator'];
@@ -192,6 +192,15 @@ export const switches: WireSwitch[] = [
   { name: 'payout', on: true, reason: 'Bank file under review', sequence: 183_900 },
 ];
 export const bands: WireBands = { above: '10', below: '0.001', pending: { above: '5', below: '0.01', confirmation_id: 'cnf_1', requested_by: 'usr_second', reason: 'Thin books' } };
+/** Two hours of one GPU, the second behind its best quote. */
+export const blockPreview = {
+  filled_quantity: '2', resting_quantity: '0', average_price: '2.0500', worst_price: '2.1000', notional: '4.10', fee: '0.0205', hold: '0.00', credits_before: '500000.00', credits_after: '499995.8795',
+  usd_per_gpu_hour: '1.3735', interest_usd_per_gpu_hour: '0.0021', outside_usd_per_gpu_hour: '2.1900', net_usd_per_gpu_hour: null, reject_code: null,
+};
+export const confirmations = (now: number): WireConfirmation[] => [
+  { id: 'cnf_1', action: 'bands', target: '0.01 to 5', reason: 'Thin books', requested_by: 'usr_second', email: 'ben@exchange.example', requested_at: new Date(now - 90_000).toISOString(), expires_at: new Date(now + 3_510_000).toISOString(), call: { path: '/api/v1/bands', body: { above: '5', below: '0.01' } } },
+  { id: 'cnf_2', action: 'resume', target: 'A100-SXM-80.us-west', reason: 'Feed is back', requested_by: 'usr_second', email: 'ben@exchange.example', requested_at: new Date(now - 60_000).toISOString(), expires_at: new Date(now + 3_540_000).toISOString(), call: { path: '/api/v1/markets/resume', body: { scope: 'A100-SXM-80.us-west' } } },
+];
 export const providers: WireProvider[] = ['Northwind Compute', 'Aster Cloud'].map((name, index) => ({
   id: `cmp_${index + 8}`, name, reliability_percent: index === 0 ? '99.9312' : '97.4100', promised_gpu_minutes: '172800.00', delivered_gpu_minutes: '172681.12', suspended: index === 1,
   markets: [{ class: 'H100-SXM-80', region: 'us-east', verified_gpus: 64, models: ['llama-3.1-8b-instruct'] }],
@@ -235,8 +244,8 @@ export const keys = (now: number) => [
 ];
 
 export const audit = (now: number) => [
-  { id: 2, at: day(now, -1), actor: 'usr_operator', company: 'Exchange operations', action: 'resume', target: 'H100-SXM-80.us-west', reason: 'Feed is back', details: {}, sequence: 183_004 },
-  { id: 1, at: day(now, -1), actor: 'usr_operator', company: 'Exchange operations', action: 'halt', target: 'H100-SXM-80.us-west', reason: 'Reference feed away', details: {}, sequence: 182_771 },
+  { id: 2, at: day(now, -1), actor: 'usr_operator', email: 'ada@exchange.example', company: 'Exchange operations', action: 'resume', target: 'H100-SXM-80.us-west', reason: 'Feed is back', details: {}, sequence: 183_004 },
+  { id: 1, at: day(now, -1), actor: 'usr_operator', email: 'ada@exchange.example', company: 'Exchange operations', action: 'halt', target: 'H100-SXM-80.us-west', reason: 'Reference feed away', details: {}, sequence: 182_771 },
 ];
 
 const NAMES = [

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { divideRounded, formatScaled, fromMicro, fromSteps, fromTicks, notional, parseScaled, rescale, toMicro, toSteps, toTicks } from './decimal.ts';
+import { divideRounded, formatScaled, fromMicro, fromSteps, fromTicks, isTyped, notional, parseScaled, rescale, toMicro, toSteps, toTicks, typed, typedAmount } from './decimal.ts';
 
 describe('decimals', () => {
   test('are whole numbers of their unit', () => {
@@ -46,5 +46,21 @@ describe('decimals', () => {
     expect(rescale(24n, 1, 0)).toBe(2n);
     expect(rescale(2n, 0, 3)).toBe(2000n);
     expect(divideRounded(7n, 2n)).toBe(4n);
+  });
+});
+
+describe('numbers as typed', () => {
+  test('may have commas between their thousands, and half of one is no mistake yet', () => {
+    expect(['', '1', '10,000.5', ' 7 ', '2.', '.5'].every((text) => isTyped(text))).toBe(true);
+    expect([typed(' 10,000.5 '), typedAmount('10,000.5')]).toEqual(['10000.5', 10_000_500_000n]);
+  });
+
+  test.each(['abc', '1e3', '-5', '1.2.3', '<b>', '0x1', '1/2', '−1'])('%j is none', (text) => {
+    expect(isTyped(text)).toBe(false);
+  });
+
+  test('are below zero only where that means something, and an amount never is', () => {
+    expect([isTyped('-8', true), isTyped('−8', true), isTyped('--8', true)]).toEqual([true, true, false]);
+    expect([typedAmount('-7.5'), typedAmount('0'), typedAmount('2.'), typedAmount('0.0000001')]).toEqual([undefined, undefined, undefined, undefined]);
   });
 });

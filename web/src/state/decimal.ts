@@ -22,6 +22,22 @@ export function parseScaled(text: string, places: number): bigint | undefined {
   return match[1] === '-' ? -digits : digits;
 }
 
+/** A number as people type it, with or without commas between its thousands, as the wire wants it. */
+export const typed = (text: string): string => text.trim().replaceAll(',', '');
+
+const TYPED = /^\d*\.?\d*$/;
+/** Whether what stands there can become a number; half of one can. */
+export function isTyped(text: string, signed = false): boolean {
+  const digits = typed(text);
+  return TYPED.test(signed ? digits.replace(/^[-−]/, '') : digits);
+}
+
+/** Millionths of an amount as typed; undefined while it is none, or none above zero. */
+export function typedAmount(text: string): bigint | undefined {
+  const micro = parseScaled(typed(text), AMOUNT_PLACES);
+  return micro === undefined || micro <= 0n ? undefined : micro;
+}
+
 /** The shortest decimal string that keeps at least `minimum` places. */
 export function formatScaled(value: bigint | number, places: number, minimum = 0): string {
   const exact = BigInt(value);

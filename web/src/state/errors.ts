@@ -44,4 +44,14 @@ const ADVICE: Record<string, string> = {
   network_unreachable: 'The exchange cannot be reached.',
 };
 
-export const explain = (error: ApiError): string => ADVICE[error.code] ?? error.message;
+/** What is wrong, for people: without the wire's name of the field in front, which is marked where it stands. */
+function spoken({ message, field }: ApiError): string {
+  const said = field !== undefined && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+  const plain = said.replace(/^must be a decimal string.*$/, 'digits and a point only');
+  return plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
+/** Of a code alone, as a preview foresees it. */
+export const explainCode = (code: string): string => (ADVICE[code] ?? `${code.replaceAll('_', ' ')}.`).replace(/^./, (first) => first.toLowerCase());
+
+export const explain = (error: ApiError): string => ADVICE[error.code] ?? spoken(error);

@@ -57,3 +57,7 @@ describe('times', () => {
 
   test('words of the wire', () => expect(format.words('partially_filled')).toBe('Partially filled'));
 });
+
+test('context lengths are said as people say them', () => {
+  expect([512, 4096, 16_384, 128_000, 131_072, 1_048_576, 10_485_760].map(format.tokens)).toEqual(['512', '4k', '16k', '128k', '128k', '1M', '10M']);
+});

@@ -106,6 +106,13 @@ export function hourDay(hour: number): string {
 export const hourTime = (hour: number): string => `${String(new Date(hour * MILLIS_PER_HOUR).getUTCHours()).padStart(2, '0')}:00`;
 /** `01 Dec 14:00`: without its zone, where a header says UTC. */
 export const hourShort = (hour: number): string => `${hourDay(hour).slice(4)} ${hourTime(hour)}`;
+/** When a delivery hour begins where the reader is: what stands beside its UTC. */
+export const hourLocal = (hour: number | undefined): string => (hour === undefined ? '' : `${dateTime(hour * MILLIS_PER_HOUR)} local time`);
+/** The same in the day's hour alone: `11:00 local`; nothing where local time is UTC. */
+export function hourHere(hour: number): string {
+  const at = new Date(hour * MILLIS_PER_HOUR);
+  return at.getTimezoneOffset() === 0 ? '' : `${String(at.getHours()).padStart(2, '0')}:${String(at.getMinutes()).padStart(2, '0')} local`;
+}
 export const hourName = (hour: number): string => `${hourDay(hour)} ${hourTime(hour)} UTC`;
 
 /** Milliseconds as `2 d 4 h`, `3 h 12 m`, `4 m 05 s`, `12 s`. */
@@ -121,8 +128,16 @@ export function duration(millis: number): string {
 
 /** A word of the wire for people: `partially_filled` is `Partially filled`. */
 export function words(name: string): string {
-  const spaced = name.replaceAll('_', ' ');
+  const spaced = name.replaceAll('_', ' ').replace(/\bcanceled\b/, 'cancelled');
   return spaced.charAt(0).toUpperCase() + spaced.slice(1);
 }
 
 export const count = (value: number): string => group(String(Math.round(value)));
+
+/** A context length as people say it: `128k`, `1M`; exact below a thousand. */
+export function tokens(value: number): string {
+  if (value < 1000) return String(value);
+  const unit = value % 1000 !== 0 && value % 1024 === 0 ? 1024 : 1000;
+  const thousands = Math.round(value / unit);
+  return thousands >= unit ? `${Math.round(thousands / unit)}M` : `${thousands}k`;
+}

@@ -51,3 +51,6 @@ export function phaseOf(hour: number, now: number): Phase {
 }
 
 export const hourAt = (now: number): number => Math.floor(now / MILLIS_PER_HOUR);
+
+/** How many delivery hours a block covers. */
+export const hoursOfBlock = ({ start_at, end_at }: { start_at: string; end_at: string }): number => Math.max(1, Math.round((Date.parse(end_at) - Date.parse(start_at)) / MILLIS_PER_HOUR));

@@ -1,12 +1,14 @@
 /** Sending and cancelling orders; each order has one toast that changes as the order does. */
-import type { Account } from './account.ts';
+import { isOpen, type Account } from './account.ts';
 import type { ApiClient } from './api_client.ts';
 import { Cell } from './cell.ts';
+import { toSteps } from './decimal.ts';
 import { explain, toApiError, type ApiError } from './errors.ts';
 import * as format from './format.ts';
 import { blockBody, EMPTY_TICKET, hoursOf, orderBody, reduceTicket, type TicketAction, type TicketFields, type TicketSummary } from './ticket.ts';
 import type { Instrument } from './instrument.ts';
-import type { Toasts, Tone } from './toasts.ts';
+import { dataOf } from './loadable.ts';
+import type { Toast, Toasts, Tone } from './toasts.ts';
 import type { PlacedOrder, WireOrder } from './wire.ts';
 
 const TONES: Record<WireOrder['status'], Tone> = {
@@ -32,6 +34,20 @@ function detailOf(order: WireOrder): string {
   if (order.status === 'open') return `Resting at ${format.decimal(order.price)} CR`;
   if (order.status === 'untriggered') return `Waits for ${format.decimal(order.stop_price)} CR`;
   return format.words(order.status);
+}
+
+/** A block, and an hour of one, is placed anew from its ticket. */
+const mayComeBack = (order: WireOrder): boolean => order.block === null && order.block_id === null && /[1-9]/.test(order.remaining_quantity);
+
+/** The operation that places what was left of an order. What it hides and its least part are taken again only where they still fit. */
+function againOf(order: WireOrder): object {
+  const { instrument, side, type, price, stop_price, time_in_force, post_only, expires_at, model, resale_of, self_trade_prevention, cancel_on_disconnect, remaining_quantity, display_quantity } = order;
+  const shows = display_quantity !== null && toSteps(display_quantity) < toSteps(remaining_quantity) ? { display_quantity } : {};
+  const optional = { price, stop_price, expires_at, model, resale_of };
+  return {
+    op: 'place', instrument, side, type, quantity: remaining_quantity, time_in_force, post_only, self_trade_prevention, cancel_on_disconnect, ...shows,
+    ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== null)),
+  };
 }
 
 export class OrderEntry {
@@ -118,7 +134,10 @@ export class OrderEntry {
     this.toasts.show({ key: keyOf(order.id), tone: 'pending', title: headline(order), detail: 'Cancelling' });
     try {
       const answer = await this.api.delete<{ order: WireOrder }>(`/orders/${encodeURIComponent(order.id)}`);
-      this.note(answer.order);
+      this.account().noteOrder(answer.order);
+      // The feed's word of the same must not take the way back away.
+      this.own.delete(order.id);
+      this.toasts.show({ key: keyOf(order.id), tone: 'neutral', title: headline(order), detail: format.words(answer.order.status), ...this.undoOf([{ ...order, remaining_quantity: answer.order.remaining_quantity }]) });
     } catch (cause) {
       this.failed(keyOf(order.id), headline(order), cause);
     }
@@ -127,13 +146,40 @@ export class OrderEntry {
   /** Every open order, or those of one instrument. */
   async cancelAll(instrument?: string): Promise<void> {
     const key = 'cancel-all';
+    const before = (dataOf(this.account().orders.cell.value) ?? []).filter((order) => isOpen(order) && (instrument === undefined || order.instrument === instrument));
+    // One message says it of all of them.
+    for (const order of before) {
+      this.own.delete(order.id);
+      this.toasts.dismiss(keyOf(order.id));
+    }
     this.toasts.show({ key, tone: 'pending', title: 'Cancel all orders', detail: 'Cancelling' });
     try {
       await this.api.delete('/orders', { instrument });
-      this.toasts.show({ key, tone: 'neutral', title: 'Cancel all orders', detail: 'Every open order was cancelled' });
+      this.toasts.show({ key, tone: 'neutral', title: 'Cancel all orders', detail: 'Every open order was cancelled', ...this.undoOf(before) });
       await this.account().orders.refresh();
     } catch (cause) {
       this.failed(key, 'Cancel all orders', cause);
+    }
+  }
+
+  /** Orders cancelled by a slip of the hand go back to the book, at the end of its queue; what the exchange undoes to blocks and stops as well. */
+  private undoOf(cancelled: readonly WireOrder[]): Pick<Toast, 'undo'> {
+    const again = cancelled.filter(mayComeBack);
+    if (again.length === 0) return {};
+    return { undo: { label: again.length === 1 ? 'Place it again' : `Place ${again.length} again`, run: () => void this.placeAgain(again) } };
+  }
+
+  private async placeAgain(orders: readonly WireOrder[]): Promise<void> {
+    const key = 'place-again';
+    const title = orders.length === 1 ? headline(orders[0]) : `${orders.length} orders`;
+    this.toasts.show({ key, tone: 'pending', title, detail: 'Placing again' });
+    try {
+      const { results } = await this.api.post<{ results: { order?: WireOrder; error?: { code: string; message: string } }[] }>('/orders/batch', { operations: orders.map(againOf) });
+      const refused = results.flatMap(({ error }) => (error === undefined ? [] : [error]));
+      this.toasts.show({ key, tone: refused.length === 0 ? 'good' : 'bad', title, detail: refused.length === 0 ? 'Back in the book, at the end of its queue' : `${refused.length} refused: ${refused[0].message}` });
+      await this.account().orders.refresh();
+    } catch (cause) {
+      this.failed(key, title, cause);
     }
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { affordable, previewOrder, type PreviewOrder } from './preview.ts';
+import { affordable, foreseenBlock, previewOrder, previewResale, type PreviewOrder } from './preview.ts';
 
 const DEPTH = {
   bids: [{ price: 20_000, quantity: 500 }, { price: 19_000, quantity: 500 }],
@@ -47,4 +47,28 @@ test('what is affordable fits, and one step more does not', () => {
   expect(reserved(steps) <= credits).toBe(true);
   expect(reserved(steps + 1) > credits).toBe(true);
   expect(affordable(0n, 24_000)).toBe(0);
+});
+
+describe('a resale gives credit back', () => {
+  const market = { filled: 400, resting: 0, cost: 8_400_000n };
+
+  test('below cost: what it brings, less the fee', () => {
+    expect(previewResale(market, 24_000, 21_000)).toEqual({ fee: 42_000n, back: 8_358_000n, above: 0n });
+  });
+
+  test('above cost: what the hours cost, less the fee on that; the rest is paid out', () => {
+    expect(previewResale({ ...market, cost: 10_000_000n }, 24_000, 25_000)).toEqual({ fee: 48_000n, back: 9_552_000n, above: 400_000n });
+  });
+
+  test('as a maker where it rests, as in the table of the money rules: 4,000 GPU-h at 2.10', () => {
+    expect(previewResale({ filled: 0, resting: 400_000, cost: 0n }, 24_000, 21_000)).toEqual({ fee: 16_800_000n, back: 8_383_200_000n, above: 0n });
+  });
+});
+
+test('a block is shown as the exchange foresees it, beside its best quotes', () => {
+  const answer = { average_price: '2.0500', worst_price: '2.1000', filled_quantity: '2', resting_quantity: '0', notional: '4.10', fee: '0.0205', credits_before: '100.00', credits_after: '95.8795' };
+  expect(foreseenBlock(answer, [{ price: 20_000, quantity: 50 }, { price: 20_400, quantity: 100 }])).toEqual({
+    filled: 200, resting: 0, averagePrice: 20_500, worstPrice: 21_000, slippage: 300, cost: 4_100_000n, fee: 20_500n, reserved: 4_120_500n,
+  });
+  expect(foreseenBlock({ ...answer, average_price: null, worst_price: null }, [])).toMatchObject({ averagePrice: undefined, worstPrice: undefined, slippage: undefined });
 });

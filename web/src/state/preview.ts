@@ -1,6 +1,6 @@
 /** What an order would do to the book as it stands: fills, average and worst price, fee, hold, credit before and after. */
 import type { Depth, Level } from './book.ts';
-import { divideRounded, divideUp, notional } from './decimal.ts';
+import { divideRounded, divideUp, notional, toMicro, toSteps, toTicks } from './decimal.ts';
 
 /** Parts per million of the notional. */
 export interface FeeRates {
@@ -116,12 +116,57 @@ export function previewBlock(quotes: readonly HourQuote[], order: BlockOrder, ra
     resting: rests ? steps : 0,
     averagePrice: trades ? Math.round(sum / order.hours) : undefined,
     worstPrice: trades ? (order.side === 'buy' ? Math.max(...prices) : Math.min(...prices)) : undefined,
-    slippage: undefined,
+    slippage: trades ? 0 : undefined,
     cost,
     fee,
     reserved: order.side === 'buy' ? cost + fee + worst + divideUp(worst * BigInt(rates.taker), PPM) : 0n,
     wouldCross: trades,
   };
+}
+
+/** What the exchange foresees of a block, which knows the books behind the best quotes. */
+export type ForeseenBlock = Pick<Preview, 'filled' | 'resting' | 'averagePrice' | 'worstPrice' | 'slippage' | 'cost' | 'fee' | 'reserved'>;
+interface BlockAnswer {
+  average_price: string | null;
+  worst_price: string | null;
+  filled_quantity: string;
+  resting_quantity: string;
+  notional: string;
+  fee: string;
+  credits_before: string;
+  credits_after: string;
+}
+/** @param quotes the best of each hour that has one */
+export function foreseenBlock(answer: BlockAnswer, quotes: readonly HourQuote[]): ForeseenBlock {
+  const averagePrice = answer.average_price === null ? undefined : toTicks(answer.average_price);
+  const best = Math.round(quotes.reduce((sum, quote) => sum + quote.price, 0) / quotes.length);
+  return {
+    filled: toSteps(answer.filled_quantity),
+    resting: toSteps(answer.resting_quantity),
+    averagePrice,
+    worstPrice: answer.worst_price === null ? undefined : toTicks(answer.worst_price),
+    slippage: averagePrice === undefined || quotes.length === 0 ? undefined : Math.abs(averagePrice - best),
+    cost: toMicro(answer.notional),
+    fee: toMicro(answer.fee),
+    reserved: toMicro(answer.credits_before) - toMicro(answer.credits_after),
+  };
+}
+
+/** What a resale brings: it gives credit back, up to what the hours cost; what is above is paid out in dollars once they are delivered. Micro-CR. */
+export interface Resale {
+  fee: bigint;
+  back: bigint;
+  above: bigint;
+}
+/** @param paid ticks of the allocation; @param price ticks of what would rest */
+export function previewResale({ filled, resting, cost }: Pick<Preview, 'filled' | 'resting' | 'cost'>, paid: number, price: number, rates: FeeRates = FEE_RATES): Resale {
+  const parts = [{ value: cost, steps: filled, rate: rates.taker }, { value: notional(price, resting), steps: resting, rate: rates.maker }];
+  return parts.reduce<Resale>((sum, { value, steps, rate }) => {
+    const owned = notional(paid, steps);
+    const base = value < owned ? value : owned;
+    const fee = divideRounded(base * BigInt(rate), PPM);
+    return { fee: sum.fee + fee, back: sum.back + base - fee, above: sum.above + value - base };
+  }, { fee: 0n, back: 0n, above: 0n });
 }
 
 /** The largest quantity, in steps, that `credits` micro-CR can hold at `price` ticks with the taker's fee. */

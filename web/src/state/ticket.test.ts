@@ -90,3 +90,9 @@ describe('the summary', () => {
     });
   });
 });
+
+test('credit that the lender has frozen is none that a bid may hold', () => {
+  const summary = summarise(fields({}), { ...CONTEXT, available: 100_000_000n, frozen: 95_000_000n });
+  expect(summary.creditAfter).toBe(5_000_000n - (summary.preview?.reserved ?? 0n));
+  expect(summary.problems[0]?.message).toBe('The lender has frozen this credit');
+});

@@ -229,6 +229,12 @@ function priceOf(fields: TicketFields, context: TicketContext, stopPrice: number
   return { value: protection, problem: protection === undefined ? { field: 'price', message: 'Nothing to trade against' } : undefined };
 }
 
+/** What of the credit bids may hold: the lender's part is not. */
+export function spendableOf({ available, frozen }: Pick<TicketContext, 'available' | 'frozen'>): bigint | undefined {
+  if (available === undefined) return undefined;
+  return available > frozen ? available - frozen : 0n;
+}
+
 export function summarise(fields: TicketFields, context: TicketContext): TicketSummary {
   const problems: TicketProblem[] = [];
   const general = marketProblem(context) ?? accountProblem(fields, context);
@@ -240,7 +246,8 @@ export function summarise(fields: TicketFields, context: TicketContext): TicketS
   problems.push(...extraProblems(fields, quantity.value));
   const preview = price.value === undefined || quantity.value === undefined ? undefined : previewOf(fields, context, price.value, quantity.value);
   if (preview !== undefined) problems.push(...orderProblems(fields, context, preview, price.value ?? 0));
-  const creditAfter = preview === undefined || context.available === undefined || fields.side === 'sell' ? undefined : context.available - preview.reserved;
+  const spendable = spendableOf(context);
+  const creditAfter = preview === undefined || spendable === undefined || fields.side === 'sell' ? undefined : spendable - preview.reserved;
   return { preview, price: price.value, quantity: quantity.value, stopPrice: stop.value, creditAfter, problems, untouched: fields.quantity === '' && fields.price === '' };
 }
 

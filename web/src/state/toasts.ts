@@ -7,10 +7,13 @@ export interface Toast {
   tone: Tone;
   title: string;
   detail: string;
+  /** What takes it back, as long as the message stands. */
+  undo?: { label: string; run: () => void };
 }
 
 const SHOWN_MILLIS = 6_000;
 const SHOWN_BAD_MILLIS = 12_000;
+const SHOWN_UNDO_MILLIS = 20_000;
 const TOASTS_MAX = 4;
 
 export class Toasts {
@@ -23,7 +26,7 @@ export class Toasts {
     this.list.value = known ? this.list.value.map((shown) => (shown.key === toast.key ? toast : shown)) : [...others, toast].slice(-TOASTS_MAX);
     clearTimeout(this.timers.get(toast.key));
     if (toast.tone === 'pending') return;
-    const shownMillis = toast.tone === 'bad' ? SHOWN_BAD_MILLIS : SHOWN_MILLIS;
+    const shownMillis = toast.undo !== undefined ? SHOWN_UNDO_MILLIS : toast.tone === 'bad' ? SHOWN_BAD_MILLIS : SHOWN_MILLIS;
     this.timers.set(toast.key, setTimeout(() => this.dismiss(toast.key), shownMillis));
   }
 

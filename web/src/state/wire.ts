@@ -4,6 +4,7 @@ import type { modelSchema } from '../../../api/gateway/routes/model_routes.ts';
 import type { candleSchema, classSchema, curveDataSchema, curvePointSchema, regionSchema, statusDataSchema, tickerSchema, tradeSchema } from '../../../api/market/market_schemas.ts';
 import type { allocationSchema, balancesWire, lotSchema } from '../../../api/http/routes/account_routes.ts';
 import type { bandsNowSchema, bandsSchema } from '../../../api/http/routes/bands_routes.ts';
+import type { confirmationsSchema } from '../../../api/http/routes/confirmations_routes.ts';
 import type { incomeSchema } from '../../../api/http/routes/accounting_routes.ts';
 import type { dashboardSchema, riskSchema } from '../../../api/http/routes/dashboard_routes.ts';
 import type { statementSchema as payoutStatementSchema } from '../../../api/http/routes/delivery_routes.ts';
@@ -22,6 +23,7 @@ import type { ruleSchema as repricingRuleSchema } from '../../../api/http/routes
 import type { deliverySchema as webhookDeliverySchema, webhookSchema } from '../../../api/http/routes/webhook_routes.ts';
 import type { Role, TradingMode } from './ticket.ts';
 
+export type WireConfirmation = z.infer<typeof confirmationsSchema>['data'][number];
 export type WireClass = z.infer<typeof classSchema>;
 export type WireRegion = z.infer<typeof regionSchema>;
 export type WireModel = z.infer<typeof modelSchema>;
@@ -43,7 +45,11 @@ export interface OrderPreview {
   average_price: string | null;
   worst_price: string | null;
   filled_quantity: string;
+  resting_quantity: string;
+  notional: string;
   fee: string;
+  credits_before: string;
+  credits_after: string;
   usd_per_gpu_hour: string | null;
   interest_usd_per_gpu_hour: string | null;
   outside_usd_per_gpu_hour: string | null;
@@ -191,6 +197,7 @@ export interface WireAudit {
   id: string | number;
   at: string;
   actor: string;
+  email: string | null;
   company: string | null;
   action: string;
   target: string;

@@ -1,5 +1,5 @@
 /** What a provider has in each hour of one market: listed, sold, delivering, failed. Steps. */
-import { isOpen, MILLIS_PER_HOUR, parseInstrument, toMicro, toSteps, type WireDelivery, type WireOrder } from '../../state/index.ts';
+import { hoursOfBlock, isOpen, parseInstrument, toMicro, toSteps, type WireDelivery, type WireOrder } from '../../state/index.ts';
 
 export interface CalendarHour {
   hour: number;
@@ -13,7 +13,7 @@ function offeredBy(order: WireOrder): { hour: number; steps: number }[] {
   const first = parseInstrument(order.instrument)?.hour;
   if (first === undefined || order.side !== 'sell' || !isOpen(order)) return [];
   if (order.block === null) return [{ hour: first, steps: toSteps(order.remaining_quantity) }];
-  const count = Math.max(1, Math.round((Date.parse(order.block.end_at) - Date.parse(order.block.start_at)) / MILLIS_PER_HOUR));
+  const count = hoursOfBlock(order.block);
   const steps = toSteps(order.block.quantity);
   return Array.from({ length: count }, (_, index) => ({ hour: first + index, steps }));
 }
