@@ -86,7 +86,7 @@ describe.skipIf(!executablePath)('the screens', () => {
       expect(sent?.headers['x-csrf-token']).toBe('mock-csrf');
       expect(sent?.headers['idempotency-key']).toBeTruthy();
       await page.getByRole('row', { name: / 2\.50 / }).getByRole('button', { name: 'Cancel' }).click();
-      await page.getByText('Canceled', { exact: true }).first().waitFor();
+      await page.getByText('Cancelled', { exact: true }).first().waitFor();
     });
 
     test('says why an order cannot be sent, and what the exchange refused', async () => {

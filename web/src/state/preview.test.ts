@@ -66,7 +66,7 @@ describe('a resale gives credit back', () => {
 });
 
 test('a block is shown as the exchange foresees it, beside its best quotes', () => {
-  const answer = { average_price: '2.0500', worst_price: '2.1000', filled_quantity: '2', resting_quantity: '0', notional: '4.10', fee: '0.0205', credits_before: '100.00', credits_after: '95.8795' };
+  const answer = { average_price: '2.04999951', worst_price: '2.1000', filled_quantity: '2', resting_quantity: '0', notional: '4.10', fee: '0.0205', credits_before: '100.00', credits_after: '95.8795' };
   expect(foreseenBlock(answer, [{ price: 20_000, quantity: 50 }, { price: 20_400, quantity: 100 }])).toEqual({
     filled: 200, resting: 0, averagePrice: 20_500, worstPrice: 21_000, slippage: 300, cost: 4_100_000n, fee: 20_500n, reserved: 4_120_500n,
   });

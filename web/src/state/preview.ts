@@ -1,6 +1,6 @@
 /** What an order would do to the book as it stands: fills, average and worst price, fee, hold, credit before and after. */
 import type { Depth, Level } from './book.ts';
-import { divideRounded, divideUp, notional, toMicro, toSteps, toTicks } from './decimal.ts';
+import { divideRounded, divideUp, notional, parseScaled, PRICE_PLACES, rescale, toMicro, toSteps, toTicks } from './decimal.ts';
 
 /** Parts per million of the notional. */
 export interface FeeRates {
@@ -136,9 +136,11 @@ interface BlockAnswer {
   credits_before: string;
   credits_after: string;
 }
+/** An average has more places than a price. */
+const AVERAGE_PLACES = 8;
 /** @param quotes the best of each hour that has one */
 export function foreseenBlock(answer: BlockAnswer, quotes: readonly HourQuote[]): ForeseenBlock {
-  const averagePrice = answer.average_price === null ? undefined : toTicks(answer.average_price);
+  const averagePrice = answer.average_price === null ? undefined : Number(rescale(parseScaled(answer.average_price, AVERAGE_PLACES) ?? 0n, AVERAGE_PLACES, PRICE_PLACES));
   const best = Math.round(quotes.reduce((sum, quote) => sum + quote.price, 0) / quotes.length);
   return {
     filled: toSteps(answer.filled_quantity),
