@@ -39,7 +39,17 @@ test('without a demo, announced money waits for the bank', async () => {
   expect((await world.call('GET', '/api/v1/balances', { key: borrower.key })).body.usd).toBe('0.00');
   const raw = 'date,amount,reference\n2026-12-01,1000,INV 1\n';
   expect((await world.call('POST', '/api/v1/bank-transactions', { key: operator.key, raw, headers: { 'content-type': 'text/csv' } })).body).toMatchObject({ matched: 1 });
-  expect((await world.call('GET', '/api/v1/balances', { key: borrower.key })).body.usd).toBe('1000.00');
+  const usd = async () => (await world.call('GET', '/api/v1/balances', { key: borrower.key })).body.usd;
+  expect(await usd()).toBe('1000.00');
+  const upload = (...lines: string[]) => world.call('POST', '/api/v1/bank-transactions', { key: operator.key, raw: ['date,amount,reference', ...lines].join('\n'), headers: { 'content-type': 'text/csv' } });
+  // A second transfer under the reference is the company's too; one that comes before it is announced is credited when the file is sent again.
+  expect((await upload('2026-12-02,400,INV 1', '2026-12-02,7,INV 2')).body).toMatchObject({ matched: 1, unmatched: 1, credited: '400.00' });
+  await world.call('POST', '/api/v1/deposits', { key: borrower.key, body: { amount: '7', reference: 'INV 2' } });
+  for (const matched of [1, 0]) expect((await upload('2026-12-02,400,INV 1', '2026-12-02,7,INV 2')).body).toMatchObject({ matched, duplicate: 2 - matched, unmatched: 0 });
+  expect(await usd()).toBe('1407.00');
+  // What cannot be read is told line by line, and nothing of the file is booked.
+  expect((await upload('2026-12-03,5,INV 1', 'soon,5,INV 1', '2026-12-03,-5,INV 1')).body.error?.message).toMatch(/^Line 3: the date .*; line 4: the amount /);
+  expect(await usd()).toBe('1407.00');
 });
 
 async function callWith(services: Services, key: string): Promise<Response> {

@@ -40,13 +40,33 @@ export function parseBankCsv(text: string): BankTransaction[] {
   const places = COLUMNS.map((column) => header.indexOf(column));
   if (places.includes(-1)) throw invalid(1, `the header must name ${COLUMNS.join(', ')}`);
   const seen = new Map<string, number>();
-  return lines.slice(1).map((content, index) => {
-    const cells = cellsOf(content, index + 2);
-    const told = transactionOf(index + 2, places.map((place) => (cells[place] ?? '').trim()));
+  return readAll(lines.slice(1), (content, line) => {
+    const cells = cellsOf(content, line);
+    const told = transactionOf(line, places.map((place) => (cells[place] ?? '').trim()));
     const occurrence = (seen.get(alikeOf(told)) ?? 0) + 1;
     seen.set(alikeOf(told), occurrence);
     return { ...told, occurrence };
   });
+}
+
+const ERRORS_TOLD = 20;
+
+/** Every line, or what is wrong with those that cannot be read: a file is corrected once. @throws ApiError csv_invalid */
+function readAll<Row>(contents: readonly string[], read: (content: string, line: number) => Row): Row[] {
+  const rows: Row[] = [];
+  const wrong: { line: number; detail: string }[] = [];
+  contents.forEach((content, index) => {
+    try {
+      rows.push(read(content, index + 2));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      wrong.push({ line: index + 2, detail: error.message.replace(/^Line [0-9]+: /, '') });
+    }
+  });
+  if (wrong.length === 0) return rows;
+  const [first, ...more] = wrong.slice(0, ERRORS_TOLD);
+  const others = more.map(({ line, detail }) => `; line ${line}: ${detail}`).join('');
+  throw invalid(first.line, `${first.detail}${others}${wrong.length > ERRORS_TOLD ? `; and ${wrong.length - ERRORS_TOLD} more` : ''}`);
 }
 
 type Told = Omit<BankTransaction, 'occurrence'>;
@@ -88,7 +108,7 @@ const reportSchema = z.object({
 const upload = route({
   method: 'post', path: '/api/v1/bank-transactions', operationId: 'uploadBankTransactions', summary: 'Report incoming money; what a company announced is credited', tag: 'operator',
   scope: 'operate', roles: ['operator'], contentType: 'text/csv', bodyLimit: 2 * 1024 * 1024, body: z.string().min(1, 'must not be empty'),
-  responses: { 200: { description: 'What became of the transactions. Sending a file again changes nothing.', schema: reportSchema } },
+  responses: { 200: { description: 'What became of the transactions. Sending a file again changes nothing but what matched nothing before and has been announced since.', schema: reportSchema } },
   handle(context) {
     const { services, body } = context;
     const actor = principalIn(context);
@@ -123,12 +143,16 @@ function book(services: Services, reported: BankTransaction): Promise<Outcome> {
   return services.database.transaction(async (transaction) => {
     const added = await transaction('bank_transactions').insert({ id, booked_on: date, amount, reference, occurrence, status: 'unmatched' })
       .onConflict(['booked_on', 'amount', 'reference', 'occurrence']).ignore().returning<{ id: string }[]>('id');
-    if (added.length === 0) return 'duplicate';
-    const announced = await transaction('deposits').where({ reference, status: 'pending' }).orderBy('created_at').first<{ id: string; company: number } | undefined>('id', 'company');
+    // What matched nothing when it was first reported is tried again: it may have been announced since.
+    const waits = added.length > 0 || (await transaction('bank_transactions').where({ id, status: 'unmatched' }).forUpdate().first<{ id: string } | undefined>('id')) !== undefined;
+    if (!waits) return 'duplicate';
+    const of = (status: string) => transaction('deposits').where({ reference, status }).orderBy('created_at').first<{ id: string; company: number } | undefined>('id', 'company');
+    const announced = await of('pending');
     const named = facilityNamedIn(reference);
     const facility = named === undefined ? null : await services.sequencer.query('facility', { facility: named });
-    const company = announced?.company ?? facility?.company ?? companyNamedIn(services, reference);
-    if (company === undefined) return 'unmatched';
+    // A reference goes on naming who announced it: what was announced may come in parts.
+    const company = announced?.company ?? facility?.company ?? companyNamedIn(services, reference) ?? (await of('credited'))?.company;
+    if (company === undefined) return added.length > 0 ? 'unmatched' : 'duplicate';
     const ack = await submit({ services, idempotencyKey: `bank:${id}`, bodyHash: reference }, { type: 'deposit', company, amount, reference });
     if (facility !== null && facility.company === company) await payDue(services, id, facility, amount);
     await transaction('bank_transactions').where({ id }).update({ status: 'matched', deposit: announced?.id ?? null });
