@@ -11,11 +11,10 @@ export const inWholeCents = (amount: Micro): Micro => toCents(amount) * MICRO_PE
 export const floorToCent = (amount: Micro): Micro => amount - (amount % MICRO_PER_CENT);
 
 /**
- * The interest that is asked for together with `principal`: what has accrued, rounded so that both make whole cents. Of principal in
- * whole cents that is the nearest cent, ties to even; it is never negative. `accrued` counts micro-USD in `scale`ths.
+ * The interest that is asked for together with `principal`: what has accrued, to the nearest cent, ties to even. A fraction of a cent in principal
+ * is rounded so too, and the interest takes the difference, so that both make whole cents; it is never negative. `accrued` counts micro-USD in `scale`ths.
  */
 export function interestAsked(principal: Micro, accrued: bigint, scale: bigint): Micro {
-  const fraction = principal % MICRO_PER_CENT;
-  const asked = Number(divideHalfEven(accrued + BigInt(fraction) * scale, scale * CENT)) * MICRO_PER_CENT - fraction;
+  const asked = Number(divideHalfEven(accrued, scale * CENT)) * MICRO_PER_CENT + inWholeCents(principal) - principal;
   return asked < 0 ? asked + MICRO_PER_CENT : asked;
 }

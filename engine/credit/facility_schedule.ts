@@ -55,7 +55,7 @@ export function planOf(facility: Facility, outstanding: Outstanding): Plan {
     const due = dueDateOf(start, number, facility.dueDateRoll);
     if (due > today) dates.push({ number, due });
   }
-  const cents = Math.floor(principal / MICRO_PER_CENT);
+  const cents = wholeCents ? toCents(principal) : Math.floor(principal / MICRO_PER_CENT);
   const fraction = principal - cents * MICRO_PER_CENT;
   if (dates.length === 0 || cents === 0) {
     const { number, due } = dates[0] ?? { number: Math.max(billed + 1, facility.months), due: today };
@@ -80,7 +80,9 @@ export function planOf(facility: Facility, outstanding: Outstanding): Plan {
     ...(interestOnly > 0 ? { interestOnlyPeriods: interestOnly } : {}), ...(facility.refine === true && keep === 0 ? { refine: true } : {}),
   };
   const instalments = repaymentSchedule(terms);
-  const rows = instalments.map((row, index) => rowOf(row, dates[index].number, index === instalments.length - 1, fraction));
+  // A fraction may be less than nothing: it goes where there is something to take it from.
+  const last = wholeCents ? instalments.findLastIndex(({ principal: repaid }) => repaid > 0) : instalments.length - 1;
+  const rows = instalments.map((row, index) => rowOf(row, dates[index].number, index === last ? fraction : 0, index < last ? fraction : 0));
   if (wholeCents) rows[0].interest = interest === undefined ? rows[0].interest : inWholeCents(interest);
   else rows[0].interest += first === undefined ? accrued : first.interest - inWholeCents(first.interest);
   return { rows, instalment: keep === 0 ? plannedInstalment(terms) * MICRO_PER_CENT : keep };
@@ -109,26 +111,27 @@ interface RunningInterest {
 function revenuePlanInCents(facility: Facility, principal: Micro, { accrued, asked = accrued }: RunningInterest, dates: readonly { number: number; due: Day }[], rates: readonly Fraction[]): Plan {
   const { revenueShare, lent, accrualPosted } = facility;
   if (revenueShare === undefined) return NOTHING;
-  const [share, cents] = [withheldOf(revenueShare), Math.floor(principal / MICRO_PER_CENT)];
+  const [share, cents] = [withheldOf(revenueShare), toCents(principal)];
   const rows = revenueInstalments({
     principal: cents, accrued: toCents(asked), share: share / MICRO_PER_CENT, interestMost: toCents(Math.max(0, interestMostOf(revenueShare, lent) - accrualPosted - (asked - accrued))),
     rates: accrued === 0 ? rates : [NO_RATE, ...rates.slice(1)],
   });
   const fraction = principal - cents * MICRO_PER_CENT;
   return {
-    rows: rows.map((row, index) => ({
-      ...UPCOMING, ...dates[index], interest: row.interest * MICRO_PER_CENT, principal: row.principal * MICRO_PER_CENT + (index === rows.length - 1 ? fraction : 0),
-      balance: index === rows.length - 1 ? 0 : row.balance * MICRO_PER_CENT + fraction,
-    })),
+    rows: rows.map((row, index) => {
+      const [repaid, interest] = [row.principal * MICRO_PER_CENT, row.interest * MICRO_PER_CENT];
+      if (index < rows.length - 1) return { ...UPCOMING, ...dates[index], interest, principal: repaid, balance: row.balance * MICRO_PER_CENT + fraction };
+      return { ...UPCOMING, ...dates[index], interest: interestAsked(repaid + fraction, BigInt(index === 0 && accrued > 0 ? asked : interest), 1n), principal: repaid + fraction, balance: 0 };
+    }),
     instalment: share,
   };
 }
 
-const rowOf = ({ dueOn, principal, interest, balance }: Instalment, number: number, last: boolean, fraction: Micro): ScheduleRow => ({
+const rowOf = ({ dueOn, principal, interest, balance }: Instalment, number: number, repaid: Micro, left: Micro): ScheduleRow => ({
   ...UPCOMING,
   number,
   due: dueOn,
-  principal: principal * MICRO_PER_CENT + (last ? fraction : 0),
+  principal: principal * MICRO_PER_CENT + repaid,
   interest: interest * MICRO_PER_CENT,
-  balance: last ? 0 : balance * MICRO_PER_CENT + fraction,
+  balance: balance * MICRO_PER_CENT + left,
 });

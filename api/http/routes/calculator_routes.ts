@@ -9,7 +9,7 @@ import { annualRateOf } from '../../../engine/credit/scorecard.ts';
 import { conversionRate } from '../../../engine/credit/tiers.ts';
 import { mulDivCeil, mulDivFloor } from '../../../engine/numbers/muldiv.ts';
 import { PARAMETERS } from '../../../engine/parameters.ts';
-import { FACILITY_MICRO_MAX, MICRO, NOT_A_MULTIPLE, formatMicro, formatTicks, formatUnits, parseUnits } from '../../../engine/numbers/units.ts';
+import { FACILITY_MICRO_MAX, MICRO, MICRO_PER_CENT, NOT_A_MULTIPLE, formatMicro, formatTicks, formatUnits, parseUnits } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import type { ClassEntry } from '../../directory.ts';
 import type { Services } from '../../services.ts';
@@ -20,7 +20,6 @@ import {
 import { route, type Reply, type Route } from '../route.ts';
 
 const TAG = 'calculators';
-const MICRO_PER_CENT = 10_000;
 const CENTS_MAX = FACILITY_MICRO_MAX / MICRO_PER_CENT;
 const RATE_PERCENT_MAX = 1_000;
 /** Every further draw plans all periods anew: so many in one request keep it within a few hundredths of a second. */

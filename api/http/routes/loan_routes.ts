@@ -14,7 +14,7 @@ import type { ScheduleTerms } from '../../../engine/credit/schedule.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { CONSEQUENCES, COVENANTS, SWITCHES } from '../../../engine/lending/facility.ts';
 import type { MoneyRules } from '../../../engine/lending/facility.ts';
-import { MICRO, MILLIS_PER_DAY, formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
+import { MICRO, MICRO_PER_CENT, MILLIS_PER_DAY, formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
 import { lotSchema, mintedLotWire } from './account_routes.ts';
@@ -33,7 +33,6 @@ const tag = 'facilities';
 const text = z.string();
 const borrower = ['borrower'] as const;
 const operator = ['operator'] as const;
-const MICRO_PER_CENT = 10_000;
 
 export const disclosureSchema = z.object({
   amount: text, annual_rate_percent: text, origination_fee: text, total_interest: text, total_cost: text, apr_us_percent: text.nullable(), apr_eu_percent: text.nullable(),
