@@ -40,12 +40,29 @@ export class BlockPlan {
   }
 
   /** The largest quantity of `least` to `most` that every hour executes within the limit; 0 when there is none. */
+  largestFrom(terms: BlockTerms, least: Steps, most: Steps, lacking: Lacking): Steps {
+    // Of blocks that wait nearly all fail here, most of them at one of the first hours.
+    if (!this.fits(terms, least, lacking)) return 0;
+    return least === most || this.fits(terms, most) ? most : this.between(terms, least, this.depth(terms, most, lacking));
+  }
+
+  /** As rules before version 6 looked for it: the same, but it may name another hour that has too little. */
   largest(terms: BlockTerms, least: Steps, most: Steps, lacking: Lacking): Steps {
     if (this.fits(terms, most)) return most;
     const deepest = this.depth(terms, most, lacking);
     if (deepest < least || least === most || !this.fits(terms, least)) return 0;
+    return this.between(terms, least, deepest);
+  }
+
+  /** Whether an hour has a quantity at any price. */
+  has(book: Book, sells: boolean, quantity: Steps, mayTrade: (maker: number) => boolean): boolean {
+    return this.depthOf({ sells, mayTrade }, book, quantity) === quantity;
+  }
+
+  /** The largest quantity from `least`, which fits, to `most`. */
+  private between(terms: BlockTerms, least: Steps, most: Steps): Steps {
     let low = least;
-    let high = deepest;
+    let high = most;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
       if (this.fits(terms, middle)) low = middle;
@@ -55,12 +72,15 @@ export class BlockPlan {
   }
 
   /** Whether every hour has `quantity`, on average within the limit. */
-  private fits(terms: BlockTerms, quantity: Steps): boolean {
+  private fits(terms: BlockTerms, quantity: Steps, lacking?: Lacking): boolean {
     const bound = terms.price * quantity * terms.books.length;
     let sum = 0;
-    for (const book of terms.books) {
-      const notional = this.notionalOf(terms, book, quantity);
-      if (notional < 0) return false;
+    for (let hour = 0; hour < terms.books.length; hour++) {
+      const notional = this.notionalOf(terms, terms.books[hour], quantity);
+      if (notional < 0) {
+        if (lacking !== undefined) lacking.hour = hour;
+        return false;
+      }
       sum += notional;
       if (!terms.sells && sum > bound) return false;
     }
@@ -99,7 +119,7 @@ export class BlockPlan {
     return least;
   }
 
-  private depthOf({ sells, mayTrade }: BlockTerms, book: Book, enough: Steps): Steps {
+  private depthOf({ sells, mayTrade }: Pick<BlockTerms, 'sells' | 'mayTrade'>, book: Book, enough: Steps): Steps {
     let found = 0;
     book.side(!sells).forEach(this.orders, (maker) => {
       if (mayTrade(maker)) found += this.orders.remaining(maker);

@@ -160,6 +160,19 @@ describe('a buy block', () => {
     healthy(world);
   });
 
+  it.each([[2, 2], [1.5, 2.5], [1.9999, 2.0001]])('is found among many that cannot pay, when its hours cost %f and %f', (first, second) => {
+    const world = new BlockWorld();
+    for (let at = 0; at < 20; at++) world.block(0, 1.5 + at / 100, 1, 2 + (at % 3));
+    const { block } = one(world.block(0, 2, 1, 2).events, 'blockAccepted');
+    const dearer = one(world.block(0, 2.1, 1, 3).events, 'blockAccepted').block;
+    world.ask(world.seller, first, 1);
+    expect(all(world.ask(world.seller, second, 1, { hour: HOUR + 1 }).events, 'fill').map(({ taker }) => taker)).toEqual([block, block]);
+    world.asks(2.1, 2.1, 2.1);
+    expect(world.engine.query('blocks', { company: world.buyers }).some((view) => view.block === dearer)).toBe(false);
+    expect(world.engine.query('blocks', { company: world.buyers })).toHaveLength(20);
+    healthy(world);
+  });
+
   it('leaves at the gate of its first hour, and while an hour is halted it waits', () => {
     const world = new BlockWorld();
     const operator = world.company('operator');

@@ -55,6 +55,9 @@ export interface Block {
   lacking: number;
 }
 
+/** That wait: fewer are tried sooner than it is found out which could execute at all. */
+const FEW_BLOCKS = 4;
+
 export class Blocks {
   /** Buy blocks that wait, best price first, then oldest. */
   readonly waiting: Block[];
@@ -266,12 +269,13 @@ export class Blocks {
     if (this.state.rulesVersion < 4) return this.waiting.filter((block) => books.some((book) => isOf(block, book)));
     const offered = books.filter(({ asks }) => asks.count > 0);
     const cheapest = offered.reduce((least, { asks }) => Math.min(least, asks.best()), Infinity);
+    const floor = this.floorOf(offered);
     const found: Block[] = [];
     for (const block of this.waiting) {
-      // They stand by price: what the longest block could not pay, none behind it can.
-      if (block.price * PARAMETERS.blockHoursMaximum < cheapest) break;
+      // They stand by price: what the longest block could not pay, or one of cheapest hours alone, none behind it can.
+      if (block.price * PARAMETERS.blockHoursMaximum < cheapest || block.price < floor) break;
       const others = block.toHour - block.fromHour - 1;
-      const most = block.price * (others + 1) - others;
+      const most = block.price * (others + 1) - others * floor;
       if (most < cheapest) continue;
       for (const book of offered) {
         if (!isOf(block, book) || book.asks.best() > most) continue;
@@ -280,6 +284,20 @@ export class Blocks {
       }
     }
     return found;
+  }
+
+  /** What an hour of the same markets costs at least. To look for it takes longer than to try a few blocks. */
+  private floorOf(books: readonly HourBook[]): Ticks {
+    const { state } = this;
+    if (state.rulesVersion < 6 || this.waiting.length < FEW_BLOCKS) return 1;
+    let floor = Infinity;
+    for (const market of new Set(books.map((book) => book.market))) {
+      for (const row of state.markets.get(market)?.books.values() ?? []) {
+        const { asks } = state.bookOf(row);
+        if (asks.count > 0) floor = Math.min(floor, asks.best());
+      }
+    }
+    return floor;
   }
 
   private retry(block: Block): void {
@@ -292,6 +310,7 @@ export class Blocks {
 
   /** Executes the largest quantity that all hours have within the limit, if the block accepts it. */
   private execute(block: Block, row: number): void {
+    if (this.stillLacks(block, row)) return;
     const books = this.openBooks(block);
     const quantity = books === undefined ? 0 : this.largest(block, row, books);
     if (books !== undefined && quantity > 0) this.trade(block, row, books, quantity);
@@ -308,10 +327,19 @@ export class Blocks {
   private largest(block: Block, row: number, books: HourBook[]): Steps {
     const terms: BlockTerms = { sells: block.side === SELL, price: block.price, books, mayTrade: (maker) => this.mayTrade(block, row, maker) };
     const lacking: Lacking = { hour: NONE };
-    const least = block.timeInForce === FOK ? block.wanted : leastAccepted(block.wanted, block.minimumAcceptanceRatio);
-    const quantity = this.plan.largest(terms, least, block.wanted, lacking);
+    const { plan } = this;
+    const least = leastOf(block);
+    const quantity = this.state.rulesVersion >= 6 ? plan.largestFrom(terms, least, block.wanted, lacking) : plan.largest(terms, least, block.wanted, lacking);
     if (lacking.hour !== NONE) block.lacking = block.fromHour + lacking.hour;
     return quantity;
+  }
+
+  /** Whether the hour that had too little when it was last tried has too little yet: a look at one hour instead of all. */
+  private stillLacks(block: Block, row: number): boolean {
+    if (block.lacking === 0 || this.state.rulesVersion < 6) return false;
+    const market = this.state.findMarket(block.market);
+    const book = market === undefined ? undefined : this.bookOf(block, market, block.lacking);
+    return book !== undefined && !this.plan.has(book, block.side === SELL, leastOf(block), (maker) => this.mayTrade(block, row, maker));
   }
 
   /** The books of its hours, undefined when one is not open for continuous trading or has nobody to trade with. */
@@ -405,6 +433,9 @@ export class Blocks {
     return quantity;
   }
 }
+
+/** The least that it takes in each hour. */
+const leastOf = ({ timeInForce, wanted, minimumAcceptanceRatio }: Block): Steps => (timeInForce === FOK ? wanted : leastAccepted(wanted, minimumAcceptanceRatio));
 
 const isOf = ({ market, fromHour, toHour }: Block, book: HourBook): boolean => market === book.market && book.hour >= fromHour && book.hour < toHour;
 

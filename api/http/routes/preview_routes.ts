@@ -23,7 +23,7 @@ import { marketCaughtUp } from '../submit.ts';
 const text = z.string();
 const previewSchema = z.object({
   instrument: text,
-  filled_quantity: text.describe('Would trade at once'),
+  filled_quantity: text.describe('Would trade at once with whom it meets; not what stops that it triggers, or orders that arrive again, would do then'),
   resting_quantity: text,
   average_price: text.nullable(),
   worst_price: text.nullable(),
