@@ -23,6 +23,8 @@ import type { Dialect } from './dialects/dialect.ts';
 import { StoredEndpoints } from './endpoints/endpoint_rows.ts';
 import { GatewayError } from '../errors.ts';
 import type { EndpointRows } from './endpoints/endpoint_rows.ts';
+import { LoadTestsInMemory, StoredLoadTests } from './endpoints/load_test_log.ts';
+import type { LoadTestLog } from './endpoints/load_test_log.ts';
 import { EndpointWatcher } from './endpoints/endpoint_watch.ts';
 import { Endpoints } from './endpoints/endpoints.ts';
 import { Funding } from './metering/funding.ts';
@@ -65,6 +67,7 @@ export interface GatewayParts {
   versions?: PublishedVersions;
   runs?: VerificationRuns;
   onRefusal?: OnRefusal;
+  loadTests?: LoadTestLog;
   /** Whether endpoints must write as fast as what is declared of them; not unless told. */
   measuresPace?: boolean;
 }
@@ -109,7 +112,7 @@ export class Gateway {
     const runs = parts.runs ?? new RunsInMemory();
     const { ratings } = this;
     this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known, ratings, runs, measuresPace: parts.measuresPace ?? false });
-    this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, ratings, upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
+    this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, ratings, loadTests: parts.loadTests ?? new LoadTestsInMemory(), upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
     this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id, services.tallies?.of('reserved'), parts.onRefusal);
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending, ratings);
     this.attempts = new Attempts(funding, this.known, this.upstream);
@@ -244,7 +247,7 @@ export async function openGateway(services: GatewayServices, addresses: readonly
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     return keySpending(database, { ...ask, keys: 'key' in ask ? [ask.key] : await keysOfProject(database, ask.project) });
   };
-  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), versions: new StoredVersions(database), runs: new StoredRuns(database), onRefusal: new FullBudgets(services).refused, measuresPace: !config.demo });
+  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), versions: new StoredVersions(database), runs: new StoredRuns(database), loadTests: new StoredLoadTests(database), onRefusal: new FullBudgets(services).refused, measuresPace: !config.demo });
   await gateway.start();
   gateway.watch.start();
   services.clockFollowers.add(() => gateway.watch.clockMoved());

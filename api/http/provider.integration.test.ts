@@ -1,7 +1,8 @@
 /** What a provider declares, and what of it others may see. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { StoredLoadTests } from '../gateway/endpoints/load_test_log.ts';
 import { StoredRepricingRules } from '../upkeep/repricing.ts';
-import { CLASS, MODEL, REGION, equip, openApiWorld } from './test/api_world.ts';
+import { CLASS, MODEL, REGION, equip, fund, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 
 let world: ApiWorld;
@@ -179,6 +180,30 @@ test('of the running hour nothing is offered where every endpoint drains', async
   const batch = await world.call('POST', '/api/v1/orders/batch', { key: seller.key, body: { operations: [order(0, { op: 'place' }), order(2, { op: 'place' })] } });
   expect((batch.body.results as { status: number }[]).map(({ status }) => status)).toEqual([422, 201]);
   await world.services.database('endpoints').where({ id: 'end_drained' }).update({ status: 'removed' });
+});
+
+test('a load test is asked for where something is sold, once in ten minutes', async () => {
+  const seller = await world.member('provider');
+  await equip(world, seller, 4);
+  const buyer = await world.member('borrower');
+  await fund(world, buyer, 1_000);
+  const { database, committed, directory } = world.services;
+  await database('endpoints').insert({ id: 'end_tested', company: seller.user.company, market: 0, url: 'https://gpu.example.com/v1', models: JSON.stringify([MODEL]), status: 'verified' });
+  const asked = (key = seller.key): Promise<Answer> => world.call('POST', '/api/v1/endpoints/end_tested/load-test', { key, body: {} });
+  expect((await asked(provider.key)).status).toBe(404);
+  expect((await asked()).body.error?.code).toBe('invalid_state');
+  const order = { instrument: directory.instrumentName(0, Math.floor(committed.now / 3_600_000)), type: 'limit', price: '1.5000', quantity: '0.01' };
+  for (const [side, { key }] of [['sell', seller], ['buy', buyer]] as const) await world.call('POST', '/api/v1/orders', { key, body: { ...order, side } });
+  const made = await asked();
+  expect([made.status, made.body]).toMatchObject([202, { class: CLASS, region: REGION, status: 'asked', shortfall_percent: null }]);
+  expect((await asked()).body).toEqual(made.body);
+  const tests = new StoredLoadTests(database);
+  expect(await tests.asked()).toEqual([{ company: seller.user.company, market: 0 }]);
+  await tests.ended(await tests.began({ company: seller.user.company, market: 0 }), { wanted: 1_000, reached: 750, shortfall: 250_000 });
+  expect(await tests.latest()).toEqual([{ company: seller.user.company, market: 0, shortfall: 250_000 }]);
+  expect((await asked()).body.error?.code).toBe('rate_limit_exceeded');
+  const listed = await world.call('GET', '/api/v1/load-tests', { key: seller.key });
+  expect(listed.body.data).toMatchObject([{ id: made.body.id, status: 'ended', wanted_tokens: 1_000, reached_tokens: 750, shortfall_percent: '25.00' }]);
 });
 
 test('an operator publishes ratings from what verification has measured, with seven days of notice', async () => {

@@ -8,6 +8,7 @@ import * as journal from './journal.ts';
 import * as journalArchive from './journal_archive.ts';
 import * as feeds from './feeds.ts';
 import * as keyLimits from './key_limits.ts';
+import * as loadTests from './load_tests.ts';
 import * as logbook from './logbook.ts';
 import * as projects from './projects.ts';
 import * as providerAgent from './provider_agent.ts';
@@ -48,4 +49,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '018_warnings', ...warnings },
   { name: '019_bank_occurrences', ...bankOccurrences },
   { name: '020_ratings', ...ratings },
+  { name: '021_load_tests', ...loadTests },
 ];

@@ -8,6 +8,7 @@ import { decodeEvents } from '../../../engine/events.ts';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../../engine/numbers/units.ts';
 import { createProvider } from '../../demo/provider/provider.ts';
 import { agrees, ordinaryQuestion } from './canary.ts';
+import { LoadTestsInMemory } from './load_test_log.ts';
 import { CHAT, HOUR, MARKET, START, openGatewayWorld } from '../test/gateway_world.ts';
 import type { GatewayWorld, WorldOptions } from '../test/gateway_world.ts';
 
@@ -228,6 +229,36 @@ describe('a manual clock', () => {
     await world.services.sequencer.setClock(START + 10 * MILLIS_PER_MINUTE);
     await world.gateway.watch.clockMoved();
     expect(seen('minuteFailed').map(({ reason }) => reason)).toEqual(Array.from({ length: 10 }, () => 'canary'));
+  });
+
+  test('has the load tests made that were asked for: what one misses fails until a later one reaches it', async () => {
+    const loadTests = new LoadTestsInMemory();
+    await open({ providers: 2, loadTests });
+    let isMended = false;
+    await world.serveAt(world.providers[1], createServer((request, response) => {
+      if (request.method === 'GET') return void response.end(JSON.stringify({ data: [{ id: CHAT }] }));
+      let text = '';
+      request.on('data', (piece: Buffer) => (text += piece.toString())).on('end', () => {
+        const words = (JSON.parse(text) as { max_tokens: number }).max_tokens;
+        // It answers, but not much.
+        if (words > 200 && !isMended) response.writeHead(503).end('{}');
+        else response.end(JSON.stringify({ choices: [{ message: { content: 'word '.repeat(words).trim() } }] }));
+      });
+    }), [CHAT]);
+    await world.offer(world.providers[1], 20_000, 100);
+    await world.buy(20_000, 100);
+    await world.gateway.watch.clockMoved();
+    const moved = async (minutes: number): Promise<void> => {
+      loadTests.wanted.push({ company: world.providers[1], market: MARKET });
+      await world.services.sequencer.setClock(START + minutes * MILLIS_PER_MINUTE);
+      await world.gateway.watch.clockMoved();
+    };
+    await moved(1);
+    expect(seen('minuteFailed')).toMatchObject([{ reason: 'load_test', share: 1_000_000 }]);
+    isMended = true;
+    await moved(2);
+    expect(loadTests.results.map(({ shortfall }) => shortfall)).toEqual([1_000_000, 0]);
+    expect(seen('minuteFailed')).toHaveLength(1);
   });
 
   test('that is moved over three minutes finds one that answers wrongly, from the first of them on', async () => {

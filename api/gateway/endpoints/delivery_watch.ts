@@ -19,6 +19,7 @@ import type { EndpointRows } from './endpoint_rows.ts';
 import { placeKey } from './endpoints.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
 import { LoadTests } from './load_test.ts';
+import type { LoadTestLog } from './load_test_log.ts';
 import type { Logbook } from '../relay/logbook.ts';
 import type { Upstream } from '../relay/upstream.ts';
 
@@ -32,6 +33,7 @@ export interface DeliveryWatchParts {
   rows: EndpointRows;
   endpoints: Endpoints;
   ratings: RatingBook;
+  loadTests: LoadTestLog;
   upstream: Upstream;
   references: ReferenceAnswers;
   logbook: Pick<Logbook, 'probe'>;
@@ -160,7 +162,7 @@ export class DeliveryWatch {
     const found = await this.found(probed);
     await this.report(minute, sold.filter((place) => !absent.has(placeKey(place))).flatMap((place) => this.outcomesOf(place, minute, found)));
     this.watchedTo = Math.max(this.watchedTo, services.committed.now);
-    this.loadTests.plan(sold);
+    await this.loadTests.plan(sold);
   }
 
   /** What requests met counts in the minute in which they ended, and is told when that is over. */
@@ -284,6 +286,7 @@ export class DeliveryWatch {
     if (to <= from) return;
     const sold = await services.sequencer.query('soldPlaces', { fromHour: Math.floor(from / MINUTES_PER_HOUR), toHour: Math.floor(to / MINUTES_PER_HOUR) });
     const places = new Set(sold.map(placeKey));
+    await this.loadTests.moved(sold);
     const asked = endpoints.all().filter((endpoint) => places.has(placeKey(endpoint)));
     const probed = (await atOnce(asked, (endpoint) => this.probeNow(endpoint, since, Math.min(to - from, MISMATCHES_MAX)))).flat();
     const found = await this.found(probed);

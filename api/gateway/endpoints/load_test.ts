@@ -1,6 +1,7 @@
 /**
  * Once a day, at a minute that nobody knows, an endpoint is asked for half a minute for what its provider
- * has sold. What it cannot reach counts as failed capacity until a later test reaches it.
+ * has sold. What it cannot reach counts as failed capacity until a later test reaches it; who has mended what was wrong
+ * asks for one. Who moves a manual clock past that minute does not wait for a test, so there only those are made that were asked for.
  */
 import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
@@ -14,11 +15,15 @@ import { askCanary, ordinaryQuestion } from './canary.ts';
 import { findModel } from '../catalogue/catalogue.ts';
 import type { RatingBook } from '../catalogue/rating_book.ts';
 import type { RatingTable } from '../catalogue/ratings.ts';
+import { placeKey } from './endpoints.ts';
 import type { Endpoint, Endpoints } from './endpoints.ts';
+import type { LoadTestLog, LoadTestResult } from './load_test_log.ts';
 import { countTokens } from '../metering/token_count.ts';
 import type { Upstream } from '../relay/upstream.ts';
 
 const TEST_MILLIS = 30_000;
+/** Who moves a clock waits for it. */
+const MOVED_TEST_MILLIS = 3_000;
 const RETEST_MILLIS = 10 * MILLIS_PER_MINUTE;
 /** A test is no attack: what is asked for is at most this many tokens a second, by so many streams. */
 const TOKENS_PER_SECOND_MAX = 500;
@@ -28,6 +33,7 @@ const TOKENS_OF_A_REQUEST = 256;
 export interface LoadTestParts {
   services: Pick<Services, 'directory' | 'log'>;
   ratings: RatingBook;
+  loadTests: LoadTestLog;
   endpoints: Endpoints;
   upstream: Upstream;
 }
@@ -39,6 +45,7 @@ export class LoadTests {
   private readonly shortfalls = new Map<string, Ppm>();
   private running = false;
   private stopped = false;
+  private recalled = false;
 
   constructor(parts: LoadTestParts) {
     this.parts = parts;
@@ -49,31 +56,51 @@ export class LoadTests {
   }
 
   shortfallOf(company: number, market: number): Ppm {
-    return this.shortfalls.get(`${company}:${market}`) ?? 0;
+    return this.shortfalls.get(placeKey({ company, market })) ?? 0;
   }
 
   /** Called each minute with what is sold of the running hour: begins the test that is due, one at a time. */
-  plan(sold: readonly SoldPlaceView[]): void {
+  async plan(sold: readonly SoldPlaceView[]): Promise<void> {
+    await this.recall();
+    const asked = new Set((await this.parts.loadTests.asked()).map(placeKey));
     const now = Date.now();
     for (const place of sold) {
-      const key = `${place.company}:${place.market}`;
-      const due = this.due.get(key);
-      if (due === undefined) this.due.set(key, now + randomInt(MILLIS_PER_DAY));
-      if (due === undefined || due > now || this.running) continue;
+      const key = placeKey(place);
+      const due = this.due.get(key) ?? now + randomInt(MILLIS_PER_DAY);
+      this.due.set(key, due);
+      if ((due > now && !asked.has(key)) || this.running) continue;
       this.running = true;
       this.run(place).catch((error: unknown) => this.parts.services.log.warn({ err: error }, 'a load test did not end well')).finally(() => (this.running = false));
     }
   }
 
+  /** A manual clock was moved: those that were asked for are made at once. */
+  async moved(sold: readonly SoldPlaceView[]): Promise<void> {
+    await this.recall();
+    const asked = new Set((await this.parts.loadTests.asked()).map(placeKey));
+    const places = new Map(sold.filter((place) => asked.has(placeKey(place))).map((place) => [placeKey(place), place]));
+    for (const place of places.values()) await this.run(place, MOVED_TEST_MILLIS);
+  }
+
+  /** What tests found before this process began still counts. */
+  private async recall(): Promise<void> {
+    if (this.recalled) return;
+    for (const { shortfall, ...place } of await this.parts.loadTests.latest()) if (!this.shortfalls.has(placeKey(place))) this.shortfalls.set(placeKey(place), shortfall);
+    this.recalled = true;
+  }
+
   /** Tests a place for what it has sold. */
   async run(place: SoldPlaceView, millis = TEST_MILLIS): Promise<Ppm> {
-    const { endpoints, services, upstream } = this.parts;
-    const key = `${place.company}:${place.market}`;
+    const { endpoints, loadTests, services, upstream } = this.parts;
+    const key = placeKey(place);
+    const test = await loadTests.began(place);
     const here = endpoints.all().filter((endpoint) => endpoint.company === place.company && endpoint.market === place.market);
-    const shortfall = await loadTest(upstream, here, {
+    const result = await loadTest(upstream, here, {
       className: services.directory.className(classOf(place.market)), ratings: this.parts.ratings.inForce(place.hour), quantity: place.quantity, millis, stopped: () => this.stopped,
     });
     if (this.stopped) return 0;
+    await loadTests.ended(test, result);
+    const { shortfall } = result;
     this.shortfalls.set(key, shortfall);
     // One that fell short is tested again soon; the others within two days, on average after one.
     this.due.set(key, Date.now() + (shortfall > 0 ? RETEST_MILLIS : MILLIS_PER_DAY - randomInt(MILLIS_PER_DAY) + randomInt(MILLIS_PER_DAY)));
@@ -90,13 +117,12 @@ interface LoadTest {
   stopped: () => boolean;
 }
 
-/** Returns the share that was missed. */
-async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { className, ratings, quantity, millis, stopped }: LoadTest): Promise<Ppm> {
+async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { className, ratings, quantity, millis, stopped }: LoadTest): Promise<LoadTestResult> {
   const asked = endpoints.flatMap((endpoint) => {
     const model = [...endpoint.models].find(([id]) => findModel(id)?.kind === 'chat' && ratings.of(id).has(className));
     return model === undefined ? [] : [{ endpoint, name: model[1], rated: ratings.of(model[0]).get(className)?.completion ?? 0 }];
   });
-  if (asked.length === 0) return 0;
+  if (asked.length === 0) return { wanted: 0, reached: 0, shortfall: 0 };
   const perSecond = Math.min(TOKENS_PER_SECOND_MAX, (quantity / STEPS_PER_GPU_HOUR) * (MICRO / asked[0].rated));
   const wanted = Math.floor((perSecond * millis) / 1_000);
   const until = performance.now() + millis;
@@ -113,5 +139,5 @@ async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { cl
     }
   };
   await Promise.all(Array.from({ length: STREAMS_MAX }, (_, index) => stream(index)));
-  return reached >= wanted ? 0 : MICRO - mulDivFloor(reached, MICRO, wanted);
+  return { wanted, reached, shortfall: reached >= wanted ? 0 : MICRO - mulDivFloor(reached, MICRO, wanted) };
 }

@@ -33,6 +33,7 @@ import type { Services } from '../../services.ts';
 import { AnswersInMemory } from '../relay/answers.ts';
 import type { PublishedVersions } from '../catalogue/rating_book.ts';
 import type { ReferenceAnswers } from '../endpoints/delivery_watch.ts';
+import type { LoadTestLog } from '../endpoints/load_test_log.ts';
 import { EndpointsInMemory } from '../endpoints/endpoint_rows.ts';
 import type { EndpointRow } from '../endpoints/endpoint_rows.ts';
 import { Gateway } from '../gateway.ts';
@@ -92,6 +93,7 @@ export interface WorldOptions {
   spent?: KeySpending;
   logbook?: Logbook;
   versions?: PublishedVersions;
+  loadTests?: LoadTestLog;
 }
 
 export const listen = (server: Server): Promise<string> =>
@@ -125,7 +127,7 @@ async function openServices(options: WorldOptions): Promise<Opened> {
   };
   const rows = new EndpointsInMemory();
   const history = () => Promise.resolve(options.spent ?? { used: 0, bought: 0 });
-  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts, references: options.references, logbook: options.logbook, versions: options.versions });
+  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts, references: options.references, logbook: options.logbook, versions: options.versions, loadTests: options.loadTests });
   await gateway.start();
   const stop = async (): Promise<void> => {
     await gateway.close();

@@ -20,6 +20,7 @@ import { keysRoutes } from './keys_routes.ts';
 import { projectsRoutes } from './projects_routes.ts';
 import { repricingRoutes } from './repricing_routes.ts';
 import { resalePolicyRoutes } from './resale_policy_routes.ts';
+import { loadTestRoutes } from './load_test_routes.ts';
 import { referenceRoutes } from './reference_routes.ts';
 import { lenderRoutes } from './lender_routes.ts';
 import { loanRoutes } from './loan_routes.ts';
@@ -47,7 +48,7 @@ export const exchangeRoutes = (): Route[] => [
   ...bandsRoutes,
   ...confirmationsRoutes,
   ...authRoutes(),
-  ...keysRoutes, ...projectsRoutes, ...referenceRoutes, ...repricingRoutes, ...resalePolicyRoutes,
+  ...keysRoutes, ...loadTestRoutes, ...projectsRoutes, ...referenceRoutes, ...repricingRoutes, ...resalePolicyRoutes,
   ...facilitiesRoutes,
   ...lenderRoutes,
   ...loanRoutes,
