@@ -4,23 +4,23 @@
  */
 import { REJECT_CODES } from '../catalogue.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, LOAN_RULES, MARKET, NONE, ORDER_TYPES, PREPAYMENT_MODES, SELL, STOP } from '../vocabulary.ts';
-import type { Command, CommandType, FacilityApplication, FacilityOptions, MinuteOutcome, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
-import type { CompanyId } from '../vocabulary.ts';
+import { BUY, CANCEL_NEWEST, DECREMENT, FOK, GTC, GTD, IOC, LIMIT, MARKET, NONE, ORDER_TYPES, SELL, STOP } from '../vocabulary.ts';
+import type { Command, CommandType, OrderCommand, PlaceBlock, PlaceOrder } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import { KIND, decodeEvents, forEachEvent } from '../events.ts';
 import type { EngineEvent, EventBatch } from '../events.ts';
 import type { InvariantCheck } from '../queries.ts';
 import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../numbers/units.ts';
+import { CLASSES, HOURS_AHEAD, LIST_PRICE } from './cast.ts';
+import type { Cast } from './cast.ts';
+import { CreditActs } from './credit_acts.ts';
+import { DeliveryActs } from './delivery_acts.ts';
 import { Random } from './random.ts';
 
 const START = Date.UTC(2026, 11, 1, 9, 30);
-const CLASSES = 2;
 const REGIONS = 2;
 const BORROWERS = 8;
 const PROVIDERS = 4;
-const LIST_PRICE = 30_000;
-const HOURS_AHEAD = 4;
 
 export interface SimulationOptions {
   seed: number;
@@ -49,23 +49,24 @@ interface Live {
   company: number;
 }
 
-export class Simulation {
+export class Simulation implements Cast {
   readonly engine = new Engine();
-  private readonly random: Random;
-  private readonly borrowers: number[] = [];
-  private readonly providers: number[] = [];
-  private lender = NONE;
-  private readonly lenders: number[] = [];
-  private operator = NONE;
+  readonly random: Random;
+  readonly borrowers: number[] = [];
+  readonly providers: number[] = [];
+  lender = NONE;
+  readonly lenders: number[] = [];
+  operator = NONE;
   private readonly live: Live[] = [];
   /** Where each live order stands in `live`. */
   private readonly places = new Map<number, number>();
   private halted: { class: number; market: number; hour: number }[] = [];
-  private allocations: { allocation: number; company: number; gpu: number; market: number; hour: number }[] = [];
-  private readonly facilities: { facility: number; company: number }[] = [];
+  allocations: { allocation: number; company: number; gpu: number; market: number; hour: number }[] = [];
+  readonly facilities: { facility: number; company: number }[] = [];
   private readonly commands: Command[] = [];
   private readonly batches: EventBatch[] = [];
-  private requests = 0;
+  private readonly delivery = new DeliveryActs(this);
+  private readonly credit = new CreditActs(this);
   private ended = Math.floor(START / MILLIS_PER_HOUR);
   fills = 0;
   rejects = 0;
@@ -77,7 +78,7 @@ export class Simulation {
     this.open();
   }
 
-  private run(command: Command): void {
+  run(command: Command): void {
     const { engine } = this;
     engine.apply({ command, idempotencyKey: '', bodyHash: '' });
     this.commands.push(command);
@@ -157,7 +158,7 @@ export class Simulation {
     }
   }
 
-  private markets(): number[] {
+  markets(): number[] {
     const found: number[] = [];
     for (let id = 0; id < CLASSES; id++) for (let region = 0; region < REGIONS; region++) found.push(id * 16 + region);
     return found;
@@ -181,19 +182,19 @@ export class Simulation {
     [50, () => this.pass(this.random.between(1, 20_000))],
     [4, () => this.pass(this.random.between(1, 3 * MILLIS_PER_HOUR))],
     [1, () => this.pass(this.random.between(1, 10 * 24 * MILLIS_PER_HOUR))],
-    [80, () => this.captureSome()],
-    [10, () => this.payOut()],
-    [60, () => this.minutePasses()],
-    [3, () => this.faults()],
+    [80, () => this.delivery.captureSome()],
+    [10, () => this.delivery.payOut()],
+    [60, () => this.delivery.minutePasses()],
+    [3, () => this.delivery.faults()],
     [20, () => this.moneyMoves()],
-    [25, () => this.creditMoves()],
-    [12, () => this.creditTalks()],
-    [3, () => this.moneyRules()],
+    [25, () => this.credit.creditMoves()],
+    [12, () => this.credit.creditTalks()],
+    [3, () => this.credit.moneyRules()],
     [12, () => this.halts()],
     [3, () => this.capacityMoves()],
   ];
 
-  private randomTrader(): number {
+  randomTrader(): number {
     return this.random.chance(0.6) ? this.random.pick(this.borrowers) : this.random.pick(this.providers);
   }
 
@@ -309,57 +310,6 @@ export class Simulation {
     this.run({ type: 'tick', now: until });
   }
 
-  private captureSome(): void {
-    const { random } = this;
-    if (this.allocations.length === 0) return;
-    const { allocation, company, gpu } = random.pick(this.allocations);
-    if (random.chance(0.05)) {
-      this.run({ type: 'releasePending', allocation, gpu });
-      return;
-    }
-    this.run({
-      type: 'capture', company, allocation, gpu: random.between(0, Math.ceil(gpu / random.between(1, 20))), model: 0,
-      request: `r${random.chance(0.05) ? this.requests : ++this.requests}`, promptTokens: 10, completionTokens: 10,
-      detail: { key: 'key', endpoint: 'endpoint', spotFees: 0, estimated: false },
-    });
-  }
-
-  /** What probes and requests show of a minute: mostly the running one, now and then one long gone. */
-  private minutePasses(): void {
-    const { random } = this;
-    const minute = Math.floor(this.engine.now / MILLIS_PER_MINUTE) - (random.chance(0.9) ? random.between(0, 3) : random.between(0, 9 * 24 * 60));
-    const outcomes = Array.from({ length: random.between(1, 3) }, () => this.randomOutcome());
-    this.run({ type: 'reportMinute', minute, outcomes });
-  }
-
-  private randomOutcome(): MinuteOutcome {
-    const { random } = this;
-    const requests = random.between(0, 20);
-    return {
-      company: random.chance(0.98) ? random.pick(this.providers) : this.randomTrader(), market: random.pick(this.markets()), model: random.chance(0.7) ? NONE : random.between(0, 2),
-      canary: random.pick(['passed', 'failed', 'failed', 'none'] as const), requests, failures: random.between(0, requests),
-      shortfall: random.chance(0.2) ? random.between(1, MICRO) : 0, notServed: random.chance(0.05),
-    };
-  }
-
-  private faults(): void {
-    const { random } = this;
-    const provider = random.pick(this.providers);
-    const by = random.pick([NONE, this.operator, this.lender]);
-    const reach = random.chance(0.5) ? MILLIS_PER_HOUR : 10 * 24 * MILLIS_PER_HOUR;
-    this.run(random.pick<Command>([
-      { type: 'annulDelivery', company: by, provider, market: random.pick(this.markets()), model: random.between(NONE, 2), since: this.engine.now - random.between(0, reach), reason: 'wrong_answers' },
-      { type: 'platformDown', from: this.engine.now, to: this.engine.now + random.between(0, MILLIS_PER_HOUR) },
-      { type: 'suspendProvider', company: by, provider, reason: 'drill' },
-      { type: 'reinstateProvider', company: by, provider, reason: 'over' },
-      { type: 'reinstateProvider', company: NONE, provider, reason: 'over' },
-    ]));
-  }
-
-  private payOut(): void {
-    this.run({ type: 'payout', company: this.random.pick(this.providers) });
-  }
-
   private moneyMoves(): void {
     const { random } = this;
     const company = random.pick(this.borrowers);
@@ -369,93 +319,6 @@ export class Simulation {
       { type: 'withdraw', company, amount },
       { type: 'prepay', company, amount },
     ]));
-  }
-
-  private creditMoves(): void {
-    const { random } = this;
-    const known = this.facilities.length === 0 ? undefined : random.pick(this.facilities);
-    if (known === undefined || random.chance(0.05)) {
-      this.run({
-        type: 'applyFacility', company: random.pick(this.borrowers), amount: random.between(10_000, 2_000_000) * MICRO, months: random.between(1, 24),
-        method: random.pick(['annuity', 'bullet', 'equal_principal', 'flat'] as const), application: this.randomApplication(), ...this.randomOptions(),
-      });
-      return;
-    }
-    const { facility, company } = known;
-    const amount = random.between(1, (random.chance(0.9) ? 40_000 : 1_000_000) * MICRO);
-    this.run(random.pick<Command>([
-      { type: 'acceptFacility', company, facility },
-      { type: 'draw', company, facility, amount },
-      { type: 'draw', company, facility, amount },
-      { type: 'repay', company, facility, amount, mode: random.pick(PREPAYMENT_MODES), bankCovers: random.chance(0.5) },
-      { type: 'setMarks', classes: [{ class: 0, price: random.between(1, LIST_PRICE) }], hours: [] },
-      { type: 'returnCredits', company, facility, lot: random.between(0, 40), credits: amount },
-      { type: 'freeze', company: random.pick([...this.lenders, this.operator]), facility, fraction: random.pick([MICRO, 500_000, 250_000]), reason: 'covenant' },
-      { type: 'unfreeze', company: random.pick([...this.lenders, this.operator]), facility },
-    ]));
-  }
-
-  private randomOptions(): FacilityOptions {
-    const { random } = this;
-    if (random.chance(0.5)) return {};
-    return {
-      dayCount: random.pick(['ACT/365', 'ACT/360', '30/360', '30E/360'] as const),
-      dueDateRoll: random.pick(['none', 'following', 'modified_following', 'preceding'] as const), drawOnDemand: random.chance(0.5),
-      loanRules: random.between(1, LOAN_RULES),
-    };
-  }
-
-  /** What borrowers, lenders, sponsors and operators say to each other about credit. */
-  private creditTalks(): void {
-    const { random } = this;
-    const { facility, company } = this.facilities.length === 0 ? { facility: 0, company: this.borrowers[0] } : random.pick(this.facilities);
-    const terms = { amount: random.between(10_000, 2_000_000) * MICRO, months: random.between(1, 24), method: random.pick(['annuity', 'bullet', 'equal_principal', 'flat'] as const) };
-    const by = (usual: CompanyId): CompanyId => (random.chance(0.9) ? usual : this.randomTrader());
-    this.run(random.pick<Command>([
-      { type: 'counterOffer', company: by(company), facility, ...terms },
-      {
-        type: 'overruleFacility', company: by(this.operator), borrower: random.pick(this.borrowers), ...terms, grade: random.pick(['A', 'B', 'C', 'D'] as const),
-        annualRate: random.between(0, 200_000), application: this.randomApplication(), reason: 'known for years', ...this.randomOptions(),
-      },
-      { type: 'declineFacility', company: by(random.pick(this.lenders)), facility, reason: random.pick(['', 'too large']) },
-      { type: 'setFacilityOption', company: by(company), facility, drawOnDemand: random.chance(0.5) },
-      { type: 'reportFinancials', company: by(company), facility, cash: random.between(0, 20) * 1e11, monthlyBurn: random.between(0, 20) * 1e10 },
-      { type: 'grantCredits', company, recipient: random.pick(this.borrowers), amount: random.between(1, 2_000 * MICRO) },
-    ]));
-  }
-
-  /** Kill switches, seldom on for long; prices of money and of hours, and how far orders may stand from them. */
-  private moneyRules(): void {
-    const { random } = this;
-    const company = random.chance(0.9) ? this.operator : this.lender;
-    const name = random.pick(['mint', 'draw', 'payout'] as const);
-    this.run(random.pick<Command>([
-      { type: 'setSwitch', company, name, on: true, reason: 'drill' },
-      ...(['mint', 'draw', 'payout'] as const).map((each): Command => ({ type: 'setSwitch', company: this.operator, name: each, on: false, reason: 'over' })),
-      {
-        type: 'setMoneyRules', company, redemptionRate: random.between(580_000, 660_000), spreadMinimum: random.between(0, 40_000),
-        conversionRate: random.chance(0.7) ? 0 : random.between(1_200_000, 1_500_000),
-      },
-      {
-        type: 'setListPrice', class: random.between(0, CLASSES), price: random.between(20_050, LIST_PRICE), inputs: [],
-        effectiveAt: this.engine.now + random.between(random.chance(0.1) ? 6 : 7, 9) * 24 * MILLIS_PER_HOUR,
-      },
-      {
-        type: 'setMarks', classes: [{ class: random.between(0, CLASSES), price: random.between(10_000, 25_000) }],
-        hours: [{ market: random.pick(this.markets()), hour: Math.floor(this.engine.now / MILLIS_PER_HOUR) + random.between(0, HOURS_AHEAD), price: random.between(0, 25_000) }],
-      },
-      { type: 'setBands', company, above: random.between(990_000, 2_000_000), below: random.between(0, 670_000) },
-      { type: 'createMandate', company: random.pick([...this.lenders, this.borrowers[0]]), amount: 1e12, grades: ['A', 'D'], maximumPerBorrower: 1e11, minimumAnnualRate: random.between(0, 100_000) },
-    ]));
-  }
-
-  private randomApplication(): FacilityApplication {
-    const { random } = this;
-    return {
-      cash: random.between(1, 20) * 1e12, monthlyBurn: random.between(1, 20) * 1e11, monthlyRevenue: random.between(0, 20) * 1e11,
-      cashTrend3m: random.between(-300_000, 300_000), revenueGrowth: random.between(-500_000, 3_000_000), grossMargin: random.between(0, 900_000),
-      computeShare: random.between(0, 900_000), forecastError: random.between(0, 900_000), topCustomer: random.between(0, 900_000), pastDaysOverdue: random.between(0, 20),
-    };
   }
 
   /** A halt, and most of the time its end soon after. */
