@@ -199,7 +199,7 @@ test('an idempotency key makes one order, whatever is sent again', async () => {
   const taken = await project('bid-1');
   expect([taken.status, codeOf(taken)]).toEqual([409, 'idempotency_mismatch']);
   const made = await project('project-1');
-  expect([made.status, (await project('project-1')).body]).toEqual([201, made.body]);
+  expect([made.status, JSON.stringify((await project('project-1')).body)]).toEqual([201, JSON.stringify(made.body)]);
   const bid = await place(borrower, { price: '1.2500' }, { 'idempotency-key': 'project-1' });
   expect([bid.status, codeOf(bid)]).toEqual([409, 'idempotency_mismatch']);
   const open = await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key });

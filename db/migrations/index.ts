@@ -7,6 +7,7 @@ import * as delivery from './delivery.ts';
 import * as journal from './journal.ts';
 import * as journalArchive from './journal_archive.ts';
 import * as feeds from './feeds.ts';
+import * as keptAnswers from './kept_answers.ts';
 import * as keyLimits from './key_limits.ts';
 import * as loadTests from './load_tests.ts';
 import * as logbook from './logbook.ts';
@@ -50,4 +51,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '019_bank_occurrences', ...bankOccurrences },
   { name: '020_ratings', ...ratings },
   { name: '021_load_tests', ...loadTests },
+  { name: '022_kept_answers', ...keptAnswers },
 ];
