@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { LEASE_MILLIS } from '../../db/journal.ts';
 import { REMOTE_IDS, WORDS_PER_ACKNOWLEDGEMENT } from '../sequencer/messages.ts';
 import type { Line, Reply, Request } from '../sequencer/messages.ts';
+import { PendingCalls } from '../sequencer/pending_calls.ts';
 import type { CommittedBatch, SequencerPort } from '../sequencer/port.ts';
 import { TAKEN_WITHIN_MILLIS, idsOf, placesOf } from './messages.ts';
 import type { Broadcast, Places, Upward } from './messages.ts';
@@ -52,10 +53,9 @@ export class Door {
   private readonly publisher: Redis;
   private readonly watches: Watches;
   /** Calls under way, by the id that the sequencer knows. */
-  private readonly calls = new Map<number, { client: string; id: number }>();
+  private readonly calls = new PendingCalls<{ client: string; id: number }>(REMOTE_IDS);
   /** The last message heard, by client. */
   private readonly heard = new Map<string, { number: number; beats: number }>();
-  private nextId = REMOTE_IDS;
   private epoch = 0;
   private committed = 0;
   private confirmedAt = -Infinity;
@@ -140,7 +140,7 @@ export class Door {
     for (const [client, { beats }] of this.heard) {
       if (this.beats - beats < 60_000 / BEAT_MILLIS) continue;
       this.heard.delete(client);
-      for (const [id, call] of this.calls) if (call.client === client) this.calls.delete(id);
+      this.calls.drop((call) => call.client === client);
     }
     // While Redis takes nothing, nobody's silence means anything.
     if (this.untaken > BEATS_UNTAKEN_MAX) this.watches.interrupted();
@@ -197,10 +197,7 @@ export class Door {
   }
 
   private renumbered(client: string, request: Request, age: number): Request {
-    const ids = idsOf(request).map((id) => {
-      this.calls.set(this.nextId, { client, id });
-      return this.nextId++;
-    });
+    const ids = idsOf(request).map((id) => this.calls.add({ client, id }));
     return request.kind === 'commands' ? { ...request, ids, age } : { ...request, id: ids[0] };
   }
 
@@ -226,10 +223,8 @@ export class Door {
   }
 
   private settle(id: number, tell: (client: string, id: number) => void): void {
-    const call = this.calls.get(id);
-    if (call === undefined) return;
-    this.calls.delete(id);
-    tell(call.client, call.id);
+    const call = this.calls.take(id);
+    if (call !== undefined) tell(call.client, call.id);
   }
 
   private ready({ epoch, committedSequence }: { epoch: number; committedSequence: number }): void {
@@ -240,7 +235,7 @@ export class Door {
 
   /** All callers are told, and nothing that they wait for is answered any more. */
   private notify(reply: Reply): void {
-    if (reply.kind !== 'flowing') this.calls.clear();
+    if (reply.kind !== 'flowing') this.calls.takeAll();
     this.broadcast({ kind: 'notices', epoch: this.epoch, replies: [reply] });
     if (reply.kind === 'failed') this.confirmedAt = -Infinity;
   }

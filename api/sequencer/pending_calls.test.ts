@@ -37,4 +37,13 @@ describe('what waits for a reply', () => {
     expect(calls.size).toBe(0);
     expect(calls.take(ids[1])).toBeUndefined();
   });
+
+  it('gives numbers from any on, and ends the wait of those that are meant', () => {
+    const calls = new PendingCalls<string>(2 ** 40);
+    const ids = Array.from({ length: 3_000 }, (_, index) => calls.add(index % 3 === 0 ? 'gone' : 'there'));
+    expect(ids[0]).toBeGreaterThanOrEqual(2 ** 40);
+    calls.drop((call) => call === 'gone');
+    expect(calls.size).toBe(2_000);
+    expect(ids.map((id) => calls.take(id))).toEqual(ids.map((_, index) => (index % 3 === 0 ? undefined : 'there')));
+  });
 });

@@ -9,8 +9,13 @@ const PLACES = 1024;
 export class PendingCalls<T> {
   private calls: (T | undefined)[] = new Array<undefined>(PLACES).fill(undefined);
   private ids = new Float64Array(PLACES);
-  private nextId = 1;
+  private nextId: number;
   private count = 0;
+
+  /** @param first the lowest number that is given */
+  constructor(first = 1) {
+    this.nextId = first;
+  }
 
   get size(): number {
     return this.count;
@@ -38,6 +43,11 @@ export class PendingCalls<T> {
     this.calls[place] = undefined;
     this.count--;
     return call;
+  }
+
+  /** Ends the wait of those. */
+  drop(which: (call: T) => boolean): void {
+    for (const [place, call] of this.calls.entries()) if (call !== undefined && which(call)) this.take(this.ids[place]);
   }
 
   /** Ends the wait of all. @returns them in the order in which they came */
