@@ -69,8 +69,8 @@ export class State {
   readonly buffer = new EventBuffer();
   private readonly lotRows = new LotRows();
   private readonly cells = new SupplyCells();
-  readonly ledger = new Ledger(this.buffer, this.lotRows, this.cells);
   readonly standing = new Standing();
+  readonly ledger = new Ledger(this.buffer, this.standing, this.lotRows, this.cells);
   readonly lots = new Lots(this.ledger, this.standing, this.lotRows);
   readonly amounts: LotAmounts;
   readonly orders: Orders;

@@ -10,6 +10,8 @@ import type { EventBuffer } from '../events.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { BACKING_DENOMINATOR, BACKING_NUMERATOR, COST_DENOMINATOR, COST_NUMERATOR, LOT_SHIFT } from './lot_rows.ts';
 import type { LotRows } from './lot_rows.ts';
+import { ACCOUNTS_APART, ACCOUNTS_BESIDE, COMPANY_SHIFT } from '../trading/standing.ts';
+import type { Standing } from '../trading/standing.ts';
 import { CELL_SHIFT } from './supply_cells.ts';
 import type { SupplyCells } from './supply_cells.ts';
 import { ACCOUNT_MICRO_MAX } from '../numbers/units.ts';
@@ -20,7 +22,6 @@ const COMPANY_FIRST = firstOf('company');
 const FACILITY_FIRST = firstOf('facility');
 const CELL_FIRST = firstOf('cell');
 /** Places of an owner's row: its accounts side by side, so that a transaction touches few cache lines. */
-const COMPANY_SHIFT = 5;
 const FACILITY_SHIFT = 3;
 const LOT_STRIDE = 1 << LOT_SHIFT;
 const COMPANY_STRIDE = 1 << COMPANY_SHIFT;
@@ -30,9 +31,26 @@ const STRIDES: Readonly<Record<OwnerKind, number>> = { lot: LOT_STRIDE, company:
 
 const OWNER_KINDS = Object.keys(STRIDES) as OwnerKind[];
 
-/** Where in its owner's row an account stands, of those that are meant. */
+/** Of a company's accounts those that asks and fills ask for: they stand with what else of the company these change. */
+const BESIDE_STANDING: readonly AccountName[] = ['cash.escrow', 'cash.ops', 'commission.buyer', 'commission.seller', 'provider.bond'];
+
+/** Where in a company's row each of its accounts stands. */
+function companyPlaces(): Int32Array {
+  const names = ACCOUNT_NAMES.slice(COMPANY_FIRST, FACILITY_FIRST);
+  const apart = names.filter((name) => !BESIDE_STANDING.includes(name));
+  return Int32Array.from(names, (name) => (BESIDE_STANDING.includes(name) ? ACCOUNTS_BESIDE + BESIDE_STANDING.indexOf(name) : ACCOUNTS_APART + apart.indexOf(name)));
+}
+const COMPANY_PLACES = companyPlaces();
+
+/** Where in its owner's row an account stands. */
+function placeOf(account: number): number {
+  const { owner } = ACCOUNTS[ACCOUNT_NAMES[account]];
+  return owner === 'company' ? COMPANY_PLACES[account - COMPANY_FIRST] : account - firstOf(owner);
+}
+
+/** The places of those that are meant. */
 const placesOf = (kind: OwnerKind, isMeant: (account: (typeof ACCOUNTS)[AccountName]) => boolean): number[] =>
-  ACCOUNT_NAMES.filter((name) => ACCOUNTS[name].owner === kind).flatMap((name, place) => (isMeant(ACCOUNTS[name]) ? [place] : []));
+  ACCOUNT_NAMES.flatMap((name, account) => (ACCOUNTS[name].owner === kind && isMeant(ACCOUNTS[name]) ? [placeOf(account)] : []));
 
 /** A balance in two parts, split where it needs no division; so many of each sum exactly as numbers: 1e5 x 2^29. */
 const SPLIT = 2 ** 24;
@@ -47,48 +65,48 @@ const BACKING = ACCOUNT['credit.backing'];
 const DEFERRED = ACCOUNT['spread.deferred'];
 const CASH_OPS = ACCOUNT['cash.ops'];
 const CASH_ESCROW = ACCOUNT['cash.escrow'];
+const CASH_OPS_PLACE = placeOf(CASH_OPS);
+const CASH_ESCROW_PLACE = placeOf(CASH_ESCROW);
 /** Words that one transaction may need: more entries than any posting rule has. */
 const TRANSACTION_WORDS_MAX = 2 + 2 * 64;
 
 export class Ledger {
   /** One row per owner, one place per account. Debit positive. */
-  private companies = new Float64Array(16 * COMPANY_STRIDE);
   private facilities = new Float64Array(16 * FACILITY_STRIDE);
-  /** Those of lots and of supply cells stand in rows with what else is asked of them. */
+  /** Those of companies, lots and supply cells stand in rows with what else is asked of them. */
+  private companies: Float64Array;
   private lots: Float64Array;
   private cells: Float64Array;
+  private readonly standing: Standing;
   private readonly lotRows: LotRows;
   private readonly cellRows: SupplyCells;
   private readonly buffer: EventBuffer;
   /** Where the open transaction's length stands in the event buffer. */
   private lengthAt = 0;
 
-  constructor(buffer: EventBuffer, lots: LotRows, cells: SupplyCells) {
+  constructor(buffer: EventBuffer, standing: Standing, lots: LotRows, cells: SupplyCells) {
     this.buffer = buffer;
+    this.standing = standing;
     this.lotRows = lots;
     this.cellRows = cells;
+    this.companies = standing.floats;
     this.lots = lots.floats;
     this.cells = cells.floats;
   }
 
   /** Makes room for an owner's accounts. Must be called before the first posting to them. */
   openOwner(kind: OwnerKind, owner: number): void {
-    if (kind === 'lot' || kind === 'cell') {
-      this.openRow(kind, owner);
-      return;
-    }
-    const table = this.table(kind);
-    const stride = STRIDES[kind];
-    if ((owner + 1) * stride > table.length) this.setTable(kind, grownFloats(table, grownCapacity(table.length / stride, owner + 1) * stride));
-  }
-
-  private openRow(kind: 'lot' | 'cell', owner: number): void {
-    if (kind === 'lot') {
+    if (kind === 'company') {
+      this.standing.reserve(owner + 1);
+      this.companies = this.standing.floats;
+    } else if (kind === 'lot') {
       this.lotRows.reserve(owner + 1);
       this.lots = this.lotRows.floats;
-    } else {
+    } else if (kind === 'cell') {
       this.cellRows.reserve(owner + 1);
       this.cells = this.cellRows.floats;
+    } else if ((owner + 1) * FACILITY_STRIDE > this.facilities.length) {
+      this.facilities = grownFloats(this.facilities, grownCapacity(this.facilities.length / FACILITY_STRIDE, owner + 1) * FACILITY_STRIDE);
     }
   }
 
@@ -96,11 +114,6 @@ export class Ledger {
     if (kind === 'lot') return this.lots;
     if (kind === 'company') return this.companies;
     return kind === 'facility' ? this.facilities : this.cells;
-  }
-
-  private setTable(kind: 'company' | 'facility', table: Float64Array<ArrayBuffer>): void {
-    if (kind === 'company') this.companies = table;
-    else this.facilities = table;
   }
 
   /** Begins a transaction; its entries must sum to zero in each ledger. */
@@ -193,10 +206,10 @@ export class Ledger {
   earn(income: number, company: number, amount: number): void {
     const { companies, buffer } = this;
     const { words, length } = buffer;
-    const at = (company << COMPANY_SHIFT) - COMPANY_FIRST;
-    companies[at + income] -= amount;
-    companies[at + CASH_OPS] += amount;
-    companies[at + CASH_ESCROW] -= amount;
+    const at = company << COMPANY_SHIFT;
+    companies[at | COMPANY_PLACES[income - COMPANY_FIRST]] -= amount;
+    companies[at | CASH_OPS_PLACE] += amount;
+    companies[at | CASH_ESCROW_PLACE] -= amount;
     words[length] = accountRef(income, company);
     words[length + 1] = -amount;
     words[length + 2] = accountRef(CASH_OPS, company);
@@ -222,7 +235,7 @@ export class Ledger {
 
   private move(account: number, owner: number, amount: number): void {
     if (account < COMPANY_FIRST) this.lots[(owner << LOT_SHIFT) + account] += amount;
-    else if (account < FACILITY_FIRST) this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)] += amount;
+    else if (account < FACILITY_FIRST) this.companies[(owner << COMPANY_SHIFT) | COMPANY_PLACES[account - COMPANY_FIRST]] += amount;
     else if (account < CELL_FIRST) this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)] += amount;
     else this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)] += amount;
   }
@@ -249,7 +262,7 @@ export class Ledger {
 
   balance(account: number, owner: number): number {
     if (account < COMPANY_FIRST) return this.lots[(owner << LOT_SHIFT) + account];
-    if (account < FACILITY_FIRST) return this.companies[(owner << COMPANY_SHIFT) + (account - COMPANY_FIRST)];
+    if (account < FACILITY_FIRST) return this.companies[(owner << COMPANY_SHIFT) | COMPANY_PLACES[account - COMPANY_FIRST]];
     if (account < CELL_FIRST) return this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)];
     return this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)];
   }
@@ -265,7 +278,7 @@ export class Ledger {
     const table = this.table(kind);
     const stride = STRIDES[kind];
     const column = new Float64Array(owners);
-    for (let owner = 0, at = account - firstOf(kind); owner < owners; owner++, at += stride) column[owner] = table[at];
+    for (let owner = 0, at = placeOf(account); owner < owners; owner++, at += stride) column[owner] = table[at];
     return column;
   }
 
@@ -274,7 +287,8 @@ export class Ledger {
     const kind = this.ownerKind(account);
     if (column.length > 0) this.openOwner(kind, column.length - 1);
     const table = this.table(kind);
-    column.forEach((balance, owner) => (table[owner * STRIDES[kind] + (account - firstOf(kind))] = balance));
+    const place = placeOf(account);
+    column.forEach((balance, owner) => (table[owner * STRIDES[kind] + place] = balance));
   }
 
   private owners(account: number): number {
@@ -290,7 +304,7 @@ export class Ledger {
   /** Sum of accounts over their owners, which are of one kind. */
   total(...accounts: readonly number[]): bigint {
     const kind = this.ownerKind(accounts[0]);
-    return this.sum(kind, accounts.map((account) => account - firstOf(kind)));
+    return this.sum(kind, accounts.map(placeOf));
   }
 
   /** Sum of the accounts at some places of every owner's row, row by row as they lie in memory. */
@@ -353,9 +367,12 @@ export class Ledger {
   private isWhole(kind: OwnerKind): boolean {
     const table = this.table(kind);
     const stride = STRIDES[kind];
-    const { length } = placesOf(kind, () => true);
+    const places = placesOf(kind, () => true);
     for (let row = 0; row < table.length; row += stride) {
-      for (let at = row; at < row + length; at++) if (Math.trunc(table[at]) !== table[at] || Math.abs(table[at]) > ACCOUNT_MICRO_MAX) return false;
+      for (const place of places) {
+        const balance = table[row + place];
+        if (Math.trunc(balance) !== balance || Math.abs(balance) > ACCOUNT_MICRO_MAX) return false;
+      }
     }
     return true;
   }

@@ -1,16 +1,21 @@
 /**
  * What every order asks of its company and changes in it: one row of numbers per company, so that it
- * costs two cache lines whatever else is known of the company.
+ * costs two cache lines whatever else is known of the company. Its accounts of the ledger stand in the same row, those that asks and
+ * fills ask for in the second of the two.
  */
 import { CacheRows, grownCapacity } from '../numbers/columns.ts';
 import type { CompanyId, LotId } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { Day, Micro, Millis } from '../numbers/units.ts';
 
-/** Two cache lines: what every order asks of its company, then what only fills do. */
-const ROW_BYTES = 128;
-const SHIFT = 4;
-const INT_SHIFT = 5;
+/** Four cache lines: what every order asks of its company, then what only asks and fills do, then its other accounts. */
+const ROW_BYTES = 256;
+const SHIFT = 5;
+const INT_SHIFT = 6;
+/** Of the ledger's table, and where the accounts stand in a row. */
+export const COMPANY_SHIFT = SHIFT;
+export const ACCOUNTS_BESIDE = 11;
+export const ACCOUNTS_APART = 16;
 const ROWS_FIRST = 64;
 const RATE = 0;
 const DAY_LIMIT = 1;
@@ -36,7 +41,8 @@ export const FINANCED = 4;
 
 export class Standing {
   private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
-  private numbers = this.rows.floats;
+  /** The accounts are the ledger's alone. */
+  floats = this.rows.floats;
   private ints = this.rows.ints;
   private room = ROWS_FIRST;
   count = 0;
@@ -44,7 +50,7 @@ export class Standing {
   /** The next company's row: no order, no allocation, no lot. */
   open(group: number, sides: number, orderLimit: number): void {
     const company = this.count++;
-    if (this.count > this.room) this.grow();
+    this.reserve(this.count);
     const int = company << INT_SHIFT;
     this.ints[int | GROUP] = group;
     this.ints[int | SIDES] = sides;
@@ -52,13 +58,14 @@ export class Standing {
     this.ints[int | FIRST_ORDER] = NIL;
     this.ints[int | FIRST_ALLOCATION] = NIL;
     this.ints[int | FIRST_LOT] = NIL;
-    this.numbers[(company << SHIFT) | DAY_LIMIT] = Number.MAX_SAFE_INTEGER;
+    this.floats[(company << SHIFT) | DAY_LIMIT] = Number.MAX_SAFE_INTEGER;
   }
 
-  private grow(): void {
-    this.room = grownCapacity(this.room, this.count);
+  reserve(rows: number): void {
+    if (rows <= this.room) return;
+    this.room = grownCapacity(this.room, rows);
     this.rows.grow(this.room);
-    this.numbers = this.rows.floats;
+    this.floats = this.rows.floats;
     this.ints = this.rows.ints;
   }
 
@@ -101,24 +108,24 @@ export class Standing {
   }
   /** The second of engine time in which it last entered an order, times RATE_SCALE, plus the orders entered in it. */
   rate(company: CompanyId): number {
-    return this.numbers[(company << SHIFT) | RATE];
+    return this.floats[(company << SHIFT) | RATE];
   }
   setRate(company: CompanyId, value: number): void {
-    this.numbers[(company << SHIFT) | RATE] = value;
+    this.floats[(company << SHIFT) | RATE] = value;
   }
   /** What it may buy in a day. */
   dayLimit(company: CompanyId): Micro {
-    return this.numbers[(company << SHIFT) | DAY_LIMIT];
+    return this.floats[(company << SHIFT) | DAY_LIMIT];
   }
   setDayLimit(company: CompanyId, value: Micro): void {
-    this.numbers[(company << SHIFT) | DAY_LIMIT] = value;
+    this.floats[(company << SHIFT) | DAY_LIMIT] = value;
   }
   /** Micro-CR bought on the day `boughtOn`. */
   boughtToday(company: CompanyId): Micro {
-    return this.numbers[(company << SHIFT) | BOUGHT_TODAY];
+    return this.floats[(company << SHIFT) | BOUGHT_TODAY];
   }
   setBoughtToday(company: CompanyId, value: Micro): void {
-    this.numbers[(company << SHIFT) | BOUGHT_TODAY] = value;
+    this.floats[(company << SHIFT) | BOUGHT_TODAY] = value;
   }
   boughtOn(company: CompanyId): Day {
     return this.ints[(company << INT_SHIFT) | BOUGHT_ON];
@@ -127,17 +134,17 @@ export class Standing {
     this.ints[(company << INT_SHIFT) | BOUGHT_ON] = value;
   }
   countPurchase(company: CompanyId, day: Day, notional: Micro): void {
-    const { numbers, ints } = this;
+    const { floats, ints } = this;
     const at = company << SHIFT;
     const int = company << INT_SHIFT;
-    numbers[at | BOUGHT_TODAY] = (ints[int | BOUGHT_ON] === day ? numbers[at | BOUGHT_TODAY] : 0) + notional;
+    floats[at | BOUGHT_TODAY] = (ints[int | BOUGHT_ON] === day ? floats[at | BOUGHT_TODAY] : 0) + notional;
     ints[int | BOUGHT_ON] = day;
   }
   countRetired(company: CompanyId, credits: Micro, cost: Micro): void {
-    const { numbers } = this;
+    const { floats } = this;
     const at = company << SHIFT;
-    numbers[at | RETIRED] += credits;
-    numbers[at | RETIRED_COST] += cost;
+    floats[at | RETIRED] += credits;
+    floats[at | RETIRED_COST] += cost;
   }
   /** Puts an order at the head of the chain of the company's. Returns the order that stood there. */
   addOrder(company: CompanyId, row: number): number {
@@ -164,31 +171,31 @@ export class Standing {
   }
   /** Credits retired so far, and their cost. */
   retired(company: CompanyId): Micro {
-    return this.numbers[(company << SHIFT) | RETIRED];
+    return this.floats[(company << SHIFT) | RETIRED];
   }
   setRetired(company: CompanyId, value: Micro): void {
-    this.numbers[(company << SHIFT) | RETIRED] = value;
+    this.floats[(company << SHIFT) | RETIRED] = value;
   }
   retiredCost(company: CompanyId): Micro {
-    return this.numbers[(company << SHIFT) | RETIRED_COST];
+    return this.floats[(company << SHIFT) | RETIRED_COST];
   }
   setRetiredCost(company: CompanyId, value: Micro): void {
-    this.numbers[(company << SHIFT) | RETIRED_COST] = value;
+    this.floats[(company << SHIFT) | RETIRED_COST] = value;
   }
   /** Redemption value of what a provider has sold and not delivered, in micro-CR. */
   undelivered(company: CompanyId): Micro {
-    return this.numbers[(company << SHIFT) | UNDELIVERED];
+    return this.floats[(company << SHIFT) | UNDELIVERED];
   }
   setUndelivered(company: CompanyId, value: Micro): void {
-    this.numbers[(company << SHIFT) | UNDELIVERED] = value;
+    this.floats[(company << SHIFT) | UNDELIVERED] = value;
   }
 
   /** Engine time; 0: it is not suspended. */
   suspendedAt(company: CompanyId): Millis {
-    return this.numbers[(company << SHIFT) | SUSPENDED_AT];
+    return this.floats[(company << SHIFT) | SUSPENDED_AT];
   }
   setSuspendedAt(company: CompanyId, value: Millis): void {
-    this.numbers[(company << SHIFT) | SUSPENDED_AT] = value;
+    this.floats[(company << SHIFT) | SUSPENDED_AT] = value;
   }
 
   /** One number of every company, for snapshots. */
