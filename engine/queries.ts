@@ -298,6 +298,8 @@ export interface Queries {
   providerHours: { ask: { company: number }; answer: ProviderHourView[] };
   /** Why an order or a block would be refused if it came now, as far as that does not depend on whom it would meet. */
   refusal: { ask: { order: PlaceOrder | PlaceBlock }; answer: RejectCode | null };
+  /** What a bid for hours up to `hour` that is short of so many credits would draw on demand; null when nothing is. */
+  demand: { ask: { company: number; credits: number; hour: number }; answer: { facility: number; amount: number } | null };
   /** Of the delivery hours in the range, both included. */
   soldPlaces: { ask: { fromHour: number; toHour: number }; answer: SoldPlaceView[] };
   /** What is owed to a company and when it falls due. */

@@ -49,6 +49,10 @@ export class Views {
       blocks: ({ company }) => [...state.blocks.values()].filter((block) => block.company === company).map((block) => this.blockView(block)),
       mandates: ({ company }) => this.mandates(company),
       providerHours: ({ company }) => this.providerHours(company),
+      demand: ({ company, credits, hour }) => {
+        const found = this.facilities.demanded(company, credits, hour);
+        return found === undefined ? null : { facility: found.facility.facility, amount: found.amount };
+      },
       refusal: ({ order }) => (order.type === 'placeBlock' ? trading.blocks.foresee(order) : trading.foresee(order)) ?? null,
       soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
       payables: ({ company }) => this.payables(company),

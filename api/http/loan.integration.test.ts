@@ -1,7 +1,8 @@
 /** A loan from its application to its end, as its three sides see it: uploads, decision, bank, waterfall, default, write-off, recovery. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { MILLIS_PER_DAY } from '../../engine/numbers/units.ts';
-import { openApiWorld } from './test/api_world.ts';
+import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
+import { formatHour } from '../directory.ts';
+import { CLASS, REGION, openApiWorld } from './test/api_world.ts';
 import type { Answer, ApiWorld, Member } from './test/api_world.ts';
 
 let world: ApiWorld;
@@ -132,6 +133,30 @@ test('parts of a whole are at most 100 percent', async () => {
   }
   const mandate = await post(lender, '/mandates', { amount: '1', grades: ['A'], maximum_per_borrower: '1', minimum_annual_rate_percent: '100.01' });
   expect([mandate.status, mandate.body.error?.code]).toEqual([400, 'invalid_request']);
+});
+
+test('a preview tells what would be drawn on demand, and the order draws it', async () => {
+  const founder = await world.member('borrower', 'demanding');
+  const offer = await post(founder, '/facilities', { amount: '100000', months: 6, application: APPLICATION, draw_on_demand: true });
+  const id = String(offer.body.id);
+  await post(founder, `/facilities/${id}/accept`, {});
+  const instrument = `${CLASS}.${REGION}.${formatHour(Math.floor(world.services.committed.now / MILLIS_PER_HOUR) + 48)}`;
+  const bid = (quantity: string, more: object = {}) => ({ instrument, side: 'buy', type: 'limit', price: '1.0000', quantity, ...more });
+  const preview = async (body: object) => (await post(founder, '/orders/preview', body)).body;
+  // 1,000 USD at least; 100 GPU-hours at 1 CR hold 100.50.
+  expect(await preview(bid('100'))).toMatchObject({
+    draw: { facility_id: id, amount: '1000.00', credits: '1400.00' }, credits_before: '0.00', credits_after: '1299.50', usd_per_gpu_hour: expect.stringMatching(/^0\.7/) as string, reject_code: null,
+  });
+  // 5,025 CR cost 3,589.29 USD, in whole cents.
+  expect((await preview(bid('5000'))).draw).toEqual({ facility_id: id, amount: '3589.29', credits: '5025.006' });
+  // What leaves without a trade draws nothing; what no facility gives is refused.
+  expect(await preview(bid('100', { time_in_force: 'ioc' }))).toMatchObject({ draw: null, credits_after: '0.00' });
+  expect(await preview(bid('60000'))).toMatchObject({ draw: null, reject_code: 'day_notional' });
+  expect((await post(founder, '/orders', bid('100', { time_in_force: 'ioc' }))).body).toMatchObject({ order: { status: 'canceled', hold: '0.00' } });
+  expect((await get(founder, `/facilities/${id}`)).body.drawn).toBe('0.00');
+  expect((await post(founder, '/orders', bid('100'))).status).toBe(201);
+  expect((await get(founder, `/facilities/${id}`)).body.drawn).toBe('1000.00');
+  expect((await preview(bid('100'))).draw).toBe(null);
 });
 
 test('a loan that was given up takes what comes later as a recovery, until which nothing is lent or paid out', async () => {

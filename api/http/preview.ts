@@ -112,6 +112,12 @@ export function costOf(order: Pick<PlaceOrder, 'side'>, { notional, resting }: W
   return { fee: feeOf(notional, PARAMETERS.takerFee), hold: rest + ceilDivide(rest * BigInt(PARAMETERS.takerFee), BigInt(MICRO)) };
 }
 
+/** What a bid holds on entry: all of it at its limit, with its highest fee. */
+export function entryHold({ quantity }: { quantity: number }, limit: number, hours = 1): bigint {
+  const most = BigInt(Math.max(limit, 0)) * BigInt(quantity) * BigInt(hours);
+  return most + ceilDivide(most * BigInt(PARAMETERS.takerFee), BigInt(MICRO));
+}
+
 /**
  * USD that `credits` micro-CR cost the company: what it paid for the lots they would come from, in the
  * order in which they would be taken, with origination fee and interest until delivery (ACT/365).

@@ -194,7 +194,7 @@ export const switches: WireSwitch[] = [
 export const bands: WireBands = { above: '10', below: '0.001', pending: { above: '5', below: '0.01', confirmation_id: 'cnf_1', requested_by: 'usr_second', reason: 'Thin books' } };
 /** Two hours of one GPU, the second behind its best quote. */
 export const blockPreview = {
-  filled_quantity: '2', resting_quantity: '0', average_price: '2.04999951', worst_price: '2.1000', notional: '4.10', fee: '0.0205', hold: '0.00', credits_before: '500000.00', credits_after: '499995.8795',
+  filled_quantity: '2', resting_quantity: '0', average_price: '2.04999951', worst_price: '2.1000', notional: '4.10', fee: '0.0205', hold: '0.00', draw: null, credits_before: '500000.00', credits_after: '499995.8795',
   usd_per_gpu_hour: '1.3735', interest_usd_per_gpu_hour: '0.0021', outside_usd_per_gpu_hour: '2.1900', net_usd_per_gpu_hour: null, reject_code: null,
 };
 export const confirmations = (now: number): WireConfirmation[] => [

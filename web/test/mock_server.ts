@@ -275,7 +275,7 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
 function changeApi(method: string, path: string, body: string, state: State): Reply {
   const now = Date.now();
   if (path === '/blocks/preview') return ok({ ...account.blockPreview });
-  if (path === '/orders/preview') return ok({ usd_per_gpu_hour: '1.6604', interest_usd_per_gpu_hour: '0.0019', outside_usd_per_gpu_hour: '2.1900', net_usd_per_gpu_hour: '1.3912', reject_code: null });
+  if (path === '/orders/preview') return ok({ draw: null, usd_per_gpu_hour: '1.6604', interest_usd_per_gpu_hour: '0.0019', outside_usd_per_gpu_hour: '2.1900', net_usd_per_gpu_hour: '1.3912', reject_code: null });
   if (state.refuse !== undefined) {
     const code = state.refuse;
     state.refuse = undefined;

@@ -4,16 +4,18 @@ import { BUY, NONE, SELL, classOf } from '../../../engine/vocabulary.ts';
 import type { PlaceBlock, PlaceOrder } from '../../../engine/commands.ts';
 import { PARAMETERS } from '../../../engine/parameters.ts';
 import { REJECT_CODES } from '../../../engine/catalogue.ts';
-import { divideHalfEven } from '../../../engine/numbers/muldiv.ts';
-import { formatMicro, formatSteps, formatTicks, formatUnits } from '../../../engine/numbers/units.ts';
+import { divideHalfEven, mulDiv } from '../../../engine/numbers/muldiv.ts';
+import type { LotView } from '../../../engine/queries.ts';
+import { MICRO, formatMicro, formatSteps, formatTicks, formatUnits } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
+import { idOf } from '../../ids.ts';
 import type { Services } from '../../services.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { blockBody, blockCommand, orderBody, placeCommand } from '../wire/order_commands.ts';
 import { netUsd } from '../wire/order_wire.ts';
 import type { Instrument } from '../../market/market_data.ts';
 import { walkBlock } from '../block_preview.ts';
-import { costOf, usdOf, walk } from '../preview.ts';
+import { costOf, entryHold, usdOf, walk } from '../preview.ts';
 import type { Maker, Opposite, Walk } from '../preview.ts';
 import type { LiveOrder } from '../../market/live_orders.ts';
 import { route } from '../route.ts';
@@ -30,6 +32,7 @@ const previewSchema = z.object({
   notional: text,
   fee: text.describe('CR, of what trades at once'),
   hold: text.describe('CR reserved for what rests, its highest fee included'),
+  draw: z.object({ facility_id: text, amount: text, credits: text }).nullable().describe('What a facility would draw on demand for it'),
   credits_before: text,
   credits_after: text,
   usd_per_gpu_hour: text.nullable().describe('Buys: price, fees, origination fee and interest until delivery; null while no credit of yours covers it'),
@@ -51,9 +54,9 @@ const preview = route({
     const instrument = services.market.instrument(body.instrument);
     const priced = walk(order, instrument === undefined ? NOBODY : await oppositeOf(services, instrument, order));
     const { fee, hold } = costOf(order, priced, limitOf(services.directory, order));
-    const account = await accountOf(services, company);
-    const refusal = await services.sequencer.query('refusal', { order });
     const needed = order.side === BUY ? priced.notional + fee + hold : 0n;
+    const { account, draw } = await withDraw(services, await accountOf(services, company), { company, needed, held: entryHold(order, limitOf(services.directory, order)), hour: order.hour });
+    const refusal = await services.sequencer.query('refusal', { order });
     return {
       status: 200,
       body: {
@@ -61,8 +64,7 @@ const preview = route({
         ...tradeWire(priced),
         fee: formatMicro(fee),
         hold: formatMicro(hold),
-        credits_before: formatMicro(account.spendable),
-        credits_after: formatMicro(BigInt(account.spendable) - needed),
+        ...creditsWire(account, draw, needed),
         ...allInUsd(order, priced, { needed, account, now: services.committed.now }),
         outside_usd_per_gpu_hour: outsideUsd(services.directory, order),
         net_usd_per_gpu_hour: order.side === SELL ? netOf(order, priced) : null,
@@ -113,6 +115,33 @@ async function accountOf({ sequencer }: Services, company: number) {
   return { lots, facilities, spendable };
 }
 
+interface Draw {
+  facility: number;
+  amount: number;
+  minted: number;
+}
+
+/** With what a facility would draw on demand for a bid that is short; a bid that leaves without a trade draws nothing. */
+async function withDraw(services: Services, account: Account, ask: { company: number; needed: bigint; held: bigint; hour: number }): Promise<{ account: Account; draw: Draw | null }> {
+  const missing = ask.held - BigInt(account.spendable);
+  if (ask.needed <= 0n || missing <= 0n) return { account, draw: null };
+  const found = await services.sequencer.query('demand', { company: ask.company, credits: Number(missing), hour: ask.hour });
+  const facility = account.facilities.find((view) => view.facility === found?.facility);
+  if (found === null || facility === undefined) return { account, draw: null };
+  const minted = mulDiv(found.amount, facility.conversionRate, MICRO);
+  const lot: LotView = {
+    lot: Number.MAX_SAFE_INTEGER, company: ask.company, facility: facility.facility, source: 'facility', usd: found.amount, minted, conversionRate: facility.conversionRate, available: minted, held: 0,
+    contracted: 0, retired: 0, frozen: 0, expiresAt: facility.maturesAt,
+  };
+  return { account: { ...account, lots: [...account.lots, lot] }, draw: { ...found, minted } };
+}
+
+const creditsWire = ({ spendable }: Account, draw: Draw | null, needed: bigint) => ({
+  draw: draw === null ? null : { facility_id: idOf('facility', draw.facility), amount: formatMicro(draw.amount), credits: formatMicro(draw.minted) },
+  credits_before: formatMicro(spendable),
+  credits_after: formatMicro(BigInt(spendable) + BigInt(draw?.minted ?? 0) - needed),
+});
+
 /** Per GPU-hour bought or bid for; null for sales, and when the company's credits do not reach. `needed` is 0 for sales. */
 function allInUsd(order: PlaceOrder, { filled, resting }: Walk, { needed, account, now }: { needed: bigint; account: Account; now: number }): Pick<z.infer<typeof previewSchema>, 'usd_per_gpu_hour' | 'interest_usd_per_gpu_hour'> {
   const steps = filled + resting;
@@ -149,16 +178,16 @@ const previewBlock = route({
     const priced = await blockWalk(services, block);
     const buys = block.side === BUY;
     const { fee, hold } = costOf(block, priced, block.price);
-    const account = await accountOf(services, company);
     const needed = buys ? priced.notional + fee + hold : 0n;
+    const held = entryHold(block, block.price, Math.max(0, block.toHour - block.fromHour));
+    const { account, draw } = await withDraw(services, await accountOf(services, company), { company, needed, held, hour: block.toHour - 1 });
     return {
       status: 200,
       body: {
         ...tradeWire(priced),
         fee: formatMicro(fee),
         hold: formatMicro(hold),
-        credits_before: formatMicro(account.spendable),
-        credits_after: formatMicro(BigInt(account.spendable) - needed),
+        ...creditsWire(account, draw, needed),
         ...allInOfBlock(block, priced, { needed, account, now: services.committed.now }),
         outside_usd_per_gpu_hour: block.market === NONE ? null : outsideUsd(services.directory, block),
         net_usd_per_gpu_hour: buys ? null : netOf(block, priced),
