@@ -387,6 +387,18 @@ describe('a request with an Idempotency-Key', () => {
     }
   });
 
+  test('that another call has had is charged for what it was served', async () => {
+    const key = world.key();
+    const submit = (name: string) => world.services.sequencer.submit({ command: { type: 'claimKey', company: world.borrower }, idempotencyKey: `${world.borrower}:${name}`, bodyHash: 'of an order' });
+    for (const stream of [false, true]) {
+      answer = stream ? sse([{ choices: [{ index: 0, delta: { content: 'one' }, finish_reason: null }] }, { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }, '[DONE]']) : json(chat());
+      await submit(`k-order-${stream}`);
+      const before = await used();
+      expect((await ask('/v1/chat/completions', { model: CHAT, messages, stream }, { 'idempotency-key': `k-order-${stream}`, authorization: `Bearer ${key}` })).status).toBe(200);
+      expect(await used()).toBeGreaterThan(before);
+    }
+  });
+
   test('may be tried again when it failed', async () => {
     const headers = { 'idempotency-key': 'k-failed', authorization: `Bearer ${world.key()}` };
     answer = (_asked, reply) => void reply.writeHead(500).end();

@@ -1,7 +1,6 @@
 /** Charges a request: its capture is committed before the client sees the end of the answer. */
-import type { Envelope } from '../../../engine/commands.ts';
+import type { Capture, Envelope } from '../../../engine/commands.ts';
 import { formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
-import { ApiError } from '../../errors.ts';
 import { idOf } from '../../ids.ts';
 import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
@@ -35,20 +34,20 @@ export class Settlement {
     const { directory } = this.services;
     const { request, allocation, provider, gpu: held } = grant.authorisation;
     const gpu = Math.min(held, gpuTimeOf(grant.rated, metered.promptTokens, metered.completionTokens));
-    const ack = await this.committed(grant, {
-      command: {
-        type: 'capture', company: call.company, allocation, gpu, request, model: call.modelId, promptTokens: metered.promptTokens,
-        completionTokens: metered.completionTokens, detail: { key: call.key, endpoint: endpoint.id, spotFees, estimated: metered.estimated },
-      },
-      // Under one key one capture, whatever becomes of this process: a repeat is told what the first one cost.
-      idempotencyKey: call.idempotencyKey,
-      bodyHash: call.bodyHash,
-    });
+    const command: Capture = {
+      type: 'capture', company: call.company, allocation, gpu, request, model: call.modelId, promptTokens: metered.promptTokens,
+      completionTokens: metered.completionTokens, detail: { key: call.key, endpoint: endpoint.id, spotFees, estimated: metered.estimated },
+    };
+    // Under one key one capture, whatever becomes of this process: a repeat is told what the first one cost.
+    let ack = await this.committed(grant, { command, idempotencyKey: call.idempotencyKey, bodyHash: call.bodyHash });
+    let usage = ack.first('usageCaptured');
+    // Another call has had the key, or got it meanwhile. What was served is paid for all the same: its tokens are with the client already.
+    if (usage === undefined && ack.first('rejected')?.code === 'idempotency_mismatch') {
+      ack = await this.committed(grant, { command, idempotencyKey: '', bodyHash: '' });
+      usage = ack.first('usageCaptured');
+    }
     grant.settled();
-    const usage = ack.first('usageCaptured');
-    const refusal = usage === undefined ? ack.first('rejected')?.code : undefined;
-    if (refusal === 'idempotency_mismatch') throw new ApiError('idempotency_mismatch');
-    if (usage === undefined) throw new Error(`capture ${ack.sequence} was refused: ${refusal ?? 'no usage'}`);
+    if (usage === undefined) throw new Error(`capture ${ack.sequence} was refused: ${ack.first('rejected')?.code ?? 'no usage'}`);
     return {
       provider: directory.companyName(provider),
       endpoint: endpoint.id,
