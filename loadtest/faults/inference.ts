@@ -6,54 +6,16 @@ import { ACCOUNT, accountOf } from '../../engine/ledger/accounts.ts';
 import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
 import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { decodeEvent, forEachEvent } from '../../engine/events.ts';
-import { MILLIS_PER_HOUR, formatUnits } from '../../engine/numbers/units.ts';
+import { formatUnits } from '../../engine/numbers/units.ts';
 import type { Fault, FaultReport } from './fault.ts';
 import { FaultWorld } from './fault_world.ts';
 import { InferenceLoad } from './inference_load.ts';
+import { CHAT, EMBEDDING, beginHour, callerOf, sell } from './inference_market.ts';
 import { InferenceProvider } from './inference_provider.ts';
 import { until } from './server_process.ts';
 
-const CHAT = 'meta-llama/Llama-3.1-8B-Instruct';
-const EMBEDDING = 'BAAI/bge-m3';
-const PLACE = { class: 'H100-SXM-80', region: 'us-west' };
 /** Requests between two deaths. */
 const REQUESTS = { short: 100, long: 1_000 };
-const WAIT_MILLIS = 60_000;
-
-type Call = <T>(method: string, path: string, body?: object) => Promise<T>;
-const callerOf = (world: FaultWorld, key: () => string): Call => async <T>(method: string, path: string, body?: object): Promise<T> => {
-  const answer = await fetch(`${world.server.url}/api/v1${path}`, {
-    method, headers: { authorization: `Bearer ${key()}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, body: body === undefined ? undefined : JSON.stringify(body),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-  return JSON.parse(text) as T;
-};
-
-/** Moves the clock into the next hour. */
-async function beginHour(operator: Call): Promise<void> {
-  const { now } = await operator<{ now: string }>('GET', '/status');
-  await operator('POST', '/clock', { now: new Date((Math.floor(Date.parse(now) / MILLIS_PER_HOUR) + 1) * MILLIS_PER_HOUR + 1_000).toISOString() });
-}
-
-/** The demo's provider sells hours of the failing endpoint, cheaper than all others. */
-async function sell(world: FaultWorld, provider: InferenceProvider): Promise<string> {
-  const call = callerOf(world, () => world.server.demo.provider.api_key);
-  await call('POST', '/deposits', { amount: '1000000', reference: 'bond' });
-  await call('POST', '/bond', { amount: '500000' });
-  await call('POST', '/capacity', { ...PLACE, gpus: 4_000 });
-  const { id } = await call<{ id: string }>('POST', '/endpoints', { url: `http://${provider.address}/v1`, ...PLACE, models: [CHAT, EMBEDDING] });
-  await until('the endpoint is verified', async () => (await call<{ data: { id: string; status: string }[] }>('GET', '/endpoints')).data.some((row) => row.id === id && row.status === 'verified'), WAIT_MILLIS);
-  // What an endpoint proves is verified by a command of its own.
-  await until('the capacity is verified', async () => (await call<{ data: { region: string; status: string }[] }>('GET', '/capacity')).data.some(({ region, status }) => region === PLACE.region && status === 'verified'), WAIT_MILLIS);
-  const { now } = await call<{ now: string }>('GET', '/status');
-  const hour = new Date(Date.parse(now) - (Date.parse(now) % MILLIS_PER_HOUR)).toISOString().replace(/[-:]/g, '').slice(0, 11);
-  const instrument = `${PLACE.class}.${PLACE.region}.${hour}Z`;
-  const book = await call<{ asks: [string, string][] }>('GET', `/instruments/${instrument}/book?depth=1`);
-  const price = book.asks.length === 0 ? '2.0000' : (Number(book.asks[0][0]) - 0.0001).toFixed(4);
-  await call('POST', '/orders', { instrument, side: 'sell', type: 'limit', price, quantity: '20', time_in_force: 'gtc' });
-  return (await call<{ company_id: string }>('GET', '/me')).company_id;
-}
 
 /** What the journal says of requests, and of what it cost. */
 interface Charged {
@@ -128,7 +90,7 @@ async function run({ root, long, say }: FaultWorld, times: number): Promise<Faul
     const operator = callerOf(world, () => world.server.demo.operator.api_key);
     // An hour that has just begun, whenever the fault is injected: late in one, little can be sold.
     await beginHour(operator);
-    const id = await sell(world, provider);
+    const id = await sell(world, provider.address);
     provider.fails = true;
     const each = long ? REQUESTS.long : REQUESTS.short;
     const load = new InferenceLoad({ url: () => world.server.url, apiKey: world.server.demo.gateway_key, models: { chat: CHAT, embedding: EMBEDDING }, provider: id, count: each * times });

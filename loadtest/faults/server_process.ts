@@ -107,6 +107,12 @@ export class ServerProcess {
   }
 }
 
+/** Bytes. */
+export async function memoryOf({ url }: { url: string }): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
+}
+
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis));
 
 /** Polls until true. @throws Error naming what did not come */

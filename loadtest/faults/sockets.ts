@@ -5,8 +5,7 @@ import { checksumOf } from '../../api/market/wire.ts';
 import type { BookData, LevelPair } from '../../api/market/wire.ts';
 import type { Message } from '../../api/realtime/messages.ts';
 import type { Fault } from './fault.ts';
-import type { FaultWorld } from './fault_world.ts';
-import { pause, until } from './server_process.ts';
+import { memoryOf, pause, until } from './server_process.ts';
 
 const DROPPED_SHARE = 0.1;
 const MEMORY_GROWTH_MAX = 64 * 2 ** 20;
@@ -72,11 +71,6 @@ function write(side: Map<string, string>, levels: readonly LevelPair[]): void {
 }
 const sorted = (side: Map<string, string>, direction: 1 | -1): LevelPair[] => [...side].sort(([a], [b]) => (Number(a) - Number(b)) * direction);
 
-async function memoryOf(world: FaultWorld): Promise<number> {
-  const text = await (await fetch(`${world.server.url}/metrics`)).text();
-  return Number(/^process_resident_memory_bytes (\S+)/m.exec(text)?.[1]);
-}
-
 const framesDropped: Fault = {
   name: 'frames dropped',
   times: { short: 5, long: 50 },
@@ -110,10 +104,10 @@ const socketsStalled: Fault = {
     await reader.subscribe();
     const stalled = Array.from({ length: times }, () => new Follower(world.server.url, instrument, false));
     await Promise.all(stalled.map((follower) => follower.subscribe()));
-    const before = await memoryOf(world);
+    const before = await memoryOf(world.server);
     for (const { socket } of stalled) (socket.io.engine.transport as unknown as { ws: { _socket: { pause(): void } } }).ws._socket.pause();
     await world.progress(world.long ? 2_000 : 200);
-    const grown = (await memoryOf(world)) - before;
+    const grown = (await memoryOf(world.server)) - before;
     const findings: string[] = [];
     if (grown > MEMORY_GROWTH_MAX) findings.push(`memory grew by ${Math.round(grown / 2 ** 20)} MiB`);
     if (reader.mistakes > 0 || reader.gaps > 0) findings.push(`the others had ${reader.gaps} gaps and ${reader.mistakes} mistakes`);

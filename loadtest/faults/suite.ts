@@ -5,6 +5,7 @@ import { crashFaults } from './crashes.ts';
 import { duplicateFaults } from './duplicates.ts';
 import type { Fault, FaultReport } from './fault.ts';
 import { FaultWorld } from './fault_world.ts';
+import { gatewayClientFaults } from './gateway_clients.ts';
 import { inferenceFaults } from './inference.ts';
 import { leaderFaults } from './leaders.ts';
 import { damageFaults } from './mutations.ts';
@@ -13,7 +14,7 @@ import { overloadFaults } from './overload.ts';
 import { socketFaults } from './sockets.ts';
 
 export const FAULTS: readonly Fault[] = [
-  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...overloadFaults, ...clusterFaults, ...inferenceFaults, ...damageFaults,
+  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...overloadFaults, ...clusterFaults, ...inferenceFaults, ...gatewayClientFaults, ...damageFaults,
 ];
 
 export interface SuiteOptions {

@@ -7,6 +7,7 @@ import { AddressGuard } from '../endpoints/address_guard.ts';
 import { Departure } from './departure.ts';
 import { CHAT, openGatewayWorld } from '../test/gateway_world.ts';
 import type { GatewayWorld } from '../test/gateway_world.ts';
+import { countPauses } from '../test/pauses.ts';
 import { Upstream } from './upstream.ts';
 
 /** Milliseconds until an endpoint's side of an exchange is closed, when its client has gone away. */
@@ -38,20 +39,6 @@ afterAll(async () => {
   await world.check();
   await world.close();
 });
-
-/** Counts the milliseconds in which this process, client, gateway and endpoint in one, was not let run. */
-function countPauses(): { readonly millis: number; stop(): void } {
-  const TICK = 1;
-  const LATE = 5;
-  let millis = 0;
-  let last = performance.now();
-  const timer = setInterval(() => {
-    const now = performance.now();
-    if (now - last > TICK + LATE) millis += now - last - TICK;
-    last = now;
-  }, TICK);
-  return { get millis() { return millis; }, stop: () => clearInterval(timer) };
-}
 
 const chunk = (text: string): string => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: text }, finish_reason: null }] })}\n\n`;
 const streaming = (reply: ServerResponse): void => void reply.writeHead(200, { 'content-type': 'text/event-stream' }).write(chunk('one'));

@@ -1,0 +1,180 @@
+/** Clients of the gateway that go away, and clients that read slowly what fast endpoints say. */
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { createProvider } from '../../api/demo/provider/provider.ts';
+import { countPauses } from '../../api/gateway/test/pauses.ts';
+import type { Fault, FaultReport } from './fault.ts';
+import { FaultWorld } from './fault_world.ts';
+import { CHAT, EMBEDDING, beginHour, callerOf, sell } from './inference_market.ts';
+import { memoryOf, pause, until } from './server_process.ts';
+
+const CLOSED_MILLIS_MAX = 250;
+const STREAM_MILLIS = { short: 5_000, long: 20_000 };
+const WAIT_MILLIS = 60_000;
+const MEGABYTE = 2 ** 20;
+/** What the server may need more, and that for each client. */
+const GROWTH_MAX = { once: 128 * MEGABYTE, each: MEGABYTE / 2 };
+/** So many tokens, each in an event of its own of a kilobyte, are more than the operating system keeps on the way. */
+const TOKENS = 20_000;
+const PADDING = 'x'.repeat(800);
+
+type Say = (reply: ServerResponse) => void;
+const event = (content: string): string => `data: ${JSON.stringify({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1_767_225_600, model: CHAT, choices: [{ index: 0, delta: { content }, logprobs: null, finish_reason: null }] })}\n\n`;
+const begin: Say = (reply) => void reply.writeHead(200, { 'content-type': 'text/event-stream' }).write(event('one'));
+const PIECE = event(' word').replace('"chatcmpl-1"', `"chatcmpl-1","padding":"${PADDING}"`).repeat(64);
+const PIECES = Math.floor(TOKENS / 64);
+
+/** As fast as it is read. */
+const sayAll: Say = (reply) => {
+  let left = PIECES;
+  const write = (): void => {
+    while (left-- > 0) if (!reply.write(PIECE)) return void reply.once('drain', write);
+    reply.end(`data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n`);
+  };
+  begin(reply);
+  write();
+};
+
+/** What an endpoint is amid when its client leaves, and whether that is a stream. */
+const PHASES: readonly [stream: boolean, say: Say][] = [
+  [false, () => undefined],
+  [false, (reply) => void reply.writeHead(200, { 'content-type': 'application/json' }).write('{"choices":[')],
+  [true, begin],
+  [true, sayAll],
+];
+
+/** Passes verification, then answers as it is told. */
+class SteeredEndpoint {
+  say: Say | undefined;
+  /** A request is under way; its connection is closed. */
+  reached: () => void = () => undefined;
+  closed: () => void = () => undefined;
+  private readonly server: Server;
+
+  private constructor(server: Server) {
+    this.server = server;
+  }
+
+  static async open(): Promise<SteeredEndpoint> {
+    const honest = createProvider({ models: [CHAT, EMBEDDING], firstTokenMillis: 1, tokenMillis: 0 });
+    const server = createServer({ keepAliveTimeout: 60_000 }, (request, reply) => endpoint.serve(honest, request, reply));
+    const endpoint = new SteeredEndpoint(server);
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return endpoint;
+  }
+
+  private serve(honest: Server, request: IncomingMessage, reply: ServerResponse): void {
+    const { say } = this;
+    if (say === undefined || request.method === 'GET') return void honest.emit('request', request, reply);
+    request.resume().once('end', () => {
+      reply.once('close', () => this.closed());
+      say(reply);
+      this.reached();
+    });
+  }
+
+  get address(): string {
+    return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+}
+
+interface Desk {
+  world: FaultWorld;
+  endpoint: SteeredEndpoint;
+  /** Sends a chat that goes to the endpoint; what comes is read by whoever asks. */
+  ask(stream: boolean): Socket;
+}
+
+/** A market of its own, so that what is held in it is known. */
+async function atDesk({ root, long, say }: FaultWorld, use: (desk: Desk) => Promise<FaultReport>): Promise<FaultReport> {
+  const endpoint = await SteeredEndpoint.open();
+  const clients: Socket[] = [];
+  const world = await FaultWorld.open({ root, long, say, environment: { CLOCK: 'manual', ENDPOINT_ALLOW: endpoint.address, RATE_LIMIT: '1000000' } });
+  try {
+    await world.load.stop();
+    await beginHour(callerOf(world, () => world.server.demo.operator.api_key));
+    const provider = await sell(world, endpoint.address);
+    const { port } = new URL(world.server.url);
+    const ask = (stream: boolean): Socket => {
+      const body = JSON.stringify({ model: CHAT, messages: [{ role: 'user', content: 'hello' }], max_tokens: TOKENS, stream });
+      const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined).pause();
+      socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${world.server.demo.gateway_key}\r\nx-ccx-provider: ${provider}\r\n`
+        + `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+      clients.push(socket);
+      return socket;
+    };
+    const report = await use({ world, endpoint, ask });
+    return { ...report, findings: [...report.findings, ...(await world.verdict())] };
+  } finally {
+    for (const client of clients) client.destroy();
+    await world.close();
+    endpoint.close();
+  }
+}
+
+const clientsLeave: Fault = {
+  name: 'clients that go away',
+  times: { short: 20, long: 100 },
+  run: (outer, times) => atDesk(outer, async ({ endpoint, ask }) => {
+    const millis: number[] = [];
+    for (let time = 0; time < times; time++) {
+      const [stream, say] = PHASES[time % PHASES.length];
+      endpoint.say = say;
+      const underWay = new Promise<void>((resolve) => (endpoint.reached = resolve));
+      const gone = new Promise<void>((resolve) => (endpoint.closed = resolve));
+      const client = ask(stream);
+      await underWay;
+      // Long enough that the first bytes have gone through.
+      await pause(10);
+      const pauses = countPauses();
+      const left = performance.now();
+      client.destroy();
+      await gone;
+      millis.push(performance.now() - left - pauses.millis);
+      pauses.stop();
+    }
+    const sorted = millis.sort((a, b) => a - b);
+    const late = sorted.filter((each) => each > CLOSED_MILLIS_MAX).length;
+    const note = `the endpoint's side was closed after ${sorted[times >> 1].toFixed(1)} ms, at most ${sorted[times - 1].toFixed(1)} ms; ${times - late} of ${times} within ${CLOSED_MILLIS_MAX} ms`;
+    return { times, findings: late === 0 ? [] : [`${late} were closed late`], note };
+  }),
+};
+
+const clientsDawdle: Fault = {
+  name: 'clients that read slowly',
+  times: { short: 50, long: 1_000 },
+  run: (outer, times) => atDesk(outer, async ({ world, endpoint, ask }) => {
+    endpoint.say = sayAll;
+    let [reached, open] = [0, 0];
+    endpoint.reached = () => void (reached++, open++);
+    endpoint.closed = () => void open--;
+    const before = await memoryOf(world.server);
+    const clients = Array.from({ length: times }, () => ask(true));
+    await until('all are served', () => reached === times, WAIT_MILLIS);
+    let most = 0;
+    const begun = performance.now();
+    while (performance.now() - begun < STREAM_MILLIS[world.long ? 'long' : 'short']) {
+      // Each takes a little now and then.
+      for (const client of clients) client.read(4_096);
+      await pause(200);
+      most = Math.max(most, await memoryOf(world.server));
+    }
+    const findings: string[] = [];
+    if (open < times) findings.push(`${times - open} streams had ended`);
+    const grown = most - before;
+    if (grown > GROWTH_MAX.once + times * GROWTH_MAX.each) findings.push(`memory grew by ${Math.round(grown / MEGABYTE)} MiB`);
+    for (const client of clients) client.destroy();
+    await until('every endpoint is left', () => open === 0, WAIT_MILLIS).catch((error: Error) => findings.push(error.message));
+    const said = Math.round((times * PIECES * PIECE.length) / MEGABYTE);
+    return { times, findings, note: `of ${said} MiB to be said, memory grew by at most ${Math.round(grown / MEGABYTE)} MiB` };
+  }),
+};
+
+export const gatewayClientFaults: Fault[] = [clientsLeave, clientsDawdle];
