@@ -41,7 +41,7 @@ export interface Target {
 
 const USER_AGENT = 'compute-credit-exchange';
 /** Bytes that may wait for a reader before the endpoint is held back. */
-const WAITING_BYTES_MAX = 256 * 1024;
+const WAITING_BYTES_MAX = 64 * 1024;
 const DRAIN_MILLIS_MAX = 1_000;
 
 interface Origin {
