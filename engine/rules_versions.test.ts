@@ -4,7 +4,7 @@ import { BUY, FOK, GTC, LIMIT, NONE, STOP_LIMIT } from './vocabulary.ts';
 import { Engine } from './engine.ts';
 import { RULES_VERSION } from './rules.ts';
 import { HOUR, World, all, gpuHours, one, price } from './test/world.ts';
-import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './numbers/units.ts';
+import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE, NOT_A_MULTIPLE, PRICE_TICKS_MAX } from './numbers/units.ts';
 
 /** An all-or-none stop-limit bid for 10, triggered where 4 are to be had; then the same bid amended to cross them. */
 function lives(version: number): { triggered: number; amended: string } {
@@ -100,7 +100,25 @@ function executes(version: number): number[] {
   return all(world.bid(buyer, 2, 4).events, 'fill').filter(({ maker }) => maker === order).map(({ quantity }) => quantity / 100);
 }
 
+/** Why an amendment is refused that is wrong in itself while its market is halted, and one that is dearer than allowed and than can be paid. */
+function amends(version: number): (string | undefined)[] {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const [operator, buyer, provider] = [world.company('operator'), world.buyer(), world.provider()];
+  const bid = one(world.bid(buyer, 2, 1).events, 'orderAccepted').order;
+  const ask = one(world.ask(provider, 2.5, 1).events, 'orderAccepted').order;
+  const amend = (company: number, order: number, to: number, quantity = 0) => world.run({ type: 'amend', company, order, price: to, quantity }).rejected;
+  const open = [amend(buyer, bid, PRICE_TICKS_MAX), amend(buyer, bid, price(2.1), gpuHours(1_000_000)), amend(provider, ask, price(99)), amend(provider, ask, 0, gpuHours(999_999))];
+  world.run({ type: 'setTradingMode', company: operator, class: NONE, market: 0, hour: NONE, mode: 'halted', reason: 'test' });
+  return [...open, amend(buyer, bid, NOT_A_MULTIPLE), amend(buyer, bid, price(2.1)), amend(buyer, bid, 0, gpuHours(0.5))];
+}
+
 describe('rules', () => {
+  it('before version 6 told an amendment what is wrong with it before what stops its market', () => {
+    const open = ['price_band', 'insufficient_credits', 'above_list_price', 'insufficient_capacity'];
+    expect([amends(5), amends(RULES_VERSION)]).toEqual([[...open, 'invalid_tick', 'halted', undefined], [...open, 'halted', 'halted', undefined]]);
+  });
+
   it('before version 5 let a fill-or-kill order execute in part, and an iceberg less than its minimum', () => {
     expect([killed(4), killed(RULES_VERSION)]).toEqual([['fill 1', 'self_trade'], ['fok']]);
     expect([executes(4), executes(RULES_VERSION)]).toEqual([[1], [3]]);

@@ -5,6 +5,7 @@
 import { Reopening } from '../book/after_call.ts';
 import { uncross } from '../book/auction.ts';
 import type { AuctionHost } from '../book/auction.ts';
+import { Amendments } from './amendments.ts';
 import { Blocks } from './blocks.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { BUY, FOK, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../vocabulary.ts';
@@ -27,7 +28,6 @@ import { isUnused } from './markets.ts';
 import type { State } from '../state.ts';
 import type { HourBook, Market } from './markets.ts';
 import { TIMER } from '../time/timers.ts';
-import { PRICE_TICKS_MAX, QUANTITY_STEPS_MAX, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE } from '../numbers/units.ts';
 import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
 
 export class Trading implements AuctionHost {
@@ -37,6 +37,7 @@ export class Trading implements AuctionHost {
   readonly checks: OrderChecks;
   readonly matcher: Matcher;
   readonly blocks: Blocks;
+  private readonly amendments: Amendments;
   readonly limits: CreditLimits;
   /** Whether buy blocks wait for asks. */
   blocksWait = false;
@@ -55,6 +56,7 @@ export class Trading implements AuctionHost {
     this.fills = new Fills(state, this.holds, this.events, this.resales, this.limits);
     this.checks = new OrderChecks(state, this.holds, this.resales, this.limits);
     this.blocks = new Blocks(state, this);
+    this.amendments = new Amendments(state, this);
     this.blocksWait = this.blocks.waiting.length > 0;
   }
 
@@ -201,7 +203,7 @@ export class Trading implements AuctionHost {
     return this.matcher.undercutsMinimum(book, row) ? this.matcher.minimumRefusal(book, row) : undefined;
   }
 
-  private countOrder(company: number): void {
+  countOrder(company: number): void {
     const { standing, second } = this.state;
     standing.setRate(company, Math.max(standing.rate(company), second * RATE_SCALE) + 1);
   }
@@ -282,7 +284,7 @@ export class Trading implements AuctionHost {
   }
 
   /** Only a call asks which of two orders of two sides is the older. */
-  private noteArrival(row: number): void {
+  noteArrival(row: number): void {
     const { orders, sequence } = this.state;
     orders.extras.set(row, { ...(orders.extra(row) ?? NO_EXTRA), requeued: sequence });
     orders.setFlags(row, orders.flags(row) | FLAG.extra);
@@ -420,87 +422,14 @@ export class Trading implements AuctionHost {
     this.matcher.runStops(book);
   }
 
-  /** Changes price or remaining quantity. A pure decrease keeps its place, anything else requeues and may trade. */
   amend(command: AmendOrder): RejectCode | undefined {
-    const { orders } = this.state;
-    const row = this.ownRow(command.company, command.order);
-    if (row === NIL) return 'unknown_order';
-    if ((orders.flags(row) & FLAG.block) !== 0) return 'invalid_state';
-    if (this.state.forced.has(command.order)) return 'facility_frozen';
-    if (command.price === NOT_A_MULTIPLE) return 'invalid_tick';
-    if (command.quantity === NOT_A_MULTIPLE) return 'invalid_step';
-    if (command.price < 0 || command.quantity < 0 || command.price > PRICE_TICKS_MAX || command.quantity > QUANTITY_STEPS_MAX) return 'amount_out_of_range';
-    const price = command.price === 0 ? orders.price(row) : command.price;
-    const remaining = command.quantity === 0 ? orders.remaining(row) : command.quantity;
-    if (price * remaining > NOTIONAL_MICRO_MAX) return 'amount_out_of_range';
-    if (price === orders.price(row) && remaining <= orders.remaining(row)) {
-      this.decrease(row, remaining);
-      return undefined;
-    }
-    return this.requeue(row, price, remaining);
-  }
-
-  private decrease(row: number, remaining: Steps): void {
-    const { orders } = this.state;
-    const cut = orders.remaining(row) - remaining;
-    orders.setRemaining(row, remaining);
-    orders.setQuantity(row, orders.quantity(row) - cut);
-    orders.setVisible(row, Math.min(orders.visible(row), remaining));
-    if (orders.isSell(row)) this.offer(row, -cut);
-    else this.adjustHold(row);
-    this.events.amended(row, true);
-    if ((orders.flags(row) & FLAG.resting) !== 0) this.events.reduced(row);
-    this.ease(row);
+    return this.amendments.amend(command, this.ownRow(command.company, command.order));
   }
 
   /** An order that wants less may trade with what fell short of its minimum. */
   ease(row: number): void {
     const book = this.state.bookOf(this.state.orders.book(row));
     if (this.state.orders.pendingMinimum(row) > 0 && this.state.isTrading(book)) this.matcher.eased(book, row);
-  }
-
-  private requeue(row: number, price: Ticks, remaining: Steps): RejectCode | undefined {
-    const { orders } = this.state;
-    const book = this.state.bookOf(orders.book(row));
-    const refusal = this.amendRefusal(book, row, price, remaining);
-    if (refusal !== undefined) return refusal;
-    this.countOrder(orders.company(row));
-    const resting = (orders.flags(row) & FLAG.resting) !== 0;
-    if (resting) this.matcher.withdraw(book, row);
-    if (orders.isSell(row)) this.offer(row, remaining - orders.remaining(row));
-    orders.setPrice(row, price);
-    orders.setQuantity(row, orders.quantity(row) + (remaining - orders.remaining(row)));
-    orders.setRemaining(row, remaining);
-    if (!orders.isSell(row)) this.adjustHold(row);
-    this.events.amended(row, false);
-    if (!resting) return undefined;
-    if (book.auction && this.state.rulesVersion >= 5) this.noteArrival(row);
-    this.matcher.enter(book, row);
-    this.matcher.runStops(book);
-    return undefined;
-  }
-
-  private amendRefusal(book: HourBook, row: number, price: Ticks, remaining: Steps): RejectCode | undefined {
-    const { orders } = this.state;
-    const trading = this.checks.tradingRefusal(this.state.markets.get(book.market), book, book.market, book.hour);
-    if (trading !== undefined) return trading;
-    const company = orders.company(row);
-    const outside = orders.isSell(row) ? this.checks.isAskOutside(book.market, book, price) : this.checks.isBidOutside(book.market, book, price);
-    if (outside && price !== orders.price(row)) return 'price_band';
-    if (this.checks.isTooFast(company)) return 'rate_limited';
-    if (orders.isSell(row)) {
-      if (price > this.checks.listPrice(book.market)) return 'above_list_price';
-      const more = remaining - orders.remaining(row);
-      // What requests hold of an allocation is known when an order is placed: a resale grows by another order.
-      const grows = (orders.flags(row) & FLAG.resale) === 0 && this.checks.covers(company, book.market, book.hour, book, more);
-      if (more > 0 && !grows) return 'insufficient_capacity';
-    } else {
-      const more = this.holds.required(row, price, remaining) - orders.hold(row);
-      if (more > 0 && this.holds.spendable(company, more) < more) return this.holds.isBlocked(company) ? 'facility_frozen' : (this.limits.barOf(company) ?? 'insufficient_credits');
-      const limit = more > 0 && this.limits.isFinanced(company) ? this.limits.bidRefusal(company, more, price, orders.model(row), book.market, book.hour, book) : undefined;
-      if (limit !== undefined) return limit;
-    }
-    return this.matcher.changeRefusal(book, row, price, remaining);
   }
 }
 
