@@ -90,7 +90,8 @@ export function encodeEnvelopes(envelopes: readonly Envelope[]): Uint8Array<Arra
 /** @throws RangeError when the bytes are not what `encodeEnvelopes` writes */
 export function decodeEnvelopes(bytes: Uint8Array): Envelope[] {
   const reader = new EnvelopeReader(bytes);
-  const envelopes = Array.from({ length: reader.count }, () => reader.next());
+  const envelopes: Envelope[] = [];
+  for (let left = reader.count; left > 0; left--) envelopes.push(reader.next());
   reader.end();
   return envelopes;
 }

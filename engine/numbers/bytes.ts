@@ -198,8 +198,23 @@ export class ByteReader {
   }
 
   number(): number {
+    // One byte or two, the most frequent, without a call. Beyond the end a byte is undefined, and none of these.
+    const first = this.bytes[this.at];
+    if (first < NEGATIVE) {
+      this.at++;
+      return first;
+    }
+    const second = this.bytes[this.at + 1];
+    if (first >= MORE && second < MORE) {
+      this.at += 2;
+      const small = (first & 63) | (second << 6);
+      return (first & NEGATIVE) === 0 ? small : -small;
+    }
+    return this.long();
+  }
+
+  private long(): number {
     const first = this.byte();
-    if (first < NEGATIVE) return first;
     if (first === FLOAT) return this.float();
     let magnitude = first & 63;
     let scale = 64;
