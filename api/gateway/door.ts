@@ -152,6 +152,8 @@ export class Door {
     const shown = publicError(error);
     if (shown.status >= 500 && !(shown instanceof GatewayError)) this.services.log.error({ err: error, request_id: out.requestId }, 'request failed');
     else if (shown.status >= 500) this.services.log.debug({ err: error, request_id: out.requestId }, 'a provider failed');
+    // A stream that had been kept waiting has told of its failure itself.
+    if (out.response.writableEnded) return;
     if (out.response.headersSent) out.response.destroy();
     else out.error(shown);
   }

@@ -5,7 +5,7 @@ import { createProvider } from '../demo/provider/provider.ts';
 import { NO_LOGBOOK } from './relay/logbook.ts';
 import type { Logbook, RequestEntry } from './relay/logbook.ts';
 import { CHAT, RATED, micro, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
-import type { GatewayWorld } from './test/gateway_world.ts';
+import type { GatewayWorld, WorldOptions } from './test/gateway_world.ts';
 import { countTokens } from './metering/token_count.ts';
 import { Unavailable } from '../sequencer/port.ts';
 
@@ -46,9 +46,9 @@ const chunkOf = (content: string, finish: string | null = null) =>
 /** A world whose cheapest allocation is of an endpoint that misbehaves; with a second provider if asked. */
 const noted: RequestEntry[] = [];
 const logbook: Logbook = { ...NO_LOGBOOK, request: (entry) => void noted.push(entry) };
-async function open(handler: Handler, withOther = false): Promise<void> {
+async function open(handler: Handler, withOther = false, options: WorldOptions = {}): Promise<void> {
   noted.length = 0;
-  world = await openGatewayWorld({ providers: withOther ? 3 : 2, timeouts: FAST, logbook });
+  world = await openGatewayWorld({ providers: withOther ? 3 : 2, timeouts: FAST, logbook, ...options });
   const [, bad, good] = world.providers;
   await world.serveAt(bad, misbehaving(handler), [CHAT]);
   await world.offer(bad, 20_000, 100);
@@ -134,7 +134,8 @@ describe('before the first byte, a failure leads to another endpoint', () => {
     await open((_request, reply) => void reply.writeHead(500, { 'set-cookie': 'secret=1' }).end('<html>secret</html>'));
     const refused = await create().asResponse().catch((error: unknown) => error as { status: number; code: string; message: string; headers: Headers });
     expect(refused).toMatchObject({ status: 502, code: 'provider_error' });
-    await expect.poll(() => noted).toMatchObject([{ status: 502, error: 'provider_error', trail: { billed: undefined } }]);
+    await expect.poll(() => noted).toMatchObject([{ status: 502, error: 'provider_error' }]);
+    expect(noted[0].trail.billed).toBeUndefined();
     expect(JSON.stringify(refused)).not.toContain('secret');
     expect(await usedGpu()).toBe(0);
     await nothingHeld();
@@ -179,6 +180,20 @@ describe('a stream that breaks', () => {
     expect(text).not.toContain('secret');
     expect(text.match(/data: \{"error"/g)).toHaveLength(1);
     expect(await usedGpu()).toBe(PROMPT * RATED.prompt + countTokens('one two') * RATED.completion);
+    await nothingHeld();
+  });
+
+  test('is kept alive while nothing has come; what fails by then is told in it', async () => {
+    await open((_request, reply) => void setTimeout(() => reply.writeHead(200, { 'content-type': 'text/event-stream' }).end(`${chunkOf('one two')}${chunkOf('', 'stop')}data: [DONE]\n\n`), 250), false, { keepAliveMillis: 50 });
+    const text = await streamed();
+    expect(text).toMatch(/^(: keep-alive\n\n)+data: \{/);
+    expect(text).toContain('one two');
+    expect(text.match(/\[DONE\]/g)).toHaveLength(1);
+    await world.close();
+    await open(() => undefined, false, { keepAliveMillis: 50 });
+    const silent = await streamed();
+    expect(silent).toMatch(/^(: keep-alive\n\n)+data: \{"error":\{.*"code":"provider_timeout"\}\}\n\n$/);
+    expect(noted.at(-1)).toMatchObject({ status: 504, error: 'provider_timeout' });
     await nothingHeld();
   });
 

@@ -32,9 +32,10 @@ import { NO_LOGBOOK, StoredLogbook } from './relay/logbook.ts';
 import type { Logbook } from './relay/logbook.ts';
 import { chargeableMost } from './metering/meter.ts';
 import type { Metered } from './metering/meter.ts';
+import { KEEP_ALIVE_MILLIS } from './relay/outgoing.ts';
 import type { Outgoing } from './relay/outgoing.ts';
 import { Prices } from './metering/prices.ts';
-import { StreamRelay } from './relay/relay_stream.ts';
+import { StreamRelay, failureEvent } from './relay/relay_stream.ts';
 import { relayWhole } from './relay/relay_whole.ts';
 import { NO_REFERENCES, StoredReferences } from './endpoints/reference_answers.ts';
 import { accountRoutes } from './routes/account_routes.ts';
@@ -60,6 +61,8 @@ export interface GatewayParts {
   /** `host:port` or CIDR that endpoints may use although not public. */
   addresses: readonly string[];
   timeouts?: Timeouts;
+  /** How long a stream is silent before a comment. */
+  keepAliveMillis?: number;
   /** None unless given. */
   references?: ReferenceAnswers;
   logbook?: Logbook;
@@ -189,11 +192,24 @@ export class Gateway {
     const { log } = this.parts.services;
     if (call.streamed) {
       const keepStream = keep && ((text: string) => keep({ streamed: true, text }));
-      return this.answered(call, gone, out, (answered, settle) => new StreamRelay(call, answered, { out, settle, log, gone, keep: keepStream }).run());
+      return this.keptWaiting(call, gone, out, this.answered(call, gone, out, (answered, settle) => new StreamRelay(call, answered, { out, settle, log, gone, keep: keepStream }).run()));
     }
     const text = await this.answered(call, gone, out, (answered, settle) => relayWhole(call, answered, settle));
     await keep?.({ streamed: false, text });
     out.json(200, text);
+  }
+
+  /** A stream that is silent before its first byte has comments too; what fails then is told in the stream. */
+  private async keptWaiting(call: Call, gone: Departure, out: Outgoing, work: Promise<void>): Promise<void> {
+    const timer = setInterval(() => out.keepWaiting(), this.parts.keepAliveMillis ?? KEEP_ALIVE_MILLIS);
+    try {
+      await work;
+    } catch (error) {
+      if (out.isWaiting && !out.response.destroyed) out.lastPiece(failureEvent(call, gone.reason ?? error));
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   private answered<T>(call: Call, gone: Departure, out: Outgoing, use: (answered: Answered, settle: Settle) => Promise<T>): Promise<T> {

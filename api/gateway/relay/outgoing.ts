@@ -14,6 +14,10 @@ const COMMON = [
 const STREAM_HEAD = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache', 'x-accel-buffering', 'no'];
 const JSON_HEAD = ['content-type', 'application/json; charset=utf-8', 'cache-control', 'no-store'];
 
+/** A comment of a stream. */
+export const KEEP_ALIVE = ': keep-alive\n\n';
+export const KEEP_ALIVE_MILLIS = 10_000;
+
 /** The longest wait that OpenAI's clients keep to. */
 const RETRIED_SECONDS_MAX = 60;
 
@@ -30,6 +34,8 @@ export class Outgoing {
   private reserved = 0;
   /** Whether the client knows pieces with their length before them: one of HTTP/1.0 does not. */
   private framed = false;
+  private waiting = false;
+  private begun = false;
 
   constructor(response: ServerResponse, requestId: string) {
     this.response = response;
@@ -55,8 +61,26 @@ export class Outgoing {
     this.response.writeHead(status, [...COMMON, 'x-request-id', this.requestId, 'openai-processing-ms', String(millis), ...(this.window?.headers() ?? []), ...headers]);
   }
 
+  /** A stream of which nothing has come yet: its head, and a comment, lest somebody on the way takes it for dead. */
+  keepWaiting(): void {
+    if (this.begun || this.response.destroyed) return;
+    if (!this.waiting) this.openStream([]);
+    this.waiting = true;
+    this.piece(KEEP_ALIVE);
+  }
+
+  /** Whether the head went out before anything came: what fails by then fails within the stream. */
+  get isWaiting(): boolean {
+    return this.waiting && !this.begun;
+  }
+
   /** The head of an answer that comes in pieces. */
   streamHead(headers: readonly string[] = []): void {
+    if (!this.waiting) this.openStream(headers);
+    this.begun = true;
+  }
+
+  private openStream(headers: readonly string[]): void {
     this.framed = this.response.useChunkedEncodingByDefault;
     this.head(200, this.framed ? [...STREAM_HEAD, ...headers, 'transfer-encoding', 'chunked'] : [...STREAM_HEAD, ...headers]);
     // Node writes a piece and its frame as four things; as one text it costs a third.

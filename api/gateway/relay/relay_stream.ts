@@ -13,6 +13,7 @@ import { isObject } from '../dialects/dialect.ts';
 import type { EventTranslator, JsonObject } from '../dialects/dialect.ts';
 import { Meter } from '../metering/meter.ts';
 import type { Metered } from '../metering/meter.ts';
+import { KEEP_ALIVE, KEEP_ALIVE_MILLIS } from './outgoing.ts';
 import type { Outgoing } from './outgoing.ts';
 import { EventStreamParser, endOfEvent, eventIn, lettersOf, textOf, writtenEvent } from './sse.ts';
 import type { ServerSentEvent } from './sse.ts';
@@ -21,8 +22,6 @@ import { written } from './relay_whole.ts';
 import { UpstreamError } from './upstream.ts';
 
 const DONE = '[DONE]';
-const KEEP_ALIVE = ': keep-alive\n\n';
-const KEEP_ALIVE_MILLIS = 10_000;
 /** An endpoint that says so much more than it was asked for will not end by itself. */
 const BEYOND = { times: 4, tokens: 256 };
 
@@ -266,11 +265,16 @@ export class StreamRelay {
 
   private errorEvent(error: unknown): string {
     if (!(error instanceof GatewayError)) this.parts.log.error({ err: error, request: this.call.id }, 'a stream could not be charged');
-    const shown = error instanceof GatewayError ? error : new GatewayError(error instanceof Unavailable ? 'provider_unavailable' : 'provider_error');
-    const body = shown.body();
-    const told = this.call.dialect.failure?.(body.error, this.call.shown);
-    return writtenEvent(told?.event ?? '', JSON.stringify({ ...body, ...told?.data }));
+    return failureEvent(this.call, error);
   }
+}
+
+/** The one event by which a stream tells that it has failed. */
+export function failureEvent({ dialect, shown }: Call, error: unknown): string {
+  const known = error instanceof GatewayError ? error : new GatewayError(error instanceof Unavailable ? 'provider_unavailable' : 'provider_error');
+  const body = known.body();
+  const told = dialect.failure?.(body.error, shown);
+  return writtenEvent(told?.event ?? '', JSON.stringify({ ...body, ...told?.data }));
 }
 
 /** Nobody is there to hear it, but who repeats the request is told why its answer ends there. */

@@ -94,6 +94,7 @@ export interface WorldOptions {
   logbook?: Logbook;
   versions?: PublishedVersions;
   loadTests?: LoadTestLog;
+  keepAliveMillis?: number;
 }
 
 export const listen = (server: Server): Promise<string> =>
@@ -127,7 +128,7 @@ async function openServices(options: WorldOptions): Promise<Opened> {
   };
   const rows = new EndpointsInMemory();
   const history = () => Promise.resolve(options.spent ?? { used: 0, bought: 0 });
-  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts, references: options.references, logbook: options.logbook, versions: options.versions, loadTests: options.loadTests });
+  const gateway = new Gateway({ services: base, rows, history, answers: new AnswersInMemory(), addresses: ['127.0.0.0/8'], timeouts: options.timeouts, references: options.references, logbook: options.logbook, versions: options.versions, loadTests: options.loadTests, keepAliveMillis: options.keepAliveMillis });
   await gateway.start();
   const stop = async (): Promise<void> => {
     await gateway.close();
