@@ -28,7 +28,7 @@ const headline = (order: { side: string; quantity: string; instrument: string })
   `${order.side === 'buy' ? 'Buy' : 'Sell'} ${format.decimal(order.quantity)} GPU-h ${order.instrument.split('.')[0]}`;
 
 function detailOf(order: WireOrder): string {
-  const filled = order.average_price === null ? '' : ` at ${format.decimal(order.average_price)} CR`;
+  const filled = order.average_price === null ? '' : ` at ${format.decimal(order.average_price, 4)} CR`;
   if (order.status === 'filled') return `Filled${filled}`;
   if (order.status === 'partially_filled') return `${format.decimal(order.filled_quantity)} of ${format.decimal(order.quantity)} filled${filled}`;
   if (order.status === 'open') return `Resting at ${format.decimal(order.price)} CR`;
