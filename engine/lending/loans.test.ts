@@ -438,6 +438,14 @@ describe('who does not pay', () => {
     return world;
   }
 
+  it.each([1, 2, 5, 6])('has its cash taken with the next day, all that is owed to the cent, %i days after the default', (later) => {
+    const world = lost(RULES_VERSION);
+    world.days(world.dueDay(1) + 90 + later);
+    world.run({ type: 'deposit', company: world.loan.borrower, amount: usd(900_000), reference: '' });
+    world.days(world.dueDay(1) + 91 + later);
+    expect(world.view).toMatchObject({ state: 'closed', principal: 0, accruedInterest: 0, fees: 0 });
+    expect(world.broken).toEqual([]);
+  });
   it('takes the borrower\'s cash, lets none of it out while the debt stands, and counts on from the oldest unpaid due date', () => {
     const world = lost(RULES_VERSION);
     const { borrower } = world.loan;

@@ -218,6 +218,8 @@ export class Loans {
   /** After a default what the borrower has in cash goes to the debt. */
   sweep(facility: Facility, most: Micro = Infinity): void {
     const cash = -this.state.ledger.balance(ACCOUNT.unapplied, facility.company);
+    // What is owed to the day is whole cents, of which none is to be left.
+    if (cash > 0 && this.state.rulesVersion >= 6 && facility.state === 'defaulted') this.billToDate(facility);
     const amount = Math.min(most, cash, totalDebt(this.state, facility));
     if (amount > 0) this.pay(facility, amount, 'shorten');
   }
