@@ -21,6 +21,9 @@ function compare(values: readonly number[]): void {
   const read = new Float64Array(row.length);
   new ByteReader(together).numbers(read);
   expect([...read]).toEqual(values.map((value) => value + 0));
+  const reader = new ByteReader(together);
+  expect(values.map(() => reader.number())).toEqual(values.map((value) => value + 0));
+  expect(() => reader.number()).toThrow(RangeError);
   expect(new ByteReader(together).areNumbers(row, row.length)).toBe(true);
   for (const place of [0, row.length >> 1, row.length - 1].filter((at) => at >= 0 && at < row.length)) {
     const other = row.with(place, row[place] === 7 ? 8 : 7);
