@@ -10,6 +10,7 @@ import { operationsRoutes } from './http/routes/operations_routes.ts';
 import { isOpenAiPath, mountRoutes, requestIdOf } from './http/registry.ts';
 import type { Serve } from './http/registry.ts';
 import { publicError, sendError } from './http/reply.ts';
+import { requestIdFor, requireBounded } from './http/request_head.ts';
 import type { Route } from './http/route.ts';
 import { securityHeaders } from './http/middleware/security_headers.ts';
 import { webApp } from './http/middleware/static_files.ts';
@@ -17,10 +18,8 @@ import { UnderWay } from './http/under_way.ts';
 import type { Services } from './services.ts';
 
 export const API_VERSION = '0.1.0';
-const URL_LENGTH_MAX = 8_192;
 /** Requests to the exchange. */
 const UNDER_WAY_MAX = 2_000;
-const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/;
 
 export interface AppOptions {
   services: Services;
@@ -69,15 +68,14 @@ function through(handlers: readonly RequestHandler[], request: Request, response
   else void next(request, response, () => through(rest, request, response, serve));
 }
 
-/** The client's request id when it is usable, else one of ours; it stands in the answer, in errors and in the log. */
 const identified: RequestHandler = (request, response, next) => {
-  const given = request.headers['x-request-id'];
-  response.setHeader('x-request-id', typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID());
+  response.setHeader('x-request-id', requestIdFor(request));
   next();
 };
 
 const boundedUrl: RequestHandler = (request, _response, next) => {
-  next(request.url.length > URL_LENGTH_MAX ? new ApiError('uri_too_long') : undefined);
+  requireBounded(request.url);
+  next();
 };
 
 /** Answers of the api are about now and about one account. */

@@ -3,27 +3,25 @@
  * same steps in the same order (who is calling, how often, what was sent, whether it is well formed), in
  * OpenAI's words, with the headers that its clients read.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request } from 'express';
 import type { Response } from 'express';
 import { ApiError, GatewayError } from '../errors.ts';
-import { RESERVED_IN_PASSING, hasBody, parseJson } from '../http/middleware/body.ts';
+import { BODY_LIMIT_BYTES, RESERVED_IN_PASSING, hasBody, parseJson } from '../http/middleware/body.ts';
 import type { Metrics } from '../http/middleware/metrics.ts';
 import { Patience } from '../http/middleware/patience.ts';
 import { RateLimit } from '../http/middleware/rate_limit.ts';
 import { checked, idempotencyKeyOf, principalOf, requireRight } from '../http/registry.ts';
 import { publicError } from '../http/reply.ts';
+import { requestIdFor, requireBounded } from '../http/request_head.ts';
 import type { Principal, Route } from '../http/route.ts';
 import type { Services } from '../services.ts';
 import { Outgoing } from './relay/outgoing.ts';
 import { Pace } from './relay/pace.ts';
 import { readBody } from './request_body.ts';
 
-const REQUEST_ID = /^[A-Za-z0-9_.-]{8,64}$/;
-const URL_LENGTH_MAX = 8_192;
 const HEADER_NAMES = /^[A-Za-z0-9-]{1,64}(?:, ?[A-Za-z0-9-]{1,64}){0,63}$/;
-const BODY_LIMIT_BYTES = 256 * 1024;
 const EMPTY = Buffer.alloc(0);
 const SECONDS_PER_MINUTE = 60;
 
@@ -62,14 +60,13 @@ export class Door {
   }
 
   serve(request: IncomingMessage, response: ServerResponse): void {
-    const given = request.headers['x-request-id'];
-    const out = new Outgoing(response, typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID());
+    const out = new Outgoing(response, requestIdFor(request));
     this.answer(request, out).catch((error: unknown) => this.fail(error, out));
   }
 
   private async answer(request: IncomingMessage, out: Outgoing): Promise<void> {
     const url = request.url ?? '/';
-    if (url.length > URL_LENGTH_MAX) throw new ApiError('uri_too_long');
+    requireBounded(url);
     const mark = url.indexOf('?');
     const path = (mark === -1 ? url : url.slice(0, mark)).replace(/(.)\/$/, '$1');
     const found = this.find(path);
