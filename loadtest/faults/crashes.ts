@@ -54,20 +54,18 @@ const atRandom: Fault = {
 const at = (point: string, what: string): Fault => ({
   name: `killed between ${what}`,
   times: { short: 1, long: 50 },
+  restarts: true,
   async run(world, times) {
     const when = join(world.folder, `crash_${point}`);
     const environment = { CRASH_POINT: point, CRASH_WHEN: when };
     await world.server.stop();
     await world.restart({ preload: 'crash_points.mjs', environment });
-    const report = await repeatedly(world, times, async () => {
+    return repeatedly(world, times, async () => {
       writeFileSync(when, '');
       await world.server.exited;
       rmSync(when);
       return { count: 1, readyMillis: await world.restart({ preload: 'crash_points.mjs', environment }) };
     });
-    await world.server.stop();
-    await world.restart();
-    return report;
   },
 });
 

@@ -37,6 +37,8 @@ export class FaultWorld extends MarketUnderLoad {
   /** How much longer things take here than on a machine that does nothing else. */
   patience = 1;
   server: ServerProcess;
+  /** Started with something of a fault's own. */
+  private isAltered = false;
   private cluster: ClusterWorld | undefined;
   private readonly remove: () => void;
 
@@ -75,7 +77,15 @@ export class FaultWorld extends MarketUnderLoad {
   /** After the server has ended. @returns milliseconds until it was ready */
   async restart(options: Partial<ServerOptions> = {}): Promise<number> {
     this.server = this.spawn(options);
+    this.isAltered = Object.keys(options).length > 0;
     return this.server.ready();
+  }
+
+  /** Leaves the server as its users start it. */
+  async asUsual(): Promise<void> {
+    if (!this.isAltered) return;
+    await this.server.stop();
+    await this.restart();
   }
 
   /** By how long a process takes that does nothing. Neighbours come and go, so it is asked before each fault. */

@@ -79,6 +79,7 @@ async function instrumentOf({ url }: FaultWorld): Promise<string> {
 const overload: Fault = {
   name: 'offered many times what it can take, stopped amid it',
   times: { short: 1, long: 1 },
+  restarts: true,
   lacks: () => (process.platform === 'linux' ? undefined : 'the memory of a process is read from /proc'),
   async run(world, times) {
     const findings: string[] = [];

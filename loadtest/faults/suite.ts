@@ -63,6 +63,7 @@ async function inject(world: FaultWorld, fault: Fault, times: number): Promise<O
   const { name } = fault;
   const lacking = fault.lacks?.();
   if (lacking !== undefined) return { name, report: undefined, skipped: lacking, seconds: 0, patience: 1 };
+  if (fault.restarts !== true) await world.asUsual();
   world.calibrate();
   const begun = performance.now();
   const report = await fault.run(world, times).catch((error: unknown): FaultReport => ({
