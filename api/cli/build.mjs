@@ -22,6 +22,7 @@ export const ENTRIES = {
   cluster: 'api/cli/cluster.ts',
   'provider-agent': 'api/cli/provider_agent.ts',
   bench: 'loadtest/bench/main.ts',
+  bench_peer: 'loadtest/bench/peer_main.ts',
   faults: 'loadtest/faults/main.ts',
 };
 /** What `npm start` needs. */

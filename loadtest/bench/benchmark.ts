@@ -18,6 +18,14 @@ export interface Benchmark {
 /** Of a process that is to have as much room for what is young as the market's thread has. */
 export const YOUNG = ['--min-semi-space-size=32', '--max-semi-space-size=32', '--initial-old-space-size=256'];
 
+/** @throws Error when node runs without --expose-gc */
+export function collectGarbage(): void {
+  if (globalThis.gc === undefined) throw new Error('run node with --expose-gc');
+  // Twice: buffers outside the heap are given back only by the collection after the one that drops them.
+  globalThis.gc();
+  globalThis.gc();
+}
+
 /** The value at `fraction` of the sorted sample, nearest rank. */
 export function percentile(sorted: Float64Array, fraction: number): number {
   if (sorted.length === 0) return Number.NaN;

@@ -6,6 +6,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { BUYERS, CANCEL, PROVIDERS, generateOrderFlow, type Mix, type OrderFlow } from './order_flow.ts';
+import { collectGarbage } from './benchmark.ts';
 import { START, applyAll, inEnvelope, openMarket, order, placement, verifyInvariants, type BenchMarket } from './engine_market.ts';
 import { Random } from './random.ts';
 
@@ -125,9 +126,7 @@ function acceptedOrder({ buffer }: Engine): number {
 }
 
 function heapBytes(): number {
-  if (globalThis.gc === undefined) throw new Error('run node with --expose-gc');
-  globalThis.gc();
-  globalThis.gc();
+  collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
 }
