@@ -103,7 +103,7 @@ describe.skipIf(!executablePath)('the screens of work', () => {
     expect(await page.getByText(/whsec_/).count()).toBe(0);
   });
 
-  test('a borrower lets a bank file fill the application; a line that cannot be read is named', async () => {
+  test('a borrower lets a bank file fill the application; a line that cannot be read is named; what is chosen and planned is asked for', async () => {
     const page = await visits.visit({ path: '/credit', role: 'borrower' });
     await page.getByRole('button', { name: 'Apply for a facility' }).click();
     await page.getByLabel('Revenue growth, yearly').fill('90');
@@ -113,6 +113,16 @@ describe.skipIf(!executablePath)('the screens of work', () => {
     expect(await page.getByLabel('Revenue growth, yearly').inputValue()).toBe('90');
     const uploaded = visits.server.requests.find(({ path }) => path === '/feeds/bank');
     expect(uploaded).toMatchObject({ body: 'date,amount\n2026-10-01,x\n', headers: { 'content-type': 'text/csv' } });
+    for (const [label, answer] of [['Amount', '1,000,000'], ['Gross margin', '55'], ['Compute, share of spend', '40'], ['Compute forecast error', '15'], ['Largest customer', '22'], ['Days overdue, past year', '0']]) await page.getByLabel(label, { exact: true }).fill(answer);
+    await page.getByLabel('Interest alone').selectOption('First 3 months');
+    await page.getByLabel('Last instalment like the others').check();
+    await page.getByLabel('Compute planned, optional').fill('40000,45000');
+    await page.getByText('put a space between months').waitFor();
+    expect(await page.getByRole('button', { name: 'Apply', exact: true }).isEnabled()).toBe(false);
+    await page.getByLabel('Compute planned, optional').fill('40,000 45,000');
+    await page.getByText('45,000.00 USD in each month after').waitFor();
+    await page.getByRole('button', { name: 'Apply', exact: true }).click();
+    await expect.poll(() => sent('/facilities')).toMatchObject({ amount: '1000000', months: 12, method: 'annuity', interest_only_periods: 3, refine: true, application: { cash: '3950000.00', compute_plan: ['40000', '45000'] } });
   });
 
   test('a lender gives an offer back within its day', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { healthOf, marginOf } from './facility.ts';
+import { healthOf, marginOf, planOf, repaymentBody, repaymentLabel, USUAL_REPAYMENT } from './facility.ts';
 import { splitOf } from './repayment.ts';
 
 const owed = { fees: '100.00', accrued_interest: '1112.33', principal: '406000.00' };
@@ -31,4 +31,22 @@ describe('a facility', () => {
     ['120', 120, 'bad'],
   ])('an exposure of %s of 100 is %s percent', (exposure, percent, tone) => expect(marginOf({ exposure, exposure_limit: '100' })).toEqual({ percent, tone }));
   test('without a limit there is no margin', () => expect(marginOf({ exposure: '1', exposure_limit: '0' })).toBeUndefined());
+});
+
+describe('what is asked for', () => {
+  test.each([
+    ['annuity', '3', { interest_only_periods: 3, refine: true }],
+    ['annuity', '30', { interest_only_periods: 11, refine: true }],
+    ['flat', '3', { interest_only_periods: 3, refine: false }],
+    ['bullet', '3', { interest_only_periods: 0, refine: false }],
+  ])('%s with %s months of interest alone keeps what its term and method allow', (method, interestOnly, asked) => expect(repaymentBody({ ...USUAL_REPAYMENT, method, interestOnly, refine: true })).toEqual({ months: 12, method, ...asked }));
+  test('is told with the months of interest alone', () => {
+    expect(repaymentLabel({ method: 'annuity', interest_only_periods: 0 })).toBe('Equal instalments');
+    expect(repaymentLabel({ method: 'flat', interest_only_periods: 1 })).toBe('Flat, after 1 month of interest alone');
+  });
+  test.each([
+    ['', []],
+    ['40000 45,000.50;50000, 0', ['40000', '45000.50', '50000', '0']],
+  ])('plans "%s" month by month', (text, months) => expect(planOf(text)).toEqual({ months }));
+  test.each(['40000,45000', '-5', '1e3', '0.0000001', '1 '.repeat(61)])('takes no "%s" for a plan', (text) => expect(planOf(text)).toMatchObject({ months: [], problem: expect.any(String) }));
 });

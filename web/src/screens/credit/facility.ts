@@ -1,4 +1,4 @@
-import { toMicro, type WireFacility } from '../../state/index.ts';
+import { AMOUNT_PLACES, parseScaled, toMicro, typed, type WireFacility } from '../../state/index.ts';
 
 export const isFrozen = (facility: WireFacility): boolean => toMicro(facility.frozen_fraction) > 0n;
 
@@ -16,6 +16,45 @@ export const METHODS = [
   { value: 'flat', label: 'Flat' },
   { value: 'revenue_share', label: 'Share of revenue' },
 ];
+
+/** How an asked-for facility is repaid, as the form holds it. */
+export interface Repayment {
+  months: string;
+  method: string;
+  /** Instalments at the beginning that ask for interest alone. */
+  interestOnly: string;
+  refine: boolean;
+}
+export const USUAL_REPAYMENT: Repayment = { months: '12', method: 'annuity', interestOnly: '0', refine: false };
+
+/** Whether principal may wait; at the end it waits anyway, and a share of revenue has no instalments. */
+export const canWait = (method: string): boolean => method === 'annuity' || method === 'equal_principal' || method === 'flat';
+
+/** What the exchange is asked for: of what was chosen, that which the term and the method still allow. */
+export function repaymentBody({ months, method, interestOnly, refine }: Repayment): { months: number; method: string; interest_only_periods: number; refine: boolean } {
+  return { months: Number(months), method, interest_only_periods: canWait(method) ? Math.min(Number(interestOnly), Number(months) - 1) : 0, refine: refine && method === 'annuity' };
+}
+
+const monthsOf = (count: number): string => `${count} ${count === 1 ? 'month' : 'months'}`;
+
+/** As the borrower reads it on the offer and on the card. */
+export function repaymentLabel({ method, interest_only_periods: wait }: Pick<WireFacility, 'method' | 'interest_only_periods'>): string {
+  const label = METHODS.find(({ value }) => value === method)?.label ?? method;
+  return wait === 0 ? label : `${label}, after ${monthsOf(wait)} of interest alone`;
+}
+
+const PLAN_MONTHS_MAX = 60;
+/** An amount in a row of amounts: a comma stands between thousands only, so that no two months are read as one. */
+const PLANNED = /^(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?$/;
+
+/** The amounts of a plan of compute, month by month, typed in one row; empty when nothing is. */
+export function planOf(text: string): { months: string[]; problem?: string } {
+  const words = text.split(/[\s;]+/).map((word) => word.replace(/,$/, '')).filter((word) => word !== '');
+  const wrong = words.find((word) => !PLANNED.test(word) || parseScaled(typed(word), AMOUNT_PLACES) === undefined);
+  if (wrong !== undefined) return { months: [], problem: `"${wrong}" is no amount; put a space between months` };
+  if (words.length > PLAN_MONTHS_MAX) return { months: [], problem: `At most ${PLAN_MONTHS_MAX} months` };
+  return { months: words.map(typed) };
+}
 
 /** What happens to a facility that is not paid, by days past due. */
 const LADDER = [
