@@ -84,7 +84,7 @@ class Case {
       { price, quantity, slice: Math.max(displayQuantity === 0 ? quantity : displayQuantity, minimumQuantity), minimum: minimumQuantity, own: owner === order.owner }
     ));
     const { filled, notional, resting, refusal } = walk(commandOf(order), { makers, calls: this.calls, lastPrice: 100 });
-    return { filled, notional, resting, refusal: refusal === 'self_trade' ? 'minimum_quantity' : refusal };
+    return { filled, notional, resting, refusal };
   }
 }
 
@@ -105,6 +105,6 @@ describe('a preview', () => {
       expect({ seed, ...foreseen, resting }).toEqual({ seed, ...placed, resting });
       seen.add(placed.refusal ?? (placed.filled === 0 ? 'nothing' : placed.resting > 0 ? 'rests' : 'trades'));
     }
-    expect([...seen].sort()).toEqual(['minimum_quantity', 'nothing', 'post_only_would_cross', 'rests', 'trades']);
+    expect([...seen].sort()).toEqual(['minimum_quantity', 'nothing', 'post_only_would_cross', 'rests', 'self_trade', 'trades']);
   });
 });

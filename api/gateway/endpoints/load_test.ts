@@ -1,10 +1,11 @@
 /**
  * Once a day, at a minute that nobody knows, an endpoint is asked for half a minute for what its provider
- * has sold. What it cannot reach counts as failed capacity until a later test reaches it; who has mended what was wrong
+ * has sold, at no more than a quarter above that pace, so that a burst is not enough. What it cannot reach counts as failed capacity until a later test reaches it; who has mended what was wrong
  * asks for one. Who moves a manual clock past that minute does not wait for a test, so there only those are made that were asked for.
  */
 import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import { classOf } from '../../../engine/vocabulary.ts';
 import { mulDivFloor } from '../../../engine/numbers/muldiv.ts';
 import type { SoldPlaceView } from '../../../engine/queries.ts';
@@ -29,6 +30,10 @@ const RETEST_MILLIS = 10 * MILLIS_PER_MINUTE;
 const TOKENS_PER_SECOND_MAX = 500;
 const STREAMS_MAX = 32;
 const TOKENS_OF_A_REQUEST = 256;
+/** How far ahead of what was sold a test may be, as a factor, and in requests at its beginning; and how long it waits when it is. */
+const PACE = 1.25;
+const REQUESTS_AHEAD = 2;
+const PACE_MILLIS = 50;
 
 export interface LoadTestParts {
   services: Pick<Services, 'directory' | 'log'>;
@@ -125,16 +130,25 @@ async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { cl
   if (asked.length === 0) return { wanted: 0, reached: 0, shortfall: 0 };
   const perSecond = Math.min(TOKENS_PER_SECOND_MAX, (quantity / STEPS_PER_GPU_HOUR) * (MICRO / asked[0].rated));
   const wanted = Math.floor((perSecond * millis) / 1_000);
-  const until = performance.now() + millis;
+  const began = performance.now();
+  const until = began + millis;
   const signal = AbortSignal.timeout(millis + 5_000);
   setMaxListeners(STREAMS_MAX, signal);
   let reached = 0;
+  let underway = 0;
+  const isAhead = (): boolean => reached + underway * TOKENS_OF_A_REQUEST >= (PACE * perSecond * (performance.now() - began)) / 1_000 + REQUESTS_AHEAD * TOKENS_OF_A_REQUEST;
   const stream = async (index: number): Promise<void> => {
     const { endpoint, name } = asked[index % asked.length];
     while (reached < wanted && performance.now() < until && !stopped()) {
+      if (isAhead()) {
+        await setTimeout(PACE_MILLIS);
+        continue;
+      }
+      underway++;
       const prompt = ordinaryQuestion(() => randomInt(1_000_000) / 1_000_000);
       const text = await askCanary(upstream, { target: endpoint.target, model: name, prompt, tokens: TOKENS_OF_A_REQUEST, signal }).catch(() => '');
-      if (text === '') await new Promise((resolve) => setTimeout(resolve, 200));
+      underway--;
+      if (text === '') await setTimeout(200);
       reached += countTokens(text);
     }
   };

@@ -142,7 +142,7 @@ function statusOf(record: AllocationRecord, now: number): AllocationView['status
 
 const ledgerSchema = z.object({
   ledger: z.enum(LEDGERS), account: text, owner: text.describe('What the account belongs to: the company, or one of its lots or facilities'),
-  amount: text.describe('Debit positive'), sequence: z.number().int(), event: text, at: text,
+  amount: text.describe('Debit positive; of CAP in GPU-hours, to the nearest millionth'), gpu_seconds: text.nullable().describe('Of CAP, exactly'), sequence: z.number().int(), event: text, at: text,
 });
 
 const ledger = route({
@@ -164,6 +164,7 @@ export const ledgerWire = (entry: LedgerEntry): z.infer<typeof ledgerSchema> => 
   account: entry.account,
   owner: ownerOf(entry),
   amount: entry.ledger === 'CAP' ? formatGpuHours(entry.amount) : formatMicro(entry.amount),
+  gpu_seconds: entry.ledger === 'CAP' ? formatMicro(entry.amount) : null,
   sequence: entry.sequence,
   event: entry.event,
   at: formatTime(entry.at),
