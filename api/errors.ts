@@ -66,7 +66,7 @@ const HTTP_ERRORS = {
   duplicate_key: { status: 400, message: 'The body names "{name}" twice in one object.' },
   invalid_cursor: { status: 400, message: 'The cursor is not one this list has given out.' },
   invalid_idempotency_key: { status: 400, message: 'An Idempotency-Key is 1 to 255 visible ASCII characters.' },
-  unsupported_media_type: { status: 400, message: 'Send the body as {expected}, in UTF-8 and not compressed.' },
+  unsupported_media_type: { status: 400, message: 'Send the body as {expected}, in UTF-8; under /v1 it may be compressed by gzip or br, elsewhere not.' },
   unauthenticated: { status: 401, message: 'Send a key as "Authorization: Bearer KEY", or log in.' },
   invalid_api_key: { status: 401, message: 'The key is not valid.' },
   expired_api_key: { status: 401, message: 'The key has expired.' },

@@ -8,6 +8,7 @@ import { parseArgs, promisify } from 'node:util';
 import { Exchange, Refused } from '../agent/exchange.ts';
 import { parseGpus } from '../agent/nvidia_smi.ts';
 import type { Gpu } from '../agent/nvidia_smi.ts';
+import { helpOnAsk } from './help.ts';
 
 const HEARTBEAT_MILLIS = 10_000;
 const COMMAND_LIMIT_MILLIS = 5_000;
@@ -35,6 +36,7 @@ interface Options {
 class Usage extends Error {}
 
 function readOptions(): Options {
+  helpOnAsk(USAGE);
   const { values } = parseArgs({
     options: {
       exchange: { type: 'string' }, endpoint: { type: 'string' }, class: { type: 'string' }, region: { type: 'string' }, model: { type: 'string', multiple: true },

@@ -1,6 +1,7 @@
 /** `npm run replay`: executes recorded commands again, of one book or of a whole market. */
 import { parseArgs } from 'node:util';
 import { readConfig } from '../config.ts';
+import { helpOnAsk } from './help.ts';
 import { outputWithoutBanner } from './npm_banner.ts';
 import { replayBook } from './replay_book.ts';
 import { replayJournal } from './replay_journal.ts';
@@ -40,6 +41,7 @@ function whole(text: string): number {
 }
 
 async function main(): Promise<number> {
+  helpOnAsk(USAGE);
   const flags = Object.fromEntries(Object.keys(MODES).map((name) => [name, { type: 'boolean' as const }]));
   const options = Object.fromEntries(Object.values(MODES).flatMap((mode) => mode.options.map((name) => [name, { type: 'string' as const }])));
   const { values } = parseArgs({ options: { ...flags, ...options } });

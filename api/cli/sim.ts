@@ -16,6 +16,7 @@ import { keepJournal } from '../sequencer/kept/kept_journal.ts';
 import { FLAW_NAMES } from '../sequencer/simulation/flaws.ts';
 import type { Flaw } from '../sequencer/simulation/flaws.ts';
 import type { SimulationResult } from '../../engine/simulation/simulation.ts';
+import { helpOnAsk } from './help.ts';
 import { liveLoans, measureDayEnd, measureSchedules } from './loans.ts';
 import { simulateDisk } from '../sequencer/simulation/simulate_disk.ts';
 
@@ -25,9 +26,16 @@ function wholeNumber(name: string, text: string): number {
   return value;
 }
 
+const USAGE = `usage: npm run sim -- [--seed N] [--seeds K] [--commands M] [--batch B]     seeded lives of the market
+       npm run sim -- --disk [--seed N] [--seeds K] [--commands M] [--flaw NAME]   the sequencer on a simulated clock, network and disk
+       npm run sim -- --loans [--facilities N] [--days D | --money-events M] [--check-every D]
+       npm run sim -- --day-end N                                       the end of a day for N facilities
+       npm run sim -- --schedules N                                     the plan of a loan of N months
+       npm run sim -- --seed N --commands M --keep FILE                 commands and a digest of their events, kept`;
 const DISK_COMMANDS = 60;
 
 async function main(): Promise<number> {
+  helpOnAsk(USAGE);
   const { values } = parseArgs({
     options: {
       seed: { type: 'string', default: '1' }, commands: { type: 'string' }, batch: { type: 'string', default: '100' },
