@@ -114,8 +114,8 @@ describe.skipIf(!executablePath)('the screens of work', () => {
     const uploaded = visits.server.requests.find(({ path }) => path === '/feeds/bank');
     expect(uploaded).toMatchObject({ body: 'date,amount\n2026-10-01,x\n', headers: { 'content-type': 'text/csv' } });
     for (const [label, answer] of [['Amount', '1,000,000'], ['Gross margin', '55'], ['Compute, share of spend', '40'], ['Compute forecast error', '15'], ['Largest customer', '22'], ['Days overdue, past year', '0']]) await page.getByLabel(label, { exact: true }).fill(answer);
-    await page.getByLabel('Interest alone').selectOption('First 3 months');
-    await page.getByLabel('Last instalment like the others').check();
+    await page.getByLabel('Interest alone, no principal').selectOption('First 3 months');
+    await page.getByLabel('Even last instalment').check();
     await page.getByLabel('Compute planned, optional').fill('40000,45000');
     await page.getByText('put a space between months').waitFor();
     expect(await page.getByRole('button', { name: 'Apply', exact: true }).isEnabled()).toBe(false);

@@ -41,6 +41,11 @@ describe('times', () => {
     expect(format.hourName(hour)).toBe('Tue 01 Dec 14:00 UTC');
   });
 
+  test('of the reader name the day in the same order', () => {
+    const local = new Date(2026, 8, 3, 4, 5, 6).getTime();
+    expect([format.date(local), format.dateTime(local), format.timeOfDay(local), format.dayOnly(local), format.minute(local)]).toEqual(['03 Sep 2026', '03 Sep, 04:05', '04:05:06', '03 Sep', '04:05']);
+  });
+
   test('that are absent or broken show as no value', () => {
     expect(format.timeOfDay(null)).toBe(format.NO_VALUE);
     expect(format.dateTime('yesterday')).toBe(format.NO_VALUE);

@@ -65,11 +65,12 @@ export function fraction(text: string): string {
   return exact === undefined ? NO_VALUE : formatScaled(exact, AMOUNT_PLACES - 2);
 }
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
-const dayAndTime = new Intl.DateTimeFormat(undefined, { day: '2-digit', month: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-const day = new Intl.DateTimeFormat(undefined, { day: '2-digit', month: 'short', year: 'numeric' });
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const two = (value: number): string => String(value).padStart(2, '0');
+// One order of day and month, in the language of the page: delivery hours and local times stand side by side.
+const dayOf = (local: Date): string => `${two(local.getDate())} ${MONTHS[local.getMonth()]}`;
+const minuteOf = (local: Date): string => `${two(local.getHours())}:${two(local.getMinutes())}`;
 
 type Time = string | number | null | undefined;
 const dateOf = (time: Time): Date | undefined => {
@@ -81,16 +82,26 @@ const dateOf = (time: Time): Date | undefined => {
 /** Local time of day with seconds. */
 export const timeOfDay = (time: Time): string => {
   const date = dateOf(time);
-  return date === undefined ? NO_VALUE : clock.format(date);
+  return date === undefined ? NO_VALUE : `${minuteOf(date)}:${two(date.getSeconds())}`;
 };
 /** Local day and time. */
 export const dateTime = (time: Time): string => {
   const date = dateOf(time);
-  return date === undefined ? NO_VALUE : dayAndTime.format(date);
+  return date === undefined ? NO_VALUE : `${dayOf(date)}, ${minuteOf(date)}`;
 };
 export const date = (time: Time): string => {
   const value = dateOf(time);
-  return value === undefined ? NO_VALUE : day.format(value);
+  return value === undefined ? NO_VALUE : `${dayOf(value)} ${value.getFullYear()}`;
+};
+/** Local day without its year, for an axis. */
+export const dayOnly = (time: Time): string => {
+  const value = dateOf(time);
+  return value === undefined ? NO_VALUE : dayOf(value);
+};
+/** Local time of day without seconds, for an axis. */
+export const minute = (time: Time): string => {
+  const value = dateOf(time);
+  return value === undefined ? NO_VALUE : minuteOf(value);
 };
 /** The same instant in UTC, for a tooltip beside a local time. */
 export const utc = (time: Time): string => {
@@ -101,9 +112,9 @@ export const utc = (time: Time): string => {
 /** Delivery hours are UTC: `Tue 01 Dec` and `14:00`. */
 export function hourDay(hour: number): string {
   const at = new Date(hour * MILLIS_PER_HOUR);
-  return `${WEEKDAYS[at.getUTCDay()]} ${String(at.getUTCDate()).padStart(2, '0')} ${MONTHS[at.getUTCMonth()]}`;
+  return `${WEEKDAYS[at.getUTCDay()]} ${two(at.getUTCDate())} ${MONTHS[at.getUTCMonth()]}`;
 }
-export const hourTime = (hour: number): string => `${String(new Date(hour * MILLIS_PER_HOUR).getUTCHours()).padStart(2, '0')}:00`;
+export const hourTime = (hour: number): string => `${two(new Date(hour * MILLIS_PER_HOUR).getUTCHours())}:00`;
 /** `01 Dec 14:00`: without its zone, where a header says UTC. */
 export const hourShort = (hour: number): string => `${hourDay(hour).slice(4)} ${hourTime(hour)}`;
 /** When a delivery hour begins where the reader is: what stands beside its UTC. */
@@ -111,7 +122,7 @@ export const hourLocal = (hour: number | undefined): string => (hour === undefin
 /** The same in the day's hour alone: `11:00 local`; nothing where local time is UTC. */
 export function hourHere(hour: number): string {
   const at = new Date(hour * MILLIS_PER_HOUR);
-  return at.getTimezoneOffset() === 0 ? '' : `${String(at.getHours()).padStart(2, '0')}:${String(at.getMinutes()).padStart(2, '0')} local`;
+  return at.getTimezoneOffset() === 0 ? '' : `${minuteOf(at)} local`;
 }
 export const hourName = (hour: number): string => `${hourDay(hour)} ${hourTime(hour)} UTC`;
 

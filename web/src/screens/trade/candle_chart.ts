@@ -1,6 +1,6 @@
 /** The candle chart: the only user of the chart library, loaded when it is first shown. Prices are whole ticks in it. */
 import { CandlestickSeries, ColorType, createChart, createSeriesMarkers, HistogramSeries, LineSeries, LineStyle, TickMarkType, type UTCTimestamp } from 'lightweight-charts';
-import { fromTicks, toSteps, toTicks, type WireCandle } from '../../state/index.ts';
+import { format, fromTicks, toSteps, toTicks, type WireCandle } from '../../state/index.ts';
 
 export interface OwnFill {
   at: string;
@@ -27,8 +27,8 @@ export interface CandleChart {
 /** Local, as everywhere else; the library's own axis is UTC. */
 const axisTime = (time: unknown, mark: TickMarkType): string =>
   mark === TickMarkType.Time || mark === TickMarkType.TimeWithSeconds
-    ? new Date(Number(time) * 1000).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
-    : new Date(Number(time) * 1000).toLocaleDateString(undefined, { day: '2-digit', month: 'short' });
+    ? format.minute(Number(time) * 1000)
+    : format.dayOnly(Number(time) * 1000);
 
 const secondsOf = (time: string): UTCTimestamp => Math.floor(Date.parse(time) / 1000) as UTCTimestamp;
 const barOf = (candle: WireCandle) => ({ time: secondsOf(candle.start_at), open: toTicks(candle.open), high: toTicks(candle.high), low: toTicks(candle.low), close: toTicks(candle.close) });
@@ -40,7 +40,7 @@ export function candleChart(element: HTMLElement, colours: ChartColours): Candle
     layout: { background: { type: ColorType.Solid, color: 'transparent' }, fontFamily: getComputedStyle(element).fontFamily, fontSize: 11, attributionLogo: false },
     timeScale: { timeVisible: true, secondsVisible: false, borderVisible: false, maxBarSpacing: 18, tickMarkFormatter: axisTime },
     rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.22 } },
-    localization: { timeFormatter: (time: unknown) => new Date(Number(time) * 1000).toLocaleString(undefined, { hourCycle: 'h23' }) },
+    localization: { timeFormatter: (time: unknown) => format.dateTime(Number(time) * 1000) },
   });
   const priceFormat = { type: 'custom' as const, minMove: 1, formatter: (ticks: number) => fromTicks(Math.round(ticks)) };
   const series = chart.addSeries(CandlestickSeries, { priceFormat, borderVisible: false });
