@@ -14,7 +14,7 @@
  *    a failed minute is told once, however many report it.
  * 6: what instalments and late fees ask for is whole cents; that nothing is offered in place of what failed is told once for each minute; what arrives
  *    again after a call looks at so many resting orders only; for a bid that
- *    executes nothing and cannot wait nothing is drawn; a lender that declined is not asked again under other terms; a block that waits
+ *    cannot wait no more is drawn than what it executes needs; a lender that declined is not asked again under other terms; a block that waits
  *    remembers the first hour that has too little; an amendment is refused in a new order's order of precedence.
  */
 export const RULES_VERSION = 6;

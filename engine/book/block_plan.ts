@@ -46,6 +46,11 @@ export class BlockPlan {
     return least === most || this.fits(terms, most) ? most : this.between(terms, least, this.depth(terms, most, lacking));
   }
 
+  /** What a quantity that every hour has costs or brings. */
+  costOf(terms: BlockTerms, quantity: Steps): Micro {
+    return terms.books.reduce((sum, book) => sum + this.notionalOf(terms, book, quantity), 0);
+  }
+
   /** As rules before version 6 looked for it: the same, but it may name another hour that has too little. */
   largest(terms: BlockTerms, least: Steps, most: Steps, lacking: Lacking): Steps {
     if (this.fits(terms, most)) return most;

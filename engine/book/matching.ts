@@ -54,6 +54,8 @@ export class Matcher {
   minimumAlwaysBinds = true;
   /** Before version 4 a post-only order could take when it arrived again, and an order whose minimum had shrunk waited on. */
   rulesVersion = RULES_VERSION;
+  /** What the last look ahead would have paid for what it executed. */
+  notional = 0;
   /** Whether a bid may be flagged as limited at all. */
   anyLimited = false;
   /** Ids of resting orders whose minimum has just been met, or has become less. */
@@ -91,8 +93,10 @@ export class Matcher {
     const mode = orders.selfTradePrevention(row);
     let executed = 0;
     let left = orders.remaining(row);
+    this.notional = 0;
     for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
       let hidden = 0;
+      const price = side.priceAt(level);
       for (let maker = side.head(level); maker !== NIL; maker = orders.next(maker)) {
         if (!this.eligible(maker, row, sells)) continue;
         const size = orders.remaining(maker);
@@ -104,12 +108,14 @@ export class Matcher {
           const slice = this.sliceOf(maker, size);
           const quantity = Math.min(left, slice);
           hidden += size - slice;
+          this.notional += price * Math.min(quantity, wanted - executed);
           executed += Math.min(quantity, wanted - executed);
           left -= quantity;
         }
         if (executed >= wanted || left === 0) return executed;
       }
       const more = Math.min(left, hidden);
+      this.notional += price * Math.min(more, wanted - executed);
       executed += Math.min(more, wanted - executed);
       left -= more;
       if (executed >= wanted || left === 0) return executed;

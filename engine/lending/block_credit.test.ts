@@ -1,6 +1,6 @@
 /** What financed credit may not do by a buy block, or by a draw on demand, any more than by a single bid. */
 import { describe, expect, it } from 'vitest';
-import { BUY, FOK, IOC, LOAN_RULES, NONE } from '../vocabulary.ts';
+import { BUY, FOK, IOC, LOAN_RULES, MARKET, NONE } from '../vocabulary.ts';
 import { addMonths } from '../numbers/calendar.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import { RULES_VERSION } from '../rules.ts';
@@ -128,7 +128,44 @@ describe('a draw on demand', () => {
     expect(left(RULES_VERSION, tooLow)).toEqual([0, 0, ['ioc']]);
     expect(left(RULES_VERSION, noHour)).toEqual([0, 0, ['fok']]);
     for (const place of [tooMany, tooLow, noHour]) expect(left(5, place)[0]).toBeGreaterThan(0);
+    // Of some it executes as much as its own credit pays.
     const some = (world: Loan, hour: number) => world.bid(world.loan.borrower, 2, 170_000, { hour, timeInForce: IOC });
-    expect(left(RULES_VERSION, some)[0]).toBeGreaterThan(0);
+    expect(left(RULES_VERSION, some)).toEqual([0, 0, ['filled', 'ioc']]);
+    expect(left(5, some)[0]).toBeGreaterThan(0);
+  });
+
+  it('is made for what a bid that cannot wait executes, not for what it asks for', () => {
+    const bought = (own: number, offered: number, place: (world: World, borrower: number, hour: number) => Result, rulesVersion = RULES_VERSION): { drawn: number; held: number; hours: number } => {
+      const { world, borrower, facility } = month(rulesVersion);
+      // What was drawn is spent but for `own`.
+      const hour = HOUR + 24 * 20;
+      const available = (): number => world.engine.query('balances', { company: borrower }).available / MICRO;
+      for (const name of ['first', 'second', 'third']) world.ask(world.provider(100_000, name), 1, 42_000, { hour: HOUR + 24 });
+      world.bid(borrower, 1, Math.floor((available() - own) / 1.005), { hour: HOUR + 24 });
+      world.run({ type: 'setFacilityOption', company: borrower, facility, drawOnDemand: true });
+      const seller = world.provider(100_000, 'seller');
+      for (const later of [0, 1]) world.ask(seller, 1.8, offered, { hour: hour + later });
+      const before = world.engine.query('facility', { facility })?.drawn ?? 0;
+      const { events } = place(world, borrower, hour);
+      expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+      const { held } = world.engine.query('balances', { company: borrower });
+      return { drawn: ((world.engine.query('facility', { facility })?.drawn ?? 0) - before) / MICRO, held, hours: all(events, 'fill').reduce((sum, { quantity }) => sum + quantity, 0) / gpuHours(1) };
+    };
+    const ioc = (world: World, borrower: number, hour: number) => world.bid(borrower, 1.9033, 40_000, { hour, timeInForce: IOC });
+    const fok = (world: World, borrower: number, hour: number) => world.bid(borrower, 1.9033, 4_000, { hour, timeInForce: FOK });
+    const market = (world: World, borrower: number, hour: number) => world.bid(borrower, 0, 40_000, { hour, orderType: MARKET, price: NONE, timeInForce: IOC });
+    const blocks = (world: World, company: number, hour: number) =>
+      world.run({ type: 'placeBlock', company, market: 0, fromHour: hour, toHour: hour + 2, side: BUY, price: price(1.9), quantity: gpuHours(20_000), timeInForce: IOC, minimumAcceptanceRatio: 1, model: NONE, clientOrderId: '' });
+    for (const place of [ioc, market]) {
+      expect(bought(300, 40, place)).toEqual({ drawn: 0, held: 0, hours: 40 });
+      // 4,000 hours at 1.8 are 7,236 CR with the fee; some 5,000 to 6,000 USD buy what is missing of them.
+      const some = bought(300, 4_000, place);
+      expect(some).toMatchObject({ held: 0, hours: 4_000 });
+      expect(some.drawn).toBeGreaterThan(4_000);
+      expect(some.drawn).toBeLessThan(6_000);
+    }
+    expect(bought(7_300, 4_000, fok)).toEqual({ drawn: 0, held: 0, hours: 4_000 });
+    expect(bought(300, 40, blocks)).toEqual({ drawn: 0, held: 0, hours: 80 });
+    expect(bought(300, 40, ioc, 5).drawn).toBeGreaterThan(40_000);
   });
 });

@@ -120,11 +120,9 @@ export class Blocks {
     if (command.side === BUY) {
       if (trading.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
       const hold = requiredHold(command.price * command.quantity * hours, 0, 0, 0);
-      const idle = this.isIdle(block, row, hold);
-      if (!idle) trading.drawFor(command.company, hold, command.toHour - 1);
-      state.ledger.begin();
-      trading.holds.reserve(row, idle ? 0 : hold);
-      state.ledger.end();
+      const needed = this.neededOf(block, row, hold);
+      trading.drawFor(command.company, needed, command.toHour - 1);
+      trading.reserve(row, needed, hold);
       trading.link(row);
     }
     state.blocks.set(block.block, block);
@@ -316,22 +314,27 @@ export class Blocks {
     if (books !== undefined && quantity > 0) this.trade(block, row, books, quantity);
   }
 
-  /** Whether it is short of credit and leaves without a trade: nothing is drawn for it, and it holds nothing. */
-  private isIdle(block: Block, row: number, hold: Micro): boolean {
-    if (this.state.rulesVersion < 6 || block.timeInForce === GTC || this.trading.holds.spendable(block.company, hold) >= hold) return false;
+  /** What must be there for it: all that it may cost, or, where it is short of that and cannot wait, what it executes. */
+  private neededOf(block: Block, row: number, hold: Micro): Micro {
+    if (this.state.rulesVersion < 6 || block.timeInForce === GTC || this.trading.holds.spendable(block.company, hold) >= hold) return hold;
     const books = this.openBooks(block);
-    return books === undefined || this.largest(block, row, books) === 0;
+    const quantity = books === undefined ? 0 : this.largest(block, row, books);
+    return books === undefined || quantity === 0 ? 0 : this.trading.neededFor(block.company, this.plan.costOf(this.termsOf(block, row, books), quantity), hold);
   }
 
   /** The quantity that all hours have within the limit; 0 where the block does not accept it. */
   private largest(block: Block, row: number, books: HourBook[]): Steps {
-    const terms: BlockTerms = { sells: block.side === SELL, price: block.price, books, mayTrade: (maker) => this.mayTrade(block, row, maker) };
+    const terms = this.termsOf(block, row, books);
     const lacking: Lacking = { hour: NONE };
     const { plan } = this;
     const least = leastOf(block);
     const quantity = this.state.rulesVersion >= 6 ? plan.largestFrom(terms, least, block.wanted, lacking) : plan.largest(terms, least, block.wanted, lacking);
     if (lacking.hour !== NONE) block.lacking = block.fromHour + lacking.hour;
     return quantity;
+  }
+
+  private termsOf(block: Block, row: number, books: HourBook[]): BlockTerms {
+    return { sells: block.side === SELL, price: block.price, books, mayTrade: (maker) => this.mayTrade(block, row, maker) };
   }
 
   /** Whether the hour that had too little when it was last tried has too little yet: a look at one hour instead of all. */

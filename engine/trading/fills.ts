@@ -122,7 +122,7 @@ export class Fills {
     const { orders, allocations, ledger, standing } = this.state;
     const company = orders.company(bid);
     const holdAfter = orders.remaining(bid) === 0 ? 0 : this.holds.required(bid, orders.price(bid), orders.remaining(bid));
-    const released = orders.hold(bid) - notional - fee - holdAfter;
+    const released = bid === this.holds.leaving ? 0 : orders.hold(bid) - notional - fee - holdAfter;
     const cost = this.holds.settle(bid, notional, fee, released);
     allocations.funding[allocation] = this.holds.funding;
     allocations.contract[allocation] = notional;

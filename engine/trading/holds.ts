@@ -51,6 +51,8 @@ export class Holds {
   /** Lists of (lot, credits) that the last contract and the last fee took. */
   funding = NIL;
   retired = NIL;
+  /** The bid that is matched at this moment and leaves with the command, if it holds what it executes and no more: of its hold nothing is released before. */
+  leaving = NIL;
   private readonly state: State;
 
   constructor(state: State) {

@@ -76,21 +76,25 @@ export class Trading implements AuctionHost {
       if (isUnused(book)) state.closeBook(book);
       return late;
     }
-    this.accept(command, row);
-    if (command.orderType === STOP || command.orderType === STOP_LIMIT) this.matcher.enterStop(book, row);
-    else if (command.provider !== undefined) this.enterPicking(book, row, command.provider);
-    else this.matcher.enter(book, row);
+    if (command.provider !== undefined) {
+      this.enterPicking(command, book, row, command.provider);
+    } else {
+      this.accept(command, row);
+      if (command.orderType === STOP || command.orderType === STOP_LIMIT) this.matcher.enterStop(book, row);
+      else this.matcher.enter(book, row);
+    }
     this.matcher.runStops(book);
     return undefined;
   }
 
   /** A bid for one provider's capacity is limited as one is whose credit may not go everywhere; others pay nothing for the question. */
-  private enterPicking(book: HourBook, row: number, provider: CompanyId): void {
+  private enterPicking(command: PlaceOrder, book: HourBook, row: number, provider: CompanyId): void {
     const { orders } = this.state;
     const { anyLimited } = this.matcher;
     orders.setFlags(row, orders.flags(row) | FLAG.limited);
     this.picking = { row, provider };
     this.matcher.anyLimited = true;
+    this.accept(command, row);
     this.matcher.enter(book, row);
     this.matcher.anyLimited = anyLimited;
     this.picking = undefined;
@@ -219,11 +223,9 @@ export class Trading implements AuctionHost {
       const hold = requiredHold(orders.price(row) * command.quantity, 0, 0, 0);
       // Nobody else has a facility to draw from.
       const mayDraw = this.limits.isFinanced(command.company);
-      const idle = mayDraw && this.isIdle(command, row, hold);
-      if (mayDraw && !idle) this.drawFor(command.company, hold, command.hour);
-      state.ledger.begin();
-      this.holds.reserve(row, idle ? 0 : hold);
-      state.ledger.end();
+      const needed = mayDraw ? this.neededOf(command, row, hold) : hold;
+      if (mayDraw) this.drawFor(command.company, needed, command.hour);
+      this.reserve(row, needed, hold);
     }
     this.link(row);
     if (command.clientOrderId !== '') state.clientOrderIds.set(`${command.company}:${command.clientOrderId}`, state.now);
@@ -231,16 +233,31 @@ export class Trading implements AuctionHost {
     this.events.accepted(command, row);
   }
 
-  /** Whether a bid is short of credit and leaves without a trade: nothing is drawn for it, and it holds nothing. */
-  private isIdle({ company, orderType, timeInForce }: PlaceOrder, row: number, hold: Micro): boolean {
-    if (this.state.rulesVersion < 6 || orderType === STOP || orderType === STOP_LIMIT || (timeInForce < IOC && orderType !== MARKET)) return false;
-    if (this.holds.spendable(company, hold) >= hold) return false;
+  /** Holds what is there of `hold`, which may be less for a bid that leaves with the command. */
+  reserve(row: number, needed: Micro, hold: Micro): void {
+    const { ledger, orders } = this.state;
+    if (needed < hold) this.holds.leaving = row;
+    ledger.begin();
+    this.holds.reserve(row, needed < hold ? Math.min(hold, this.holds.spendable(orders.company(row), hold)) : hold);
+    ledger.end();
+  }
+
+  /** What must be there for a bid: all that it may cost, or, where it is short of that and cannot wait, what it executes. */
+  private neededOf({ company, orderType, timeInForce }: PlaceOrder, row: number, hold: Micro): Micro {
+    if (this.state.rulesVersion < 6 || orderType === STOP || orderType === STOP_LIMIT || (timeInForce < IOC && orderType !== MARKET)) return hold;
+    if (this.holds.spendable(company, hold) >= hold) return hold;
     const { orders } = this.state;
     const book = this.state.bookOf(orders.book(row));
     // A market order of a call that may wait collects.
-    if (book.auction) return timeInForce >= IOC;
-    const least = timeInForce === FOK ? orders.remaining(row) : 1;
-    return this.matcher.executable(book, row, least) < least;
+    if (book.auction) return timeInForce >= IOC ? 0 : hold;
+    const executed = this.matcher.executable(book, row, orders.remaining(row));
+    if (executed === 0 || (timeInForce === FOK && executed < orders.remaining(row))) return 0;
+    return this.neededFor(company, this.matcher.notional, hold);
+  }
+
+  /** Whom limited credit may buy from is known when it is held only: a look ahead may err, and all is drawn. */
+  neededFor(company: CompanyId, notional: Micro, hold: Micro): Micro {
+    return this.limits.isLimited(company) ? hold : requiredHold(notional, 0, 0, 0);
   }
 
   /** Counts what an ask offers: a provider's capacity, or an allocation. */
@@ -329,6 +346,7 @@ export class Trading implements AuctionHost {
   }
 
   filled(row: number): void {
+    if (row === this.holds.leaving) this.giveBack(row);
     this.leave(row, STATUS_FILLED, REASON_FILLED);
   }
 
@@ -338,20 +356,27 @@ export class Trading implements AuctionHost {
 
   /** Ends an order that is in no book any more, giving back what it reserved. */
   drop(row: number, reason: CancelReason): void {
-    const { orders, ledger } = this.state;
+    const { orders } = this.state;
     if (orders.isSell(row)) {
       this.offer(row, -orders.remaining(row));
-    } else if (orders.hold(row) > 0) {
-      ledger.begin();
-      this.holds.release(row, orders.hold(row));
-      ledger.end();
+    } else {
+      this.giveBack(row);
     }
     this.leave(row, this.events.statusAfter(reason), reasonCode(reason));
+  }
+
+  private giveBack(row: number): void {
+    const { orders, ledger } = this.state;
+    if (orders.hold(row) === 0) return;
+    ledger.begin();
+    this.holds.release(row, orders.hold(row));
+    ledger.end();
   }
 
   private leave(row: number, status: number, reason: number): void {
     this.events.done(row, status, reason);
     this.unlink(row);
+    if (row === this.holds.leaving) this.holds.leaving = NIL;
     if (this.state.forced.size > 0) this.state.forced.delete(this.state.orders.idOf(row));
     if ((this.state.orders.flags(row) & FLAG.blockAsk) !== 0) this.blocks.askLeft(row, status, reason);
     this.state.orders.destroy(row);
@@ -359,6 +384,7 @@ export class Trading implements AuctionHost {
 
   /** Brings a bid's hold to what its remainder needs, within what is already held or spendable. */
   adjustHold(row: number): void {
+    if (row === this.holds.leaving) return;
     const { orders, ledger } = this.state;
     const remaining = orders.remaining(row);
     const needed = remaining === 0 ? 0 : this.holds.required(row, orders.price(row), remaining);

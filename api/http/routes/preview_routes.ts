@@ -1,6 +1,6 @@
 /** What an order would cost, before it is sent. */
 import { z } from 'zod';
-import { BUY, NONE, SELL, classOf } from '../../../engine/vocabulary.ts';
+import { BUY, GTC, NONE, SELL, classOf } from '../../../engine/vocabulary.ts';
 import type { PlaceBlock, PlaceOrder } from '../../../engine/commands.ts';
 import { PARAMETERS } from '../../../engine/parameters.ts';
 import { REJECT_CODES } from '../../../engine/catalogue.ts';
@@ -15,7 +15,7 @@ import { blockBody, blockCommand, orderBody, placeCommand } from '../wire/order_
 import { netUsd } from '../wire/order_wire.ts';
 import type { Instrument } from '../../market/market_data.ts';
 import { walkBlock } from '../block_preview.ts';
-import { costOf, entryHold, usdOf, walk } from '../preview.ts';
+import { costOf, entryHold, heldOf, holdOf, usdOf, walk } from '../preview.ts';
 import type { Maker, Opposite, Walk } from '../preview.ts';
 import type { LiveOrder } from '../../market/live_orders.ts';
 import { route } from '../route.ts';
@@ -55,7 +55,7 @@ const preview = route({
     const priced = walk(order, instrument === undefined ? NOBODY : await oppositeOf(services, instrument, order));
     const { fee, hold } = costOf(order, priced, limitOf(services.directory, order));
     const needed = order.side === BUY ? priced.notional + fee + hold : 0n;
-    const { account, draw } = await withDraw(services, await accountOf(services, company), { company, needed, held: entryHold(order, limitOf(services.directory, order)), hour: order.hour });
+    const { account, draw } = await withDraw(services, await accountOf(services, company), { company, needed, held: heldOf(order, priced, limitOf(services.directory, order)), hour: order.hour });
     const refusal = await services.sequencer.query('refusal', { order });
     return {
       status: 200,
@@ -179,7 +179,7 @@ const previewBlock = route({
     const buys = block.side === BUY;
     const { fee, hold } = costOf(block, priced, block.price);
     const needed = buys ? priced.notional + fee + hold : 0n;
-    const held = entryHold(block, block.price, Math.max(0, block.toHour - block.fromHour));
+    const held = block.timeInForce === GTC ? entryHold(block, block.price, Math.max(0, block.toHour - block.fromHour)) : holdOf(priced.notional);
     const { account, draw } = await withDraw(services, await accountOf(services, company), { company, needed, held, hour: block.toHour - 1 });
     return {
       status: 200,
