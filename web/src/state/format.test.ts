@@ -46,6 +46,10 @@ describe('times', () => {
     expect([format.date(local), format.dateTime(local), format.timeOfDay(local), format.dayOnly(local), format.minute(local)]).toEqual(['03 Sep 2026', '03 Sep, 04:05', '04:05:06', '03 Sep', '04:05']);
   });
 
+  test('of the calendar are no instants', () => {
+    expect([format.date('2026-12-01'), format.calendarDay('2026-12-01')]).toEqual(['01 Dec 2026', '01 Dec']);
+  });
+
   test('that are absent or broken show as no value', () => {
     expect(format.timeOfDay(null)).toBe(format.NO_VALUE);
     expect(format.dateTime('yesterday')).toBe(format.NO_VALUE);

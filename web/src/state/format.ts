@@ -89,7 +89,12 @@ export const dateTime = (time: Time): string => {
   const date = dateOf(time);
   return date === undefined ? NO_VALUE : `${dayOf(date)}, ${minuteOf(date)}`;
 };
+const CALENDAR_DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+/** The day and month of a calendar day of the wire, `2026-11-27`. */
+export const calendarDay = (text: string): string => text.replace(CALENDAR_DAY, (_, _year, month, date) => `${date} ${MONTHS[Number(month) - 1]}`);
+/** Local day of an instant; a calendar day is the same everywhere, also where it begins as the day before. */
 export const date = (time: Time): string => {
+  if (typeof time === 'string' && CALENDAR_DAY.test(time)) return `${calendarDay(time)} ${time.slice(0, 4)}`;
   const value = dateOf(time);
   return value === undefined ? NO_VALUE : `${dayOf(value)} ${value.getFullYear()}`;
 };

@@ -12,5 +12,5 @@ export function revenueBars(deliveries: readonly WireDelivery[]): Bar[] {
     byDay.set(day, (byDay.get(day) ?? 0n) + toMicro(row.usd));
   }
   const days = [...byDay].filter(([, usd]) => usd > 0n).sort(([a], [b]) => (a < b ? -1 : 1)).slice(-DAYS_MAX);
-  return days.map(([day, usd]) => ({ label: day.slice(5), title: `${day}: ${format.amount(usd)} USD`, parts: [{ size: Number(usd / MICRO_PER_CENT), tone: 'good' }] }));
+  return days.map(([day, usd]) => ({ label: format.calendarDay(day), title: `${day}: ${format.amount(usd)} USD`, parts: [{ size: Number(usd / MICRO_PER_CENT), tone: 'good' }] }));
 }
