@@ -4,7 +4,7 @@
  * Money in micro, quantities in steps, prices in ticks, GPU time in 1e-6 GPU-seconds.
  */
 import type { RejectCode } from './catalogue.ts';
-import type { FacilityApplication, PlaceBlock, PlaceOrder } from './commands.ts';
+import type { FacilityApplication, OverruleFacility, PlaceBlock, PlaceOrder } from './commands.ts';
 import type { FacilityMethod } from './vocabulary.ts';
 import type { DayCount } from './credit/day_count.ts';
 import type { DueDateRoll } from './credit/due_dates.ts';
@@ -298,6 +298,8 @@ export interface Queries {
   providerHours: { ask: { company: number }; answer: ProviderHourView[] };
   /** Why an order or a block would be refused if it came now, as far as that does not depend on whom it would meet. */
   refusal: { ask: { order: PlaceOrder | PlaceBlock }; answer: RejectCode | null };
+  /** Why a facility could not be offered against the scorecard if it were asked for now, whoever were to lend. */
+  overruleRefusal: { ask: { command: OverruleFacility }; answer: RejectCode | null };
   /** What a bid for hours up to `hour` that is short of so many credits would draw on demand; null when nothing is. */
   demand: { ask: { company: number; credits: number; hour: number }; answer: { facility: number; amount: number } | null };
   /** Of the delivery hours in the range, both included. */

@@ -53,6 +53,7 @@ export class Views {
         const found = this.facilities.demanded(company, credits, hour);
         return found === undefined ? null : { facility: found.facility.facility, amount: found.amount };
       },
+      overruleRefusal: ({ command }) => this.facilities.offers.overruleRefusal(command) ?? null,
       refusal: ({ order }) => (order.type === 'placeBlock' ? trading.blocks.foresee(order) : trading.foresee(order)) ?? null,
       soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
       payables: ({ company }) => this.payables(company),

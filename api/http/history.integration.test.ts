@@ -228,8 +228,19 @@ test('two operators set the prices of money and a facility\'s own covenants; a c
       top_customer_percent: '0', past_days_overdue: '0',
     },
   };
+  // What nobody could offer waits for nobody.
+  for (const [wrong, status, code, field] of [
+    [{ interest_only_periods: 6 }, 400, 'invalid_request', 'interest_only_periods'], [{ method: 'bullet', interest_only_periods: 1 }, 400, 'invalid_request', 'interest_only_periods'],
+    [{ method: 'revenue_share', refine: true }, 400, 'invalid_request', 'refine'], [{ company_id: 'cmp_99999' }, 404, 'unknown_company', 'company_id'], [{ grade: 'D' }, 422, 'invalid_parameter', undefined],
+  ] as const) {
+    const refused = await post(operator, '/overrules', { ...overrule, ...wrong });
+    expect([wrong, refused.status, refused.body.error?.code, refused.body.error?.field]).toEqual([wrong, status, code, field]);
+  }
   expect((await post(operator, '/overrules', overrule)).status).toBe(202);
-  const offered = await post(second, '/overrules', overrule);
+  const waiting = ((await get(second, '/confirmations')).body.data as { action: string; call: { path: string; body: object } }[]).find(({ action }) => action === 'overrule');
+  expect(waiting?.call).toMatchObject({ path: '/api/v1/overrules', body: { company_id: overrule.company_id, covenants: overrule.covenants, application: overrule.application } });
+  const offered = await world.call('POST', String(waiting?.call.path), { key: second.key, body: { ...waiting?.call.body, reason: overrule.reason } });
+  expect(offered.status).toBe(201);
   expect((await get(borrower, `/facilities/${String(offered.body.id)}/covenants`)).body.data).toEqual([
     { covenant: 'minimum_cash', threshold: '250000.00', cure_days: 5, consequence: 'frozen', kept: true, tested_on: null, breached_on: null },
   ]);
@@ -238,6 +249,10 @@ test('two operators set the prices of money and a facility\'s own covenants; a c
   expect(lines.at(-1)?.data.lines).toBe(lines.length - 1);
   const audit = (await get(operator, '/audit?limit=200')).body.data as { action: string; actor: string; reason: string; details: object }[];
   expect(audit.filter(({ action }) => action.startsWith('overrule')).map(({ action, actor, reason }) => [action, actor, reason])).toEqual([['overrule', second.user.id, 'known'], ['overrule.requested', operator.user.id, 'known']]);
+  const { company_id: _, reason: __, ...terms } = overrule;
+  expect(audit.filter(({ action }) => action.startsWith('overrule')).map(({ details }) => details)).toEqual([
+    expect.objectContaining({ ...terms, method: 'annuity', requested_by: operator.user.id }), expect.objectContaining({ ...terms, method: 'annuity' }),
+  ]);
   expect(audit.filter(({ action }) => action.startsWith('money_rules')).map(({ action, details }) => [action, details])).toEqual([
     ['money_rules.requested', expect.objectContaining({ redemption_rate: '0.66' }) as object], ['money_rules', expect.objectContaining({ redemption_rate: '0.61' }) as object],
     ['money_rules.requested', expect.objectContaining({ redemption_rate: '0.61' }) as object],

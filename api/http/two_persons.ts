@@ -33,9 +33,9 @@ export const onceOfPerson = (caller: OneCaller, person: string, run: (transactio
 /**
  * The first call leaves a request; the same call by another person within an hour completes it.
  * Run the act itself in the same transaction, after this.
- * @returns what the first person hears; undefined when two have asked for it
+ * @returns what the first person hears, nothing when two have asked for it; and who the first is
  */
-export async function confirmedByTwo(transaction: Knex.Transaction, act: { action: string; target: string; reason: string; person: string }): Promise<Once | undefined> {
+export async function confirmedByTwo(transaction: Knex.Transaction, act: { action: string; target: string; reason: string; person: string }): Promise<{ pending?: Once; requestedBy: string }> {
   const { action, target, reason, person } = act;
   await transaction.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [`${action} ${target}`]);
   const open = await transaction('confirmations').where({ action, target }).whereNull('confirmed_at').whereRaw('expires_at > now()')
@@ -43,9 +43,9 @@ export async function confirmedByTwo(transaction: Knex.Transaction, act: { actio
   if (open === undefined) {
     const id = newId('cnf');
     await transaction('confirmations').insert({ id, action, target, reason, requested_by: person, expires_at: transaction.raw(`now() + interval '${WAITS}'`) });
-    return pending(id);
+    return { pending: pending(id), requestedBy: person };
   }
-  if (open.requested_by === person) return pending(open.id);
+  if (open.requested_by === person) return { pending: pending(open.id), requestedBy: person };
   await transaction('confirmations').where('id', open.id).update({ confirmed_by: person, confirmed_at: transaction.fn.now() });
-  return undefined;
+  return { requestedBy: open.requested_by };
 }

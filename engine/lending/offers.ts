@@ -38,13 +38,18 @@ const areCovenants = (covenants: readonly CovenantTerms[]): boolean =>
     COVENANTS.includes(kind) && Number.isSafeInteger(threshold) && threshold >= 0 && Number.isInteger(cureDays) && cureDays >= 0 && cureDays <= CURE_DAYS_MAX && CONSEQUENCES.includes(consequence));
 
 /** Methods of which each instalment repays something, so that the first can be let off. */
-const REPAYS_LATER: ReadonlySet<FacilityMethod> = new Set(['annuity', 'equal_principal', 'flat']);
+export const REPAYS_LATER: ReadonlySet<FacilityMethod> = new Set(['annuity', 'equal_principal', 'flat']);
 
 /** What a share of revenue would be, were all of it drawn; null of other methods, undefined when it would be too much. */
 function shareOf({ amount, months, method, application }: Wanted, { annualRate }: Assessment): RevenueShare | null | undefined {
   if (method !== 'revenue_share') return null;
   return revenueShareFor(amount + mulDiv(amount, PARAMETERS.originationFee, MICRO), annualRate, months, application.monthlyRevenue);
 }
+
+/** What the scorecard says, with the grade and rate of who overrules it. */
+const overruled = ({ application, amount, months }: Wanted, { grade, annualRate }: OverruleFacility): Assessment => ({
+  ...assess(application, amount, months), approved: true, grade, annualRate, conversionRate: conversionRate(grade, months),
+});
 
 /** What an application or an operator asks for, before it is decided. */
 type Wanted = Pick<ApplyFacility, 'company' | 'amount' | 'months' | 'method' | 'application'> & FacilityOptions & {
@@ -214,6 +219,16 @@ export class Offers {
 
   /** Operators decide otherwise than the scorecard. What it said is kept beside their word. */
   overrule(command: OverruleFacility): RejectCode | undefined {
+    const refusal = this.overruleRefusal(command);
+    if (refusal !== undefined) return refusal;
+    const wanted = this.informed({ ...command, company: command.borrower });
+    const assessment = overruled(wanted, command);
+    const decision: Decision = { version: assessment.version, defaultProbability: assessment.defaultProbability, overruledBy: command.company, overruling: command.reason, ...this.grounds(wanted) };
+    return this.offer(wanted, assessment, decision) ? undefined : 'no_mandate';
+  }
+
+  /** Why it could not be offered so, whoever were to lend. Changes nothing. */
+  overruleRefusal(command: OverruleFacility): RejectCode | undefined {
     if (this.state.companies[command.company]?.role !== 'operator') return 'not_authorized';
     const wanted = this.informed({ ...command, company: command.borrower });
     const refusal = this.wantedRefusal(wanted);
@@ -221,11 +236,7 @@ export class Offers {
     const rate = conversionRate(command.grade, command.months);
     if (!GRADES.includes(command.grade) || rate === 0 || !(Number.isInteger(command.annualRate) && command.annualRate >= 0 && command.annualRate <= MICRO)) return 'invalid_parameter';
     if (!areCovenants(command.covenants ?? [])) return 'invalid_parameter';
-    const scored = assess(wanted.application, command.amount, command.months);
-    const decision: Decision = { version: scored.version, defaultProbability: scored.defaultProbability, overruledBy: command.company, overruling: command.reason, ...this.grounds(wanted) };
-    const assessment: Assessment = { ...scored, approved: true, grade: command.grade, annualRate: command.annualRate, conversionRate: rate };
-    if (shareOf(wanted, assessment) === undefined) return 'invalid_parameter';
-    return this.offer(wanted, assessment, decision) ? undefined : 'no_mandate';
+    return shareOf(wanted, overruled(wanted, command)) === undefined ? 'invalid_parameter' : undefined;
   }
 
   /** A lender will not. Within a day of the offer, and before its money is used, others may take its place. */

@@ -55,14 +55,14 @@ const setBands = route({
     const wrong = wrongBand(bands);
     if (wrong !== undefined) throw new ApiError('invalid_parameter', { field: wrong });
     return onceOfPerson(context, actor.user, async (transaction) => {
-      const pending = await confirmedByTwo(transaction, { action: ACTION, target: JSON.stringify(bands), reason: body.reason, person: actor.user });
+      const { pending, requestedBy } = await confirmedByTwo(transaction, { action: ACTION, target: JSON.stringify(bands), reason: body.reason, person: actor.user });
       const entry = { actor, target: 'market', reason: body.reason, details: bandsWire(bands) };
       if (pending !== undefined) {
         await recordAudit(transaction, { ...entry, at: services.committed.now, action: `${ACTION}.requested` });
         return pending;
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setBands', company: actor.company, ...bands });
-      await recordAudit(transaction, { ...entry, at: ack.now, action: ACTION, sequence: ack.sequence });
+      await recordAudit(transaction, { ...entry, at: ack.now, action: ACTION, details: { ...entry.details, requested_by: requestedBy }, sequence: ack.sequence });
       return { reply: { status: 200, body: bandsWire(bands) } };
     });
   },

@@ -1,6 +1,7 @@
 /** What one operator has asked for and another has still to ask for, and the call that completes it. */
 import { z } from 'zod';
 import type { SetTradingMode } from '../../../engine/commands.ts';
+import type { MoneyRules } from '../../../engine/lending/facility.ts';
 import type { Bands } from '../../../engine/trading/bands.ts';
 import type { Directory } from '../../directory.ts';
 import { scopeName } from '../../market/wire.ts';
@@ -8,12 +9,13 @@ import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { formatTime } from '../wire/amounts.ts';
 import { bandsWire } from './bands_routes.ts';
+import { moneyRulesWire } from './loan_routes.ts';
 
 const text = z.string();
 const confirmationSchema = z.object({
   id: text, action: text, target: text.describe('A scope, a switch, a facility, a provider, or the terms that were asked for'), reason: text,
   requested_by: text.describe('The person'), email: text.nullable(), requested_at: text, expires_at: text,
-  call: z.object({ path: text, body: z.record(text, z.unknown()) }).nullable().describe('What another operator sends, with a reason, to complete it; null where the terms themselves have to be sent again'),
+  call: z.object({ path: text, body: z.record(text, z.unknown()) }).nullable().describe('What another operator sends, with a reason, to complete it; null of an act without a call'),
 });
 export const confirmationsSchema = z.object({ data: z.array(confirmationSchema) });
 
@@ -41,6 +43,11 @@ function bandsTold({ target }: Row): Told {
   return { target: `${bands.below} to ${bands.above}`, call: { path: '/api/v1/bands', body: bands } };
 }
 
+function moneyRulesTold({ target }: Row): Told {
+  const rules = moneyRulesWire(JSON.parse(target) as MoneyRules);
+  return { target: JSON.stringify(rules), call: { path: '/api/v1/money-rules', body: rules } };
+}
+
 /** The confirmation keeps what the act is about in the act's own form. */
 function told(directory: Directory, row: Row): Told {
   const { action, target } = row;
@@ -50,6 +57,8 @@ function told(directory: Directory, row: Row): Told {
     case 'switch': return { target, call: { path: '/api/v1/switches', body: { name: target, on: false } } };
     case 'provider.reinstate': return { target, call: { path: `/api/v1/providers/${target}/reinstate`, body: {} } };
     case 'unfreeze': return { target, call: { path: `/api/v1/facilities/${target}/unfreeze`, body: {} } };
+    case 'overrule': return { target, call: { path: '/api/v1/overrules', body: JSON.parse(target) as Record<string, unknown> } };
+    case 'money_rules': return moneyRulesTold(row);
     default: return { target, call: null };
   }
 }

@@ -4,6 +4,7 @@ import { FACILITY_METHODS, LOAN_RULES, PREPAYMENT_MODES } from '../../../engine/
 import type { ApplyFacility, CounterOffer, FacilityApplication, FacilityOptions } from '../../../engine/commands.ts';
 import { DAY_COUNTS } from '../../../engine/credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../../../engine/credit/due_dates.ts';
+import { REPAYS_LATER } from '../../../engine/lending/offers.ts';
 import type { EngineEvent, EventOf } from '../../../engine/events.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
@@ -73,10 +74,16 @@ export const termsBody = {
 
 type Terms = z.output<z.ZodObject<typeof termsBody>>;
 
-/** How the principal is repaid. @throws ApiError invalid_request when it never would be */
+/** How the principal is repaid. @throws ApiError invalid_request when it never would be, or not by this method */
 export function repaymentOf({ months, method, interest_only_periods: interestOnly, refine }: Pick<Terms, 'months' | 'method' | 'interest_only_periods' | 'refine'>): Pick<CounterOffer, 'months' | 'method' | 'interestOnly' | 'refine'> {
   if (interestOnly !== undefined && interestOnly >= months) {
     throw new ApiError('invalid_request', { field: 'interest_only_periods', values: { detail: 'interest_only_periods: must be less than months, so that an instalment repays principal' } });
+  }
+  if (interestOnly !== undefined && interestOnly > 0 && !REPAYS_LATER.has(method)) {
+    throw new ApiError('invalid_request', { field: 'interest_only_periods', values: { detail: `interest_only_periods: only annuity, equal_principal and flat may begin with interest alone, not ${method}` } });
+  }
+  if (refine === true && method !== 'annuity') {
+    throw new ApiError('invalid_request', { field: 'refine', values: { detail: `refine: only an annuity can be refined, not ${method}` } });
   }
   return { months, method, interestOnly, refine };
 }

@@ -94,15 +94,17 @@ const unfreeze = route({
     const actor = principalIn(context);
     const facility = facilityNumber(params.id);
     return onceOfPerson(context, actor.user, async (transaction) => {
+      let details: Record<string, unknown> = {};
       if (actor.role === 'operator') {
-        const pending = await confirmedByTwo(transaction, { action: 'unfreeze', target: params.id, reason: body.reason, person: actor.user });
+        const { pending, requestedBy } = await confirmedByTwo(transaction, { action: 'unfreeze', target: params.id, reason: body.reason, person: actor.user });
         if (pending !== undefined) {
           await recordAudit(transaction, { at: services.committed.now, actor, action: 'unfreeze.requested', target: params.id, reason: body.reason });
           return pending;
         }
+        details = { requested_by: requestedBy };
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'unfreeze', company: actor.company, facility });
-      await recordAudit(transaction, { at: ack.now, actor, action: 'unfreeze', target: params.id, reason: body.reason, sequence: ack.sequence });
+      await recordAudit(transaction, { at: ack.now, actor, action: 'unfreeze', target: params.id, reason: body.reason, details, sequence: ack.sequence });
       return { reply: { status: 200, body: frozenWire(ack) } };
     });
   },

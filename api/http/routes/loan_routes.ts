@@ -1,7 +1,7 @@
 /** Around a facility: what a borrower signs, how it ends, other terms, what it reports; who else decides; the kill switches. */
 import { z } from 'zod';
 import { GRADES } from '../../../engine/vocabulary.ts';
-import type { CovenantTerms } from '../../../engine/commands.ts';
+import type { CovenantTerms, OverruleFacility } from '../../../engine/commands.ts';
 import type { Grade } from '../../../engine/vocabulary.ts';
 import { AprError, annualPercentageRate } from '../../../engine/credit/apr.ts';
 import { civilOf, parseDate } from '../../../engine/credit/dates.ts';
@@ -206,7 +206,7 @@ const readMoneyRules = route({
   },
 });
 
-const moneyRulesWire = ({ redemptionRate, spreadMinimum, conversionRate: rate }: MoneyRules): z.infer<typeof moneyRulesSchema> => ({
+export const moneyRulesWire = ({ redemptionRate, spreadMinimum, conversionRate: rate }: MoneyRules): z.infer<typeof moneyRulesSchema> => ({
   redemption_rate: formatRate(redemptionRate), spread_minimum: formatRate(spreadMinimum), conversion_rate: rate === 0 ? null : formatRate(rate),
 });
 
@@ -226,14 +226,14 @@ const setMoneyRules = route({
       conversionRate: typeof body.conversion_rate === 'string' ? rateOf('conversion_rate', body.conversion_rate) : 0,
     };
     return onceOfPerson(context, actor.user, async (transaction) => {
-      const pending = await confirmedByTwo(transaction, { action: 'money_rules', target: JSON.stringify(rules), reason: body.reason, person: actor.user });
+      const { pending, requestedBy } = await confirmedByTwo(transaction, { action: 'money_rules', target: JSON.stringify(rules), reason: body.reason, person: actor.user });
       const entry = { actor, target: 'market', reason: body.reason, details: moneyRulesWire(rules) };
       if (pending !== undefined) {
         await recordAudit(transaction, { ...entry, at: services.committed.now, action: 'money_rules.requested' });
         return pending;
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setMoneyRules', company: actor.company, ...rules });
-      await recordAudit(transaction, { ...entry, at: ack.now, action: 'money_rules', sequence: ack.sequence });
+      await recordAudit(transaction, { ...entry, at: ack.now, action: 'money_rules', details: { ...entry.details, requested_by: requestedBy }, sequence: ack.sequence });
       return { reply: { status: 200, body: moneyRulesWire(rules) } };
     });
   },
@@ -249,20 +249,24 @@ const overrule = route({
     const actor = principalIn(context);
     const company = parseId('company', body.company_id);
     if (company === undefined) throw new ApiError('unknown_company', { field: 'company_id' });
+    const { reason, ...rest } = body;
+    const command: OverruleFacility = {
+      type: 'overruleFacility', company: actor.company, borrower: company, ...termsOf(body), grade: body.grade as Grade, annualRate: percentOf('annual_rate_percent', body.annual_rate_percent),
+      application: applicationOf(body.application), reason, ...(body.covenants === undefined ? {} : { covenants: body.covenants.map(covenantOf) }),
+    };
+    if (services.directory.company(company) === undefined) throw new ApiError('unknown_company', { field: 'company_id' });
     return onceOfPerson(context, actor.user, async (transaction) => {
-      const { reason, ...rest } = body;
-      const pending = await confirmedByTwo(transaction, { action: 'overrule', target: JSON.stringify(rest), reason, person: actor.user });
-      const details = { grade: body.grade, annual_rate_percent: body.annual_rate_percent, amount: body.amount, months: body.months, method: body.method };
+      // No second person is asked for what cannot be offered.
+      const refusal = await services.sequencer.query('overruleRefusal', { command });
+      if (refusal !== null) throw new ApiError(refusal);
+      const { pending, requestedBy } = await confirmedByTwo(transaction, { action: 'overrule', target: JSON.stringify(rest), reason, person: actor.user });
+      const { company_id: target, ...details } = rest;
       if (pending !== undefined) {
-        await recordAudit(transaction, { at: services.committed.now, actor, action: 'overrule.requested', target: body.company_id, reason, details });
+        await recordAudit(transaction, { at: services.committed.now, actor, action: 'overrule.requested', target, reason, details });
         return pending;
       }
-      const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, {
-        type: 'overruleFacility', company: actor.company, borrower: company, ...termsOf(body), grade: body.grade as Grade,
-        annualRate: percentOf('annual_rate_percent', body.annual_rate_percent), application: applicationOf(body.application), reason,
-        ...(body.covenants === undefined ? {} : { covenants: body.covenants.map(covenantOf) }),
-      });
-      await recordAudit(transaction, { at: ack.now, actor, action: 'overrule', target: body.company_id, reason, details, sequence: ack.sequence });
+      const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, command);
+      await recordAudit(transaction, { at: ack.now, actor, action: 'overrule', target, reason, details: { ...details, requested_by: requestedBy }, sequence: ack.sequence });
       return { reply: { status: 201, body: decidedWire(services, ack) } };
     });
   },
@@ -298,15 +302,17 @@ const setSwitch = route({
     const { services, body } = context;
     const actor = principalIn(context);
     return onceOfPerson(context, actor.user, async (transaction) => {
+      let details: Record<string, unknown> = {};
       if (!body.on) {
-        const pending = await confirmedByTwo(transaction, { action: 'switch', target: body.name, reason: body.reason, person: actor.user });
+        const { pending, requestedBy } = await confirmedByTwo(transaction, { action: 'switch', target: body.name, reason: body.reason, person: actor.user });
         if (pending !== undefined) {
           await recordAudit(transaction, { at: services.committed.now, actor, action: 'start.requested', target: body.name, reason: body.reason });
           return pending;
         }
+        details = { requested_by: requestedBy };
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setSwitch', company: actor.company, name: body.name, on: body.on, reason: body.reason });
-      await recordAudit(transaction, { at: ack.now, actor, action: body.on ? 'stop' : 'start', target: body.name, reason: body.reason, sequence: ack.sequence });
+      await recordAudit(transaction, { at: ack.now, actor, action: body.on ? 'stop' : 'start', target: body.name, reason: body.reason, details, sequence: ack.sequence });
       return { reply: { status: 200, body: { name: body.name, on: body.on, reason: body.reason, sequence: ack.sequence } } };
     });
   },

@@ -67,15 +67,17 @@ const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', usual: Tra
       const mode = call > 0 ? 'auction' : usual;
       await marketCaughtUp(services);
       return onceOfPerson(context, actor.user, async (transaction) => {
+        let details: Record<string, unknown> = {};
         if (loosens(services, scope, mode)) {
           const target = JSON.stringify(call > 0 ? { ...scope, call } : scope);
-          const pending = await confirmedByTwo(transaction, { action: verb, target, reason: body.reason, person: actor.user });
+          const { pending, requestedBy } = await confirmedByTwo(transaction, { action: verb, target, reason: body.reason, person: actor.user });
           if (pending !== undefined) {
             await recordAudit(transaction, { at: services.committed.now, actor, action: `${verb}.requested`, target: name, reason: body.reason });
             return pending;
           }
+          details = { requested_by: requestedBy };
         }
-        await applyMode({ services, actor, scope, mode, call, reason: body.reason, record: { database: transaction, action: verb, target: name } });
+        await applyMode({ services, actor, scope, mode, call, reason: body.reason, record: { database: transaction, action: verb, target: name, details } });
         return { reply: { status: 200, body: { scope: name, mode, reason: body.reason } } };
       });
     },
@@ -89,12 +91,12 @@ interface ModeChange {
   /** Milliseconds after which a call ends by itself; 0: it does not. */
   call: number;
   reason: string;
-  record: { database: Parameters<typeof recordAudit>[0]; action: string; target: string };
+  record: { database: Parameters<typeof recordAudit>[0]; action: string; target: string; details?: Record<string, unknown> };
 }
 
 async function applyMode({ services, actor, scope, mode, call, reason, record }: ModeChange): Promise<void> {
   const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'setTradingMode', company: actor.company, ...scope, mode, reason, ...(call > 0 ? { call } : {}) });
-  await recordAudit(record.database, { at: ack.now, actor, action: record.action, target: record.target, reason, sequence: ack.sequence });
+  await recordAudit(record.database, { at: ack.now, actor, action: record.action, target: record.target, reason, details: record.details, sequence: ack.sequence });
 }
 
 /** Whether the scope is held back more than it would be. */

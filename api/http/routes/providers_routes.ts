@@ -108,13 +108,13 @@ const reinstate = route({
     const actor = principalIn(context);
     const provider = providerOf(services, params.id);
     const reply = await onceOfPerson(context, actor.user, async (transaction) => {
-      const pending = await confirmedByTwo(transaction, { action: 'provider.reinstate', target: params.id, reason: body.reason, person: actor.user });
+      const { pending, requestedBy } = await confirmedByTwo(transaction, { action: 'provider.reinstate', target: params.id, reason: body.reason, person: actor.user });
       if (pending !== undefined) {
         await recordAudit(transaction, { at: services.committed.now, actor, action: 'provider.reinstate.requested', target: params.id, reason: body.reason });
         return pending;
       }
       const ack = await submit({ services, idempotencyKey: '', bodyHash: '' }, { type: 'reinstateProvider', company: actor.company, provider, reason: body.reason });
-      await recordAudit(transaction, { at: ack.now, actor, action: 'provider.reinstate', target: params.id, reason: body.reason, sequence: ack.sequence });
+      await recordAudit(transaction, { at: ack.now, actor, action: 'provider.reinstate', target: params.id, reason: body.reason, details: { requested_by: requestedBy }, sequence: ack.sequence });
       return { reply: { status: 200, body: { id: params.id, suspended: false, reason: body.reason } } };
     });
     // What its endpoints serve is told to the market again.
