@@ -50,8 +50,8 @@ const UPDATE = (given: string): string => `
     status = coalesce(given.status, o.status), reason = coalesce(given.reason, o.reason), updated_at = given.updated_at
   from ${given} where o.order_id = given.order_id`;
 
-/** Of an order that was there before: null where nothing changed; filled, notional and fees are what is added. */
-type Change = Row<typeof CHANGE> & { filled: number; notional: number; fees: number; hidden: number };
+/** Of an order that was there before: null where nothing changed; filled, notional and fees are what is added. filledAt: of the last fill, 0 without one. */
+type Change = Row<typeof CHANGE> & { filled: number; notional: number; fees: number; hidden: number; filledAt: number };
 
 type Entered = Row<typeof COLUMNS> & Change;
 
@@ -85,7 +85,7 @@ class OrdersWriter implements ProjectionWriter {
       cancel_on_disconnect: event.cancelOnDisconnect, display_quantity: event.displayQuantity, minimum_quantity: event.minimumQuantity,
       stop_price: event.stopPrice, expires_at: event.expiresAt, model: event.model, resale_of: event.resaleOf, client_order_id: event.clientOrderId,
       accepted_at: at, block_id: 0, to_hour: 0, acceptance_ratio: 0, price: event.price, remaining: event.quantity, visible: 0, filled: 0, notional: 0, fees: 0, hold: event.hold,
-      status: waits ? 'untriggered' : 'open', reason: '', updated_at: at, hidden: 0,
+      status: waits ? 'untriggered' : 'open', reason: '', updated_at: at, hidden: 0, filledAt: 0,
     });
   }
 
@@ -97,18 +97,18 @@ class OrdersWriter implements ProjectionWriter {
       display_quantity: 0, minimum_quantity: 0, stop_price: 0, expires_at: 0, model: event.model, resale_of: 0, client_order_id: event.clientOrderId, accepted_at: at,
       block_id: 0, to_hour: event.toHour, acceptance_ratio: event.minimumAcceptanceRatio, price: event.price,
       remaining: event.quantity * (event.toHour - event.fromHour), visible: 0, filled: 0, notional: 0, fees: 0, hold: event.hold, status: 'open', reason: '',
-      updated_at: at, hidden: 0,
+      updated_at: at, hidden: 0, filledAt: 0,
     });
   }
 
   private changeOf(order: number, at: number): Change {
     const known = this.entered.get(order) ?? this.changed.get(order);
     if (known !== undefined) {
-      known.updated_at = at;
+      known.updated_at = Math.max(known.updated_at ?? 0, at);
       return known;
     }
     const change: Change = {
-      order_id: order, price: null, remaining: null, visible: null, filled: 0, notional: 0, fees: 0, hold: null, status: null, reason: null, updated_at: at, hidden: 0,
+      order_id: order, price: null, remaining: null, visible: null, filled: 0, notional: 0, fees: 0, hold: null, status: null, reason: null, updated_at: at, hidden: 0, filledAt: 0,
     };
     this.changed.set(order, change);
     return change;
@@ -119,6 +119,7 @@ class OrdersWriter implements ProjectionWriter {
     const taker = this.changeOf(event.taker, at);
     for (const order of [maker, taker]) {
       order.filled += event.quantity;
+      order.filledAt = at;
       order.notional += event.price * event.quantity;
       order.status = 'partially_filled';
     }
@@ -174,9 +175,9 @@ class OrdersWriter implements ProjectionWriter {
     if (this.blocks.size === 0) return;
     for (const asks of [this.entered, this.changed]) {
       // Blocks join what has changed meanwhile; none of them is an ask.
-      for (const { order_id: ask, filled, notional, updated_at: at } of asks.values()) {
+      for (const { order_id: ask, filled, notional, filledAt } of asks.values()) {
         const block = filled === 0 ? undefined : this.blocks.get(ask ?? 0);
-        if (block !== undefined) this.countForBlock(this.changeOf(block, at ?? 0), filled, notional);
+        if (block !== undefined) this.countForBlock(this.changeOf(block, filledAt), filled, notional);
       }
     }
     for (const ask of this.leftAsks.splice(0)) this.blocks.delete(ask);
