@@ -245,7 +245,7 @@ test('two operators set the prices of money and a facility\'s own covenants; a c
     { covenant: 'minimum_cash', threshold: '250000.00', cure_days: 5, consequence: 'frozen', kept: true, tested_on: null, breached_on: null },
   ]);
   const lines = String((await get(borrower, '/export')).body.text).trim().split('\n').map((line) => JSON.parse(line) as { type: string; data: Record<string, unknown> });
-  expect(new Set(lines.map(({ type }) => type))).toEqual(new Set(['company', 'balances', 'lot', 'facility', 'facility_history', 'statement', 'declined_application', 'payment', 'order', 'fill', 'allocation', 'event', 'posting', 'key', 'end']));
+  expect(new Set(lines.map(({ type }) => type))).toEqual(new Set(['company', 'balances', 'lot', 'facility', 'decision', 'facility_history', 'statement', 'declined_application', 'payment', 'order', 'fill', 'allocation', 'event', 'posting', 'key', 'end']));
   expect(lines.at(-1)?.data.lines).toBe(lines.length - 1);
   const audit = (await get(operator, '/audit?limit=200')).body.data as { action: string; actor: string; reason: string; details: object }[];
   expect(audit.filter(({ action }) => action.startsWith('overrule')).map(({ action, actor, reason }) => [action, actor, reason])).toEqual([['overrule', second.user.id, 'known'], ['overrule.requested', operator.user.id, 'known']]);
@@ -263,6 +263,8 @@ test('two operators set the prices of money and a facility\'s own covenants; a c
     const listed = (await get(borrower, `${path}?limit=200`)).body.data as object[];
     expect([type, told(type).slice(0, listed.length)]).toEqual([type, listed.map((row) => expect.objectContaining(row) as object)]);
   }
+  const { body: decision } = await get(borrower, `/facilities/${String(offered.body.id)}/decision`);
+  expect(told('decision')).toContainEqual({ facility_id: offered.body.id, ...decision });
   expect(told('payment')[0]).toMatchObject({ amount: expect.stringMatching(/^[0-9]+\.[0-9]{2,6}$/) as string, at: expect.stringMatching(/Z$/) as string });
   expect(told('facility_history')[0]).toMatchObject({ facility_id: expect.stringMatching(/^fac_/) as string, at: expect.stringMatching(/Z$/) as string });
   expect(told('company')).toEqual([{ id: `cmp_${borrower.user.company}`, name: expect.any(String) as string, role: 'borrower', group: expect.any(String) as string }]);

@@ -8,6 +8,7 @@ import { NONE } from '../../../engine/vocabulary.ts';
 import { assess, measuresOf, OWES_HERE, publishedScorecard } from '../../../engine/credit/scorecard.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
+import type { Directory } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
 import type { Services } from '../../services.ts';
@@ -76,19 +77,19 @@ const decision = route({
   responses: { 200: { description: 'Inputs, version, score, reasons.', schema: decisionSchema } },
   async handle(context) {
     const { services, params } = context;
-    const view = await visibleFacility(services, principalIn(context), params.id);
-    const { version, defaultProbability, overruledBy, overruling, asked, evidence = [] } = view.decision;
-    return {
-      status: 200,
-      body: {
-        version, grade: view.grade, score: view.score, default_probability_percent: formatPercent(defaultProbability), reasons: view.reasons,
-        asked: asked === undefined ? null : formatMicro(asked), months: view.months, application: applicationWire(view.application),
-        measures: measuresOf(view.application).map(({ name, value, points }) => ({ measure: name, value, points })), feeds: evidence.map(({ feed, sha256 }) => ({ id: feed, sha256 })),
-        overruled_by: overruledBy === NONE ? null : services.directory.companyName(overruledBy), overruling, reproduced: isReproduced(view),
-      },
-    };
+    return { status: 200, body: decisionWire(services.directory, await visibleFacility(services, principalIn(context), params.id)) };
   },
 });
+
+export function decisionWire(directory: Directory, view: FacilityView): z.infer<typeof decisionSchema> {
+  const { version, defaultProbability, overruledBy, overruling, asked, evidence = [] } = view.decision;
+  return {
+    version, grade: view.grade, score: view.score, default_probability_percent: formatPercent(defaultProbability), reasons: view.reasons,
+    asked: asked === undefined ? null : formatMicro(asked), months: view.months, application: applicationWire(view.application),
+    measures: measuresOf(view.application).map(({ name, value, points }) => ({ measure: name, value, points })), feeds: evidence.map(({ feed, sha256 }) => ({ id: feed, sha256 })),
+    overruled_by: overruledBy === NONE ? null : directory.companyName(overruledBy), overruling, reproduced: isReproduced(view),
+  };
+}
 
 const declinedSchema = z.object({
   id: text, company: text, at: text, asked: text, months: z.number().int(), grade: text, score: z.number(), reasons: z.array(text), application: applicationBody,

@@ -20,7 +20,7 @@ import type { Services } from '../../services.ts';
 import { lifeEventWire } from '../../webhooks/life_wire.ts';
 import { listFeeds } from '../feed_store.ts';
 import { allocationWire, balancesWire, lotWire } from './account_routes.ts';
-import { declinedWire } from './decision_routes.ts';
+import { decisionWire, declinedWire } from './decision_routes.ts';
 import { deliveryWire, lineWire } from './delivery_routes.ts';
 import { feedWire } from './feed_routes.ts';
 import { ledgerWire, pastAllocation } from './history_routes.ts';
@@ -86,6 +86,7 @@ async function* present(services: Services, { company, role }: Principal): Async
   for (const view of await facilitiesOf(services, { company, role: role === 'lender' ? 'lender' : 'borrower' })) {
     yield { type: 'facility', data: { ...facilityWire(directory, view), schedule: view.schedule.map(scheduleRowWire) } };
     const facility = idOf('facility', view.facility);
+    yield { type: 'decision', data: { facility_id: facility, ...decisionWire(directory, view) } };
     yield* pagesOf('facility_history', (page) => statement(database, { facility: view.facility, ...page }), (row) => ({ facility_id: facility, ...lineWire(row) }));
   }
   for (const month of await statementMonths(services, company)) yield { type: 'statement', data: await statementOf(services, company, month) };
