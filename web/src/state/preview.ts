@@ -1,6 +1,7 @@
 /** What an order would do to the book as it stands: fills, average and worst price, fee, hold, credit before and after. */
 import type { Depth, Level } from './book.ts';
 import { divideRounded, divideUp, notional, parseScaled, PRICE_PLACES, rescale, toMicro, toSteps, toTicks } from './decimal.ts';
+import type { OrderPreview } from './wire.ts';
 
 /** Parts per million of the notional. */
 export interface FeeRates {
@@ -126,16 +127,7 @@ export function previewBlock(quotes: readonly HourQuote[], order: BlockOrder, ra
 
 /** What the exchange foresees of a block, which knows the books behind the best quotes. */
 export type ForeseenBlock = Pick<Preview, 'filled' | 'resting' | 'averagePrice' | 'worstPrice' | 'slippage' | 'cost' | 'fee' | 'reserved'>;
-interface BlockAnswer {
-  average_price: string | null;
-  worst_price: string | null;
-  filled_quantity: string;
-  resting_quantity: string;
-  notional: string;
-  fee: string;
-  credits_before: string;
-  credits_after: string;
-}
+type BlockAnswer = Pick<OrderPreview, 'average_price' | 'worst_price' | 'filled_quantity' | 'resting_quantity' | 'notional' | 'fee' | 'credits_before' | 'credits_after'>;
 /** An average has more places than a price. */
 const AVERAGE_PLACES = 8;
 /** @param quotes the best of each hour that has one */
