@@ -1,4 +1,5 @@
 /** Finds or starts the Postgres that everything durable lives in. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { requireDurable } from './durability.ts';
 import { EmbeddedPostgres } from './embedded_postgres.ts';
@@ -26,15 +27,15 @@ export interface PostgresOptions {
 
 /**
  * @throws NotDurable
- * @throws Error when the database does not answer or the embedded one does not start
+ * @throws Error when the database does not answer, takes no writes within a minute, or the embedded one does not start
  */
 export async function openPostgres({ databaseUrl, dataDir, say = () => undefined, preparesLog = false }: PostgresOptions): Promise<Postgres> {
   if (databaseUrl !== undefined) {
-    await assertDurable(databaseUrl);
+    await assertFit(databaseUrl, say);
     return { url: databaseUrl, embedded: false, started: false, stop: () => Promise.resolve() };
   }
   const embedded = await EmbeddedPostgres.open(dataDir, say, preparesLog);
-  await assertDurable(embedded.url);
+  await assertFit(embedded.url, say);
   return {
     // The port may change when Postgres had to be started again.
     get url() {
@@ -48,15 +49,33 @@ export async function openPostgres({ databaseUrl, dataDir, say = () => undefined
   };
 }
 
-/** @throws NotDurable naming the first setting that is off */
-export async function assertDurable(url: string): Promise<void> {
+/** How long a database that is brought back from a backup may take to open itself for writing. */
+const WRITABLE_MILLIS_MAX = 60_000;
+const WRITABLE_POLL_MILLIS = 100;
+
+/** Waits for one that still reads its log after a restore. */
+async function assertFit(url: string, say: Say): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
   // A connection that breaks while idle must not end the process.
   client.on('error', () => undefined);
   await client.connect();
   try {
     await requireDurable(client);
+    await untilWritable(client, say);
   } finally {
     await client.end();
   }
+}
+
+async function untilWritable(client: pg.Client, say: Say): Promise<void> {
+  const end = performance.now() + WRITABLE_MILLIS_MAX;
+  for (let told = false; await isInRecovery(client); told = true, await sleep(WRITABLE_POLL_MILLIS)) {
+    if (!told) say('the database is reading its log; waiting until it can be written ...');
+    if (performance.now() > end) throw new Error('the database can only be read: it is a replica, or still in recovery. Name its primary, or promote it');
+  }
+}
+
+async function isInRecovery(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ recovering: boolean }>('select pg_is_in_recovery() as recovering');
+  return rows[0].recovering;
 }
