@@ -48,6 +48,7 @@ export const REJECT_CODES = [
   'credits_blocked',
   'budget_exhausted',
   'idempotency_mismatch',
+  'unknown_mandate',
 ] as const;
 
 export type RejectCode = (typeof REJECT_CODES)[number];

@@ -8,7 +8,7 @@
 import type { PlaceOrder, CancelOrder, AmendOrder, BatchOrders, CancelAll, CancelAfter, PlaceBlock } from './commands/orders.ts';
 import type { Tick, EndHour, RegisterCompany, AddClass, AddRegion, AddModel, SetListPrice, SetTradingMode, SetBands, SetMarks, SetSwitch, SetMoneyRules, ClaimKey } from './commands/market.ts';
 import type { Deposit, Withdraw, Prepay, GrantCredits, PostBond, Payout } from './commands/money.ts';
-import type { CreateMandate, ApplyFacility, CounterOffer, OverruleFacility, DeclineFacility, AcceptFacility, SetFacilityOption, ReportFinancials, Draw, Repay, ReturnCredits, Freeze, Unfreeze } from './commands/lending.ts';
+import type { CreateMandate, ChangeMandate, ApplyFacility, CounterOffer, OverruleFacility, DeclineFacility, AcceptFacility, SetFacilityOption, ReportFinancials, Draw, Repay, ReturnCredits, Freeze, Unfreeze } from './commands/lending.ts';
 import type { DeclareCapacity, VerifyCapacity, SetEligibility, Capture, ReleasePending, ReportMinute, AnnulDelivery, PlatformDown, SuspendProvider, ReinstateProvider } from './commands/delivery.ts';
 
 export type * from './commands/orders.ts';
@@ -25,7 +25,8 @@ export type Command =
   | Deposit | Withdraw | Prepay | PostBond | Payout
   | CreateMandate | ApplyFacility | AcceptFacility | Draw | Repay | ReturnCredits | Freeze | Unfreeze
   | SetTradingMode | Capture | ReleasePending | ReportMinute | AnnulDelivery | PlatformDown | SuspendProvider | ReinstateProvider
-  | CounterOffer | OverruleFacility | DeclineFacility | SetFacilityOption | ReportFinancials | GrantCredits | SetSwitch | SetMoneyRules | SetMarks | SetBands | ClaimKey;
+  | CounterOffer | OverruleFacility | DeclineFacility | SetFacilityOption | ReportFinancials | GrantCredits | SetSwitch | SetMoneyRules | SetMarks | SetBands | ClaimKey
+  | ChangeMandate;
 
 /** Every command's name; its place stands for it in events. New ones come last. */
 export const COMMAND_TYPES = [
@@ -34,6 +35,7 @@ export const COMMAND_TYPES = [
   'acceptFacility', 'draw', 'repay', 'returnCredits', 'freeze', 'unfreeze', 'setTradingMode', 'capture', 'releasePending', 'reportMinute', 'annulDelivery',
   'platformDown', 'suspendProvider', 'reinstateProvider',
   'counterOffer', 'overruleFacility', 'declineFacility', 'setFacilityOption', 'reportFinancials', 'grantCredits', 'setSwitch', 'setMoneyRules', 'setMarks', 'setBands', 'claimKey',
+  'changeMandate',
 ] as const;
 export type CommandType = Command['type'];
 

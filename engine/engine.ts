@@ -257,6 +257,7 @@ export class Engine {
       case 'prepay': return finance.prepay(command);
       case 'postBond': return finance.postBond(command);
       case 'createMandate': return facilities.mandates.create(command);
+      case 'changeMandate': return facilities.fund.change(command);
       case 'applyFacility': return facilities.offers.apply(command);
       case 'acceptFacility': return facilities.offers.accept(command);
       case 'draw': return facilities.draw(command);

@@ -186,6 +186,12 @@ export const EVENTS = {
   bandsSet: { above: n, below: n, by: n },
   /** Of an offer whose first instalments ask for interest alone, or whose annuity is refined. */
   repaymentTermsSet: { facility: n, interestOnly: n, refine: b },
+  /** A mandate as it is from now on. */
+  mandateChanged: { mandate: n, company: n, amount: n, committed: n, reinvest: b, closed: b },
+  /** What of a lender's withdrawal was interest that it had earned, and what was its capital. */
+  fundWithdrawn: { company: n, amount: n, interest: n, principal: n },
+  /** The operator has so much of its first-loss part of the draws back. */
+  firstLossReturned: { facility: n, amount: n },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

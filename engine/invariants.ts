@@ -28,6 +28,24 @@ function ledgersBalance({ ledger }: State): string | undefined {
 }
 
 const accountsWithinBounds: Check = ({ ledger }) => ledger.outOfBound();
+/** Of a lender's money no more is promised than it has brought, and what is free is there. */
+function fundIsThere({ ledger, mandates, companies }: State): string | undefined {
+  let free = 0n;
+  const left = companies.map(({ company }) => -ledger.balance(ACCOUNT['fund.capital'], company));
+  for (const { mandate, company, amount, committed } of mandates) {
+    if (committed < 0 || committed > amount) return `mandate ${mandate}: ${committed} committed of ${amount}`;
+    left[company] -= amount;
+    free += BigInt(amount - committed);
+  }
+  for (const [company, idle] of left.entries()) {
+    if (idle < 0) return `lender ${company}: its mandates are ${-idle} more than its capital`;
+    free += BigInt(idle);
+  }
+  const owed = free - ledger.total(ACCOUNT.unapplied);
+  const cash = ledger.total(ACCOUNT['cash.fund']);
+  return owed > cash ? `the fund has ${cash} and owes ${owed} that may be taken out` : undefined;
+}
+
 const numbersAreWhole: Check = ({ ledger }) => ledger.outOfRange();
 
 /** A key names one command of the past, and no command has two. */
@@ -271,7 +289,7 @@ const facilities = (state: State): number => state.facilities.length;
 
 const CHECKS: readonly Invariant[] = [
   { number: 1, name: 'every ledger sums to zero', check: ledgersBalance },
-  { number: 2, name: 'no account below its bound', check: accountsWithinBounds },
+  { number: 2, name: 'no account below its bound', check: (state) => accountsWithinBounds(state) ?? fundIsThere(state) },
   { number: 3, name: 'each lot: available + held + contracted = issued = minted - retired', check: (state) => lotsAddUp(state) ?? fundingMatchesContracts(state) },
   { number: 4, name: 'holds equal the worst cases of open orders', check: (state) => holdsAreExact(state) ?? blocksAreWhole(state) },
   { number: 5, name: 'facilities reconcile with principal, schedule and limit', check: facilitiesReconcile, rows: facilities },

@@ -46,6 +46,25 @@ export interface BalancesView {
   /** Micro-USD of deliveries, less what was taken back, and of that paid out. */
   earned: number;
   paid: number;
+  /** Of a lender; else null. */
+  fund: FundView | null;
+}
+
+/** A lender's money in the fund, micro-USD. */
+export interface FundView {
+  /** All that it has brought and not taken out: committed + uncommitted + idle. */
+  capital: number;
+  /** Promised or lent, and not paid back; lost is a part of it. */
+  committed: number;
+  /** In mandates; and in none. */
+  uncommitted: number;
+  idle: number;
+  lost: number;
+  /** Interest earned and not taken out that borrowers have paid, and that they owe. */
+  interestPaid: number;
+  interestOwed: number;
+  /** With what it has in cash beside the fund. */
+  withdrawable: number;
 }
 
 export interface LotView {
@@ -221,6 +240,8 @@ export interface MandateView {
   grades: string[];
   maximumPerBorrower: number;
   minimumAnnualRate: number;
+  reinvest?: boolean;
+  closed?: boolean;
 }
 
 export interface ProviderHourView {

@@ -117,6 +117,7 @@ export class Views {
       bond: -ledger.balance(ACCOUNT['provider.bond'], company),
       earned: companies[company].earned,
       paid: companies[company].paid,
+      fund: companies[company].role === 'lender' ? this.facilities.fund.view(company) : null,
     };
   }
 

@@ -1,6 +1,6 @@
 /** Mandates, facilities, and the life of a loan. */
 import type { Micro, Ppm } from '../numbers/units.ts';
-import type { CompanyId, FacilityId, FacilityMethod, Grade, LotId, PrepaymentMode } from '../vocabulary.ts';
+import type { CompanyId, FacilityId, FacilityMethod, Grade, LotId, MandateId, PrepaymentMode } from '../vocabulary.ts';
 
 export interface CreateMandate {
   type: 'createMandate';
@@ -9,6 +9,20 @@ export interface CreateMandate {
   grades: Grade[];
   maximumPerBorrower: Micro;
   minimumAnnualRate: Ppm;
+  /** false: what is paid back is not lent again. Absent: it is. */
+  reinvest?: boolean;
+  /** Its money is idle capital of the lender's; absent: it comes with the command. */
+  fromIdle?: boolean;
+}
+
+/** What is absent stays. */
+export interface ChangeMandate {
+  type: 'changeMandate';
+  company: CompanyId;
+  mandate: MandateId;
+  amount?: Micro;
+  reinvest?: boolean;
+  close?: boolean;
 }
 
 /** All ratios are percentages in units of 0.0001 percent (ppm of 1); months and days are counts. */

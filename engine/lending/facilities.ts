@@ -10,6 +10,7 @@ import { conversionRate } from '../credit/tiers.ts';
 import { maturesBefore } from './credit_limits.ts';
 import type { CreditLimits, Demand } from './credit_limits.ts';
 import { FacilityReview, isRunning } from './facility_review.ts';
+import { Fund } from './fund.ts';
 import type { Finance } from './finance.ts';
 import { livesBy, totalDebt } from './debt.ts';
 import { Loans } from './loans.ts';
@@ -33,6 +34,7 @@ export class Facilities {
   readonly loans: Loans;
   readonly collateral: Collateral;
   readonly review: FacilityReview;
+  readonly fund: Fund;
   readonly mandates: Mandates;
   readonly offers: Offers;
   private readonly state: State;
@@ -42,8 +44,9 @@ export class Facilities {
   constructor(state: State, sweeps: Sweeps, trading: Trading) {
     this.state = state;
     this.limits = trading.limits;
-    this.mandates = new Mandates(state);
-    this.loans = new Loans(state);
+    this.fund = new Fund(state);
+    this.mandates = new Mandates(state, this.fund);
+    this.loans = new Loans(state, this.fund);
     this.collateral = new Collateral(state, sweeps, trading, (lot, credits) => this.burn(lot, credits));
     this.review = new FacilityReview(state, this.loans, this.collateral, this.limits, (facility) => this.stateChanged(facility));
     this.offers = new Offers(state, this.mandates, this.review, this.loans, this.limits);

@@ -16,6 +16,8 @@ export interface Share {
   readonly amount: Micro;
   /** What its money has cost so far, rounded over the whole life. */
   costPosted: Micro;
+  /** What of it has been paid back and is in no commitment any more; absent: nothing, or before rules version 7. */
+  returned?: Micro;
 }
 
 export const COVENANTS = ['runway', 'minimum_cash', 'use'] as const;
@@ -135,6 +137,8 @@ export interface Facility {
   repaidPrincipal: Micro;
   /** Of its interest and fees too. */
   writtenOff: Debt;
+  /** What the operator has back of its part of the draws; absent: nothing, or before rules version 7. */
+  firstLossReturned?: Micro;
   payments: Payments;
   /** Sum of principal x rate x days in micro x ppm (exact), and what of it is posted. */
   readonly accrualExact: ExactSum;
@@ -202,8 +206,13 @@ export interface ForcedResale {
 export interface Mandate {
   readonly mandate: MandateId;
   readonly company: CompanyId;
-  readonly amount: Micro;
+  amount: Micro;
+  /** Of it, promised or lent and not paid back. */
   committed: Micro;
+  /** false: what is paid back is not lent again. Absent: it is. */
+  reinvest?: boolean;
+  /** Lends nothing more: it shrinks to nothing as its commitments end. */
+  closed?: boolean;
   readonly grades: Grade[];
   readonly maximumPerBorrower: Micro;
   readonly minimumAnnualRate: Ppm;

@@ -176,6 +176,7 @@ export class FacilityReview {
     this.collateral.withdrawForced(facility);
     this.loans.losses.writeOff(facility);
     this.setState(facility, 'written_off', 'past_due', NONE);
+    this.loans.fund.settle(facility);
   }
 
   // Covenants.

@@ -62,9 +62,12 @@ export class Finance {
   }
 
   withdraw({ company, amount }: Withdraw): RejectCode | undefined {
-    const { ledger, buffer } = this.state;
-    const refusal = this.amountRefusal(company, amount) ?? this.lostRefusal(company) ?? this.fundsRefusal(company, amount);
-    if (refusal !== undefined) return refusal;
+    const { ledger, buffer, rulesVersion, companies } = this.state;
+    const refused = this.amountRefusal(company, amount) ?? this.lostRefusal(company);
+    if (refused !== undefined) return refused;
+    if (rulesVersion >= 7 && companies[company].role === 'lender') return this.facilities.fund.withdraw(company, amount);
+    const short = this.fundsRefusal(company, amount);
+    if (short !== undefined) return short;
     ledger.begin();
     ledger.post(ACCOUNT.unapplied, company, amount);
     ledger.post(ACCOUNT['cash.fund'], company, -amount);

@@ -10,6 +10,7 @@ import type { Day, Micro } from '../numbers/units.ts';
 import type { State } from '../state.ts';
 import { totalDebt } from './debt.ts';
 import type { Facility, Share } from './facility.ts';
+import { fundCostOf } from './fund.ts';
 
 const RECEIVABLE = ACCOUNT['interest.receivable'];
 
@@ -66,9 +67,8 @@ export class Interest {
 
   /** A lender earns its mandate's rate on its part of the money; what the borrower pays beyond it is the fund spread. */
   private postFundCost(facility: Facility, share: Share, posted: Micro): void {
-    const { ledger, mandates } = this.state;
-    const earned = BigInt(posted) * BigInt(mandates[share.mandate].minimumAnnualRate) * BigInt(share.amount);
-    const cost = facility.annualRate === 0 ? 0 : Number(divideHalfEven(earned, BigInt(facility.annualRate) * BigInt(facility.amount)));
+    const { ledger } = this.state;
+    const cost = fundCostOf(this.state, facility, share, posted);
     ledger.post(ACCOUNT['expense.fund_interest'], facility.company, cost - share.costPosted);
     ledger.post(ACCOUNT['fund.payable'], share.lender, share.costPosted - cost);
     share.costPosted = cost;

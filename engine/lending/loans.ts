@@ -13,6 +13,7 @@ import { PARAMETERS } from '../parameters.ts';
 import { daysPastDue, totalDebt } from './debt.ts';
 import { unrecovered } from './facility.ts';
 import type { Facility } from './facility.ts';
+import type { Fund } from './fund.ts';
 import { Interest } from './interest.ts';
 import { Losses } from './losses.ts';
 import { OriginationFees } from './origination_fees.ts';
@@ -29,9 +30,11 @@ export class Loans {
   readonly fees: OriginationFees;
   readonly losses: Losses;
   private readonly state: State;
+  readonly fund: Fund;
 
-  constructor(state: State) {
+  constructor(state: State, fund: Fund) {
     this.state = state;
+    this.fund = fund;
     this.interest = new Interest(state);
     this.fees = new OriginationFees(state);
     this.losses = new Losses(state, this.interest);
@@ -207,6 +210,7 @@ export class Loans {
     if (advancePrincipal > 0) this.prepaid(facility, advancePrincipal, mode);
     else if (this.principal(facility) === 0) this.reschedule(facility, false);
     else this.tidy(facility);
+    this.fund.settle(facility);
   }
 
   /** After a default all interest comes before any fee, that of the days since included. */
@@ -267,6 +271,7 @@ export class Loans {
     }
     if (left > 0) this.reschedule(facility, true);
     else this.tidy(facility);
+    this.fund.settle(facility);
   }
 
   /** Money for a loan that was given up; what is more than was lost stays unapplied. */
@@ -282,6 +287,7 @@ export class Loans {
     ledger.post(ACCOUNT['income.recovery'], facility.company, -part);
     ledger.end();
     buffer.emit('recovered', { facility: facility.facility, amount: part });
+    this.fund.settle(facility);
   }
 
   // The end.

@@ -6,6 +6,7 @@ import type { CreateMandate } from '../commands.ts';
 import type { CompanyId, Grade, MandateId } from '../vocabulary.ts';
 import { FACILITY_MICRO_MAX } from '../numbers/units.ts';
 import type { Facility, Mandate, Share } from './facility.ts';
+import type { Fund } from './fund.ts';
 import type { State } from '../state.ts';
 import type { Micro, Ppm } from '../numbers/units.ts';
 
@@ -26,9 +27,11 @@ export class Mandates {
   /** Facilities by company, as far as they have been looked at. */
   private readonly known: (Facility[] | undefined)[] = [];
   private looked = 0;
+  private readonly fund: Fund;
 
-  constructor(state: State) {
+  constructor(state: State, fund: Fund) {
     this.state = state;
+    this.fund = fund;
   }
 
   create(command: CreateMandate): RejectCode | undefined {
@@ -36,18 +39,22 @@ export class Mandates {
     if (state.companies[command.company]?.role !== 'lender') return 'not_authorized';
     if (!validAmount(command.amount) || !validAmount(command.maximumPerBorrower)) return 'amount_out_of_range';
     if (command.grades.length === 0 || command.grades.some((grade) => !GRADES.includes(grade))) return 'invalid_parameter';
-    const mandate: Mandate = {
-      mandate: state.mandates.length, company: command.company, amount: command.amount, committed: 0, grades: command.grades,
-      maximumPerBorrower: command.maximumPerBorrower, minimumAnnualRate: command.minimumAnnualRate,
-    };
-    state.mandates.push(mandate);
-    state.ledger.begin();
-    state.ledger.post(ACCOUNT['cash.fund'], command.company, command.amount);
-    state.ledger.post(ACCOUNT['fund.capital'], command.company, -command.amount);
-    state.ledger.end();
-    const { committed: _, ...terms } = mandate;
-    state.buffer.emit('mandateCreated', terms);
+    const { company, amount, grades, maximumPerBorrower, minimumAnnualRate, reinvest = true, fromIdle = false } = command;
+    if (fromIdle && this.fund.withdrawable(company).idle < amount) return 'insufficient_funds';
+    const mandate = state.mandates.length;
+    state.mandates.push({ mandate, company, amount, committed: 0, grades, maximumPerBorrower, minimumAnnualRate, ...(reinvest ? {} : { reinvest }) });
+    if (!fromIdle) this.bring(company, amount);
+    state.buffer.emit('mandateCreated', { mandate, company, amount, grades, maximumPerBorrower, minimumAnnualRate });
     return undefined;
+  }
+
+  /** The lender's money comes into the fund. */
+  private bring(company: CompanyId, amount: Micro): void {
+    const { ledger } = this.state;
+    ledger.begin();
+    ledger.post(ACCOUNT['cash.fund'], company, amount);
+    ledger.post(ACCOUNT['fund.capital'], company, -amount);
+    ledger.end();
   }
 
   /** The parts that mandates take of an amount; undefined when they do not cover it. */
@@ -97,7 +104,7 @@ export class Mandates {
     for (const { mandate, amount } of shares) this.state.mandates[mandate].committed += amount;
   }
   release(shares: readonly Share[]): void {
-    for (const { mandate, amount } of shares) this.state.mandates[mandate].committed -= amount;
+    for (const { mandate, amount, returned = 0 } of shares) this.fund.release(this.state.mandates[mandate], amount - returned, 0);
   }
 }
 

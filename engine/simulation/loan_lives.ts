@@ -196,7 +196,24 @@ export class LoanLives {
     if (random.chance(0.2)) this.run({ type: 'payout', company });
     if (random.chance(0.05)) this.run({ type: 'grantCredits', company: this.lenders[0], recipient: random.pick(this.borrowers), amount: CASH });
     if (random.chance(0.05)) this.run({ type: 'deposit', company: this.lenders[0], amount: CASH, reference: '' });
+    if (random.chance(0.1)) this.lend();
     if (random.chance(0.02)) this.run({ type: 'setSwitch', company: this.operator, name: random.pick(['draw', 'payout'] as const), on: random.chance(0.5), reason: 'drill' });
+  }
+
+  /** A lender takes money out, thinks of a mandate anew, or lends what lies idle. */
+  private lend(): void {
+    const { random, state } = this;
+    const company = random.pick(this.lenders);
+    const mandate = random.between(0, state.mandates.length);
+    const free = this.engine.query('balances', { company }).fund?.withdrawable ?? 0;
+    random.weighted<() => void>([
+      [6, () => this.run({ type: 'withdraw', company, amount: random.chance(0.5) ? Math.max(1, Math.min(free, CASH)) : random.between(1, 2 * CASH) })],
+      [3, () => this.run({ type: 'changeMandate', company, mandate, reinvest: random.chance(0.5) })],
+      [1, () => this.run({ type: 'changeMandate', company, mandate, amount: random.between(1, 9e14) })],
+      [1, () => this.run({ type: 'createMandate', company, amount: CASH, grades: ['A'], maximumPerBorrower: CASH, minimumAnnualRate: random.between(0, 90_000), reinvest: random.chance(0.5), fromIdle: random.chance(0.5) })],
+      // The first are what most borrow of.
+      [1, () => this.run({ type: 'changeMandate', company, mandate: Math.max(LENDERS, mandate), close: true })],
+    ])();
   }
 
   private passDay(): { total: number; longest: number } {
@@ -227,22 +244,28 @@ export class LoanLives {
   multiplied(times: number): Engine {
     const { state } = this;
     const originals = [...state.facilities];
-    for (let copy = 1; copy < times; copy++) for (const original of originals) this.copy(original, copy % DAYS_APART);
+    for (let copy = 1; copy < times; copy++) {
+      // As many lenders would be needed for so many loans.
+      const mandates = state.mandates.length;
+      for (let lender = 0; lender < LENDERS; lender++) this.openLender(lender);
+      for (const original of originals) this.copy(original, copy % DAYS_APART, mandates);
+    }
     // What an engine remembers beside its state is made of the state.
     return new Engine(state);
   }
 
-  private copy(original: Facility, daysEarlier: number): void {
+  private copy(original: Facility, daysEarlier: number, mandates: number): void {
     const { state } = this;
     const company = this.company('borrower', '');
     const facility = state.facilities.length;
     const back = daysEarlier * MILLIS_PER_DAY;
     state.ledger.openOwner('facility', facility);
+    const shares = original.shares.map((share) => ({ ...share, mandate: mandates + share.mandate, lender: state.mandates[mandates + share.mandate].company }));
     state.facilities.push({
-      ...structuredClone(original), accrualExact: new ExactSum(original.accrualExact.value), facility, company, offeredAt: original.offeredAt - back, acceptedAt: original.acceptedAt - back, maturesAt: original.maturesAt - back,
+      ...structuredClone(original), accrualExact: new ExactSum(original.accrualExact.value), facility, company, lender: shares[0].lender, mandate: shares[0].mandate, shares, offeredAt: original.offeredAt - back, acceptedAt: original.acceptedAt - back, maturesAt: original.maturesAt - back,
       schedule: original.schedule.map((row) => ({ ...row, due: row.due - daysEarlier })),
     });
-    for (const { mandate, amount } of original.shares) state.mandates[mandate].committed += amount;
+    for (const { mandate, amount, returned = 0 } of shares) state.mandates[mandate].committed += amount - returned;
     const lots = [...state.lots.of(original.facility)].map((lot) => [lot.lot, state.lots.create({ ...lot.toJSON(), company, facility, expiresAt: lot.expiresAt - back, mintedAt: lot.mintedAt - back }).lot] as const);
     state.ledger.begin();
     ACCOUNT_NAMES.forEach((name, account) => {
