@@ -43,7 +43,6 @@ const ENGINE_ERRORS = {
   unknown_facility: { status: 404, message: 'There is no such facility.' },
   unknown_lot: { status: 404, message: 'There is no such lot.' },
   unknown_allocation: { status: 404, message: 'There is no such allocation.' },
-  unknown_mandate: { status: 404, message: 'There is no such mandate.' },
   invalid_state: { status: 409, message: 'The present state does not allow that.' },
   invalid_parameter: { status: 422, message: 'A value is not acceptable here.' },
   insufficient_funds: { status: 422, message: 'Not enough money is available.' },
@@ -57,6 +56,7 @@ const ENGINE_ERRORS = {
   credits_blocked: { status: 422, message: 'The credits this needs are blocked.' },
   budget_exhausted: { status: 422, message: 'The allocation is used up.' },
   idempotency_mismatch: { status: 409, message: 'This Idempotency-Key was used with another request.' },
+  unknown_mandate: { status: 404, message: 'There is no such mandate.' },
 } as const satisfies Record<RejectCode, ErrorSpec>;
 
 /** What is refused before a command exists. */

@@ -315,6 +315,7 @@ export interface Queries {
   facility: { ask: { facility: number }; answer: FacilityView | null };
   /** Blocks in the market. */
   blocks: { ask: { company: number }; answer: BlockView[] };
+  /** With NONE everybody's. */
   mandates: { ask: { company: number }; answer: MandateView[] };
   providerHours: { ask: { company: number }; answer: ProviderHourView[] };
   /** Why an order or a block would be refused if it came now, as far as that does not depend on whom it would meet. */

@@ -267,7 +267,7 @@ export class Views {
   }
 
   private mandates(company: CompanyId): MandateView[] {
-    return this.state.mandates.filter((mandate) => mandate.company === company).map((mandate) => ({ ...mandate }));
+    return this.state.mandates.filter((mandate) => company === NONE || mandate.company === company).map((mandate) => ({ ...mandate }));
   }
 
   private providerHours(company: CompanyId): ProviderHourView[] {

@@ -189,6 +189,8 @@ test('a loan that was given up takes what comes later as a recovery, until which
 
 test('of two lenders each freezes for itself and lifts no freeze of the other', async () => {
   const other = await world.member('lender', 'another fund');
+  // What was given up has come back: one alone would fund it, had it not taken money out.
+  expect((await post(lender, '/withdrawals', { amount: '1000000' })).status).toBe(201);
   await post(other, '/mandates', { amount: '3000000', grades: ['A', 'B', 'C'], maximum_per_borrower: '3000000', minimum_annual_rate_percent: '6' });
   borrower = await world.member('borrower', 'who has two lenders');
   const offer = (await post(borrower, '/facilities', { amount: '5000000', months: 12, application: APPLICATION })).body;
@@ -212,4 +214,45 @@ test('credit that is paid for is not frozen and not paid out', async () => {
   const lot = String(rows(await get(borrower, '/lots'))[0].id);
   expect((await post(lender, `/facilities/${facility}/freeze`, { fraction: '1', reason: 'concern' })).body.error?.code).toBe('invalid_state');
   expect((await post(borrower, `/facilities/${facility}/returns`, { lot_id: lot, credits: '1500' })).body.error?.code).toBe('invalid_state');
+});
+
+test('a lender takes out what is there of its money, once, and thinks of its mandate anew', async () => {
+  const fund = await world.member('lender', 'careful fund');
+  const made = await post(fund, '/mandates', { amount: '2000000', grades: ['A'], maximum_per_borrower: '1000000', minimum_annual_rate_percent: '0.5' });
+  expect(made.body).toMatchObject({ amount: '2000000.00', committed: '0.00', available: '2000000.00', reinvest: true, state: 'open' });
+  const id = String(made.body.id);
+  borrower = await world.member('borrower', 'who pays');
+  facility = String((await post(borrower, '/facilities', { amount: '1000000', months: 6, application: APPLICATION })).body.id);
+  await post(borrower, `/facilities/${facility}/accept`, {});
+  await post(borrower, `/facilities/${facility}/draws`, { amount: '400000' });
+  await day(62 + 182);
+  const funds = async (): Promise<Record<string, string>> => (await get(fund, '/balances')).body.fund as Record<string, string>;
+  expect(await funds()).toMatchObject({ capital: '2000000.00', committed: '1000000.00', uncommitted: '1000000.00', idle: '0.00', lost: '0.00', interest_paid: '0.00', withdrawable: '1000000.00' });
+  expect((await post(fund, '/withdrawals', { amount: '1000000.01' })).body.error?.code).toBe('insufficient_funds');
+  const paid = (await post(borrower, `/facilities/${facility}/repayments`, { amount: '100000' })).body;
+  const { interest_paid: interest } = await funds();
+  expect(Number(interest)).toBeGreaterThan(0);
+  expect(await funds()).toMatchObject({ interest_owed: '0.00', withdrawable: (1_000_000 + Number(paid.principal) + Number(interest)).toFixed(6).replace(/0{1,4}$/, '') });
+  const take = () => world.call('POST', '/api/v1/withdrawals', { key: fund.key, body: { amount: '500000' }, headers: { 'idempotency-key': 'once' } });
+  const [first, again] = [await take(), await take()];
+  expect(first.body).toMatchObject({ amount: '500000.00', cash: '0.00', interest });
+  expect(again.body).toEqual(first.body);
+  const capital = (await funds()).capital;
+  expect(Number(capital)).toBeCloseTo(2_000_000 - 500_000 + Number(interest), 6);
+  const lines = rows(await get(fund, '/ledger?limit=1000')).filter(({ event }) => event === 'withdrawn');
+  expect(lines.map(({ account }) => account).sort()).toEqual(['cash.fund', 'fund.capital', 'fund.payable']);
+  const change = (body: object) => world.call('PATCH', `/api/v1/mandates/${id}`, { key: fund.key, body });
+  expect((await change({ amount: '1000' })).body.error?.code).toBe('limit_exceeded');
+  expect((await change({ amount: '1000000', reinvest: false })).body).toMatchObject({ amount: '1000000.00', reinvest: false, grades: ['A'] });
+  expect((await world.call('DELETE', `/api/v1/mandates/${id}`, { key: lender.key })).body.error?.code).toBe('unknown_mandate');
+  expect((await world.call('DELETE', `/api/v1/mandates/${id}`, { key: fund.key })).body).toMatchObject({ state: 'closed', available: '0.00' });
+  const { expected, fund: shown } = (await get(fund, '/portfolio')).body as { expected: { capital: string }[]; fund: object };
+  expect(shown).toEqual(await funds());
+  // Of 400,000 that were drawn what is not back: the origination fee is paid last.
+  expect(expected.reduce((sum, row) => sum + Number(row.capital), 0)).toBeCloseTo(400_000 - Number(paid.principal), 5);
+  const told = rows(await get(fund, '/events?limit=1000')).map(({ type }) => type);
+  expect(told).toEqual(expect.arrayContaining(['withdrawal.sent', 'withdrawal.of_fund', 'mandate.changed']));
+  const audited = rows(await get(operator, '/audit?limit=1000')).map(({ action }) => action);
+  expect(audited).toEqual(expect.arrayContaining(['mandate.change', 'mandate.close']));
+  expect((await get(operator, '/invariants')).body.ok).toBe(true);
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { FacilityView } from '../../engine/queries.ts';
 import { byFacility, cohortWire } from './routes/portfolio_routes.ts';
 import { nextPayment } from './routes/dashboard_routes.ts';
-import { BUCKETS, herfindahl, holdingsOf, inBucket, partOf, slices, stress, sumOf, yieldOf } from './portfolio.ts';
+import { BUCKETS, herfindahl, holdingsOf, inBucket, partOf, returnsOf, slices, stress, sumOf, yieldOf } from './portfolio.ts';
 
 const USD = 1_000_000;
 const facility = (more: Partial<FacilityView>): FacilityView =>
@@ -58,6 +58,16 @@ describe('a portfolio', () => {
     // 5 for the covered one; 20, 50, 80 for the other.
     expect(grid.cells.map(({ loss }) => Number(loss) / USD)).toEqual([2.5, 25, 5.5, 55, 8.5, 85]);
     expect(grid.cells.at(-1)?.lossShare).toBe(425_000);
+  });
+});
+
+describe('what will come back', () => {
+  it('is one\'s part of each instalment, the origination fee last, interest at one\'s own rate', () => {
+    const row = (due: number, principal: number, interest: number) => ({ number: due, due, principal, interest, fee: 0, balance: 0, billed: false, late: false });
+    const view = facility({ annualRate: 120_000, drawn: 300, repaidPrincipal: 0, schedule: [row(10, 200, 80), row(20, 50, 40), row(40, 60, 20)], shares: [{ mandate: 0, lender: 7, amount: 500 * USD }, { mandate: 1, lender: 8, amount: 500 * USD }] });
+    const returns = (lender?: number) => returnsOf(holdingsOf([view], lender), (mandate) => (lender === undefined || mandate === lender - 7 ? 60_000 : 0));
+    expect(returns(7)).toEqual([{ month: '1970-01', capital: 125n, interest: 30n }, { month: '1970-02', capital: 25n, interest: 5n }]);
+    expect(returns()).toEqual([{ month: '1970-01', capital: 250n, interest: 60n }, { month: '1970-02', capital: 50n, interest: 10n }]);
   });
 });
 

@@ -2,7 +2,7 @@
 import type { FacilityView } from '../../engine/queries.ts';
 import { mulDiv } from '../../engine/numbers/muldiv.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
-import { MICRO } from '../../engine/numbers/units.ts';
+import { MICRO, MILLIS_PER_DAY } from '../../engine/numbers/units.ts';
 
 /** A facility, and the part of it that is looked at. */
 export interface Holding {
@@ -58,6 +58,40 @@ export function yieldOf(holdings: readonly Holding[], rateOf: (view: FacilityVie
   const whole = sumOf(holdings, ({ principal }) => principal);
   const earned = holdings.reduce((sum, holding) => sum + BigInt(partOf(holding, holding.view.principal)) * BigInt(rateOf(holding.view)), 0n);
   return whole === 0n ? 0 : Number(earned / whole);
+}
+
+export interface Returns {
+  /** Such as 2027-01. */
+  month: string;
+  capital: bigint;
+  interest: bigint;
+}
+
+const monthOf = (day: number): string => new Date(day * MILLIS_PER_DAY).toISOString().slice(0, 7);
+
+/**
+ * What instalments that are left would bring back, by the month in which they fall due: one's part of their principal as far as it is not the
+ * origination fee, which is paid last, and of their interest at one's mandates' rates. What is past due stands in the first month.
+ */
+export function returnsOf(holdings: readonly Holding[], rateOf: (mandate: number) => number): Returns[] {
+  const months = new Map<string, Returns>();
+  for (const holding of holdings) {
+    const { view } = holding;
+    let left = Math.max(0, view.drawn - view.repaidPrincipal);
+    for (const { due, principal, interest } of view.schedule) {
+      const month = monthOf(due);
+      const sums = months.get(month) ?? { month, capital: 0n, interest: 0n };
+      const repaid = Math.min(left, principal);
+      left -= repaid;
+      sums.capital += BigInt(partOf(holding, repaid));
+      for (const share of view.shares) {
+        const rate = view.annualRate === 0 ? 0 : rateOf(share.mandate);
+        if (rate > 0) sums.interest += (BigInt(interest) * BigInt(rate) * BigInt(share.amount)) / (BigInt(view.annualRate) * BigInt(view.amount));
+      }
+      months.set(month, sums);
+    }
+  }
+  return [...months.values()].sort((a, b) => (a.month < b.month ? -1 : 1));
 }
 
 export interface StressCell {

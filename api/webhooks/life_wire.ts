@@ -18,6 +18,7 @@ export const LIFE_EVENT_TYPES = {
   facilityWrittenOff: 'facility.written_off', recovered: 'facility.recovered', financialsReported: 'financials.reported', covenantTested: 'covenant.tested', resaleForced: 'resale.forced',
   switchSet: 'switch.set', moneyRulesSet: 'money_rules.set', providerSuspended: 'provider.suspended', providerReinstated: 'provider.reinstated', revenueShareSet: 'facility.revenue_share_set',
   bandsSet: 'bands.set', repaymentTermsSet: 'facility.repayment_terms_set', minuteFailed: 'delivery.minute_failed', deliveryFailed: 'delivery.failed', deliveryAnnulled: 'delivery.annulled', replacementSought: 'delivery.replacement_sought',
+  mandateChanged: 'mandate.changed', fundWithdrawn: 'withdrawal.of_fund',
 } as const satisfies Record<LifeEventKind, string>;
 export type LifeEventType = (typeof LIFE_EVENT_TYPES)[LifeEventKind];
 export const LIFE_EVENT_TYPE_NAMES = LIFE_EVENT_KINDS.map((kind) => LIFE_EVENT_TYPES[kind]);
@@ -29,7 +30,7 @@ const IDS: Readonly<Record<string, NumberedThing>> = {
 };
 const MONEY: ReadonlySet<string> = new Set([
   'amount', 'withheld', 'usd', 'credits', 'maximumPerBorrower', 'fee', 'fees', 'interest', 'principal', 'unapplied', 'left', 'allowance', 'deduction', 'feeRefund', 'cash', 'monthlyBurn', 'revenue',
-  'damages', 'clawedBack', 'commission', 'replacementCost',
+  'damages', 'clawedBack', 'commission', 'replacementCost', 'committed',
 ]);
 /** GPU time in 1e-6 GPU-seconds, and in steps, sent as GPU-hours. */
 const GPU_TIMES: ReadonlySet<string> = new Set(['gpuHours', 'faultGpuHours']);

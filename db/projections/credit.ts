@@ -35,6 +35,7 @@ const DECLINE = {
 const MANDATE = {
   mandate: 'bigint', sequence: 'bigint', company: 'int', amount: 'bigint', grades: 'jsonb', maximum_per_borrower: 'bigint', minimum_annual_rate: 'bigint', at: 'bigint',
 } as const;
+const MANDATE_CHANGE = { mandate: 'bigint', amount: 'bigint' } as const;
 const PAYMENT = { sequence: 'bigint', place: 'int', kind: 'text', company: 'int', amount: 'bigint', reference: 'text', at: 'bigint' } as const;
 
 const DEFINITION = `
@@ -72,6 +73,7 @@ const DEFINITION = `
   create index payments_of_company on ${PAYMENTS} (company, sequence, place);
 `;
 
+const UPDATE_MANDATE = (given: string): string => `update ${MANDATES} as mandate set amount = given.amount from ${given} where mandate.mandate = given.mandate`;
 const UPDATE_LOT = (given: string): string => `
   update ${LOTS} as l set returned = l.returned + given.returned, expired = l.expired + given.expired,
     expires_at = coalesce(given.expires_at, l.expires_at) from ${given} where l.lot = given.lot`;
@@ -102,6 +104,8 @@ const NOTHING = { amount: 0, interest: 0, principal: 0, fees: 0, actor: -1, text
 class CreditWriter implements ProjectionWriter {
   private lotChanges = new Map<number, LotChange>();
   private changes = new Map<number, Change>();
+  /** What mandates amount to after the last change of each. */
+  private sizes = new Map<number, number>();
   private readonly lots = new RowBuffer('lots_insert', LOT, insertInto(LOTS, LOT));
   private readonly lotUpdates = new RowBuffer('lots_update', LOT_CHANGE, UPDATE_LOT);
   private readonly facilities = new RowBuffer('facilities_insert', FACILITY, insertInto(FACILITIES, FACILITY));
@@ -109,6 +113,7 @@ class CreditWriter implements ProjectionWriter {
   private readonly lines = new RowBuffer('facility_history_insert', LINE, insertInto(HISTORY, LINE));
   private readonly declines = new RowBuffer('facility_declines_insert', DECLINE, insertInto(DECLINES, DECLINE));
   private readonly mandates = new RowBuffer('mandates_insert', MANDATE, insertInto(MANDATES, MANDATE));
+  private readonly mandateUpdates = new RowBuffer('mandates_update', MANDATE_CHANGE, UPDATE_MANDATE);
   private readonly payments = new RowBuffer('payments_insert', PAYMENT, insertInto(PAYMENTS, PAYMENT));
 
   apply(command: CommandEvents): void {
@@ -134,6 +139,7 @@ class CreditWriter implements ProjectionWriter {
       if (!expires(command.events, place)) this.lotChangeOf(event.lot).returned += event.credits;
       this.line(event, command, place, { principal: event.principal, amount: event.principal, detail: JSON.stringify({ lot: event.lot, credits: event.credits }) });
     },
+    mandateChanged: ({ mandate, amount }) => this.sizes.set(mandate, amount),
     mandateCreated: ({ mandate, company, amount, grades, maximumPerBorrower, minimumAnnualRate }, { sequence, at }) =>
       this.mandates.add({
         mandate, sequence, company, amount, grades: JSON.stringify(grades), maximum_per_borrower: maximumPerBorrower, minimum_annual_rate: minimumAnnualRate, at,
@@ -222,7 +228,9 @@ class CreditWriter implements ProjectionWriter {
     for (const change of this.changes.values()) this.updates.add(change);
     this.lotChanges = new Map();
     this.changes = new Map();
-    for (const rows of [this.lots, this.lotUpdates, this.facilities, this.updates, this.lines, this.declines, this.mandates, this.payments]) await rows.write(transaction);
+    for (const [mandate, amount] of this.sizes) this.mandateUpdates.add({ mandate, amount });
+    this.sizes = new Map();
+    for (const rows of [this.lots, this.lotUpdates, this.facilities, this.updates, this.lines, this.declines, this.mandates, this.mandateUpdates, this.payments]) await rows.write(transaction);
   }
 }
 

@@ -31,7 +31,7 @@ export const LIFE_EVENT_KINDS = [
   'facilityOptionSet', 'facilityNotice', 'facilityDrawn', 'lotMinted', 'lotExpiring', 'lotExpired', 'lotExtended', 'creditsReturned', 'returnSettled', 'creditsGranted', 'repaid',
   'instalmentDue', 'instalmentPaid', 'lateFeeCharged', 'provisioned', 'facilityWrittenOff', 'recovered', 'financialsReported', 'covenantTested', 'resaleForced', 'switchSet',
   'moneyRulesSet', 'providerSuspended', 'providerReinstated', 'revenueShareSet', 'bandsSet', 'repaymentTermsSet',
-  'minuteFailed', 'deliveryFailed', 'deliveryAnnulled', 'replacementSought',
+  'minuteFailed', 'deliveryFailed', 'deliveryAnnulled', 'replacementSought', 'mandateChanged', 'fundWithdrawn',
 ] as const satisfies readonly EventKind[];
 export type LifeEventKind = (typeof LIFE_EVENT_KINDS)[number];
 type LifeEvent = { [K in LifeEventKind]: EventOf<K> }[LifeEventKind];

@@ -18,9 +18,10 @@ export const me = (role: MockRole) => ({
 
 export const balances = {
   usd: '2500.00', payable: '201.370230', bond: '12000.00',
+  fund: { capital: '20250000.00', committed: '1000000.00', uncommitted: '19000000.00', idle: '250000.00', lost: '0.00', interest_paid: '5312.40', interest_owed: '1177.46', withdrawable: '19257812.40' },
   credits: { available: '486312.442500', held: '20100.000000', contracted: '38902.400000', frozen: '0.000000', remaining: '545314.842500' },
 };
-export const NO_BALANCES = { usd: '0.00', payable: '0.00', bond: '0.00', credits: { available: '0.00', held: '0.00', contracted: '0.00', frozen: '0.00', remaining: '0.00' } };
+export const NO_BALANCES = { usd: '0.00', payable: '0.00', bond: '0.00', fund: null, credits: { available: '0.00', held: '0.00', contracted: '0.00', frozen: '0.00', remaining: '0.00' } };
 
 export function order(id: string, instrument: string, change: object = {}) {
   return {
@@ -87,7 +88,7 @@ export const schedule = (now: number) =>
     number: index + 1, due_date: day(now, 30 * (index + 1)).slice(0, 10), principal: `${66_000 + index * 690}.12`, interest: `${4_229 - index * 690}.17`, due: '70229.29', balance: `${340_000 - index * 68_000}.00`,
   }));
 
-export const mandates = [{ id: 'man_1', amount: '20000000.00', committed: '1000000.00', grades: ['A', 'B'], maximum_per_borrower: '2000000.00', minimum_annual_rate_percent: '11.00' }];
+export const mandates = [{ id: 'man_1', amount: '20000000.00', committed: '1000000.00', available: '19000000.00', reinvest: true, state: 'open', grades: ['A', 'B'], maximum_per_borrower: '2000000.00', minimum_annual_rate_percent: '11.00' }];
 
 export const capacity = [
   { class: 'H100-SXM-80', region: 'us-east', gpus: 64, verified_gpus: 64, models: ['llama-3.1-8b-instruct'], status: 'verified' },
@@ -112,7 +113,8 @@ export const portfolio: WirePortfolio = {
   concentration: {
     herfindahl: '1.00', borrowers: [{ company: 'Meridian Labs', company_id: 'cmp_3', outstanding: '406000.00', share_percent: '100.00' }], grades: [{ grade: 'A', outstanding: '406000.00', share_percent: '100.00' }],
   },
-  yield: { annual_rate_percent: '12.50', interest_accrued: '8112.33', earned: '6489.86' }, facilities: [],
+  yield: { annual_rate_percent: '12.50', interest_accrued: '8112.33', earned: '6489.86' }, facilities: [], fund: balances.fund,
+  expected: ['2026-12', '2027-01', '2027-02'].map((month, index) => ({ month, capital: `${31_800 + 320 * index}.15`, interest: `${2_030 - 160 * index}.20` })),
   buckets: (['current', '1-30', '31-60', '61-90', '90+'] as const).map((name, index) => ({ days_past_due: name, outstanding: index === 0 ? '406000.00' : '0.00', facilities: index === 0 ? 1 : 0 })),
 };
 export const risk = {

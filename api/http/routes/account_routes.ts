@@ -1,12 +1,13 @@
 /** Money and credit of the caller's company. */
 import { z } from 'zod';
 import { NONE } from '../../../engine/vocabulary.ts';
-import type { AllocationView, BalancesView, LotView } from '../../../engine/queries.ts';
+import type { AllocationView, BalancesView, FundView, LotView } from '../../../engine/queries.ts';
 import { formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
 import { newId } from '../../auth/keys.ts';
 import type { Directory } from '../../directory.ts';
 import { idOf } from '../../ids.ts';
 import { formatGpuHours, formatRate, formatTime, moneyOf } from '../wire/amounts.ts';
+import { eventOf } from '../../sequencer/port.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
 import { pageOfRows } from '../wire/pages.ts';
@@ -18,11 +19,30 @@ import { expectEvent, submit } from '../submit.ts';
 const tag = 'account';
 const text = z.string();
 
+export const fundSchema = z.object({
+  capital: text.describe('All that was brought into the fund and not taken out: committed + uncommitted + idle'),
+  committed: text.describe('Promised to borrowers or lent, and not paid back'), uncommitted: text.describe('In mandates, and in no commitment'), idle: text.describe('In no mandate'),
+  lost: text.describe('Of what is committed, lent and given up'),
+  interest_paid: text.describe('Earned, paid by borrowers and not taken out'), interest_owed: text.describe('Earned, and owed by borrowers'),
+  withdrawable: text.describe('Cash, paid interest, idle and uncommitted capital'),
+});
+export const fundWire = (fund: FundView): z.infer<typeof fundSchema> => ({
+  capital: formatMicro(fund.capital),
+  committed: formatMicro(fund.committed),
+  uncommitted: formatMicro(fund.uncommitted),
+  idle: formatMicro(fund.idle),
+  lost: formatMicro(fund.lost),
+  interest_paid: formatMicro(fund.interestPaid),
+  interest_owed: formatMicro(fund.interestOwed),
+  withdrawable: formatMicro(fund.withdrawable),
+});
+
 const balancesSchema = z.object({
   usd: text.describe('Money not yet applied to anything'),
   credits: z.object({ available: text, held: text, contracted: text, frozen: text.describe('Of available and held, blocked by a lender'), remaining: text }),
   payable: text.describe('USD earned and not yet paid out'),
   bond: text,
+  fund: fundSchema.nullable().describe("A lender's money in the fund; null of others"),
 });
 
 export const balancesWire = (balances: BalancesView): z.infer<typeof balancesSchema> => ({
@@ -36,6 +56,7 @@ export const balancesWire = (balances: BalancesView): z.infer<typeof balancesSch
   },
   payable: formatMicro(balances.payable),
   bond: formatMicro(balances.bond),
+  fund: balances.fund === null ? null : fundWire(balances.fund),
 });
 
 const getBalances = route({
@@ -116,16 +137,20 @@ const deposit = route({
   },
 });
 
-const movedSchema = z.object({ amount: text });
+const movedSchema = z.object({
+  amount: text, cash: text, interest: text.describe('Of it, what a lender has earned'), capital: text.describe('Of it, what a lender had in the fund'),
+});
 
 const withdraw = route({
-  method: 'post', path: '/api/v1/withdrawals', operationId: 'withdraw', summary: 'Pay out money that is not applied to anything', tag, scope: 'account',
-  body: z.strictObject({ amount: decimal }),
+  method: 'post', path: '/api/v1/withdrawals', operationId: 'withdraw', summary: 'Pay out money that is not applied to anything; of a lender, then paid interest, then capital in no commitment', tag,
+  scope: 'account', body: z.strictObject({ amount: decimal }),
   responses: { 201: { description: 'On its way.', schema: movedSchema } },
   async handle(context) {
     const { company } = principalIn(context);
-    const event = expectEvent(await submit(context, { type: 'withdraw', company, amount: moneyOf('amount', context.body.amount) }), 'withdrawn');
-    return { status: 201, body: { amount: formatMicro(event.amount) } };
+    const ack = await submit(context, { type: 'withdraw', company, amount: moneyOf('amount', context.body.amount) });
+    const { amount } = expectEvent(ack, 'withdrawn');
+    const { interest, principal } = eventOf(ack.events, 'fundWithdrawn') ?? { interest: 0, principal: 0 };
+    return { status: 201, body: { amount: formatMicro(amount), cash: formatMicro(amount - interest - principal), interest: formatMicro(interest), capital: formatMicro(principal) } };
   },
 });
 

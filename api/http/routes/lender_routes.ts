@@ -1,9 +1,11 @@
 /** What a lender does: its mandates, and the freeze of its collateral. */
 import { z } from 'zod';
 import { GRADES } from '../../../engine/vocabulary.ts';
+import type { ChangeMandate } from '../../../engine/commands.ts';
 import type { MandateView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
-import { idOf } from '../../ids.ts';
+import { ApiError } from '../../errors.ts';
+import { idOf, parseId } from '../../ids.ts';
 import { formatPercent, formatRate, fractionOf, moneyOf, percentOf } from '../wire/amounts.ts';
 import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
@@ -12,9 +14,10 @@ import { lastEventOf } from '../../sequencer/port.ts';
 import type { Ack } from '../../sequencer/port.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
-import type { Route } from '../route.ts';
+import type { Principal, Route } from '../route.ts';
 import { decimal, idParams, line, pageOf, pageQuery, sharePercent } from '../wire/schemas.ts';
 import { expectEvent, submit } from '../submit.ts';
+import type { Caller } from '../submit.ts';
 import { confirmedByTwo, onceOfPerson, pendingSchema } from '../two_persons.ts';
 
 const tag = 'lender';
@@ -22,20 +25,28 @@ const text = z.string();
 const lender = ['lender'] as const;
 
 const mandateSchema = z.object({
-  id: text, amount: text, committed: text, grades: z.array(z.enum(GRADES)), maximum_per_borrower: text, minimum_annual_rate_percent: text,
+  id: text, amount: text, committed: text.describe('Promised to borrowers or lent, and not paid back'), available: text.describe('Not committed'), grades: z.array(z.enum(GRADES)),
+  maximum_per_borrower: text, minimum_annual_rate_percent: text, reinvest: z.boolean().describe('Whether what is paid back is lent again; if not it is idle capital'),
+  state: z.enum(['open', 'closed']),
 });
 export const mandateWire = (mandate: MandateView): z.infer<typeof mandateSchema> => ({
   id: idOf('mandate', mandate.mandate),
   amount: formatMicro(mandate.amount),
   committed: formatMicro(mandate.committed),
+  available: formatMicro(mandate.amount - mandate.committed),
   grades: GRADES.filter((grade) => mandate.grades.includes(grade)),
   maximum_per_borrower: formatMicro(mandate.maximumPerBorrower),
   minimum_annual_rate_percent: formatPercent(mandate.minimumAnnualRate),
+  reinvest: mandate.reinvest ?? true,
+  state: mandate.closed === true ? 'closed' : 'open',
 });
 
 const createMandate = route({
   method: 'post', path: '/api/v1/mandates', operationId: 'createMandate', summary: 'Offer money to borrowers of some grades', tag, scope: 'lend', roles: lender,
-  body: z.strictObject({ amount: decimal, grades: z.array(z.enum(GRADES)).min(1).max(4), maximum_per_borrower: decimal, minimum_annual_rate_percent: sharePercent }),
+  body: z.strictObject({
+    amount: decimal, grades: z.array(z.enum(GRADES)).min(1).max(4), maximum_per_borrower: decimal, minimum_annual_rate_percent: sharePercent,
+    reinvest: z.boolean().default(true), from_idle: z.boolean().default(false).describe('Of idle capital, instead of new money'),
+  }),
   responses: { 201: { description: 'The mandate.', schema: mandateSchema } },
   async handle(context) {
     const { body } = context;
@@ -43,10 +54,49 @@ const createMandate = route({
     const created = expectEvent(await submit(context, {
       type: 'createMandate', company, amount: moneyOf('amount', body.amount), grades: [...new Set(body.grades)],
       maximumPerBorrower: moneyOf('maximum_per_borrower', body.maximum_per_borrower),
-      minimumAnnualRate: percentOf('minimum_annual_rate_percent', body.minimum_annual_rate_percent),
+      minimumAnnualRate: percentOf('minimum_annual_rate_percent', body.minimum_annual_rate_percent), ...(body.reinvest ? {} : { reinvest: false }), ...(body.from_idle ? { fromIdle: true } : {}),
     }), 'mandateCreated');
-    return { status: 201, body: mandateWire({ ...created, committed: 0 }) };
+    return { status: 201, body: mandateWire({ ...created, committed: 0, reinvest: body.reinvest }) };
   },
+});
+
+const mandateNumber = (id: string): number => {
+  const number = parseId('mandate', id);
+  if (number === undefined) throw new ApiError('unknown_mandate');
+  return number;
+};
+
+/** Sends the change, notes who made it, and says what the mandate is now. */
+async function change(context: Caller, actor: Principal, id: string, changes: Omit<ChangeMandate, 'type' | 'company' | 'mandate'>) {
+  const { services } = context;
+  const ack = await submit(context, { type: 'changeMandate', company: actor.company, mandate: mandateNumber(id), ...changes });
+  const changed = expectEvent(ack, 'mandateChanged');
+  if (!ack.repeated) {
+    await recordAudit(services.database, {
+      at: ack.now, actor, action: changed.closed ? 'mandate.close' : 'mandate.change', target: id, reason: '', details: { amount: formatMicro(changed.amount), reinvest: changed.reinvest }, sequence: ack.sequence,
+    });
+  }
+  const mandates = await services.sequencer.query('mandates', { company: actor.company });
+  const terms = mandates.find(({ mandate }) => mandate === changed.mandate);
+  if (terms === undefined) throw new ApiError('unknown_mandate');
+  return { status: 200, body: mandateWire({ ...terms, ...changed }) } as const;
+}
+
+const changeMandate = route({
+  method: 'patch', path: '/api/v1/mandates/{id}', operationId: 'changeMandate', summary: 'Make a mandate smaller, or larger of idle capital, or say whether what is paid back is lent again', tag,
+  scope: 'lend', roles: lender, params: idParams, body: z.strictObject({ amount: decimal.optional(), reinvest: z.boolean().optional() }),
+  responses: { 200: { description: 'The mandate.', schema: mandateSchema } },
+  handle(context) {
+    const { amount, reinvest } = context.body;
+    return change(context, principalIn(context), context.params.id, { ...(amount === undefined ? {} : { amount: moneyOf('amount', amount) }), ...(reinvest === undefined ? {} : { reinvest }) });
+  },
+});
+
+const closeMandate = route({
+  method: 'delete', path: '/api/v1/mandates/{id}', operationId: 'closeMandate', summary: 'Lend nothing more of a mandate: what is not committed is idle at once, the rest as it is paid back', tag,
+  scope: 'lend', roles: lender, params: idParams,
+  responses: { 200: { description: 'The mandate.', schema: mandateSchema } },
+  handle: (context) => change(context, principalIn(context), context.params.id, { close: true }),
 });
 
 const listMandates = route({
@@ -110,4 +160,4 @@ const unfreeze = route({
   },
 });
 
-export const lenderRoutes: Route[] = [createMandate, listMandates, freeze, unfreeze];
+export const lenderRoutes: Route[] = [createMandate, listMandates, changeMandate, closeMandate, freeze, unfreeze];

@@ -2,17 +2,18 @@
 import { z } from 'zod';
 import { cohortMovements } from '../../../db/queries/cohorts.ts';
 import type { CohortMovement } from '../../../db/queries/cohorts.ts';
-import { GRADES } from '../../../engine/vocabulary.ts';
+import { GRADES, NONE } from '../../../engine/vocabulary.ts';
 import { MICRO, formatMicro, isDecimal } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf } from '../../ids.ts';
 import type { Services } from '../../services.ts';
 import { formatPercent, formatRate, percentOf } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
+import { fundSchema, fundWire } from './account_routes.ts';
 import { facilitiesOf } from './facilities_routes.ts';
 import { facilitySchema, facilityWire } from '../wire/facility_wire.ts';
 import { projectionsCaughtUp } from '../history.ts';
-import { BUCKETS, exposureOf, herfindahl, holdingsOf, inBucket, partOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
+import { BUCKETS, exposureOf, herfindahl, holdingsOf, inBucket, partOf, returnsOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
 import type { Holding } from '../portfolio.ts';
 import { route } from '../route.ts';
 import type { Principal, Route } from '../route.ts';
@@ -38,6 +39,8 @@ export const portfolioSchema = z.object({
     annual_rate_percent: text.describe('What borrowers pay, weighted by what is outstanding'), interest_accrued: text.describe('Since the beginning'),
     earned: text.describe('Of it, one\'s own by its mandates\' rates'),
   }),
+  fund: fundSchema.nullable().describe("One's money in the fund; null of an operator"),
+  expected: z.array(z.object({ month: text, capital: text, interest: text })).describe('What would come back and could be taken out, by month, if every instalment were paid on its date'),
   facilities: z.array(facilitySchema),
 });
 
@@ -58,6 +61,10 @@ const portfolio = route({
     const sum = (of: Parameters<typeof sumOf>[1], some: readonly Holding[] = holdings): string => formatMicro(sumOf(some, of));
     const borrowers = slices(holdings, ({ company }) => company);
     const lender = own(principal);
+    const { sequencer } = services;
+    const fund = lender === undefined ? null : (await sequencer.query('balances', { company: lender })).fund;
+    const rates = new Map((await sequencer.query('mandates', { company: lender ?? NONE })).map(({ mandate, minimumAnnualRate }) => [mandate, minimumAnnualRate]));
+    const rateOf = (mandate: number): number => rates.get(mandate) ?? 0;
     const earned = views.reduce((total, { earnings }) => total + earnings.reduce((part, row) => (lender === undefined || row.lender === lender ? part + BigInt(row.amount) : part), 0n), 0n);
     return {
       status: 200,
@@ -80,6 +87,8 @@ const portfolio = route({
         yield: {
           annual_rate_percent: formatPercent(yieldOf(holdings, ({ annualRate }) => annualRate)), interest_accrued: sum((view) => view.interestAccrued), earned: formatMicro(earned),
         },
+        fund: fund === null ? null : fundWire(fund),
+        expected: returnsOf(holdings, rateOf).map(({ month, capital, interest }) => ({ month, capital: formatMicro(capital), interest: formatMicro(interest) })),
         facilities: views.map((view) => facilityWire(services.directory, view)),
       },
     };

@@ -94,6 +94,9 @@ export interface WireMandate {
   id: string;
   amount: string;
   committed: string;
+  available: string;
+  reinvest: boolean;
+  state: 'open' | 'closed';
   grades: string[];
   maximum_per_borrower: string;
   minimum_annual_rate_percent: string;
