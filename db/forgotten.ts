@@ -16,8 +16,8 @@ const OWED_MILLIS = 2_000;
 const TIMES = 2;
 
 /**
- * Whether the server answers others and does not work for this connection: then what we wait for
- * will never come. A server that is slow, or does not answer anybody, has forgotten nothing.
+ * Whether the server answers others and does not work for this connection, or waits for us amid our own statement (a COPY,
+ * or one of whose parts the last is lost): then what we wait for will never come. A server that is slow, or does not answer anybody, has forgotten nothing.
  */
 export async function isForgotten(url: string, client: Client): Promise<boolean> {
   const { processID } = client as Client & { processID: number };
@@ -25,7 +25,7 @@ export async function isForgotten(url: string, client: Client): Promise<boolean>
   probe.on('error', () => undefined);
   try {
     await probe.connect();
-    const { rowCount } = await probe.query(`select 1 from pg_stat_activity where pid = $1 and state = 'active'`, [processID]);
+    const { rowCount } = await probe.query(`select 1 from pg_stat_activity where pid = $1 and state = 'active' and wait_event is distinct from 'ClientRead'`, [processID]);
     return rowCount === 0;
   } catch {
     return false;
@@ -36,7 +36,7 @@ export async function isForgotten(url: string, client: Client): Promise<boolean>
 
 /** What of a client this needs beyond its types. */
 interface Inside {
-  connection: { stream: { destroy(error: Error): void } };
+  connection: { stream: { bytesRead: number; bytesWritten: number; destroy(error: Error): void } };
 }
 
 /** Gives the connection up once it is forgotten: whatever waits for it fails then. To be called before anything is asked. @returns what ends the watch */
@@ -44,6 +44,8 @@ export function giveUpForgotten(client: Client, url: string): () => void {
   let owedSince: number | undefined;
   let looking = false;
   let times = 0;
+  const { connection } = client as unknown as Inside;
+  let passed = 0;
   const query = client.query.bind(client) as (...given: unknown[]) => unknown;
   Object.assign(client, {
     query: (...given: unknown[]) => {
@@ -55,11 +57,14 @@ export function giveUpForgotten(client: Client, url: string): () => void {
   const isOwed = (): boolean => owedSince !== undefined && performance.now() - owedSince > OWED_MILLIS;
   const look = async (): Promise<void> => {
     times = (await isForgotten(url, client)) && isOwed() ? times + 1 : 0;
-    if (times < TIMES) return;
-    (client as unknown as Inside).connection.stream.destroy(new Error('the connection to the database has died'));
+    if (times >= TIMES) connection.stream.destroy(new Error('the connection to the database has died'));
   };
   const timer = setInterval(() => {
-    if (looking || !isOwed()) return;
+    // While much is being sent the server waits for more of it now and then.
+    const before = passed;
+    passed = connection.stream.bytesRead + connection.stream.bytesWritten;
+    if (passed !== before) times = 0;
+    if (looking || passed !== before || !isOwed()) return;
     looking = true;
     void look().finally(() => (looking = false));
   }, LOOK_MILLIS);

@@ -203,6 +203,22 @@ export class PostgresJournal implements Journal {
   }
 }
 
+/**
+ * For who has led before and is to lead again.
+ * @throws AnotherLeads when the lead has gone to another holder
+ */
+export async function requireHolder({ url, holder }: Pick<LeadOptions, 'url' | 'holder'>): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MILLIS, query_timeout: CONNECT_MILLIS });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    const leader = await holderOf(client);
+    if (leader !== holder) throw new AnotherLeads(leader);
+  } finally {
+    client.end().catch(() => undefined);
+  }
+}
+
 async function takeLead(client: Client, holder: string, waitMillis: number, resume: boolean): Promise<number> {
   for (const end = performance.now() + waitMillis; ; await sleep(POLL_MILLIS)) {
     const sessionGone = await lock(client);

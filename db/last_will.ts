@@ -15,5 +15,6 @@ export function lastWill(script: string, ...values: string[]): () => void {
   return () => shell.kill();
 }
 
-/** Ends a child that does not notice the end of this process by itself. */
-export const endsWithThis = (pid: number): (() => void) => lastWill('kill "$1"', String(pid));
+/** Ends a child that does not notice the end of this process by itself: in order, and when that takes long, at once. */
+export const endsWithThis = (pid: number): (() => void) =>
+  lastWill('kill -CONT "$1"; kill "$1"; for second in 1 2 3 4 5 6 7 8 9 10 11 12; do kill -0 "$1" || exit; sleep 1; done; kill -KILL "$1"', String(pid));

@@ -13,11 +13,22 @@ export interface TemporaryPostgres {
   end(): Promise<void>;
 }
 
-/** Its data may stand elsewhere, where its user can reach them. */
+/**
+ * Its data may stand elsewhere, where its user can reach them. Every process that names them is ended, where /proc tells of it: one that was only being
+ * made or started, too, and one that stands still. What takes too long is ended without its consent.
+ */
 const END = `
   home=$(cat "$1/postgres/location" 2> /dev/null || echo "$1/postgres")
-  pid=$(head -n 1 "$home/cluster/postmaster.pid") && kill -QUIT "$pid"
-  for second in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" && sleep 1; done
+  found() { grep -laF -e "$home/cluster" /proc/[0-9]*/cmdline | cut -d/ -f3; }
+  end() { kill -CONT $2; kill "-$1" $2; }
+  pids="$(head -n 1 "$home/cluster/postmaster.pid") $(found)"
+  for second in 1 2 3 4 5 6 7 8 9 10; do
+    end QUIT "$pids"
+    sleep 1
+    pids=$(for pid in $pids $(found); do kill -0 "$pid" && echo "$pid"; done)
+    if [ -z "$pids" ]; then break; fi
+  done
+  end KILL "$pids"
   rm -rf "$home" "$1"`;
 
 export async function openTemporaryPostgres(prefix: string, options: Pick<PostgresOptions, 'say' | 'preparesLog'> = {}): Promise<TemporaryPostgres> {

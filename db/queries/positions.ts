@@ -14,6 +14,8 @@ export type ProjectionPosition = RowOf<typeof POSITION>;
 const POLL_MILLIS = 10;
 /** What was read holds this long: a projection may have been emptied since. */
 const FRESH_MILLIS = 100;
+/** Projections that have not moved for so long although they are behind are not waited for: who asks is to have an answer within a second. */
+const STILL_MILLIS = 850;
 
 export const projectionPositions = (db: Knex): Promise<ProjectionPosition[]> => readAll(db('projections.positions').orderBy('name'), POSITION);
 
@@ -22,6 +24,8 @@ export class ProjectionWaiter {
   private readonly db: Knex;
   private known = new Map<string, number>();
   private knownAt = -Infinity;
+  /** When any was last seen to have moved. */
+  private movedAt = -Infinity;
   private reading: Promise<void> | undefined;
 
   constructor(db: Knex) {
@@ -29,13 +33,14 @@ export class ProjectionWaiter {
   }
 
   /**
-   * Resolves true when the projections include the sequence, false when they have not within `timeoutMillis`.
+   * Resolves true when the projections include the sequence, false when they have not within `timeoutMillis`, or stand still.
    * @throws Error when the database does not answer
    */
   async waitFor(sequence: number, timeoutMillis: number, names: readonly ProjectionName[] = PROJECTION_NAMES): Promise<boolean> {
-    const deadline = performance.now() + timeoutMillis;
+    const begun = performance.now();
     while (!this.includes(sequence, names)) {
-      if (performance.now() >= deadline) return false;
+      const now = performance.now();
+      if (now >= begun + timeoutMillis || now >= Math.max(begun, this.movedAt) + STILL_MILLIS) return false;
       await this.read();
       if (!this.includes(sequence, names)) await sleep(POLL_MILLIS);
     }
@@ -51,6 +56,7 @@ export class ProjectionWaiter {
     this.reading ??= projectionPositions(this.db)
       .then((positions) => {
         this.knownAt = asked;
+        if (positions.some(({ name, sequence }) => this.known.get(name) !== sequence)) this.movedAt = performance.now();
         this.known = new Map(positions.map((position) => [position.name, position.sequence]));
       })
       .finally(() => {

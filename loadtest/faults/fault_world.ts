@@ -61,7 +61,12 @@ export class FaultWorld extends MarketUnderLoad {
     const { folder, remove } = temporaryFolder('ccx-faults-');
     const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say: () => undefined });
     const world = new FaultWorld({ folder, root, postgres, wire: await TcpProxy.open(() => postgres.url), port: await freePort(), long, environment, say, remove });
-    await world.server.ready();
+    try {
+      await world.server.ready();
+    } catch (error) {
+      await world.end();
+      throw error;
+    }
     world.environment = { ...environment, ...afterwards };
     world.newLoad();
     world.calibrate();
@@ -123,7 +128,11 @@ export class FaultWorld extends MarketUnderLoad {
   async close(): Promise<void> {
     await this.load.abandon();
     await this.cluster?.close();
-    await this.server.stop();
+    await this.end();
+  }
+
+  private async end(): Promise<void> {
+    await this.server.end();
     await this.wire.close();
     await this.postgres.stop();
     this.remove();

@@ -12,6 +12,7 @@ import { endsWithThisProcess } from '../../api/kept_process.ts';
 import { endsWithThis } from '../../db/last_will.ts';
 
 const READY_MILLIS_MAX = 90_000;
+const END_MILLIS_MAX = 15_000;
 const OUTPUT_KEPT = 20_000;
 
 /** What the server consists of, where it is stale. */
@@ -104,6 +105,14 @@ export class ServerProcess {
     this.signal('SIGTERM');
     const exit = await this.exited;
     return { ...exit, millis: performance.now() - begun };
+  }
+
+  /** Also when it stands still, or never became ready. */
+  async end(): Promise<void> {
+    this.signal('SIGCONT');
+    const late = setTimeout(() => this.signal('SIGKILL'), END_MILLIS_MAX);
+    await this.stop();
+    clearTimeout(late);
   }
 }
 
