@@ -29,8 +29,13 @@ const MODES: Record<'journal' | 'book', Mode> = {
   book: {
     options: ['tick', 'step', 'depth'],
     run: async ({ tick = '0.0001', step = '0.01', depth = '0' }) => {
-      await replayBook({ tick, step, depth: whole(depth) }, process.stdin, outputWithoutBanner(), (line, what) => console.error(`line ${line}: ${what}`));
-      return 0;
+      // Whoever reads the events may stop before their end, as `head` does.
+      process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EPIPE') process.exit(0);
+        throw error;
+      });
+      const unreadable = await replayBook({ tick, step, depth: whole(depth) }, process.stdin, outputWithoutBanner(), (line, what) => console.error(`line ${line}: ${what}`));
+      return unreadable === 0 ? 0 : 1;
     },
   },
 };

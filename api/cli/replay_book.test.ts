@@ -9,18 +9,18 @@ import { replayBook } from './replay_book.ts';
 const replay = (operations: object[], options: { tick?: string; step?: string; depth?: number } = {}): Promise<unknown[]> =>
   replayLines(operations.map((operation) => JSON.stringify(operation)), options).then(({ events }) => events);
 
-async function replayLines(lines: string[], options: { tick?: string; step?: string; depth?: number } = {}): Promise<{ events: unknown[]; text: string; complaints: string[] }> {
+async function replayLines(lines: string[], options: { tick?: string; step?: string; depth?: number } = {}, encoding: BufferEncoding = 'utf8'): Promise<{ events: unknown[]; text: string; complaints: string[]; unreadable: number }> {
   const output = new PassThrough();
   const chunks: string[] = [];
   output.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
   const complaints: string[] = [];
   // In pieces that end anywhere, as a pipe delivers them.
-  const bytes = Buffer.from(lines.join('\n'));
+  const bytes = Buffer.from(lines.join('\n'), encoding);
   const piece = bytes.length > 10_000 ? 65_536 : 7;
   const input = Readable.from(Array.from({ length: Math.ceil(bytes.length / piece) }, (_, at) => bytes.subarray(at * piece, (at + 1) * piece)));
-  await replayBook({ tick: options.tick ?? '0.0001', step: options.step ?? '0.01', depth: options.depth ?? 0 }, input, output, (line, what) => complaints.push(`${line}: ${what}`));
+  const unreadable = await replayBook({ tick: options.tick ?? '0.0001', step: options.step ?? '0.01', depth: options.depth ?? 0 }, input, output, (line, what) => complaints.push(`${line}: ${what}`));
   const text = chunks.join('');
-  return { text, complaints, events: text.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown) };
+  return { text, complaints, unreadable, events: text.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as unknown) };
 }
 
 const limit = (id: number, side: string, price: string, quantity: string, more: object = {}): object => ({
@@ -184,7 +184,7 @@ describe('replay of one book', () => {
   });
 
   it('answers a line that is no operation, says why and goes on', async () => {
-    const { events, complaints } = await replayLines([JSON.stringify(limit(1, 'buy', '1', '1')), 'nonsense', '[1]', '', '{"op":"add","id":"é","side":"up","type":"limit","price":"1","quantity":"1"}', '{"op":"cancel","id":1}']);
+    const { events, complaints, unreadable } = await replayLines([JSON.stringify(limit(1, 'buy', '1', '1')), 'nonsense', '[1]', '', '{"op":"add","id":"é","side":"up","type":"limit","price":"1","quantity":"1"}', '{"op":"cancel","id":1}']);
     expect(events).toEqual([
       { line: 1, event: 'accepted', id: 1 },
       { line: 2, event: 'rejected', id: null, code: 'invalid_parameter' },
@@ -193,6 +193,22 @@ describe('replay of one book', () => {
       { line: 6, event: 'canceled', id: 1, remaining: '1', reason: 'requested' },
     ]);
     expect(complaints.map((complaint) => complaint.slice(0, 2))).toEqual(['2:', '3:', '5:']);
+    expect(unreadable).toBe(2);
+  });
+
+  it('takes no line whose bytes are not UTF-8 for one with other owners, and no line without end', async () => {
+    const owned = (id: number, side: string, owner: string): string => JSON.stringify(limit(id, side, '1', '1', { owner }));
+    const { events, complaints, unreadable } = await replayLines(['', owned(1, 'buy', 'a'), owned(2, 'buy', '\u00ff'), owned(3, 'sell', '\u00fe'), '', owned(4, 'sell', 'b')], {}, 'latin1');
+    expect(events).toEqual([
+      { line: 2, event: 'accepted', id: 1 },
+      { line: 3, event: 'rejected', id: null, code: 'invalid_parameter' },
+      { line: 4, event: 'rejected', id: null, code: 'invalid_parameter' },
+      { line: 6, event: 'accepted', id: 4 },
+      { line: 6, event: 'trade', maker: 1, taker: 4, price: '1', quantity: '1' },
+    ]);
+    expect([complaints, unreadable]).toEqual([['3: it is not UTF-8', '4: it is not UTF-8'], 2]);
+    const endless = Readable.from(Array.from({ length: 65 }, () => Buffer.alloc(1 << 20, 'x')));
+    await expect(replayBook({ tick: '1', step: '1', depth: 0 }, endless, new PassThrough())).rejects.toThrow('line 1: longer than');
   });
 
   it('keeps ids as they were written, however long, and lets an id be used again', async () => {

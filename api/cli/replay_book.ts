@@ -39,6 +39,8 @@ class BookReplay {
   private owned = 0;
   private line = 0;
   private text = '';
+  /** Lines that are no operation at all: the input is damaged. */
+  unreadable = 0;
 
   constructor(options: BookReplayOptions, write: (line: string) => void, complain: (line: number, what: string) => void) {
     this.price = new Unit(options.tick, 'invalid_tick');
@@ -64,22 +66,18 @@ class BookReplay {
     this.write(`{"line":${this.line},"event":"${event}",${fields}}`);
   }
 
-  run(line: number, text: string): void {
+  /** @param text undefined when the line's bytes are not UTF-8 */
+  run(line: number, text: string | undefined): void {
     this.line = line;
-    this.text = text;
-    let operation: unknown;
-    try {
-      operation = JSON.parse(text);
-    } catch (error) {
-      this.complain(line, error instanceof Error ? error.message : String(error));
+    this.text = text ?? '';
+    const operation = text === undefined ? 'it is not UTF-8' : parsed(text);
+    if (typeof operation === 'string') {
+      this.unreadable++;
+      this.complain(line, operation);
+      return this.tell('rejected', '"id":null,"code":"invalid_parameter"');
     }
-    if (typeof operation === 'object' && operation !== null && !Array.isArray(operation)) {
-      const code = this.execute(operation as Operation);
-      if (code !== undefined) this.tell('rejected', `"id":${this.keyOf((operation as Operation)['id'])},"code":"${code}"`);
-    } else {
-      if (operation !== undefined) this.complain(line, 'an operation is a JSON object');
-      this.tell('rejected', '"id":null,"code":"invalid_parameter"');
-    }
+    const code = this.execute(operation);
+    if (code !== undefined) this.tell('rejected', `"id":${this.keyOf(operation['id'])},"code":"${code}"`);
   }
 
   private execute(operation: Operation): RejectCode | undefined {
@@ -215,14 +213,31 @@ function time(value: unknown): number {
   return /^\d+(\.\d+)?$/.test(value) ? Number(value) : Date.parse(value);
 }
 
-/** Reads operations until the input ends. Resolves when all output is written. */
-export async function replayBook(options: BookReplayOptions, input: Readable, output: Writable, complain: (line: number, what: string) => void = () => undefined): Promise<void> {
+/** The operation that a line is, or what is wrong with it. */
+function parsed(text: string): Operation | string {
+  try {
+    const operation: unknown = JSON.parse(text);
+    return typeof operation === 'object' && operation !== null && !Array.isArray(operation) ? (operation as Operation) : 'an operation is a JSON object';
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/**
+ * Reads operations until the input ends. Resolves when all output is written.
+ * @returns how many lines were no operation
+ */
+export async function replayBook(options: BookReplayOptions, input: Readable, output: Writable, complain: (line: number, what: string) => void = () => undefined): Promise<number> {
   const writer = new LineWriter(output);
   const replay = new BookReplay(options, (line) => writer.write(line), complain);
-  const run = (text: string, line: number): void => {
-    if (text.trim() !== '') replay.run(line, text);
+  const run = (text: string | undefined, line: number): void => {
+    if (text?.trim() !== '') replay.run(line, text);
   };
-  await eachLine(input, run, () => writer.pace());
-  if (options.depth > 0) replay.printDepth(options.depth);
-  await writer.flush();
+  try {
+    await eachLine(input, run, () => writer.pace());
+    if (options.depth > 0) replay.printDepth(options.depth);
+  } finally {
+    await writer.flush();
+  }
+  return replay.unreadable;
 }

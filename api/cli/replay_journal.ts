@@ -1,8 +1,9 @@
 /** Replays a database's journal and says whether it is whole, what state it leads to, and whether that state is sound. */
+import { existsSync } from 'node:fs';
 import pg from 'pg';
 import { openPostgres } from '../../db/postgres.ts';
 import { copyRows } from '../../db/copy_out.ts';
-import { readArchived, readRowOf, verifyJournal } from '../../db/journal_reader.ts';
+import { readArchived, readHighWater, readRowOf, verifyJournal } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover } from '../sequencer/recovery.ts';
 
@@ -21,9 +22,12 @@ export interface ReplayJournalOptions {
  * Only reads: a server may be running on the same database.
  * @returns 0 when the invariants hold, 1 when one does not
  * @throws JournalCorrupt, ReplayMismatch naming the sequence
+ * @throws Error when there is no journal, or none of it after `from`
  */
 export async function replayJournal(options: ReplayJournalOptions): Promise<number> {
   const { databaseUrl, dataDir, say } = options;
+  // Whoever mistypes a folder shall not be given a new database there.
+  if (databaseUrl === undefined && !existsSync(dataDir)) throw new Error(`there is no folder ${dataDir}: no server has run on it`);
   const postgres = await openPostgres({ databaseUrl, dataDir, say });
   try {
     const client = new pg.Client({ connectionString: postgres.url });
@@ -43,6 +47,8 @@ async function replay(client: pg.Client, url: string, { from, print, say }: Repl
   const { rows } = await client.query<{ present: boolean }>(`select to_regclass('journal') is not null as present`);
   if (!rows[0].present) throw new Error('this database holds no journal: no server has run on it');
   await verifyJournal(client);
+  const end = await readHighWater(client);
+  if (from !== undefined && from > end) throw new Error(`--from ${from} is beyond the journal: its last command is ${end}`);
   const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => copyRows(url, sequence) };
   const { lastSequence: archived } = await readArchived(client);
   if (archived > 0) say(`commands up to ${archived} are archived: execution begins at a snapshot`);

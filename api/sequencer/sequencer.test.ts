@@ -260,6 +260,18 @@ describe('engine time', () => {
     }
   });
 
+  test('answers who moved the clock also when what is due takes longer than a command may wait', async () => {
+    class Slow extends MemoryJournal {
+      override async append(...row: Parameters<MemoryJournal['append']>): Promise<void> {
+        await new Promise((resume) => setTimeout(resume, 40));
+        return super.append(...row);
+      }
+    }
+    const port = createInProcessSequencer({ journal: new Slow(), authoriser, limits: { batchCommands: 8, waitMillis: 100 } });
+    const target = TEST_EPOCH + 30 * MILLIS_PER_HOUR;
+    expect(await port.setClock(target)).toBe(target);
+  });
+
   test('never goes back', async () => {
     const port = createInProcessSequencer();
     await port.setClock(TEST_EPOCH + 5_000);

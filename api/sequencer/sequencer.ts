@@ -436,7 +436,7 @@ export class Sequencer {
     for (let taken = 0; this.queue.length > 0 && !this.isFull(); taken++) {
       if (taken % FORESEEN === 0 && this.engine.isWide) this.tellAhead();
       const item = this.queue.first();
-      if (item.id !== NOBODY && item.since < tooOld) {
+      if (item.id !== NOBODY && item.since < tooOld && !this.isUnderWay(item)) {
         this.queue.shift();
         turn.release.expired.push(item.id);
         continue;
@@ -450,6 +450,11 @@ export class Sequencer {
       else if (item.kind === 'query') turn.release.answers.push(this.answer(item.id, item.name, item.ask));
       else this.moved.push(item.id);
     }
+  }
+
+  /** Who moved the clock waits for all that is due on the way, however long it takes. */
+  private isUnderWay(item: Item): boolean {
+    return item.kind === 'clock' && item.now <= this.clock.now();
   }
 
   /** Tells the engine of the commands that wait in front. */
