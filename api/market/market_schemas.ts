@@ -101,6 +101,7 @@ export const indexSchema = z.object({
   price: price.nullable().describe('Volume-weighted over 24 h; null while the minimum is not met'),
   at: time,
   inputs: z.object({
+    since: time.describe('The first moment whose trades count: 24 hours in whole minutes, the running one among them'),
     trades: z.number().int(),
     volume: quantity,
     notional: credits,

@@ -59,10 +59,14 @@ describe('instruments', () => {
     const { sequencer, view } = exchange;
     trade(exchange, 1, 1, 10_000, 100, { hour: RUNNING });
     expect(view.trades(view.instrumentOf(0, RUNNING), 10)).toHaveLength(1);
+    const operator = sequencer.run({ type: 'registerCompany', name: 'house', role: 'operator', group: '' });
+    const company = operator[0].kind === 'companyRegistered' ? operator[0].company : NONE;
+    for (const hour of [RUNNING, RUNNING + 1]) sequencer.run({ type: 'setTradingMode', company, class: NONE, market: 0, hour, mode: 'halted', reason: 'fire' });
     sequencer.run({ type: 'tick', now: (RUNNING + 1) * MILLIS_PER_HOUR });
     sequencer.run({ type: 'endHour', hour: RUNNING, pending: [] });
     expect(view.trades(view.instrumentOf(0, RUNNING), 10)).toEqual([]);
     expect(view.index(0).trades).toBe(1);
+    expect(view.modes().map(({ hour }) => hour)).toEqual([RUNNING + 1]);
   });
 });
 

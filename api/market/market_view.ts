@@ -73,6 +73,7 @@ export class MarketView implements MarketData {
     this.now = snapshot.now;
     this.books.load(snapshot.orders, snapshot.blocks);
     for (const mode of snapshot.modes) this.tradingModes.set({ ...mode, mode: mode.mode as TradingMode });
+    this.tradingModes.drop(hourAt(this.now) - 1);
     this.bands = snapshot.bands;
     for (const trade of trades) this.books.record(trade, trade.buyer, trade.seller, trade.provider);
     this.books.drop(hourAt(this.now) - 1);
@@ -137,6 +138,7 @@ export class MarketView implements MarketData {
   /** The hour's allocations are settled and the next one's are being delivered. */
   private endHour(hour: number): void {
     this.endedHour = Math.max(this.endedHour, hour);
+    this.tradingModes.drop(hour);
     this.changes.addAllCompanies();
   }
 

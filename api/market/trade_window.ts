@@ -38,6 +38,9 @@ export interface WindowFigures {
 
 const minuteOf = (millis: number): number => Math.floor(millis / MILLIS_PER_MINUTE) * MILLIS_PER_MINUTE;
 
+/** The first moment whose trades count: the running minute and the 1,439 before it. */
+export const windowStart = (now: number): number => minuteOf(now) - MILLIS_PER_DAY + MILLIS_PER_MINUTE;
+
 const addTo = (sums: Map<number, number>, group: number, quantity: number): void => {
   sums.set(group, (sums.get(group) ?? 0) + quantity);
 };
@@ -67,8 +70,8 @@ export class TradeWindow {
   }
 
   private expire(now: number): void {
-    const oldest = minuteOf(now) - MILLIS_PER_DAY;
-    const first = this.minutes.findIndex((minute) => minute.start > oldest);
+    const start = windowStart(now);
+    const first = this.minutes.findIndex((minute) => minute.start >= start);
     if (first !== 0) this.minutes = first < 0 ? [] : this.minutes.slice(first);
   }
 

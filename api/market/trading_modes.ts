@@ -14,6 +14,11 @@ export class TradingModes {
     else this.byScope.set(scope, view);
   }
 
+  /** Hours up to this one are over: what was held back in one of them holds nothing back any more. */
+  drop(hour: number): void {
+    for (const [scope, view] of this.byScope) if (view.hour !== NONE && view.hour <= hour) this.byScope.delete(scope);
+  }
+
   all(): TradingModeView[] {
     return [...this.byScope.values()];
   }

@@ -15,7 +15,7 @@ import type {
   candleSchema, classSchema, curveFallbackSchema, curvePointSchema, indexSchema, instrumentSchema, levelSchema, queuedOrderSchema, statusDataSchema,
   tickerSchema, tradeSchema,
 } from './market_schemas.ts';
-import { GROUPS_MINIMUM, INDEX_VOLUME_MINIMUM } from './trade_window.ts';
+import { GROUPS_MINIMUM, INDEX_VOLUME_MINIMUM, windowStart } from './trade_window.ts';
 
 export type LevelPair = z.infer<typeof levelSchema>;
 export interface BookData {
@@ -130,6 +130,7 @@ export const indexWire = (directory: Directory, index: ClassIndex, now: number):
   price: priceOrNull(index.price),
   at: timeOf(now),
   inputs: {
+    since: timeOf(windowStart(now)),
     trades: index.trades,
     volume: formatSteps(index.volume),
     notional: formatMicro(index.notional),

@@ -16,6 +16,7 @@ import { facilitiesOf } from './facilities_routes.ts';
 import { decodeNumberCursor, encodeCursor, LIMIT_DEFAULT } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Principal, Route } from '../route.ts';
+import { phaseOf } from '../../market/instruments.ts';
 import { scopeName } from '../../market/wire.ts';
 import { instant, line, pageOf, pageQuery } from '../wire/schemas.ts';
 import { marketCaughtUp, submit } from '../submit.ts';
@@ -42,6 +43,9 @@ function scopeOf(directory: Directory, name: string): Scope {
   return { class: NONE, market, hour: NONE };
 }
 
+/** Whether it is one hour that is over, or so far ahead that nobody trades it yet. */
+const isUnlisted = ({ market }: Services, { hour }: Scope): boolean => hour !== NONE && ['closed', 'scheduled'].includes(phaseOf(hour, market.now));
+
 const scopeBody = z.strictObject({ scope: z.string().min(1).max(200).describe('`*` for everything, a class, CLASS.region, or an instrument'), reason: line(500) });
 interface ModeBody {
   scope: string;
@@ -66,6 +70,7 @@ const setMode = (verb: 'halt' | 'cancel-only' | 'auction' | 'resume', usual: Tra
       const call = (body.call_seconds ?? 0) * 1_000;
       const mode = call > 0 ? 'auction' : usual;
       await marketCaughtUp(services);
+      if (isUnlisted(services, scope)) throw new ApiError('instrument_unknown', { field: 'scope' });
       return onceOfPerson(context, actor.user, async (transaction) => {
         let details: Record<string, unknown> = {};
         if (loosens(services, scope, mode)) {

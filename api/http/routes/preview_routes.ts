@@ -34,7 +34,7 @@ const previewSchema = z.object({
   hold: text.describe('CR reserved for what rests, its highest fee included'),
   draw: z.object({ facility_id: text, amount: text, credits: text }).nullable().describe('What a facility would draw on demand for it'),
   credits_before: text,
-  credits_after: text,
+  credits_after: text.describe('After what it buys at once and reserves; what it sets free besides is not in it: own stops that its trades trigger, own orders it ends, what a resale releases'),
   usd_per_gpu_hour: text.nullable().describe('Buys: price, fees, origination fee and interest until delivery; null while no credit of yours covers it'),
   interest_usd_per_gpu_hour: text.nullable().describe('Buys: what of it is interest until delivery'),
   outside_usd_per_gpu_hour: text.nullable().describe('The lowest published on-demand price of the class'),
