@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { accountNameOf } from './ledger/accounts.ts';
 import { FOK, IOC, MARKET, NONE } from './vocabulary.ts';
 import { Engine } from './engine.ts';
 import { HOUR, START, World, all, financed, gpuHours, one, postings, price, usd } from './test/world.ts';
+import { Supply } from './trading/supply.ts';
 import { MICRO, MILLIS_PER_HOUR } from './numbers/units.ts';
 
 const healthy = (world: World): void => expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
@@ -88,6 +89,19 @@ describe('orders', () => {
     expect(all(market.events, 'orderDone').at(-1)).toMatchObject({ reason: 'no_liquidity', remaining: gpuHours(12) });
     expect(world.engine.query('balances', { company: buyer }).held).toBe(0);
     healthy(world);
+  });
+
+  it('does not look at each ask for a bid whose model nobody there serves', () => {
+    const world = new World();
+    const [provider, buyer] = [world.provider(), world.buyer()];
+    world.run({ type: 'addModel', name: 'm' });
+    for (let count = 0; count < 300; count++) world.ask(provider, 1, 1);
+    const asked = vi.spyOn(Supply.prototype, 'serves');
+    for (let count = 0; count < 30; count++) expect(world.bid(buyer, 2, 1, { model: 0, minimumQuantity: gpuHours(1) }).rejected).toBeUndefined();
+    expect(asked.mock.calls.length).toBeLessThan(300);
+    world.run({ type: 'setEligibility', company: provider, market: 0, models: [0] });
+    expect(all(world.bid(buyer, 2, 5, { model: 0 }).events, 'fill')).toHaveLength(5);
+    asked.mockRestore();
   });
 
   it('never trades within a group, and trades a model only with who serves it', () => {

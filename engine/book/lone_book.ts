@@ -282,6 +282,10 @@ export class LoneBook implements BookMachine, AuctionHost {
 
   // What matching asks and tells.
 
+  isServed(): boolean {
+    return true;
+  }
+
   serves(): boolean {
     return true;
   }

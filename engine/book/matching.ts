@@ -16,6 +16,8 @@ export type MatchReason = 'ioc' | 'fok' | 'self_trade' | 'no_liquidity';
 export interface MatchHost {
   /** Whether the ask may serve the model a bid named; asked only for bids that name one. */
   serves(ask: number, model: number): boolean;
+  /** Whether anybody with asks in the book may serve it; asked once for a bid that names one, which then need not look at each ask. */
+  isServed(book: Book, model: number): boolean;
   /** Whether the bid's credit may go to the ask's provider; asked only for bids flagged as limited. */
   mayBuyFrom(bid: number, ask: number): boolean;
   /** Whether both orders belong to one beneficial owner. */
@@ -75,6 +77,12 @@ export class Matcher {
     return model < 0 || this.host.serves(ask, model);
   }
 
+  /** Whether the order is a bid for a model that nobody in the book serves. */
+  private isUnserved(book: Book, row: number, sells: boolean): boolean {
+    const model = this.orders.model(row);
+    return !sells && model >= 0 && !this.host.isServed(book, model);
+  }
+
   /** Whether the best eligible order opposite is within the limit. */
   wouldCross(book: Book, row: number): boolean {
     return this.executable(book, row, 1) > 0;
@@ -94,6 +102,7 @@ export class Matcher {
     let executed = 0;
     let left = orders.remaining(row);
     this.notional = 0;
+    if (!side.reaches(limit) || this.isUnserved(book, row, sells)) return 0;
     for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
       let hidden = 0;
       const price = side.priceAt(level);
@@ -215,6 +224,7 @@ export class Matcher {
     const sells = orders.isSell(row);
     const side = book.side(!sells);
     const limit = side.keyOf(orders.price(row));
+    if (this.isUnserved(book, row, sells)) return false;
     let meets = false;
     side.forEach(orders, (maker) => {
       const within = side.keyOf(orders.price(maker)) >= limit;
@@ -371,7 +381,7 @@ export class Matcher {
     const sells = orders.isSell(row);
     const side = book.side(!sells);
     const limit = side.keyOf(orders.price(row));
-    if (!side.reaches(limit)) return true;
+    if (!side.reaches(limit) || this.isUnserved(book, row, sells)) return true;
     for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
       let maker = side.head(level);
       // A refilled iceberg slice rejoins its queue behind `end`; it is met again only after all others.

@@ -35,6 +35,15 @@ export class ProviderCells {
     }
   }
 
+  some(passes: (cell: number) => boolean): boolean {
+    const { ints } = this.pool;
+    for (let row = this.from; row < this.from + this.rows; row++) {
+      const at = row << ROW_INT_SHIFT;
+      if (ints[at] !== 0 && passes(ints[at | CELL])) return true;
+    }
+    return false;
+  }
+
   /** Reads where a provider would stand. */
   glance(provider: CompanyId): number {
     return this.rows === 0 ? 0 : this.pool.ints[(this.from + (provider & this.mask)) << ROW_INT_SHIFT];

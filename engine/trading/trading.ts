@@ -289,6 +289,10 @@ export class Trading implements AuctionHost {
     return this.state.supply.serves(this.state.orders.cell(ask), model);
   }
 
+  isServed(book: HourBook, model: number): boolean {
+    return book.cells.some((cell) => this.state.supply.serves(cell, model));
+  }
+
   /** By the command that entered it, then by its place there: of one command the bid is the newer. */
   isOlder(a: number, b: number): boolean {
     return this.arrivalOf(a) < this.arrivalOf(b);
