@@ -219,7 +219,7 @@ export class Engine {
       case 'amend':
         return this.trading.amend(command);
       case 'cancelAll':
-        this.sweeps.cancelAll(command, command.onDisconnect ? 'disconnected' : 'mass_cancel');
+        this.sweeps.cancelAll(command, command.onDisconnect ? 'disconnected' : command.notServed === true ? 'not_served' : 'mass_cancel');
         return undefined;
       case 'cancelAfter':
         return this.cancelAfter(command.company, command.after);

@@ -11,7 +11,7 @@ import { REJECT_CODES } from './catalogue.ts';
 
 export const CANCEL_REASONS = [
   'requested', 'ioc', 'fok', 'self_trade', 'expired', 'no_liquidity', 'gate_closed', 'lot_expired',
-  'facility_frozen', 'above_list_price', 'mass_cancel', 'disconnected', 'dead_man', 'margin', 'hour_ended', 'capacity_reduced', 'delivery_failed', 'suspended',
+  'facility_frozen', 'above_list_price', 'mass_cancel', 'disconnected', 'dead_man', 'margin', 'hour_ended', 'capacity_reduced', 'delivery_failed', 'suspended', 'not_served',
 ] as const;
 export type CancelReason = (typeof CANCEL_REASONS)[number];
 
@@ -192,6 +192,8 @@ export const EVENTS = {
   fundWithdrawn: { company: n, amount: n, interest: n, principal: n },
   /** The operator has so much of its first-loss part of the draws back. */
   firstLossReturned: { facility: n, amount: n },
+  /** `minuteFailed`, to a company that had bought of the provider there for that minute. */
+  boughtMinuteFailed: { company: n, provider: n, market: n, model: n, minute: n, reason: oneOf(FAILURE_REASONS), share: n },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

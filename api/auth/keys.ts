@@ -89,12 +89,21 @@ export function isAddressAllowed(allowed: readonly string[] | null, address: str
   if (!ipaddr.isValid(address)) return false;
   const parsed = ipaddr.process(address);
   return allowed.some((entry) => {
-    const range: [ipaddr.IPv4 | ipaddr.IPv6, number] = entry.includes('/') ? ipaddr.parseCIDR(entry) : single(ipaddr.process(entry));
+    const range = entry.includes('/') ? rangeOf(entry) : single(ipaddr.process(entry));
     return range[0].kind() === parsed.kind() && parsed.match(range);
   });
 }
-const single = (address: ipaddr.IPv4 | ipaddr.IPv6): [ipaddr.IPv4 | ipaddr.IPv6, number] => [address, address.kind() === 'ipv4' ? 32 : 128];
-export const isAddressOrRange = (text: string): boolean => ipaddr.isValid(text) || ipaddr.isValidCIDR(text);
+type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
+const single = (address: ipaddr.IPv4 | ipaddr.IPv6): Range => [address, address.kind() === 'ipv4' ? 32 : 128];
+/** Bits that an IPv6 address has before the IPv4 address that it maps. */
+const MAPPED_BITS = 96;
+/** A range of mapped addresses is one of IPv4 addresses. */
+function rangeOf(text: string): Range {
+  const [address, bits] = ipaddr.parseCIDR(text);
+  return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= MAPPED_BITS ? [address.toIPv4Address(), bits - MAPPED_BITS] : [address, bits];
+}
+/** A number with a zero before it means one thing to some and another to others. */
+export const isAddressOrRange = (text: string): boolean => !/\/0[0-9]/.test(text) && (ipaddr.isValid(text) || ipaddr.isValidCIDR(text));
 
 export interface KeyRow {
   id: string;

@@ -184,6 +184,14 @@ describe('responses of an endpoint that knows them', () => {
 describe('responses of an endpoint that only knows chats', () => {
   const asChat = (then: typeof answer): typeof answer => (asked, reply) => (asked.path.endsWith('/responses') ? void reply.writeHead(404).end('{"detail":"Not Found"}') : then(asked, reply));
 
+  test.each([
+    ['tools[0].type', { tools: [{ type: 'web_search' }] }], ['prompt', { prompt: { id: 'pmpt_1' } }], ['input[0].type', { input: [{ type: 'item_reference', id: 'x' }] }],
+  ])('are refused where a chat could not be asked for them: %s', async (field, more) => {
+    answer = asChat(json({ choices: [{ message: { content: 'x' } }] }));
+    const told = await ask('/v1/responses', { model: CHAT, input: 'hello', ...more });
+    expect([told.status, schema.errorBody.parse(JSON.parse(told.text)).error.param]).toEqual([400, field]);
+  });
+
   test('come whole', async () => {
     answer = asChat(json({ id: 'chatcmpl-7', choices: [{ message: { content: 'hi there' }, finish_reason: 'length' }], usage: { prompt_tokens: 8, completion_tokens: 2 } }));
     const input = [{ role: 'user', content: [{ type: 'input_text', text: 'hello' }, { type: 'input_image', image_url: 'data:image/png;base64,AA==' }] }, { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' }, { type: 'function_call_output', call_id: 'c1', output: '7' }];
@@ -307,6 +315,9 @@ describe('refusals are of the published shape, with the headers of every answer'
     ['seventeen notes', chat, { model: CHAT, messages, metadata: Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`n${index}`, 'x'])) }, {}, 400, 'invalid_request_error', 'metadata'],
     ['the best of too many', '/v1/completions', { model: CHAT, prompt: 'x', best_of: 21 }, {}, 400, 'invalid_request_error', 'best_of'],
     ['an empty input', '/v1/embeddings', { model: EMBED, input: '' }, {}, 400, 'invalid_request_error', 'input'],
+    ['sound that nobody hears', chat, { model: CHAT, messages: [{ role: 'user', content: [{ type: 'input_audio', input_audio: { data: 'AA', format: 'wav' } }] }] }, {}, 400, 'invalid_request_error', 'messages[0].content[0]'],
+    ['a function that no tool is', chat, { model: CHAT, messages, tools: [{ type: 'function', function: { name: 'a' } }], tool_choice: { type: 'function', function: { name: 'b' } } }, {}, 400, 'invalid_request_error', 'tool_choice'],
+    ['an assistant that said nothing', chat, { model: CHAT, messages: [...messages, { role: 'assistant' }] }, {}, 400, 'invalid_request_error', 'messages[1].content'],
     ['a response that should be kept', '/v1/responses', { model: CHAT, input: 'x', previous_response_id: 'resp_1' }, {}, 400, 'invalid_request_error', 'previous_response_id'],
     ['an unknown model', chat, { model: 'a/b', messages }, {}, 404, 'model_not_found', 'model'],
     ['no key', chat, { model: CHAT, messages }, { authorization: '' }, 401, 'invalid_api_key', null],

@@ -1,6 +1,6 @@
 /** Of what was not delivered buyer and provider each hear their own side, in names and units that clients know. */
 import { expect, test } from 'vitest';
-import { lifeEventWire } from './life_wire.ts';
+import { kindsOfType, lifeEventWire } from './life_wire.ts';
 
 const BUYER = 1;
 const PROVIDER = 2;
@@ -35,4 +35,10 @@ test('a failed minute: where, when and of which model', () => {
 test('an annulment: since when, and why', () => {
   const annulled = { provider: PROVIDER, market: 0, model: -1, since: 3_600_000, reason: 'operator', by: -1 };
   expect(told('deliveryAnnulled', annulled, PROVIDER)).toMatchObject({ type: 'delivery.annulled', data: { provider_id: 'cmp_2', class: 'H100-SXM-80', model: null, since: '1970-01-01T01:00:00.000Z', reason: 'operator', by_id: null } });
+});
+
+test('a buyer hears of a failed minute under the same name, and of whom', () => {
+  const minute = { company: BUYER, provider: PROVIDER, market: 0, model: -1, minute: 60, reason: 'canary', share: 1_000_000 };
+  expect(told('boughtMinuteFailed', minute, BUYER)).toMatchObject({ type: 'delivery.minute_failed', data: { company_id: 'cmp_1', provider_id: 'cmp_2', model: null, reason: 'canary' } });
+  expect(kindsOfType('delivery.minute_failed')).toEqual(['minuteFailed', 'boughtMinuteFailed']);
 });

@@ -17,12 +17,13 @@ export const LIFE_EVENT_TYPES = {
   repaid: 'repayment.applied', instalmentDue: 'instalment.due', instalmentPaid: 'instalment.paid', lateFeeCharged: 'late_fee.charged', provisioned: 'facility.provisioned',
   facilityWrittenOff: 'facility.written_off', recovered: 'facility.recovered', financialsReported: 'financials.reported', covenantTested: 'covenant.tested', resaleForced: 'resale.forced',
   switchSet: 'switch.set', moneyRulesSet: 'money_rules.set', providerSuspended: 'provider.suspended', providerReinstated: 'provider.reinstated', revenueShareSet: 'facility.revenue_share_set',
-  bandsSet: 'bands.set', repaymentTermsSet: 'facility.repayment_terms_set', minuteFailed: 'delivery.minute_failed', deliveryFailed: 'delivery.failed', deliveryAnnulled: 'delivery.annulled', replacementSought: 'delivery.replacement_sought',
-  mandateChanged: 'mandate.changed', fundWithdrawn: 'withdrawal.of_fund',
+  bandsSet: 'bands.set', repaymentTermsSet: 'facility.repayment_terms_set', minuteFailed: 'delivery.minute_failed', boughtMinuteFailed: 'delivery.minute_failed', deliveryFailed: 'delivery.failed', deliveryAnnulled: 'delivery.annulled', replacementSought: 'delivery.replacement_sought',
+  mandateChanged: 'mandate.changed', fundWithdrawn: 'withdrawal.of_fund', eligibilitySet: 'delivery.models_served',
 } as const satisfies Record<LifeEventKind, string>;
 export type LifeEventType = (typeof LIFE_EVENT_TYPES)[LifeEventKind];
-export const LIFE_EVENT_TYPE_NAMES = LIFE_EVENT_KINDS.map((kind) => LIFE_EVENT_TYPES[kind]);
-export const kindOfType = (type: string): LifeEventKind | undefined => LIFE_EVENT_KINDS.find((kind) => LIFE_EVENT_TYPES[kind] === type);
+export const LIFE_EVENT_TYPE_NAMES = [...new Set(LIFE_EVENT_KINDS.map((kind) => LIFE_EVENT_TYPES[kind]))];
+/** One thing may be told to each side of it as an event of its own. */
+export const kindsOfType = (type: string): LifeEventKind[] => LIFE_EVENT_KINDS.filter((kind) => LIFE_EVENT_TYPES[kind] === type);
 
 /** Fields that name something: `facility` is sent as `facility_id: fac_0`. Whoever is not a company of the market is null. */
 const IDS: Readonly<Record<string, NumberedThing>> = {
@@ -59,6 +60,7 @@ export interface Reader {
 function fieldsOf(name: string, value: unknown, { directory }: Reader): [string, unknown][] {
   if (name === 'market' && typeof value === 'number') return [['class', directory.className(classOf(value))], ['region', directory.regionName(regionOf(value))]];
   if (name === 'model' && typeof value === 'number') return [['model', value === NONE ? null : directory.modelName(value)]];
+  if (name === 'models' && Array.isArray(value)) return [['models', value.map((model) => directory.modelName(Number(model)))]];
   return [fieldOf(CLEARER[name] ?? name, value)];
 }
 

@@ -31,7 +31,7 @@ export const LIFE_EVENT_KINDS = [
   'facilityOptionSet', 'facilityNotice', 'facilityDrawn', 'lotMinted', 'lotExpiring', 'lotExpired', 'lotExtended', 'creditsReturned', 'returnSettled', 'creditsGranted', 'repaid',
   'instalmentDue', 'instalmentPaid', 'lateFeeCharged', 'provisioned', 'facilityWrittenOff', 'recovered', 'financialsReported', 'covenantTested', 'resaleForced', 'switchSet',
   'moneyRulesSet', 'providerSuspended', 'providerReinstated', 'revenueShareSet', 'bandsSet', 'repaymentTermsSet',
-  'minuteFailed', 'deliveryFailed', 'deliveryAnnulled', 'replacementSought', 'mandateChanged', 'fundWithdrawn',
+  'minuteFailed', 'boughtMinuteFailed', 'deliveryFailed', 'deliveryAnnulled', 'replacementSought', 'mandateChanged', 'fundWithdrawn', 'eligibilitySet',
 ] as const satisfies readonly EventKind[];
 export type LifeEventKind = (typeof LIFE_EVENT_KINDS)[number];
 type LifeEvent = { [K in LifeEventKind]: EventOf<K> }[LifeEventKind];
@@ -112,7 +112,8 @@ class LifeWriter implements ProjectionWriter {
     const facility = this.facilityOf(event);
     const known = facility === null ? undefined : this.facilities?.get(facility);
     if ('company' in event) parties.add(event.company);
-    if ('provider' in event) parties.add(event.provider);
+    // The provider hears of its minutes once, however many had bought them.
+    if ('provider' in event && event.kind !== 'boughtMinuteFailed') parties.add(event.provider);
     if ('sponsor' in event) parties.add(event.sponsor);
     if (known !== undefined) for (const company of [known.company, ...known.lenders]) parties.add(company);
     if ('lot' in event) parties.add(this.lots.get(event.lot)?.company ?? NONE);

@@ -73,6 +73,8 @@ export interface CancelAll {
   side: number;
   /** Only orders that asked for cancellation when their session ends. */
   onDisconnect: boolean;
+  /** The provider serves nothing there any more; absent: its owner wants it. */
+  notServed?: boolean;
 }
 
 /** The dead-man timer: unless renewed, all orders are cancelled at engine time now + after; 0 disarms. */

@@ -390,3 +390,13 @@ describe('a suspended provider', () => {
     expect(copy.stateHash()).toBe(world.engine.stateHash());
   });
 });
+
+describe('who hears of a failed minute', () => {
+  it('each buyer of the provider in that hour, once, and of a model those that named it', () => {
+    const { world, provider, borrower } = worked();
+    const missed = (result: Result) => all(result.events, 'boughtMinuteFailed').map(({ company, reason, share }) => ({ company, reason, share }));
+    const [first, again, later] = [fail(world, HOUR, 0, 1, outcome(provider, { canary: 'failed' })), fail(world, HOUR, 0, 1, outcome(provider, { canary: 'failed' })), fail(world, HOUR, 1, 2, outcome(provider, { canary: 'failed', model: 0 }))];
+    expect(missed(first[0])).toEqual([{ company: borrower, reason: 'canary', share: MICRO }]);
+    expect([missed(again[0]), missed(later[0])]).toEqual([[], []]);
+  });
+});

@@ -4,6 +4,7 @@ import { NONE } from '../vocabulary.ts';
 import type { AnnulDelivery, MinuteOutcome, ReinstateProvider, ReportMinute, SuspendProvider } from '../commands.ts';
 import type { CompanyId, MarketId, ModelId } from '../vocabulary.ts';
 import type { Delivery } from './delivery.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
 import { PROBES_BEFORE_REPLACEMENT, failureOf } from './minutes.ts';
 import type { DeliveryMinutes, FailedPlace } from './minutes.ts';
 import type { Replacements } from './replacement.ts';
@@ -43,8 +44,24 @@ export class ProviderFaults {
     const isNew = state.rulesVersion < 5 || failure.share > this.minutes.failedShare(outcome, minute);
     const place = this.minutes.note(outcome, minute, failure.share, failure.reason);
     if (isNew) state.buffer.emit('minuteFailed', { company, market, model, minute, ...failure, requests, failures });
+    if (isNew && state.rulesVersion >= 7) {
+      for (const buyer of this.buyersOf(outcome, minute)) state.buffer.emit('boughtMinuteFailed', { company: buyer, provider: company, market, model, minute, ...failure });
+    }
     if (place.hour < state.settledThrough) this.delivery.reviewHour(market, place.hour, company);
     else if (place.hour === state.hour && hasFailedOften(place)) this.seek(place, minute, heldOf);
+  }
+
+  /** Whose hours of the provider held the minute, of a failure of one model those that had named it. */
+  private buyersOf({ company: provider, market, model }: MinuteOutcome, minute: number): Set<CompanyId> {
+    const { allocations, markets } = this.state;
+    const buyers = new Set<CompanyId>();
+    const bookRow = markets.get(market)?.books.get(Math.floor(minute / MINUTES_PER_HOUR));
+    if (bookRow === undefined) return buyers;
+    for (let row = this.state.bookOf(bookRow).firstAllocation; row !== NIL; row = allocations.bookNext[row]) {
+      const concerns = allocations.provider[row] === provider && (model === NONE || allocations.model[row] === model);
+      if (concerns && allocations.quantity[row] > 0 && allocations.fromMinute[row] <= minute % MINUTES_PER_HOUR) buyers.add(allocations.company[row]);
+    }
+    return buyers;
   }
 
   /** Several may report a minute, and each time there may be an offer; that there is none is told once. */

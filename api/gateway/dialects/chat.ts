@@ -8,25 +8,31 @@ import { choiceCount, metadata, modelName, penalties, sampling, streaming, strea
 import { chatPromptTokens } from './prompt.ts';
 import { asText, contentText, shapeCalls, shapeChoice, shapeContent, shapeHead, shapeLogprobs, withoutNulls } from './shape.ts';
 
+const NO_AUDIO = 'no model here hears or speaks';
 /** What we know of a part must be there; other kinds pass through. */
 const part = z.looseObject({ type: z.string() })
   .refine((given) => given.type !== 'text' || typeof given.text === 'string', { path: ['text'], message: 'must be a string' })
-  .refine((given) => given.type !== 'image_url' || (isObject(given.image_url) && typeof given.image_url.url === 'string'), { path: ['image_url'], message: 'must have a url' });
+  .refine((given) => given.type !== 'image_url' || (isObject(given.image_url) && typeof given.image_url.url === 'string'), { path: ['image_url'], message: 'must have a url' })
+  .refine((given) => given.type !== 'input_audio', { message: NO_AUDIO });
 const content = z.union([z.string(), z.array(part).min(1)]);
-const named = z.looseObject({ name: z.string().min(1).max(256) });
+const named = z.looseObject({ name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/) });
+/** One of these is what an assistant has said. */
+const SAID = ['content', 'tool_calls', 'function_call', 'refusal', 'audio', 'reasoning_content', 'reasoning'];
+const names = (tools: readonly JsonObject[] | null | undefined, { type, function: chosen }: JsonObject): boolean =>
+  type !== 'function' || !isObject(chosen) || (tools ?? []).some((tool) => isObject(tool.function) && tool.function.name === chosen.name);
 /** What a role must bring; the rest of a message passes through. */
 const message = z.discriminatedUnion('role', [
   z.looseObject({ role: z.enum(['system', 'developer', 'user']), content }),
   z.looseObject({
     role: z.literal('assistant'), content: content.nullish(),
     tool_calls: z.array(z.looseObject({ id: z.string(), function: z.looseObject({ name: z.string(), arguments: z.string() }).optional() })).nullish(),
-  }),
+  }).refine((given) => SAID.some((field) => given[field] != null), { path: ['content'], message: 'must be there, or tool_calls' }),
   z.looseObject({ role: z.literal('tool'), content, tool_call_id: z.string() }),
   z.looseObject({ role: z.literal('function'), content: content.nullish(), name: z.string() }),
 ]);
-const tool = z.looseObject({ type: z.string() }).refine((given) => given.type !== 'function' || named.safeParse(given.function).success, { path: ['function'], message: 'must name the function' });
+const tool = z.looseObject({ type: z.string() }).refine((given) => given.type !== 'function' || named.safeParse(given.function).success, { path: ['function'], message: 'must name the function, in at most 64 letters, digits, _ and -' });
 const format = z.looseObject({ type: z.enum(['text', 'json_object', 'json_schema']) })
-  .refine((given) => given.type !== 'json_schema' || named.safeParse(given.json_schema).success, { path: ['json_schema'], message: 'must have a name and a schema' });
+  .refine((given) => given.type !== 'json_schema' || named.safeParse(given.json_schema).success, { path: ['json_schema'], message: 'must have a name, of at most 64 letters, digits, _ and -, and a schema' });
 
 export const chatBody = z.looseObject({
   model: modelName,
@@ -43,10 +49,13 @@ export const chatBody = z.looseObject({
   tool_choice: z.union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.string() })]).nullish(),
   parallel_tool_calls: z.boolean().nullish(),
   response_format: format.nullish(),
+  modalities: z.array(z.literal('text', NO_AUDIO)).nullish(),
+  audio: z.null(NO_AUDIO).optional(),
   user: z.string().nullish(),
   metadata,
 }).refine((given) => given.top_logprobs == null || given.logprobs === true, { path: ['top_logprobs'], message: 'needs logprobs to be true' })
   .refine((given) => given.tools != null || given.tool_choice == null || given.tool_choice === 'none' || given.tool_choice === 'auto', { path: ['tool_choice'], message: 'needs tools' })
+  .refine((given) => !isObject(given.tool_choice) || names(given.tools, given.tool_choice), { path: ['tool_choice'], message: 'names none of the tools' })
   .refine(...streamsAsAsked);
 type ChatBody = z.output<typeof chatBody>;
 

@@ -55,6 +55,8 @@ export interface EventTranslator {
 /** Another path of the protocol on which an endpoint can serve a request that it does not know itself. */
 export interface Detour {
   readonly path: string;
+  /** What of the request cannot be said there: the endpoint is not asked without it. */
+  untold(body: JsonObject): { field: string; detail: string } | undefined;
   outgoing(body: JsonObject, name: string, demand: Demand): JsonObject;
   /** undefined when the answer is none. */
   whole(answer: JsonObject, fallbackId: string): JsonObject | undefined;

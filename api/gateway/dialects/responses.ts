@@ -28,7 +28,7 @@ export const responseBody = z.looseObject({
   previous_response_id: none,
   conversation: none,
   background: z.literal(false, KEPT_NOWHERE).nullish(),
-});
+}).refine((given) => given.tool_choice !== 'required' || (given.tools ?? []).length > 0, { path: ['tool_choice'], message: 'needs tools' });
 export type ResponseBody = z.output<typeof responseBody>;
 
 const TERMINAL = new Set(['response.completed', 'response.incomplete']);

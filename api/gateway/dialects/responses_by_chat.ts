@@ -82,6 +82,21 @@ function chatBodyOf(body: JsonObject): JsonObject {
   return asked;
 }
 
+const KNOWN_ITEMS: ReadonlySet<unknown> = new Set([undefined, 'message', 'function_call', 'function_call_output', 'reasoning']);
+const onlyChats = (what: string): string => `${what} is not available: the endpoint of this model knows chat completions alone`;
+
+/** Tools of the service's own, templates and items that it keeps: a chat has none, and an answer without them would be another one. */
+function untold(body: JsonObject): { field: string; detail: string } | undefined {
+  const tools = Array.isArray(body.tools) ? body.tools : [];
+  const tool = tools.findIndex((given) => isObject(given) && given.type !== 'function');
+  if (tool >= 0) return { field: `tools[${tool}].type`, detail: onlyChats(`a tool of type "${String((tools[tool] as JsonObject).type)}"`) };
+  if (body.prompt != null) return { field: 'prompt', detail: onlyChats('a prompt template') };
+  if (isObject(body.tool_choice) && body.tool_choice.type !== 'function') return { field: 'tool_choice', detail: onlyChats(`the choice "${String(body.tool_choice.type)}"`) };
+  const items = Array.isArray(body.input) ? body.input : [];
+  const item = items.findIndex((given) => isObject(given) && !KNOWN_ITEMS.has(given.type));
+  return item < 0 ? undefined : { field: `input[${item}].type`, detail: onlyChats(`an item of type "${String((items[item] as JsonObject).type)}"`) };
+}
+
 const usageOf = (usage: unknown): JsonObject | undefined =>
   isObject(usage) ? { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens, total_tokens: usage.total_tokens } : undefined;
 
@@ -259,6 +274,7 @@ function toldItem(item: OpenItem, status: string, empty: boolean): JsonObject {
 
 export const responsesByChat: Detour = {
   path: chat.path,
+  untold,
   outgoing: (body: JsonObject, name: string, demand: Demand) => chat.outgoing(chatBodyOf(body), name, demand),
   whole: wholeOf,
   events: (fallbackId) => new ChatAsResponse(fallbackId),

@@ -152,7 +152,7 @@ export class EndpointWatcher implements EndpointWatch {
     if (known.models.join() !== models.join() && !(await services.sequencer.query('suspended', {})).some((suspended) => suspended.company === company)) {
       await this.submit({ type: 'setEligibility', company, market, models });
       // Nobody serves there any more: what is on offer of the running hour would be bought to fail.
-      if (models.length === 0) await this.submit({ type: 'cancelAll', company, market, hour: this.hour(), side: SELL, onDisconnect: false });
+      if (models.length === 0) await this.submit({ type: 'cancelAll', company, market, hour: this.hour(), side: SELL, onDisconnect: false, notServed: true });
     }
   }
 

@@ -318,6 +318,8 @@ export class Attempts {
       this.endpoints.learnedLack(endpoint, dialect.path);
     }
     const { detour } = dialect;
+    const untold = detour.untold(body);
+    if (untold !== undefined) throw new EndpointRefusal(new GatewayError('invalid_request_error', { field: untold.field, values: { detail: `${untold.field}: ${untold.detail}` } }));
     return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour, by, began };
   }
 }

@@ -157,9 +157,14 @@ function modelOf(name: string, dialect: Dialect): Model {
   return model;
 }
 
-function requireAllowed({ apiKey }: Principal, model: Model, name: string): void {
+/** A key may be for some models alone. */
+export function isAllowed({ apiKey }: Principal, model: Model): boolean {
   const allowed = apiKey?.allowedModels ?? null;
-  if (allowed !== null && !allowed.some((entry) => findModel(entry)?.id === model.id)) throw new GatewayError('model_not_allowed', { field: 'model', values: { model: name } });
+  return allowed === null || allowed.some((entry) => findModel(entry)?.id === model.id);
+}
+
+export function requireAllowed(principal: Principal, model: Model, name: string): void {
+  if (!isAllowed(principal, model)) throw new GatewayError('model_not_allowed', { field: 'model', values: { model: name } });
 }
 
 /** Where the model is served at present: classes of markets on which some provider has it. Looked for once for each state of the directory. */

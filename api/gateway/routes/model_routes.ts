@@ -5,6 +5,7 @@ import { MILLIS_PER_HOUR, formatMicro, formatTicks } from '../../../engine/numbe
 import type { Directory } from '../../directory.ts';
 import { GatewayError } from '../../errors.ts';
 import { pageOf, pageQuery } from '../../http/wire/schemas.ts';
+import { principalIn } from '../../http/middleware/caller.ts';
 import { route } from '../../http/route.ts';
 import type { Route } from '../../http/route.ts';
 import { ApiError } from '../../errors.ts';
@@ -13,6 +14,7 @@ import type { Model } from '../catalogue/catalogue.ts';
 import type { RatingBook } from '../catalogue/rating_book.ts';
 import type { RatingTable } from '../catalogue/ratings.ts';
 import type { Endpoints } from '../endpoints/endpoints.ts';
+import { isAllowed, requireAllowed } from '../relay/call.ts';
 import type { LivePrice, Prices, TokenPrice } from '../metering/prices.ts';
 
 const text = z.string();
@@ -58,20 +60,24 @@ export function modelRoutes(endpoints: Endpoints, prices: Prices, ratings: Ratin
 
   return [
     route({
-      method: 'get', path: '/v1/models', operationId: 'listOpenAiModels', summary: 'The models, those that are served first', tag: 'inference', scope: 'inference',
+      method: 'get', path: '/v1/models', operationId: 'listOpenAiModels', summary: 'The models that the key may use, those that are served first', tag: 'inference', scope: 'inference',
       responses: { 200: { description: "OpenAI's list, with what a million tokens cost.", schema: z.object({ object: z.literal('list'), data: z.array(openaiModelSchema) }) } },
-      handle: ({ services }) => Promise.resolve({
-        status: 200, body: { object: 'list', data: listed().map(({ model, served }) => openaiForm(services.directory, model, served)) },
-      }),
+      handle: (context) => {
+        const principal = principalIn(context);
+        const data = listed().filter(({ model }) => isAllowed(principal, model)).map(({ model, served }) => openaiForm(context.services.directory, model, served));
+        return Promise.resolve({ status: 200, body: { object: 'list', data } });
+      },
     }),
     route({
       method: 'get', path: '/v1/models/{id}', expressPath: '/v1/models/*id', operationId: 'getOpenAiModel', summary: 'One model, by its id or an alias', tag: 'inference',
       scope: 'inference', params: z.object({ id: z.union([text, z.array(text)]) }),
       responses: { 200: { description: "OpenAI's form.", schema: openaiModelSchema } },
-      handle: ({ services, params }) => {
+      handle: (context) => {
+        const { services, params } = context;
         const name = Array.isArray(params.id) ? params.id.join('/') : params.id;
         const model = findModel(name);
         if (model === undefined) throw new GatewayError('model_not_found', { field: 'model', values: { model: name } });
+        requireAllowed(principalIn(context), model, name);
         return Promise.resolve({ status: 200, body: openaiForm(services.directory, model, endpoints.servedModels().has(model.id)) });
       },
     }),

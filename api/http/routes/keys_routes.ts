@@ -102,13 +102,19 @@ export const keyWire = (key: ApiKey): KeyWire => ({
   created_at: timeOf(key.createdAt),
 });
 
-/** @throws ApiError for a key that would be of no use: one that has expired, or is for a model nobody knows */
-function requireUsable(directory: Directory, { expiresAt, allowedModels }: Pick<ApiKey, 'expiresAt' | 'allowedModels'>, now: number): void {
+/** @throws ApiError for a key that would be of no use: one that has expired, or is for a model, a class or a region nobody knows */
+function requireUsable(directory: Directory, { expiresAt, allowedModels, spot }: Pick<ApiKey, 'expiresAt' | 'allowedModels' | 'spot'>, now: number): void {
   if (expiresAt !== null && expiresAt <= now) throw new ApiError('invalid_request', { field: 'expires_at', values: { detail: 'expires_at: has passed' } });
-  const unknown = allowedModels?.findIndex((name) => findModel(name) === undefined && directory.modelId(name) === NONE) ?? -1;
+  requireKnown('allowed_models', 'model', allowedModels, (name) => findModel(name) !== undefined || directory.modelId(name) !== NONE);
+  requireKnown('spot.classes', 'GPU class', spot.classes, (name) => directory.classId(name) !== NONE);
+  requireKnown('spot.regions', 'region', spot.regions, (name) => directory.regionId(name) !== NONE);
+}
+
+function requireKnown(list: string, thing: string, names: readonly string[] | null, isKnown: (name: string) => boolean): void {
+  const unknown = names?.findIndex((name) => !isKnown(name)) ?? -1;
   if (unknown < 0) return;
-  const field = `allowed_models.${unknown}`;
-  throw new ApiError('invalid_request', { field, values: { detail: `${field}: there is no model "${allowedModels?.[unknown] ?? ''}"` } });
+  const field = `${list}.${unknown}`;
+  throw new ApiError('invalid_request', { field, values: { detail: `${field}: there is no ${thing} "${names?.[unknown] ?? ''}"` } });
 }
 
 /** @throws ApiError when the text has too many places or is too large */

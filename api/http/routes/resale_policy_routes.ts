@@ -32,6 +32,11 @@ async function policyWire(services: Services, company: number, row: ResalePolicy
   };
 }
 
+/** Who wants none need not say how. */
+const policyBody = z.strictObject({ enabled: z.boolean(), price_floor: decimal.optional().describe('CR per GPU-hour'), idle_minutes: z.int().min(1).max(58).optional() })
+  .refine((given) => !given.enabled || given.price_floor !== undefined, { path: ['price_floor'], message: 'must be there' })
+  .refine((given) => !given.enabled || given.idle_minutes !== undefined, { path: ['idle_minutes'], message: 'must be there' });
+
 const show = route({
   method: 'get', path: '/api/v1/resale-policy', operationId: 'getResalePolicy', summary: 'Whether unused hours are offered by themselves, and which are about to end', tag, scope: 'read', roles: borrower,
   responses: { 200: { description: 'As of now.', schema: policySchema } },
@@ -45,16 +50,19 @@ const show = route({
 
 const set = route({
   method: 'post', path: '/api/v1/resale-policy', operationId: 'setResalePolicy', summary: 'Have hours of the running hour offered when nobody has used them for so many minutes', tag, scope: 'trade',
-  roles: borrower, body: z.strictObject({ enabled: z.boolean(), price_floor: decimal.describe('CR per GPU-hour'), idle_minutes: z.int().min(1).max(58) }),
+  roles: borrower, body: policyBody,
   responses: { 200: { description: 'Holds from the next minute on. What is offered cannot be used until its order is cancelled.', schema: policySchema } },
   async handle(context) {
     const { services, body } = context;
     const { company } = principalIn(context);
-    const floor = parseTicks(body.price_floor);
-    if (floor <= 0) throw new ApiError('invalid_tick', { field: 'price_floor' });
+    const floor = body.price_floor === undefined ? undefined : parseTicks(body.price_floor);
+    if (floor !== undefined && floor <= 0) throw new ApiError('invalid_tick', { field: 'price_floor' });
     return once(context, async (transaction) => {
-      const [row] = await transaction('resale_policies').insert({ company, enabled: body.enabled, price_floor: floor, idle_minutes: body.idle_minutes })
-        .onConflict('company').merge().returning<ResalePolicyRow[]>('*');
+      const kept = transaction('resale_policies');
+      const told = { enabled: body.enabled, ...(floor === undefined ? {} : { price_floor: floor }), ...(body.idle_minutes === undefined ? {} : { idle_minutes: body.idle_minutes }) };
+      const [row] = floor === undefined || body.idle_minutes === undefined
+        ? await kept.where({ company }).update(told).returning<ResalePolicyRow[]>('*')
+        : await kept.insert({ company, ...told }).onConflict('company').merge().returning<ResalePolicyRow[]>('*');
       return { reply: { status: 200, body: await policyWire(services, company, row) } };
     });
   },

@@ -5,7 +5,7 @@ import { listLifeEvents } from '../../../db/queries/life_events.ts';
 import { WARNING_TYPES, listWarnings } from '../../../db/queries/warnings.ts';
 import { newId } from '../../auth/keys.ts';
 import { ApiError } from '../../errors.ts';
-import { LIFE_EVENT_TYPE_NAMES, kindOfType, lifeEventWire } from '../../webhooks/life_wire.ts';
+import { LIFE_EVENT_TYPE_NAMES, kindsOfType, lifeEventWire } from '../../webhooks/life_wire.ts';
 import { warningWire } from '../../warnings/warnings.ts';
 import { newSecret } from '../../webhooks/signature.ts';
 import { principalIn } from '../middleware/caller.ts';
@@ -33,9 +33,9 @@ const events = route({
   async handle(context) {
     const { services, query } = context;
     const { company } = principalIn(context);
-    const kind = query.type === undefined ? undefined : kindOfType(query.type);
+    const kinds = query.type === undefined ? undefined : kindsOfType(query.type);
     await projectionsCaughtUp(services, 'life');
-    const body = await pageOfQuery(query, (page) => listLifeEvents(services.database, { company, kinds: kind === undefined ? undefined : [kind], ...page }), (record) => lifeEventWire(record, { company, directory: services.directory }));
+    const body = await pageOfQuery(query, (page) => listLifeEvents(services.database, { company, kinds, ...page }), (record) => lifeEventWire(record, { company, directory: services.directory }));
     return { status: 200, body };
   },
 });
