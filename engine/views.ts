@@ -194,12 +194,14 @@ export class Views {
     const book = this.state.bookOf(allocations.book[row]);
     const settled = allocations.state[row] === ALLOCATION.settled;
     const running = book.hour * MILLIS_PER_HOUR <= now;
+    const bought = allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP;
+    const failed = bought > 0 && allocations.failedGpu[row] >= bought;
     return {
       allocation: allocations.idOf(row), company: allocations.company[row], provider: allocations.provider[row], market: book.market, hour: book.hour,
       model: allocations.model[row], price: allocations.price[row], quantity: allocations.quantity[row], usedGpu: allocations.usedGpu[row],
-      budgetGpu: settled ? allocations.usedGpu[row] + allocations.pendingGpu[row] : allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP - allocations.failedGpu[row],
+      budgetGpu: settled ? allocations.usedGpu[row] + allocations.pendingGpu[row] : bought - allocations.failedGpu[row],
       offeredGpu: allocations.offered[row] * MICRO_GPU_SECONDS_PER_STEP, credits: allocations.contract[row],
-      status: statusOf(settled, allocations.quantity[row], running), frozen: this.fundedByFrozen(row),
+      status: settled && failed ? 'failed' : statusOf(settled, allocations.quantity[row], running), frozen: this.fundedByFrozen(row),
     };
   }
 

@@ -17,6 +17,9 @@ export const holdingsOf = (views: readonly FacilityView[], lender?: number): Hol
     view, share: lender === undefined ? view.amount : view.shares.reduce((sum, share) => (share.lender === lender ? sum + share.amount : sum), 0),
   }));
 
+/** What may still be drawn or paid: of what is over nothing is committed, nor is it in a bucket. */
+export const alive = (holdings: readonly Holding[]): Holding[] => holdings.filter(({ view: { state } }) => state !== 'closed' && state !== 'written_off');
+
 /** One's part of an amount of the whole facility. */
 export const partOf = ({ view, share }: Holding, amount: number): number => (share === view.amount ? amount : mulDiv(amount, share, view.amount));
 

@@ -42,3 +42,10 @@ test('a buyer hears of a failed minute under the same name, and of whom', () => 
   expect(told('boughtMinuteFailed', minute, BUYER)).toMatchObject({ type: 'delivery.minute_failed', data: { company_id: 'cmp_1', provider_id: 'cmp_2', model: null, reason: 'canary' } });
   expect(kindsOfType('delivery.minute_failed')).toEqual(['minuteFailed', 'boughtMinuteFailed']);
 });
+
+test('a covenant: months of runway, USD of cash, percent of the planned use', () => {
+  const tested = (covenant: string, value: number, threshold: number) => told('covenantTested', { facility: 0, covenant, value, threshold, kept: true, breachedOn: 0 }, BUYER).data;
+  expect(tested('runway', 4_500_000, 3_000_000)).toEqual({ facility_id: 'fac_0', covenant: 'runway', value: '4.50', threshold: '3.00', kept: true, breached_on: null });
+  expect(tested('minimum_cash', 4_000_000_000, 5_000_000_000)).toMatchObject({ value: '4000.00', threshold: '5000.00' });
+  expect(tested('use', 564_939, 1_400_000)).toMatchObject({ value: '56.4939', threshold: '140.00' });
+});

@@ -5,7 +5,7 @@ import type { LifeEventKind } from '../../db/projections/life_events.ts';
 import { NONE, classOf, regionOf } from '../../engine/vocabulary.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_MINUTE, formatSteps, formatUnits } from '../../engine/numbers/units.ts';
 import type { Directory } from '../directory.ts';
-import { formatGpuHours } from '../http/wire/amounts.ts';
+import { formatGpuHours, formatPercent } from '../http/wire/amounts.ts';
 import { idOf } from '../ids.ts';
 import type { NumberedThing } from '../ids.ts';
 
@@ -46,6 +46,8 @@ const RATES: ReadonlySet<string> = new Set(['annualRate', 'conversionRate', 'red
 const TIMES: ReadonlySet<string> = new Set(['expiresAt', 'since']);
 const DAYS: ReadonlySet<string> = new Set(['due', 'breachedOn']);
 const TICKS: ReadonlySet<string> = new Set(['mark']);
+/** Of a covenant: months of runway and USD of cash in millionths, use in ppm of the plan. */
+const BOUNDS: ReadonlySet<string> = new Set(['value', 'threshold']);
 /** What a borrower told of itself goes to nobody else. */
 const PRIVATE: ReadonlySet<string> = new Set(['application', 'shares']);
 
@@ -57,7 +59,8 @@ export interface Reader {
   directory: Pick<Directory, 'className' | 'regionName' | 'modelName'>;
 }
 
-function fieldsOf(name: string, value: unknown, { directory }: Reader): [string, unknown][] {
+function fieldsOf(name: string, value: unknown, { directory }: Reader, { covenant }: Record<string, unknown>): [string, unknown][] {
+  if (covenant !== undefined && typeof value === 'number' && BOUNDS.has(name)) return [[name, covenant === 'use' ? formatPercent(value) : formatUnits(value, 6, 2)]];
   if (name === 'market' && typeof value === 'number') return [['class', directory.className(classOf(value))], ['region', directory.regionName(regionOf(value))]];
   if (name === 'model' && typeof value === 'number') return [['model', value === NONE ? null : directory.modelName(value)]];
   if (name === 'models' && Array.isArray(value)) return [['models', value.map((model) => directory.modelName(Number(model)))]];
@@ -97,5 +100,5 @@ export const lifeEventWire = ({ sequence, place, kind, at, data }: LifeEventReco
   id: `evt_${sequence}_${place}`,
   type: LIFE_EVENT_TYPES[kind],
   timestamp: new Date(at).toISOString(),
-  data: Object.fromEntries(Object.entries(data).filter(([name]) => isFor(reader, name, data)).flatMap(([name, value]) => fieldsOf(name, value, reader))),
+  data: Object.fromEntries(Object.entries(data).filter(([name]) => isFor(reader, name, data)).flatMap(([name, value]) => fieldsOf(name, value, reader, data))),
 });

@@ -243,6 +243,9 @@ describe('what fails', () => {
     fail(world, hour, 0, 60, outcome(provider, { canary: 'failed' }));
     const ended = endHour(world, hour);
     expect(one(ended.events, 'lotExtended').expiresAt).toBe((hour + 1) * MILLIS_PER_HOUR + 30 * MILLIS_PER_DAY);
+    // Postings are booked under the event after them: these are the failure's.
+    const kinds = ended.events.map(({ kind }) => kind);
+    expect(kinds.indexOf('deliveryFailed')).toBeLessThan(kinds.indexOf('lotExtended'));
     expect(world.engine.query('balances', { company: buyer }).available).toBe(usd(201));
     healthy(world);
   });

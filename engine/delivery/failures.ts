@@ -267,10 +267,12 @@ export class Failures {
   }
 
   private tell(row: number, found: 'before_delivery' | 'after_delivery', what: { gpu: number; penal: number; credits: Micro; fee: Micro; damages: Micro; clawedBack: Micro; commission: Micro; reason: FailureReason }): void {
-    const { allocations, buffer } = this.state;
-    this.resales.tellExtended();
+    const { allocations, buffer, rulesVersion } = this.state;
+    // Postings are booked under what is told next.
+    if (rulesVersion < 7) this.resales.tellExtended();
     buffer.emit('deliveryFailed', {
       allocation: allocations.idOf(row), company: allocations.company[row], provider: allocations.provider[row], found, ...what,
     });
+    this.resales.tellExtended();
   }
 }

@@ -207,7 +207,12 @@ export class FacilityReview {
     buffer.emit('covenantTested', { facility: facility.facility, covenant: covenant.kind, value, threshold: covenant.threshold, kept, breachedOn: covenant.breachedOn });
     if (!kept && was === 0) this.notify(facility, 'covenant_breach', `${covenant.kind} is out of its bounds; ${covenant.cureDays} days to cure it`);
     if (kept && was !== 0) this.notify(facility, 'covenant_cured', `${covenant.kind} is within its bounds again`);
-    if (covenant.kind === 'use' && value < PARAMETERS.covenantUseLeast) this.notify(facility, 'use_low', 'less is used than was planned');
+    if (covenant.kind === 'use' && value < PARAMETERS.covenantUseLeast && this.mayBuy(facility)) this.notify(facility, 'use_low', 'less is used than was planned');
+  }
+
+  /** Who may not buy need not be told that it buys little. */
+  private mayBuy({ state }: Facility): boolean {
+    return this.state.rulesVersion < 7 || state === 'active' || state === 'watch';
   }
 
   /** undefined when nothing is known of it. */

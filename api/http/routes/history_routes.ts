@@ -136,7 +136,8 @@ export function pastAllocation(record: AllocationRecord, now: number): Allocatio
 
 function statusOf(record: AllocationRecord, now: number): AllocationView['status'] {
   if (record.settledAt === null) return record.hour * MILLIS_PER_HOUR <= now ? 'delivering' : 'open';
-  if (record.failedCredits > 0 && record.usedCredits + record.unusedCredits === 0) return 'failed';
+  // What had been delivered before it was found to have failed is counted as both.
+  if (record.failedCredits > 0 && record.usedCredits + record.unusedCredits === record.undoneCredits) return 'failed';
   return record.resold >= record.quantity ? 'resold' : 'delivered';
 }
 

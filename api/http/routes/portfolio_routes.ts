@@ -13,7 +13,7 @@ import { fundSchema, fundWire } from './account_routes.ts';
 import { facilitiesOf } from './facilities_routes.ts';
 import { facilitySchema, facilityWire } from '../wire/facility_wire.ts';
 import { projectionsCaughtUp } from '../history.ts';
-import { BUCKETS, exposureOf, herfindahl, holdingsOf, inBucket, partOf, returnsOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
+import { BUCKETS, alive, exposureOf, herfindahl, holdingsOf, inBucket, partOf, returnsOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
 import type { Holding } from '../portfolio.ts';
 import { route } from '../route.ts';
 import type { Principal, Route } from '../route.ts';
@@ -59,6 +59,7 @@ const portfolio = route({
     const principal = principalIn(context);
     const { views, holdings } = await holdingsFor(services, principal);
     const sum = (of: Parameters<typeof sumOf>[1], some: readonly Holding[] = holdings): string => formatMicro(sumOf(some, of));
+    const live = alive(holdings);
     const borrowers = slices(holdings, ({ company }) => company);
     const lender = own(principal);
     const { sequencer } = services;
@@ -69,10 +70,10 @@ const portfolio = route({
     return {
       status: 200,
       body: {
-        outstanding: sum((view) => view.principal), accrued_interest: sum((view) => view.accruedInterest), committed: sum((view) => view.amount), undrawn: sum((view) => view.undrawn),
+        outstanding: sum((view) => view.principal), accrued_interest: sum((view) => view.accruedInterest), committed: sum((view) => view.amount, live), undrawn: sum((view) => view.undrawn),
         exposure: sum(exposureOf), collateral: sum((view) => Math.min(exposureOf(view), view.unspentCost + Math.max(0, view.hoursValue))),
         expected_loss: sum((view) => view.expectedLoss), allowance: sum((view) => view.allowance),
-        buckets: BUCKETS.map(({ name }, index) => ({ days_past_due: name, outstanding: sum((view) => view.principal, inBucket(holdings, index)), facilities: inBucket(holdings, index).length })),
+        buckets: BUCKETS.map(({ name }, index) => ({ days_past_due: name, outstanding: sum((view) => view.principal, inBucket(live, index)), facilities: inBucket(live, index).length })),
         stages: STAGES.map((stage) => {
           const some = holdings.filter(({ view }) => view.stage === stage && exposureOf(view) > 0);
           return { stage, facilities: some.length, exposure: sum(exposureOf, some), expected_loss: sum((view) => view.expectedLoss, some) };
