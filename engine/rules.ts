@@ -17,7 +17,8 @@
  *    cannot wait no more is drawn than what it executes needs; a lender that declined is not asked again under other terms; a block that waits
  *    remembers the first hour that has too little; an amendment is refused in a new order's order of precedence.
  * 7: lenders take out interest that borrowers have paid, repaid capital and money that is in no commitment; who bought of a provider hears of its failed minutes;
- *    what a failure posts is booked under it although it extends a lot; who may not buy is not told that it buys little.
+ *    what a failure posts is booked under it although it extends a lot; who may not buy is not told that it buys little; for a bid that cannot wait and may not buy
+ *    from everybody no more is drawn than what it executes needs.
  */
 export const RULES_VERSION = 7;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

@@ -84,6 +84,8 @@ export class CreditLimits {
   private readonly matcher: Matcher;
   /** Accepted facilities by company; undefined for companies without. */
   private readonly owned: (Facility[] | undefined)[] = [];
+  /** Facilities whose credit a bid would be paid with, while it is looked at that holds none yet. */
+  private assumed: readonly FacilityId[] | undefined;
 
   constructor(state: State, matcher: Matcher) {
     this.state = state;
@@ -218,6 +220,40 @@ export class CreditLimits {
       return !free;
     });
     return barred && !free;
+  }
+
+  /** Whether the bid's credit may go to the ask's provider; of a bid that holds none yet, the credit that it would hold. */
+  mayBuyFrom(bid: number, ask: number): boolean {
+    const { state, assumed } = this;
+    return assumed === undefined ? mayBuyFrom(state, bid, ask) : !assumed.some((facility) => isBarred(state, facility, providerGroup(state, ask)));
+  }
+
+  private lookAs(facilities: readonly FacilityId[], look: () => Micro): Micro {
+    this.assumed = facilities;
+    const found = look();
+    this.assumed = undefined;
+    return found;
+  }
+
+  /**
+   * What must be there for a bid that cannot wait, whose company's credit may not buy from everybody. What is drawn for it decides whom it may
+   * buy from, and so what it executes. `look`: what that needs, 0 when it is nothing.
+   */
+  neededOf(company: CompanyId, hold: Micro, spendable: Micro, hour: Hour, look: () => Micro): Micro {
+    const { lots } = this.state;
+    const own = lots.usable[company].filter((id) => lots.spendable(id) > 0).map((id) => lots.rows[id].facility).filter((facility) => facility !== NIL);
+    const undrawn = this.lookAs(own, look);
+    if (undrawn <= spendable) return undrawn;
+    let needed = hold;
+    for (const _ of this.of(company)) {
+      const facility = this.demand.demanded(company, needed - spendable, hour)?.facility.facility;
+      if (facility === undefined) return hold;
+      needed = this.lookAs([...own, facility], look);
+      // Only a draw keeps it from buying more than is there: the least does.
+      if (needed <= spendable) return this.demand.demanded(company, 1, hour)?.facility.facility === facility ? spendable + 1 : hold;
+      if (this.demand.demanded(company, needed - spendable, hour)?.facility.facility === facility) return needed;
+    }
+    return hold;
   }
 
   // Exposure.

@@ -75,3 +75,48 @@ describe('a draw for a bid that cannot wait', () => {
     expect(Object.values(seen).every((count) => count > 10)).toBe(true);
   });
 });
+
+describe('a draw for a bid whose credit may not go to every provider', () => {
+  /** So much has gone to provider `a` that the facility's credit goes there no more; nothing of it is unspent. */
+  function barred(): { world: World; borrower: number; providers: number[] } {
+    const world = new World();
+    const lender = world.company('lender');
+    const borrower = world.company('borrower');
+    world.run({ type: 'createMandate', company: lender, amount: usd(50_000_000), grades: ['A'], maximumPerBorrower: usd(50_000_000), minimumAnnualRate: 50_000 });
+    world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 6, method: 'bullet', application: APPLICATION, loanRules: LOAN_RULES, drawOnDemand: true });
+    world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
+    const providers = [world.provider(100_000, 'a'), world.provider(100_000, 'b')];
+    world.ask(providers[0], 2, 50_000, { hour: LAST });
+    world.bid(borrower, 2, 50_000, { hour: LAST, timeInForce: IOC });
+    world.ask(providers[0], 1.9, 10_000, { hour: LAST });
+    return { world, borrower, providers };
+  }
+  const drawnIn = (events: Result['events']): number => all(events, 'facilityDrawn').reduce((sum, { amount }) => sum + amount, 0);
+
+  it('is none when the bid is refused', () => {
+    const { world, borrower } = barred();
+    const { rejected, events } = world.bid(borrower, 2, 20_000, { hour: LAST, timeInForce: IOC });
+    expect([rejected, drawnIn(events)]).toEqual(['concentration', 0]);
+  });
+
+  it.each([IOC, FOK])('is of what others sell, time in force %i', (timeInForce) => {
+    const { world, borrower, providers } = barred();
+    world.ask(providers[1], 2, 3_000, { hour: LAST });
+    const { events } = world.bid(borrower, 2, timeInForce === FOK ? 3_000 : 20_000, { hour: LAST, timeInForce });
+    expect(all(events, 'fill').map(({ quantity }) => quantity)).toEqual([gpuHours(3_000)]);
+    // 6,030 CR at 1.40, in whole cents; what the first draw's last cent left pays for a fraction.
+    expect(drawnIn(events)).toBe(usd(4_307.14));
+    expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  it('is none for what cannot execute as a whole', () => {
+    const { world, borrower, providers } = barred();
+    world.ask(providers[1], 2, 3_000, { hour: LAST });
+    const { events } = world.bid(borrower, 2, 4_000, { hour: LAST, timeInForce: FOK });
+    expect([drawnIn(events), all(events, 'fill')]).toEqual([0, []]);
+    const block = world.run({
+      type: 'placeBlock', company: borrower, market: 0, fromHour: LAST - 1, toHour: LAST + 1, side: BUY, price: price(2), quantity: gpuHours(10), timeInForce: FOK, minimumAcceptanceRatio: 1, model: NONE, clientOrderId: '',
+    });
+    expect(drawnIn(block.events)).toBe(0);
+  });
+});

@@ -318,8 +318,11 @@ export class Blocks {
   private neededOf(block: Block, row: number, hold: Micro): Micro {
     if (this.state.rulesVersion < 6 || block.timeInForce === GTC || this.trading.holds.spendable(block.company, hold) >= hold) return hold;
     const books = this.openBooks(block);
-    const quantity = books === undefined ? 0 : this.largest(block, row, books);
-    return books === undefined || quantity === 0 ? 0 : this.trading.neededFor(block.company, this.plan.costOf(this.termsOf(block, row, books), quantity), hold);
+    if (books === undefined) return 0;
+    return this.trading.neededFor(block.company, hold, block.toHour - 1, () => {
+      const quantity = this.largest(block, row, books);
+      return quantity === 0 ? 0 : this.plan.costOf(this.termsOf(block, row, books), quantity);
+    });
   }
 
   /** The quantity that all hours have within the limit; 0 where the block does not accept it. */

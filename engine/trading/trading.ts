@@ -12,7 +12,7 @@ import { BUY, FOK, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../vocabula
 import type { AmendOrder, CancelOrder, PlaceOrder } from '../commands.ts';
 import type { CompanyId, OrderId } from '../vocabulary.ts';
 import type { CancelReason } from '../events.ts';
-import { CreditLimits, mayBuyFrom, providerOf } from '../lending/credit_limits.ts';
+import { CreditLimits, providerOf } from '../lending/credit_limits.ts';
 import type { DrawOnDemand } from '../lending/credit_limits.ts';
 import { Fills } from './fills.ts';
 import { Holds, requiredHold } from './holds.ts';
@@ -243,21 +243,26 @@ export class Trading implements AuctionHost {
   }
 
   /** What must be there for a bid: all that it may cost, or, where it is short of that and cannot wait, what it executes. */
-  private neededOf({ company, orderType, timeInForce }: PlaceOrder, row: number, hold: Micro): Micro {
+  private neededOf({ company, orderType, timeInForce, hour }: PlaceOrder, row: number, hold: Micro): Micro {
     if (this.state.rulesVersion < 6 || orderType === STOP || orderType === STOP_LIMIT || (timeInForce < IOC && orderType !== MARKET)) return hold;
     if (this.holds.spendable(company, hold) >= hold) return hold;
     const { orders } = this.state;
     const book = this.state.bookOf(orders.book(row));
     // A market order of a call that may wait collects.
     if (book.auction) return timeInForce >= IOC ? 0 : hold;
-    const executed = this.matcher.executable(book, row, orders.remaining(row));
-    if (executed === 0 || (timeInForce === FOK && executed < orders.remaining(row))) return 0;
-    return this.neededFor(company, this.matcher.notional, hold);
+    return this.neededFor(company, hold, hour, () => {
+      const executed = this.matcher.executable(book, row, orders.remaining(row));
+      return executed === 0 || (timeInForce === FOK && executed < orders.remaining(row)) ? 0 : this.matcher.notional;
+    });
   }
 
-  /** Whom limited credit may buy from is known when it is held only: a look ahead may err, and all is drawn. */
-  neededFor(company: CompanyId, notional: Micro, hold: Micro): Micro {
-    return this.limits.isLimited(company) ? hold : requiredHold(notional, 0, 0, 0);
+  /** `look`: the notional of what it would execute, 0 when nothing. */
+  neededFor(company: CompanyId, hold: Micro, lastHour: Hour, look: () => Micro): Micro {
+    const ahead = (): Micro => requiredHold(look(), 0, 0, 0);
+    if (!this.limits.isLimited(company)) return ahead();
+    // Whom limited credit may buy from was known when it was held only: all was drawn.
+    if (this.state.rulesVersion < 7) return ahead() === 0 ? 0 : hold;
+    return this.limits.neededOf(company, hold, this.holds.spendable(company, hold), lastHour, ahead);
   }
 
   /** Counts what an ask offers: a provider's capacity, or an allocation. */
@@ -324,7 +329,7 @@ export class Trading implements AuctionHost {
   mayBuyFrom(bid: number, ask: number): boolean {
     const { picking } = this;
     if (picking?.row === bid && providerOf(this.state, ask) !== picking.provider) return false;
-    return mayBuyFrom(this.state, bid, ask);
+    return this.limits.mayBuyFrom(bid, ask);
   }
 
   rested(row: number): void {
