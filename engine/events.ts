@@ -194,6 +194,8 @@ export const EVENTS = {
   firstLossReturned: { facility: n, amount: n },
   /** `minuteFailed`, to a company that had bought of the provider there for that minute. */
   boughtMinuteFailed: { company: n, provider: n, market: n, model: n, minute: n, reason: oneOf(FAILURE_REASONS), share: n },
+  /** A line of the bank's, by an id of its own, was credited to the company, or what was due was paid of it. */
+  bankLineBooked: { line: s, company: n, amount: n, as: oneOf(['credited', 'paid']) },
 } as const;
 
 /** Amounts in micro-USD, days since 1970. */

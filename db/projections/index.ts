@@ -1,4 +1,5 @@
 /** Every projection there is. */
+import { bank } from './bank.ts';
 import { credit } from './credit.ts';
 import { delivery } from './delivery.ts';
 import { ledger } from './ledger.ts';
@@ -8,7 +9,7 @@ import type { Projection } from './projection.ts';
 import { registry } from './registry.ts';
 import { trades } from './trades.ts';
 
-export const PROJECTIONS = [orders, trades, ledger, delivery, credit, registry, life] as const satisfies readonly Projection[];
+export const PROJECTIONS = [orders, trades, ledger, delivery, credit, registry, life, bank] as const satisfies readonly Projection[];
 /** Names of the projections, for who waits for one of them. */
-export const PROJECTION_NAMES = ['orders', 'trades', 'ledger', 'delivery', 'credit', 'registry', 'life'] as const;
+export const PROJECTION_NAMES = ['orders', 'trades', 'ledger', 'delivery', 'credit', 'registry', 'life', 'bank'] as const;
 export type ProjectionName = (typeof PROJECTION_NAMES)[number];

@@ -156,6 +156,8 @@ export interface Repay {
   mode: PrepaymentMode;
   /** Money that arrives with the command covers what `unapplied` lacks: the demo's bank pays at once. Elsewhere it must be there. */
   bankCovers: boolean;
+  /** The line of the bank's that is paid with, as in a deposit. */
+  bankLine?: string;
 }
 
 export interface ReturnCredits {

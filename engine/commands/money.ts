@@ -7,6 +7,8 @@ export interface Deposit {
   company: CompanyId;
   amount: Micro;
   reference: string;
+  /** What the bank has told of it, by an id of its own, so that it is known to be booked for ever. */
+  bankLine?: string;
 }
 
 export interface Withdraw {

@@ -232,6 +232,13 @@ export class Facilities {
 
   /** Paid from the company's `unapplied` money; what the loan does not need stays there. */
   repay(command: Repay): RejectCode | undefined {
+    const refusal = this.repayNow(command);
+    const { company, amount, bankLine } = command;
+    if (refusal === undefined && bankLine !== undefined) this.state.buffer.emit('bankLineBooked', { line: bankLine, company, amount, as: 'paid' });
+    return refusal;
+  }
+
+  private repayNow(command: Repay): RejectCode | undefined {
     const { ledger } = this.state;
     const facility = this.own(command.company, command.facility);
     if (facility === undefined) return 'unknown_facility';

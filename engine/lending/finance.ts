@@ -49,7 +49,7 @@ export class Finance {
     return -this.state.ledger.balance(ACCOUNT.unapplied, company);
   }
 
-  deposit({ company, amount, reference }: Deposit): RejectCode | undefined {
+  deposit({ company, amount, reference, bankLine }: Deposit): RejectCode | undefined {
     const { ledger, buffer } = this.state;
     const refusal = this.amountRefusal(company, amount);
     if (refusal !== undefined) return refusal;
@@ -58,6 +58,7 @@ export class Finance {
     ledger.post(ACCOUNT.unapplied, company, -amount);
     ledger.end();
     buffer.emit('deposited', { company, amount, reference });
+    if (bankLine !== undefined) buffer.emit('bankLineBooked', { line: bankLine, company, amount, as: 'credited' });
     return undefined;
   }
 

@@ -1,11 +1,14 @@
 /** What the bank reports, matched with what companies announced. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { bookedLines } from '../../../db/queries/bank_lines.ts';
+import type { BookedLine } from '../../../db/queries/bank_lines.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro, isDecimal, parseMicro } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { parseId } from '../../ids.ts';
 import type { Services } from '../../services.ts';
+import { projectionsCaughtUp } from '../history.ts';
 import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
@@ -118,11 +121,18 @@ const upload = route({
   },
 });
 
+/** Of payments that are alike in a file each has an id of its own; in another file they are the same again. */
+const idOfLine = (reported: BankTransaction): string =>
+  `btx_${createHash('sha256').update(alikeOf(reported)).update(reported.occurrence === 1 ? '' : `\0${reported.occurrence}`).digest('base64url').slice(0, 16)}`;
+
 async function bookAll(services: Services, actor: Principal, transactions: readonly BankTransaction[]): Promise<z.infer<typeof reportSchema>> {
   const outcomes: Outcome[] = [];
   let credited = 0n;
+  // What the journal says was credited before is so, whatever became of the row that was to say it.
+  await projectionsCaughtUp(services, 'bank');
+  const booked = await bookedLines(services.database, transactions.map(idOfLine));
   for (const transaction of transactions) {
-    const outcome = await book(services, transaction);
+    const outcome = await book(services, transaction, booked);
     outcomes.push(outcome);
     if (outcome === 'matched') credited += BigInt(transaction.amount);
   }
@@ -134,30 +144,31 @@ async function bookAll(services: Services, actor: Principal, transactions: reado
 }
 
 /**
- * Books one transaction once, however often it is reported: the row is written with the credit, and
- * the credit carries the row's id as its idempotency key. Of payments that are alike in a file each counts; in another file they are the same again.
+ * Books one transaction once, however often and however late it is reported: the row is written with the credit, and the credit carries the row's
+ * id, by which the journal knows it for ever, and within a day as its idempotency key too.
  */
-function book(services: Services, reported: BankTransaction): Promise<Outcome> {
+function book(services: Services, reported: BankTransaction, booked: ReadonlyMap<string, BookedLine>): Promise<Outcome> {
   const { date, amount, reference, occurrence } = reported;
-  const id = `btx_${createHash('sha256').update(alikeOf(reported)).update(occurrence === 1 ? '' : `\0${occurrence}`).digest('base64url').slice(0, 16)}`;
+  const id = idOfLine(reported);
   return services.database.transaction(async (transaction) => {
     const added = await transaction('bank_transactions').insert({ id, booked_on: date, amount, reference, occurrence, status: 'unmatched' })
       .onConflict(['booked_on', 'amount', 'reference', 'occurrence']).ignore().returning<{ id: string }[]>('id');
     // What matched nothing when it was first reported is tried again: it may have been announced since.
     const waits = added.length > 0 || (await transaction('bank_transactions').where({ id, status: 'unmatched' }).forUpdate().first<{ id: string } | undefined>('id')) !== undefined;
     if (!waits) return 'duplicate';
+    const known = booked.get(id);
     const of = (status: string) => transaction('deposits').where({ reference, status }).orderBy('created_at').first<{ id: string; company: number } | undefined>('id', 'company');
     const announced = await of('pending');
     const named = facilityNamedIn(reference);
     const facility = named === undefined ? null : await services.sequencer.query('facility', { facility: named });
     // A reference goes on naming who announced it: what was announced may come in parts.
     const company = announced?.company ?? facility?.company ?? companyNamedIn(services, reference) ?? (await of('credited'))?.company;
-    if (company === undefined) return added.length > 0 ? 'unmatched' : 'duplicate';
-    const ack = await submit({ services, idempotencyKey: `bank:${id}`, bodyHash: reference }, { type: 'deposit', company, amount, reference });
-    if (facility !== null && facility.company === company) await payDue(services, id, facility, amount);
+    if (company === undefined) return added.length > 0 && known === undefined ? 'unmatched' : 'duplicate';
+    const sequence = known?.sequence ?? (await submit({ services, idempotencyKey: `bank:${id}`, bodyHash: reference }, { type: 'deposit', company, amount, reference, bankLine: id })).sequence;
+    if (facility !== null && facility.company === company && known?.paid !== true) await payDue(services, id, facility, amount);
     await transaction('bank_transactions').where({ id }).update({ status: 'matched', deposit: announced?.id ?? null });
-    if (announced !== undefined) await transaction('deposits').where({ id: announced.id }).update({ status: 'credited', sequence: ack.sequence });
-    return 'matched';
+    if (announced !== undefined) await transaction('deposits').where({ id: announced.id }).update({ status: 'credited', sequence });
+    return known === undefined ? 'matched' : 'duplicate';
   });
 }
 
@@ -168,7 +179,7 @@ async function payDue(services: Services, transaction: string, view: FacilityVie
   const { facility, company } = view;
   const due = dueOf(view);
   if (due === 0) return;
-  await submit({ services, idempotencyKey: `bank:${transaction}:pay`, bodyHash: transaction }, { type: 'repay', company, facility, amount: Math.min(amount, due), mode: 'shorten', bankCovers: false });
+  await submit({ services, idempotencyKey: `bank:${transaction}:pay`, bodyHash: transaction }, { type: 'repay', company, facility, amount: Math.min(amount, due), mode: 'shorten', bankCovers: false, bankLine: transaction });
 }
 
 /** What has fallen due and is not paid; of a debt that was given up, what has not come back of it. */
