@@ -224,17 +224,17 @@ test.each([['x'.repeat(256)], ['two words'], ['ümlaut']])('refuses the idempote
 test('a batch answers for each operation, in order', async () => {
   const id = String(orderOf(await place(borrower, { price: '1.1000' })).id);
   const operation = { op: 'place', instrument: INSTRUMENT, side: 'buy', price: '1.0000', quantity: '1' };
-  const sent = { operations: [operation, { ...operation, price: '1.00001' }, { op: 'amend', id, quantity: '4' }, { op: 'cancel', id }, { op: 'cancel', id: 'ord_999999' }] };
+  const sent = { operations: [operation, { ...operation, price: '1.00001' }, { op: 'amend', id, quantity: '4' }, { op: 'cancel', id }, { op: 'cancel', id: 'ord_999999' }, { op: 'cancel', id: 'no-order' }] };
   const headers = { 'idempotency-key': 'batch-1' };
   const answer = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: sent, headers });
   expect(answer.status).toBe(200);
   const results = answer.body.results as { status: number; order?: Record<string, unknown>; error?: { code: string } }[];
-  expect(results.map(({ status }) => status)).toEqual([201, 422, 200, 200, 404]);
+  expect(results.map(({ status }) => status)).toEqual([201, 422, 200, 200, 404, 404]);
   expect(results[0].order).toMatchObject({ status: 'open', price: '1.0000' });
   expect(results[1].error?.code).toBe('invalid_tick');
   expect(results[2].order).toMatchObject({ id, remaining_quantity: '4' });
   expect(results[3].order).toMatchObject({ id, status: 'canceled' });
-  expect(results[4].error?.code).toBe('unknown_order');
+  expect(results.slice(4).map(({ error }) => error?.code)).toEqual(['unknown_order', 'unknown_order']);
   const again = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: sent, headers });
   expect(again.body).toEqual(answer.body);
   const other = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: { operations: [operation] }, headers });
@@ -294,6 +294,7 @@ test('mass cancel takes one side of one instrument, and an unknown instrument ca
   expect([none.status, codeOf(none)]).toEqual([422, 'instrument_unknown']);
   expect((await world.call('DELETE', `/api/v1/orders?instrument=${INSTRUMENT}&side=sell`, { key: borrower.key })).body).toEqual({ canceled: 0, orders: [] });
   expect((await world.call('DELETE', `/api/v1/orders?instrument=${INSTRUMENT}&side=buy`, { key: borrower.key })).body.canceled).toBe(1);
+  expect((await world.call('DELETE', '/api/v1/orders/', { key: borrower.key })).status).toBe(404);
   expect((await world.call('DELETE', '/api/v1/orders', { key: borrower.key })).body.canceled).toBe(1);
 });
 

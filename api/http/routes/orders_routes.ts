@@ -147,7 +147,9 @@ async function withReasons({ services, requestId, idempotencyKey }: Caller & { r
     throw error;
   });
   return results.map((result, index) => {
-    const reason = reasons.get(orders[index] ?? NONE);
+    const order = orders[index];
+    // An id that is none counts as NONE among the orders asked for; what placed an order was asked for none.
+    const reason = order === undefined ? undefined : reasons.get(order);
     return reason === undefined ? result : refusedBy(new ApiError(reason), requestId);
   });
 }
@@ -219,8 +221,10 @@ const massCancel = route({
   query: z.strictObject({ instrument: identifier.optional(), side: z.enum(SIDES).optional() }),
   responses: { 200: { description: 'The orders that were cancelled.', schema: z.object({ canceled: z.number().int(), orders: z.array(z.string()) }) } },
   async handle(context) {
-    const { services, query } = context;
+    const { services, query, request } = context;
     const { company } = principalIn(context);
+    // `/orders/` and no id: whoever lost the id of one order does not mean all.
+    if (request.path.endsWith('/')) throw new ApiError('unknown_order');
     const instrument = query.instrument === undefined ? { market: NONE, hour: NONE } : services.directory.instrument(query.instrument);
     if (instrument === undefined) throw new ApiError('instrument_unknown', { field: 'instrument' });
     const side = query.side === undefined ? NONE : SIDES.indexOf(query.side);
