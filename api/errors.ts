@@ -31,7 +31,7 @@ const ENGINE_ERRORS = {
   duplicate_client_order_id: { status: 422, message: 'This client order id was used before.' },
   day_notional: { status: 422, message: 'The purchases of this day would exceed their limit.' },
   insufficient_credits: { status: 422, message: 'Not enough credits are available.' },
-  insufficient_capacity: { status: 422, message: 'The verified capacity does not cover this offer.' },
+  insufficient_capacity: { status: 422, message: 'The verified capacity does not cover this offer; in the running hour, with k minutes left, a quantity occupies 60/k as many GPUs.' },
   bond_insufficient: { status: 422, message: 'The bond does not cover this offer.' },
   concentration: { status: 422, message: 'Too much of the facility would be spent with one provider group.' },
   exposure: { status: 422, message: 'The unsecured exposure would exceed its limit.' },
@@ -125,6 +125,8 @@ export interface ErrorDetails {
   field?: string;
   /** What stands in the braces of the message. */
   values?: Values;
+  /** A sentence that follows the message. */
+  because?: string;
   /** Infinity: no wait would help. */
   retryAfterSeconds?: number;
 }
@@ -137,7 +139,7 @@ export class ApiError extends Error {
   readonly retryAfterSeconds: number | undefined;
 
   constructor(code: ErrorCode, details: ErrorDetails = {}) {
-    super(fill(API_ERRORS[code].message, details.values ?? {}));
+    super(fill(API_ERRORS[code].message, details.values ?? {}) + (details.because === undefined ? '' : ` ${details.because}`));
     this.name = 'ApiError';
     this.code = code;
     this.status = API_ERRORS[code].status;

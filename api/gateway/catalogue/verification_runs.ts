@@ -33,7 +33,7 @@ export interface Measured {
 }
 
 /** Fewer decide nothing, and one version moves a rating by at most a quarter: nobody sets it alone, or at once. */
-const PROVIDERS_LEAST = 3;
+export const PROVIDERS_LEAST = 3;
 const PART_MOST = 4;
 
 /**

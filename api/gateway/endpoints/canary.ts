@@ -6,7 +6,9 @@ import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { findModel } from '../catalogue/catalogue.ts';
 import type { ModelKind } from '../catalogue/catalogue.ts';
+import { isFailure, isObject } from '../dialects/dialect.ts';
 import type { Target, Upstream } from '../relay/upstream.ts';
+import { EventStreamParser, eventIn } from '../relay/sse.ts';
 import { UpstreamError } from '../relay/upstream.ts';
 
 export type CanaryResult = 'passed' | 'failed' | 'mismatched';
@@ -40,23 +42,40 @@ const textOf = ({ content, reasoning_content: thought, reasoning }: z.output<typ
 interface Manner {
   max_tokens: number;
   temperature?: number;
+  stream?: true;
+  stream_options?: { include_usage: true };
 }
 const TEMPERATURES = [undefined, undefined, 0, 0, 0.2, 0.7, 1];
-const anyManner = (isCompared: boolean): Manner => {
+/** One in so many is asked for as a stream. */
+const STREAMED_EVERY = 2;
+const anyManner = (isCompared: boolean, mayStream: boolean): Manner => {
   const temperature = isCompared ? 0 : TEMPERATURES[randomInt(TEMPERATURES.length)];
-  return { max_tokens: randomInt(TOKENS.least, TOKENS.most + 1), ...(temperature === undefined ? {} : { temperature }) };
+  const streams = mayStream && randomInt(STREAMED_EVERY) === 0;
+  return {
+    max_tokens: randomInt(TOKENS.least, TOKENS.most + 1), ...(temperature === undefined ? {} : { temperature }), ...(streams ? { stream: true, stream_options: { include_usage: true } } : {}),
+  };
 };
 
-const dialects: Record<ModelKind, { path: string; body: (model: string, prompt: string, manner: Manner) => object; text: (answer: unknown) => string }> = {
+interface CanaryDialect {
+  path: string;
+  body: (model: string, prompt: string, manner: Manner) => object;
+  text: (answer: unknown) => string;
+  /** What an event of a stream adds. */
+  piece?: (event: unknown) => string;
+}
+const choicesOf = <T extends z.ZodType>(choice: T) => z.looseObject({ choices: z.array(choice).default([]) });
+const dialects: Record<ModelKind, CanaryDialect> = {
   chat: {
     path: '/chat/completions',
     body: (model, prompt, manner) => ({ model, messages: [{ role: 'user', content: prompt }], ...manner }),
     text: (answer) => textOf(z.looseObject({ choices: z.array(z.looseObject({ message })).min(1) }).parse(answer).choices[0].message),
+    piece: (event) => choicesOf(z.looseObject({ delta: message.default({}) })).parse(event).choices.map(({ delta }) => textOf(delta)).join(''),
   },
   completion: {
     path: '/completions',
     body: (model, prompt, manner) => ({ model, prompt, ...manner }),
     text: (answer) => z.looseObject({ choices: z.array(z.looseObject({ text: z.string() })).min(1) }).parse(answer).choices[0].text,
+    piece: (event) => choicesOf(z.looseObject({ text: z.string().default('') })).parse(event).choices.map(({ text }) => text).join(''),
   },
   embedding: {
     path: '/embeddings',
@@ -73,16 +92,32 @@ export interface CanaryAsk {
   reference?: Reference;
   /** Where what is measured depends on it. */
   tokens?: number;
+  /** As many of the requests it stands among are. */
+  mayStream?: boolean;
   signal: AbortSignal;
 }
 
 /** What the endpoint said. @throws UpstreamError, ZodError, SyntaxError when it is no answer */
-export async function askCanary(upstream: Upstream, { target, model, prompt, reference, tokens, signal }: CanaryAsk): Promise<string> {
+export async function askCanary(upstream: Upstream, { target, model, prompt, reference, tokens, mayStream, signal }: CanaryAsk): Promise<string> {
   const dialect = dialects[findModel(model)?.kind ?? 'chat'];
-  const answer = await upstream.post(target, dialect.path, JSON.stringify(dialect.body(model, prompt, tokens === undefined ? anyManner(reference !== undefined) : { max_tokens: tokens, temperature: 0 })), signal);
+  const manner = tokens === undefined ? anyManner(reference !== undefined, mayStream === true) : { max_tokens: tokens, temperature: 0 };
+  const answer = await upstream.post(target, dialect.path, JSON.stringify(dialect.body(model, prompt, manner)), signal);
   const text = await answer.text(ANSWER_LIMIT_BYTES);
   if (answer.status !== 200) throw new UpstreamError('broken', `${dialect.path} answered ${answer.status}`);
-  return dialect.text(JSON.parse(text) as unknown);
+  if (answer.contentType !== EVENT_STREAM || dialect.piece === undefined) return dialect.text(JSON.parse(text) as unknown);
+  return piecesOf(text, dialect.piece);
+}
+
+const EVENT_STREAM = 'text/event-stream';
+const DONE = '[DONE]';
+
+/** @throws UpstreamError when the stream tells of a failure */
+function piecesOf(written: string, piece: (event: unknown) => string): string {
+  const parser = new EventStreamParser();
+  const said = [...parser.push(Buffer.from(written)), ...parser.end()].flatMap((event) => eventIn(event)?.data ?? []);
+  const events = said.filter((data) => data !== DONE).map((data) => JSON.parse(data) as unknown);
+  if (events.some((event) => isObject(event) && isFailure(event))) throw new UpstreamError('broken', 'the stream tells of a failure');
+  return events.map(piece).join('');
 }
 
 /** Never throws for what the endpoint does. */

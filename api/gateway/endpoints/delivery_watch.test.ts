@@ -7,8 +7,11 @@ import type { EngineEvent, EventKind, EventOf } from '../../../engine/events.ts'
 import { decodeEvents } from '../../../engine/events.ts';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../../engine/numbers/units.ts';
 import { createProvider } from '../../demo/provider/provider.ts';
-import { agrees, ordinaryQuestion } from './canary.ts';
+import { agrees, askCanary, ordinaryQuestion, runCanary } from './canary.ts';
+import { LoadTests } from './load_test.ts';
+import type { LoadTestParts } from './load_test.ts';
 import { LoadTestsInMemory } from './load_test_log.ts';
+import type { Upstream } from '../relay/upstream.ts';
 import { CHAT, HOUR, MARKET, START, openGatewayWorld } from '../test/gateway_world.ts';
 import type { GatewayWorld, WorldOptions } from '../test/gateway_world.ts';
 
@@ -276,7 +279,33 @@ describe('a manual clock', () => {
   });
 });
 
+test('a place is load-tested once on each day of a clock that is moved, at a minute of its own', async () => {
+  const loadTests = new LoadTestsInMemory();
+  const committed = { now: 0 };
+  const tests = new LoadTests({
+    services: { committed, directory: { className: () => 'H100-SXM-80' } }, ratings: { inForce: () => undefined }, loadTests, endpoints: { all: () => [] }, upstream: {},
+  } as unknown as LoadTestParts);
+  const counts: number[] = [];
+  for (let hour = 0; hour < 4 * 24; hour++) {
+    committed.now += MILLIS_PER_HOUR;
+    await tests.moved([{ company: 1, market: MARKET, hour, quantity: 100, models: [] }], hour * MILLIS_PER_HOUR);
+    if (hour % 24 === 23) counts.push(loadTests.results.length);
+  }
+  expect(counts).toEqual([1, 2, 3, 4]);
+});
+
 describe('a canary', () => {
+  test('is read as a stream where it comes as one', async () => {
+    const chunks = [{ choices: [{ delta: { role: 'assistant', content: 'Mer' } }] }, { choices: [{ delta: { content: 'cury' }, finish_reason: 'stop' }] }, { choices: [], usage: {} }];
+    const streamed = (...events: (object | string)[]) => ({
+      post: () => Promise.resolve({ status: 200, contentType: 'text/event-stream', text: () => Promise.resolve(events.map((event) => `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\r\n\r\n`).join('')) }),
+    }) as unknown as Upstream;
+    const ask = { target: { url: '', credential: undefined }, model: CHAT, prompt: 'x', mayStream: true, signal: AbortSignal.timeout(1_000) };
+    expect(await askCanary(streamed(...chunks, '[DONE]'), ask)).toBe('Mercury');
+    expect(await runCanary(streamed(chunks[0], { error: { message: 'out of memory' } }), ask)).toBe('failed');
+    expect(await runCanary(streamed('[DONE]'), ask)).toBe('failed');
+  });
+
   test('asks what anybody might ask', () => {
     const questions = new Set(Array.from({ length: 50 }, () => ordinaryQuestion(Math.random)));
     expect(questions.size).toBeGreaterThan(20);

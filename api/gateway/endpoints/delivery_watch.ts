@@ -63,7 +63,7 @@ interface Canary {
   reference: Reference | undefined;
   /** Engine time for which it stands. */
   at: number;
-  /** How long it is waited for. */
+  /** How long it is waited for. Only one with time enough may come as a stream, at the endpoint's own pace. */
   millis: number;
 }
 interface Probed {
@@ -220,7 +220,7 @@ export class DeliveryWatch {
   private async canary({ endpoint, model, name, reference, at, millis }: Canary): Promise<CanaryResult> {
     const prompt = reference?.prompt ?? ordinaryQuestion(() => randomInt(1_000_000) / 1_000_000);
     const began = performance.now();
-    const result = await runCanary(this.parts.upstream, { target: endpoint.target, model: name, prompt, reference, signal: AbortSignal.timeout(millis) });
+    const result = await runCanary(this.parts.upstream, { target: endpoint.target, model: name, prompt, reference, mayStream: millis === CANARY_LIMIT_MILLIS, signal: AbortSignal.timeout(millis) });
     this.parts.logbook.probe({ endpoint: endpoint.id, model, result, millis: Math.round(performance.now() - began) });
     if (reference !== undefined) await this.compare(endpoint, model, result, at);
     return result;
@@ -286,7 +286,7 @@ export class DeliveryWatch {
     if (to <= from) return;
     const sold = await services.sequencer.query('soldPlaces', { fromHour: Math.floor(from / MINUTES_PER_HOUR), toHour: Math.floor(to / MINUTES_PER_HOUR) });
     const places = new Set(sold.map(placeKey));
-    await this.loadTests.moved(sold);
+    await this.loadTests.moved(sold, since);
     const asked = endpoints.all().filter((endpoint) => places.has(placeKey(endpoint)));
     const probed = (await atOnce(asked, (endpoint) => this.probeNow(endpoint, since, Math.min(to - from, MISMATCHES_MAX)))).flat();
     const found = await this.found(probed);

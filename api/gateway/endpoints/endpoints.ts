@@ -183,7 +183,7 @@ export class Endpoints {
     for (const endpoint of candidates) {
       const health = this.healthOf(endpoint);
       const load = health.inFlight;
-      const rank = [health.missed < MISSED_MAX ? 0 : 1, health.lane.hasRoom(by.room, health.capacity) ? 0 : 1, endpoint.id === session ? 0 : 1, by.strategy === 'latency' ? health.latency : load, load];
+      const rank = [health.missed < MISSED_MAX ? 0 : 1, health.lane.hasRoom(by.room, health.capacity) ? 0 : 1, endpoint.id === session ? 0 : 1, by.strategy === 'latency' ? health.latency : load, by.session === '' ? 0 : spread(by.session, endpoint.id)];
       if (best !== undefined && !isLess(rank, bestRank)) continue;
       best = endpoint;
       bestRank = rank;
@@ -290,6 +290,13 @@ export class Endpoints {
 function isLess(a: readonly number[], b: readonly number[]): boolean {
   const at = a.findIndex((value, index) => value !== b[index]);
   return at !== -1 && a[at] < b[at];
+}
+
+/** Sessions that are new meet the endpoints of a place in an order of their own, the same in every process (FNV-1a). */
+function spread(session: string, endpoint: string): number {
+  let hash = 0x811c9dc5;
+  for (const text of [session, endpoint]) for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193) >>> 0;
+  return hash;
 }
 
 const signatureOf = (row: EndpointRow): string => JSON.stringify([row.company, row.market, row.url, row.models, row.credential?.toString('base64'), promisesOf(row)]);

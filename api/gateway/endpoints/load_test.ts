@@ -1,7 +1,7 @@
 /**
  * Once a day, at a minute that nobody knows, an endpoint is asked for half a minute for what its provider
  * has sold, at no more than a quarter above that pace, so that a burst is not enough. What it cannot reach counts as failed capacity until a later test reaches it; who has mended what was wrong
- * asks for one. Who moves a manual clock past that minute does not wait for a test, so there only those are made that were asked for.
+ * asks for one. Who moves a manual clock past that minute waits for the test, which is a short one there, and made again before it counts against anybody.
  */
 import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
@@ -23,8 +23,10 @@ import { countTokens } from '../metering/token_count.ts';
 import type { Upstream } from '../relay/upstream.ts';
 
 const TEST_MILLIS = 30_000;
-/** Who moves a clock waits for it. */
-const MOVED_TEST_MILLIS = 3_000;
+/** Who moves a clock waits for it: for one that was asked for, and for the day's. */
+const MOVED_TEST_MILLIS = { asked: 3_000, due: 1_000 };
+/** Answers that are shorter do not fill a short test: they tell nothing of an endpoint's pace. */
+const TELLING_TOKENS = 32;
 const RETEST_MILLIS = 10 * MILLIS_PER_MINUTE;
 /** A test is no attack: what is asked for is at most this many tokens a second, by so many streams. */
 const TOKENS_PER_SECOND_MAX = 500;
@@ -36,7 +38,7 @@ const REQUESTS_AHEAD = 2;
 const PACE_MILLIS = 50;
 
 export interface LoadTestParts {
-  services: Pick<Services, 'directory' | 'log'>;
+  services: Pick<Services, 'committed' | 'directory' | 'log'>;
   ratings: RatingBook;
   loadTests: LoadTestLog;
   endpoints: Endpoints;
@@ -45,7 +47,7 @@ export interface LoadTestParts {
 
 export class LoadTests {
   private readonly parts: LoadTestParts;
-  /** By place: when it is due next, and what the last one missed. */
+  /** By place: when it is due next, in engine time, and what the last one missed. */
   private readonly due = new Map<string, number>();
   private readonly shortfalls = new Map<string, Ppm>();
   private running = false;
@@ -68,23 +70,31 @@ export class LoadTests {
   async plan(sold: readonly SoldPlaceView[]): Promise<void> {
     await this.recall();
     const asked = new Set((await this.parts.loadTests.asked()).map(placeKey));
-    const now = Date.now();
+    const { now } = this.parts.services.committed;
     for (const place of sold) {
-      const key = placeKey(place);
-      const due = this.due.get(key) ?? now + randomInt(MILLIS_PER_DAY);
-      this.due.set(key, due);
-      if ((due > now && !asked.has(key)) || this.running) continue;
+      if ((this.dueOf(place, now) > now && !asked.has(placeKey(place))) || this.running) continue;
       this.running = true;
       this.run(place).catch((error: unknown) => this.parts.services.log.warn({ err: error }, 'a load test did not end well')).finally(() => (this.running = false));
     }
   }
 
-  /** A manual clock was moved: those that were asked for are made at once. */
-  async moved(sold: readonly SoldPlaceView[]): Promise<void> {
+  private dueOf(place: SoldPlaceView, since: number): number {
+    const key = placeKey(place);
+    const due = this.due.get(key) ?? since + randomInt(MILLIS_PER_DAY);
+    this.due.set(key, due);
+    return due;
+  }
+
+  /** A manual clock was moved from `since` on: tests that were asked for, and those of the day that fell due meanwhile, are made at once. */
+  async moved(sold: readonly SoldPlaceView[], since: number): Promise<void> {
     await this.recall();
+    const { now } = this.parts.services.committed;
     const asked = new Set((await this.parts.loadTests.asked()).map(placeKey));
-    const places = new Map(sold.filter((place) => asked.has(placeKey(place))).map((place) => [placeKey(place), place]));
-    for (const place of places.values()) await this.run(place, MOVED_TEST_MILLIS);
+    const places = [...new Map(sold.map((place) => [placeKey(place), place])).values()];
+    for (const place of places.filter((sought) => asked.has(placeKey(sought)))) await this.run(place, MOVED_TEST_MILLIS.asked);
+    await Promise.all(places.filter((place) => !asked.has(placeKey(place)) && this.dueOf(place, since) <= now).map(async (place) => {
+      if ((await this.run(place, MOVED_TEST_MILLIS.due)) > 0) await this.run(place, MOVED_TEST_MILLIS.due);
+    }));
   }
 
   /** What tests found before this process began still counts. */
@@ -107,8 +117,10 @@ export class LoadTests {
     await loadTests.ended(test, result);
     const { shortfall } = result;
     this.shortfalls.set(key, shortfall);
-    // One that fell short is tested again soon; the others within two days, on average after one.
-    this.due.set(key, Date.now() + (shortfall > 0 ? RETEST_MILLIS : MILLIS_PER_DAY - randomInt(MILLIS_PER_DAY) + randomInt(MILLIS_PER_DAY)));
+    // One that fell short is tested again soon; the others at some minute of the day after that for which it stands.
+    const { now } = services.committed;
+    const dayAfter = Math.max(Math.floor((this.due.get(key) ?? now) / MILLIS_PER_DAY) + 1, Math.floor(now / MILLIS_PER_DAY));
+    this.due.set(key, shortfall > 0 ? now + RETEST_MILLIS : dayAfter * MILLIS_PER_DAY + randomInt(MILLIS_PER_DAY));
     return shortfall;
   }
 }
@@ -135,8 +147,11 @@ async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { cl
   const signal = AbortSignal.timeout(millis + 5_000);
   setMaxListeners(STREAMS_MAX, signal);
   let reached = 0;
+  let answers = 0;
   let underway = 0;
-  const isAhead = (): boolean => reached + underway * TOKENS_OF_A_REQUEST >= (PACE * perSecond * (performance.now() - began)) / 1_000 + REQUESTS_AHEAD * TOKENS_OF_A_REQUEST;
+  // What is under way is as long as answers have been so far: short ones are asked for more at once.
+  const each = (): number => (answers === 0 ? TOKENS_OF_A_REQUEST : Math.max(1, reached / answers));
+  const isAhead = (): boolean => reached + underway * each() >= (PACE * perSecond * (performance.now() - began)) / 1_000 + REQUESTS_AHEAD * TOKENS_OF_A_REQUEST;
   const stream = async (index: number): Promise<void> => {
     const { endpoint, name } = asked[index % asked.length];
     while (reached < wanted && performance.now() < until && !stopped()) {
@@ -149,9 +164,11 @@ async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { cl
       const text = await askCanary(upstream, { target: endpoint.target, model: name, prompt, tokens: TOKENS_OF_A_REQUEST, signal }).catch(() => '');
       underway--;
       if (text === '') await setTimeout(200);
+      else answers++;
       reached += countTokens(text);
     }
   };
   await Promise.all(Array.from({ length: STREAMS_MAX }, (_, index) => stream(index)));
-  return { wanted, reached, shortfall: reached >= wanted ? 0 : MICRO - mulDivFloor(reached, MICRO, wanted) };
+  const isTelling = millis >= MOVED_TEST_MILLIS.asked || answers === 0 || reached >= answers * TELLING_TOKENS;
+  return { wanted, reached, shortfall: reached >= wanted || !isTelling ? 0 : MICRO - mulDivFloor(reached, MICRO, wanted) };
 }

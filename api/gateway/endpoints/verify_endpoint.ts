@@ -41,20 +41,20 @@ const TOKENS = { few: 1, many: 32 };
 const SHARE_LEAST = 0.5;
 
 const modelList = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) });
-const challenges: Record<ModelKind, { path: string; body: (model: string) => object; answer: z.ZodType }> = {
+const challenges: Record<ModelKind, { path: string; body: (model: string, question: string) => object; answer: z.ZodType }> = {
   chat: {
     path: '/chat/completions',
-    body: (model) => ({ model, messages: [{ role: 'user', content: 'Count from one to five.' }], max_tokens: 16 }),
+    body: (model, question) => ({ model, messages: [{ role: 'user', content: question }], max_tokens: 16 }),
     answer: z.looseObject({ choices: z.array(z.looseObject({ message: z.looseObject({}) })).min(1) }),
   },
   completion: {
     path: '/completions',
-    body: (model) => ({ model, prompt: 'One, two, three,', max_tokens: 16 }),
+    body: (model, question) => ({ model, prompt: question, max_tokens: 16 }),
     answer: z.looseObject({ choices: z.array(z.looseObject({ text: z.string() })).min(1) }),
   },
   embedding: {
     path: '/embeddings',
-    body: (model) => ({ model, input: 'One, two, three.' }),
+    body: (model, question) => ({ model, input: question }),
     answer: z.looseObject({ data: z.array(z.looseObject({ embedding: z.unknown() })).min(1) }),
   },
 };
@@ -80,7 +80,7 @@ export async function verifyEndpoint(upstream: Upstream, claim: EndpointClaim): 
 
 async function challenge(upstream: Upstream, target: Target, name: string, model: Model, signal: AbortSignal): Promise<void> {
   const { path, body, answer } = challenges[model.kind];
-  answer.parse(await ask(upstream, target, path, JSON.stringify(body(name)), signal));
+  answer.parse(await ask(upstream, target, path, JSON.stringify(body(name, ordinaryQuestion(Math.random))), signal));
 }
 
 /** @throws UpstreamError, SyntaxError */

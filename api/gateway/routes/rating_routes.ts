@@ -15,7 +15,7 @@ import type { SequencerPort } from '../../sequencer/port.ts';
 import { PublishedTable, firstHourAfterNotice, storeVersion } from '../catalogue/rating_book.ts';
 import type { PublishedRatings, RatingBook } from '../catalogue/rating_book.ts';
 import { FIRST_RATINGS } from '../catalogue/ratings.ts';
-import { changesOf, measuredBy } from '../catalogue/verification_runs.ts';
+import { PROVIDERS_LEAST, changesOf, measuredBy } from '../catalogue/verification_runs.ts';
 import type { Measured, VerificationRuns } from '../catalogue/verification_runs.ts';
 
 const text = z.string();
@@ -72,6 +72,8 @@ async function soldFrom(sequencer: SequencerPort, directory: Directory, fromHour
   return sold;
 }
 
+const NOTHING_MEASURED = `There is nothing to change: a rating follows verification runs of endpoints of at least ${PROVIDERS_LEAST} owners (GET /api/v1/verification-runs).`;
+
 export function ratingRoutes(ratings: RatingBook, runs: VerificationRuns): Route[] {
   return [
     route({
@@ -102,12 +104,12 @@ export function ratingRoutes(ratings: RatingBook, runs: VerificationRuns): Route
           await ratings.refresh();
           const before = ratings.newest();
           const changes = changesOf(measuredBy(await runs.newest(), before, ownerIn(directory)));
-          if (Object.keys(changes).length === 0) throw new ApiError('invalid_state');
+          if (Object.keys(changes).length === 0) throw new ApiError('invalid_state', { because: NOTHING_MEASURED });
           const publishedAt = committed.now;
           const fromHour = firstHourAfterNotice(publishedAt);
           const sold = await soldFrom(sequencer, directory, fromHour);
           const published = { version: before.version + 1, publishedAt, fromHour, reason: body.reason, changes, sold };
-          if (!(await storeVersion(transaction, published))) throw new ApiError('invalid_state');
+          if (!(await storeVersion(transaction, published))) throw new ApiError('invalid_state', { because: 'Another version was published at the same time.' });
           await recordAudit(transaction, { at: publishedAt, actor: principalIn(context), action: 'ratings.publish', target: String(published.version), reason: body.reason });
           return { reply: { status: 201, body: tableWire(new PublishedTable(published, before), before.version) } };
         });
