@@ -10,10 +10,11 @@ import { MILLIS_PER_DAY, formatMicro } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf } from '../../ids.ts';
 import type { Services } from '../../services.ts';
-import { formatDay, formatGpuHours, formatTime } from '../wire/amounts.ts';
+import { formatDay, formatGpuHours, formatTime, microGpuHours } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { csvReply } from '../wire/csv.ts';
 import { projectionsCaughtUp } from '../history.ts';
+import { trialRows } from '../trial_balance.ts';
 import { decodeCursor, encodeCursor } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -95,19 +96,19 @@ const trialBalance = route({
     await projectionsCaughtUp(services, 'ledger');
     const day = dayOf(query.on, todayOf(services));
     const sums = await sumsUntil(services.database, day);
-    const exact = (ledger: string, value: bigint): string => (ledger === 'CAP' ? formatGpuHours(Number(value)) : formatMicro(value));
-    const data = sums.map(({ ledger, account, debit, credit }) => ({ ledger, account, debits: exact(ledger, debit), credits: exact(ledger, credit), balance: exact(ledger, debit - credit) }));
+    const data = trialRows(sums);
     if (query.format === 'csv') return csvReply(`trial-balance-${formatDay(day)}`, Object.keys(trialRow.shape), data, null);
     const totals = LEDGERS.map((ledger) => [ledger, sums.filter((sum) => sum.ledger === ledger).reduce((total, { debit, credit }) => total + debit - credit, 0n)] as const);
     return {
       status: 200,
-      body: { on: formatDay(day), balanced: totals.every(([, total]) => total === 0n), totals: Object.fromEntries(totals.map(([ledger, total]) => [ledger, exact(ledger, total)])), data },
+      body: { on: formatDay(day), balanced: totals.every(([, total]) => total === 0n), totals: Object.fromEntries(totals.map(([ledger, total]) => [ledger, formatMicro(ledger === 'CAP' ? microGpuHours(total) : total)])), data },
     };
   },
 });
 
 const ledgerRow = z.object({
-  sequence: z.number().int(), entry: z.number().int(), at: text, ledger: z.enum(LEDGERS), account: text, owner: text, company: text, amount: text.describe('Debit positive'), event: text,
+  sequence: z.number().int(), entry: z.number().int(), at: text, ledger: z.enum(LEDGERS), account: text, owner: text, company: text, amount: text.describe('Debit positive; of CAP in GPU-hours, to the nearest millionth'),
+  event: text, gpu_seconds: text.nullable().describe('Of CAP, exactly'),
 });
 const LEDGER_PAGE_MAX = 10_000;
 
@@ -139,6 +140,7 @@ function entryAfter(cursor: string): { sequence: number; entry: number } {
 const entryWire = ({ directory }: Services) => (row: JournalEntry): z.infer<typeof ledgerRow> => ({
   sequence: row.sequence, entry: row.entry, at: formatTime(row.at), ledger: row.ledger, account: row.account, owner: ownerIdOf(row.ownerKind, row.owner),
   company: directory.companyName(row.company), amount: amountOf(row.ledger, row.amount), event: row.event,
+  gpu_seconds: row.ledger === 'CAP' ? formatMicro(row.amount) : null,
 });
 
 // Income.

@@ -32,8 +32,11 @@ export const formatPercent = (ppm: number): string => formatUnits(ppm, 4, 2);
 /** ppm as a fraction or rate. */
 export const formatRate = (ppm: number): string => formatUnits(ppm, 6, 2);
 const GPU_HOUR_SECONDS = 3_600n;
+/** Millionths of a GPU-hour in a time of 1e-6 GPU-seconds; alike on both sides of zero, so that what leaves one account is what enters the other. */
+export const microGpuHours = (microGpuSeconds: bigint): bigint =>
+  microGpuSeconds < 0n ? -divideHalfEven(-microGpuSeconds, GPU_HOUR_SECONDS) : divideHalfEven(microGpuSeconds, GPU_HOUR_SECONDS);
 /** GPU-hours to 6 places of a time in 1e-6 GPU-seconds. */
-export const formatGpuHours = (microGpuSeconds: number): string => formatUnits(divideHalfEven(BigInt(microGpuSeconds), GPU_HOUR_SECONDS), 6);
+export const formatGpuHours = (microGpuSeconds: number): string => formatUnits(microGpuHours(BigInt(microGpuSeconds)), 6);
 /** Days since 1970 as a date. */
 export const formatDay = (day: number): string => new Date(day * 86_400_000).toISOString().slice(0, 10);
 export const formatTime = (millis: number): string => new Date(millis).toISOString();
