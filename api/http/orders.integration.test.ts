@@ -241,6 +241,22 @@ test('a batch answers for each operation, in order', async () => {
   expect([other.status, codeOf(other)]).toEqual([409, 'idempotency_mismatch']);
 });
 
+test('an amendment in a batch tells what it has executed, as the single call does', async () => {
+  const hour = INSTRUMENT.replace('T14Z', 'T20Z');
+  await sell({ price: '2.0000', quantity: '4', instrument: hour });
+  const id = String(orderOf(await place(borrower, { price: '1.0000', quantity: '10', instrument: hour })).id);
+  const amend = async (change: object) => {
+    const answer = await world.call('POST', '/api/v1/orders/batch', { key: borrower.key, body: { operations: [{ op: 'amend', id, ...change }] } });
+    return (answer.body.results as { status: number; order: object; fills: object[] }[])[0];
+  };
+  expect(await amend({ price: '2.0000' })).toMatchObject({
+    status: 200, order: { id, status: 'partially_filled', price: '2.0000', remaining_quantity: '6', hold: '12.06' }, fills: [{ order_id: id, price: '2.0000', quantity: '4', liquidity: 'taker' }],
+  });
+  await sell({ price: '2.1000', quantity: '9', instrument: hour });
+  expect(await amend({ price: '2.1000' })).toMatchObject({ status: 200, order: { id, status: 'filled', remaining_quantity: '0', hold: '0.00' }, fills: [{ quantity: '6' }] });
+  await world.call('DELETE', '/api/v1/orders', { key: provider.key });
+});
+
 test('a refusal is repeated word for word under its key', async () => {
   const refused = { instrument: INSTRUMENT, side: 'buy', price: '1.00001', quantity: '1' };
   const call = (headers: Record<string, string>) => world.call('POST', '/api/v1/orders', { key: borrower.key, body: refused, headers });

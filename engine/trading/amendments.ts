@@ -91,7 +91,10 @@ export class Amendments {
     if (checks.isAskOutside(book.market, book, price) && price !== orders.price(row)) return 'price_band';
     if (price > checks.listPrice(book.market)) return 'above_list_price';
     if (checks.isTooFast(orders.company(row))) return 'rate_limited';
-    return this.mayGrow(book, row, remaining - orders.remaining(row)) ? undefined : 'insufficient_capacity';
+    const more = remaining - orders.remaining(row);
+    if (!this.mayGrow(book, row, more)) return 'insufficient_capacity';
+    const asksBond = this.state.rulesVersion >= 7 && more > 0;
+    return asksBond && !checks.isBonded(orders.company(row)) ? 'bond_insufficient' : undefined;
   }
 
   private bidRefusal(book: HourBook, row: number, price: Ticks, remaining: Steps): RejectCode | undefined {
@@ -108,6 +111,7 @@ export class Amendments {
     if (matures !== undefined) return matures;
     if (checks.isBidOutside(book.market, book, price) && price !== orders.price(row)) return 'price_band';
     if (checks.isTooFast(company)) return 'rate_limited';
+    if (more > 0 && this.state.rulesVersion >= 7 && checks.exceedsDay(company, price * remaining)) return 'day_notional';
     if (isShort) return 'insufficient_credits';
     return isFinanced ? limits.bidRefusal(company, more, price, orders.model(row), book.market, book.hour, book) : undefined;
   }

@@ -182,7 +182,7 @@ export class OrderChecks {
   }
 
   /** Whether the bond covers the damages of everything sold and undelivered. */
-  private isBonded(companyId: number): boolean {
+  isBonded(companyId: number): boolean {
     const { ledger, standing, money } = this.state;
     const undelivered = standing.undelivered(companyId);
     const bond = -ledger.balance(BOND, companyId);

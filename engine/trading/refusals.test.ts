@@ -159,6 +159,28 @@ describe('an order is refused with', () => {
   });
 });
 
+describe('an amendment to more is refused as a new order would be', () => {
+  const amended = (market: Market, order: Partial<PlaceOrder>, side: 0 | 1, change: { price?: number; quantity?: number }): RejectCode | undefined => {
+    const [placed] = market.run(market.place(side, order)).events.flatMap((event) => (event.kind === 'orderAccepted' ? [event] : []));
+    return market.run({ type: 'amend', company: placed.company, order: placed.order, price: 0, quantity: 0, ...change }).rejected;
+  };
+
+  it('for what a day may buy', () => {
+    const market = new Market();
+    expect(amended(market, { price: price(2), quantity: gpuHours(10) }, BUY, { quantity: gpuHours(190_000) })).toBe('day_notional');
+    expect(amended(market, { price: price(0.1), quantity: gpuHours(170_000) }, BUY, { price: price(3) })).toBe('day_notional');
+    expect(amended(market, { price: price(0.1), quantity: gpuHours(10) }, BUY, { quantity: gpuHours(20) })).toBeUndefined();
+  });
+
+  it('for a bond that is too small, and less is never refused', () => {
+    const market = new Market();
+    const kept = market.run(market.place(SELL, { price: price(3), quantity: gpuHours(10) })).events.flatMap((event) => (event.kind === 'orderAccepted' ? [event.order] : []))[0];
+    outsell(market);
+    const change = (quantity: number) => market.run({ type: 'amend', company: market.providers[0], order: kept, price: 0, quantity }).rejected;
+    expect([change(gpuHours(11)), change(gpuHours(9))]).toEqual(['bond_insufficient', undefined]);
+  });
+});
+
 /** Pairs that can apply to one order, at its side. */
 const PAIRS = VIOLATIONS.flatMap((first, index) =>
   VIOLATIONS.slice(index + 1).flatMap((second) => {

@@ -12,6 +12,7 @@ import type { ErrorCode } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
 import type { LiveOrder } from '../../market/live_orders.ts';
 import { orderViewOf } from '../../market/live_orders.ts';
+import type { FillEvent } from '../../market/market_data.ts';
 import { eventOf } from '../../sequencer/port.ts';
 import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
@@ -132,7 +133,7 @@ function resultOf(directory: Directory, events: EngineEvent[], ack: Ack, request
     return refusedBy(new ApiError(rejected.code), requestId);
   }
   const placed = placedBy(events, ack.sequence, ack.now);
-  if (placed === undefined) return { status: 200, order: changeOf(events), fills: [] };
+  if (placed === undefined) return { status: 200, ...changedWire(directory, events) };
   return { status: 201, order: orderWire(directory, placed.order), fills: placed.fills.map(({ fill, order }) => fillWire(directory, fill, order)) };
 }
 
@@ -154,15 +155,30 @@ async function withReasons({ services, requestId, idempotencyKey }: Caller & { r
   });
 }
 
-function changeOf(events: EngineEvent[]): z.infer<typeof changeSchema> | undefined {
+/** What a cancel or an amend has done, told by its events alone, so that a repeat hears the same. */
+function changedWire(directory: Directory, events: EngineEvent[]): Pick<Result, 'order' | 'fills'> {
   const amended = eventOf(events, 'orderAmended');
-  const subject = amended?.order ?? eventOf(events, 'orderReduced')?.order ?? eventOf(events, 'orderDone')?.order;
-  if (subject === undefined) return undefined;
-  const done = events.find((event) => event.kind === 'orderDone' && event.order === subject);
-  if (done?.kind === 'orderDone') return { id: idOf('order', subject), status: done.status, remaining_quantity: formatSteps(done.remaining), hold: formatMicro(0) };
-  if (amended === undefined) return undefined;
-  return { id: idOf('order', subject), status: 'open', price: formatTicks(amended.price), remaining_quantity: formatSteps(amended.remaining), hold: formatMicro(amended.hold) };
+  const subject = amended?.order ?? eventOf(events, 'orderDone')?.order;
+  if (subject === undefined) return { fills: [] };
+  const fills = fillsOf(events, subject);
+  const last = fills.at(-1);
+  let [status, remaining, hold] = [last === undefined ? 'open' : 'partially_filled', last?.takerRemaining ?? amended?.remaining ?? 0, amended?.hold ?? 0];
+  if (last?.takerSide === 'buy') hold = last.buyerHold;
+  for (const event of events) {
+    if (!('order' in event) || event.order !== subject) continue;
+    if (event.kind === 'orderReduced') [remaining, hold] = [event.remaining, event.hold];
+    if (event.kind === 'orderDone') [status, remaining, hold] = [event.status, event.remaining, 0];
+  }
+  const price = amended === undefined || amended.price <= 0 ? {} : { price: formatTicks(amended.price) };
+  return {
+    order: { id: idOf('order', subject), status, ...price, remaining_quantity: formatSteps(remaining), hold: formatMicro(hold) },
+    fills: fills.map((fill) => fillWire(directory, fill, subject)),
+  };
 }
+
+/** What an order has executed as it arrived, again or anew. */
+const fillsOf = (events: EngineEvent[], order: number): FillEvent[] =>
+  events.flatMap((event) => (event.kind === 'fill' && event.taker === order ? [withResaleFee(event, events)] : []));
 
 const amendOrder = route({
   method: 'patch', path: '/api/v1/orders/{id}', operationId: 'amendOrder', summary: 'Change price or remaining quantity; a pure decrease keeps the place in the queue',
@@ -174,7 +190,7 @@ const amendOrder = route({
     const command = amendCommand(company, params.id, context.body);
     const before = await liveOrder(services, company, params.id);
     const ack = await submitChange(context, command);
-    const fills = ack.events.flatMap((event) => (event.kind === 'fill' && event.taker === command.order ? [fillWire(services.directory, withResaleFee(event, ack.events), command.order)] : []));
+    const fills = fillsOf(ack.events, command.order).map((fill) => fillWire(services.directory, fill, command.order));
     return { status: 200, body: { order: await orderAfter(services, before, params.id), fills } };
   },
 });
