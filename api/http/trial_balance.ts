@@ -1,6 +1,6 @@
 /** The rows of a trial balance as they are printed: in GPU-hours too each ledger sums to zero. */
 import type { AccountSum } from '../../db/queries/accounting.ts';
-import { formatMicro } from '../../engine/numbers/units.ts';
+import { formatMicro, formatUnits } from '../../engine/numbers/units.ts';
 import { microGpuHours } from './wire/amounts.ts';
 
 export interface TrialRow {
@@ -20,6 +20,6 @@ export function trialRows(sums: readonly AccountSum[]): TrialRow[] {
     running += debit - credit;
     const debits = microGpuHours(debit);
     const balance = microGpuHours(running) - before;
-    return { ledger, account, debits: formatMicro(debits), credits: formatMicro(debits - balance), balance: formatMicro(balance) };
+    return { ledger, account, debits: formatUnits(debits, 6), credits: formatUnits(debits - balance, 6), balance: formatUnits(balance, 6) };
   });
 }

@@ -6,7 +6,7 @@ import { accountBalances } from '../../../db/queries/ledger.ts';
 import { LEDGERS } from '../../../engine/ledger/accounts.ts';
 import type { AccountName, OwnerKind } from '../../../engine/ledger/accounts.ts';
 import { parseDate } from '../../../engine/credit/dates.ts';
-import { MILLIS_PER_DAY, formatMicro } from '../../../engine/numbers/units.ts';
+import { MILLIS_PER_DAY, formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf } from '../../ids.ts';
 import type { Services } from '../../services.ts';
@@ -101,7 +101,7 @@ const trialBalance = route({
     const totals = LEDGERS.map((ledger) => [ledger, sums.filter((sum) => sum.ledger === ledger).reduce((total, { debit, credit }) => total + debit - credit, 0n)] as const);
     return {
       status: 200,
-      body: { on: formatDay(day), balanced: totals.every(([, total]) => total === 0n), totals: Object.fromEntries(totals.map(([ledger, total]) => [ledger, formatMicro(ledger === 'CAP' ? microGpuHours(total) : total)])), data },
+      body: { on: formatDay(day), balanced: totals.every(([, total]) => total === 0n), totals: Object.fromEntries(totals.map(([ledger, total]) => [ledger, ledger === 'CAP' ? formatUnits(microGpuHours(total), 6) : formatMicro(total)])), data },
     };
   },
 });
