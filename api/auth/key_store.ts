@@ -31,12 +31,16 @@ export class KeyStore {
     for (const row of await this.rows()) this.remember(row);
   }
 
-  /** @param text what follows `Bearer ` */
-  async resolve(text: string): Promise<KeyAnswer> {
+  /** At once where the key is known. @param text what follows `Bearer ` */
+  resolve(text: string): KeyAnswer | Promise<KeyAnswer> {
     if (!looksLikeKey(text)) return INVALID;
     // Found by its digest, of which nobody who guesses keys can choose a part.
     const hex = digest('sha256', text);
-    const entry = this.byHash.get(hex) ?? (await this.find(hex));
+    const entry = this.byHash.get(hex);
+    return entry === undefined ? this.find(hex).then((found) => this.answerFor(found)) : this.answerFor(entry);
+  }
+
+  private answerFor(entry: Entry | undefined): KeyAnswer {
     if (entry === undefined) return INVALID;
     if (entry.key.revokedAt !== null) return INVALID;
     if (entry.key.expiresAt !== null && entry.key.expiresAt <= this.now()) return { ok: false, reason: 'expired_api_key' };

@@ -68,7 +68,8 @@ export class Door {
     const url = request.url ?? '/';
     requireBounded(url);
     const mark = url.indexOf('?');
-    const path = (mark === -1 ? url : url.slice(0, mark)).replace(/(.)\/$/, '$1');
+    const asked = mark === -1 ? url : url.slice(0, mark);
+    const path = asked.length > 1 && asked.endsWith('/') ? asked.slice(0, -1) : asked;
     const found = this.find(path);
     if (found === undefined) return this.refuse(request, out, new ApiError('not_found'));
     const { methods, name } = found;

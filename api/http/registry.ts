@@ -126,7 +126,8 @@ const emptyBodyOf = (route: Route): unknown => (route.contentType === undefined 
 
 /** On a public route an unusable key or session is as good as none. */
 export async function principalOf(route: Route, request: IncomingMessage, address: string, services: Services): Promise<Principal | undefined> {
-  const answer = await services.auth.authenticate({ method: request.method ?? 'GET', headers: request.headers, address });
+  const asked = services.auth.authenticate({ method: request.method ?? 'GET', headers: request.headers, address });
+  const answer = asked instanceof Promise ? await asked : asked;
   if (answer.ok) return answer.principal;
   if (route.scope === 'public') return undefined;
   throw new ApiError(answer.reason);

@@ -213,7 +213,7 @@ export class Attempts {
       began = posted.began;
       if (answer.status !== 200) throw await refusalOf(answer, seat.endpoint);
       this.endpoints.answered(seat.endpoint, performance.now() - began, sessionOf(call));
-      const value = await use({ ...seat, spotFees: fees.paid, answer, detour, brokeOff: () => (broken = true) });
+      const value = await use({ grant: seat.grant, endpoint: seat.endpoint, spotFees: fees.paid, answer, detour, brokeOff: () => (broken = true) });
       ending = { fault: broken, outcome: broken ? 'failed' : 'answered', problem: null };
       if (seat.grant !== grant) grant.release();
       return { done: true, value };

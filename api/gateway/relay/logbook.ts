@@ -77,8 +77,12 @@ class Batch {
     this.table = table;
   }
 
+  get isFull(): boolean {
+    return this.rows.length >= ROWS_MAX;
+  }
+
   add(row: object): void {
-    if (this.rows.length < ROWS_MAX) this.rows.push(row);
+    if (!this.isFull) this.rows.push(row);
   }
 
   async write(database: Knex): Promise<void> {
@@ -104,6 +108,7 @@ export class StoredLogbook implements Logbook {
   }
 
   request({ trail, ...entry }: RequestEntry): void {
+    if (this.requests.isFull) return;
     const { billed } = trail;
     this.requests.add({
       ...entry, at: new Date(trail.at), millis: trail.millis, prompt_tokens: billed?.promptTokens ?? null, completion_tokens: billed?.completionTokens ?? null,

@@ -125,6 +125,7 @@ export class StreamRelay {
         // Events like others before them need not be read.
         const alike = this.hasTerminal || !parser.between ? at : same.skim(letters, at, this.count);
         out += letters.slice(at, alike);
+        if (alike === letters.length) break;
         at = endOfEvent(letters, alike);
         for (const event of parser.push(piece.subarray(alike, at))) out += lettersOf(this.take(event));
       }

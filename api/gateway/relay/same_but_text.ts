@@ -35,33 +35,23 @@ export class SameButText {
    */
   skim(letters: string, from: number, tell: (choice: number, text: string) => void): number {
     const { before, after } = this;
-    if (before === '' || !letters.startsWith(before, from)) return from;
-    const begin = from + before.length;
-    const end = letters.lastIndexOf(after);
-    if (end < begin) return from;
-    // What stands between two of them is the same every time: what is left are their texts, if none of them has more in it.
-    const texts = letters.slice(begin, end).split(after + before);
-    const whole = texts.join('');
-    if (PLAIN_ASCII.test(whole)) {
-      tell(this.choice, whole);
-      return end + after.length;
+    if (before === '') return from;
+    for (let at = from; ; ) {
+      const begin = at + before.length;
+      // Cut out and compared as a whole, it costs a quarter of what `startsWith` does.
+      if (letters.slice(at, begin) !== before) return at;
+      const end = letters.indexOf(after, begin);
+      const text = end === -1 ? undefined : plainText(letters.slice(begin, end));
+      if (text === undefined) return at;
+      tell(this.choice, text);
+      at = end + after.length;
     }
-    let at = from;
-    for (const text of texts) {
-      // The last of them may have others after it.
-      const own = text.split(after, 1)[0];
-      const told = plainText(own);
-      if (told === undefined) break;
-      tell(this.choice, told);
-      at += before.length + own.length + after.length;
-      if (own.length < text.length) break;
-    }
-    return at;
   }
 }
 
 /** undefined for what is spelled otherwise, or is no text. */
 function plainText(letters: string): string | undefined {
+  if (PLAIN_ASCII.test(letters)) return letters;
   const text = textOf(letters);
   return NOT_PLAIN.test(text) || text.includes(UNREADABLE) ? undefined : text;
 }

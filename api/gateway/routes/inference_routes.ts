@@ -53,7 +53,10 @@ export const inferenceRoutes = (gateway: Gateway): Route[] =>
       async handle(context) {
         const { out, request, idempotencyKey, bodyHash } = context;
         if (out === undefined) throw new Error(`${dialect.path} is asked for at the door`);
-        const header = (name: string): string | undefined => [request.headers[name]].flat()[0];
+        const header = (name: string): string | undefined => {
+          const given = request.headers[name];
+          return Array.isArray(given) ? given[0] : given;
+        };
         const asked: Asked = {
           principal: principalIn(context), body: context.body as Asked['body'], provider: header('x-ccx-provider'), strategy: header('x-ccx-strategy'),
           session: header('x-ccx-session'), hedge: header('x-ccx-hedge'), idempotencyKey, bodyHash,

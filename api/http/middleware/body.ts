@@ -43,6 +43,7 @@ export const hasBody = (request: IncomingMessage): boolean =>
   request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] !== undefined && request.headers['content-length'] !== '0');
 
 export function requireType(request: IncomingMessage, expected: string): void {
+  if (request.headers['content-type'] === expected) return;
   const [type, ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';').map((part) => part.trim());
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice(8).replaceAll('"', '');
   const isUtf8 = charset === undefined || charset === 'utf-8' || charset === 'utf8';
