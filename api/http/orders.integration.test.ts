@@ -380,8 +380,11 @@ test('what was bought may be sold again: its seller pays in credits', async () =
   expect(orderOf(offer)).toMatchObject({ status: 'open', resale_of: allocation });
   expect(codeOf(await place(borrower, { side: 'sell', price: '1.5000', quantity: '1', resale_of: allocation }))).toBe('insufficient_capacity');
   await world.call('DELETE', '/api/v1/orders', { key: borrower.key });
-  await place(other, { price: '1.5000', quantity: '4' });
-  const sold = await place(borrower, { side: 'sell', price: '1.5000', quantity: '4', resale_of: allocation });
+  // The bid's model is served by who delivers, not by who sells again.
+  await place(other, { price: '1.5000', quantity: '4', model: MODEL });
+  const resale = { instrument: INSTRUMENT, side: 'sell', price: '1.5000', quantity: '4', resale_of: allocation };
+  expect((await world.call('POST', '/api/v1/orders/preview', { key: borrower.key, body: resale })).body).toMatchObject({ filled_quantity: '4', average_price: '1.5000', reject_code: null });
+  const sold = await place(borrower, resale);
   expect(orderOf(sold)).toMatchObject({ status: 'filled', fees: '0.03' });
   expect(sold.body.fills).toEqual([expect.objectContaining({ side: 'sell', fee: '0.03', fee_currency: 'CR', allocation_id: null })]);
 });

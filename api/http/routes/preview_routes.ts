@@ -25,7 +25,7 @@ import { marketCaughtUp } from '../submit.ts';
 const text = z.string();
 const previewSchema = z.object({
   instrument: text,
-  filled_quantity: text.describe('Would trade at once with whom it meets; not what stops that it triggers, or orders that arrive again, would do then'),
+  filled_quantity: text.describe('Would trade at once with whom it meets; not what stops that it triggers, orders that arrive again, or buy blocks that wait for asks, would do then'),
   resting_quantity: text,
   average_price: text.nullable(),
   worst_price: text.nullable(),
@@ -77,15 +77,17 @@ const preview = route({
 const NOBODY: Opposite = { makers: [], calls: false, lastPrice: 0 };
 
 /** Whose makers an order would meet. */
-type Taker = Pick<PlaceOrder, 'company' | 'market' | 'side' | 'model' | 'stopPrice'>;
+type Taker = Pick<PlaceOrder, 'company' | 'market' | 'side' | 'model' | 'stopPrice' | 'resaleOf'>;
 
-async function oppositeOf({ directory, market }: Services, instrument: Instrument, order: Taker): Promise<Opposite> {
+async function oppositeOf({ directory, market, sequencer }: Services, instrument: Instrument, order: Taker): Promise<Opposite> {
   const buys = order.side === BUY;
   if (buys && order.model !== NONE) await market.loadResales(instrument);
   const { bids, asks } = market.queues(instrument, Infinity, buys ? order.model : NONE);
   const { mode, last } = market.describe(instrument);
   const lastTrade = last ?? (order.stopPrice === 0 ? undefined : (await market.tradesBefore(instrument, undefined, 1)).at(0));
-  const served = buys ? [] : directory.capacities(order.company).filter((entry) => entry.market === order.market).flatMap(({ models }) => models);
+  // What is sold again is delivered by whoever sold it first.
+  const [deliverer] = order.resaleOf > 0 ? await sequencer.query('deliverers', { allocations: [order.resaleOf] }) : [order.company];
+  const served = buys ? [] : directory.capacities(deliverer).filter((entry) => entry.market === order.market).flatMap(({ models }) => models);
   const makers = (buys ? asks : bids.filter(({ model }) => model === NONE || served.includes(model)))
     .map((maker) => makerOf(maker, directory.isOfOneOwner(maker.company, order.company)));
   return { makers, calls: mode === 'auction', lastPrice: lastTrade?.price ?? 0 };
@@ -203,7 +205,7 @@ async function blockWalk(services: Services, block: PlaceBlock): Promise<Walk> {
   if (block.market === NONE || count < 1 || count > PARAMETERS.blockHoursMaximum) return { filled: 0, notional: 0n, worst: 0, resting: 0, refusal: undefined };
   const hours = await Promise.all(Array.from({ length: count }, async (_, index) => {
     const instrument = services.market.instrument(services.directory.instrumentName(block.market, block.fromHour + index));
-    const { makers, calls } = instrument === undefined ? NOBODY : await oppositeOf(services, instrument, { ...block, stopPrice: 0 });
+    const { makers, calls } = instrument === undefined ? NOBODY : await oppositeOf(services, instrument, { ...block, stopPrice: 0, resaleOf: 0 });
     return calls ? [] : makers;
   }));
   return walkBlock(block, hours);
