@@ -23,15 +23,17 @@ import { countTokens } from '../metering/token_count.ts';
 import type { Upstream } from '../relay/upstream.ts';
 
 const TEST_MILLIS = 30_000;
-/** Who moves a clock waits for it: for one that was asked for, and for the day's. */
+/** Who moves a clock waits for it: for one that was asked for, or that may count against somebody, and for the day's. */
 const MOVED_TEST_MILLIS = { asked: 3_000, due: 1_000 };
+/** What is under way when the time is over may still end. */
+const LAST_ANSWERS_MILLIS = 5_000;
 /** Answers that are shorter do not fill a short test: they tell nothing of an endpoint's pace. */
 const TELLING_TOKENS = 32;
 const RETEST_MILLIS = 10 * MILLIS_PER_MINUTE;
 /** A test is no attack: what is asked for is at most this many tokens a second, by so many streams. */
 const TOKENS_PER_SECOND_MAX = 500;
 const STREAMS_MAX = 32;
-const TOKENS_OF_A_REQUEST = 256;
+const TOKENS_OF_A_REQUEST = { long: 256, short: 64 };
 /** How far ahead of what was sold a test may be, as a factor, and in requests at its beginning; and how long it waits when it is. */
 const PACE = 1.25;
 const REQUESTS_AHEAD = 2;
@@ -53,6 +55,7 @@ export class LoadTests {
   private running = false;
   private stopped = false;
   private recalled = false;
+  private clockIsMoved = false;
 
   constructor(parts: LoadTestParts) {
     this.parts = parts;
@@ -72,7 +75,8 @@ export class LoadTests {
     const asked = new Set((await this.parts.loadTests.asked()).map(placeKey));
     const { now } = this.parts.services.committed;
     for (const place of sold) {
-      if ((this.dueOf(place, now) > now && !asked.has(placeKey(place))) || this.running) continue;
+      const isDue = this.dueOf(place, now) <= now && !this.clockIsMoved;
+      if ((!isDue && !asked.has(placeKey(place))) || this.running) continue;
       this.running = true;
       this.run(place).catch((error: unknown) => this.parts.services.log.warn({ err: error }, 'a load test did not end well')).finally(() => (this.running = false));
     }
@@ -87,13 +91,14 @@ export class LoadTests {
 
   /** A manual clock was moved from `since` on: tests that were asked for, and those of the day that fell due meanwhile, are made at once. */
   async moved(sold: readonly SoldPlaceView[], since: number): Promise<void> {
+    this.clockIsMoved = true;
     await this.recall();
     const { now } = this.parts.services.committed;
     const asked = new Set((await this.parts.loadTests.asked()).map(placeKey));
     const places = [...new Map(sold.map((place) => [placeKey(place), place])).values()];
     for (const place of places.filter((sought) => asked.has(placeKey(sought)))) await this.run(place, MOVED_TEST_MILLIS.asked);
     await Promise.all(places.filter((place) => !asked.has(placeKey(place)) && this.dueOf(place, since) <= now).map(async (place) => {
-      if ((await this.run(place, MOVED_TEST_MILLIS.due)) > 0) await this.run(place, MOVED_TEST_MILLIS.due);
+      if ((await this.run(place, MOVED_TEST_MILLIS.due)) > 0) await this.run(place, MOVED_TEST_MILLIS.asked);
     }));
   }
 
@@ -120,7 +125,7 @@ export class LoadTests {
     // One that fell short is tested again soon; the others at some minute of the day after that for which it stands.
     const { now } = services.committed;
     const dayAfter = Math.max(Math.floor((this.due.get(key) ?? now) / MILLIS_PER_DAY) + 1, Math.floor(now / MILLIS_PER_DAY));
-    this.due.set(key, shortfall > 0 ? now + RETEST_MILLIS : dayAfter * MILLIS_PER_DAY + randomInt(MILLIS_PER_DAY));
+    this.due.set(key, shortfall > 0 && !this.clockIsMoved ? now + RETEST_MILLIS : dayAfter * MILLIS_PER_DAY + randomInt(MILLIS_PER_DAY));
     return shortfall;
   }
 }
@@ -144,14 +149,15 @@ async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { cl
   const wanted = Math.floor((perSecond * millis) / 1_000);
   const began = performance.now();
   const until = began + millis;
-  const signal = AbortSignal.timeout(millis + 5_000);
+  const tokens = millis < MOVED_TEST_MILLIS.asked ? TOKENS_OF_A_REQUEST.short : TOKENS_OF_A_REQUEST.long;
+  const signal = AbortSignal.timeout(millis + LAST_ANSWERS_MILLIS);
   setMaxListeners(STREAMS_MAX, signal);
   let reached = 0;
   let answers = 0;
   let underway = 0;
   // What is under way is as long as answers have been so far: short ones are asked for more at once.
-  const each = (): number => (answers === 0 ? TOKENS_OF_A_REQUEST : Math.max(1, reached / answers));
-  const isAhead = (): boolean => reached + underway * each() >= (PACE * perSecond * (performance.now() - began)) / 1_000 + REQUESTS_AHEAD * TOKENS_OF_A_REQUEST;
+  const each = (): number => (answers === 0 ? tokens : Math.max(1, reached / answers));
+  const isAhead = (): boolean => reached + underway * each() >= (PACE * perSecond * (performance.now() - began)) / 1_000 + REQUESTS_AHEAD * TOKENS_OF_A_REQUEST.long;
   const stream = async (index: number): Promise<void> => {
     const { endpoint, name } = asked[index % asked.length];
     while (reached < wanted && performance.now() < until && !stopped()) {
@@ -161,7 +167,7 @@ async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { cl
       }
       underway++;
       const prompt = ordinaryQuestion(() => randomInt(1_000_000) / 1_000_000);
-      const text = await askCanary(upstream, { target: endpoint.target, model: name, prompt, tokens: TOKENS_OF_A_REQUEST, signal }).catch(() => '');
+      const text = await askCanary(upstream, { target: endpoint.target, model: name, prompt, tokens, signal }).catch(() => '');
       underway--;
       if (text === '') await setTimeout(200);
       else answers++;
@@ -169,6 +175,6 @@ async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { cl
     }
   };
   await Promise.all(Array.from({ length: STREAMS_MAX }, (_, index) => stream(index)));
-  const isTelling = millis >= MOVED_TEST_MILLIS.asked || answers === 0 || reached >= answers * TELLING_TOKENS;
+  const isTelling = millis >= TEST_MILLIS || answers === 0 || reached >= answers * TELLING_TOKENS;
   return { wanted, reached, shortfall: reached >= wanted || !isTelling ? 0 : MICRO - mulDivFloor(reached, MICRO, wanted) };
 }
