@@ -19,6 +19,10 @@ export class Pace {
   wake(room: Ticking): void {
     this.awake.add(room);
     if (this.timer !== undefined) return;
+    this.runLater();
+  }
+
+  private runLater(): void {
     this.timer = setTimeout(this.run, Math.max(0, this.ranAt + FRAME_MILLIS - performance.now()));
   }
 
@@ -26,7 +30,7 @@ export class Pace {
     this.timer = undefined;
     this.ranAt = performance.now();
     for (const room of this.awake) if (!this.tick(room)) this.awake.delete(room);
-    if (this.awake.size > 0) this.timer ??= setTimeout(this.run, FRAME_MILLIS);
+    if (this.awake.size > 0 && this.timer === undefined) this.runLater();
   };
 
   private tick(room: Ticking): boolean {

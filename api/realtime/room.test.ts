@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { Random } from '../../engine/simulation/random.ts';
 import type { Message } from './messages.ts';
 import { Room } from './room.ts';
 import type { Audience, Member, Source } from './room.ts';
@@ -269,6 +270,54 @@ describe('a room', () => {
     expect(stuck.closed).toBe('slow_consumer');
     expect([...hall.inside]).toEqual([quick, slow]);
     expect(quick.received).toHaveLength(1 + 1 + 10 + 2);
+  });
+
+  test('is rebuilt by a thousand who join at random times, lose one frame in a hundred and notice each loss', () => {
+    const random = new Random(11);
+    const counter = new Counter();
+    const { room, step } = open(counter);
+    const missing = new Set<Follower>();
+    class Follower extends Client {
+      sum = 0;
+      losing = true;
+      lost = 0;
+      private last: number | null = null;
+      override send({ type, seq, prev_seq: before, data }: Message): void {
+        if (type === 'update' && this.losing && random.chance(0.01)) this.lost++;
+        else if (before !== this.last) missing.add(this);
+        else {
+          this.sum = type === 'snapshot' ? (data as number) : this.sum + (data as number);
+          this.last = seq;
+        }
+      }
+      resume(): void {
+        room.resume(this, this.last ?? 0);
+      }
+    }
+    const followers: Follower[] = [];
+    const JOINING = 400;
+    for (let count = 0; count < JOINING + 20; count++) {
+      for (let joining = random.between(0, 5); joining > 0 && followers.length < 1_000 && count < JOINING; joining--) {
+        const follower = new Follower(`f${followers.length}`);
+        followers.push(follower);
+        room.join(follower);
+      }
+      if (count === JOINING) for (const follower of followers) follower.losing = false;
+      if (followers.length > 0) {
+        const one = random.pick(followers);
+        one.congested = !one.congested;
+        one.drained = !one.congested;
+      }
+      if (count > JOINING) for (const follower of followers) Object.assign(follower, { congested: false, drained: true });
+      counter.add(random.between(1, 9));
+      step(50);
+      const behind = [...missing];
+      missing.clear();
+      for (const follower of behind) follower.resume();
+    }
+    expect(followers.length).toBeGreaterThan(900);
+    expect(followers.reduce((sum, { lost }) => sum + lost, 0)).toBeGreaterThan(1_000);
+    expect(followers.filter(({ sum, closed }) => sum !== counter.sum || closed !== '')).toEqual([]);
   });
 
   test('sends nothing to who has left', () => {

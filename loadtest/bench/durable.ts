@@ -1,7 +1,8 @@
 /**
  * Commands a second through the sequencer, each acknowledged after its batch's commit, against the
  * bare insert of as many rows of the same size on the same Postgres. Latency is measured apart, with
- * commands offered evenly, from when each was due.
+ * commands offered evenly, from when each was due, and is told beside what a bare insert of such a batch takes as often on the same disk: a
+ * command waits for the insert under way and for its own.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,9 +38,13 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
     options.say(`${Math.round(rate)} commands a second with ${outstanding} outstanding, ${Math.round(perBatch)} in a batch, ${Math.round(written.bytes / written.commands)} bytes each`);
     const offered = options.number('offered', OFFERED);
     settle();
+    const before = await rowsWritten(market);
     const latencies = await latenciesAt(port, commands, { from: timed, to: operations, perSecond: offered });
-    options.say(`latency with ${Math.round(offered)} commands a second offered`);
+    const after = await rowsWritten(market);
     await port.close();
+    const bytes = Math.round((after.bytes - before.bytes) / (after.batches - before.batches));
+    const bare = await rawLatencies(market, bytes, (offered * (after.batches - before.batches)) / (operations - timed));
+    options.say(`with ${Math.round(offered)} commands a second offered p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms; bare inserts of as many bytes, as often: p50 ${percentile(bare, 0.5).toFixed(1)} ms, p99 ${percentile(bare, 0.99).toFixed(1)} ms`);
     const raw = await rawBatches(market, Math.round((written.bytes / written.commands) * perBatch));
     return {
       commands_per_second: rate,
@@ -94,15 +99,36 @@ function settle(): void {
   globalThis.gc?.();
 }
 
+async function openRaw(market: DurableMarket, bytes: number): Promise<{ insert: () => Promise<unknown>; end: () => Promise<void> }> {
+  const client = await market.connect();
+  await client.query('create table if not exists raw (sequence bigserial primary key, batch bytea not null); alter table raw alter column batch set storage external');
+  const batch = randomBytes(bytes);
+  return { insert: () => client.query({ name: 'raw', text: 'insert into raw (batch) values ($1)', values: [batch] }), end: () => client.end() };
+}
+
 /** One row after the other into a bare table, on one connection. */
 async function rawBatches(market: DurableMarket, bytes: number): Promise<number> {
-  const client = await market.connect();
-  await client.query('create table raw (sequence bigint primary key, batch bytea not null); alter table raw alter column batch set storage external');
-  const batch = randomBytes(bytes);
+  const { insert, end } = await openRaw(market, bytes);
   const begun = performance.now();
   let rows = 0;
-  while (performance.now() - begun < RAW_SECONDS * 1000) await client.query({ name: 'raw', text: 'insert into raw values ($1, $2)', values: [rows++, batch] });
+  for (; performance.now() - begun < RAW_SECONDS * 1000; rows++) await insert();
   const rate = (rows / (performance.now() - begun)) * 1000;
-  await client.end();
+  await end();
   return rate;
+}
+
+/** Milliseconds that each of so many a second takes, or as many as one after the other can be, sorted. */
+async function rawLatencies(market: DurableMarket, bytes: number, perSecond: number): Promise<Float64Array> {
+  const { insert, end } = await openRaw(market, bytes);
+  const latencies: number[] = [];
+  const first = performance.now();
+  for (let begun = first; begun - first < RAW_SECONDS * 1000; begun = performance.now()) {
+    await insert();
+    const took = performance.now() - begun;
+    latencies.push(took);
+    const early = 1000 / perSecond - took;
+    if (early > 1) await sleep(early);
+  }
+  await end();
+  return Float64Array.from(latencies).sort();
 }

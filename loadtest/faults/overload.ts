@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Fault } from './fault.ts';
 import type { FaultWorld } from './fault_world.ts';
-import { pause } from './server_process.ts';
+import { pause, until } from './server_process.ts';
 
 const CONNECTIONS = 40;
 /** Requests that a connection sends in one piece, without waiting for answers. */
@@ -16,7 +16,14 @@ const LONG_SECONDS = 20;
 const GROWTH_MEGABYTES_MAX = 200;
 const STOP_MILLIS_MAX = 10_000;
 
-/** Sends pieces of requests for as long as the other side takes them, and counts what is answered. */
+/** How long the peak is measured, and twice of it is offered. */
+const PEAK_MILLIS = { short: 2_000, long: 10_000 };
+const PEAK_ORDERS_MIN = 100;
+const TWICE_MILLIS = { short: 6_000, long: 600_000 };
+/** Within which nothing waits any more. */
+const EMPTY_MILLIS_MAX = 5_000;
+
+/** Sends requests for as long as the other side takes them, pieces at a time or so many a second, and counts what is answered. */
 class Flood {
   readonly statuses = new Map<number, number>();
   /** Refusals that do not say when to come again. */
@@ -24,15 +31,29 @@ class Flood {
   private readonly sockets = new Set<Socket>();
   private readonly piece: Buffer;
   private readonly timer: NodeJS.Timeout;
+  private readonly begun = performance.now();
+  private readonly perSecond: number;
   private ended = false;
+  sent = 0;
 
-  constructor(url: string, apiKey: string, instrument: string) {
+  /** @param perSecond Infinity: all that is taken */
+  constructor(url: string, apiKey: string, instrument: string, perSecond = Infinity) {
+    this.perSecond = perSecond;
     const { hostname, port } = new URL(url);
     const body = JSON.stringify({ instrument, side: 'buy', type: 'limit', price: '0.9000', quantity: '0.01', time_in_force: 'ioc' });
     const request = `POST /api/v1/orders HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${apiKey}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-    this.piece = Buffer.from(request.repeat(PIECE));
+    this.piece = Buffer.from(request.repeat(perSecond === Infinity ? PIECE : 1));
     for (let connection = 0; connection < CONNECTIONS; connection++) this.open(Number(port), hostname);
     this.timer = setInterval(() => this.send(), PIECE_MILLIS);
+  }
+
+  get answered(): number {
+    return [...this.statuses.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Sends no more, and goes on hearing. */
+  pause(): void {
+    clearInterval(this.timer);
   }
 
   end(): void {
@@ -65,7 +86,10 @@ class Flood {
   }
 
   private send(): void {
-    for (const socket of this.sockets) if (!socket.writableNeedDrain && !socket.destroyed) socket.write(this.piece);
+    const takers = [...this.sockets].filter((socket) => !socket.writableNeedDrain && !socket.destroyed);
+    const due = this.perSecond === Infinity ? takers.length : Math.floor(((performance.now() - this.begun) / 1000) * this.perSecond) - this.sent;
+    for (let count = 0; count < due && takers.length > 0; count++) takers[count % takers.length].write(this.piece);
+    if (takers.length > 0) this.sent += due;
   }
 }
 
@@ -74,6 +98,30 @@ const megabytesOf = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFi
 async function instrumentOf({ url }: FaultWorld): Promise<string> {
   const { data } = (await (await fetch(`${url}/api/v1/instruments?class=H100-SXM-80&region=us-east`)).json()) as { data: { id: string }[] };
   return data[5].id;
+}
+
+function strangeAnswers({ statuses, withoutRetryAfter }: Flood): string[] {
+  const strange = [...statuses.keys()].filter((status) => ![200, 201, 422, 503].includes(status));
+  return [
+    ...(strange.length > 0 ? [`it answered with ${strange.join(', ')}`] : []),
+    ...(withoutRetryAfter > 0 ? [`${withoutRetryAfter} refusals did not say when to come again`] : []),
+  ];
+}
+
+const countsIn = (statuses: ReadonlyMap<number, number>): string => [...statuses].map(([status, count]) => `${count} times ${status}`).join(', ');
+
+const queueOf = async ({ url }: FaultWorld): Promise<number> => Number(/^sequencer_queue_length (\d+)/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1]);
+
+/** Milliseconds until nothing waits any more and nothing is answered any more. */
+async function emptyAfter(world: FaultWorld, flood: Flood): Promise<number> {
+  flood.pause();
+  let answered = -1;
+  const isEmpty = async (): Promise<boolean> => {
+    const before = answered;
+    answered = flood.answered;
+    return before === answered && (await queueOf(world)) === 0;
+  };
+  return until('an empty queue', isEmpty, 60_000);
 }
 
 const overload: Fault = {
@@ -96,17 +144,47 @@ const overload: Fault = {
     const stopped = await world.server.stop();
     flood.end();
     await world.restart();
-    const { statuses, withoutRetryAfter } = flood;
-    const strange = [...statuses.keys()].filter((status) => ![200, 201, 422, 503].includes(status));
-    if (strange.length > 0) findings.push(`it answered with ${strange.join(', ')}`);
-    if (withoutRetryAfter > 0) findings.push(`${withoutRetryAfter} refusals did not say when to come again`);
+    const { statuses } = flood;
+    findings.push(...strangeAnswers(flood));
     if ((statuses.get(201) ?? 0) === 0) findings.push('nothing was accepted');
     if (late - early > GROWTH_MEGABYTES_MAX) findings.push(`its memory grew from ${early.toFixed(0)} to ${late.toFixed(0)} MB`);
     if (stopped.millis > STOP_MILLIS_MAX * world.patience || stopped.code !== 0) findings.push(`it stopped after ${(stopped.millis / 1000).toFixed(1)} s with ${stopped.code ?? stopped.signal}`);
     findings.push(...(await world.verdict()));
-    const counts = [...statuses].map(([status, count]) => `${count} times ${status}`).join(', ');
-    return { times, findings, note: `${counts}; memory ${early.toFixed(0)} to ${late.toFixed(0)} MB, stopped in ${(stopped.millis / 1000).toFixed(1)} s` };
+    return { times, findings, note: `${countsIn(statuses)}; memory ${early.toFixed(0)} to ${late.toFixed(0)} MB, stopped in ${(stopped.millis / 1000).toFixed(1)} s` };
   },
 };
 
-export const overloadFaults: Fault[] = [overload];
+/** What is accepted in a second of all that can be sent. */
+async function peakOf(world: FaultWorld, instrument: string, millis: number): Promise<number> {
+  const flood = new Flood(world.url, world.demo.borrower.api_key, instrument);
+  const begun = performance.now();
+  await pause(millis);
+  const accepted = (): number => flood.statuses.get(201) ?? 0;
+  await until('orders at the peak', () => accepted() >= PEAK_ORDERS_MIN, 60_000).finally(() => flood.end());
+  return Math.round((accepted() / (performance.now() - begun)) * 1000);
+}
+
+const twice: Fault = {
+  name: 'offered twice the peak',
+  times: { short: 1, long: 1 },
+  restarts: true,
+  async run(world, times) {
+    await world.server.stop();
+    await world.restart({ environment: { RATE_LIMIT: '1000000' } });
+    await world.progress(5);
+    const instrument = await instrumentOf(world);
+    const length = world.long ? 'long' : 'short';
+    const peak = await peakOf(world, instrument, PEAK_MILLIS[length]);
+    await world.progress(5);
+    const flood = new Flood(world.url, world.demo.borrower.api_key, instrument, 2 * peak);
+    await pause(TWICE_MILLIS[length]);
+    const empty = await emptyAfter(world, flood);
+    flood.end();
+    const findings = strangeAnswers(flood);
+    if (empty > EMPTY_MILLIS_MAX * world.patience) findings.push(`what waited was answered only after ${(empty / 1000).toFixed(1)} s`);
+    findings.push(...(await world.verdict()));
+    return { times, findings, note: `${2 * peak} a second: ${countsIn(flood.statuses)}; nothing waited ${(empty / 1000).toFixed(1)} s later` };
+  },
+};
+
+export const overloadFaults: Fault[] = [overload, twice];
