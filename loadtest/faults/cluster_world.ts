@@ -8,6 +8,7 @@ import { findRedisServer } from '../../api/cli/tools.mjs';
 import { Cluster } from '../../api/cluster/cluster.ts';
 import { REDIS_ARGUMENTS } from '../../api/cluster/topology.ts';
 import type { DemoFile } from '../../api/demo/accounts.ts';
+import { lastWill } from '../../db/last_will.ts';
 import { endsWithThisProcess } from '../../api/kept_process.ts';
 import { MarketUnderLoad } from './market_under_load.ts';
 import { pause, until } from './server_process.ts';
@@ -16,6 +17,8 @@ import { TcpProxy } from './tcp_proxy.ts';
 const WARM_MILLIS_MAX = 60_000;
 const LINES_KEPT = 400;
 const LEADERS = ['engine', 'standby'];
+/** Of the file that names its processes. */
+const END = `sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p' "$1" | while read -r pid; do kill -CONT "$pid"; kill "$pid"; done`;
 
 export class ClusterWorld extends MarketUnderLoad {
   readonly cluster: Cluster;
@@ -25,21 +28,25 @@ export class ClusterWorld extends MarketUnderLoad {
   /** Between each that may lead and Redis, by its name. */
   readonly wires: ReadonlyMap<string, TcpProxy>;
   private readonly dataDir: string;
+  private readonly forget: () => void;
   private redisAgain: ChildProcess | undefined;
   private next = 0;
 
-  private constructor({ cluster, databaseUrl, dataDir, lines, wires }: { cluster: Cluster; databaseUrl: string; dataDir: string; lines: readonly string[]; wires: ReadonlyMap<string, TcpProxy> }) {
+  private constructor({ cluster, databaseUrl, dataDir, lines, wires, forget }: { cluster: Cluster; databaseUrl: string; dataDir: string; lines: readonly string[]; wires: ReadonlyMap<string, TcpProxy>; forget: () => void }) {
     super();
     this.cluster = cluster;
     this.databaseUrl = databaseUrl;
     this.dataDir = dataDir;
     this.lines = lines;
     this.wires = wires;
+    this.forget = forget;
   }
 
   static async open({ root, folder, postgresUrl }: { root: string; folder: string; postgresUrl: string }): Promise<ClusterWorld> {
     const dataDir = join(folder, 'cluster');
     mkdirSync(dataDir, { recursive: true });
+    // Also when this process is killed.
+    const forget = lastWill(END, join(dataDir, 'cluster.json'));
     const databaseUrl = await newDatabase(postgresUrl);
     const lines: string[] = [];
     let redisUrl = '';
@@ -59,9 +66,10 @@ export class ClusterWorld extends MarketUnderLoad {
       environment: { PATH: process.env.PATH, DEMO: '1', DEMO_LOAD_EVERY: '0', LOG_LEVEL: 'error' },
     });
     await cluster.start().catch((error: unknown) => {
+      forget();
       throw new Error(`${error instanceof Error ? error.message : String(error)}; the processes last said:\n${lines.join('\n')}`);
     });
-    const world = new ClusterWorld({ cluster, databaseUrl, dataDir, lines, wires });
+    const world = new ClusterWorld({ cluster, databaseUrl, dataDir, lines, wires, forget });
     world.newLoad();
     return world;
   }
@@ -120,6 +128,7 @@ export class ClusterWorld extends MarketUnderLoad {
   async close(): Promise<void> {
     await this.load.abandon();
     await this.cluster.close();
+    this.forget();
     for (const wire of this.wires.values()) await wire.close();
     this.redisAgain?.kill('SIGKILL');
   }
