@@ -1,6 +1,6 @@
 /** What a lender's part of its facilities comes to. Money in micro-USD, shares in ppm; a facility that several fund counts by one's part of it. */
 import type { FacilityView } from '../../engine/queries.ts';
-import { mulDiv } from '../../engine/numbers/muldiv.ts';
+import { divideHalfEven, mulDiv } from '../../engine/numbers/muldiv.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
 import { MICRO, MILLIS_PER_DAY } from '../../engine/numbers/units.ts';
 
@@ -34,7 +34,7 @@ export const BUCKETS = [
 export const inBucket = (holdings: readonly Holding[], index: number): Holding[] =>
   holdings.filter(({ view }) => view.daysPastDue >= BUCKETS[index].from && view.daysPastDue < (BUCKETS[index + 1]?.from ?? Infinity));
 
-const ppmOf = (part: bigint, whole: bigint): number => (whole === 0n ? 0 : Number((part * BigInt(MICRO)) / whole));
+export const ppmOf = (part: bigint, whole: bigint): number => (whole === 0n ? 0 : Number(divideHalfEven(part * BigInt(MICRO), whole)));
 
 export interface Slice<Key> {
   key: Key;
@@ -60,7 +60,7 @@ export const herfindahl = (parts: readonly Slice<unknown>[]): number => Math.rou
 export function yieldOf(holdings: readonly Holding[], rateOf: (view: FacilityView) => number): number {
   const whole = sumOf(holdings, ({ principal }) => principal);
   const earned = holdings.reduce((sum, holding) => sum + BigInt(partOf(holding, holding.view.principal)) * BigInt(rateOf(holding.view)), 0n);
-  return whole === 0n ? 0 : Number(earned / whole);
+  return whole === 0n ? 0 : Number(divideHalfEven(earned, whole));
 }
 
 export interface Returns {
@@ -120,7 +120,7 @@ export function stress(holdings: readonly Holding[], priceFalls: readonly number
   const cells = priceFalls.flatMap((priceFall) => {
     const lost = sumOf(holdings, (view) => lossIfDefaulted(view, priceFall));
     return defaultRates.map((defaultRate): StressCell => {
-      const loss = (lost * BigInt(defaultRate)) / BigInt(MICRO);
+      const loss = divideHalfEven(lost * BigInt(defaultRate), BigInt(MICRO));
       return { priceFall, defaultRate, loss, lossShare: ppmOf(loss, exposure) };
     });
   });

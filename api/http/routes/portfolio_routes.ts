@@ -13,7 +13,7 @@ import { fundSchema, fundWire } from './account_routes.ts';
 import { facilitiesOf } from './facilities_routes.ts';
 import { facilitySchema, facilityWire } from '../wire/facility_wire.ts';
 import { projectionsCaughtUp } from '../history.ts';
-import { BUCKETS, alive, exposureOf, herfindahl, holdingsOf, inBucket, partOf, returnsOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
+import { BUCKETS, alive, exposureOf, herfindahl, holdingsOf, inBucket, partOf, ppmOf, returnsOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
 import type { Holding } from '../portfolio.ts';
 import { route } from '../route.ts';
 import type { Principal, Route } from '../route.ts';
@@ -159,7 +159,7 @@ export function cohortWire(month: string, holdings: readonly Holding[], movement
     return sum + BigInt(partOf(holding, Number(moved)));
   }, 0n);
   const lent = until(Infinity, (movement) => movement.lent);
-  const percent = (amount: bigint): string => formatPercent(lent === 0n ? 0 : Number((amount * BigInt(MICRO)) / lent));
+  const percent = (amount: bigint): string => formatPercent(ppmOf(amount, lent));
   const repaid = until(Infinity, (movement) => movement.repaid);
   const writtenOff = until(Infinity, (movement) => movement.writtenOff);
   return {
