@@ -34,14 +34,15 @@ const deliverySchema = z.object({
 export const deliveryWire = (directory: Directory, record: DeliveryRecord, now: number): z.infer<typeof deliverySchema> => {
   const instrument = directory.instrumentName(record.market, record.hour);
   const start = record.hour * MILLIS_PER_HOUR;
+  const delivered = record.usedCredits + record.unusedCredits - record.undoneCredits;
   return {
     id: instrument,
     instrument,
     quantity: formatSteps(record.sold),
     used: formatGpuHours(record.usedGpu),
     credits: formatMicro(record.notional),
-    delivered_credits: formatMicro(record.usedCredits + record.unusedCredits - record.undoneCredits),
-    unused_credits: formatMicro(record.unusedCredits),
+    delivered_credits: formatMicro(delivered),
+    unused_credits: formatMicro(Math.min(record.unusedCredits, delivered)),
     failed_credits: formatMicro(record.failedCredits),
     failed_gpu_hours: formatGpuHours(record.failedGpu),
     fault_gpu_hours: formatGpuHours(record.faultGpu),
