@@ -58,15 +58,14 @@ export async function listDeliveries(db: Knex, { provider, fromHour, toHour, ...
   return readPage(query, DELIVERY, ['hour', 'market'], page);
 }
 
-export interface Consumption {
-  /** Micro-CR delivered with and without use, and given back. */
+export interface LotUse {
+  /** Micro-CR delivered with and without use. */
   used: bigint;
   unused: bigint;
-  failed: bigint;
 }
 
-/** What became of all that a company ever bought. */
-export async function consumption(db: Knex, company: number): Promise<Consumption> {
-  const row = await allocations(db).where({ 'a.company': company }).sum({ used: 'used_credits', unused: 'unused_credits', failed: 'failed_credits' }).first<Record<keyof Consumption, string | null>>();
-  return { used: BigInt(row.used ?? 0), unused: BigInt(row.unused ?? 0), failed: BigInt(row.failed ?? 0) };
+/** What became of the credit of some lots that was delivered. Reads the projection `lot_use`. */
+export async function useOfLots(db: Knex, lots: readonly number[]): Promise<LotUse> {
+  const row = await db('projections.lot_use').whereIn('lot', [...lots]).sum({ used: 'used', unused: 'unused' }).first<Record<keyof LotUse, string | null>>();
+  return { used: BigInt(row.used ?? 0), unused: BigInt(row.unused ?? 0) };
 }

@@ -1,11 +1,12 @@
 /** What a borrower looks at in the morning: what it may still draw, what falls due, how far its credits reach, what its prices are worth. */
 import { z } from 'zod';
-import { consumption } from '../../../db/queries/allocations.ts';
+import { useOfLots } from '../../../db/queries/allocations.ts';
 import { usageReport } from '../../../db/queries/usage.ts';
 import { classOf, regionOf } from '../../../engine/vocabulary.ts';
 import { mulDiv } from '../../../engine/numbers/muldiv.ts';
 import type { AllocationView, FacilityView, LotView } from '../../../engine/queries.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR, formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
+import type { LotUse } from '../../../db/queries/allocations.ts';
 import type { Services } from '../../services.ts';
 import { formatDay, formatPercent, formatRate } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
@@ -31,7 +32,7 @@ export const dashboardSchema = z.object({
   burn: z.object({ spent_30_days: text.describe('With providers, at cost, USD'), plan_30_days: text, percent_of_plan: text }),
   runway: z.object({ credits_per_day: text.describe('Mean of four weeks'), days: z.number().int().nullable(), runs_out_on: text.nullable() }),
   covenants: z.array(z.object({ covenant: text, kept: z.boolean() })),
-  waste: z.object({ used: text, unused: text.describe('CR delivered without use'), unused_percent: text }).describe('Of all that was delivered to the company, whichever of its credit paid'),
+  waste: z.object({ used: text, unused: text.describe('CR delivered without use'), unused_percent: text }).describe('Of what was delivered and credit of this facility paid for'),
 });
 
 const dashboard = route({
@@ -41,13 +42,14 @@ const dashboard = route({
     const { services, params } = context;
     const view = await visibleFacility(services, principalIn(context), params.id);
     const { company } = view;
-    await projectionsCaughtUp(services, 'delivery');
+    await projectionsCaughtUp(services, 'delivery', 'lot_use');
     const today = Math.floor(services.committed.now / MILLIS_PER_DAY);
-    const [balances, lots, used, use] = await Promise.all([
-      services.sequencer.query('balances', { company }), services.sequencer.query('lots', { company }), consumption(services.database, company),
+    const [balances, lots, use] = await Promise.all([
+      services.sequencer.query('balances', { company }), services.sequencer.query('lots', { company }),
       usageReport(services.database, { company, startDay: today - USE_DAYS, endDay: today - 1 }),
     ]);
     const own = lots.filter(({ facility }) => facility === view.facility);
+    const used = await useOfLots(services.database, own.map(({ lot }) => lot));
     const sum = (of: (lot: (typeof own)[number]) => number): string => formatMicro(own.reduce((total, lot) => total + of(lot), 0));
     const perDay = Number(use.reduce((total, { credits, spotFees }) => total + credits + spotFees, 0n) / BigInt(USE_DAYS));
     return {
@@ -83,7 +85,7 @@ function runwayOf(lots: readonly LotView[], perDay: number, today: number): z.in
   return { credits_per_day: formatMicro(perDay), days, runs_out_on: days === null ? null : formatDay(today + days) };
 }
 
-function wasteOf({ used, unused }: { used: bigint; unused: bigint }): z.infer<typeof dashboardSchema>['waste'] {
+function wasteOf({ used, unused }: LotUse): z.infer<typeof dashboardSchema>['waste'] {
   const delivered = used + unused;
   return { used: formatMicro(used), unused: formatMicro(unused), unused_percent: formatPercent(delivered === 0n ? 0 : Number((unused * BigInt(MICRO)) / delivered)) };
 }
