@@ -135,6 +135,19 @@ test('parts of a whole are at most 100 percent', async () => {
   expect([mandate.status, mandate.body.error?.code]).toEqual([400, 'invalid_request']);
 });
 
+test('a plan of compute is held against the amount and the months', async () => {
+  const founder = await world.member('borrower', 'planner');
+  const ask = (months: number, compute_plan: string[]) => post(founder, '/facilities', { amount: '120000', months, application: { ...APPLICATION, compute_plan } });
+  for (const [months, plan] of [[6, Array<string>(7).fill('10000')], [12, ['0', '0']]] as const) {
+    const { status, body } = await ask(months, [...plan]);
+    expect([status, body.error?.code, body.error?.field]).toEqual([400, 'invalid_request', 'application.compute_plan']);
+  }
+  // The last month goes on in those after it.
+  expect((await ask(12, ['0', '10000'])).body.notes).toEqual([]);
+  expect((await ask(12, ['5000'])).body.notes).toMatchObject([{ code: 'plan_below_amount', field: 'application.compute_plan', message: expect.stringContaining('200.00 % of plan') as string }]);
+  expect((await ask(12, ['50000'])).body.notes).toMatchObject([{ code: 'plan_above_amount' }]);
+});
+
 test('a preview tells what would be drawn on demand, and the order draws it', async () => {
   const founder = await world.member('borrower', 'demanding');
   const offer = await post(founder, '/facilities', { amount: '100000', months: 6, application: APPLICATION, draw_on_demand: true });

@@ -23,3 +23,9 @@ export function plannedUse({ amount, months, acceptedAt, application }: { amount
   for (let past = 1; past <= PLAN_DAYS; past++) days[monthOf(start, day - past, days.length)]++;
   return Math.max(1, days.reduce((sum, count, month) => sum + mulDiv(computePlan[month], count * 12, 365), 0));
 }
+
+/** What is planned over all months of a facility; undefined without a plan. */
+export function plannedInAll({ computePlan = [] }: FacilityApplication, months: number): Micro | undefined {
+  if (computePlan.length === 0) return undefined;
+  return Array.from({ length: months }, (_, month) => computePlan[Math.min(month, computePlan.length - 1)]).reduce((sum, planned) => sum + planned, 0);
+}

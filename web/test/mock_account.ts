@@ -236,6 +236,7 @@ export const priceRisk = (now: number, empty: boolean): WirePriceRisk => empty
       data: [{ class: 'H100-SXM-80', region: 'us-east', date: day(now, 1).slice(0, 10), gpu_hours: '16.00', locked_price: '2.2325', market_price: '2.3080', locked_cost: '35.720000', market_cost: '36.928000', gain: '1.208000' }],
     };
 export const bankFeed: WireBankFeed = {
+  feed: { id: 'feed_1' },
   lines: 240, errors: [{ line: 17, detail: 'amount: not a decimal' }], months: [{ month: '2026-10', inflow: '181000.00', outflow: '246000.00', balance: '3950000.00' }],
   application: { cash: '3950000.00', monthly_burn: '246000.00', monthly_revenue: '181000.00', cash_trend_3m_percent: '-6.20', revenue_growth_percent: null },
 };

@@ -122,7 +122,7 @@ describe.skipIf(!executablePath)('the screens of work', () => {
     await page.getByLabel('Compute planned, optional').fill('40,000 45,000');
     await page.getByText('45,000.00 USD in each month after').waitFor();
     await page.getByRole('button', { name: 'Apply', exact: true }).click();
-    await expect.poll(() => sent('/facilities')).toMatchObject({ amount: '1000000', months: 12, method: 'annuity', interest_only_periods: 3, refine: true, application: { cash: '3950000.00', compute_plan: ['40000', '45000'] } });
+    await expect.poll(() => sent('/facilities')).toMatchObject({ amount: '1000000', months: 12, method: 'annuity', interest_only_periods: 3, refine: true, application: { cash: '3950000.00', compute_plan: ['40000', '45000'] }, feeds: ['feed_1'] });
   });
 
   test('a lender gives an offer back within its day', async () => {

@@ -7,7 +7,10 @@ import { DUE_DATE_ROLLS } from '../../../engine/credit/due_dates.ts';
 import { REPAYS_LATER } from '../../../engine/lending/offers.ts';
 import type { EngineEvent, EventOf } from '../../../engine/events.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
-import { formatMicro } from '../../../engine/numbers/units.ts';
+import { plannedInAll } from '../../../engine/credit/planned_use.ts';
+import { mulDiv } from '../../../engine/numbers/muldiv.ts';
+import { PARAMETERS } from '../../../engine/parameters.ts';
+import { MICRO, formatMicro } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { EVERYBODY, facilityViews } from '../../facility_views.ts';
 import { idOf, parseId } from '../../ids.ts';
@@ -16,7 +19,7 @@ import { eventOf } from '../../sequencer/port.ts';
 import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import { lotSchema, mintedLotWire } from './account_routes.ts';
-import { moneyOf, percentOf } from '../wire/amounts.ts';
+import { formatPercent, moneyOf, percentOf } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { facilitySchema, facilityWire, scheduleRowSchema, scheduleRowWire } from '../wire/facility_wire.ts';
 import type { FacilityTermsView } from '../wire/facility_wire.ts';
@@ -44,7 +47,16 @@ export const applicationBody = z.strictObject({
   compute_plan: z.array(decimal).min(1).max(60).optional().describe('USD of compute planned in each month from acceptance on, the last of them in those after it; absent: the amount spread over the months'),
 });
 
-export const applicationOf = (body: z.output<typeof applicationBody>): FacilityApplication => ({
+/** @throws ApiError invalid_request when the plan has months that the facility has not, or nothing in any */
+function planOf(plan: readonly string[], months: number): number[] {
+  const planned = plan.map((amount, month) => moneyOf(`application.compute_plan.${month}`, amount));
+  const refuse = (detail: string): ApiError => new ApiError('invalid_request', { field: 'application.compute_plan', values: { detail: `application.compute_plan: ${detail}` } });
+  if (planned.length > months) throw refuse(`${planned.length} months are planned, the facility has ${months}`);
+  if (planned.every((amount) => amount === 0)) throw refuse('nothing is planned in any month');
+  return planned;
+}
+
+export const applicationOf = (body: z.output<typeof applicationBody>, months: number): FacilityApplication => ({
   cash: moneyOf('application.cash', body.cash),
   monthlyBurn: moneyOf('application.monthly_burn', body.monthly_burn),
   monthlyRevenue: moneyOf('application.monthly_revenue', body.monthly_revenue),
@@ -55,7 +67,7 @@ export const applicationOf = (body: z.output<typeof applicationBody>): FacilityA
   forecastError: percentOf('application.forecast_error_percent', body.forecast_error_percent),
   topCustomer: percentOf('application.top_customer_percent', body.top_customer_percent),
   pastDaysOverdue: Number(body.past_days_overdue),
-  ...(body.compute_plan === undefined ? {} : { computePlan: body.compute_plan.map((planned, month) => moneyOf(`application.compute_plan.${month}`, planned)) }),
+  ...(body.compute_plan === undefined ? {} : { computePlan: planOf(body.compute_plan, months) }),
 });
 
 const declinedSchema = z.object({ id: z.null(), application_id: text.describe('For GET /declined-applications/{id}'), state: z.literal('declined'), amount: text, months: z.number().int(), grade: text, score: z.number(), reasons: z.array(text) });
@@ -94,7 +106,23 @@ export const termsOf = (body: Terms): Pick<ApplyFacility, 'amount' | 'months' | 
 
 const FEEDS_MAX = 20;
 
-export const offerSchema = z.union([facilitySchema, declinedSchema]);
+/** What of an offer does not fit what was planned; it stands nevertheless. */
+const noteSchema = z.object({ code: z.enum(['plan_above_amount', 'plan_below_amount']), field: text, message: text });
+export const offerSchema = z.union([facilitySchema.extend({ notes: z.array(noteSchema).describe('What does not fit together in it, and stands nevertheless') }), declinedSchema]);
+
+/** A plan against which the use of the whole amount would be low at best, or a breach. */
+export function planNotes(application: FacilityApplication, amount: number, months: number): z.infer<typeof noteSchema>[] {
+  const planned = plannedInAll(application, months);
+  if (planned === undefined || planned === 0) return [];
+  const { covenantUseLeast, covenantUseMost } = PARAMETERS;
+  const use = mulDiv(amount, MICRO, planned);
+  if (use >= covenantUseLeast && use <= covenantUseMost) return [];
+  const bound = use < covenantUseLeast ? `an alert comes below ${formatPercent(covenantUseLeast)} %` : `more than ${formatPercent(covenantUseMost)} % is a breach`;
+  return [{
+    code: use < covenantUseLeast ? 'plan_above_amount' : 'plan_below_amount', field: 'application.compute_plan',
+    message: `${formatMicro(planned)} USD are planned over ${months} months: the use of all ${formatMicro(amount)} USD would be ${formatPercent(use)} % of plan, and ${bound}`,
+  }];
+}
 
 const apply = route({
   method: 'post', path: '/api/v1/facilities', operationId: 'applyForFacility', summary: 'Apply for a credit line; the answer is the assessed offer', tag, scope: 'credit', roles: borrower,
@@ -105,7 +133,7 @@ const apply = route({
     const { company } = principalIn(context);
     const evidence = await evidenceOf(services.database, company, [...new Set(body.feeds ?? [])]);
     const ack = await submit(context, {
-      type: 'applyFacility', company, ...termsOf(body), application: applicationOf(body.application), ...(evidence.length === 0 ? {} : { evidence }),
+      type: 'applyFacility', company, ...termsOf(body), application: applicationOf(body.application, body.months), ...(evidence.length === 0 ? {} : { evidence }),
     });
     return { status: 201, body: decidedWire(services, ack) };
   },
@@ -115,7 +143,8 @@ const apply = route({
 export function decidedWire(services: Services, ack: Ack): z.infer<typeof offerSchema> {
   const declined = eventOf(ack.events, 'facilityDeclined');
   if (declined !== undefined) return declinedWire(ack.sequence, declined);
-  return facilityWire(services.directory, offeredView(ack));
+  const view = offeredView(ack);
+  return { ...facilityWire(services.directory, view), notes: planNotes(expectEvent(ack, 'facilityOffered').application as unknown as FacilityApplication, view.amount, view.months) };
 }
 
 const declinedWire = (sequence: number, { amount, months, grade, score, reasons }: EventOf<'facilityDeclined'>): z.infer<typeof declinedSchema> => ({

@@ -252,7 +252,7 @@ const overrule = route({
     const { reason, ...rest } = body;
     const command: OverruleFacility = {
       type: 'overruleFacility', company: actor.company, borrower: company, ...termsOf(body), grade: body.grade as Grade, annualRate: percentOf('annual_rate_percent', body.annual_rate_percent),
-      application: applicationOf(body.application), reason, ...(body.covenants === undefined ? {} : { covenants: body.covenants.map(covenantOf) }),
+      application: applicationOf(body.application, body.months), reason, ...(body.covenants === undefined ? {} : { covenants: body.covenants.map(covenantOf) }),
     };
     if (services.directory.company(company) === undefined) throw new ApiError('unknown_company', { field: 'company_id' });
     return onceOfPerson(context, actor.user, async (transaction) => {

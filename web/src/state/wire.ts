@@ -178,8 +178,11 @@ export type WireWebhook = z.infer<typeof webhookSchema> & { secret?: string };
 export type WireWebhookDelivery = z.infer<typeof webhookDeliverySchema>;
 export type WireCohort = z.infer<typeof cohortSchema>['data'][number];
 export type WirePriceRisk = z.infer<typeof riskSchema>;
-export type WireBankFeed = z.infer<typeof bankSchema>;
-export type WireUsageFeed = z.infer<typeof usageSchema>;
+interface Kept {
+  feed: { id: string };
+}
+export type WireBankFeed = z.infer<typeof bankSchema> & Kept;
+export type WireUsageFeed = z.infer<typeof usageSchema> & Kept;
 export type WireKey = ReturnType<typeof keyWire>;
 export interface WireMe {
   id: string;
