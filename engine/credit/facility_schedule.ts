@@ -39,6 +39,8 @@ export interface Outstanding {
   running?: RunningPeriod;
   /** Whether what instalments ask for is whole cents, as from rules version 6 on. */
   wholeCents: boolean;
+  /** What interest may still come to beside what has accrued: a share of revenue has a cap. Before rules version 7 cents might pass it. */
+  room: Micro;
 }
 
 const NOTHING: Plan = { rows: [], instalment: 0 };
@@ -47,7 +49,7 @@ const UPCOMING = { fee: 0, billed: false, late: false } as const;
 
 /** Monthly instalments after today and after the last one billed; amounts in micro-USD. What of principal a whole cent cannot carry is due with the last. */
 export function planOf(facility: Facility, outstanding: Outstanding): Plan {
-  const { principal, accrued, today, billed, keep, running, wholeCents } = outstanding;
+  const { principal, accrued, today, billed, keep, running, wholeCents, room } = outstanding;
   if (principal === 0 && accrued === 0) return NOTHING;
   const start = Math.floor(facility.acceptedAt / MILLIS_PER_DAY);
   const dates: { number: number; due: Day }[] = [];
@@ -69,7 +71,7 @@ export function planOf(facility: Facility, outstanding: Outstanding): Plan {
   const interest = running?.interestBy(dates[0].due);
   if (facility.method === 'revenue_share') {
     const rates = periodsOf({ ...calendar, method: 'annuity' }).map(({ rate }) => rate);
-    return wholeCents ? revenuePlanInCents(facility, principal, { accrued, asked: interest }, dates, rates) : revenuePlan(facility, principal, accrued, dates, rates);
+    return wholeCents ? revenuePlanInCents(facility, principal, { accrued, asked: interest, room }, dates, rates) : revenuePlan(facility, principal, accrued, dates, rates);
   }
   // Its last instalment always repays.
   const interestOnly = dates.filter(({ number }) => number <= (facility.interestOnly ?? 0)).length;
@@ -105,23 +107,30 @@ interface RunningInterest {
   accrued: Micro;
   /** What the running period's instalment asks for; absent where nothing has accrued in it. */
   asked: Micro | undefined;
+  room: Micro;
 }
 
 /** The same in whole cents. */
-function revenuePlanInCents(facility: Facility, principal: Micro, { accrued, asked = accrued }: RunningInterest, dates: readonly { number: number; due: Day }[], rates: readonly Fraction[]): Plan {
+function revenuePlanInCents(facility: Facility, principal: Micro, { accrued, asked = accrued, room }: RunningInterest, dates: readonly { number: number; due: Day }[], rates: readonly Fraction[]): Plan {
   const { revenueShare, lent, accrualPosted } = facility;
   if (revenueShare === undefined) return NOTHING;
   const [share, cents] = [withheldOf(revenueShare), toCents(principal)];
+  const most = room === Infinity ? toCents(Math.max(0, interestMostOf(revenueShare, lent) - accrualPosted - (asked - accrued))) : Math.floor(Math.max(0, room - (asked - accrued)) / MICRO_PER_CENT);
   const rows = revenueInstalments({
-    principal: cents, accrued: toCents(asked), share: share / MICRO_PER_CENT, interestMost: toCents(Math.max(0, interestMostOf(revenueShare, lent) - accrualPosted - (asked - accrued))),
+    principal: cents, accrued: toCents(asked), share: share / MICRO_PER_CENT, interestMost: most,
     rates: accrued === 0 ? rates : [NO_RATE, ...rates.slice(1)],
   });
   const fraction = principal - cents * MICRO_PER_CENT;
+  const before = rows.slice(0, -1).reduce((sum, { interest }) => sum + interest * MICRO_PER_CENT, 0);
+  const within = (interest: Micro): Micro => {
+    const over = before + interest - accrued - room;
+    return over <= 0 ? interest : Math.max(interest % MICRO_PER_CENT, interest - Math.ceil(over / MICRO_PER_CENT) * MICRO_PER_CENT);
+  };
   return {
     rows: rows.map((row, index) => {
       const [repaid, interest] = [row.principal * MICRO_PER_CENT, row.interest * MICRO_PER_CENT];
       if (index < rows.length - 1) return { ...UPCOMING, ...dates[index], interest, principal: repaid, balance: row.balance * MICRO_PER_CENT + fraction };
-      return { ...UPCOMING, ...dates[index], interest: interestAsked(repaid + fraction, BigInt(index === 0 && accrued > 0 ? asked : interest), 1n), principal: repaid + fraction, balance: 0 };
+      return { ...UPCOMING, ...dates[index], interest: within(interestAsked(repaid + fraction, BigInt(index === 0 && accrued > 0 ? asked : interest), 1n)), principal: repaid + fraction, balance: 0 };
     }),
     instalment: share,
   };

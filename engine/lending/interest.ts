@@ -5,7 +5,7 @@ import { basisOf } from '../credit/day_count.ts';
 import { dayNumberOf } from '../credit/facility_schedule.ts';
 import { interestMostOf } from '../credit/revenue_share.ts';
 import { divideHalfEven } from '../numbers/muldiv.ts';
-import { MICRO } from '../numbers/units.ts';
+import { MICRO, MICRO_PER_CENT } from '../numbers/units.ts';
 import type { Day, Micro } from '../numbers/units.ts';
 import type { State } from '../state.ts';
 import { totalDebt } from './debt.ts';
@@ -86,9 +86,19 @@ export class Interest {
     return this.state.rulesVersion >= 6;
   }
 
-  /** What is asked for of so much interest, together with principal. */
-  asked(principal: Micro, accrued: Micro): Micro {
-    return this.inWholeCents ? interestAsked(principal, BigInt(accrued), 1n) : accrued;
+  /** What is asked for of so much interest that is not billed, together with principal. */
+  asked(facility: Facility, principal: Micro, accrued: Micro): Micro {
+    const asked = this.inWholeCents ? interestAsked(principal, BigInt(accrued), 1n) : accrued;
+    const over = asked - accrued - this.room(facility);
+    // What rounding has added until then is not asked for beyond the cap.
+    return over <= 0 ? asked : Math.max(asked % MICRO_PER_CENT, asked - Math.ceil(over / MICRO_PER_CENT) * MICRO_PER_CENT);
+  }
+
+  /** What may be asked for beside the interest that is known already: a share of revenue is due until a cap. */
+  room(facility: Facility): Micro {
+    const { revenueShare, lent, accrualPosted, interestRounded = 0 } = facility;
+    if (revenueShare === undefined || this.state.rulesVersion < 7) return Infinity;
+    return interestMostOf(revenueShare, lent) - accrualPosted - interestRounded - toRound(facility);
   }
 
   /** What of principal an instalment takes that does not take all: a fraction of a cent stays for the last. */
@@ -99,7 +109,7 @@ export class Interest {
   /** Interest that is not billed becomes what is asked for together with `principal`. @returns it */
   round(facility: Facility, principal: Micro): Micro {
     const accrued = this.unbilled(facility);
-    const asked = this.asked(principal, accrued);
+    const asked = this.asked(facility, principal, accrued);
     if (asked !== accrued) facility.interestToRound = toRound(facility) + asked - accrued;
     return asked;
   }
@@ -125,20 +135,20 @@ export class Interest {
 
   /** What pays all interest of a loan that so much of it is not billed of; with the rest of the debt it is whole cents. */
   payoff(facility: Facility, unbilled: Micro): Micro {
-    return billedInterest(facility) + this.asked(this.otherDebt(facility), unbilled);
+    return billedInterest(facility) + this.asked(facility, this.otherDebt(facility), unbilled);
   }
 
   /** Who pays a loan's payoff owes nothing more. */
   roundPayoff(facility: Facility, paid: Micro): void {
     const [accrued, other] = [this.unbilled(facility), this.otherDebt(facility)];
-    if (this.inWholeCents && paid !== other + accrued && paid >= other + this.asked(other, accrued)) this.round(facility, other);
+    if (this.inWholeCents && paid !== other + accrued && paid >= other + this.asked(facility, other, accrued)) this.round(facility, other);
   }
 
   /** Half a cent of interest that alone is left is not owed. @returns whether there was any */
   forgiveDust(facility: Facility): boolean {
     if (!this.inWholeCents || this.otherDebt(facility) > 0) return false;
     const accrued = this.unbilled(facility);
-    if (this.asked(0, accrued) > 0) return false;
+    if (this.asked(facility, 0, accrued) > 0) return false;
     this.round(facility, 0);
     this.postRounding(facility);
     return accrued > 0;

@@ -88,7 +88,9 @@ describe('a payment', () => {
   it('in advance pays the next instalments', () => {
     const { before, after } = prepay('advance');
     expect(after.slice(0, 2).map(({ principal }) => principal)).toEqual([0, 0]);
-    expect(after.at(-1)?.principal).toBe(before.at(-1)?.principal);
+    // Less than a cent, which interest to date has left of the payment, comes off the last.
+    const off = (before.at(-1)?.principal ?? 0) - (after.at(-1)?.principal ?? 0);
+    expect(off >= 0 && off < 10_000).toBe(true);
   });
 
   it('of a quote made for its day closes the loan once nothing more can be drawn', () => {

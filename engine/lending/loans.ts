@@ -1,7 +1,7 @@
 /** What a loan does from its first draw to its end: instalments that fall due, late fees, payments, a default. Postings: CREDIT.md section 4. */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { PrepaymentMode } from '../vocabulary.ts';
-import { inWholeCents } from '../credit/cents.ts';
+import { floorToCent, inWholeCents } from '../credit/cents.ts';
 import { dueDateOf } from '../credit/due_dates.ts';
 import { planOf } from '../credit/facility_schedule.ts';
 import { shareWire, withheldOf } from '../credit/revenue_share.ts';
@@ -81,7 +81,7 @@ export class Loans {
   /** So much of revenue pays interest, then principal. */
   private share(facility: Facility, row: ScheduleRow, share: Micro): void {
     const [accrued, left] = [this.interest.unbilled(facility), this.unbilledPrincipal(facility)];
-    const isAll = left + this.interest.asked(left, accrued) <= share;
+    const isAll = left + this.interest.asked(facility, left, accrued) <= share;
     row.interest = accrued > share ? share : this.interest.round(facility, isAll ? left : 0);
     row.principal = Math.min(share - row.interest, isAll ? left : this.interest.wholePart(left));
   }
@@ -123,7 +123,7 @@ export class Loans {
     return facility.schedule.map((row) => {
       if (row.billed) return row;
       const { interest: of } = this;
-      const interest = from === undefined ? of.asked(row.principal, of.unbilled(facility) + of.until(facility, row.due)) : of.ofPeriod(facility, row.principal, from.balance, from.day, row.due);
+      const interest = from === undefined ? of.asked(facility, row.principal, of.unbilled(facility) + of.until(facility, row.due)) : of.ofPeriod(facility, row.principal, from.balance, from.day, row.due);
       from = { day: row.due, balance: row.balance };
       return { ...row, interest };
     });
@@ -136,7 +136,7 @@ export class Loans {
     const accrued = this.interest.unbilled(facility);
     const billed = this.lastBilled(facility, today);
     const running = accrued > 0 && rulesVersion >= 5 ? { from: this.periodBegan(facility, billed), interestBy: (on: Day) => accrued + this.interest.until(facility, on) } : undefined;
-    const plan = planOf(facility, { principal: this.unbilledPrincipal(facility), accrued, today, billed, keep: keep ? facility.instalment : 0, running, wholeCents: rulesVersion >= 6 });
+    const plan = planOf(facility, { principal: this.unbilledPrincipal(facility), accrued, today, billed, keep: keep ? facility.instalment : 0, running, wholeCents: rulesVersion >= 6, room: this.interest.room(facility) });
     facility.instalment = plan.instalment;
     facility.schedule = [...due, ...plan.rows];
     this.tidy(facility);
@@ -248,15 +248,19 @@ export class Loans {
   /** Principal has been paid before it was due. */
   private prepaid(facility: Facility, amount: Micro, mode: PrepaymentMode): void {
     if (mode !== 'advance' || facility.method === 'revenue_share') return this.reschedule(facility, mode === 'shorten');
-    let left = amount;
+    // A fraction of a cent comes off the last instalment, which carries what principal has of them.
+    const whole = this.state.rulesVersion >= 7 ? floorToCent(amount) : amount;
+    let left = whole;
     for (const row of facility.schedule) {
       if (row.billed) continue;
       const part = Math.min(left, row.principal);
       row.principal -= part;
       left -= part;
     }
-    if (this.unbilledPrincipal(facility) === 0) this.reschedule(facility, false);
-    else this.tidy(facility);
+    const last = facility.schedule.at(-1);
+    if (last === undefined || this.unbilledPrincipal(facility) === 0 || last.principal < amount - whole) return this.reschedule(facility, false);
+    last.principal -= amount - whole;
+    this.tidy(facility);
   }
 
   /** Principal has fallen otherwise than by a payment: what is due of it first, then what will be. The ledger says so already. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LOAN_RULES } from '../vocabulary.ts';
 import type { FacilityApplication } from '../commands.ts';
 import { revenueInstalments, revenueShareFor, withheldOf } from '../credit/revenue_share.ts';
+import { Random } from '../simulation/random.ts';
 import { addMonths } from '../numbers/calendar.ts';
 import { MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { FacilityView } from '../queries.ts';
@@ -121,6 +122,26 @@ describe('a facility repaid by a share of revenue', () => {
     expect(interest).toBe(usd(44_660) - 11 * usd(0.15));
     world.run({ type: 'tick', now: world.engine.now + MILLIS_PER_DAY });
     expect(world.view).toMatchObject({ state: 'closed', interestAccrued: usd(44_660) });
+  });
+
+  it('never costs more than its cap, cents included, whatever months pay', () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const random = new Random(seed);
+      const world = new Shared();
+      world.apply(1_000_000, 12, { monthlyRevenue: usd(600_000) });
+      world.run({ type: 'acceptFacility', company: world.borrower, facility: 0 });
+      world.run({ type: 'draw', company: world.borrower, facility: 0, amount: random.between(1, usd(400_000)) });
+      const most = Math.round((world.view.lent * 11) / 100);
+      for (let number = 1; number <= 12; number++) {
+        world.report(random.between(1, random.chance(0.5) ? 200_000 : 30_000));
+        world.until(number);
+        const owed = world.view.schedule.reduce((sum, { principal, interest, fee, billed }) => (billed ? sum + principal + interest + fee : sum), 0);
+        if (owed > 0) world.pay(owed);
+      }
+      world.run({ type: 'tick', now: world.engine.now + MILLIS_PER_DAY });
+      expect([seed, world.view.state, world.view.payments.interest <= most]).toEqual([seed, 'closed', true]);
+      expect(world.broken).toEqual([]);
+    }
   });
 
   it('accrues nothing beyond the cap when it is not paid', () => {
