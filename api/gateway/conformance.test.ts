@@ -192,6 +192,18 @@ describe('responses of an endpoint that only knows chats', () => {
     expect([told.status, schema.errorBody.parse(JSON.parse(told.text)).error.param]).toEqual([400, field]);
   });
 
+  test('bear the log probabilities that they were asked for, whole and as a stream', async () => {
+    const logprobs = { content: [{ token: 'hi', logprob: -0.5, bytes: [104, 105], top_logprobs: [{ token: 'hi', logprob: -0.5, bytes: null }] }] };
+    const asked = { model: CHAT, input: 'hello', include: ['message.output_text.logprobs'], top_logprobs: 1 };
+    const said = [{ token: 'hi', logprob: -0.5, bytes: [104, 105], top_logprobs: [{ token: 'hi', logprob: -0.5, bytes: [] }] }];
+    answer = asChat(json({ choices: [{ message: { content: 'hi' }, logprobs, finish_reason: 'stop' }] }));
+    expect(schema.responseObject.parse(JSON.parse((await ask('/v1/responses', asked)).text)).output).toMatchObject([{ content: [{ text: 'hi', logprobs: said }] }]);
+    expect(seen.at(-1)?.body).toMatchObject({ logprobs: true, top_logprobs: 1 });
+    answer = asChat(sse([{ choices: [{ index: 0, delta: { content: 'hi' }, logprobs, finish_reason: null }] }, { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }, '[DONE]']));
+    const events = eventsIn((await ask('/v1/responses', { ...asked, stream: true })).text).map((event) => schema.responseEvent.parse(event));
+    for (const type of ['response.output_text.delta', 'response.output_text.done']) expect(events.find((event) => event.type === type)).toMatchObject({ logprobs: said });
+  });
+
   test('come whole', async () => {
     answer = asChat(json({ id: 'chatcmpl-7', choices: [{ message: { content: 'hi there' }, finish_reason: 'length' }], usage: { prompt_tokens: 8, completion_tokens: 2 } }));
     const input = [{ role: 'user', content: [{ type: 'input_text', text: 'hello' }, { type: 'input_image', image_url: 'data:image/png;base64,AA==' }] }, { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' }, { type: 'function_call_output', call_id: 'c1', output: '7' }];

@@ -78,6 +78,8 @@ function chatBodyOf(body: JsonObject): JsonObject {
   const format = formatOf(body.text);
   if (format !== undefined) asked.response_format = format;
   if (isObject(body.reasoning) && body.reasoning.effort != null) asked.reasoning_effort = body.reasoning.effort;
+  const wantsLogprobs = Array.isArray(body.include) && body.include.includes('message.output_text.logprobs');
+  if (wantsLogprobs || body.top_logprobs != null) Object.assign(asked, { logprobs: true, ...(body.top_logprobs == null ? {} : { top_logprobs: body.top_logprobs }) });
   if (body.stream === true) asked.stream = true;
   return asked;
 }
@@ -101,7 +103,11 @@ const usageOf = (usage: unknown): JsonObject | undefined =>
   isObject(usage) ? { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens, total_tokens: usage.total_tokens } : undefined;
 
 const messageItem = (id: string, status: string, content: JsonObject[]): JsonObject => ({ type: 'message', id: `msg_${id}`, status, role: 'assistant', content });
-const textPart = (text: string): JsonObject => ({ type: 'output_text', text, annotations: [], logprobs: [] });
+const textPart = (text: string, logprobs: JsonObject[] = []): JsonObject => ({ type: 'output_text', text, annotations: [], logprobs });
+const likely = ({ token, logprob, bytes }: JsonObject): JsonObject => ({ token, logprob, bytes: Array.isArray(bytes) ? bytes : [] });
+/** The log probabilities of a choice's text, as a response has them. */
+const logprobsOf = ({ logprobs }: JsonObject): JsonObject[] =>
+  (isObject(logprobs) ? listOf(logprobs.content) : []).map((entry) => ({ ...likely(entry), top_logprobs: listOf(entry.top_logprobs).map(likely) }));
 const refusalPart = (refusal: string): JsonObject => ({ type: 'refusal', refusal });
 const reasoningItem = (id: string, text: string): JsonObject => ({ type: 'reasoning', id: `rs_${id}`, summary: [], content: [{ type: 'reasoning_text', text }] });
 const callItem = (id: string, status: string, callId: unknown, name: unknown, args: string): JsonObject => ({
@@ -125,7 +131,7 @@ function wholeOf(answer: JsonObject, fallbackId: string): JsonObject | undefined
   const calls = listOf(message.tool_calls);
   const content: JsonObject[] = [];
   const text = textOf(message.content);
-  if (text !== '' || (calls.length === 0 && typeof message.refusal !== 'string')) content.push(textPart(text));
+  if (text !== '' || (calls.length === 0 && typeof message.refusal !== 'string')) content.push(textPart(text, logprobsOf(choice)));
   if (typeof message.refusal === 'string' && message.refusal !== '') content.push(refusalPart(message.refusal));
   if (content.length > 0) output.push(messageItem(`${id}_${output.length}`, status, content));
   for (const call of calls) {
@@ -143,6 +149,7 @@ interface OpenItem {
   id: string;
   index: number;
   text: string;
+  logprobs: JsonObject[];
   callId: unknown;
   name: unknown;
 }
@@ -176,7 +183,7 @@ class ChatAsResponse implements EventTranslator {
     }
     this.usage = usageOf(chunk.usage) ?? this.usage;
     for (const choice of listOf(chunk.choices)) {
-      if (isObject(choice.delta)) this.addDelta(choice.delta, events);
+      if (isObject(choice.delta)) this.addDelta(choice.delta, logprobsOf(choice), events);
       if (typeof choice.finish_reason === 'string') this.reason = choice.finish_reason;
     }
     return events;
@@ -195,19 +202,20 @@ class ChatAsResponse implements EventTranslator {
     return { id: `resp_${this.id}`, object: 'response', created_at: this.created, output: [], ...fields };
   }
 
-  private addDelta(delta: JsonObject, events: Event[]): void {
+  private addDelta(delta: JsonObject, logprobs: JsonObject[], events: Event[]): void {
     const reasoning = delta.reasoning_content ?? delta.reasoning;
     if (typeof reasoning === 'string' && reasoning !== '') this.addText('reasoning', reasoning, events);
-    if (typeof delta.content === 'string' && delta.content !== '') this.addText('message', delta.content, events);
+    if (typeof delta.content === 'string' && delta.content !== '') this.addText('message', delta.content, events, logprobs);
     if (typeof delta.refusal === 'string' && delta.refusal !== '') this.addText('refusal', delta.refusal, events);
     for (const call of listOf(delta.tool_calls)) this.addCall(call, events);
   }
 
-  private addText(kind: TextKind, text: string, events: Event[]): void {
+  private addText(kind: TextKind, text: string, events: Event[], logprobs: JsonObject[] = []): void {
     const item = this.open?.kind === kind ? this.open : this.begin({ kind, callId: undefined, name: undefined }, events);
     this.open = item;
     item.text += text;
-    events.push(told(`response.${TEXTS[kind].name}.delta`, { ...this.place(item), delta: text, ...TEXTS[kind].more }));
+    item.logprobs.push(...logprobs);
+    events.push(told(`response.${TEXTS[kind].name}.delta`, { ...this.place(item), delta: text, ...(kind === 'message' ? { logprobs } : {}) }));
   }
 
   private addCall(call: JsonObject, events: Event[]): void {
@@ -222,10 +230,10 @@ class ChatAsResponse implements EventTranslator {
 
   private begin(what: Pick<OpenItem, 'kind' | 'callId' | 'name'>, events: Event[]): OpenItem {
     this.close(events, 'completed');
-    const item = { ...what, id: `${this.id}_${this.items}`, index: this.items, text: '' };
+    const item = { ...what, id: `${this.id}_${this.items}`, index: this.items, text: '', logprobs: [] };
     this.items += 1;
     events.push(told('response.output_item.added', { output_index: item.index, item: toldItem(item, 'in_progress', true) }));
-    if (item.kind !== 'call') events.push(told('response.content_part.added', { ...this.place(item), part: partOfItem(item.kind, '') }));
+    if (item.kind !== 'call') events.push(told('response.content_part.added', { ...this.place(item), part: partOfItem(item.kind, '', []) }));
     return item;
   }
 
@@ -240,8 +248,9 @@ class ChatAsResponse implements EventTranslator {
     if (item.kind === 'call') {
       events.push(told('response.function_call_arguments.done', { item_id: itemIdOf(item), output_index: item.index, name: item.name, arguments: item.text }));
     } else {
-      const { name, field, more } = TEXTS[item.kind];
-      events.push(told(`response.${name}.done`, { ...this.place(item), [field]: item.text, ...more }), told('response.content_part.done', { ...this.place(item), part: partOfItem(item.kind, item.text) }));
+      const { name, field } = TEXTS[item.kind];
+      const more = item.kind === 'message' ? { logprobs: item.logprobs } : {};
+      events.push(told(`response.${name}.done`, { ...this.place(item), [field]: item.text, ...more }), told('response.content_part.done', { ...this.place(item), part: partOfItem(item.kind, item.text, item.logprobs) }));
     }
     this.output[item.index] = whole;
     events.push(told('response.output_item.done', { output_index: item.index, item: whole }));
@@ -254,13 +263,13 @@ class ChatAsResponse implements EventTranslator {
 
 const told = (type: string, fields: JsonObject): Event => ({ event: type, data: { type, ...fields } });
 /** How the events of a text are called, and where they bear all of it. */
-const TEXTS: Record<TextKind, { name: string; field: string; more: JsonObject }> = {
-  message: { name: 'output_text', field: 'text', more: { logprobs: [] } },
-  refusal: { name: 'refusal', field: 'refusal', more: {} },
-  reasoning: { name: 'reasoning_text', field: 'text', more: {} },
+const TEXTS: Record<TextKind, { name: string; field: string }> = {
+  message: { name: 'output_text', field: 'text' },
+  refusal: { name: 'refusal', field: 'refusal' },
+  reasoning: { name: 'reasoning_text', field: 'text' },
 };
-function partOfItem(kind: TextKind, text: string): JsonObject {
-  if (kind === 'message') return textPart(text);
+function partOfItem(kind: TextKind, text: string, logprobs: JsonObject[]): JsonObject {
+  if (kind === 'message') return textPart(text, logprobs);
   return kind === 'refusal' ? refusalPart(text) : { type: 'reasoning_text', text };
 }
 const PREFIXES = { message: 'msg_', refusal: 'msg_', reasoning: 'rs_', call: 'fc_' };
@@ -269,7 +278,7 @@ const itemIdOf = ({ kind, id }: OpenItem): string => PREFIXES[kind] + id;
 function toldItem(item: OpenItem, status: string, empty: boolean): JsonObject {
   if (item.kind === 'call') return callItem(item.id, status, item.callId, item.name, item.text);
   if (item.kind === 'reasoning') return { ...reasoningItem(item.id, item.text), ...(empty ? { content: [] } : {}) };
-  return messageItem(item.id, status, empty ? [] : [partOfItem(item.kind, item.text)]);
+  return messageItem(item.id, status, empty ? [] : [partOfItem(item.kind, item.text, item.logprobs)]);
 }
 
 export const responsesByChat: Detour = {
