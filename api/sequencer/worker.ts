@@ -8,12 +8,13 @@ import type { LeaderOptions } from './leader.ts';
 import type { Request, WorkerMessage } from './messages.ts';
 import { isSnapshotTask, performTask } from './snapshot_thread.ts';
 import type { SnapshotReport, SnapshotTask } from './snapshot_thread.ts';
-import { warmUp } from './warm_up.ts';
+import { meetLargeIds, warmUp } from './warm_up.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this runs as a worker thread');
 
 async function snapshot(task: SnapshotTask): Promise<SnapshotReport> {
+  meetLargeIds();
   try {
     return { kind: 'saved', sequence: await performTask(task) };
   } catch (error) {
@@ -31,6 +32,7 @@ async function lead(options: LeaderOptions, port: MessagePort): Promise<void> {
     onFollowing: (sequence) => port.postMessage({ kind: 'following', sequence } satisfies WorkerMessage),
   });
   port.on('message', (requests: Request[]) => leader.receive(requests));
+  meetLargeIds();
   await leader.start();
 }
 

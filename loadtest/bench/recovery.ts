@@ -12,9 +12,11 @@ import { COLUMNS, readRowOf } from '../../db/journal_reader.ts';
 import type { JournalRow } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import type { Snapshot } from '../../db/snapshots.ts';
+import { compileForShort } from '../../api/sequencer/compiler.ts';
 import { LEADER_DEFAULTS } from '../../api/sequencer/leader.ts';
 import { recover } from '../../api/sequencer/recovery.ts';
 import { TAKEN_LATE_TIMES } from '../../api/sequencer/snapshotter.ts';
+import { meetLargeIds } from '../../api/sequencer/warm_up.ts';
 import { Engine } from '../../engine/engine.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import { YOUNG } from './benchmark.ts';
@@ -140,8 +142,10 @@ function replayApart(url: string): Promise<Replayed> {
   });
 }
 
-/** Every command from the first, its events compared, the invariants checked; then a snapshot of what it comes to. */
+/** As `npm run replay` does: every command from the first, its events compared, the invariants checked; then a snapshot of what it comes to. */
 async function replayAll(url: string): Promise<Replayed> {
+  compileForShort();
+  meetLargeIds();
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   const { engine, journalHash, replayedCommands, replayMillis } = await recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => copyRows(url, sequence) } });
