@@ -1,5 +1,5 @@
 /** What the journal keeps, and what every journal promises. One row per batch, chained by hash. */
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 /** A batch as the sequencer hands it over. */
 export interface JournalRecord {
@@ -58,9 +58,6 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-/** From here on handing a row to another thread costs less than hashing it. */
-const APART_BYTES = 1 << 15;
-
 /** What the first row is chained to. */
 export const GENESIS_HASH: Uint8Array = new Uint8Array(32);
 
@@ -81,14 +78,6 @@ function headOf(row: Omit<JournalRow, 'hash'>): Buffer {
 export function verifyRow(lastSequence: number, previous: Uint8Array, row: JournalRow): void {
   verifyRange(lastSequence, row);
   requireHash(hashRow(previous, row), row);
-}
-
-/** As `verifyRow`; a large row is hashed beside this thread. */
-export async function verifyRowApart(lastSequence: number, previous: Uint8Array, row: JournalRow): Promise<void> {
-  if (row.commands.length + row.events.length < APART_BYTES) return verifyRow(lastSequence, previous, row);
-  verifyRange(lastSequence, row);
-  const digest = await webcrypto.subtle.digest('SHA-256', Buffer.concat([previous, headOf(row), row.commands, row.events]));
-  requireHash(new Uint8Array(digest), row);
 }
 
 function verifyRange(lastSequence: number, row: JournalRow): void {

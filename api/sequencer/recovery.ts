@@ -3,7 +3,7 @@ import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
 import { Engine } from '../../engine/engine.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import { areEvents } from '../../engine/codec/event_codec.ts';
-import { GENESIS_HASH, JournalCorrupt, verifyRowApart } from '../../db/journal_record.ts';
+import { GENESIS_HASH, JournalCorrupt, verifyRow } from '../../db/journal_record.ts';
 import type { Journal, JournalRow } from '../../db/journal_record.ts';
 import type { SnapshotStore, StoredSnapshot } from '../../db/snapshots.ts';
 
@@ -55,7 +55,8 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
   const loaded = performance.now();
   let { journalHash } = start;
   let replayedRows = 0;
-  for await (const row of verified(options.journal.rows(snapshotSequence + 1), { lastSequence: snapshotSequence, hash: journalHash })) {
+  for await (const row of options.journal.rows(snapshotSequence + 1)) {
+    verifyRow(engine.sequence, journalHash, row);
     replayRow(engine, row);
     journalHash = row.hash;
     replayedRows++;
@@ -64,26 +65,6 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
     engine, snapshotSequence, replayedRows, replayedCommands: engine.sequence - snapshotSequence, journalHash,
     snapshotMillis: loaded - begun, replayMillis: performance.now() - loaded,
   };
-}
-
-/** Rows that continue `last` and each other. The next one is checked while one is executed. @throws JournalCorrupt */
-async function* verified(rows: AsyncIterable<JournalRow>, last: { lastSequence: number; hash: Uint8Array }): AsyncGenerator<JournalRow> {
-  let before = last;
-  let waiting: { row: JournalRow; checked: Promise<void> } | undefined;
-  for await (const row of rows) {
-    const checked = verifyRowApart(before.lastSequence, before.hash, row);
-    // Awaited in its turn; what stands before it comes first.
-    checked.catch(() => undefined);
-    before = row;
-    if (waiting !== undefined) {
-      await waiting.checked;
-      yield waiting.row;
-    }
-    waiting = { row, checked };
-  }
-  if (waiting === undefined) return;
-  await waiting.checked;
-  yield waiting.row;
 }
 
 /** Executes a row's commands and compares what they cause, number for number. */

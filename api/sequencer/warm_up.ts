@@ -25,9 +25,9 @@ const LIST_PRICE = 30_000;
 /**
  * Places and cancels orders in a market that nobody sees until their ids have more than 31 bits, as the ids of every market that has traded for a
  * while have. V8 would compile all of an order's path for smaller ones, and when the first large one comes would drop it, to run a
- * hundred thousand commands at a tenth of the speed.
+ * hundred thousand commands at a tenth of the speed. @returns the last id
  */
-export function meetLargeIds(): void {
+export function meetLargeIds(): number {
   const state = new State();
   const engine = new Engine(state);
   const run = (...commands: Command[]): void => {
@@ -48,11 +48,13 @@ export function meetLargeIds(): void {
     type: 'place', company, market: marketOf(0, 0), hour: 1, side: BUY, orderType: LIMIT, price: LIST_PRICE, quantity: 100, timeInForce: GTC, postOnly: false, displayQuantity: 0,
     minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: 0, selfTradePrevention: 0, cancelOnDisconnect: false, clientOrderId: '',
   };
+  let order = 0;
   for (let round = 0; round < LARGE_ID_ROUNDS; round++) {
-    const order = state.orders.nextId();
+    order = state.orders.nextId();
     run(bid);
     run({ type: 'amend', company, order, price: LIST_PRICE, quantity: 50 }, { type: 'cancel', company, order });
   }
+  return order;
 }
 
 /** Lives through a few days of a small market that nobody sees. */
