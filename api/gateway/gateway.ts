@@ -32,7 +32,7 @@ import { NO_LOGBOOK, StoredLogbook } from './relay/logbook.ts';
 import type { Logbook } from './relay/logbook.ts';
 import { chargeableMost } from './metering/meter.ts';
 import type { Metered } from './metering/meter.ts';
-import { KEEP_ALIVE_MILLIS } from './relay/outgoing.ts';
+import { KEEP_ALIVE_MILLIS, KeepAlive } from './relay/outgoing.ts';
 import type { Outgoing } from './relay/outgoing.ts';
 import { Prices } from './metering/prices.ts';
 import { StreamRelay, failureEvent } from './relay/relay_stream.ts';
@@ -99,6 +99,7 @@ export class Gateway {
   private readonly repeats: Repeats;
   private readonly guard: AddressGuard;
   private readonly logbook: Logbook;
+  private readonly keepAlive: KeepAlive;
   /** Requests under way, and the keys they came with. */
   private readonly underWay = new Map<Departure, string>();
   private readonly unsubscribe: () => void;
@@ -109,6 +110,7 @@ export class Gateway {
     this.guard = guard;
     this.parts = parts;
     this.logbook = parts.logbook ?? NO_LOGBOOK;
+    this.keepAlive = new KeepAlive(parts.keepAliveMillis ?? KEEP_ALIVE_MILLIS);
     this.upstream = new Upstream(guard, parts.timeouts ?? TIMEOUTS);
     this.known = new Endpoints({ ...services, rows });
     this.ratings = new RatingBook(parts.versions ?? NO_VERSIONS);
@@ -201,14 +203,14 @@ export class Gateway {
 
   /** A stream that is silent before its first byte has comments too; what fails then is told in the stream. */
   private async keptWaiting(call: Call, gone: Departure, out: Outgoing, work: Promise<void>): Promise<void> {
-    const timer = setInterval(() => out.keepWaiting(), this.parts.keepAliveMillis ?? KEEP_ALIVE_MILLIS);
+    this.keepAlive.add(out);
     try {
       await work;
     } catch (error) {
       if (out.isWaiting && !out.response.destroyed) out.lastPiece(failureEvent(call, gone.reason ?? error));
       throw error;
     } finally {
-      clearInterval(timer);
+      this.keepAlive.delete(out);
     }
   }
 

@@ -57,16 +57,16 @@ export class SequencerClient implements SequencerPort {
     return this.ask<Answer<Q>>((id) => ({ kind: 'query', id, name, ask }));
   }
   authorise(request: AuthoriseRequest): Promise<AuthoriseResult> {
-    return this.ask<AuthoriseResult>((id) => ({ kind: 'authorise', id, request }));
+    return this.askBeside<AuthoriseResult>((id) => ({ kind: 'authorise', id, request }));
   }
   release(request: string): Promise<void> {
-    return this.ask<void>((id) => ({ kind: 'release', id, request }));
+    return this.askBeside<void>((id) => ({ kind: 'release', id, request }));
   }
   reserve(reservation: Reservation): Promise<boolean> {
-    return this.ask<boolean>((id) => ({ kind: 'reserve', id, reservation }));
+    return this.askBeside<boolean>((id) => ({ kind: 'reserve', id, reservation }));
   }
   releaseReservation(request: string, spent?: Spent): Promise<void> {
-    return this.ask<void>((id) => ({ kind: 'releaseReservation', id, request, spent }));
+    return this.askBeside<void>((id) => ({ kind: 'releaseReservation', id, request, spent }));
   }
   setClock(now: number): Promise<number> {
     if (!Number.isSafeInteger(now) || now < 0) return Promise.reject(new RangeError('a time is a whole number of milliseconds'));
@@ -119,6 +119,11 @@ export class SequencerClient implements SequencerPort {
       this.closeRun();
       this.outbox.push(request(id));
     });
+  }
+
+  /** What the authoriser is asked has no place among commands: they go on collecting. */
+  private askBeside<T>(request: (id: number) => Request): Promise<T> {
+    return this.call<T>((id) => void this.outbox.push(request(id)));
   }
 
   private call<T>(enqueue: (id: number) => void): Promise<T> {

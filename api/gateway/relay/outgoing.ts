@@ -15,8 +15,10 @@ const STREAM_HEAD = ['content-type', 'text/event-stream; charset=utf-8', 'cache-
 const JSON_HEAD = ['content-type', 'application/json; charset=utf-8', 'cache-control', 'no-store'];
 
 /** A comment of a stream. */
-export const KEEP_ALIVE = ': keep-alive\n\n';
+const KEEP_ALIVE = ': keep-alive\n\n';
 export const KEEP_ALIVE_MILLIS = 10_000;
+/** So often each stream is looked at in that time. */
+const LOOKS = 10;
 
 /** The longest wait that OpenAI's clients keep to. */
 const RETRIED_SECONDS_MAX = 60;
@@ -36,6 +38,8 @@ export class Outgoing {
   private framed = false;
   private waiting = false;
   private begun = false;
+  /** Looks since the last piece. */
+  private looks = 0;
 
   constructor(response: ServerResponse, requestId: string) {
     this.response = response;
@@ -61,11 +65,14 @@ export class Outgoing {
     this.response.writeHead(status, [...COMMON, 'x-request-id', this.requestId, 'openai-processing-ms', String(millis), ...(this.window?.headers() ?? []), ...headers]);
   }
 
-  /** A stream of which nothing has come yet: its head, and a comment, lest somebody on the way takes it for dead. */
-  keepWaiting(): void {
-    if (this.begun || this.response.destroyed) return;
-    if (!this.waiting) this.openStream([]);
-    this.waiting = true;
+  /** Of a stream that has long been silent: a comment, lest somebody on the way takes it for dead, and its head if nothing has come yet. */
+  look(): void {
+    this.looks += 1;
+    if (this.looks < LOOKS || this.response.destroyed || this.response.writableEnded) return;
+    if (!this.begun && !this.waiting) {
+      this.openStream([]);
+      this.waiting = true;
+    }
     this.piece(KEEP_ALIVE);
   }
 
@@ -89,6 +96,7 @@ export class Outgoing {
 
   /** @param letters the bytes of a piece, one letter each: so they are neither read nor written anew */
   piece(letters: string): void {
+    this.looks = 0;
     this.response.write(this.framed ? frameOf(letters, letters.length) : letters, 'latin1');
   }
 
@@ -119,6 +127,34 @@ export class Outgoing {
     // What a client still sends of a body that was refused is not read.
     if (error.code === 'request_too_large') more.push('connection', 'close');
     this.json(error.status, JSON.stringify(openAiError(error)), more);
+  }
+}
+
+/** Looks at all streams under way, by one timer for all of them: none of their pieces costs a timer's. */
+export class KeepAlive {
+  private readonly streams = new Set<Outgoing>();
+  private readonly millis: number;
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @param millis how long a stream may be silent */
+  constructor(millis: number) {
+    this.millis = millis;
+  }
+
+  add(stream: Outgoing): void {
+    this.streams.add(stream);
+    this.timer ??= setInterval(() => this.look(), this.millis / LOOKS).unref();
+  }
+
+  delete(stream: Outgoing): void {
+    this.streams.delete(stream);
+  }
+
+  private look(): void {
+    for (const stream of this.streams) stream.look();
+    if (this.streams.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
   }
 }
 

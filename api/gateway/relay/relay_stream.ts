@@ -13,7 +13,6 @@ import { isObject } from '../dialects/dialect.ts';
 import type { EventTranslator, JsonObject } from '../dialects/dialect.ts';
 import { Meter } from '../metering/meter.ts';
 import type { Metered } from '../metering/meter.ts';
-import { KEEP_ALIVE, KEEP_ALIVE_MILLIS } from './outgoing.ts';
 import type { Outgoing } from './outgoing.ts';
 import { EventStreamParser, endOfEvent, eventIn, lettersOf, textOf, writtenEvent } from './sse.ts';
 import type { ServerSentEvent } from './sse.ts';
@@ -55,7 +54,6 @@ export class StreamRelay {
   private hasTerminal = false;
   private ended = false;
   private begun = false;
-  private keepAlive: NodeJS.Timeout | undefined;
   /** The bytes of all that was sent, where it is to be kept, one letter each. */
   private sent = '';
 
@@ -82,8 +80,6 @@ export class StreamRelay {
       answer.abort();
       if (!this.begun) throw error;
       return await this.breakOff(error);
-    } finally {
-      clearInterval(this.keepAlive);
     }
     answer.drain();
     return this.finish();
@@ -202,12 +198,7 @@ export class StreamRelay {
   private send(letters: string): void {
     if (letters === '') return;
     const { out, keep } = this.parts;
-    if (this.begun) {
-      this.keepAlive?.refresh();
-    } else {
-      out.streamHead();
-      this.keepAlive = setInterval(() => out.piece(KEEP_ALIVE), KEEP_ALIVE_MILLIS);
-    }
+    if (!this.begun) out.streamHead();
     this.begun = true;
     if (keep !== undefined) this.sent += letters;
     out.piece(letters);
@@ -237,7 +228,6 @@ export class StreamRelay {
     await keep?.(textOf(this.sent) + text);
     if (out.response.destroyed) return;
     if (!this.begun) out.streamHead();
-    clearInterval(this.keepAlive);
     out.lastPiece(text);
   }
 
