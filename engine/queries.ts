@@ -330,6 +330,8 @@ export interface Queries {
   payables: { ask: { company: number }; answer: PayableView[] };
   /** Companies that are suspended, and since when. */
   suspended: { ask: object; answer: { company: number; since: number }[] };
+  /** The body with which an idempotency key came first, as its hash; null: it is new. */
+  keyUse: { ask: { key: string }; answer: string | null };
   market: { ask: object; answer: MarketSnapshot };
   payoff: { ask: { facility: number; day: number }; answer: PayoffView | null };
   switches: { ask: object; answer: { switches: Record<SwitchName, Switch>; money: MoneyRules } };

@@ -58,6 +58,7 @@ export class Views {
       soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
       payables: ({ company }) => this.payables(company),
       suspended: () => state.companies.filter(({ suspendedAt }) => suspendedAt !== 0).map(({ company, suspendedAt }) => ({ company, since: suspendedAt })),
+      keyUse: ({ key }) => state.idempotency.get(key)?.bodyHash ?? null,
       market: () => this.market(),
       payoff: ({ facility, day }) => this.payoff(facility, day),
       switches: () => ({ switches: structuredClone(state.switches), money: { ...state.money } }),

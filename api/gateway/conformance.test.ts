@@ -410,12 +410,15 @@ describe('a request with an Idempotency-Key', () => {
     }
   });
 
-  test('that another call has had is charged for what it was served', async () => {
+  test('that another call has had is refused; where that call comes meanwhile, what was served is charged', async () => {
     const key = world.key();
     const submit = (name: string) => world.services.sequencer.submit({ command: { type: 'claimKey', company: world.borrower }, idempotencyKey: `${world.borrower}:${name}`, bodyHash: 'of an order' });
     for (const stream of [false, true]) {
-      answer = stream ? sse([{ choices: [{ index: 0, delta: { content: 'one' }, finish_reason: null }] }, { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }, '[DONE]']) : json(chat());
-      await submit(`k-order-${stream}`);
+      const served = stream ? sse([{ choices: [{ index: 0, delta: { content: 'one' }, finish_reason: null }] }, { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }, '[DONE]']) : json(chat());
+      await submit(`k-before-${stream}`);
+      expect((await ask('/v1/chat/completions', { model: CHAT, messages, stream }, { 'idempotency-key': `k-before-${stream}`, authorization: `Bearer ${key}` })).status).toBe(409);
+      expect(seen).toEqual([]);
+      answer = (asked, reply) => void submit(`k-order-${stream}`).then(() => served(asked, reply));
       const before = await used();
       expect((await ask('/v1/chat/completions', { model: CHAT, messages, stream }, { 'idempotency-key': `k-order-${stream}`, authorization: `Bearer ${key}` })).status).toBe(200);
       expect(await used()).toBeGreaterThan(before);

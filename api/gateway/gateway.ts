@@ -21,7 +21,7 @@ import { DeliveryWatch } from './endpoints/delivery_watch.ts';
 import type { ReferenceAnswers } from './endpoints/delivery_watch.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { StoredEndpoints } from './endpoints/endpoint_rows.ts';
-import { GatewayError } from '../errors.ts';
+import { ApiError, GatewayError } from '../errors.ts';
 import type { EndpointRows } from './endpoints/endpoint_rows.ts';
 import { LoadTestsInMemory, StoredLoadTests } from './endpoints/load_test_log.ts';
 import type { LoadTestLog } from './endpoints/load_test_log.ts';
@@ -160,8 +160,17 @@ export class Gateway {
     const hour = Math.floor(committed.now / MILLIS_PER_HOUR);
     const call = admit(dialect, asked, directory, this.ratings.ofCompany(asked.principal.company, hour));
     if (call.idempotencyKey === '') return this.serveOnce(call, out, undefined);
-    const kept = await this.repeats.once(call.idempotencyKey, call.bodyHash, (keep) => this.serveOnce(call, out, keep));
+    const kept = await this.repeats.once(call.idempotencyKey, call.bodyHash, async (keep) => {
+      await this.requireOwnKey(call);
+      await this.serveOnce(call, out, keep);
+    });
     if (kept !== undefined) repeat(kept, out);
+  }
+
+  /** @throws ApiError idempotency_mismatch when another call of the company has had the key */
+  private async requireOwnKey({ idempotencyKey, bodyHash }: Call): Promise<void> {
+    const known = await this.parts.services.sequencer.query('keyUse', { key: idempotencyKey });
+    if (known !== null && known !== bodyHash) throw new ApiError('idempotency_mismatch');
   }
 
   private async serveOnce(call: Call, out: Outgoing, keep: Keep | undefined): Promise<void> {
