@@ -20,6 +20,7 @@ import type { FailedPlace, Outage } from '../delivery/minutes.ts';
 import type { OrderExtra } from '../book/orders.ts';
 import type { Replacement } from '../delivery/replacement.ts';
 import type { Chain } from '../delivery/resale.ts';
+import type { AllocationColumn } from '../trading/allocations.ts';
 import type { Capacity, Supply } from '../trading/supply.ts';
 import type { Timer } from '../time/timers.ts';
 import type { TradingMode } from '../vocabulary.ts';
@@ -308,7 +309,7 @@ function restoreColumns(state: State, head: Head, columns: Named): void {
     const prefix = name.slice(0, dot);
     const field = name.slice(dot + 1);
     if (prefix === 'ledger') state.ledger.setColumn(ACCOUNT_NAMES.indexOf(field as (typeof ACCOUNT_NAMES)[number]), column as Float64Array);
-    else if (prefix === 'allocations') Object.assign(state.allocations, { [field]: withCapacity(column, state.allocations.price.length) });
+    else if (prefix === 'allocations') state.allocations.setColumn(field as AllocationColumn, column);
     else if (prefix === 'supply') state.supply.setColumn(field as Parameters<Supply['setColumn']>[0], column);
   }
   const { orders, amounts, allocations, supply } = head.pools;
@@ -321,12 +322,6 @@ function restoreColumns(state: State, head: Head, columns: Named): void {
 /** Room to go on with, so that a market which comes back does not stop for growth at its first trade. */
 function roomFor(used: number): number {
   return grownCapacity(ROOM_MINIMUM, 2 * used);
-}
-
-function withCapacity(column: Float64Array | Int32Array, capacity: number): Float64Array | Int32Array {
-  const grown = column instanceof Float64Array ? new Float64Array(capacity) : new Int32Array(capacity);
-  grown.set(column);
-  return grown;
 }
 
 function restoreBook(state: State, image: BookImage): void {

@@ -3,16 +3,22 @@ import { grownCapacity, grownFloats, grownInts } from '../numbers/columns.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 
 const SLOTS = 2 ** 24;
-const FLOAT_COLUMNS = ['price', 'quantity', 'usedGpu', 'pendingGpu', 'contract', 'retired', 'gross', 'commission', 'offered', 'redemptionRate', 'fee', 'bought', 'failedGpu', 'penalGpu', 'refunded'] as const;
+/** What may be beyond 32 bits; what never is, by the limits of prices, quantities and rates. A snapshot has doubles of both, in the order of DOUBLES. */
+const LONG_COLUMNS = ['usedGpu', 'pendingGpu', 'contract', 'retired', 'gross', 'commission', 'fee', 'failedGpu', 'penalGpu', 'refunded'] as const;
+const SHORT_COLUMNS = ['price', 'quantity', 'offered', 'redemptionRate', 'bought'] as const;
+const DOUBLES = ['price', 'quantity', 'usedGpu', 'pendingGpu', 'contract', 'retired', 'gross', 'commission', 'offered', 'redemptionRate', 'fee', 'bought', 'failedGpu', 'penalGpu', 'refunded'] as const;
 const INT_COLUMNS = ['generation', 'company', 'provider', 'cell', 'book', 'model', 'funding', 'sellerFee', 'state', 'companyNext', 'companyPrev', 'bookNext', 'fromMinute', 'feeLots', 'spent'] as const;
+
+export type AllocationColumn = (typeof DOUBLES)[number] | (typeof INT_COLUMNS)[number];
+const doublesOf = (column: Float64Array | Int32Array): Float64Array => (column instanceof Float64Array ? column : new Float64Array(column));
 
 /** Values of the `state` column; FREE rows are not in use. What is `done` is kept for as long as a failure of it may still be found. */
 export const ALLOCATION = { free: 0, open: 1, settled: 2, done: 3 } as const;
 
 export class Allocations {
-  price: Float64Array;
+  price: Int32Array;
   /** Steps. */
-  quantity: Float64Array;
+  quantity: Int32Array;
   /** 1e-6 GPU-seconds captured; authorised and not captured when the hour ended. */
   usedGpu: Float64Array;
   pendingGpu: Float64Array;
@@ -23,12 +29,12 @@ export class Allocations {
   gross: Float64Array;
   commission: Float64Array;
   /** Steps on offer for resale. */
-  offered: Float64Array;
+  offered: Int32Array;
   /** Stamped at the fill, ppm. */
-  redemptionRate: Float64Array;
+  redemptionRate: Int32Array;
   /** Micro-CR that the buyer was charged at the fill, and the steps it was charged for. */
   fee: Float64Array;
-  bought: Float64Array;
+  bought: Int32Array;
   /** 1e-6 GPU-seconds that were not delivered, and of them by the provider's fault; micro-CR given back for them, the fee apart. */
   failedGpu: Float64Array;
   penalGpu: Float64Array;
@@ -57,18 +63,18 @@ export class Allocations {
   free = NIL;
 
   constructor(rows: number) {
-    this.price = new Float64Array(rows);
-    this.quantity = new Float64Array(rows);
+    this.price = new Int32Array(rows);
+    this.quantity = new Int32Array(rows);
     this.usedGpu = new Float64Array(rows);
     this.pendingGpu = new Float64Array(rows);
     this.contract = new Float64Array(rows);
     this.retired = new Float64Array(rows);
     this.gross = new Float64Array(rows);
     this.commission = new Float64Array(rows);
-    this.offered = new Float64Array(rows);
-    this.redemptionRate = new Float64Array(rows);
+    this.offered = new Int32Array(rows);
+    this.redemptionRate = new Int32Array(rows);
     this.fee = new Float64Array(rows);
-    this.bought = new Float64Array(rows);
+    this.bought = new Int32Array(rows);
     this.failedGpu = new Float64Array(rows);
     this.penalGpu = new Float64Array(rows);
     this.refunded = new Float64Array(rows);
@@ -122,8 +128,8 @@ export class Allocations {
 
   private grow(): void {
     const capacity = grownCapacity(this.price.length, this.used);
-    for (const name of FLOAT_COLUMNS) this[name] = grownFloats(this[name], capacity);
-    for (const name of INT_COLUMNS) this[name] = grownInts(this[name], capacity);
+    for (const name of LONG_COLUMNS) this[name] = grownFloats(this[name], capacity);
+    for (const name of [...SHORT_COLUMNS, ...INT_COLUMNS]) this[name] = grownInts(this[name], capacity);
   }
 
   destroy(row: number): void {
@@ -144,8 +150,13 @@ export class Allocations {
 
   columns(): { floats: Record<string, Float64Array>; ints: Record<string, Int32Array> } {
     return {
-      floats: Object.fromEntries(FLOAT_COLUMNS.map((name) => [name, this[name]])),
+      floats: Object.fromEntries(DOUBLES.map((name) => [name, doublesOf(this[name].subarray(0, this.used))])),
       ints: Object.fromEntries(INT_COLUMNS.map((name) => [name, this[name]])),
     };
+  }
+
+  /** Restores what `columns` gave, for which there is room. */
+  setColumn(name: AllocationColumn, column: Float64Array | Int32Array): void {
+    this[name].set(column);
   }
 }
