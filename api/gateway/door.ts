@@ -108,7 +108,7 @@ export class Door {
     const reply = await route.handle({
       services, principal, requestId: out.requestId, idempotencyKey,
       bodyHash: idempotencyKey === '' ? '' : createHash('sha256').update(request.url ?? '').update('\0').update(raw).digest('base64url'),
-      params: checked(route.params, params, 'params'), query: checked(route.query, query, 'query'), body: checked(route.body, value, 'body'),
+      params: checked(route.params, params, 'params'), query: checked(route.query, query, 'query'), body: route.isOrdinary?.(value) === true ? value : checked(route.body, value, 'body'),
       rawBody: raw, address, request: request as Request, response: out.response as Response, out,
     });
     if (reply !== undefined) out.json(reply.status, typeof reply.body === 'string' ? reply.body : JSON.stringify(reply.body), Object.entries(reply.headers ?? {}).flat());

@@ -72,6 +72,8 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   params?: P;
   query?: Q;
   body?: B;
+  /** On OpenAI's paths: whether `body` takes a value as it is, found sooner; where it says no, `body` decides. */
+  isOrdinary?: (body: unknown) => boolean;
   /** What the body must be; JSON unless told. A body of another type reaches the handler as text. */
   contentType?: 'application/json' | 'text/csv';
   /** Largest body in bytes; 256 KiB unless told. */

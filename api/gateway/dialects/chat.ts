@@ -4,7 +4,7 @@ import type { Meter } from '../metering/meter.ts';
 import { correctUsage, readUsage } from './completion_usage.ts';
 import { endingOf, isFailure, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
-import { choiceCount, metadata, modelName, penalties, sampling, streaming, streamsAsAsked, tokenCount } from './fields.ts';
+import { choiceCount, isBetween, isModelName, isTokenCount, metadata, modelName, penalties, sampling, streaming, streamsAsAsked, tokenCount } from './fields.ts';
 import { chatPromptTokens } from './prompt.ts';
 import { asText, contentText, shapeCalls, shapeChoice, shapeContent, shapeHead, shapeLogprobs, withoutNulls } from './shape.ts';
 
@@ -59,6 +59,24 @@ export const chatBody = z.looseObject({
   .refine(...streamsAsAsked);
 type ChatBody = z.output<typeof chatBody>;
 
+const PLAIN_ROLES: readonly unknown[] = ['system', 'user', 'assistant'];
+/** A role and a text, and nothing else. */
+const isPlainMessage = (value: unknown): boolean =>
+  isObject(value) && Object.keys(value).length === 2 && PLAIN_ROLES.includes(value.role) && typeof value.content === 'string';
+
+/** The fields that most requests have, each as most have it. */
+function isOrdinary(body: unknown): boolean {
+  if (!isObject(body) || !isModelName(body.model) || !Array.isArray(body.messages) || body.messages.length === 0) return false;
+  for (const name of Object.keys(body)) {
+    const value = body[name];
+    const isRight = name === 'model' || (name === 'messages' && body.messages.every(isPlainMessage))
+      || ((name === 'max_tokens' || name === 'max_completion_tokens') && isTokenCount(value)) || (name === 'stream' && typeof value === 'boolean')
+      || (name === 'temperature' && isBetween(value, 0, 2)) || (name === 'top_p' && isBetween(value, 0, 1)) || (name === 'user' && typeof value === 'string');
+    if (!isRight) return false;
+  }
+  return true;
+}
+
 /** Everything of a message or a delta that a model has written. */
 function addMessage(message: JsonObject, choice: number, meter: Meter): void {
   meter.add(choice, contentText(message.content));
@@ -90,6 +108,7 @@ export const chat: Dialect = {
   path: '/chat/completions',
   kinds: ['chat'],
   schema: chatBody,
+  isOrdinary,
   streams: true,
   endsWithDone: true,
   idPrefix: 'chatcmpl-',

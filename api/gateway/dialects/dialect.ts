@@ -68,6 +68,8 @@ export interface Dialect {
   readonly path: string;
   readonly kinds: readonly ModelKind[];
   readonly schema: z.ZodType<{ model: string; stream?: boolean | null }>;
+  /** Whether the schema takes the body as it is, found sooner; where it says no, the schema decides. */
+  isOrdinary?(body: unknown): boolean;
   /** False: the answer always comes whole. */
   readonly streams: boolean;
   /** Whether a complete stream ends with `[DONE]`. */

@@ -4,7 +4,8 @@ import { z } from 'zod';
 export const TOKENS_MAX = 10_000_000;
 const INPUTS_MAX = 2_048;
 
-export const modelName = z.string().min(1).max(200);
+const MODEL_NAME_MAX = 200;
+export const modelName = z.string().min(1).max(MODEL_NAME_MAX);
 export const tokenCount = z.int().min(1).max(TOKENS_MAX).nullish();
 export const choiceCount = z.int().min(1).max(128).nullish();
 const METADATA_MAX = 16;
@@ -26,6 +27,11 @@ export const streaming = {
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
 };
+/** What `modelName`, `tokenCount` and `sampling` say, without them. */
+export const isModelName = (value: unknown): boolean => typeof value === 'string' && value.length > 0 && value.length <= MODEL_NAME_MAX;
+export const isTokenCount = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= TOKENS_MAX;
+export const isBetween = (value: unknown, least: number, most: number): boolean => typeof value === 'number' && value >= least && value <= most;
+
 /** What `streaming` says must agree. */
 export const streamsAsAsked: [(given: { stream?: boolean | null; stream_options?: object | null }) => boolean, { path: string[]; message: string }] =
   [(given) => given.stream_options == null || given.stream === true, { path: ['stream_options'], message: 'needs stream to be true' }];

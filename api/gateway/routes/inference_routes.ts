@@ -48,7 +48,7 @@ const PATHS: readonly Described[] = [
 export const inferenceRoutes = (gateway: Gateway): Route[] =>
   PATHS.map(({ dialect, operationId, summary, answer }) =>
     route({
-      method: 'post', path: `/v1${dialect.path}`, operationId, summary, tag: 'inference', scope: 'inference', bodyLimit: BODY_LIMIT_BYTES, body: dialect.schema,
+      method: 'post', path: `/v1${dialect.path}`, operationId, summary, tag: 'inference', scope: 'inference', bodyLimit: BODY_LIMIT_BYTES, body: dialect.schema, isOrdinary: dialect.isOrdinary,
       responses: { 200: { description: 'With `"stream": true`, server-sent events instead.', schema: answer } },
       async handle(context) {
         const { out, request, idempotencyKey, bodyHash } = context;
