@@ -19,7 +19,7 @@
  * 7: lenders take out interest that borrowers have paid, repaid capital and money that is in no commitment; who bought of a provider hears of its failed minutes;
  *    what a failure posts is booked under it although it extends a lot; who may not buy is not told that it buys little; for a bid that cannot wait and may not buy
  *    from everybody no more is drawn than what it executes needs; an amendment to more is held to what a day may buy and to the bond, as a new order is; a share of revenue costs no cent more
- *    than its cap, and of instalments that are paid in advance the last alone has fractions of one.
+ *    than its cap, and of instalments that are paid in advance the last alone has fractions of one; one that is paid whole in advance asks for nothing on its day.
  */
 export const RULES_VERSION = 7;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

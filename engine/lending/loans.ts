@@ -187,6 +187,7 @@ export class Loans {
     const parts = allocate(facility.schedule, amount, facility.state === 'defaulted');
     const due = { fees: sumOf(parts, 'fee'), interest: sumOf(parts, 'interest'), principal: sumOf(parts, 'principal') };
     const left = amount - due.fees - due.interest - due.principal;
+    const paid = mode === 'advance' && this.state.rulesVersion >= 7 ? this.paidWhole(facility, left) : new Set<number>();
     const advanceInterest = Math.min(left, this.interest.unbilled(facility));
     const advancePrincipal = Math.min(left - advanceInterest, this.unbilledPrincipal(facility));
     const interest = due.interest + advanceInterest;
@@ -207,7 +208,7 @@ export class Loans {
     payments.unapplied += amount - applied;
     this.settle(facility, parts);
     buffer.emit('repaid', { facility: facility.facility, amount, interest, principal, fees: due.fees, unapplied: amount - applied });
-    if (advancePrincipal > 0) this.prepaid(facility, advancePrincipal, mode);
+    if (advancePrincipal > 0) this.prepaid(facility, advancePrincipal, mode, paid);
     else if (this.principal(facility) === 0) this.reschedule(facility, false);
     else this.tidy(facility);
     this.fund.settle(facility);
@@ -245,8 +246,21 @@ export class Loans {
     }
   }
 
-  /** Principal has been paid before it was due. */
-  private prepaid(facility: Facility, amount: Micro, mode: PrepaymentMode): void {
+  /** Instalments to come that repay principal, of which so much pays all that they were to ask for. */
+  private paidWhole(facility: Facility, amount: Micro): Set<number> {
+    const found = new Set<number>();
+    let left = amount;
+    for (const { billed, number, principal, interest } of this.expectedSchedule(facility)) {
+      if (billed || principal === 0) continue;
+      left -= principal + interest;
+      if (left < 0) break;
+      found.add(number);
+    }
+    return found;
+  }
+
+  /** Principal has been paid before it was due. `paid`: instalments that are paid with it; what their periods still accrue is asked for with the next. */
+  private prepaid(facility: Facility, amount: Micro, mode: PrepaymentMode, paid: ReadonlySet<number>): void {
     if (mode !== 'advance' || facility.method === 'revenue_share') return this.reschedule(facility, mode === 'shorten');
     // A fraction of a cent comes off the last instalment, which carries what principal has of them.
     const whole = this.state.rulesVersion >= 7 ? floorToCent(amount) : amount;
@@ -260,6 +274,7 @@ export class Loans {
     const last = facility.schedule.at(-1);
     if (last === undefined || this.unbilledPrincipal(facility) === 0 || last.principal < amount - whole) return this.reschedule(facility, false);
     last.principal -= amount - whole;
+    facility.schedule = facility.schedule.filter((row) => row.billed || row.principal > 0 || !paid.has(row.number));
     this.tidy(facility);
   }
 
