@@ -5,7 +5,7 @@
 import type { Decimal } from 'decimal.js';
 import type { ScheduleMethod } from '../vocabulary.ts';
 import type { Day } from '../numbers/units.ts';
-import { divideHalfEven } from '../numbers/muldiv.ts';
+import { divideHalfEven, mulDiv } from '../numbers/muldiv.ts';
 import { addMonths, dayOf } from './dates.ts';
 import { basisOf, countDays, isActual, type DayCount } from './day_count.ts';
 import { Exact, ZERO, difference, fractionOf, roundWhole, sum, timesRatio, type Fraction } from './exact.ts';
@@ -262,8 +262,16 @@ function roundedShare(share: number, interest: number, multiple?: number): numbe
 }
 
 function interestOf(balance: number, { rates, spared }: Course, index: number): number {
-  const { numerator, denominator } = index === 0 ? difference(timesRatio(rates[0], balance, 1), spared) : timesRatio(rates[index], balance, 1);
+  if (index > 0 || spared.numerator === 0n) return shareOf(balance, rates[index]);
+  const { numerator, denominator } = difference(timesRatio(rates[0], balance, 1), spared);
   return Number(divideHalfEven(numerator, denominator));
+}
+
+/** round(balance x rate), ties to even: exact in plain numbers as long as they hold the rate. */
+function shareOf(balance: number, { numerator, denominator }: Fraction): number {
+  const [over, under] = [Number(numerator), Number(denominator)];
+  if (over <= Number.MAX_SAFE_INTEGER && under <= Number.MAX_SAFE_INTEGER) return mulDiv(balance, over, under);
+  return Number(divideHalfEven(numerator * BigInt(balance), denominator));
 }
 
 /** Equal instalments, refined when the terms ask for it. */
@@ -290,15 +298,16 @@ export function annuityInstalment(principal: number, rates: readonly Fraction[])
   let factor = 0n;
   let growth = FIXED_ONE;
   for (const { numerator, denominator } of rates) {
-    const grown = FIXED_ONE + (numerator * FIXED_ONE) / denominator;
-    factor = (factor * grown) / FIXED_ONE + FIXED_ONE;
-    growth = (growth * grown) / FIXED_ONE;
+    const grown = FIXED_ONE + (numerator << FIXED_BITS) / denominator;
+    factor = ((factor * grown) >> FIXED_BITS) + FIXED_ONE;
+    growth = (growth * grown) >> FIXED_BITS;
   }
   return new Exact((growth * BigInt(principal)).toString()).div(factor.toString());
 }
 
-/** Fixed point of 60 decimal places: what 600 periods round off stays far below what 40 digits show. */
-const FIXED_ONE = 10n ** 60n;
+/** Fixed point of 200 binary places: what 600 periods round off stays far below what 40 digits show. */
+const FIXED_BITS = 200n;
+const FIXED_ONE = 1n << FIXED_BITS;
 
 /** To the nearest cent, or multiple of cents. @throws ScheduleError when the nearest multiple is nothing */
 function toMultiple(amount: Decimal, multiple = 1): number {
