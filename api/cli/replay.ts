@@ -9,7 +9,8 @@ import { replayBook } from './replay_book.ts';
 import { replayJournal } from './replay_journal.ts';
 
 const USAGE = `usage: npm run replay -- --journal [--from SEQ]
-       npm run replay -- --book [--tick T] [--step S] [--depth N] < ops.jsonl > events.jsonl`;
+       npm run replay -- --book [--tick T] [--step S] [--depth N] < ops.jsonl > events.jsonl
+                      a line that is no operation is told with its number; the exit code is then 1`;
 const WHOLE = /^[0-9]{1,15}$/;
 
 interface Mode {

@@ -365,6 +365,9 @@ test('a block is one order over its hours', async () => {
   expect(past.order).toMatchObject({ id, status: 'canceled', filled_quantity: '7', remaining_quantity: '5', average_price: '2.0000', block: { quantity: '4', end_at: at(3) } });
   expect((past.fills as { quantity: string }[]).map(({ quantity }) => quantity)).toEqual(['1', '2', '2', '2']);
   expect((await world.call('GET', '/api/v1/orders?status=open', { key: provider.key })).body.data).toEqual([]);
+  const gone = String(orderOf(await block(provider, { side: 'sell', quantity: '2' })).id);
+  const left = await world.call('POST', '/api/v1/orders/batch', { key: provider.key, body: { operations: [{ op: 'cancel', id: gone }] } });
+  expect(left.body.results).toEqual([{ status: 200, order: { id: gone, status: 'canceled', remaining_quantity: '6', hold: '0.00' }, fills: [] }]);
   const waiting = await block(borrower, { side: 'buy', quantity: '2', minimum_acceptance_ratio: '0.5' });
   expect(orderOf(waiting)).toMatchObject({ status: 'open', hold: '12.06' });
   await world.call('DELETE', '/api/v1/orders', { key: borrower.key });

@@ -110,30 +110,31 @@ function parsedOperation(directory: Directory, company: number, operation: unkno
 
 async function executeBatch(context: Caller & { requestId: string }, company: number, operations: Operation[]): Promise<Result[]> {
   const ack = await attempt(context, { type: 'batch', company, operations });
-  return withReasons(context, company, operations, resultsOf(context.services.directory, ack, operations.length, context.requestId));
+  return withReasons(context, company, operations, resultsOf(context.services.directory, ack, operations, context.requestId));
 }
 
 const refusedBy = (error: ApiError, requestId: string): Result => ({ status: error.status, error: error.body(requestId).error });
 
 /** @throws ApiError when the batch as a whole was refused */
-function resultsOf(directory: Directory, ack: Ack, count: number, requestId: string): Result[] {
-  const perOperation: EngineEvent[][] = Array.from({ length: count }, () => []);
+function resultsOf(directory: Directory, ack: Ack, operations: readonly Operation[], requestId: string): Result[] {
+  const perOperation: EngineEvent[][] = operations.map(() => []);
   let current: EngineEvent[] | undefined;
   for (const event of ack.events) {
     if (event.kind === 'operation') current = perOperation[event.index];
     else if (current !== undefined) current.push(event);
     else if (event.kind === 'rejected') throw new ApiError(event.code);
   }
-  return perOperation.map((events) => resultOf(directory, events, ack, requestId));
+  return perOperation.map((events, index) => resultOf(directory, operations[index], events, ack, requestId));
 }
 
-function resultOf(directory: Directory, events: EngineEvent[], ack: Ack, requestId: string): Result {
+function resultOf(directory: Directory, operation: Operation, events: EngineEvent[], ack: Ack, requestId: string): Result {
   const rejected = eventOf(events, 'rejected');
   if (rejected !== undefined) {
     return refusedBy(new ApiError(rejected.code), requestId);
   }
+  if (operation.type !== 'place') return { status: 200, ...changedWire(directory, operation.order, events) };
   const placed = placedBy(events, ack.sequence, ack.now);
-  if (placed === undefined) return { status: 200, ...changedWire(directory, events) };
+  if (placed === undefined) throw new Error(`command ${ack.sequence} placed nothing`);
   return { status: 201, order: orderWire(directory, placed.order), fills: placed.fills.map(({ fill, order }) => fillWire(directory, fill, order)) };
 }
 
@@ -156,29 +157,28 @@ async function withReasons({ services, requestId, idempotencyKey }: Caller & { r
 }
 
 /** What a cancel or an amend has done, told by its events alone, so that a repeat hears the same. */
-function changedWire(directory: Directory, events: EngineEvent[]): Pick<Result, 'order' | 'fills'> {
-  const amended = eventOf(events, 'orderAmended');
-  const subject = amended?.order ?? eventOf(events, 'orderDone')?.order;
-  if (subject === undefined) return { fills: [] };
-  const fills = fillsOf(events, subject);
-  const last = fills.at(-1);
-  let [status, remaining, hold] = [last === undefined ? 'open' : 'partially_filled', last?.takerRemaining ?? amended?.remaining ?? 0, amended?.hold ?? 0];
-  if (last?.takerSide === 'buy') hold = last.buyerHold;
+function changedWire(directory: Directory, subject: number, events: EngineEvent[]): Pick<Result, 'order' | 'fills'> {
+  let [status, price, remaining, hold] = ['open', 0, 0, 0];
   for (const event of events) {
+    if (event.kind === 'fill' && (event.taker === subject || event.maker === subject)) {
+      const takes = event.taker === subject;
+      [status, remaining] = ['partially_filled', takes ? event.takerRemaining : event.makerRemaining];
+      if (takes === (event.takerSide === 'buy')) hold = event.buyerHold;
+    }
     if (!('order' in event) || event.order !== subject) continue;
-    if (event.kind === 'orderReduced') [remaining, hold] = [event.remaining, event.hold];
+    if (event.kind === 'orderAmended') price = event.price;
+    if (event.kind === 'orderAmended' || event.kind === 'orderReduced') [remaining, hold] = [event.remaining, event.hold];
     if (event.kind === 'orderDone') [status, remaining, hold] = [event.status, event.remaining, 0];
   }
-  const price = amended === undefined || amended.price <= 0 ? {} : { price: formatTicks(amended.price) };
   return {
-    order: { id: idOf('order', subject), status, ...price, remaining_quantity: formatSteps(remaining), hold: formatMicro(hold) },
-    fills: fills.map((fill) => fillWire(directory, fill, subject)),
+    order: { id: idOf('order', subject), status, ...(price > 0 ? { price: formatTicks(price) } : {}), remaining_quantity: formatSteps(remaining), hold: formatMicro(hold) },
+    fills: fillsOf(events, subject).map((fill) => fillWire(directory, fill, subject)),
   };
 }
 
-/** What an order has executed as it arrived, again or anew. */
+/** What an order has executed by the command, also with a block that waited for it. */
 const fillsOf = (events: EngineEvent[], order: number): FillEvent[] =>
-  events.flatMap((event) => (event.kind === 'fill' && event.taker === order ? [withResaleFee(event, events)] : []));
+  events.flatMap((event) => (event.kind === 'fill' && (event.taker === order || event.maker === order) ? [withResaleFee(event, events)] : []));
 
 const amendOrder = route({
   method: 'patch', path: '/api/v1/orders/{id}', operationId: 'amendOrder', summary: 'Change price or remaining quantity; a pure decrease keeps the place in the queue',
