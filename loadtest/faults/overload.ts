@@ -12,10 +12,16 @@ const PIECE = 50;
 const PIECE_MILLIS = 20;
 const SHORT_SECONDS = 5;
 const LONG_SECONDS = 20;
-/** What the server may need more than before the flood, once it has had a moment with it: what has not been answered, and what is garbage. */
-const GROWTH_MEGABYTES_MAX = 200;
+/**
+ * What the server may need more than before the flood, once it has had a moment with it: what has not been answered, and garbage. Each of its three threads
+ * lets as much of what is old lie before it is collected; from there on the memory goes up and down and no further.
+ */
+const OLD_MEGABYTES = 256;
+const GROWTH_MEGABYTES_MAX = 3 * OLD_MEGABYTES;
 const STOP_MILLIS_MAX = 10_000;
 
+/** Requests under way while the peak is measured: fewer than are refused. */
+const PEAK_OUTSTANDING = 400;
 /** How long the peak is measured, and twice of it is offered. */
 const PEAK_MILLIS = { short: 2_000, long: 10_000 };
 const PEAK_ORDERS_MIN = 100;
@@ -32,17 +38,17 @@ class Flood {
   private readonly piece: Buffer;
   private readonly timer: NodeJS.Timeout;
   private readonly begun = performance.now();
-  private readonly perSecond: number;
+  private readonly pace: { perSecond: number; outstanding: number } | undefined;
   private ended = false;
   sent = 0;
 
-  /** @param perSecond Infinity: all that is taken */
-  constructor(url: string, apiKey: string, instrument: string, perSecond = Infinity) {
-    this.perSecond = perSecond;
+  /** @param pace at most; undefined: all that is taken */
+  constructor(url: string, apiKey: string, instrument: string, pace?: { perSecond: number; outstanding: number }) {
+    this.pace = pace;
     const { hostname, port } = new URL(url);
     const body = JSON.stringify({ instrument, side: 'buy', type: 'limit', price: '0.9000', quantity: '0.01', time_in_force: 'ioc' });
     const request = `POST /api/v1/orders HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${apiKey}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-    this.piece = Buffer.from(request.repeat(perSecond === Infinity ? PIECE : 1));
+    this.piece = Buffer.from(request.repeat(pace === undefined ? PIECE : 1));
     for (let connection = 0; connection < CONNECTIONS; connection++) this.open(Number(port), hostname);
     this.timer = setInterval(() => this.send(), PIECE_MILLIS);
   }
@@ -87,9 +93,14 @@ class Flood {
 
   private send(): void {
     const takers = [...this.sockets].filter((socket) => !socket.writableNeedDrain && !socket.destroyed);
-    const due = this.perSecond === Infinity ? takers.length : Math.floor(((performance.now() - this.begun) / 1000) * this.perSecond) - this.sent;
+    const due = this.pace === undefined ? takers.length : this.dueAt(this.pace);
     for (let count = 0; count < due && takers.length > 0; count++) takers[count % takers.length].write(this.piece);
     if (takers.length > 0) this.sent += due;
+  }
+
+  private dueAt({ perSecond, outstanding }: { perSecond: number; outstanding: number }): number {
+    const offered = ((performance.now() - this.begun) / 1000) * perSecond - this.sent;
+    return Math.max(0, Math.floor(Math.min(offered, this.answered + outstanding - this.sent)));
   }
 }
 
@@ -154,9 +165,9 @@ const overload: Fault = {
   },
 };
 
-/** What is accepted in a second of all that can be sent. */
+/** What is accepted in a second by who sends as fast as he is answered. */
 async function peakOf(world: FaultWorld, instrument: string, millis: number): Promise<number> {
-  const flood = new Flood(world.url, world.demo.borrower.api_key, instrument);
+  const flood = new Flood(world.url, world.demo.borrower.api_key, instrument, { perSecond: Infinity, outstanding: PEAK_OUTSTANDING });
   const begun = performance.now();
   await pause(millis);
   const accepted = (): number => flood.statuses.get(201) ?? 0;
@@ -176,7 +187,7 @@ const twice: Fault = {
     const length = world.long ? 'long' : 'short';
     const peak = await peakOf(world, instrument, PEAK_MILLIS[length]);
     await world.progress(5);
-    const flood = new Flood(world.url, world.demo.borrower.api_key, instrument, 2 * peak);
+    const flood = new Flood(world.url, world.demo.borrower.api_key, instrument, { perSecond: 2 * peak, outstanding: Infinity });
     await pause(TWICE_MILLIS[length]);
     const empty = await emptyAfter(world, flood);
     flood.end();
