@@ -100,7 +100,7 @@ export interface CanaryAsk {
 /** What the endpoint said. @throws UpstreamError, ZodError, SyntaxError when it is no answer */
 export async function askCanary(upstream: Upstream, { target, model, prompt, reference, tokens, mayStream, signal }: CanaryAsk): Promise<string> {
   const dialect = dialects[findModel(model)?.kind ?? 'chat'];
-  const manner = tokens === undefined ? anyManner(reference !== undefined, mayStream === true) : { max_tokens: tokens, temperature: 0 };
+  const manner = { ...anyManner(reference !== undefined, mayStream === true), ...(tokens === undefined ? {} : { max_tokens: tokens }) };
   const answer = await upstream.post(target, dialect.path, JSON.stringify(dialect.body(model, prompt, manner)), signal);
   const text = await answer.text(ANSWER_LIMIT_BYTES);
   if (answer.status !== 200) throw new UpstreamError('broken', `${dialect.path} answered ${answer.status}`);

@@ -34,6 +34,8 @@ const RETEST_MILLIS = 10 * MILLIS_PER_MINUTE;
 const TOKENS_PER_SECOND_MAX = 500;
 const STREAMS_MAX = 32;
 const TOKENS_OF_A_REQUEST = { long: 256, short: 64 };
+/** By an eighth up and down: no two requests need be alike. */
+const VARIED_BY = 8;
 /** How far ahead of what was sold a test may be, as a factor, and in requests at its beginning; and how long it waits when it is. */
 const PACE = 1.25;
 const REQUESTS_AHEAD = 2;
@@ -167,7 +169,7 @@ async function loadTest(upstream: Upstream, endpoints: readonly Endpoint[], { cl
       }
       underway++;
       const prompt = ordinaryQuestion(() => randomInt(1_000_000) / 1_000_000);
-      const text = await askCanary(upstream, { target: endpoint.target, model: name, prompt, tokens, signal }).catch(() => '');
+      const text = await askCanary(upstream, { target: endpoint.target, model: name, prompt, tokens: tokens - tokens / VARIED_BY + randomInt((2 * tokens) / VARIED_BY), signal }).catch(() => '');
       underway--;
       if (text === '') await setTimeout(200);
       else answers++;

@@ -97,8 +97,9 @@ async function paced(upstream: Upstream, { target, models }: EndpointClaim, { cl
   const model = name === undefined ? undefined : findModel(name);
   const rated = model === undefined ? undefined : ratings.of(model.id).get(className);
   if (name === undefined || model === undefined || rated === undefined) return { ok: true };
-  const few = await written(upstream, target, name, TOKENS.few, signal);
-  const many = await written(upstream, target, name, TOKENS.many, signal);
+  const prompts = Array.from({ length: AT_ONCE }, () => `${ordinaryQuestion(Math.random)} Answer at length.`);
+  const few = await written(upstream, target, { name, prompts, tokens: TOKENS.few }, signal);
+  const many = await written(upstream, target, { name, prompts, tokens: TOKENS.many }, signal);
   if (many.tokens < (AT_ONCE * TOKENS.many) / 2) return { ok: true };
   // So many of its GPUs are kept at work by so few streams.
   const busy = Math.min(gpus, (rated.gpus * AT_ONCE) / STREAMS);
@@ -108,11 +109,8 @@ async function paced(upstream: Upstream, { target, models }: EndpointClaim, { cl
   return reached >= wanted ? { ok: true, pace } : { ok: false, pace, reason: `it writes ${reached} tokens a second in ${AT_ONCE} streams; of ${gpus} x ${className} at least ${wanted} are expected` };
 }
 
-async function written(upstream: Upstream, target: Target, name: string, tokens: number, signal: AbortSignal): Promise<{ tokens: number; millis: number }> {
+async function written(upstream: Upstream, target: Target, { name, prompts, tokens }: { name: string; prompts: readonly string[]; tokens: number }, signal: AbortSignal): Promise<{ tokens: number; millis: number }> {
   const began = performance.now();
-  const texts = await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => {
-    const prompt = `${ordinaryQuestion(() => (index + 0.5) / AT_ONCE)} Answer at length.`;
-    return askCanary(upstream, { target, model: name, prompt, tokens, signal });
-  }));
+  const texts = await Promise.all(prompts.map((prompt) => askCanary(upstream, { target, model: name, prompt, tokens, signal })));
   return { tokens: texts.reduce((sum, text) => sum + countTokens(text), 0), millis: performance.now() - began };
 }
