@@ -79,7 +79,7 @@ export function planOf(facility: Facility, outstanding: Outstanding): Plan {
   const terms: ScheduleTerms = {
     ...calendar, ...(first === undefined ? {} : { disbursedOn: first.from, firstInterest: toCents(first.interest) }), method: facility.method, keepInstalment: keep === 0 ? undefined : Math.round(keep / MICRO_PER_CENT),
     flatOn: facility.method === 'flat' ? Math.round(facility.lent / MICRO_PER_CENT) : undefined, neverGrows: true,
-    ...(interestOnly > 0 ? { interestOnlyPeriods: interestOnly } : {}), ...(facility.refine === true && keep === 0 ? { refine: true } : {}),
+    ...(interestOnly > 0 ? { interestOnly } : {}), ...(facility.refine === true && keep === 0 ? { refine: true } : {}),
   };
   const instalments = repaymentSchedule(terms);
   // A fraction may be less than nothing: it goes where there is something to take it from.

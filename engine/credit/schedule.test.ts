@@ -99,7 +99,7 @@ describe('the annuity', () => {
   });
 
   test('interest-only periods come first', () => {
-    const rows = repaymentSchedule(terms({ periods: 6, interestOnlyPeriods: 2 }));
+    const rows = repaymentSchedule(terms({ periods: 6, interestOnly: 2 }));
     expect(rows.map(({ principal, interest }) => [principal, interest])).toEqual([
       [0, 1_000],
       [0, 1_000],
@@ -176,7 +176,7 @@ describe('the other methods', () => {
   });
 
   test('interest-only periods and further draws hold for all of them', () => {
-    const draw = { furtherDraws: [{ on: day('2024-03-01'), amount: 50_000 }], interestOnlyPeriods: 1, periods: 4 };
+    const draw = { furtherDraws: [{ on: day('2024-03-01'), amount: 50_000 }], interestOnly: 1, periods: 4 };
     const principals = (method: ScheduleTerms['method']) => repaymentSchedule(terms({ ...draw, method })).map(({ principal }) => principal);
     expect(principals('equal_principal')).toEqual([0, 33_333, 58_334, 58_333]);
     expect(principals('bullet')).toEqual([0, 0, 0, 150_000]);
@@ -230,7 +230,7 @@ describe('terms that contradict each other', () => {
     ['annual_rate_percent', { rate: '-1' }],
     ['periods', { periods: 0 }],
     ['periods', { disbursedOn: day('9999-01-02') }],
-    ['interest_only_periods', { interestOnlyPeriods: 12 }],
+    ['interest_only_periods', { interestOnly: 12 }],
     ['first_due_on', { firstDueOn: day('2024-01-01') }],
     ['further_draws', { furtherDraws: [{ on: day('2023-12-31'), amount: 1 }] }],
     ['further_draws', { furtherDraws: [{ on: day('2025-01-01'), amount: 1 }] }],

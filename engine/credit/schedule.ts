@@ -32,7 +32,7 @@ export interface ScheduleTerms {
   unit: PeriodUnit;
   method: ScheduleMethod;
   /** Periods at the beginning in which only interest is due. */
-  interestOnlyPeriods?: number;
+  interestOnly?: number;
   /** Spread what rounding leaves to the last instalment over all of them, when that makes it smaller. */
   refine?: boolean;
   /** Round instalments that repay principal to the nearest multiple of so many cents, that covers the interest; the last absorbs. Not of a bullet. */
@@ -126,7 +126,7 @@ export function repaymentSchedule(terms: ScheduleTerms): Instalment[] {
 /** The annuity's instalment, or of other methods the principal in each, as a plan made of these terms has it. */
 export function plannedInstalment(terms: ScheduleTerms): number {
   if (terms.method === 'bullet') return 0;
-  const interestOnly = terms.interestOnlyPeriods ?? 0;
+  const interestOnly = terms.interestOnly ?? 0;
   if (terms.method === 'annuity') return roundWhole(annuityInstalment(terms.principal, periodsOf(terms).slice(interestOnly).map(({ rate }) => rate)));
   return roundWhole(new Exact(terms.principal).div(terms.periods - interestOnly));
 }
@@ -134,7 +134,7 @@ export function plannedInstalment(terms: ScheduleTerms): number {
 export const totalInterest = (rows: readonly Instalment[]): number => rows.reduce((sum, row) => sum + row.interest, 0);
 
 function checkTerms(terms: ScheduleTerms): void {
-  const interestOnly = terms.interestOnlyPeriods ?? 0;
+  const interestOnly = terms.interestOnly ?? 0;
   if (terms.principal <= 0) throw new ScheduleError('principal', 'the principal must be positive');
   if (terms.annualRate.isNegative()) throw new ScheduleError('annual_rate_percent', 'the rate must not be negative');
   if (terms.periods < 1 || terms.every < 1) throw new ScheduleError('periods', 'there must be at least one period');
@@ -236,7 +236,7 @@ interface Part {
 
 /** Interest and principal of each period from `from` on, as if no further draw came. */
 function planOf(terms: ScheduleTerms, course: Course, from: number, balance: number, original: number): Part[] {
-  const interestOnly = Math.max(0, (terms.interestOnlyPeriods ?? 0) - from);
+  const interestOnly = Math.max(0, (terms.interestOnly ?? 0) - from);
   const { rates } = course;
   if (terms.method === 'annuity') {
     const grace = rates.slice(0, interestOnly).map((_, index) => ({ interest: interestOf(balance, course, index), principal: 0 }));

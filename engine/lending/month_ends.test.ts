@@ -1,8 +1,8 @@
-/** What loans that begin at a month's end, or roll their due dates, are planned, shown and billed, held against the public schedule; and terms at a loan's beginning. */
+/** What loans that begin at a month's end, or roll their due dates, are planned, shown and billed, held against the public schedule. */
 import { describe, expect, it } from 'vitest';
 import type { ApplyFacility } from '../commands.ts';
 import { DAY_COUNTS, dayNumber } from '../credit/day_count.ts';
-import { civilOf, dayOf } from '../credit/dates.ts';
+import { dayOf } from '../credit/dates.ts';
 import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';
 import { Exact } from '../credit/exact.ts';
 import { repaymentSchedule } from '../credit/schedule.ts';
@@ -10,7 +10,7 @@ import type { ScheduleRow } from '../events.ts';
 import { MICRO_PER_CENT, MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { FacilityView } from '../queries.ts';
 import { LOAN_RULES, SCHEDULE_METHODS } from '../vocabulary.ts';
-import { APPLICATION, World, all, one, usd } from '../test/world.ts';
+import { APPLICATION, World, one, usd } from '../test/world.ts';
 
 const at = (year: number, month: number, day: number): number => Date.UTC(year, month - 1, day, 8);
 const cents = (amount: number): number => Math.round(amount / MICRO_PER_CENT);
@@ -98,82 +98,3 @@ describe('what is billed', () => {
   });
 });
 const mulRate = (amount: number, rate: number): number => new Exact(amount).times(rate).div(2_000_000).toNumber();
-
-describe('instalments of interest alone', () => {
-  it('stand at the beginning, and the annuity is that of those that are left, as the public schedule says', () => {
-    const start = at(2027, 1, 15);
-    const world = new Drawn(start, { interestOnly: 2, dayCount: '30/360' });
-    const published = repaymentSchedule({
-      principal: 8_120_000, annualRate: new Exact(world.view.annualRate).div(1_000_000), periods: 6, disbursedOn: Math.floor(start / MILLIS_PER_DAY), dayCount: '30/360', every: 1, unit: 'months', method: 'annuity', interestOnlyPeriods: 2,
-    });
-    expect(world.view.interestOnly).toBe(2);
-    expect(world.view.schedule.map(({ principal, interest }) => [cents(principal), cents(interest)])).toEqual(published.map(({ principal, interest }) => [principal, interest]));
-    const billed = world.lived();
-    expect(billed.slice(0, 2).map(({ principal }) => principal)).toEqual([0, 0]);
-    expect(billed.map(({ principal }) => cents(principal))).toEqual(published.map(({ principal }) => principal));
-  });
-
-  it('keep the instalment of the annuity when something is prepaid in them, and end sooner', () => {
-    const world = new Drawn(at(2027, 1, 15), { interestOnly: 2, dayCount: '30/360' });
-    const [, , level] = dues(world.view.schedule);
-    world.run({ type: 'repay', company: world.borrower, facility: 0, amount: usd(30_000), mode: 'shorten', bankCovers: true });
-    const after = world.view.schedule;
-    expect(after.slice(0, 2).map(({ principal }) => principal)).toEqual([0, 0]);
-    expect(Math.abs(dues(after)[2] - level)).toBeLessThanOrEqual(1);
-    expect(after.length).toBeLessThan(6);
-  });
-
-  it('are refused where nothing would be repaid, or every instalment repays by itself', () => {
-    const world = new Drawn(at(2027, 1, 15), {});
-    const ask = (terms: Partial<ApplyFacility>) =>
-      world.run({ type: 'applyFacility', company: world.borrower, amount: usd(100_000), months: 6, method: 'annuity', application: APPLICATION, ...terms }).rejected;
-    expect(ask({ interestOnly: 6 })).toBe('invalid_parameter');
-    expect(ask({ interestOnly: -1 })).toBe('invalid_parameter');
-    expect(ask({ interestOnly: 1.5 })).toBe('invalid_parameter');
-    expect(ask({ interestOnly: 1, method: 'bullet' })).toBe('invalid_parameter');
-    expect(ask({ interestOnly: 5, method: 'equal_principal' })).toBeUndefined();
-  });
-});
-
-describe('a plan of compute by month', () => {
-  it('is what use is held against, month by month', () => {
-    const start = at(2027, 1, 15);
-    const world = new Drawn(start, { application: { ...APPLICATION, computePlan: [usd(36_500), usd(73_000)] } });
-    const planned = (days: number): number => {
-      world.run({ type: 'tick', now: start + days * MILLIS_PER_DAY });
-      return world.view.plannedUse;
-    };
-    expect(civilOf(Math.floor(start / MILLIS_PER_DAY) + 31)).toMatchObject({ month: 2, day: 15 });
-    expect(planned(31)).toBe(usd(36_000));
-    // 20 days of the first month, 10 of the second.
-    expect(planned(41)).toBe(usd(20 * 1_200 + 10 * 2_400));
-    expect(planned(120)).toBe(usd(72_000));
-  });
-
-  it('absent, the commitment is spread over the months', () => {
-    expect(new Drawn(at(2027, 1, 15), {}).view.plannedUse).toBe(Math.round((usd(200_000) * 360) / (6 * 365)));
-  });
-
-  it('of more than a number is refused', () => {
-    const world = new Drawn(at(2027, 1, 15), {});
-    const ask = (computePlan: number[]) =>
-      world.run({ type: 'applyFacility', company: world.borrower, amount: usd(100_000), months: 6, method: 'annuity', application: { ...APPLICATION, computePlan } }).rejected;
-    expect(ask([-1])).toBe('amount_out_of_range');
-    expect(ask([0.5])).toBe('amount_out_of_range');
-    expect(ask(Array.from({ length: 61 }, () => 1))).toBe('amount_out_of_range');
-    expect(ask([0, usd(1)])).toBeUndefined();
-  });
-});
-
-describe('other terms', () => {
-  it('do not go to the lender that declined the application', () => {
-    const world = new World();
-    const [cheap, dear] = ['cheap', 'dear'].map((name) => world.company('lender', name));
-    for (const company of [cheap, dear]) world.run({ type: 'createMandate', company, amount: usd(1_000_000), grades: ['A'], maximumPerBorrower: usd(1_000_000), minimumAnnualRate: 50_000 + company });
-    const company = world.company('borrower');
-    world.run({ type: 'applyFacility', company, amount: usd(100_000), months: 12, method: 'annuity', application: APPLICATION });
-    world.run({ type: 'declineFacility', company: cheap, facility: 0, reason: 'not our trade' });
-    const countered = world.run({ type: 'counterOffer', company, facility: 0, amount: usd(90_000), months: 6, method: 'annuity' }).events;
-    expect(all(countered, 'facilityOffered').map(({ lender }) => lender)).toEqual([dear]);
-  });
-});

@@ -53,7 +53,7 @@ describe.each(['annuity', 'equal_principal', 'flat'] as const)('%s after periods
   it('is planned, and billed to the cent, as the public calculator has it', () => {
     const market = new Market().drawn(method, { interestOnly: 4 });
     const planned = repaymentSchedule({
-      principal: 40_600_000, annualRate: new Exact('0.11'), periods: MONTHS, disbursedOn: Math.floor(START / MILLIS_PER_DAY), dayCount: 'ACT/365', every: 1, unit: 'months', method, interestOnlyPeriods: 4,
+      principal: 40_600_000, annualRate: new Exact('0.11'), periods: MONTHS, disbursedOn: Math.floor(START / MILLIS_PER_DAY), dayCount: 'ACT/365', every: 1, unit: 'months', method, interestOnly: 4,
     });
     expect(asked(market)).toEqual(planned.map(({ number, principal, interest }) => [number, principal, interest]));
     const paid = Array.from({ length: MONTHS }, (_, index) => market.month(index + 1));
@@ -73,6 +73,18 @@ describe.each(['annuity', 'equal_principal', 'flat'] as const)('%s after periods
       expect(market.schedule.map(({ number, principal }) => [number, principal > 0]).slice(0, 3)).toEqual([[3, false], [4, false], [5, true]]);
     }
     expect(market.broken).toEqual([]);
+  });
+});
+
+describe('an annuity after periods of interest alone', () => {
+  it('keeps its instalment when something is prepaid in them, and ends sooner', () => {
+    const market = new Market().drawn('annuity', { interestOnly: 2, dayCount: '30/360' });
+    const level = asked(market)[2];
+    market.pay(usd(100_000));
+    const after = asked(market);
+    expect(after.slice(0, 2).map(([, principal]) => principal)).toEqual([0, 0]);
+    expect(Math.abs(after[2][1] + after[2][2] - level[1] - level[2])).toBeLessThanOrEqual(1);
+    expect(after.length).toBeLessThan(MONTHS);
   });
 });
 
@@ -113,5 +125,22 @@ describe('terms of repayment', () => {
     ['revenue_share', { interestOnly: 1 }], ['flat', { refine: true }],
   ] as const)('of %s are refused: %o', (method, options) => {
     expect(new Market().apply(method, options).rejected).toBe('invalid_parameter');
+  });
+
+  it('may let only the last instalment repay', () => {
+    expect(new Market().apply('equal_principal', { interestOnly: MONTHS - 1 }).rejected).toBeUndefined();
+  });
+});
+
+describe('other terms', () => {
+  it('do not go to the lender that declined the application', () => {
+    const world = new World();
+    const [cheap, dear] = ['cheap', 'dear'].map((name) => world.company('lender', name));
+    for (const company of [cheap, dear]) world.run({ type: 'createMandate', company, amount: usd(1_000_000), grades: ['A'], maximumPerBorrower: usd(1_000_000), minimumAnnualRate: 50_000 + company });
+    const company = world.company('borrower');
+    world.run({ type: 'applyFacility', company, amount: usd(100_000), months: 12, method: 'annuity', application: APPLICATION });
+    world.run({ type: 'declineFacility', company: cheap, facility: 0, reason: 'not our trade' });
+    const countered = world.run({ type: 'counterOffer', company, facility: 0, amount: usd(90_000), months: 6, method: 'annuity' }).events;
+    expect(all(countered, 'facilityOffered').map(({ lender }) => lender)).toEqual([dear]);
   });
 });

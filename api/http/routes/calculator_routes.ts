@@ -67,7 +67,7 @@ function termsOf(body: ScheduleBody): ScheduleTerms {
     every: body.every,
     unit: body.unit,
     method: body.method,
-    interestOnlyPeriods: body.interest_only_periods,
+    interestOnly: body.interest_only_periods,
     refine: body.refine,
     instalmentMultipleOf: body.instalment_multiple_of === undefined ? undefined : centsOf('instalment_multiple_of', String(body.instalment_multiple_of)),
     furtherDraws: flowsOf('further_draws', body.further_draws ?? []),

@@ -45,7 +45,7 @@ function instalmentsOf(view: FacilityView, principal: number, today: number): { 
   const terms: ScheduleTerms = {
     principal, annualRate: new Exact(view.annualRate).div(MICRO), periods: view.months, disbursedOn: today, dayCount: view.dayCount, every: 1, unit: 'months',
     method: view.method === 'revenue_share' ? 'annuity' : view.method, dueDates: Array.from({ length: view.months }, (_, index) => dueDateOf(today, index + 1, view.dueDateRoll)),
-    dayNumber: (day) => dayNumber(view.dayCount, day, civilOf(today).day), interestOnlyPeriods: view.interestOnly, refine: view.refine,
+    dayNumber: (day) => dayNumber(view.dayCount, day, civilOf(today).day), interestOnly: view.interestOnly, refine: view.refine,
   };
   if (view.revenueShare === null) return repaymentSchedule(terms).map(({ dueOn, principal: repaid, interest }) => ({ on: dueOn, principal: repaid, interest }));
   const periods = periodsOf(terms);
