@@ -4,6 +4,8 @@ export interface BenchOptions {
   number(name: string, fallback: number): number;
   /** The same as text, one of `choices`. @throws Error when it is none of them */
   choice<const Choice extends string>(name: string, choices: readonly Choice[], fallback: Choice): Choice;
+  /** Whether `--name` is among the options. */
+  has(name: string): boolean;
   /** Progress, for a person; never part of the result. */
   say(line: string): void;
 }

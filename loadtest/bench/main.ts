@@ -67,6 +67,7 @@ function parseOptions(args: readonly string[]): BenchOptions {
       if (chosen === undefined) throw new Error(`--${name} must be one of ${choices.join(', ')}`);
       return chosen;
     },
+    has: (name) => given.has(name),
     say: (line) => console.error(line),
   };
 }

@@ -15,6 +15,7 @@ import { median } from './benchmark.ts';
 import type { BenchOptions, BenchResult } from './benchmark.ts';
 import { startWebFeed } from './web_feed.ts';
 import type { WebFeed } from './web_feed.ts';
+import { watchMinutes } from './web_minutes.ts';
 import { LARGEST_PAINT, LAYOUT_SHIFT, WATCH_MESSAGES, clickToOrder, framesFor, interactionToPaint, messageToPixel } from './web_page.ts';
 
 const VIEWPORT = { width: 1440, height: 900 };
@@ -38,8 +39,9 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   if (executablePath === '') throw new Error('no Chromium: set CHROMIUM_PATH or install chromium');
   execFileSync(process.execPath, ['api/cli/build.mjs', 'web'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   const folder = join(ROOT, 'dist/web');
-  const feed = await startWebFeed(folder);
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
+  if (options.has('minutes')) return watchMinutes(browser, ROOT, options).finally(() => browser.close());
+  const feed = await startWebFeed(folder);
   try {
     const loaded = await loads(browser, feed, options);
     const moving = await watch(browser, feed, { rate, seconds, options });

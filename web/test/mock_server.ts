@@ -203,7 +203,7 @@ function publicApi(path: string, state: State): Reply | undefined {
     case '/status':
       return ok({ status: 'open', demo: true, clock: 'wall', price_band: { above: '10', below: '0.001' }, now: new Date(now).toISOString(), sequence: 184_220, modes: state.scenario === 'broken' ? [{ scope: '*', mode: 'halted', reason: 'Test' }] : [] });
     case '/demo':
-      return list(account.MOCK_ROLES.map((role) => ({ name: role, role, email: `${role}@demo.example`, password: 'demo-password-1' })));
+      return ok({ data: account.MOCK_ROLES.map((role) => ({ name: role, role, email: `${role}@demo.example`, password: 'demo-password-1' })), next_cursor: null, endpoint: { url: 'http://127.0.0.1:9/yours/v1', models: ['meta-llama/Llama-3.1-8B-Instruct'] } });
     default:
       return /^\/instruments\/[^/]+\/book/.test(path) ? ok(new market.MockBook('book').whole()) : undefined;
   }

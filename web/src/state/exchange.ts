@@ -1,7 +1,7 @@
 /** Everything without a user interface, put together: started in order, stopped in reverse. */
 import { io } from 'socket.io-client';
 import { Account } from './account.ts';
-import { ApiClient, type Page } from './api_client.ts';
+import { ApiClient } from './api_client.ts';
 import { Cell } from './cell.ts';
 import { MarketClock } from './clock.ts';
 import type { ApiError } from './errors.ts';
@@ -13,7 +13,7 @@ import { Resource } from './resource.ts';
 import { Session } from './session.ts';
 import { browserStorage } from './storage.ts';
 import { Toasts } from './toasts.ts';
-import type { DemoLogin } from './wire.ts';
+import type { WireDemo } from './wire.ts';
 
 const CLOCK_MILLIS = 1_000;
 const STATUS_MILLIS = 15_000;
@@ -33,8 +33,8 @@ export class Exchange {
   readonly market: Market;
   readonly account: Account;
   readonly orders: OrderEntry;
-  /** The demo's logins; empty outside demo mode. */
-  readonly demo: Resource<DemoLogin[]>;
+  /** Not asked for outside demo mode. */
+  readonly demo: Resource<WireDemo>;
   /** Milliseconds the last status request took. */
   readonly roundTrip = new Cell<number | undefined>(undefined);
   private timers: ReturnType<typeof setInterval>[] = [];
@@ -46,7 +46,7 @@ export class Exchange {
       csrfToken: () => this.session.csrfToken(),
       randomId: () => crypto.randomUUID(),
     });
-    this.demo = new Resource(async () => (await this.api.get<Page<DemoLogin>>('/demo')).data);
+    this.demo = new Resource(() => this.api.get<WireDemo>('/demo'));
     this.session = new Session(this.api);
     this.marketFeed = new Feed(socketOf('/market'));
     // A login that has ended elsewhere ends here too.

@@ -212,6 +212,12 @@ export interface WireAudit {
 }
 
 /** A company of the demo market that anybody may enter as. */
+/** What the demo market lends. */
+export interface WireDemo {
+  data: DemoLogin[];
+  /** One that a provider without GPUs may register. */
+  endpoint: { url: string; models: string[] } | null;
+}
 export interface DemoLogin {
   name: string;
   role: Role;

@@ -1,6 +1,7 @@
 /** The candle chart: the only user of the chart library, loaded when it is first shown. Prices are whole ticks in it. */
 import { CandlestickSeries, ColorType, createChart, createSeriesMarkers, HistogramSeries, LineSeries, LineStyle, TickMarkType, type UTCTimestamp } from 'lightweight-charts';
 import { format, fromTicks, toSteps, toTicks, type WireCandle } from '../../state/index.ts';
+import { indexLine, widened, type Range } from './index_line.ts';
 
 export interface OwnFill {
   at: string;
@@ -34,7 +35,10 @@ const secondsOf = (time: string): UTCTimestamp => Math.floor(Date.parse(time) / 
 const barOf = (candle: WireCandle) => ({ time: secondsOf(candle.start_at), open: toTicks(candle.open), high: toTicks(candle.high), low: toTicks(candle.low), close: toTicks(candle.close) });
 const volumeOf = (candle: WireCandle) => ({ time: secondsOf(candle.start_at), value: toSteps(candle.volume) });
 
+const LEVEL = { lineWidth: 1, lineStyle: LineStyle.Dashed, lastValueVisible: true, priceLineVisible: false, crosshairMarkerVisible: false } as const;
+
 export function candleChart(element: HTMLElement, colours: ChartColours): CandleChart {
+  let indexTicks: number | undefined;
   const chart = createChart(element, {
     autoSize: true,
     layout: { background: { type: ColorType.Solid, color: 'transparent' }, fontFamily: getComputedStyle(element).fontFamily, fontSize: 11, attributionLogo: false },
@@ -46,14 +50,22 @@ export function candleChart(element: HTMLElement, colours: ChartColours): Candle
   const series = chart.addSeries(CandlestickSeries, { priceFormat, borderVisible: false });
   const volume = chart.addSeries(HistogramSeries, { priceScaleId: 'volume', priceFormat: { type: 'custom', minMove: 1, formatter: String }, lastValueVisible: false, priceLineVisible: false });
   chart.priceScale('volume').applyOptions({ scaleMargins: { top: 0.84, bottom: 0 } });
-  // An index far away must not flatten the candles; its price stands above them.
-  const level = chart.addSeries(LineSeries, { priceFormat, lineWidth: 1, lineStyle: LineStyle.Dashed, lastValueVisible: true, priceLineVisible: false, crosshairMarkerVisible: false, autoscaleInfoProvider: () => null });
+  const level = chart.addSeries(LineSeries, {
+    // Its label says the index also where the line stands at the edge instead.
+    priceFormat: { ...priceFormat, formatter: (ticks: number) => fromTicks(indexTicks ?? Math.round(ticks)) }, ...LEVEL,
+  });
   const markers = createSeriesMarkers(series, []);
   let bars: UTCTimestamp[] = [];
-  let indexTicks: number | undefined;
+  let range: Range | undefined;
   let current = colours;
 
-  const drawIndex = (): void => level.setData(indexTicks === undefined ? [] : [bars[0], bars.at(-1)].filter((time, place, all) => time !== undefined && (place === 0 || time !== all[0])).map((time) => ({ time: time as UTCTimestamp, value: indexTicks as number })));
+  function drawIndex(): void {
+    const [first, last] = [bars[0], bars.at(-1)];
+    if (indexTicks === undefined || range === undefined || first === undefined || last === undefined) return level.setData([]);
+    const { value, title } = indexLine(indexTicks, range);
+    level.applyOptions({ title });
+    level.setData([...new Set([first, last])].map((time) => ({ time, value })));
+  }
   const paint = (next: ChartColours): void => {
     current = next;
     chart.applyOptions({ layout: { textColor: next.text }, grid: { vertLines: { color: next.line }, horzLines: { color: next.line } } });
@@ -65,6 +77,7 @@ export function candleChart(element: HTMLElement, colours: ChartColours): Candle
   return {
     replace(candles) {
       bars = candles.map((candle) => secondsOf(candle.start_at));
+      range = candles.reduce<Range | undefined>(widened, undefined);
       series.setData(candles.map(barOf));
       volume.setData(candles.map(volumeOf));
       drawIndex();
@@ -75,6 +88,7 @@ export function candleChart(element: HTMLElement, colours: ChartColours): Candle
         const bar = barOf(candle);
         if (bars.length > 0 && bar.time < (bars.at(-1) ?? 0)) continue;
         if (bar.time !== bars.at(-1)) bars.push(bar.time);
+        range = widened(range, candle);
         series.update(bar);
         volume.update(volumeOf(candle));
       }
