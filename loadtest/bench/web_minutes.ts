@@ -12,11 +12,12 @@ import { Random } from './random.ts';
 const TURNS_PER_SECOND = 10;
 const OWN_TRADE_MILLIS = 1_000;
 const MINUTE_MILLIS = 60_000;
-/** Lists that hold so many rows at most are full by then. */
-const WARM_MINUTES_MAX = 5;
+/** By then lists that hold so many rows at most are full, and what runs often is compiled: code counts as heap. */
+const WARM_MINUTES_MAX = 10;
 const HOURS_AHEAD = 5;
 const NEAR_TICKS = 400;
 const TICKS = 10_000;
+const PATIENCE_MILLIS = 180_000;
 const MEGABYTE = 1_000_000;
 const VIEWPORT = { width: 1440, height: 900 };
 const CHARTS = ['Curve', 'Depth', 'Candles', 'Heat map'];
@@ -60,6 +61,8 @@ const instrumentAhead = (hours: number): string => {
 
 async function openAs(browser: Browser, { url, instrument }: Market, { email, password }: { email: string; password: string }): Promise<Page> {
   const page = await (await browser.newContext({ viewport: VIEWPORT })).newPage();
+  // A machine that is busy elsewhere lets a page wait.
+  page.setDefaultTimeout(PATIENCE_MILLIS);
   const answer = await page.request.post(`${url}/api/v1/auth/login`, { data: { email, password } });
   if (!answer.ok()) throw new Error(`no login: ${await answer.text()}`);
   await page.goto(`${url}/trade/${instrument}`);

@@ -61,6 +61,7 @@ describe('times', () => {
     expect(format.duration(245_000)).toBe('4 m 05 s');
     expect(format.duration(11_520_000)).toBe('3 h 12 m');
     expect(format.duration(187_200_000)).toBe('2 d 4 h');
+    expect(format.duration(31_453_200_000)).toBe('364 d');
     expect(format.duration(-5)).toBe('0 s');
   });
 

@@ -131,11 +131,13 @@ export function hourHere(hour: number): string {
 }
 export const hourName = (hour: number): string => `${hourDay(hour)} ${hourTime(hour)} UTC`;
 
-/** Milliseconds as `2 d 4 h`, `3 h 12 m`, `4 m 05 s`, `12 s`. */
+const DAYS_ALONE = 30;
+/** Milliseconds as `364 d`, `2 d 4 h`, `3 h 12 m`, `4 m 05 s`, `12 s`. */
 export function duration(millis: number): string {
   const seconds = Math.max(0, Math.floor(millis / 1000));
   const minutes = Math.floor(seconds / 60);
   const hours = Math.floor(minutes / 60);
+  if (hours >= DAYS_ALONE * 24) return `${Math.floor(hours / 24)} d`;
   if (hours >= 48) return `${Math.floor(hours / 24)} d ${hours % 24} h`;
   if (hours > 0) return `${hours} h ${String(minutes % 60).padStart(2, '0')} m`;
   if (minutes > 0) return `${minutes} m ${String(seconds % 60).padStart(2, '0')} s`;
