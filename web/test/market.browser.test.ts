@@ -110,6 +110,7 @@ describe.skipIf(!executablePath || !isBuilt)('the exchange in a browser', () => 
     await lender.getByRole('button', { name: 'Freeze 100 %' }).click();
     await borrower.getByRole('button', { name: 'The lender has frozen this credit' }).waitFor();
     await lender.getByRole('button', { name: 'Lift freeze' }).click();
+    await lender.getByRole('dialog').getByRole('button', { name: 'Lift freeze' }).click();
     await borrower.getByRole('button', { name: 'Buy 1 GPU-h' }).waitFor();
   });
 

@@ -122,6 +122,8 @@ export function hourDay(hour: number): string {
 export const hourTime = (hour: number): string => `${two(new Date(hour * MILLIS_PER_HOUR).getUTCHours())}:00`;
 /** `01 Dec 14:00`: without its zone, where a header says UTC. */
 export const hourShort = (hour: number): string => `${hourDay(hour).slice(4)} ${hourTime(hour)}`;
+/** When a delivery hour begins, as the wire has it: for files. */
+export const hourIso = (hour: number | undefined): string => (hour === undefined ? '' : new Date(hour * MILLIS_PER_HOUR).toISOString());
 /** When a delivery hour begins where the reader is: what stands beside its UTC. */
 export const hourLocal = (hour: number | undefined): string => (hour === undefined ? '' : `${dateTime(hour * MILLIS_PER_HOUR)} local time`);
 /** The same in the day's hour alone: `11:00 local`; nothing where local time is UTC. */
