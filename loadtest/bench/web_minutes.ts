@@ -30,6 +30,8 @@ interface Market {
 interface Reading {
   minute: number;
   heap: number;
+  /** That anything still refers to; code, which is compiled as it is used, is not among them. */
+  objects: number;
   nodes: number;
   listeners: number;
 }
@@ -81,7 +83,7 @@ async function read(page: Page, minutes: number, options: BenchOptions): Promise
     await lookAround(page);
     const reading = { minute, ...(await measure(session)) };
     readings.push(reading);
-    options.say(`minute ${minute}: heap ${reading.heap.toFixed(2)} MB, ${reading.nodes} nodes, ${reading.listeners} listeners`);
+    options.say(`minute ${minute}: heap ${reading.heap.toFixed(2)} MB, ${reading.objects} objects, ${reading.nodes} nodes, ${reading.listeners} listeners`);
   }
   return readings;
 }
@@ -97,7 +99,16 @@ async function measure(session: CDPSession): Promise<Omit<Reading, 'minute'>> {
   await session.send('HeapProfiler.collectGarbage');
   const { metrics } = await session.send('Performance.getMetrics');
   const of = (wanted: string): number => metrics.find(({ name }) => name === wanted)?.value ?? Number.NaN;
-  return { heap: of('JSHeapUsedSize') / MEGABYTE, nodes: of('Nodes'), listeners: of('JSEventListeners') };
+  return { heap: of('JSHeapUsedSize') / MEGABYTE, objects: await objectsOf(session), nodes: of('Nodes'), listeners: of('JSEventListeners') };
+}
+
+async function objectsOf(session: CDPSession): Promise<number> {
+  const group = { objectGroup: 'count' };
+  const { result } = await session.send('Runtime.evaluate', { expression: 'Object.prototype', ...group });
+  const { objects } = await session.send('Runtime.queryObjects', { prototypeObjectId: result.objectId ?? '', ...group });
+  const { result: length } = await session.send('Runtime.callFunctionOn', { objectId: objects.objectId, functionDeclaration: 'function () { return this.length }', returnByValue: true });
+  await session.send('Runtime.releaseObjectGroup', group);
+  return length.value as number;
 }
 
 function summary(readings: readonly Reading[]): BenchResult {
@@ -107,6 +118,7 @@ function summary(readings: readonly Reading[]): BenchResult {
     heap_warm_mb: first.heap,
     heap_last_mb: last.heap,
     heap_slope_mb_per_hour: slope(warm.map(({ minute, heap }) => [minute / 60, heap])),
+    objects_growth: last.objects - first.objects,
     nodes_growth: last.nodes - first.nodes,
     listeners_growth: last.listeners - first.listeners,
   };

@@ -12,16 +12,21 @@ export class Resource<T> {
     this.fetcher = fetcher;
   }
 
-  readonly refresh = async (): Promise<void> => {
+  readonly refresh = (): Promise<void> => this.fetch(pending(this.cell.value));
+
+  /** A refresh that nobody asked for: what failed says so until it has come. */
+  readonly poll = (): Promise<void> => this.fetch(this.cell.value.status === 'error' ? this.cell.value : pending(this.cell.value));
+
+  private async fetch(meanwhile: Loadable<T>): Promise<void> {
     const request = ++this.latest;
-    this.cell.value = pending(this.cell.value);
+    this.cell.value = meanwhile;
     try {
       const data = await this.fetcher();
       if (request === this.latest) this.cell.value = success(data);
     } catch (cause) {
       if (request === this.latest) this.cell.value = failure(this.cell.value, toApiError(cause));
     }
-  };
+  }
 
   /** Fetched once; later calls change nothing. */
   readonly load = (): void => {
