@@ -178,10 +178,22 @@ class Load {
       if (turn % (TURNS_PER_SECOND * 10) === 0) best = await this.best();
       const places = Array.from({ length: this.perTurn }, () => this.bid(best));
       const cancels = resting.map((id) => ({ op: 'cancel', id }));
-      const { results } = await call<{ results: { status: number; order?: { id: string } }[] }>(this.market.url, this.key, '/orders/batch', { operations: [...cancels, ...places] });
+      const results = await this.batch([...cancels, ...places]);
       this.updates += results.filter(({ status }) => status < 300).length;
       resting = results.flatMap(({ status, order }) => (status === 201 && order !== undefined ? [order.id] : []));
       await pause(Math.max(0, began + ((turn + 1) * 1_000) / TURNS_PER_SECOND - performance.now()));
+    }
+  }
+
+  /** Of a market that is too busy for a moment it is asked again. */
+  private async batch(operations: object[]): Promise<BatchResult[]> {
+    for (;;) {
+      try {
+        return (await call<{ results: BatchResult[] }>(this.market.url, this.key, '/orders/batch', { operations })).results;
+      } catch (error) {
+        if (!(error instanceof Refused) || this.over) throw error;
+        await pause(OWN_TRADE_MILLIS);
+      }
     }
   }
 
@@ -207,6 +219,11 @@ class Load {
       await pause(OWN_TRADE_MILLIS);
     }
   }
+}
+
+interface BatchResult {
+  status: number;
+  order?: { id: string };
 }
 
 class Refused extends Error {}
