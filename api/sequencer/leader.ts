@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
-import { AnotherLeads, LEASE_MILLIS, PostgresJournal, requireHolder } from '../../db/journal.ts';
+import { AnotherLeads, LEASE_MILLIS, PostgresJournal } from '../../db/journal.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { KEEP_ALIVE, giveUpForgotten } from '../../db/forgotten.ts';
 import { verifyEnd, verifyJournal } from '../../db/journal_reader.ts';
@@ -66,8 +66,6 @@ export interface LeaderParts {
   say: (line: string) => void;
   /** The bundle whose threads take snapshots. */
   snapshotFile: URL;
-  /** Makes the thread ready for a market; takes the better part of a second. */
-  prepare?: () => void;
   /** Told how far the engine of a standby has come. */
   onFollowing?: (sequence: number) => void;
 }
@@ -91,9 +89,6 @@ export class Leader {
   /** Answers with a `ready` or a `failed` message; after `failed` nothing more is sent. */
   async start(): Promise<void> {
     try {
-      // Who was replaced while it stood still is to end at once.
-      if (this.options.resume) await requireHolder(this.options);
-      this.parts.prepare?.();
       const { journal, recovered } = await (this.options.standby ? this.standBy() : this.takeLead());
       await this.run(journal, recovered);
     } catch (error) {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
+import { AnotherLeads, requireHolder } from '../../db/journal.ts';
 import { SequencerClient } from './client.ts';
 import { LEADER_DEFAULTS } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
@@ -187,12 +188,21 @@ class WorkerSequencer extends SequencerClient implements Line {
     worker.once('exit', (code) => end(`the market's thread ended with ${code}`, false));
   }
 
+  /** Who was replaced while it stood still is to end at once, and makes no thread for that. */
+  private async requireLead(): Promise<void> {
+    if (this.publishedSequence === undefined) return;
+    await requireHolder({ url: this.options.url(), holder: this.holder }).catch((error: unknown) => {
+      throw new CannotStart(error instanceof Error ? error.message : String(error), error instanceof AnotherLeads);
+    });
+  }
+
   private async restart(worker: Worker, why: string, final: boolean): Promise<void> {
     this.options.say?.(`the market stopped: ${why}`);
     await worker.terminate();
     let reason = new CannotStart(why, final);
     while (!reason.final && !this.closing) {
       try {
+        await this.requireLead();
         return await this.launch();
       } catch (error) {
         reason = error instanceof CannotStart ? error : new CannotStart(String(error), true);

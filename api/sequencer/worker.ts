@@ -27,12 +27,12 @@ async function lead(options: LeaderOptions, port: MessagePort): Promise<void> {
     channel: { post: (replies, transfer) => port.postMessage({ kind: 'replies', replies } satisfies WorkerMessage, transfer) },
     authoriser: new AllocationAuthoriser(),
     snapshotFile: new URL(import.meta.url),
-    prepare: warmUp,
     say: (line) => port.postMessage({ kind: 'say', line } satisfies WorkerMessage),
     onFollowing: (sequence) => port.postMessage({ kind: 'following', sequence } satisfies WorkerMessage),
   });
   port.on('message', (requests: Request[]) => leader.receive(requests));
   meetLargeIds();
+  warmUp();
   await leader.start();
 }
 
