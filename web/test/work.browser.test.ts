@@ -125,6 +125,17 @@ describe.skipIf(!executablePath)('the screens of work', () => {
     await expect.poll(() => sent('/facilities')).toMatchObject({ amount: '1000000', months: 12, method: 'annuity', interest_only_periods: 3, refine: true, application: { cash: '3950000.00', compute_plan: ['40000', '45000'] }, feeds: ['feed_1'] });
   });
 
+  test('a lender sees what it may take out, and confirms what leaves', async () => {
+    const page = await visits.visit({ path: '/credit', role: 'lender' });
+    await page.getByLabel('Withdraw', { exact: true }).fill('10,000');
+    await page.getByRole('button', { name: 'Withdraw', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'Withdraw from the fund' });
+    // Cash of 2,500.00, paid interest of 5,312.40, and capital.
+    for (const part of ['Cash: 2,500.00 USD', 'Interest: 5,312.40 USD', 'Capital: 2,187.60 USD']) await dialog.getByText(part).waitFor();
+    await dialog.getByRole('button', { name: 'Withdraw 10,000.00 USD' }).click();
+    await expect.poll(() => sent('/withdrawals')).toEqual({ amount: '10000' });
+  });
+
   test('a lender gives an offer back within its day', async () => {
     const page = await visits.visit({ path: '/credit', role: 'lender' });
     await page.getByRole('row', { name: /Lumen Robotics/ }).getByRole('button', { name: 'Decline' }).click();
