@@ -22,7 +22,7 @@ import { installPeer } from './peer.ts';
 const CONNECTIONS = 32;
 const STREAM_CONNECTIONS = 16;
 /** Until the compiler is done: what all answers have in common, then what streams have beyond that. */
-const WARMUP_MILLIS = { whole: 1_500, streamed: 5_000 };
+const WARMUP_MILLIS = { whole: 4_000, streamed: 5_000 };
 const PATH = '/v1/chat/completions';
 const PEER_MILLIS_MAX = 20_000;
 
