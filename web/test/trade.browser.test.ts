@@ -24,7 +24,8 @@ describe.skipIf(!executablePath)('the trade screen', () => {
   const buy = (page: Page) => page.getByRole('button', { name: /^Buy .*GPU-h$/ });
   const type = (page: Page, name: string) => page.getByRole('radio', { name, exact: true }).check({ force: true });
   const sent = (path: string, method = 'POST'): Record<string, unknown> | undefined => {
-    const request = server.requests.find((candidate) => candidate.path.startsWith(path) && candidate.method === method);
+    // Not what begins so: a preview is asked for whenever a hand rests.
+    const request = server.requests.find((candidate) => candidate.path === path && candidate.method === method);
     return request === undefined ? undefined : (JSON.parse(request.body === '' ? '{}' : request.body) as Record<string, unknown>);
   };
 
