@@ -16,6 +16,8 @@ const NONE_USED: ReadonlySet<string> = new Set();
 type Means = Pick<Services, 'database' | 'committed' | 'projections'>;
 /** A leap of a manual clock is followed in a moment; a projection that is being built is not waited for. */
 const CATCH_UP_MILLIS = 2_000;
+/** Who sends an order has an answer within a second where nothing moves. */
+const STILL_MILLIS = 850;
 
 export class ClientOrderIds {
   /** No order of the company is older than this: it never changes to something earlier. */
@@ -47,7 +49,7 @@ export class ClientOrderIds {
 
   private async catchesUp(services: Means, until: number): Promise<boolean> {
     const { committed, projections } = services;
-    return (await projections.waitFor(committed.sequence, CATCH_UP_MILLIS, ['orders'])) && this.remembersFrom(services, until);
+    return (await projections.waitFor(committed.sequence, CATCH_UP_MILLIS, ['orders'], STILL_MILLIS)) && this.remembersFrom(services, until);
   }
 
   /** Whether the projection includes every order up to `until`. What it once included it keeps, unless it is built again. */

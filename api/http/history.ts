@@ -3,7 +3,7 @@ import type { ProjectionName } from '../../db/projections/index.ts';
 import { ApiError } from '../errors.ts';
 import type { Services } from '../services.ts';
 
-const BEHIND_MILLIS = 2_000;
+const BEHIND_MILLIS = 5_000;
 
 /** @throws ApiError unavailable when a projection stays behind: a client never misses its own writes */
 export async function projectionsCaughtUp({ projections, committed }: Pick<Services, 'projections' | 'committed'>, ...names: ProjectionName[]): Promise<void> {

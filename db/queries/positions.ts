@@ -14,8 +14,6 @@ export type ProjectionPosition = RowOf<typeof POSITION>;
 const POLL_MILLIS = 10;
 /** What was read holds this long: a projection may have been emptied since. */
 const FRESH_MILLIS = 100;
-/** Projections that have not moved for so long although they are behind are not waited for: who asks is to have an answer within a second. */
-const STILL_MILLIS = 850;
 
 export const projectionPositions = (db: Knex): Promise<ProjectionPosition[]> => readAll(db('projections.positions').orderBy('name'), POSITION);
 
@@ -33,14 +31,15 @@ export class ProjectionWaiter {
   }
 
   /**
-   * Resolves true when the projections include the sequence, false when they have not within `timeoutMillis`, or stand still.
+   * Resolves true when the projections include the sequence, false when they have not within `timeoutMillis`, or none has moved for `stillMillis`
+   * although they are behind. A slow machine may take seconds from one move to the next.
    * @throws Error when the database does not answer
    */
-  async waitFor(sequence: number, timeoutMillis: number, names: readonly ProjectionName[] = PROJECTION_NAMES): Promise<boolean> {
+  async waitFor(sequence: number, timeoutMillis: number, names: readonly ProjectionName[] = PROJECTION_NAMES, stillMillis = Infinity): Promise<boolean> {
     const begun = performance.now();
     while (!this.includes(sequence, names)) {
       const now = performance.now();
-      if (now >= begun + timeoutMillis || now >= Math.max(begun, this.movedAt) + STILL_MILLIS) return false;
+      if (now >= begun + timeoutMillis || now >= Math.max(begun, this.movedAt) + stillMillis) return false;
       await this.read();
       if (!this.includes(sequence, names)) await sleep(POLL_MILLIS);
     }

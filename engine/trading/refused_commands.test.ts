@@ -36,6 +36,7 @@ const REFUSED: Partial<Record<RejectCode, (market: Market) => Command>> = {
   unknown_company: () => ({ type: 'deposit', company: 999, amount: 1, reference: '' }),
   unknown_facility: ({ loan }) => ({ type: 'acceptFacility', company: loan.borrower, facility: 999 }),
   unknown_lot: ({ loan }) => ({ type: 'returnCredits', company: loan.borrower, facility: loan.facility, lot: 999, credits: 1 }),
+  unknown_mandate: ({ loan }) => ({ type: 'changeMandate', company: loan.lender, mandate: 999, close: true }),
   unknown_allocation: (market) => market.capture(999, 1),
   invalid_state: ({ loan }) => ({ type: 'unfreeze', company: loan.lender, facility: loan.facility }),
   invalid_parameter: ({ member }) => ({ type: 'cancelAfter', company: member, after: -1 }),

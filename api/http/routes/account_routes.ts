@@ -137,8 +137,9 @@ const deposit = route({
   },
 });
 
+const ofLender = (what: string) => text.optional().describe(`Of a lender's: ${what}`);
 const movedSchema = z.object({
-  amount: text, cash: text, interest: text.describe('Of it, what a lender has earned'), capital: text.describe('Of it, what a lender had in the fund'),
+  amount: text, cash: ofLender('what was applied to nothing'), interest: ofLender('what it has earned'), capital: ofLender('what it had in the fund'),
 });
 
 const withdraw = route({
@@ -146,11 +147,12 @@ const withdraw = route({
   scope: 'account', body: z.strictObject({ amount: decimal }),
   responses: { 201: { description: 'On its way.', schema: movedSchema } },
   async handle(context) {
-    const { company } = principalIn(context);
+    const { company, role } = principalIn(context);
     const ack = await submit(context, { type: 'withdraw', company, amount: moneyOf('amount', context.body.amount) });
     const { amount } = expectEvent(ack, 'withdrawn');
     const { interest, principal } = eventOf(ack.events, 'fundWithdrawn') ?? { interest: 0, principal: 0 };
-    return { status: 201, body: { amount: formatMicro(amount), cash: formatMicro(amount - interest - principal), interest: formatMicro(interest), capital: formatMicro(principal) } };
+    const parts = { cash: formatMicro(amount - interest - principal), interest: formatMicro(interest), capital: formatMicro(principal) };
+    return { status: 201, body: { amount: formatMicro(amount), ...(role === 'lender' ? parts : {}) } };
   },
 });
 
