@@ -1,7 +1,7 @@
 /** `npm run replay`: executes recorded commands again, of one book or of a whole market. */
 import { parseArgs } from 'node:util';
 import { readConfig } from '../config.ts';
-import { compileForShort } from '../sequencer/compiler.ts';
+import '../sequencer/compiler.ts';
 import { meetLargeIds } from '../sequencer/warm_up.ts';
 import { helpOnAsk } from './help.ts';
 import { outputWithoutBanner } from './npm_banner.ts';
@@ -24,7 +24,6 @@ const MODES: Record<'journal' | 'book', Mode> = {
     options: ['from'],
     run: ({ from }) => {
       const { databaseUrl, dataDir } = readConfig(process.env);
-      compileForShort();
       meetLargeIds();
       return replayJournal({
         databaseUrl, dataDir, from: from === undefined ? undefined : whole(from), print: (line) => console.log(line), say: (line) => console.error(line),

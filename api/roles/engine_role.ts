@@ -38,7 +38,8 @@ export async function openSequencer(core: Core, standby = false, onFollowing?: (
     onFollowing?.(sequence);
   };
   if (!config.single) openSuccession(core, () => (position.leads ? true : performance.now() - position.followedAt < WARM_MILLIS ? false : undefined));
-  const sequencer = await startSequencer({ url: () => postgres.url, markFolder: config.dataDir, acceptedEnd: config.acceptedJournalEnd, clock: config.clock, standby, onFollowing: followed, say, onFatal });
+  const alone = !config.single && !config.roles.includes('api') && !config.roles.includes('gateway');
+  const sequencer = await startSequencer({ alone, url: () => postgres.url, markFolder: config.dataDir, acceptedEnd: config.acceptedJournalEnd, clock: config.clock, standby, onFollowing: followed, say, onFatal });
   position.leads = true;
   parts.add('sequencer', () => sequencer.close());
   return sequencer;

@@ -3,7 +3,7 @@
  *
  * An order passes some fifty small functions over the same few arrays. V8's limits for compiling them
  * into one are made for web pages; beyond them every call loads anew where its arrays stand, checks what kind they are and puts
- * each amount into an object of its own. Where all of an order's path is one piece, none of that is left.
+ * each amount into an object of its own.
  */
 import { setFlagsFromString } from 'node:v8';
 
@@ -22,14 +22,15 @@ function limit({ size, small, cumulative, absolute }: Limits): void {
   setFlagsFromString(`--max-inlined-bytecode-size-absolute=${absolute}`);
 }
 
-limit({ size: 2_000, small: 80, cumulative: 20_000, absolute: 60_000 });
+// In pieces that are compiled at once: where the engine shares its processors with those who call it, longer compiling would keep orders waiting.
+limit({ size: 460, small: 60, cumulative: 2_500, absolute: 4_600 });
 
 /**
- * For a process that executes for a few seconds and ends, before anything of the engine has run. Making one piece takes longer than
- * what is executed meanwhile, in pieces not made yet, can win back: with a tenth of the limits a piece is nearly as fast, and there at once.
+ * For a process that does nothing but run the engine, and for long; to be called before anything of the engine has run. Where all of an order's path is one piece,
+ * it takes a tenth less; until it is, some 250 ms of another processor go by at a time.
  */
-export function compileForShort(): void {
-  limit({ size: 460, small: 60, cumulative: 2_500, absolute: 4_600 });
+export function compileWhole(): void {
+  limit({ size: 2_000, small: 80, cumulative: 20_000, absolute: 60_000 });
 }
 
 // What lived through a rush, when thousands of commands waited at once, would be made among the old objects from then on. There it keeps alive, dead

@@ -53,12 +53,14 @@ export interface LeaderOptions {
   publishFrom: number | undefined;
   /** Waits for the lead however long it takes, and follows the journal meanwhile. */
   standby: boolean;
+  /** The process does nothing but run the engine. */
+  alone: boolean;
   /** Where it is noted how far the market has come; undefined: nowhere. */
   markFolder: string | undefined;
   /** As ACCEPT_JOURNAL_END has it. */
   acceptedEnd: number | undefined;
 }
-export const LEADER_DEFAULTS = { snapshotEvery: 250_000, snapshotPauseMillis: 30_000, leadWaitMillis: 8_000, standby: false };
+export const LEADER_DEFAULTS = { snapshotEvery: 250_000, snapshotPauseMillis: 30_000, leadWaitMillis: 8_000, standby: false, alone: false };
 
 export interface LeaderParts {
   channel: Channel<Reply>;

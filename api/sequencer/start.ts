@@ -40,6 +40,8 @@ export interface StartOptions {
   say?: (line: string) => void;
   /** Waits for the lead however long it takes, and follows the journal meanwhile. */
   standby?: boolean;
+  /** The process does nothing but run the engine. */
+  alone?: boolean;
   /** Told how far the engine of a standby has come. */
   onFollowing?: (sequence: number) => void;
   /** Where it is noted how far the market has come. Nowhere, unless given. */
@@ -157,6 +159,7 @@ class WorkerSequencer extends SequencerClient implements Line {
       resume: this.publishedSequence !== undefined,
       publishFrom: this.publishedSequence === undefined ? undefined : this.publishedSequence + 1,
       standby: this.options.standby === true && this.publishedSequence === undefined,
+      alone: this.options.alone === true,
     };
   }
 

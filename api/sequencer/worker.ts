@@ -1,8 +1,8 @@
 /** The thread in which the market lives, or in which its state is kept. Speaks with the thread that started it in the messages of messages.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
-import './compiler.ts';
 import type { MessagePort } from 'node:worker_threads';
 import { AllocationAuthoriser } from './authoriser.ts';
+import { compileWhole } from './compiler.ts';
 import { Leader } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
 import type { Request, WorkerMessage } from './messages.ts';
@@ -31,6 +31,7 @@ async function lead(options: LeaderOptions, port: MessagePort): Promise<void> {
     onFollowing: (sequence) => port.postMessage({ kind: 'following', sequence } satisfies WorkerMessage),
   });
   port.on('message', (requests: Request[]) => leader.receive(requests));
+  if (options.alone) compileWhole();
   meetLargeIds();
   warmUp();
   await leader.start();

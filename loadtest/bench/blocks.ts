@@ -1,4 +1,5 @@
 /** Blocks over a week of hour books a hundred orders deep, each timed alone: what one waits for its answer. */
+import { compileWhole } from '../../api/sequencer/compiler.ts';
 import { type PlaceBlock } from '../../engine/commands.ts';
 import { BUY, FOK, NONE, SELL } from '../../engine/vocabulary.ts';
 import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
@@ -21,6 +22,7 @@ const REHEARSALS = 3;
 const ASK_STEPS = 10_000;
 
 export function run(options: BenchOptions): Promise<BenchResult> {
+  compileWhole();
   const { p50, p99, max } = blockLatency(options.number('blocks', BLOCKS));
   return Promise.resolve({ block_p50_us: p50, block_p99_us: p99, block_max_us: max });
 }

@@ -3,6 +3,7 @@
  * is a book alone, on the same operations. Both make exactly the trades of the reference book.
  */
 import { execFileSync } from 'node:child_process';
+import { compileWhole } from '../../api/sequencer/compiler.ts';
 import type { Envelope } from '../../engine/commands.ts';
 import { YOUNG, collectGarbage, median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
 import { blockLatency } from './blocks.ts';
@@ -39,6 +40,7 @@ interface Sizes {
 }
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
+  compileWhole();
   const sizes: Sizes = {
     operations: options.number('operations', 1_000_000), rounds: options.number('rounds', 5), spread: options.number('spread', SPREAD), long: options.number('long', 1_000_000),
   };

@@ -12,7 +12,6 @@ import { COLUMNS, readRowOf } from '../../db/journal_reader.ts';
 import type { JournalRow } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import type { Snapshot } from '../../db/snapshots.ts';
-import { compileForShort } from '../../api/sequencer/compiler.ts';
 import { LEADER_DEFAULTS } from '../../api/sequencer/leader.ts';
 import { recover } from '../../api/sequencer/recovery.ts';
 import { TAKEN_LATE_TIMES } from '../../api/sequencer/snapshotter.ts';
@@ -144,7 +143,6 @@ function replayApart(url: string): Promise<Replayed> {
 
 /** As `npm run replay` does: every command from the first, its events compared, the invariants checked; then a snapshot of what it comes to. */
 async function replayAll(url: string): Promise<Replayed> {
-  compileForShort();
   meetLargeIds();
   const client = new pg.Client({ connectionString: url });
   await client.connect();

@@ -201,6 +201,10 @@ const auditWire = (directory: Directory, row: AuditRow): z.infer<typeof auditSch
 /** A hundred years. Every timer due has to run, some 17,000 in a year; without a bound a slip of the pen keeps the engine busy for hours. */
 const CLOCK_STEP_MILLIS_MAX = 36_525 * MILLIS_PER_DAY;
 
+/** Projections that stand still, because they are built anew perhaps, are not waited for as long as others. */
+const PROJECTED_MILLIS_MAX = 30_000;
+const STILL_MILLIS_MAX = 5_000;
+
 const clock = route({
   method: 'post', path: '/api/v1/clock', operationId: 'setClock', summary: 'Move engine time (CLOCK=manual); answers when every timer due has run', tag, scope: 'operate',
   roles: operator, body: z.strictObject({ now: instant }),
@@ -211,7 +215,10 @@ const clock = route({
     const wanted = Date.parse(body.now);
     if (wanted < services.committed.now) throw new ApiError('clock_backwards', { field: 'now' });
     if (wanted > services.committed.now + CLOCK_STEP_MILLIS_MAX) throw new ApiError('invalid_request', { field: 'now', values: { detail: 'now: may be at most 36525 days ahead of the present engine time' } });
-    return { status: 200, body: { now: formatTime(await moveClock(services, wanted)) } };
+    const reached = await moveClock(services, wanted);
+    // Who reads the past next finds there what has become due.
+    await services.projections.waitFor(services.committed.sequence, PROJECTED_MILLIS_MAX, undefined, STILL_MILLIS_MAX);
+    return { status: 200, body: { now: formatTime(reached) } };
   },
 });
 
