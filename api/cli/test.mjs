@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
-import { findChromium, findRedisServer, root, testFolder } from './tools.mjs';
+import { findChromium, findRedisServer, root } from './tools.mjs';
 
 const CI = process.env.CI === 'true' || process.env.CI === '1';
 const PROGRESS_SECONDS = 10;
@@ -118,7 +118,7 @@ function capture(command, commandArguments, { priority, onMessage }) {
   const child = spawn(command, commandArguments, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1', TMPDIR: testFolder() },
+    env: { ...process.env, NO_COLOR: '1' },
   });
   if (priority !== constants.priority.PRIORITY_NORMAL && child.pid !== undefined) setPriority(child.pid, priority);
   const chunks = [];

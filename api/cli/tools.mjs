@@ -1,7 +1,6 @@
 /** What the command line scripts share: where things are, which programs the machine has, and how a child process runs. */
 import { spawn } from 'node:child_process';
-import { accessSync, constants, readFileSync, statfsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -23,27 +22,6 @@ export const findChromium = () =>
 
 /** redis-server: REDIS_SERVER_PATH, else the PATH; '' when there is none. */
 export const findRedisServer = () => process.env.REDIS_SERVER_PATH || findProgram(['redis-server']);
-
-const MEMORY_FOLDER = '/dev/shm';
-const MEMORY_BYTES_MIN = 8 * 1024 ** 3;
-
-/** Where tests keep what they write: in memory where there is plenty of it, for a disk's waiting proves nothing there. */
-export function testFolder() {
-  if (process.env.TMPDIR !== undefined) return process.env.TMPDIR;
-  try {
-    const { bavail, bsize } = statfsSync(MEMORY_FOLDER);
-    return bavail * bsize >= MEMORY_BYTES_MIN && runsPrograms(MEMORY_FOLDER) ? MEMORY_FOLDER : tmpdir();
-  } catch {
-    // A system without such a folder.
-    return tmpdir();
-  }
-}
-
-/** Containers often mount it so that nothing in it can be executed; some tests write programs. */
-function runsPrograms(folder) {
-  const mount = readFileSync('/proc/self/mounts', 'utf8').split('\n').map((line) => line.split(' ')).find(([, where]) => where === folder);
-  return mount !== undefined && !mount[3].split(',').includes('noexec');
-}
 
 /**
  * Runs a program of this project and passes signals on, so that Ctrl-C ends the child and not only its parent.
