@@ -16,7 +16,7 @@ const reasons = new Map();
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const program = (title, command, ...commandArguments) => ({ title, run: (progress, priority) => runProgram(command, commandArguments, priority) });
 const tests = (title, lacks = () => '') => ({ title, lacks, run: (progress, priority) => runTests(title, progress, priority) });
-/** It comes to the same however long it takes. */
+/** It comes to the same however long it takes: what is left of the machine is enough, and what keeps to the clock beside it is not to notice. */
 const patient = (step) => ({ ...step, patient: true });
 /** Of the patient steps as many at once: each needs up to 1.5 GB. */
 const PATIENT_AT_ONCE = 2;
@@ -69,7 +69,7 @@ async function runStep({ title, lacks = () => '', patient: isPatient = false, ru
   const started = performance.now();
   const progress = { text: '' };
   const timer = setInterval(() => console.log(`${title.padEnd(22)} ... ${seconds(started)}${progress.text}`), PROGRESS_SECONDS * 1000);
-  const result = await run(progress, isPatient ? constants.priority.PRIORITY_BELOW_NORMAL : constants.priority.PRIORITY_NORMAL);
+  const result = await run(progress, isPatient ? constants.priority.PRIORITY_LOW : constants.priority.PRIORITY_NORMAL);
   clearInterval(timer);
   totals.passed += result.passed;
   totals.failed += result.failed;

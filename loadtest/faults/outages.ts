@@ -95,9 +95,18 @@ function parentOf(pid: string): number | undefined {
 }
 const needsProc = (): string | undefined => (process.platform === 'linux' ? undefined : 'needs /proc of Linux');
 
+/** A session may have ended since it was found. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 let paused: number[] = [];
 let woken: () => void = () => undefined;
-const wake = (): void => paused.forEach((pid) => process.kill(pid, 'SIGCONT'));
+const wake = (): void => paused.forEach((pid) => signal(pid, 'SIGCONT'));
 let hogs: pg.Client[] = [];
 
 async function takeAllConnections(world: FaultWorld): Promise<void> {
@@ -162,7 +171,7 @@ export const outageFaults: Fault[] = [
       paused = await processes(world);
       // A process that is paused does not end.
       woken = endsWithThisProcess(wake);
-      for (const pid of paused) process.kill(pid, 'SIGSTOP');
+      for (const pid of paused) signal(pid, 'SIGSTOP');
     },
     end: () => {
       wake();

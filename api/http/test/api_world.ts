@@ -1,5 +1,4 @@
 /** The whole api on a port of its own, over a real Postgres and an engine in this process. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Knex } from 'knex';
@@ -176,22 +175,7 @@ async function addKey(services: Services, user: User, overrides: Partial<Paramet
   return text;
 }
 
-const TRIES = 4;
-
-/** As a client does: a database that stalls for a moment is told with 503 and when to try again; an answer that broke off is read again. */
-async function call(url: string, method: string, path: string, options: CallOptions = {}): Promise<Answer> {
-  for (let tries = 1; ; tries++) {
-    try {
-      const answer = await callOnce(url, method, path, options);
-      if (answer.status !== 503 || answer.headers.get('retry-after') !== '1' || tries === TRIES) return answer;
-    } catch (error) {
-      if (method !== 'GET' || tries === TRIES) throw error;
-    }
-    await sleep(1_000);
-  }
-}
-
-async function callOnce(url: string, method: string, path: string, { key, body, raw, headers = {} }: CallOptions): Promise<Answer> {
+async function call(url: string, method: string, path: string, { key, body, raw, headers = {} }: CallOptions = {}): Promise<Answer> {
   const response = await fetch(url + path, {
     method,
     headers: {
