@@ -49,7 +49,7 @@ export class Door {
     this.metrics = metrics;
     this.limits = new RateLimit(services.config.rateLimit, services.tallies?.of('gateway'));
     this.pace = new Pace(services.config.rateLimit * SECONDS_PER_MINUTE, services.tallies);
-    this.patience = new Patience(async () => services.database.raw('select 1'));
+    this.patience = Patience.with(services.database);
     for (const route of routes) {
       const [fixed, name] = route.path.split('{');
       const paths = name === undefined ? this.exact : this.named;

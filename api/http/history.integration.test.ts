@@ -90,8 +90,8 @@ test('lists go on where they stopped', async () => {
 test('a list refuses the cursor of another', async () => {
   for (const side of ['buy', 'buy', 'buy']) await place(borrower, { side, price: '1.0000' });
   const cursorOf = async (path: string): Promise<string> => {
-    const { next_cursor: cursor } = (await get(borrower, `${path}${path.includes('?') ? '&' : '?'}limit=1`)).body;
-    return typeof cursor === 'string' ? cursor : expect.fail(`${path} has one page`);
+    const { status, body: { next_cursor: cursor } } = await get(borrower, `${path}${path.includes('?') ? '&' : '?'}limit=1`);
+    return typeof cursor === 'string' ? cursor : expect.fail(`${path} has one page: ${status}`);
   };
   const lists = ['/orders', '/orders?status=open', '/ledger', '/instruments', '/models'];
   for (const from of lists) {

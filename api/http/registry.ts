@@ -33,7 +33,7 @@ export type Serve = (request: Request, response: Response) => Promise<void>;
 /** @returns what serves the routes that need nothing of express, by method and path: `POST /api/v1/orders` */
 export function mountRoutes(app: Express, routes: readonly Route[], options: RegistryOptions): Map<string, Serve> {
   const limits = new RateLimit(options.services.config.rateLimit, options.services.tallies?.of('exchange'));
-  const patience = new Patience(async () => options.services.database.raw('select 1'));
+  const patience = Patience.with(options.services.database);
   const direct = new Map<string, Serve>();
   for (const route of routes) {
     const serve = server(route, { limits, patience }, options);
