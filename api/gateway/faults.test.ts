@@ -130,6 +130,37 @@ describe('before the first byte, a failure leads to another endpoint', () => {
     await nothingHeld();
   });
 
+  test('and after three in a row the endpoint is left alone while others can serve; then one request at a time finds out', async () => {
+    let asked = 0;
+    let mended = false;
+    const waiting: (() => void)[] = [];
+    await open((_request, reply) => {
+      asked += 1;
+      if (!mended) return void reply.writeHead(500).end();
+      waiting.push(() => reply.end(JSON.stringify(answerOf(TEXT, undefined))));
+    }, true);
+    const from = async (): Promise<string> => receiptOf(await create({ max_tokens: 5 })).provider;
+    for (let time = 0; time < 5; time++) expect(await from()).toBe('Provider 2');
+    expect(asked).toBe(3);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10_000 });
+    try {
+      mended = true;
+      const first = from();
+      await vi.waitUntil(() => waiting.length > 0);
+      expect(await Promise.all([from(), from()])).toEqual(['Provider 2', 'Provider 2']);
+      waiting.pop()?.();
+      expect(await first).toBe('Provider 1');
+      const second = from();
+      await vi.waitUntil(() => waiting.length > 0);
+      waiting.pop()?.();
+      expect(await second).toBe('Provider 1');
+      expect(asked).toBe(5);
+    } finally {
+      vi.useRealTimers();
+    }
+    await nothingHeld();
+  });
+
   test('and without another one is told', async () => {
     await open((_request, reply) => void reply.writeHead(500, { 'set-cookie': 'secret=1' }).end('<html>secret</html>'));
     const refused = await create().asResponse().catch((error: unknown) => error as { status: number; code: string; message: string; headers: Headers });

@@ -36,6 +36,10 @@ interface Health {
   inFlight: number;
   failures: number;
   restsUntil: number;
+  /** It has failed too often in a row and has answered nothing since. */
+  tripped: boolean;
+  /** Requests under way that find out whether it answers again. */
+  trials: number;
   /** It wants to be left alone until then. */
   busyUntil: number;
   /** Mean time to the first byte, milliseconds, newer answers counting more. */
@@ -136,8 +140,18 @@ export class Endpoints {
     const found = this.endpoints.filter(
       (endpoint) => endpoint.models.has(model) && meets(endpoint, needs) && (place === undefined || (endpoint.company === place.provider && endpoint.market === place.market)),
     ).filter((endpoint) => this.healthOf(endpoint).busyUntil <= now);
-    const awake = found.filter((endpoint) => this.healthOf(endpoint).restsUntil <= now);
-    return awake.length > 0 ? awake : found.filter((endpoint) => this.healthOf(endpoint).inFlight === 0);
+    const awake = found.filter((endpoint) => !rests(this.healthOf(endpoint), now));
+    return awake.length > 0 ? awake : found.filter((endpoint) => this.healthOf(endpoint).trials === 0);
+  }
+
+  /** Places of the model where every endpoint rests or is silent: they are for requests that nobody else can serve. */
+  avoided(model: string, needs: EndpointNeeds | null): Place[] {
+    const now = Date.now();
+    const isAvoided = (endpoint: Endpoint): boolean => {
+      const health = this.healthOf(endpoint);
+      return health.missed >= MISSED_MAX || rests(health, now);
+    };
+    return this.endpoints.some(isAvoided) ? this.unfit(model, needs, (endpoint) => !isAvoided(endpoint)) : [];
   }
 
   /** Places that have the model, but no endpoint of the kind that is needed, or none that may be asked. */
@@ -155,8 +169,9 @@ export class Endpoints {
 
   /** Whether nothing is known to be wrong with it: it does not rest, answers heartbeats, and its last canary of the model. */
   isWell(endpoint: Endpoint, model: string): boolean {
-    const { restsUntil, busyUntil, missed, failing } = this.healthOf(endpoint);
-    return Math.max(restsUntil, busyUntil) <= Date.now() && missed === 0 && !failing.has(model);
+    const health = this.healthOf(endpoint);
+    const now = Date.now();
+    return !rests(health, now) && health.busyUntil <= now && health.missed === 0 && !health.failing.has(model);
   }
 
   /** What its last canaries found. */
@@ -234,19 +249,28 @@ export class Endpoints {
   }
 
   began(endpoint: Endpoint): void {
-    this.healthOf(endpoint).inFlight += 1;
+    const health = this.healthOf(endpoint);
+    health.inFlight += 1;
+    if (health.tripped) health.trials += 1;
   }
 
   /** @param fault the endpoint's fault; undefined when nobody can say */
   ended(endpoint: Endpoint, fault: boolean | undefined): void {
     const health = this.healthOf(endpoint);
     health.inFlight -= 1;
+    // One that had begun before counts as a trial too: what it says is as new.
+    if (health.trials > 0) health.trials -= 1;
     if (fault === undefined) return;
     this.tallies.count({ provider: endpoint.company, market: endpoint.market }, fault);
     health.failures = fault ? health.failures + 1 : 0;
-    if (!fault) health.restsUntil = 0;
+    if (!fault) {
+      health.restsUntil = 0;
+      health.tripped = false;
+      health.trials = 0;
+    }
     if (health.failures < FAILURES_MAX) return;
     health.restsUntil = Date.now() + REST_MILLIS;
+    health.tripped = true;
     // One more failure after the rest is enough for the next.
     health.failures = FAILURES_MAX - 1;
   }
@@ -269,7 +293,7 @@ export class Endpoints {
 
   private healthOf(endpoint: Endpoint): Health {
     let health = this.health.get(endpoint.id);
-    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, busyUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map(), missed: 0, failing: NO_MODELS }));
+    if (health === undefined) this.health.set(endpoint.id, (health = { inFlight: 0, failures: 0, restsUntil: 0, tripped: false, trials: 0, busyUntil: 0, latency: 0, lane: new Lane(), capacity: Infinity, lacks: new Map(), missed: 0, failing: NO_MODELS }));
     return health;
   }
 
@@ -286,6 +310,9 @@ export class Endpoints {
     }
   }
 }
+
+/** After its rest, one request at a time finds out whether it answers again. */
+const rests = ({ restsUntil, tripped, trials }: Health, now: number): boolean => restsUntil > now || (tripped && trials > 0);
 
 function isLess(a: readonly number[], b: readonly number[]): boolean {
   const at = a.findIndex((value, index) => value !== b[index]);

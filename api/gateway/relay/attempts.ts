@@ -152,11 +152,14 @@ export class Attempts {
     return this.endpoints.enter(endpoint, entryOf(call, grant), deadline - performance.now(), signal);
   }
 
-  /** Once an endpoint has failed, that is what the client hears if nothing else can be had. */
+  /** Where endpoints rest or are silent only if nobody else can serve it. Once an endpoint has failed, that is what the client hears if nothing else can be had. */
   private async obtain(call: Call, excluded: readonly Place[], signal: Signal, failure: GatewayError | undefined, fees: Wanted['fees']): Promise<Grant> {
     try {
       const preferred = this.endpoints.preferred(call.model.id, call.strategy, sessionOf(call), call.needs);
-      return await this.funding.obtain(call, { excluded, preferred, signal, waits: failure === undefined, fees });
+      const wanted = { excluded, preferred, signal, waits: failure === undefined, fees };
+      const avoided = this.endpoints.avoided(call.model.id, call.needs);
+      const grant = avoided.length === 0 ? undefined : await this.funding.obtain(call, { ...wanted, excluded: [...excluded, ...avoided], waits: false }).catch(nothingOf);
+      return grant ?? (await this.funding.obtain(call, wanted));
     } catch (error) {
       throw error instanceof GatewayError && failure !== undefined ? failure : error;
     }
@@ -195,7 +198,7 @@ export class Attempts {
       grant.release();
     } catch (error) {
       // Nobody else has room for it, or it may cost no more: it waits for the first.
-      if (!(error instanceof GatewayError)) throw error;
+      return nothingOf(error);
     }
     return undefined;
   }
@@ -322,6 +325,11 @@ export class Attempts {
     if (untold !== undefined) throw new EndpointRefusal(new GatewayError('invalid_request_error', { field: untold.field, values: { detail: `${untold.field}: ${untold.detail}` } }));
     return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour, by, began };
   }
+}
+
+/** @throws what is no refusal */
+function nothingOf(error: unknown): undefined {
+  if (!(error instanceof GatewayError)) throw error;
 }
 
 const entryOf = ({ company }: Call, { authorisation, rated }: Grant): Entry => ({ flow: company, weight: authorisation.quantity, cost: authorisation.gpu, room: rated.gpus });
