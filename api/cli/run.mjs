@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { SERVER_ENTRIES, build } from './build.mjs';
-import { root, runNode } from './tools.mjs';
+import { endWithNpm, root, runNode } from './tools.mjs';
 
 /** Flags of node that a program needs. */
 const NODE_ARGUMENTS = { bench: ['--expose-gc'], sim: ['--max-semi-space-size=32'] };
@@ -17,5 +17,6 @@ if (missing.length > 0) {
   console.error(`${name} has no source in this checkout`);
   process.exit(1);
 }
+endWithNpm();
 const nodeArguments = ['--enable-source-maps', ...(NODE_ARGUMENTS[name] ?? [])];
 process.exitCode = await runNode(join(root, 'dist', `${name}.js`), programArguments, { nodeArguments });

@@ -125,9 +125,11 @@ const readAllocation = route({
 
 /** An allocation as the projection knows it, in the engine's terms. */
 export function pastAllocation(record: AllocationRecord, now: number): AllocationView {
-  const notional = record.price * record.quantity;
-  const { allocation, company, provider, market, hour, model, price, quantity, usedGpu } = record;
-  const credits = Math.max(0, notional - record.usedCredits - record.unusedCredits - record.failedCredits);
+  const { allocation, company, provider, market, hour, model, price, usedGpu } = record;
+  // What was resold is another's.
+  const quantity = record.quantity - record.resold;
+  const left = Math.max(0, price * quantity - record.usedCredits - record.unusedCredits - record.failedCredits);
+  const credits = record.settledAt !== null && record.pendingGpu === 0 ? 0 : left;
   return {
     allocation, company, provider, market, hour, model, price, quantity, usedGpu, budgetGpu: quantity * MICRO_GPU_SECONDS_PER_STEP, offeredGpu: 0, credits,
     status: statusOf(record, now), frozen: false,
