@@ -85,9 +85,10 @@ describe('answers that leave things out have the published shape', () => {
   test('log probabilities and figures as vLLM writes them', async () => {
     const token = { token: 'hi', logprob: -0.1, bytes: [104, 105], top_logprobs: [{ token: 'hi', logprob: -0.1 }] };
     const choice = { index: 0, logprobs: { content: [token] }, stop_reason: null, token_ids: null };
-    const usage = { prompt_tokens: 8, completion_tokens: 1, total_tokens: 9, prompt_tokens_details: null, completion_tokens_details: { reasoning_tokens: null, audio_tokens: 0 } };
+    const usage = { prompt_tokens: 8, completion_tokens: 1, total_tokens: 9, prompt_tokens_details: 'none', completion_tokens_details: { reasoning_tokens: null, accepted_prediction_tokens: 'x', audio_tokens: 0 } };
     answer = json({ id: 'c', object: 'chat.completion', created: 1, model: CHAT, service_tier: null, system_fingerprint: null, prompt_logprobs: null, kv_transfer_params: null, usage, choices: [{ ...choice, finish_reason: 'stop', message: { role: 'assistant', content: 'hi', refusal: null, annotations: null, audio: null, function_call: null, tool_calls: [], reasoning_content: null } }] });
-    schema.chatCompletion.parse(JSON.parse((await ask('/v1/chat/completions', { model: CHAT, messages, logprobs: true, top_logprobs: 1 })).text));
+    const whole = schema.chatCompletion.parse(JSON.parse((await ask('/v1/chat/completions', { model: CHAT, messages, logprobs: true, top_logprobs: 1 })).text));
+    expect(whole).toMatchObject({ usage: { completion_tokens: 1, completion_tokens_details: { audio_tokens: 0 } } });
     answer = sse([{ choices: [{ ...choice, delta: { role: 'assistant', content: 'hi' }, finish_reason: null }] }, { choices: [{ index: 0, delta: { content: '', tool_calls: null }, logprobs: null, finish_reason: 'stop' }] }, '[DONE]']);
     for (const event of eventsIn((await ask('/v1/chat/completions', { model: CHAT, messages, logprobs: true, stream: true })).text)) schema.chatChunk.parse(event);
   });

@@ -16,6 +16,8 @@ test('what failed: each learns why, how much and what was paid, but not the othe
   expect(told('deliveryFailed', failed, BUYER)).toMatchObject({ id: 'evt_5_1', type: 'delivery.failed', data: {} });
   expect(told('deliveryFailed', failed, BUYER).data).toEqual({ ...both, company_id: 'cmp_1', fee: '0.02' });
   expect(told('deliveryFailed', failed, PROVIDER).data).toEqual({ ...both, clawed_back: '0.88', commission: '0.04' });
+  // What was bought elsewhere costs no damages, and is no less the provider's fault.
+  expect(told('deliveryFailed', { ...failed, reason: 'replaced', penal: 0, damages: 0 }, BUYER).data).toMatchObject({ gpu_hours: '0.5', fault_gpu_hours: '0.5', damages: '0.00' });
 });
 
 test('a replacement: hours sought and bought, and what they cost the bond', () => {

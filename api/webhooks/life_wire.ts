@@ -59,7 +59,9 @@ export interface Reader {
   directory: Pick<Directory, 'className' | 'regionName' | 'modelName'>;
 }
 
-function fieldsOf(name: string, value: unknown, { directory }: Reader, { covenant }: Record<string, unknown>): [string, unknown][] {
+function fieldsOf(name: string, value: unknown, { directory }: Reader, { covenant, reason, gpu }: Record<string, unknown>): [string, unknown][] {
+  // What was bought elsewhere its provider did not deliver, though it pays no damages for it.
+  if (name === 'penal' && reason === 'replaced') return [fieldOf(CLEARER[name], gpu)];
   if (covenant !== undefined && typeof value === 'number' && BOUNDS.has(name)) return [[name, covenant === 'use' ? formatPercent(value) : formatUnits(value, 6, 2)]];
   if (name === 'market' && typeof value === 'number') return [['class', directory.className(classOf(value))], ['region', directory.regionName(regionOf(value))]];
   if (name === 'model' && typeof value === 'number') return [['model', value === NONE ? null : directory.modelName(value)]];

@@ -1,6 +1,7 @@
 /** POST /v1/responses */
 import { z } from 'zod';
 import type { Meter } from '../metering/meter.ts';
+import { isCount } from './completion_usage.ts';
 import { isObject, outputBound } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { metadata, modelName, sampling, tokenCount } from './fields.ts';
@@ -80,6 +81,12 @@ export function shapeResponse(response: JsonObject, shown: Shown, body: JsonObje
   withoutNulls(response, NEVER_NULL);
 }
 /** Fields of a response that are absent where there is nothing to say. */
+/** What a part of the tokens was; 0 where the endpoint does not say. */
+function detailsOf(details: unknown, counted: string): JsonObject {
+  const known = isObject(details) ? details : {};
+  return { ...known, [counted]: isCount(known[counted]) ? known[counted] : 0 };
+}
+
 const NEVER_NULL = ['usage', 'user', 'safety_identifier', 'prompt_cache_key', 'text'];
 
 function shapeTool(tool: JsonObject): void {
@@ -160,8 +167,8 @@ export const responses: Dialect = {
     const same = known.input_tokens === promptTokens && known.output_tokens === completionTokens;
     response.usage = {
       input_tokens: promptTokens, output_tokens: completionTokens, total_tokens: total,
-      input_tokens_details: { cached_tokens: 0, ...(same && isObject(known.input_tokens_details) ? known.input_tokens_details : {}) },
-      output_tokens_details: { reasoning_tokens: 0, ...(same && isObject(known.output_tokens_details) ? known.output_tokens_details : {}) },
+      input_tokens_details: detailsOf(same ? known.input_tokens_details : undefined, 'cached_tokens'),
+      output_tokens_details: detailsOf(same ? known.output_tokens_details : undefined, 'reasoning_tokens'),
     };
   },
 

@@ -100,7 +100,12 @@ function untold(body: JsonObject): { field: string; detail: string } | undefined
 }
 
 const usageOf = (usage: unknown): JsonObject | undefined =>
-  isObject(usage) ? { input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens, total_tokens: usage.total_tokens } : undefined;
+  isObject(usage)
+    ? {
+        input_tokens: usage.prompt_tokens, output_tokens: usage.completion_tokens, total_tokens: usage.total_tokens,
+        input_tokens_details: usage.prompt_tokens_details, output_tokens_details: usage.completion_tokens_details,
+      }
+    : undefined;
 
 const messageItem = (id: string, status: string, content: JsonObject[]): JsonObject => ({ type: 'message', id: `msg_${id}`, status, role: 'assistant', content });
 const textPart = (text: string, logprobs: JsonObject[] = []): JsonObject => ({ type: 'output_text', text, annotations: [], logprobs });
