@@ -57,6 +57,12 @@ describe('the authoriser', () => {
     expect(results.at(-1)).toEqual({ ok: false, reason: 'budget_exhausted', pending: true });
   });
 
+  it('weighs a company by all that it has bought there, in however many allocations', () => {
+    const desk = new Desk();
+    for (const hours of [0.1, 0.1, 0.3]) desk.buy(hours);
+    expect(desk.ask('a', SECOND)).toMatchObject({ ok: true, authorisation: { quantity: gpuHours(0.5) } });
+  });
+
   it('gives back what a request held and did not use', () => {
     const desk = new Desk();
     desk.buy(1);

@@ -100,7 +100,8 @@ export class AllocationAuthoriser implements Authoriser {
     const choice = this.choose(request, this.bookOf(request.company, hour));
     if ('reason' in choice) return { ok: false, ...choice };
     const gpu = request.worstGpu[classOf(choice.market)];
-    const { allocation, provider, market, price, quantity } = choice;
+    const { allocation, provider, market, price } = choice;
+    const quantity = this.boughtAt(choice, request.company);
     const { limits = [], spent = 0 } = request;
     const cost = limits.length === 0 ? 0 : mulDivCeil(gpu, price, MICRO_GPU_SECONDS_PER_STEP) + spent;
     const passed = this.spending.passedBy(limits, cost);
@@ -191,6 +192,13 @@ export class AllocationAuthoriser implements Authoriser {
       bestRank = rank;
     }
     return best ?? { reason: refusal, ...(pending ? { pending: true } : {}) };
+  }
+
+  /** What the company has bought of the hour where the row is, in however many allocations. */
+  private boughtAt({ provider, market }: Row, company: number): number {
+    let sum = 0;
+    for (const row of this.books.get(company)?.rows.values() ?? []) if (row.provider === provider && row.market === market) sum += row.quantity;
+    return sum;
   }
 
   private serves({ provider, market }: Row, request: AuthoriseRequest): boolean {

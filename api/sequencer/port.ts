@@ -80,7 +80,7 @@ export interface Authorisation {
   price: number;
   /** Held, 1e-6 GPU-seconds. */
   gpu: number;
-  /** Bought, steps. */
+  /** Bought by the company at this provider and market for the hour, in all its allocations; steps. */
   quantity: number;
 }
 /** Why no allocation could be held: none fits, the fitting ones are used up, their credit is frozen, or the request would pass a limit. */

@@ -33,6 +33,20 @@ test('shares by weight, whatever the number of requests', async () => {
   expect(served).toHaveLength(120);
 });
 
+test('a company whose requests have waited in vain has no less of the room for it', async () => {
+  const lane = new Lane();
+  lane.tryEnter(entry(0, 1), 1);
+  const gone = new Departure();
+  const inVain = Array.from({ length: 50 }, () => lane.wait(entry(1, 1), 10_000, gone));
+  gone.abort();
+  expect(await Promise.all(inVain)).not.toContain(true);
+  const served: number[] = [];
+  const waiting = [2, 1].flatMap((flow) => Array.from({ length: 10 }, () => lane.wait(entry(flow, 1), 10_000, new Departure()).then(() => served.push(flow))));
+  for (let turn = 0; turn < 20; turn++) lane.left(1, 1);
+  await Promise.all(waiting);
+  expect(served.slice(0, 10).filter((flow) => flow === 1)).toHaveLength(5);
+});
+
 test('ends a wait that is in vain, or whose client has gone away', async () => {
   const lane = new Lane();
   lane.tryEnter(entry(0, 1), 1);

@@ -8,7 +8,7 @@ import type { Signal } from './departure.ts';
 export interface Entry {
   /** Who shares: a company. */
   flow: number;
-  /** Quantity bought. */
+  /** Quantity bought there. */
   weight: number;
   /** GPU time that the request may take. */
   cost: number;
@@ -17,64 +17,88 @@ export interface Entry {
 }
 
 interface Waiting extends Entry {
-  /** Virtual time at which its service would end. */
-  finish: number;
   admit: (entered: boolean) => void;
+}
+
+/** A company at the lane. */
+interface Flow {
+  /** Virtual time at which its next request begins. One that has waited in vain has had none of it. */
+  start: number;
+  /** In their order. */
+  readonly waiting: Set<Waiting>;
 }
 
 export class Lane {
   /** Room taken by requests under way. */
   taken = 0;
-  private waiting: Waiting[] = [];
   private virtualTime = 0;
-  private readonly lastFinish = new Map<number, number>();
+  private readonly flows = new Map<number, Flow>();
+  /** Those of them of whom a request waits. */
+  private readonly queued = new Set<Flow>();
 
   /** @returns whether the request may enter now, without waiting */
   tryEnter({ room }: Entry, capacity: number): boolean {
-    if (this.waiting.length > 0 || !this.hasRoom(room, capacity)) return false;
+    if (this.queued.size > 0 || !this.hasRoom(room, capacity)) return false;
     this.taken += room;
     return true;
   }
 
   /** Resolves with true when the request has entered, with false when it has waited in vain or nobody asks any more. */
   wait(entry: Entry, millis: number, signal: Signal): Promise<boolean> {
-    const start = Math.max(this.virtualTime, this.lastFinish.get(entry.flow) ?? 0);
-    const finish = start + entry.cost / Math.max(1, entry.weight);
-    this.lastFinish.set(entry.flow, finish);
+    const flow = this.flowOf(entry.flow);
     return new Promise((resolve) => {
       const leave = (): void => waiting.admit(false);
       const timer = setTimeout(leave, millis);
       const waiting: Waiting = {
-        ...entry, finish,
+        ...entry,
         admit: (entered) => {
           clearTimeout(timer);
           signal.removeEventListener('abort', leave);
-          this.waiting = this.waiting.filter((other) => other !== waiting);
+          flow.waiting.delete(waiting);
+          if (flow.waiting.size === 0) this.queued.delete(flow);
           resolve(entered);
         },
       };
-      this.waiting.push(waiting);
+      // Who comes anew begins now, and not with time that it has left unused.
+      if (flow.waiting.size === 0) flow.start = Math.max(flow.start, this.virtualTime);
+      flow.waiting.add(waiting);
+      this.queued.add(flow);
       signal.addEventListener('abort', leave, { once: true });
     });
   }
 
   left(room: number, capacity: number): void {
     this.taken -= room;
-    for (let next = this.first(); next !== undefined && this.hasRoom(next.room, capacity); next = this.first()) {
-      this.taken += next.room;
-      this.virtualTime = Math.max(this.virtualTime, next.finish - next.cost / Math.max(1, next.weight));
-      next.admit(true);
+    for (let next = this.first(); next !== undefined && this.hasRoom(next.waiting.room, capacity); next = this.first()) {
+      const { flow, waiting, finish } = next;
+      this.taken += waiting.room;
+      this.virtualTime = Math.max(this.virtualTime, flow.start);
+      flow.start = finish;
+      waiting.admit(true);
     }
-    if (this.waiting.length === 0 && this.taken === 0) this.lastFinish.clear();
+    if (this.queued.size === 0 && this.taken === 0) this.flows.clear();
   }
 
   hasRoom(room: number, capacity: number): boolean {
     return this.taken === 0 || this.taken + room <= capacity;
   }
 
-  private first(): Waiting | undefined {
-    let best: Waiting | undefined;
-    for (const waiting of this.waiting) if (best === undefined || waiting.finish < best.finish) best = waiting;
+  private flowOf(company: number): Flow {
+    let flow = this.flows.get(company);
+    if (flow === undefined) this.flows.set(company, (flow = { start: this.virtualTime, waiting: new Set() }));
+    return flow;
+  }
+
+  /** The oldest request of the company whose service would end first. */
+  private first(): { flow: Flow; waiting: Waiting; finish: number } | undefined {
+    let best: { flow: Flow; waiting: Waiting; finish: number } | undefined;
+    for (const flow of this.queued) {
+      for (const waiting of flow.waiting) {
+        const finish = flow.start + waiting.cost / Math.max(1, waiting.weight);
+        if (best === undefined || finish < best.finish) best = { flow, waiting, finish };
+        break;
+      }
+    }
     return best;
   }
 }
