@@ -19,6 +19,9 @@ const env = { CHROMIUM_PATH: findChromium(), REDIS_SERVER_PATH: findRedisServer(
 /** Vitest would leave one core for itself: of two that is half. */
 const maxWorkers = availableParallelism();
 
+/** A condition that is waited for comes later while other steps have the machine; one that never comes fails as before. */
+const patience = { poll: { timeout: 15_000 } };
+
 /** What takes longest, so that it is not what the others wait for at the end. */
 const LONGEST = ['lone_book.property', 'simulate_disk.property', 'simulation.property', 'trading/refusals', 'trading/order_pairs', 'gateway/faults', 'realtime/realtime', 'gateway/gateway', 'bench/bench'];
 
@@ -41,6 +44,8 @@ export default defineConfig({
           exclude: [...exclude, ...special.map((kind) => `**/*.${kind}.test.ts`)],
           env,
           maxWorkers,
+          // Most of a small file's time would go into loading and warming up what it shares with the others: a worker loads it once.
+          isolate: false,
           // Two at once, and other steps beside them: a second of a quiet machine may be several here.
           testTimeout: 30_000,
         },
@@ -54,6 +59,7 @@ export default defineConfig({
           include: filesOf('integration'),
           exclude,
           env,
+          expect: patience,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Each file starts servers of its own; one at a time keeps their timing honest on a small machine.
@@ -66,6 +72,7 @@ export default defineConfig({
           include: filesOf('browser'),
           exclude,
           env,
+          expect: patience,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -2,6 +2,7 @@
  * `npm test [step...]`: types, lint, unit, property, build, integration, browser. One line per step,
  * what fails in full, what was skipped with the reason; with CI=true nothing may be skipped. What watches
  * no clock runs beside the others, with what these leave of the machine: they wait more than they compute.
+ * So do the browser's tests, once what they load is built.
  */
 import { spawn } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
@@ -14,10 +15,13 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 const reasons = new Map();
 
 const bin = (name) => join(root, 'node_modules', '.bin', name);
+const { PRIORITY_NORMAL, PRIORITY_BELOW_NORMAL, PRIORITY_LOW } = constants.priority;
 const program = (title, command, ...commandArguments) => ({ title, run: (progress, priority) => runProgram(command, commandArguments, priority) });
 const tests = (title, lacks = () => '') => ({ title, lacks, run: (progress, priority) => runTests(title, progress, priority) });
 /** It comes to the same however long it takes: what is left of the machine is enough, and what keeps to the clock beside it is not to notice. */
-const patient = (step) => ({ ...step, patient: true });
+const patient = (step) => ({ ...step, priority: PRIORITY_LOW });
+/** It waits for what a page comes to show: what only computes gives way to it, and it gives way to what keeps to the clock. */
+const shown = (step) => ({ ...step, priority: PRIORITY_BELOW_NORMAL });
 /** Of the patient steps as many at once: each needs up to 1.5 GB. */
 const PATIENT_AT_ONCE = 2;
 
@@ -28,7 +32,7 @@ const STEPS = {
   property: [patient(tests('property'))],
   build: [program('build', process.execPath, 'api/cli/build.mjs')],
   integration: [tests('integration')],
-  browser: [tests('browser', () => (findChromium() === '' ? 'no Chromium (set CHROMIUM_PATH or install chromium)' : ''))],
+  browser: [shown(tests('browser', () => (findChromium() === '' ? 'no Chromium (set CHROMIUM_PATH or install chromium)' : '')))],
 };
 
 async function main() {
@@ -41,10 +45,13 @@ async function main() {
   const names = wanted.length > 0 ? wanted : Object.keys(STEPS);
   if (findRedisServer() === '') console.log('note: no redis-server; tests of several processes will be skipped');
   const steps = names.flatMap((name) => STEPS[name]);
-  const waiting = steps.filter((step) => step.patient);
+  const of = (priority) => steps.filter((step) => (step.priority ?? PRIORITY_NORMAL) === priority);
+  const waiting = of(PRIORITY_LOW);
   const beside = Array.from({ length: PATIENT_AT_ONCE }, () => runSteps(waiting));
-  await runSteps(steps.filter((step) => !step.patient));
-  await Promise.all(beside);
+  const prompt = of(PRIORITY_NORMAL);
+  const untilBuilt = prompt.splice(0, prompt.findIndex(({ title }) => title === 'build') + 1);
+  await runSteps(untilBuilt);
+  await Promise.all([...beside, runSteps(prompt), runSteps(of(PRIORITY_BELOW_NORMAL))]);
   for (const [why, count] of reasons) console.log(`skipped ${count}: ${why}`);
   if (CI && totals.skipped > 0) {
     console.log(`CI=true allows no skipped tests: ${totals.skipped} counted as failed`);
@@ -59,7 +66,7 @@ async function runSteps(waiting) {
   for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) await runStep(step);
 }
 
-async function runStep({ title, lacks = () => '', patient: isPatient = false, run }) {
+async function runStep({ title, lacks = () => '', priority = PRIORITY_NORMAL, run }) {
   const lacking = lacks();
   if (lacking !== '') {
     skip(1, `${title}: ${lacking}`);
@@ -69,7 +76,7 @@ async function runStep({ title, lacks = () => '', patient: isPatient = false, ru
   const started = performance.now();
   const progress = { text: '' };
   const timer = setInterval(() => console.log(`${title.padEnd(22)} ... ${seconds(started)}${progress.text}`), PROGRESS_SECONDS * 1000);
-  const result = await run(progress, isPatient ? constants.priority.PRIORITY_LOW : constants.priority.PRIORITY_NORMAL);
+  const result = await run(progress, priority);
   clearInterval(timer);
   totals.passed += result.passed;
   totals.failed += result.failed;
@@ -120,7 +127,7 @@ function capture(command, commandArguments, { priority, onMessage }) {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: { ...process.env, NO_COLOR: '1' },
   });
-  if (priority !== constants.priority.PRIORITY_NORMAL && child.pid !== undefined) setPriority(child.pid, priority);
+  if (priority !== PRIORITY_NORMAL && child.pid !== undefined) setPriority(child.pid, priority);
   const chunks = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
   let pending = '';

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { createInProcessSequencer } from '../../api/sequencer/in_process.ts';
 import { ManualClock } from '../../api/sequencer/clock.ts';
@@ -22,6 +23,7 @@ test('are those of a sequencer that has as many commands in a batch, to the byte
   await port.close();
 
   expect(rows.map(({ lastSequence }) => lastSequence)).toEqual(journal.written.map(({ lastSequence }) => lastSequence));
-  rows.forEach((row, index) => expect(row).toEqual(journal.written[index]));
+  // A plain comparison first: what costs is to go through bytes one by one.
+  rows.forEach((row, index) => isDeepStrictEqual(row, journal.written[index]) || expect(row).toEqual(journal.written[index]));
   expect(engine.stateHash()).toBe(stateHash);
 });
