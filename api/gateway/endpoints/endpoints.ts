@@ -134,14 +134,16 @@ export class Endpoints {
     }
   }
 
-  /** Endpoints of the model that take requests now, of one place or of all; where all of them rest, one request at a time tries each. */
+  /** Endpoints of the model that take requests now, of one place or of all; else those whose rest is over; where all of them rest, one request at a time tries each. */
   serving(model: string, place?: Place, needs: EndpointNeeds | null = null): Endpoint[] {
     const now = Date.now();
     const found = this.endpoints.filter(
       (endpoint) => endpoint.models.has(model) && meets(endpoint, needs) && (place === undefined || (endpoint.company === place.provider && endpoint.market === place.market)),
     ).filter((endpoint) => this.healthOf(endpoint).busyUntil <= now);
-    const awake = found.filter((endpoint) => !rests(this.healthOf(endpoint), now));
-    return awake.length > 0 ? awake : found.filter((endpoint) => this.healthOf(endpoint).trials === 0);
+    const well = found.filter((endpoint) => !rests(this.healthOf(endpoint), now));
+    if (well.length > 0) return well;
+    const rested = found.filter((endpoint) => this.healthOf(endpoint).restsUntil <= now);
+    return rested.length > 0 ? rested : found.filter((endpoint) => this.healthOf(endpoint).trials === 0);
   }
 
   /** Places of the model where every endpoint rests or is silent: they are for requests that nobody else can serve. */
@@ -234,6 +236,11 @@ export class Endpoints {
   answered(endpoint: Endpoint, millis: number, session: string): void {
     const health = this.healthOf(endpoint);
     health.latency += (millis - health.latency) * (health.latency === 0 ? 1 : LATENCY_SHARE);
+    // One failure of what follows is enough for another rest.
+    if (health.restsUntil <= Date.now()) {
+      health.tripped = false;
+      health.trials = 0;
+    }
     if (session === '') return;
     // The newest stand last; the oldest are forgotten.
     this.sessions.delete(session);
