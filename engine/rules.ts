@@ -20,7 +20,9 @@
  *    what a failure posts is booked under it although it extends a lot; who may not buy is not told that it buys little; for a bid that cannot wait and may not buy
  *    from everybody no more is drawn than what it executes needs; an amendment to more is held to what a day may buy and to the bond, as a new order is; a share of revenue costs no cent more
  *    than its cap, and of instalments that are paid in advance the last alone has fractions of one; one that is paid whole in advance asks for nothing on its day.
+ * 8: the first offer of the running hour may be all that the minutes left allow, exactly; what cannot wait is not counted among the open orders;
+ *    a stop whose amendment loses its place is triggered behind those of its stop price.
  */
-export const RULES_VERSION = 7;
+export const RULES_VERSION = 8;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */
 export const OLDEST_RULES = 2;

@@ -1,9 +1,11 @@
 /** A journal that was written under older rules is executed under them. */
 import { describe, expect, it } from 'vitest';
-import { BUY, FOK, GTC, LIMIT, NONE, STOP_LIMIT } from './vocabulary.ts';
+import { BUY, FOK, GTC, IOC, LIMIT, MARKET, NONE, STOP_LIMIT } from './vocabulary.ts';
 import { Engine } from './engine.ts';
+import { PARAMETERS } from './parameters.ts';
 import { RULES_VERSION } from './rules.ts';
-import { HOUR, World, all, gpuHours, one, price } from './test/world.ts';
+import type { PlaceOrder } from './commands.ts';
+import { HOUR, World, all, financed, gpuHours, one, price } from './test/world.ts';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE, NOT_A_MULTIPLE, PRICE_TICKS_MAX } from './numbers/units.ts';
 
 /** An all-or-none stop-limit bid for 10, triggered where 4 are to be had; then the same bid amended to cross them. */
@@ -113,7 +115,60 @@ function amends(version: number): (string | undefined)[] {
   return [...open, amend(buyer, bid, NOT_A_MULTIPLE), amend(buyer, bid, price(2.1)), amend(buyer, bid, 0, gpuHours(0.5))];
 }
 
+/** Why the first offer of an hour is refused of which 29 minutes are left: 4.35 GPU-hours of 9 GPUs, and a step more. */
+function offers(version: number): (string | undefined)[] {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const provider = world.provider(9);
+  world.run({ type: 'tick', now: HOUR * MILLIS_PER_HOUR + 31 * MILLIS_PER_MINUTE });
+  return [world.ask(provider, 2, 4.36).rejected, world.ask(provider, 2, 4.35).rejected];
+}
+
+/** The order in which stops of one price are triggered when the older was amended to another limit. */
+function triggers(version: number): string[] {
+  const world = new World();
+  world.engine.rulesVersion = version;
+  const [provider, buyer] = [world.provider(), world.buyer()];
+  const [older, newer] = [1, 1].map((limit) => one(world.bid(buyer, limit, 1, { orderType: STOP_LIMIT, stopPrice: price(2) }).events, 'orderAccepted').order);
+  world.run({ type: 'amend', company: buyer, order: newer, price: 0, quantity: gpuHours(0.5) });
+  world.run({ type: 'amend', company: buyer, order: older, price: price(1.1), quantity: 0 });
+  world.engine = Engine.restore(world.engine.snapshot());
+  world.engine.rulesVersion = version;
+  world.ask(provider, 2, 1);
+  return all(world.bid(buyer, 2, 1).events, 'orderTriggered').map(({ order }) => (order === older ? 'older' : 'newer'));
+}
+
+/** Why a company with as many open orders as it may have is refused an order that waits, and ones that cannot; a market order of a call waits. */
+function whenFull(version: number): (string | undefined)[] {
+  const world = new World();
+  const [operator, { borrower }] = [world.company('operator'), financed(world)];
+  world.engine.rulesVersion = version;
+  for (let count = 0; count < PARAMETERS.openOrders.A; count++) world.bid(borrower, 0.01, 0.01);
+  const bid = (more: Partial<PlaceOrder>): string | undefined => world.bid(borrower, 1, 0.01, more).rejected;
+  const block = (timeInForce: number): string | undefined => world.run({
+    type: 'placeBlock', company: borrower, market: 0, fromHour: HOUR, toHour: HOUR + 2, side: BUY, price: price(1), quantity: 1, timeInForce, minimumAcceptanceRatio: 0, model: NONE, clientOrderId: '',
+  }).rejected;
+  const market = { orderType: MARKET, price: NONE };
+  const tried = [bid({}), bid({ timeInForce: IOC, orderType: STOP_LIMIT, stopPrice: price(2) }), block(GTC), bid({ timeInForce: IOC }), bid(market), block(FOK)];
+  world.run({ type: 'setTradingMode', company: operator, class: NONE, market: 0, hour: NONE, mode: 'auction', reason: 'test' });
+  return [...tried, bid(market)];
+}
+
 describe('rules', () => {
+  it('before version 8 refused some offers of the running hour that just fit', () => {
+    expect([offers(7), offers(RULES_VERSION)]).toEqual([['insufficient_capacity', 'insufficient_capacity'], ['insufficient_capacity', undefined]]);
+  });
+
+  it('before version 8 left a stop its place when it had lost it by an amendment', () => {
+    expect([triggers(7), triggers(RULES_VERSION)]).toEqual([['older', 'newer'], ['newer', 'older']]);
+  });
+
+  it('before version 8 counted what cannot wait among the open orders', () => {
+    const full = 'too_many_orders';
+    expect(whenFull(7)).toEqual(Array.from({ length: 7 }, () => full));
+    expect(whenFull(RULES_VERSION)).toEqual([full, full, full, undefined, undefined, undefined, full]);
+  });
+
   it('before version 6 told an amendment what is wrong with it before what stops its market', () => {
     const open = ['price_band', 'insufficient_credits', 'above_list_price', 'insufficient_capacity'];
     expect([amends(5), amends(RULES_VERSION)]).toEqual([[...open, 'invalid_tick', 'halted', undefined], [...open, 'halted', 'halted', undefined]]);

@@ -182,12 +182,15 @@ export class LoneBook implements BookMachine, AuctionHost {
     orders.setRemaining(row, remaining);
     orders.setVisible(row, Math.min(orders.visible(row), remaining));
     this.listener.amended(id, isLimit(newPrice) ? newPrice : 0, remaining, keeps);
-    if (keeps) this.matcher.eased(book, row);
-    else if (resting) {
-      orders.setSequence(row, this.arrivals++);
+    if (keeps) {
+      this.matcher.eased(book, row);
+      return undefined;
+    }
+    orders.setSequence(row, this.arrivals++);
+    if (resting) {
       this.matcher.enter(book, row);
       this.matcher.runStops(book);
-    }
+    } else this.matcher.requeueStop(book, row);
     return undefined;
   }
 

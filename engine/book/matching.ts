@@ -341,6 +341,13 @@ export class Matcher {
     this.orders.setFlags(row, this.orders.flags(row) & ~FLAG.untriggered);
   }
 
+  /** A stop that waits loses its place among those of its stop price. */
+  requeueStop(book: Book, row: number): void {
+    const sell = this.orders.isSell(row);
+    book.stops.remove(row, sell, this.stopPrice(row));
+    book.addStop(row, sell, this.stopPrice(row));
+  }
+
   /** Whether trades between `low` and `high` trigger the stop. */
   private meets(row: number, low: number, high: number): boolean {
     return this.orders.isSell(row) ? low <= this.stopPrice(row) : high >= this.stopPrice(row);

@@ -338,9 +338,10 @@ export class NaiveBook implements BookMachine {
       this.runFreed();
       this.runStops();
     }
-    if (keeps || waits) return undefined;
-    this.remove(order);
+    if (keeps) return undefined;
     order.arrived = this.arrivals++;
+    if (waits) return undefined;
+    this.remove(order);
     this.enter(order);
     this.runStops();
     return undefined;

@@ -64,7 +64,10 @@ export class Amendments {
     orders.setRemaining(row, remaining);
     if (!orders.isSell(row)) trading.adjustHold(row);
     trading.events.amended(row, false);
-    if (!resting) return undefined;
+    if (!resting) {
+      if (this.state.rulesVersion >= 8) trading.matcher.requeueStop(book, row);
+      return undefined;
+    }
     if (book.auction && this.state.rulesVersion >= 5) trading.noteArrival(row);
     trading.matcher.enter(book, row);
     trading.matcher.runStops(book);

@@ -448,7 +448,7 @@ const isOf = ({ market, fromHour, toHour }: Block, book: HourBook): boolean => m
 /** The block as a single order, for the checks and for the asks of a resting sell block. */
 const templateOf = (command: PlaceBlock): PlaceOrder => ({
   type: 'place', company: command.company, market: command.market, hour: command.fromHour, side: command.side, orderType: LIMIT, price: command.price,
-  quantity: command.side === BUY ? command.quantity * (command.toHour - command.fromHour) : command.quantity, timeInForce: GTC, postOnly: false, displayQuantity: 0,
+  quantity: command.side === BUY ? command.quantity * (command.toHour - command.fromHour) : command.quantity, timeInForce: command.timeInForce, postOnly: false, displayQuantity: 0,
   minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: command.side === BUY ? command.model : NONE, resaleOf: 0, selfTradePrevention: CANCEL_NEWEST,
   cancelOnDisconnect: false, clientOrderId: command.clientOrderId,
 });

@@ -4,7 +4,7 @@
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, GTD, MARKET, NONE, SELL, STOP, STOP_LIMIT, classOf } from '../vocabulary.ts';
+import { BUY, GTD, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT, classOf } from '../vocabulary.ts';
 import type { PlaceOrder } from '../commands.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
 import { requiredHold } from './holds.ts';
@@ -106,7 +106,7 @@ export class OrderChecks {
       (isShort ? limits.barOf(command.company) : undefined) ??
       (isFinanced && state.rulesVersion >= 4 ? limits.maturityRefusal(command.company, hold, lastHour) : undefined) ??
       (this.isBidOutside(command.market, book, price) ? 'price_band' : undefined) ??
-      this.countRefusal(command) ??
+      this.countRefusal(command, book) ??
       (this.exceedsDay(command.company, notional) ? 'day_notional' : undefined) ??
       (isShort ? 'insufficient_credits' : undefined) ??
       (isFinanced ? this.creditRefusal(command, hold, price, book, lastHour) : undefined) ??
@@ -129,9 +129,9 @@ export class OrderChecks {
   sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
     if (command.price !== NONE && this.isAskOutside(command.market, book, price)) return 'price_band';
     if (price > this.listPrice(command.market)) return 'above_list_price';
-    if (command.resaleOf !== 0) return this.countRefusal(command) ?? (this.resales.covers(command) ? undefined : 'insufficient_capacity');
+    if (command.resaleOf !== 0) return this.countRefusal(command, book) ?? (this.resales.covers(command) ? undefined : 'insufficient_capacity');
     return (
-      this.countRefusal(command) ??
+      this.countRefusal(command, book) ??
       (this.covers(command.company, command.market, command.hour, book, command.quantity) ? undefined : 'insufficient_capacity') ??
       (this.isBonded(command.company) ? undefined : 'bond_insufficient')
     );
@@ -157,9 +157,10 @@ export class OrderChecks {
     return standing.rate(company) - second * RATE_SCALE >= PARAMETERS.ordersPerSecond;
   }
 
-  private countRefusal(command: PlaceOrder): RejectCode | undefined {
+  private countRefusal(command: PlaceOrder, book: HourBook | undefined): RejectCode | undefined {
     const { state } = this;
-    if (state.standing.openOrders(command.company) >= state.standing.orderLimit(command.company)) return 'too_many_orders';
+    const isFull = state.standing.openOrders(command.company) >= state.standing.orderLimit(command.company);
+    if (isFull && (state.rulesVersion < 8 || mayWait(command, book))) return 'too_many_orders';
     if (this.isTooFast(command.company)) return 'rate_limited';
     if (command.clientOrderId !== '' && state.clientOrderIds.has(`${command.company}:${command.clientOrderId}`)) return 'duplicate_client_order_id';
     return undefined;
@@ -178,7 +179,10 @@ export class OrderChecks {
     const left = minutesLeft(hour, now);
     if (cell !== NIL) return supply.covers(cell, quantity, left);
     const capacity = supply.find(company, market);
-    return capacity !== NIL && quantity * (60 / left) <= supply.capacities[capacity].verified * STEPS_PER_GPU_HOUR;
+    if (capacity === NIL) return false;
+    const verified = supply.capacities[capacity].verified * STEPS_PER_GPU_HOUR;
+    // Before version 8 a fraction of the hour, which is none of binary numbers, refused some offers that just fit.
+    return this.state.rulesVersion >= 8 ? quantity * MINUTES_PER_HOUR <= verified * left : quantity * (MINUTES_PER_HOUR / left) <= verified;
   }
 
   /** Whether the bond covers the damages of everything sold and undelivered. */
@@ -191,6 +195,10 @@ export class OrderChecks {
     return bond >= mulDiv(undelivered, mulDiv(PARAMETERS.damages, money.redemptionRate, MICRO), MICRO);
   }
 }
+
+/** Whether an order may stay in the market after its command: a market order stays in a call. */
+const mayWait = (command: PlaceOrder, book: HourBook | undefined): boolean =>
+  isStop(command) || (command.timeInForce < IOC && (command.orderType !== MARKET || book?.auction === true));
 
 const isStop = ({ orderType }: PlaceOrder): boolean => orderType === STOP || orderType === STOP_LIMIT;
 
