@@ -151,7 +151,7 @@ function whenFull(version: number): (string | undefined)[] {
   const market = { orderType: MARKET, price: NONE };
   const tried = [bid({}), bid({ timeInForce: IOC, orderType: STOP_LIMIT, stopPrice: price(2) }), block(GTC), bid({ timeInForce: IOC }), bid(market), block(FOK)];
   world.run({ type: 'setTradingMode', company: operator, class: NONE, market: 0, hour: NONE, mode: 'auction', reason: 'test' });
-  return [...tried, bid(market)];
+  return [...tried, bid(market), bid({ ...market, hour: HOUR + 9 })];
 }
 
 describe('rules', () => {
@@ -165,8 +165,8 @@ describe('rules', () => {
 
   it('before version 8 counted what cannot wait among the open orders', () => {
     const full = 'too_many_orders';
-    expect(whenFull(7)).toEqual(Array.from({ length: 7 }, () => full));
-    expect(whenFull(RULES_VERSION)).toEqual([full, full, full, undefined, undefined, undefined, full]);
+    expect(whenFull(7)).toEqual(Array.from({ length: 8 }, () => full));
+    expect(whenFull(RULES_VERSION)).toEqual([full, full, full, undefined, undefined, undefined, full, full]);
   });
 
   it('before version 6 told an amendment what is wrong with it before what stops its market', () => {

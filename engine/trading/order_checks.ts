@@ -160,10 +160,18 @@ export class OrderChecks {
   private countRefusal(command: PlaceOrder, book: HourBook | undefined): RejectCode | undefined {
     const { state } = this;
     const isFull = state.standing.openOrders(command.company) >= state.standing.orderLimit(command.company);
-    if (isFull && (state.rulesVersion < 8 || mayWait(command, book))) return 'too_many_orders';
+    if (isFull && (state.rulesVersion < 8 || this.mayWait(command, book))) return 'too_many_orders';
     if (this.isTooFast(command.company)) return 'rate_limited';
     if (command.clientOrderId !== '' && state.clientOrderIds.has(`${command.company}:${command.clientOrderId}`)) return 'duplicate_client_order_id';
     return undefined;
+  }
+
+  /** Whether an order may stay in the market after its command: a market order stays in a call. */
+  private mayWait(command: PlaceOrder, book: HourBook | undefined): boolean {
+    if (isStop(command)) return true;
+    if (command.timeInForce >= IOC) return false;
+    if (command.orderType !== MARKET) return true;
+    return book === undefined ? this.state.modeOf(command.market, undefined) === 'auction' : book.auction;
   }
 
   /** Purchases of a day are limited by the facility, at its conversion rate. */
@@ -195,10 +203,6 @@ export class OrderChecks {
     return bond >= mulDiv(undelivered, mulDiv(PARAMETERS.damages, money.redemptionRate, MICRO), MICRO);
   }
 }
-
-/** Whether an order may stay in the market after its command: a market order stays in a call. */
-const mayWait = (command: PlaceOrder, book: HourBook | undefined): boolean =>
-  isStop(command) || (command.timeInForce < IOC && (command.orderType !== MARKET || book?.auction === true));
 
 const isStop = ({ orderType }: PlaceOrder): boolean => orderType === STOP || orderType === STOP_LIMIT;
 
