@@ -6,7 +6,8 @@
  *
  * Liquibook, (c) 2012-2017 Object Computing, Inc., its own BSD-like licence: test/unit/ut_all_or_none,
  * ut_immediate_or_cancel, ut_stop_orders. exchange-core, (c) 2019 Maksim Zheravin, Apache 2.0:
- * OrderBookBaseTest. OrderBook-rs, (c) Joaquin Bejar Garcia, MIT: tests/stp.
+ * OrderBookBaseTest. OrderBook-rs, (c) Joaquin Bejar Garcia, MIT: tests/stp. Calls: the examples by which
+ * Xetra's market model and Euronext's rules for calls explain their prices, as open engines repeat them.
  */
 import { Readable, Writable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -14,7 +15,7 @@ import { replayBook } from './replay_book.ts';
 
 interface Scenario {
   name: string;
-  /** `ID buy|sell QUANTITY@PRICE|market [word...]`, `cancel ID`, `move ID PRICE`. Owners are by order unless `of=NAME`. */
+  /** `ID buy|sell QUANTITY@PRICE|market [word...]`, `cancel ID`, `move ID PRICE`, `call`, `uncross REFERENCE`. Owners are by order unless `of=NAME`. */
   orders: readonly string[];
   /** `TAKER MAKER QUANTITY@PRICE`, in order. */
   trades: readonly string[];
@@ -31,6 +32,8 @@ const PREVENTIONS: Record<string, string> = { newest: 'cancel_newest', oldest: '
 function operation(text: string): Record<string, unknown> {
   const [first, second, third, ...words] = text.split(' ');
   if (first === 'cancel') return { op: 'cancel', id: Number(second) };
+  if (first === 'call') return { op: 'auction_start' };
+  if (first === 'uncross') return { op: 'auction_uncross', reference: second };
   if (first === 'move') return { op: 'amend', id: Number(second), price: third };
   const [quantity, price] = third.split('@');
   const valued = Object.fromEntries(words.filter((word) => word.includes('=')).map((word) => word.split('=')));
@@ -172,6 +175,49 @@ const SCENARIOS: Record<string, readonly Scenario[]> = {
     { name: 'cancel oldest of a limit order', orders: ['1 sell 5@100 of=a', '2 sell 10@100 of=b', '3 buy 8@100 of=a oldest'], trades: ['3 2 8@100'], bids: '', asks: '100:2', ended: ['1 self_trade'] },
     { name: 'cancel newest of an ask', orders: ['1 buy 10@100 of=a', '2 sell 10@market of=a newest'], trades: [], bids: '100:10', asks: '', ended: ['2 self_trade'] },
     { name: 'cancel oldest of a bid', orders: ['1 buy 5@200 of=a', '2 buy 10@200 of=b', '3 sell 10@market of=a oldest'], trades: ['3 2 10@200'], bids: '', asks: '', ended: ['1 self_trade'] },
+  ],
+
+  'calls of Xetra': [
+    {
+      name: 'one price of the largest volume', bids: '198:100 196:100', asks: '200:100',
+      orders: ['call', '1 sell 100@200', '2 sell 300@198', '3 sell 400@197', '4 buy 300@200', '5 buy 100@196', '6 buy 300@198', '7 buy 200@199', 'uncross 190'],
+      trades: ['4 3 300@198', '7 3 100@198', '7 2 100@198', '6 2 200@198'],
+    },
+    {
+      name: 'a surplus of bids', bids: '200:100 197:200', asks: '201:400',
+      orders: ['call', '1 sell 400@201', '2 sell 100@199', '3 sell 100@198', '4 sell 300@197', '5 buy 600@200', '6 buy 200@197', 'uncross 195'],
+      trades: ['5 4 300@199', '5 3 100@199', '5 2 100@199'], differs: 'on Xetra the side with the surplus sets the price (200); here the nearest to the reference is taken',
+    },
+    {
+      name: 'a surplus of asks', bids: '197:400', asks: '198:100 201:200',
+      orders: ['call', '1 sell 200@201', '2 sell 600@198', '3 buy 400@197', '4 buy 100@199', '5 buy 100@201', '6 buy 300@202', 'uncross 190'],
+      trades: ['6 2 300@198', '5 2 100@198', '4 2 100@198'],
+    },
+    {
+      name: 'no surplus at several prices', bids: '197:100', asks: '203:100',
+      orders: ['call', '1 sell 100@203', '2 sell 300@199', '3 sell 200@198', '4 buy 100@197', '5 buy 200@201', '6 buy 300@202', 'uncross 200'],
+      trades: ['6 3 200@200', '6 2 100@200', '5 2 200@200'],
+    },
+    { name: 'nothing that crosses', orders: ['call', '1 sell 300@202', '2 sell 200@201', '3 buy 100@200', '4 buy 400@199', 'uncross 200'], trades: [], bids: '200:100 199:400', asks: '201:200 202:300' },
+    {
+      name: 'equal surpluses of both sides', bids: '199:100 198:1000', asks: '201:100 202:1000',
+      orders: ['call', '1 sell 100@198', '2 sell 100@201', '3 sell 1000@202', '4 buy 100@202', '5 buy 100@199', '6 buy 1000@198', 'uncross 200'], trades: ['4 1 100@200'],
+    },
+  ],
+
+  'calls of Euronext': [
+    { name: 'a market bid reaches the dearest ask', orders: ['call', '1 buy 80@market', '2 sell 40@1002', '3 sell 40@1004', 'uncross 1000'], trades: ['2 1 40@1004', '3 1 40@1004'], bids: '', asks: '' },
+    { name: 'a market ask reaches the cheapest bid', orders: ['call', '1 buy 40@998', '2 buy 40@996', '3 sell 80@market', 'uncross 1000'], trades: ['3 1 40@996', '3 2 40@996'], bids: '', asks: '' },
+    { name: 'the reference above the only limit', orders: ['call', '1 buy 40@market', '2 sell 40@998', 'uncross 1000'], trades: ['2 1 40@1000'], bids: '', asks: '' },
+    {
+      name: 'market orders alone', orders: ['call', '1 buy 40@market', '2 sell 45@market', '3 buy 20@market', 'uncross 1000'], trades: ['2 1 40@1000', '3 2 5@1000'], bids: '', asks: '',
+      ended: ['3 no_liquidity'], differs: 'on Euronext what is left of a market order waits; here it is cancelled',
+    },
+    {
+      name: 'market and limit orders', bids: '1010:20 990:10', asks: '1015:60',
+      orders: ['call', '1 buy 50@market', '2 buy 20@market', '3 buy 90@1010', '4 buy 10@990', '5 sell 40@market', '6 sell 100@1008', '7 sell 60@1015', 'uncross 1000'],
+      trades: ['5 1 40@1008', '6 1 10@1008', '6 2 20@1008', '6 3 70@1008'], differs: 'on Euronext the side with the surplus sets the price (1010); here the nearest to the reference is taken',
+    },
   ],
 };
 
