@@ -48,7 +48,8 @@ import type { Receipt } from './metering/settlement.ts';
 import { Spending } from './metering/spending.ts';
 import type { OnRefusal, SpendingHistory } from './metering/spending.ts';
 import { SpotBuyer } from './metering/spot_buyer.ts';
-import { TIMEOUTS, Upstream, UpstreamError } from './relay/upstream.ts';
+import { UpstreamError } from './relay/endpoint_answer.ts';
+import { TIMEOUTS, Upstream } from './relay/upstream.ts';
 import type { Timeouts } from './relay/upstream.ts';
 
 export type GatewayServices = Pick<Services, 'config' | 'log' | 'auth' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault' | 'clockFollowers' | 'tallies'>;

@@ -9,7 +9,7 @@ import type { ModelKind } from '../catalogue/catalogue.ts';
 import { isFailure, isObject } from '../dialects/dialect.ts';
 import type { Target, Upstream } from '../relay/upstream.ts';
 import { EventStreamParser, eventIn } from '../relay/sse.ts';
-import { UpstreamError } from '../relay/upstream.ts';
+import { UpstreamError } from '../relay/endpoint_answer.ts';
 
 export type CanaryResult = 'passed' | 'failed' | 'mismatched';
 

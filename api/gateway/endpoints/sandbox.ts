@@ -9,7 +9,7 @@ import type { Call } from '../relay/call.ts';
 import type { JsonObject } from '../dialects/dialect.ts';
 import { writtenEvent } from '../relay/sse.ts';
 import type { Receipt } from '../metering/settlement.ts';
-import { Answer } from '../relay/upstream.ts';
+import { Answer } from '../relay/endpoint_answer.ts';
 
 const SEED = 'sandbox';
 const SPEAKERS: Readonly<Record<string, (body: JsonObject) => Spoken>> = {

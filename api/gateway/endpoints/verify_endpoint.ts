@@ -10,7 +10,7 @@ import type { Model, ModelKind } from '../catalogue/catalogue.ts';
 import type { RatingTable } from '../catalogue/ratings.ts';
 import { STREAMS } from '../catalogue/roofline.ts';
 import { countTokens } from '../metering/token_count.ts';
-import { UpstreamError } from '../relay/upstream.ts';
+import { UpstreamError } from '../relay/endpoint_answer.ts';
 import type { Target, Upstream } from '../relay/upstream.ts';
 
 export interface EndpointClaim {

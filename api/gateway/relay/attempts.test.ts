@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { asGatewayError } from './attempts.ts';
-import { UpstreamError } from './upstream.ts';
+import { UpstreamError } from './endpoint_answer.ts';
 
 test.each([
   ['refused', 'provider_unavailable', 503], ['unreachable', 'provider_unavailable', 503], ['timeout', 'provider_timeout', 504], ['broken', 'provider_error', 502],

@@ -16,8 +16,9 @@ import type { Entry } from './lanes.ts';
 import type { TryOutcome } from './logbook.ts';
 import type { Metered } from '../metering/meter.ts';
 import type { Receipt } from '../metering/settlement.ts';
-import { UpstreamError } from './upstream.ts';
-import type { Answer, Upstream } from './upstream.ts';
+import { UpstreamError } from './endpoint_answer.ts';
+import type { Answer } from './endpoint_answer.ts';
+import type { Upstream } from './upstream.ts';
 
 /** An answer with status 200. */
 export interface Answered {
@@ -112,7 +113,7 @@ export class Attempts {
     const tried = new Set<Endpoint>();
     const unfit = this.endpoints.unfit(call.model.id, call.needs);
     const excluded: Place[] = [];
-    const deadline = performance.now() + WAIT_MILLIS_MAX;
+    const patience = { millis: WAIT_MILLIS_MAX };
     const fees = { paid: 0 };
     let failure: GatewayError | undefined;
     while (tried.size < ENDPOINTS_MAX && excluded.length < PLACES_MAX) {
@@ -124,7 +125,7 @@ export class Attempts {
         const candidates = this.endpoints.serving(call.model.id, place, call.needs).filter((candidate) => !tried.has(candidate));
         const endpoint = this.endpoints.choose(candidates, by);
         if (endpoint === undefined || tried.size >= ENDPOINTS_MAX) break;
-        if (!(await this.enter(call, grant, endpoint, deadline, signal))) {
+        if (!(await this.enter(call, grant, endpoint, patience, signal))) {
           failure ??= new GatewayError('capacity_exhausted', { retryAfterSeconds: 1 });
           break;
         }
@@ -148,8 +149,14 @@ export class Attempts {
     return seconds === undefined ? new GatewayError('provider_unavailable') : new GatewayError('capacity_exhausted', { retryAfterSeconds: seconds });
   }
 
-  private enter(call: Call, grant: Grant, endpoint: Endpoint, deadline: number, signal: Signal): boolean | Promise<boolean> {
-    return this.endpoints.enter(endpoint, entryOf(call, grant), deadline - performance.now(), signal);
+  /** @param patience what is left of the time for which the request may wait: what else it is held up by does not count */
+  private async enter(call: Call, grant: Grant, endpoint: Endpoint, patience: { millis: number }, signal: Signal): Promise<boolean> {
+    const entered = this.endpoints.enter(endpoint, entryOf(call, grant), patience.millis, signal);
+    if (typeof entered === 'boolean') return entered;
+    const since = performance.now();
+    const admitted = await entered;
+    patience.millis -= performance.now() - since;
+    return admitted;
   }
 
   /** Where endpoints rest or are silent only if nobody else can serve it. Once an endpoint has failed, that is what the client hears if nothing else can be had. */

@@ -4,7 +4,7 @@ import type { Call } from './call.ts';
 import type { Outgoing } from './outgoing.ts';
 import { StreamRelay } from './relay_stream.ts';
 import type { StreamParts } from './relay_stream.ts';
-import { Answer } from './upstream.ts';
+import { Answer } from './endpoint_answer.ts';
 
 const WORDS = 50;
 const event = (choices: object[], more: object = {}): string =>

@@ -18,7 +18,7 @@ import { EventStreamParser, endOfEvent, eventIn, lettersOf, textOf, writtenEvent
 import type { ServerSentEvent } from './sse.ts';
 import { SameButText } from './same_but_text.ts';
 import { written } from './relay_whole.ts';
-import { UpstreamError } from './upstream.ts';
+import { UpstreamError } from './endpoint_answer.ts';
 
 const DONE = '[DONE]';
 /** An endpoint that says so much more than it was asked for will not end by itself. */

@@ -4,7 +4,7 @@ import type { Call } from './call.ts';
 import { isObject } from '../dialects/dialect.ts';
 import type { JsonObject } from '../dialects/dialect.ts';
 import { Meter } from '../metering/meter.ts';
-import { UpstreamError } from './upstream.ts';
+import { UpstreamError } from './endpoint_answer.ts';
 
 const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { EventStreamParser, eventIn, writtenEvent } from './sse.ts';
-import { UpstreamError } from './upstream.ts';
+import { UpstreamError } from './endpoint_answer.ts';
 
 function parse(text: string, cuts: readonly number[] = []): { event: string; data: string }[] {
   const bytes = Buffer.from(text);

@@ -1,6 +1,6 @@
 /** Server-sent events from bytes that may be cut anywhere. */
 import { StringDecoder } from 'node:string_decoder';
-import { UpstreamError } from './upstream.ts';
+import { UpstreamError } from './endpoint_answer.ts';
 
 export interface ServerSentEvent {
   /** '' when the event has no name. */

@@ -7,6 +7,7 @@ import type { Dispatcher } from 'undici';
 import { AddressRefused } from '../endpoints/address_guard.ts';
 import type { AddressGuard } from '../endpoints/address_guard.ts';
 import type { Signal } from './departure.ts';
+import { Answer, UpstreamError } from './endpoint_answer.ts';
 
 /** Milliseconds. */
 export interface Timeouts {
@@ -20,19 +21,6 @@ export interface Timeouts {
 }
 export const TIMEOUTS: Timeouts = { connect: 5_000, firstByte: 60_000, idle: 30_000, total: 540_000 };
 
-export type UpstreamFault = 'refused' | 'unreachable' | 'timeout' | 'broken' | 'aborted';
-
-/** No usable answer: the address is refused, nobody is there, too slow, broken off or too large, or we gave up ourselves. */
-export class UpstreamError extends Error {
-  readonly fault: UpstreamFault;
-
-  constructor(fault: UpstreamFault, message: string) {
-    super(message);
-    this.name = 'UpstreamError';
-    this.fault = fault;
-  }
-}
-
 export interface Target {
   /** Ends without a slash: `https://gpu.example.com/v1`. */
   url: string;
@@ -40,12 +28,6 @@ export interface Target {
 }
 
 const USER_AGENT = 'compute-credit-exchange';
-/** Bytes that may wait for a reader before the endpoint is held back. */
-const WAITING_BYTES_MAX = 64 * 1024;
-const DRAIN_MILLIS_MAX = 1_000;
-/** What follows it is done when the present turn is: as `queueMicrotask`, without the bookkeeping that node adds to each. */
-const AT_ONCE = Promise.resolve();
-
 interface Origin {
   pool: Pool;
   origin: string;
@@ -206,104 +188,6 @@ export function secondsIn(retryAfter: string, now = Date.now()): number | undefi
   const text = retryAfter.trim();
   const seconds = /^[0-9]{1,9}(\.[0-9]+)?$/.test(text) ? Number(text) : /[a-z]/i.test(text) ? (Date.parse(text) - now) / 1_000 : NaN;
   return Number.isNaN(seconds) ? undefined : Math.max(0, seconds);
-}
-
-/** The answer of an endpoint, its body still to come. */
-export class Answer {
-  readonly status: number;
-  /** Without parameters, lower case. */
-  readonly contentType: string;
-  /** When it wants to be asked again; undefined when it does not say. */
-  readonly retrySeconds: number | undefined;
-  /** Ends the exchange and closes its connection. */
-  readonly abort: () => void;
-  private readonly resume: () => void;
-  private waiting: Buffer[] = [];
-  private waitingBytes = 0;
-  private heldBack = false;
-  private complete = false;
-  private failure: UpstreamError | undefined;
-  private reader: { resolve: (piece: Buffer | undefined) => void; reject: (error: UpstreamError) => void } | undefined;
-
-  constructor(status: number, contentType: string, resume: () => void, abort: () => void, retrySeconds?: number) {
-    this.status = status;
-    this.contentType = contentType;
-    this.retrySeconds = retrySeconds;
-    this.resume = resume;
-    this.abort = abort;
-  }
-
-  /** What has come since; undefined at the end. One reader at a time. @throws UpstreamError when it breaks off, stops for too long or takes too long */
-  read(): Promise<Buffer | undefined> {
-    if (this.waitingBytes > 0) return Promise.resolve(this.taken());
-    if (this.failure !== undefined) return Promise.reject(this.failure);
-    if (this.complete) return Promise.resolve(undefined);
-    return new Promise((resolve, reject) => (this.reader = { resolve, reject }));
-  }
-
-  /** The whole body. @throws UpstreamError; also when it is longer than `limit` bytes */
-  async text(limit: number): Promise<string> {
-    const pieces: Buffer[] = [];
-    let length = 0;
-    for (let piece = await this.read(); piece !== undefined; piece = await this.read()) {
-      length += piece.length;
-      if (length > limit) {
-        this.abort();
-        throw new UpstreamError('broken', 'the answer is too large');
-      }
-      pieces.push(piece);
-    }
-    return (pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)).toString('utf8');
-  }
-
-  /** What an endpoint still says is of no interest, but its connection is. */
-  drain(): void {
-    // Not if it goes on for ever.
-    const late = setTimeout(this.abort, DRAIN_MILLIS_MAX);
-    const read = (): Promise<void> => this.read().then((piece) => (piece === undefined ? undefined : read()));
-    read().catch(() => undefined).finally(() => clearTimeout(late));
-  }
-
-  /** @returns false when the endpoint is to wait */
-  take(piece: Buffer): boolean {
-    this.waiting.push(piece);
-    this.waitingBytes += piece.length;
-    // Pieces that came in one packet are read as one.
-    if (this.reader !== undefined && this.waitingBytes === piece.length) void AT_ONCE.then(this.tell);
-    this.heldBack = this.waitingBytes > WAITING_BYTES_MAX;
-    return !this.heldBack;
-  }
-
-  completed(): void {
-    this.tell();
-    this.complete = true;
-    this.reader?.resolve(undefined);
-    this.reader = undefined;
-  }
-  failed(error: UpstreamError): void {
-    this.tell();
-    this.failure = error;
-    this.reader?.reject(error);
-    this.reader = undefined;
-  }
-
-  private readonly tell = (): void => {
-    const { reader } = this;
-    if (reader === undefined || this.waitingBytes === 0) return;
-    this.reader = undefined;
-    reader.resolve(this.taken());
-  };
-
-  private taken(): Buffer {
-    const { waiting } = this;
-    this.waiting = [];
-    this.waitingBytes = 0;
-    if (this.heldBack) {
-      this.heldBack = false;
-      this.resume();
-    }
-    return waiting.length === 1 ? waiting[0] : Buffer.concat(waiting);
-  }
 }
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
