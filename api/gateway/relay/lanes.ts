@@ -48,7 +48,8 @@ export class Lane {
     const flow = this.flowOf(entry.flow);
     return new Promise((resolve) => {
       const leave = (): void => waiting.admit(false);
-      const timer = setTimeout(leave, millis);
+      // What came while this process was held up is heard first: it may leave room.
+      const timer = setTimeout(() => setImmediate(leave), millis);
       const waiting: Waiting = {
         ...entry,
         admit: (entered) => {

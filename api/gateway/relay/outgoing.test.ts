@@ -1,10 +1,11 @@
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { KeepAlive, Outgoing } from './outgoing.ts';
 
 const SILENT_MILLIS = 50;
-const COMMENTS = /(: keep-alive\n\n){2,}/;
+const COMMENTS = /^(: keep-alive\n\n){2,}$/;
+const WAIT_MILLIS_MAX = 20_000;
 let close: () => void = () => undefined;
 afterEach(() => close());
 
@@ -30,12 +31,15 @@ const after = (millis: number): Promise<void> => new Promise((resolve) => setTim
 
 test('a stream that is silent has comments before its first piece, between two, and none after its end', async () => {
   const text = await read(async (out) => {
-    await after(SILENT_MILLIS * 4);
+    const pieces = vi.spyOn(out, 'piece');
+    const comments = (count: number): Promise<void> => vi.waitFor(() => expect(pieces.mock.calls.length).toBeGreaterThanOrEqual(count), WAIT_MILLIS_MAX);
+    await comments(2);
     expect(out.isWaiting).toBe(true);
     out.streamHead();
     out.piece('data: 1\n\n');
     expect(out.isWaiting).toBe(false);
-    await after(SILENT_MILLIS * 4);
+    pieces.mockClear();
+    await comments(2);
     out.lastPiece('data: 2\n\n');
     await after(SILENT_MILLIS * 2);
   });
