@@ -31,6 +31,12 @@ const DEFAULT_TOKENS = 16;
 
 const promptsIn = ({ prompt }: CompletionBody): number => (Array.isArray(prompt) && typeof prompt[0] !== 'number' ? prompt.length : 1);
 
+/** Of each prompt come `n` choices. */
+function echoedBy({ prompt, n }: CompletionBody): (string | number)[] {
+  const prompts = Array.isArray(prompt) && typeof prompt[0] !== 'number' ? (prompt as (string | number[])[]) : [prompt as string | number[]];
+  return prompts.flatMap((one) => Array.from({ length: n ?? 1 }, () => (typeof one === 'string' ? one : one.length)));
+}
+
 export const completions: Dialect = {
   path: '/completions',
   kinds: ['completion', 'chat'],
@@ -45,9 +51,8 @@ export const completions: Dialect = {
     const promptTokens = inputTokens(completion.prompt) + suffix;
     const longestPrompt = longestInput(completion.prompt) + suffix;
     const each = outputBound(completion.max_tokens ?? DEFAULT_TOKENS, longestPrompt, model);
-    const echoed = completion.echo === true ? promptTokens * (completion.n ?? 1) : 0;
     const choices = promptsIn(completion) * Math.max(completion.n ?? 1, completion.best_of ?? 1);
-    return { promptTokens, completionTokens: each * choices, longestPrompt, echoedTokens: echoed };
+    return { promptTokens, completionTokens: each * choices, longestPrompt, echoed: completion.echo === true ? echoedBy(completion) : undefined };
   },
 
   outgoing(body, name) {

@@ -20,8 +20,8 @@ export interface Demand {
   openChoices?: number;
   /** Of the prompts in the request, the one that needs most of the model's context. */
   longestPrompt: number;
-  /** Of the prompt, in all answers together, what they are asked to repeat: it is read, not written. */
-  echoedTokens?: number;
+  /** By choice: the prompt that it is asked to repeat, or how many tokens that has. What is repeated was read, not written. */
+  echoed?: readonly (string | number)[];
 }
 
 /** How an answer presents itself to the client; one for all events of a stream. */

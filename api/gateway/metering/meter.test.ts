@@ -25,10 +25,22 @@ describe('the meter', () => {
 
   test('takes a prompt that is repeated for what was read, not for what was written', () => {
     for (const [completion, estimated] of [[2, false], [40, true]] as const) {
-      const meter = new Meter({ promptTokens: 40, completionTokens: 16, echoedTokens: 40 });
-      meter.add(0, `${'word '.repeat(40).trim()} one two`);
-      meter.report({ prompt: 40, completion });
-      expect(meter.result()).toEqual({ promptTokens: 40, completionTokens: 2, estimated });
+      const prompt = 'word '.repeat(40).trim();
+      for (const echoed of [prompt, 40]) {
+        const meter = new Meter({ promptTokens: 40, completionTokens: 16, echoed: [echoed] });
+        for (const text of [prompt.slice(0, 7), prompt.slice(7), ' one two']) meter.add(0, text);
+        meter.report({ prompt: 40, completion });
+        expect(meter.result()).toEqual({ promptTokens: 40, completionTokens: 2, estimated });
+      }
+    }
+  });
+
+  test('takes for written what an endpoint writes that repeats no prompt although it was asked to', () => {
+    const answers = { 'word word other': 3, 'other words': 2, 'word word': 0, ' word word word next': 1 };
+    for (const [answer, written] of Object.entries(answers)) {
+      const meter = new Meter({ promptTokens: 3, completionTokens: 16, echoed: ['word word word'] });
+      for (const letter of answer) meter.add(0, letter);
+      expect(meter.result(true).completionTokens).toBe(written);
     }
   });
 

@@ -4,7 +4,8 @@
  * half of it. Otherwise, or when there are none, our count decides and the usage is marked estimated.
  */
 import type { Demand } from '../dialects/dialect.ts';
-import { TokenCounter } from './token_count.ts';
+import { Echo } from './echo.ts';
+import { TokenCounter, countTokens } from './token_count.ts';
 
 export interface Reported {
   prompt: unknown;
@@ -17,6 +18,9 @@ export interface Metered {
   estimated: boolean;
 }
 
+/** Tokens by which an answer may be longer, because it repeats what it was asked. */
+export const echoedMost = ({ echoed = [] }: Pick<Demand, 'echoed'>): number => echoed.reduce<number>((sum, prompt) => sum + (typeof prompt === 'string' ? countTokens(prompt) : prompt), 0);
+
 /** The most that a prompt of this own count can be charged as. */
 export const chargeableMost = (own: number): number => own + Math.max(1, Math.ceil(own / 100));
 
@@ -24,14 +28,15 @@ export class Meter {
   private readonly promptTokens: number;
   /** Completion tokens that the request may take. */
   private readonly most: number;
-  private readonly echoed: number;
+  private readonly echoed: readonly (string | number)[];
+  private readonly echoes = new Map<number, Echo>();
   private readonly choices = new Map<number, TokenCounter>();
   private reported: Reported | undefined;
 
-  constructor({ promptTokens, completionTokens, echoedTokens = 0 }: Pick<Demand, 'promptTokens' | 'completionTokens' | 'echoedTokens'>) {
+  constructor({ promptTokens, completionTokens, echoed = [] }: Pick<Demand, 'promptTokens' | 'completionTokens' | 'echoed'>) {
     this.promptTokens = promptTokens;
     this.most = completionTokens;
-    this.echoed = echoedTokens;
+    this.echoed = echoed;
   }
 
   /** Text that was delivered. */
@@ -40,6 +45,26 @@ export class Meter {
     let counter = this.choices.get(choice);
     if (counter === undefined) this.choices.set(choice, (counter = new TokenCounter()));
     counter.add(text);
+    if (this.echoed.length > 0) this.hearEcho(choice, text);
+  }
+
+  private hearEcho(choice: number, text: string): void {
+    const prompt = this.echoed[choice] as string | number | undefined;
+    if (typeof prompt !== 'string') return;
+    let echo = this.echoes.get(choice);
+    if (echo === undefined) this.echoes.set(choice, (echo = new Echo(prompt)));
+    echo.hear(text);
+  }
+
+  /** Tokens of what was delivered that repeat the prompt. Of a prompt that came as tokens nobody here knows the text: it counts as repeated. */
+  private get repeated(): number {
+    let tokens = 0;
+    for (const [choice, counter] of this.choices) {
+      const prompt = this.echoed[choice] as string | number | undefined;
+      if (typeof prompt === 'number') tokens += Math.min(prompt, counter.total);
+      else tokens += countTokens(this.echoes.get(choice)?.heard ?? '');
+    }
+    return tokens;
   }
 
   /** The endpoint's figures; the last ones count. */
@@ -57,7 +82,7 @@ export class Meter {
   result(broken = false): Metered {
     const reported = broken ? undefined : this.reported;
     const prompt = plausible(reported?.prompt, this.promptTokens);
-    const written = Math.max(0, this.delivered - this.echoed);
+    const written = Math.max(0, this.delivered - (this.echoed.length === 0 ? 0 : this.repeated));
     const completion = plausible(reported?.completion, written);
     return {
       promptTokens: prompt ?? this.promptTokens,

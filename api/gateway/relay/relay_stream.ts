@@ -11,7 +11,7 @@ import type { Call } from './call.ts';
 import type { Departure } from './departure.ts';
 import { isObject } from '../dialects/dialect.ts';
 import type { EventTranslator, JsonObject } from '../dialects/dialect.ts';
-import { Meter } from '../metering/meter.ts';
+import { Meter, echoedMost } from '../metering/meter.ts';
 import type { Metered } from '../metering/meter.ts';
 import type { Outgoing } from './outgoing.ts';
 import { EventStreamParser, endOfEvent, eventIn, lettersOf, textOf, writtenEvent } from './sse.ts';
@@ -63,7 +63,7 @@ export class StreamRelay {
     this.parts = parts;
     this.meter = new Meter(call.demand);
     this.translator = answered.detour?.events(call.shown.fallbackId);
-    this.tokensMost = (call.demand.echoedTokens ?? 0) + call.demand.completionTokens * BEYOND.times + BEYOND.tokens;
+    this.tokensMost = echoedMost(call.demand) + call.demand.completionTokens * BEYOND.times + BEYOND.tokens;
   }
 
   /** @throws UpstreamError while nothing has been sent; nothing is charged then */
