@@ -25,6 +25,8 @@ const STREAM_CONNECTIONS = 16;
 const WARMUP_MILLIS = { whole: 4_000, streamed: 5_000 };
 const PATH = '/v1/chat/completions';
 const PEER_MILLIS_MAX = 20_000;
+/** Of a peer that is not measured. */
+const NO_PORT = 0;
 
 const message = <T>(child: ChildProcess): Promise<T> =>
   new Promise((resolve, reject) => {
@@ -109,42 +111,76 @@ function targetsOf(ports: Record<keyof Targets, number>, key: string, streamed: 
   };
 }
 
+/** What `--only` leaves of the benchmark. */
+const PARTS = ['whole', 'stream', 'alone'] as const;
+type Part = (typeof PARTS)[number];
+
+interface Sizes {
+  rounds: number;
+  millis: number;
+}
+interface Field extends Sizes {
+  ports: Record<keyof Targets, number>;
+  key: string;
+  options: BenchOptions;
+}
+
+const MEASURES: Readonly<Record<Part, (field: Field) => Promise<BenchResult>>> = {
+  async whole({ ports, key, rounds, millis, options }) {
+    const names = (['direct', 'bare', 'gateway', 'peer'] as const).filter((name) => ports[name] !== NO_PORT);
+    const rates = await ratesOf(targetsOf(ports, key, false), names, { connections: CONNECTIONS, rounds, millis, warmup: WARMUP_MILLIS.whole }, options);
+    return {
+      requests_per_second: rates.gateway,
+      direct_per_second: rates.direct,
+      bare_proxy_per_second: rates.bare,
+      peer_per_second: rates.peer,
+      ratio_to_bare: rates.gateway / rates.bare,
+      ratio_to_peer: rates.gateway / rates.peer,
+    };
+  },
+
+  async stream({ ports, key, rounds, millis, options }) {
+    const rates = await ratesOf(targetsOf(ports, key, true), ['bare', 'gateway'], { connections: STREAM_CONNECTIONS, rounds, millis, warmup: WARMUP_MILLIS.streamed }, options);
+    return { stream_chunks_per_second: rates.gateway * CHUNKS, stream_ratio_to_bare: rates.gateway / rates.bare };
+  },
+
+  async alone({ ports, key, millis, options }) {
+    const added = async (streamed: boolean): Promise<(of: 'latencies' | 'firstBytes', fraction: number) => number> => {
+      const { direct, gateway } = targetsOf(ports, key, streamed);
+      const [without, through] = [await runLoad(direct, 1, millis), await runLoad(gateway, 1, millis)];
+      return (of, fraction) => percentile(through[of], fraction) - percentile(without[of], fraction);
+    };
+    const whole = await added(false);
+    const streamed = await added(true);
+    options.say(`first byte of a stream: ${streamed('firstBytes', 0.5).toFixed(3)} ms added, p99 ${streamed('firstBytes', 0.99).toFixed(3)} ms`);
+    return { overhead_p50_ms: whole('latencies', 0.5), overhead_p99_ms: whole('latencies', 0.99) };
+  },
+};
+
+/** Keys in the order in which they are shown. */
+const SHOWN = [
+  'requests_per_second', 'overhead_p50_ms', 'overhead_p99_ms', 'commit_p50_ms', 'direct_per_second', 'bare_proxy_per_second', 'peer_per_second',
+  'ratio_to_bare', 'ratio_to_peer', 'stream_chunks_per_second', 'stream_ratio_to_bare',
+];
+
 async function measure(parts: Parts, options: BenchOptions): Promise<BenchResult> {
-  const millis = options.number('seconds', 3) * 1_000;
-  const rounds = options.number('rounds', 3);
+  const only = options.choice('only', ['all', ...PARTS], 'all');
   const direct = (await message<{ port: number }>(parts.start('gateway-upstream'))).port;
   const server = parts.start('gateway-server', String(direct));
   const { port: gateway, key } = await message<GatewayReady>(server);
   const bare = (await message<{ port: number }>(parts.start('gateway-bare', String(direct)))).port;
-  const peer = await startPeer(parts, options.say);
-  const ports = { direct, bare, gateway, peer };
-  const plain = targetsOf(ports, key, false);
-  const streamed = targetsOf(ports, key, true);
-  const rates = await ratesOf(plain, ['direct', 'bare', 'gateway', 'peer'], { connections: CONNECTIONS, rounds, millis, warmup: WARMUP_MILLIS.whole }, options);
-  const streams = await ratesOf(streamed, ['bare', 'gateway'], { connections: STREAM_CONNECTIONS, rounds, millis, warmup: WARMUP_MILLIS.streamed }, options);
-  const alone = { direct: await runLoad(plain.direct, 1, millis), gateway: await runLoad(plain.gateway, 1, millis) };
-  const first = { direct: await runLoad(streamed.direct, 1, millis), gateway: await runLoad(streamed.gateway, 1, millis) };
-  const added = (fraction: number): number => percentile(alone.gateway.latencies, fraction) - percentile(alone.direct.latencies, fraction);
-  options.say(`first byte of a stream: ${(percentile(first.gateway.firstBytes, 0.5) - percentile(first.direct.firstBytes, 0.5)).toFixed(3)} ms added`);
+  const peer = only === 'all' ? await startPeer(parts, options.say) : NO_PORT;
+  const field = { ports: { direct, bare, gateway, peer }, key, rounds: options.number('rounds', 3), millis: options.number('seconds', 3) * 1_000, options };
+  const result: BenchResult = {};
+  for (const part of PARTS) if (only === 'all' || only === part) Object.assign(result, await MEASURES[part](field));
   server.send('report');
   const { commitMillis, requests, invariantsOk } = await message<GatewayReport>(server);
   if (!invariantsOk) throw new Error('an invariant of the engine is broken');
   options.say(`${requests} commands committed, invariants hold`);
   server.send('close');
   await new Promise((resolve) => server.once('exit', resolve));
-  return {
-    requests_per_second: rates.gateway,
-    overhead_p50_ms: added(0.5),
-    overhead_p99_ms: added(0.99),
-    commit_p50_ms: commitMillis,
-    direct_per_second: rates.direct,
-    bare_proxy_per_second: rates.bare,
-    peer_per_second: rates.peer,
-    ratio_to_bare: rates.gateway / rates.bare,
-    ratio_to_peer: rates.gateway / rates.peer,
-    stream_chunks_per_second: streams.gateway * CHUNKS,
-    stream_ratio_to_bare: streams.gateway / streams.bare,
-  };
+  result.commit_p50_ms = commitMillis;
+  return Object.fromEntries(SHOWN.filter((name) => Number.isFinite(result[name])).map((name) => [name, result[name]]));
 }
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
