@@ -418,6 +418,7 @@ test('what was bought is delivered when its hour has passed', async () => {
   expect(allocation).toMatchObject({ status: 'delivered', credits: '0.00' });
   const delivered = rows(await get(provider, '/deliveries')).find((row) => row.instrument === INSTRUMENT);
   expect(delivered).toMatchObject({ status: 'delivered', delivered_credits: '8.00', usd: '4.95008', commission: '0.00992' });
+  expect((await get(borrower, '/resale-policy')).body.waste).toEqual({ used: '0.00', unused: '8.00', unused_percent: '100.00' });
   // The hour's book is gone; what it last traded at is not.
   const { phase, last_price: last } = (await world.call('GET', `/api/v1/instruments/${INSTRUMENT}`)).body;
   const [trade] = rows(await world.call('GET', `/api/v1/instruments/${INSTRUMENT}/trades?limit=1`));

@@ -133,7 +133,7 @@ export class Attempts {
         const spare = call.hedgeMillis === null ? undefined : this.sparesOf(call, { grant, candidates, excluded: [...excluded, place], tried, by }, signal, fees);
         const outcome = await this.ask(call, signal, { grant, endpoint, spare, fees }, use);
         if (outcome.done) return outcome.value;
-        failure = outcome.failure;
+        failure = sooner(failure, outcome.failure);
       }
       grant.release();
       if (signal.aborted) throw new UpstreamError('aborted', 'given up');
@@ -332,6 +332,12 @@ export class Attempts {
     if (untold !== undefined) throw new EndpointRefusal(new GatewayError('invalid_request_error', { field: untold.field, values: { detail: `${untold.field}: ${untold.detail}` } }));
     return { answer: await this.upstream.post(endpoint.target, detour.path, JSON.stringify(detour.outgoing(body, name, demand)), signal, total), detour, by, began };
   }
+}
+
+/** The last failure is told; of two that ask to come again, the one that asks for it sooner. */
+export function sooner(before: GatewayError | undefined, last: GatewayError): GatewayError {
+  if (before?.code !== 'capacity_exhausted' || last.code !== 'capacity_exhausted') return last;
+  return (before.retryAfterSeconds ?? 0) < (last.retryAfterSeconds ?? 0) ? before : last;
 }
 
 /** @throws what is no refusal */

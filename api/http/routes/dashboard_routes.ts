@@ -6,7 +6,6 @@ import { classOf, regionOf } from '../../../engine/vocabulary.ts';
 import { mulDiv } from '../../../engine/numbers/muldiv.ts';
 import type { AllocationView, FacilityView, LotView } from '../../../engine/queries.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR, formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
-import type { LotUse } from '../../../db/queries/allocations.ts';
 import type { Services } from '../../services.ts';
 import { formatDay, formatPercent, formatRate } from '../wire/amounts.ts';
 import { principalIn } from '../middleware/caller.ts';
@@ -16,6 +15,7 @@ import { projectionsCaughtUp } from '../history.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { idParams } from '../wire/schemas.ts';
+import { wasteSchema, wasteWire } from '../wire/waste_wire.ts';
 
 const text = z.string();
 /** Days of use by which the reach of credits is judged. */
@@ -32,7 +32,7 @@ export const dashboardSchema = z.object({
   burn: z.object({ spent_30_days: text.describe('With providers, at cost, USD'), plan_30_days: text, percent_of_plan: text }),
   runway: z.object({ credits_per_day: text.describe('Mean of four weeks'), days: z.number().int().nullable(), runs_out_on: text.nullable() }),
   covenants: z.array(z.object({ covenant: text, kept: z.boolean() })),
-  waste: z.object({ used: text, unused: text.describe('CR delivered without use'), unused_percent: text }).describe('Of what was delivered and credit of this facility paid for'),
+  waste: wasteSchema.describe('Of what was delivered and credit of this facility paid for'),
 });
 
 const dashboard = route({
@@ -60,7 +60,7 @@ const dashboard = route({
         exposure_limit: formatMicro(view.exposureLimit), credits: { available: sum((lot) => lot.available), held: sum((lot) => lot.held), contracted: sum((lot) => lot.contracted) },
         next_payment: nextPayment(view, today),
         conversion: { contractual: formatRate(view.conversionRate), realised: balances.costRetired === 0 ? null : formatRate(mulDiv(balances.listValueDelivered, MICRO, balances.costRetired)) },
-        burn: burnOf(view), runway: runwayOf(lots, perDay, today), waste: wasteOf(used),
+        burn: burnOf(view), runway: runwayOf(lots, perDay, today), waste: wasteWire(used),
         covenants: view.covenants.map(({ kind, breachedOn }) => ({ covenant: kind, kept: breachedOn === 0 })),
       },
     };
@@ -83,11 +83,6 @@ const burnOf = ({ spent30Days, plannedUse: plan }: FacilityView): z.infer<typeof
 function runwayOf(lots: readonly LotView[], perDay: number, today: number): z.infer<typeof dashboardSchema>['runway'] {
   const days = perDay === 0 ? null : Math.min(DAYS_MAX, daysAhead(lots, perDay, today));
   return { credits_per_day: formatMicro(perDay), days, runs_out_on: days === null ? null : formatDay(today + days) };
-}
-
-function wasteOf({ used, unused }: LotUse): z.infer<typeof dashboardSchema>['waste'] {
-  const delivered = used + unused;
-  return { used: formatMicro(used), unused: formatMicro(unused), unused_percent: formatPercent(delivered === 0n ? 0 : Number((unused * BigInt(MICRO)) / delivered)) };
 }
 
 // Prices.

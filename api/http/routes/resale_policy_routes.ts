@@ -1,17 +1,20 @@
 /** What a company wants done with hours that it does not use, and which of them are about to end. */
 import { z } from 'zod';
+import { useOfLots } from '../../../db/queries/allocations.ts';
 import { formatTicks, parseTicks } from '../../../engine/numbers/units.ts';
 import { policyOfRow } from '../../upkeep/automatic_resale.ts';
 import type { ResalePolicyRow } from '../../upkeep/automatic_resale.ts';
 import { ApiError } from '../../errors.ts';
 import type { Services } from '../../services.ts';
 import { WARNED_MINUTES, expiringAllocations } from '../../warnings/thresholds.ts';
+import { projectionsCaughtUp } from '../history.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
 import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { expiringSchema, expiringWire } from '../wire/expiring_wire.ts';
 import { decimal } from '../wire/schemas.ts';
+import { wasteSchema, wasteWire } from '../wire/waste_wire.ts';
 
 const tag = 'trading';
 const borrower = ['borrower'] as const;
@@ -21,6 +24,8 @@ const policySchema = z.object({
   expiring: z.array(expiringSchema)
     .describe(`Allocations of the running hour with time unused, in its last ${WARNED_MINUTES} minutes`),
 });
+
+const shownSchema = policySchema.extend({ waste: wasteSchema.describe("Of all that was delivered to the company, whatever paid for it") });
 
 async function policyWire(services: Services, company: number, row: ResalePolicyRow | undefined): Promise<z.infer<typeof policySchema>> {
   const { committed, directory, sequencer } = services;
@@ -38,13 +43,16 @@ const policyBody = z.strictObject({ enabled: z.boolean(), price_floor: decimal.o
   .refine((given) => !given.enabled || given.idle_minutes !== undefined, { path: ['idle_minutes'], message: 'must be there' });
 
 const show = route({
-  method: 'get', path: '/api/v1/resale-policy', operationId: 'getResalePolicy', summary: 'Whether unused hours are offered by themselves, and which are about to end', tag, scope: 'read', roles: borrower,
-  responses: { 200: { description: 'As of now.', schema: policySchema } },
+  method: 'get', path: '/api/v1/resale-policy', operationId: 'getResalePolicy', summary: 'Whether unused hours are offered by themselves, which are about to end, and how much was wasted', tag, scope: 'read', roles: borrower,
+  responses: { 200: { description: 'As of now.', schema: shownSchema } },
   async handle(context) {
     const { services } = context;
     const { company } = principalIn(context);
     const row = await services.database('resale_policies').where({ company }).first<ResalePolicyRow | undefined>();
-    return { status: 200, body: await policyWire(services, company, row) };
+    await projectionsCaughtUp(services, 'lot_use');
+    const lots = await services.sequencer.query('lots', { company });
+    const used = await useOfLots(services.database, lots.map(({ lot }) => lot));
+    return { status: 200, body: { ...(await policyWire(services, company, row)), waste: wasteWire(used) } };
   },
 });
 
