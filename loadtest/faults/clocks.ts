@@ -1,6 +1,5 @@
 /** The wall clock of the engine's machine jumps. */
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Fault } from './fault.ts';
 import { pause } from './server_process.ts';
 
@@ -10,18 +9,13 @@ const SEEN_MILLIS = 1_500;
 const jumps = (name: string, times: Fault['times'], shiftOf: () => number): Fault => ({
   name,
   times,
-  restarts: true,
   async run(world, count) {
-    const file = join(world.folder, 'clock');
-    writeFileSync(file, '0');
-    await world.server.stop();
-    await world.restart({ preload: 'clock_shift.mjs', environment: { CLOCK_FILE: file } });
     for (let time = 0; time < count; time++) {
       await world.progress(5);
-      writeFileSync(file, String(shiftOf()));
+      writeFileSync(world.clockFile, String(shiftOf()));
       await pause(SEEN_MILLIS);
       await world.progress(5);
-      writeFileSync(file, '0');
+      writeFileSync(world.clockFile, '0');
       await pause(SEEN_MILLIS);
       await world.progress(5);
     }

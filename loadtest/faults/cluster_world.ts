@@ -1,15 +1,15 @@
-/** The exchange as several processes, with a demo market, a Redis of its own and clients that use any of its api processes. */
+/** The exchange as several processes, with a copy of the market, a Redis of its own and clients that use any of its api processes. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
 import { findRedisServer } from '../../api/cli/tools.mjs';
 import { Cluster } from '../../api/cluster/cluster.ts';
 import { REDIS_ARGUMENTS } from '../../api/cluster/topology.ts';
 import type { DemoFile } from '../../api/demo/accounts.ts';
 import { lastWill } from '../../db/last_will.ts';
 import { endsWithThisProcess } from '../../api/kept_process.ts';
+import type { FoundedMarket } from './founded_market.ts';
 import { MarketUnderLoad } from './market_under_load.ts';
 import { pause, until } from './server_process.ts';
 import { TcpProxy } from './tcp_proxy.ts';
@@ -42,12 +42,12 @@ export class ClusterWorld extends MarketUnderLoad {
     this.forget = forget;
   }
 
-  static async open({ root, folder, postgresUrl }: { root: string; folder: string; postgresUrl: string }): Promise<ClusterWorld> {
-    const dataDir = join(folder, 'cluster');
-    mkdirSync(dataDir, { recursive: true });
+  static async open({ founded, root }: { founded: FoundedMarket; root: string }): Promise<ClusterWorld> {
+    const copy = await founded.copy('cluster');
+    const { dataDir } = copy;
+    const databaseUrl = copy.databaseUrl();
     // Also when this process is killed.
     const forget = lastWill(END, join(dataDir, 'cluster.json'));
-    const databaseUrl = await newDatabase(postgresUrl);
     const lines: string[] = [];
     let redisUrl = '';
     const wires = new Map<string, TcpProxy>();
@@ -63,7 +63,7 @@ export class ClusterWorld extends MarketUnderLoad {
         lines.push(line);
         lines.splice(0, lines.length - LINES_KEPT);
       },
-      environment: { PATH: process.env.PATH, DEMO: '1', DEMO_LOAD_EVERY: '0', LOG_LEVEL: 'error' },
+      environment: { PATH: process.env.PATH, DEMO: '0', LOG_LEVEL: 'error' },
     });
     await cluster.start().catch((error: unknown) => {
       forget();
@@ -132,14 +132,4 @@ export class ClusterWorld extends MarketUnderLoad {
     for (const wire of this.wires.values()) await wire.close();
     this.redisAgain?.kill('SIGKILL');
   }
-}
-
-async function newDatabase(postgresUrl: string): Promise<string> {
-  const client = new pg.Client({ connectionString: postgresUrl });
-  await client.connect();
-  await client.query('create database cluster');
-  await client.end();
-  const url = new URL(postgresUrl);
-  url.pathname = '/cluster';
-  return url.href;
 }

@@ -1,6 +1,5 @@
 /** The engine's process ends at any moment, or at one of the three worst. */
 import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Fault, FaultReport } from './fault.ts';
 import type { FaultWorld } from './fault_world.ts';
 import { pause } from './server_process.ts';
@@ -54,19 +53,12 @@ const atRandom: Fault = {
 const at = (point: string, what: string): Fault => ({
   name: `killed between ${what}`,
   times: { short: 1, long: 50 },
-  restarts: true,
-  async run(world, times) {
-    const when = join(world.folder, `crash_${point}`);
-    const environment = { CRASH_POINT: point, CRASH_WHEN: when };
-    await world.server.stop();
-    await world.restart({ preload: 'crash_points.mjs', environment });
-    return repeatedly(world, times, async () => {
-      writeFileSync(when, '');
-      await world.server.exited;
-      rmSync(when);
-      return { count: 1, readyMillis: await world.restart({ preload: 'crash_points.mjs', environment }) };
-    });
-  },
+  run: (world, times) => repeatedly(world, times, async () => {
+    writeFileSync(world.crashFile, point);
+    await world.server.exited;
+    rmSync(world.crashFile);
+    return { count: 1, readyMillis: await world.restart() };
+  }),
 });
 
 export const crashFaults: Fault[] = [

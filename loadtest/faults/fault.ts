@@ -16,7 +16,5 @@ export interface Fault {
   times: { short: number; long: number };
   /** Why it cannot be injected on this machine; undefined when it can. */
   lacks?: () => string | undefined;
-  /** Begins with a start of the server of its own, so that it does not matter how it was started before. */
-  restarts?: true;
   run(world: FaultWorld, times: number): Promise<FaultReport>;
 }

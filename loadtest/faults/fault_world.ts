@@ -1,12 +1,12 @@
-/** One market for the whole suite: a Postgres, a wire that can fail, the server, and clients that remember every answer. */
+/** One market that suffers: its server, a wire to Postgres that can fail, and clients that remember every answer. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DemoFile } from '../../api/demo/accounts.ts';
-import { openPostgres } from '../../db/postgres.ts';
 import type { Postgres } from '../../db/postgres.ts';
-import { temporaryFolder } from '../../db/temporary_postgres.ts';
 import { ClusterWorld } from './cluster_world.ts';
+import { Desk } from './desk.ts';
+import type { FoundedMarket, MarketCopy } from './founded_market.ts';
 import { MarketUnderLoad } from './market_under_load.ts';
 import { ServerProcess, freePort } from './server_process.ts';
 import type { ServerOptions } from './server_process.ts';
@@ -15,59 +15,66 @@ import { TcpProxy } from './tcp_proxy.ts';
 /** What an empty program takes on an idle machine. */
 const START_MILLIS = 60;
 
+/** Of every server: what stands ready in it until a fault asks for it by a file. */
+const PRELOADS = ['crash_points.mjs', 'clock_shift.mjs'];
+/** No fault is about this limit, and some send more. */
+const RATE_LIMIT = '1000000';
+
 export interface WorldOptions {
+  founded: FoundedMarket;
+  /** Of its copy. */
+  name: string;
   root: string;
   long: boolean;
   say: (line: string) => void;
-  environment?: Record<string, string>;
-  afterwards?: Record<string, string>;
+  /** Of every server. */
+  environment: Record<string, string>;
 }
 
 export class FaultWorld extends MarketUnderLoad {
-  readonly folder: string;
+  readonly founded: FoundedMarket;
   readonly root: string;
-  readonly postgres: Postgres;
   readonly wire: TcpProxy;
   readonly say: (line: string) => void;
   readonly port: number;
   /** Faults last as long as they may. */
   readonly long: boolean;
-  /** Of every server, beside what each sets itself. */
-  private environment: Record<string, string>;
+  /** Names the moment at which the server is to end. */
+  readonly crashFile: string;
+  /** By how many milliseconds the server's clock is wrong. */
+  readonly clockFile: string;
   /** How much longer things take here than on a machine that does nothing else. */
   patience = 1;
   server: ServerProcess;
-  /** Started with something of a fault's own. */
-  private isAltered = false;
-  private cluster: ClusterWorld | undefined;
-  private readonly remove: () => void;
+  private readonly copy: MarketCopy;
+  private readonly environment: Record<string, string>;
+  private cluster: Promise<ClusterWorld> | undefined;
+  private desk: Promise<Desk> | undefined;
 
-  private constructor(parts: { folder: string; root: string; postgres: Postgres; wire: TcpProxy; port: number; long: boolean; environment: Record<string, string>; say: (line: string) => void; remove: () => void }) {
+  private constructor({ founded, name, root, long, say, environment }: WorldOptions, parts: { copy: MarketCopy; wire: TcpProxy; port: number }) {
     super();
-    this.folder = parts.folder;
-    this.root = parts.root;
-    this.postgres = parts.postgres;
+    this.founded = founded;
+    this.root = root;
+    this.long = long;
+    this.say = say;
+    this.copy = parts.copy;
     this.wire = parts.wire;
     this.port = parts.port;
-    this.long = parts.long;
-    this.environment = parts.environment;
-    this.say = parts.say;
-    this.remove = parts.remove;
+    this.crashFile = join(founded.folder, `${name}_crash`);
+    this.clockFile = join(founded.folder, `${name}_clock`);
+    this.environment = { RATE_LIMIT, CRASH_WHEN: this.crashFile, CLOCK_FILE: this.clockFile, ...environment };
     this.server = this.spawn();
   }
 
-  /** @param environment of every start. @param afterwards of every start but the first, which makes the market with its accounts and offers */
-  static async open({ root, long, say, environment = {}, afterwards = {} }: WorldOptions): Promise<FaultWorld> {
-    const { folder, remove } = temporaryFolder('ccx-faults-');
-    const postgres = await openPostgres({ databaseUrl: undefined, dataDir: folder, say: () => undefined });
-    const world = new FaultWorld({ folder, root, postgres, wire: await TcpProxy.open(() => postgres.url), port: await freePort(), long, environment, say, remove });
+  static async open(options: WorldOptions): Promise<FaultWorld> {
+    const copy = await options.founded.copy(options.name);
+    const world = new FaultWorld(options, { copy, wire: await TcpProxy.open(copy.databaseUrl), port: await freePort() });
     try {
       await world.server.ready();
     } catch (error) {
-      await world.end();
+      await world.close();
       throw error;
     }
-    world.environment = { ...environment, ...afterwards };
     world.newLoad();
     world.calibrate();
     return world;
@@ -75,22 +82,14 @@ export class FaultWorld extends MarketUnderLoad {
 
   /** A server on this world's data; it is not waited for. */
   spawn(options: Partial<ServerOptions> = {}): ServerProcess {
-    const { root, port } = this;
-    return ServerProcess.spawn({ root, port, dataDir: join(this.folder, 'server'), databaseUrl: this.wire.urlOf(this.postgres.url), ...options, environment: { ...this.environment, ...options.environment } });
+    const { root, port, environment, copy } = this;
+    return ServerProcess.spawn({ root, port, dataDir: copy.dataDir, databaseUrl: this.wire.urlOf(copy.databaseUrl()), preloads: PRELOADS, environment, ...options });
   }
 
   /** After the server has ended. @returns milliseconds until it was ready */
-  async restart(options: Partial<ServerOptions> = {}): Promise<number> {
-    this.server = this.spawn(options);
-    this.isAltered = Object.keys(options).length > 0;
+  async restart(): Promise<number> {
+    this.server = this.spawn();
     return this.server.ready();
-  }
-
-  /** Leaves the server as its users start it. */
-  async asUsual(): Promise<void> {
-    if (!this.isAltered) return;
-    await this.server.stop();
-    await this.restart();
   }
 
   /** By how long a process takes that does nothing. Neighbours come and go, so it is asked before each fault. */
@@ -110,13 +109,21 @@ export class FaultWorld extends MarketUnderLoad {
     return this.server.demo;
   }
   get databaseUrl(): string {
-    return this.postgres.url;
+    return this.copy.databaseUrl();
+  }
+  get postgres(): Postgres {
+    return this.founded.postgres;
   }
 
   /** The market of several processes, on the same Postgres; started when first asked for. */
-  async openCluster(): Promise<ClusterWorld> {
-    this.cluster ??= await ClusterWorld.open({ root: this.root, folder: this.folder, postgresUrl: this.postgres.url });
+  openCluster(): Promise<ClusterWorld> {
+    this.cluster ??= ClusterWorld.open(this);
     return this.cluster;
+  }
+  /** The market for inference, likewise. */
+  openDesk(): Promise<Desk> {
+    this.desk ??= Desk.open(this);
+    return this.desk;
   }
 
   /** Of the first process of Postgres. */
@@ -126,15 +133,9 @@ export class FaultWorld extends MarketUnderLoad {
   }
 
   async close(): Promise<void> {
-    await this.load.abandon();
-    await this.cluster?.close();
-    await this.end();
-  }
-
-  private async end(): Promise<void> {
+    await this.load?.abandon();
+    for (const other of [this.cluster, this.desk]) await other?.then((world) => world.close(), () => undefined);
     await this.server.end();
     await this.wire.close();
-    await this.postgres.stop();
-    this.remove();
   }
 }

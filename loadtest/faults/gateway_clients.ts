@@ -1,13 +1,12 @@
 /** Clients of the gateway that go away, and clients that read slowly what fast endpoints say. */
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
-import { createProvider } from '../../api/demo/provider/provider.ts';
+import type { Socket } from 'node:net';
 import { countPauses } from '../../api/gateway/test/pauses.ts';
-import type { Fault, FaultReport } from './fault.ts';
-import { FaultWorld } from './fault_world.ts';
-import { CHAT, EMBEDDING, beginHour, callerOf, sell } from './inference_market.ts';
+import { deskFault } from './desk.ts';
+import type { Desk } from './desk.ts';
+import type { Fault } from './fault.ts';
+import { CHAT } from './inference_market.ts';
 import { memoryOf, pause, until } from './server_process.ts';
 
 const CLOSED_MILLIS_MAX = 250;
@@ -48,143 +47,94 @@ const PHASES: readonly [stream: boolean, say: Say][] = [
   [true, sayAll],
 ];
 
-/** Passes verification, then answers as it is told. */
-class SteeredEndpoint {
-  say: Say | undefined;
+/** What a fault hears of the endpoint that it steers. */
+interface Heard {
+  say: Say;
   /** A request is under way; its connection is closed. */
-  reached: () => void = () => undefined;
-  closed: () => void = () => undefined;
-  private readonly server: Server;
+  reached: () => void;
+  closed: () => void;
+}
 
-  private constructor(server: Server) {
-    this.server = server;
-  }
-
-  static async open(): Promise<SteeredEndpoint> {
-    const honest = createProvider({ models: [CHAT, EMBEDDING], firstTokenMillis: 1, tokenMillis: 0 });
-    const server = createServer({ keepAliveTimeout: 60_000 }, (request, reply) => endpoint.serve(honest, request, reply));
-    const endpoint = new SteeredEndpoint(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return endpoint;
-  }
-
-  private serve(honest: Server, request: IncomingMessage, reply: ServerResponse): void {
-    const { say } = this;
-    if (say === undefined || request.method === 'GET') return void honest.emit('request', request, reply);
+function steer({ endpoint }: Desk): Heard {
+  const heard: Heard = { say: sayAll, reached: () => undefined, closed: () => undefined };
+  endpoint.steering = (request, reply) => {
+    const { say } = heard;
     request.resume().once('end', () => {
-      reply.once('close', () => this.closed());
+      reply.once('close', () => heard.closed());
       say(reply);
-      this.reached();
+      heard.reached();
     });
-  }
-
-  get address(): string {
-    return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  close(): void {
-    this.server.close();
-    this.server.closeAllConnections();
-  }
+    return true;
+  };
+  return heard;
 }
 
-interface Desk {
-  world: FaultWorld;
-  endpoint: SteeredEndpoint;
-  /** Sends a chat that goes to the endpoint; what comes is read by whoever asks. */
-  ask(stream: boolean): Socket;
+/** Sends a chat that goes to the endpoint; what comes is read by whoever asks. */
+function ask({ world, provider, clients }: Desk, stream: boolean): Socket {
+  const body = JSON.stringify({ model: CHAT, messages: [{ role: 'user', content: 'hello' }], max_tokens: TOKENS, stream });
+  const socket = connect(Number(new URL(world.server.url).port), '127.0.0.1').on('error', () => undefined).pause();
+  socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${world.server.demo.gateway_key}\r\nx-ccx-provider: ${provider}\r\n`
+    + `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  clients.push(socket);
+  return socket;
 }
 
-/** A market of its own, so that what is held in it is known. */
-async function atDesk({ root, long, say }: FaultWorld, use: (desk: Desk) => Promise<FaultReport>): Promise<FaultReport> {
-  const endpoint = await SteeredEndpoint.open();
-  const clients: Socket[] = [];
-  const world = await FaultWorld.open({ root, long, say, environment: { CLOCK: 'manual', ENDPOINT_ALLOW: endpoint.address, RATE_LIMIT: '1000000' } });
-  try {
-    await world.load.stop();
-    await beginHour(callerOf(world, () => world.server.demo.operator.api_key));
-    const provider = await sell(world, endpoint.address);
-    const { port } = new URL(world.server.url);
-    const ask = (stream: boolean): Socket => {
-      const body = JSON.stringify({ model: CHAT, messages: [{ role: 'user', content: 'hello' }], max_tokens: TOKENS, stream });
-      const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined).pause();
-      socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${world.server.demo.gateway_key}\r\nx-ccx-provider: ${provider}\r\n`
-        + `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
-      clients.push(socket);
-      return socket;
-    };
-    const report = await use({ world, endpoint, ask });
-    return { ...report, findings: [...report.findings, ...(await world.verdict())] };
-  } finally {
-    for (const client of clients) client.destroy();
-    await world.close();
-    endpoint.close();
+const clientsLeave = deskFault('clients that go away', { short: 20, long: 100 }, async (desk, times) => {
+  const heard = steer(desk);
+  const millis: number[] = [];
+  for (let time = 0; time < times; time++) {
+    const [stream, say] = PHASES[time % PHASES.length];
+    heard.say = say;
+    const underWay = new Promise<void>((resolve) => (heard.reached = resolve));
+    const gone = new Promise<void>((resolve) => (heard.closed = resolve));
+    const client = ask(desk, stream);
+    await underWay;
+    // Long enough that the first bytes have gone through.
+    await pause(10);
+    const pauses = countPauses();
+    const left = performance.now();
+    client.destroy();
+    await gone;
+    millis.push(performance.now() - left - pauses.millis);
+    pauses.stop();
   }
-}
+  const sorted = millis.sort((a, b) => a - b);
+  const late = sorted.filter((each) => each > CLOSED_MILLIS_MAX).length;
+  const note = `the endpoint's side was closed after ${sorted[times >> 1].toFixed(1)} ms, at most ${sorted[times - 1].toFixed(1)} ms; ${times - late} of ${times} within ${CLOSED_MILLIS_MAX} ms`;
+  return { times, findings: late === 0 ? [] : [`${late} were closed late`], note };
+});
 
-const clientsLeave: Fault = {
-  name: 'clients that go away',
-  times: { short: 20, long: 100 },
-  run: (outer, times) => atDesk(outer, async ({ endpoint, ask }) => {
-    const millis: number[] = [];
-    for (let time = 0; time < times; time++) {
-      const [stream, say] = PHASES[time % PHASES.length];
-      endpoint.say = say;
-      const underWay = new Promise<void>((resolve) => (endpoint.reached = resolve));
-      const gone = new Promise<void>((resolve) => (endpoint.closed = resolve));
-      const client = ask(stream);
-      await underWay;
-      // Long enough that the first bytes have gone through.
-      await pause(10);
-      const pauses = countPauses();
-      const left = performance.now();
-      client.destroy();
-      await gone;
-      millis.push(performance.now() - left - pauses.millis);
-      pauses.stop();
-    }
-    const sorted = millis.sort((a, b) => a - b);
-    const late = sorted.filter((each) => each > CLOSED_MILLIS_MAX).length;
-    const note = `the endpoint's side was closed after ${sorted[times >> 1].toFixed(1)} ms, at most ${sorted[times - 1].toFixed(1)} ms; ${times - late} of ${times} within ${CLOSED_MILLIS_MAX} ms`;
-    return { times, findings: late === 0 ? [] : [`${late} were closed late`], note };
-  }),
-};
-
-const clientsDawdle: Fault = {
-  name: 'clients that read slowly',
-  times: { short: 50, long: 1_000 },
-  run: (outer, times) => atDesk(outer, async ({ world, endpoint, ask }) => {
-    endpoint.say = sayAll;
-    let [reached, open] = [0, 0];
-    endpoint.reached = () => void (reached++, open++);
-    endpoint.closed = () => void open--;
-    const before = await memoryOf(world.server);
-    const clients: Socket[] = [];
-    const wanted = performance.now() + WAIT_MILLIS * world.patience;
-    while (reached < times) {
-      // A market that is busy turns some away; others come in their place.
-      for (let more = Math.min(TOGETHER, times - reached); more > 0; more--) clients.push(ask(true));
-      const all = Math.min(times, reached + TOGETHER);
-      await until('those are served', () => reached >= all, TURN_MILLIS).catch(() => undefined);
-      if (performance.now() > wanted) throw new Error(`only ${reached} of ${times} were served`);
-    }
-    let most = 0;
-    const begun = performance.now();
-    while (performance.now() - begun < STREAM_MILLIS[world.long ? 'long' : 'short']) {
-      // Each takes a little now and then.
-      for (const client of clients) client.read(4_096);
-      await pause(200);
-      most = Math.max(most, await memoryOf(world.server));
-    }
-    const findings: string[] = [];
-    if (open < times) findings.push(`${times - open} of ${times} streams had ended`);
-    const grown = most - before;
-    if (grown > GROWTH_MAX.once + times * GROWTH_MAX.each) findings.push(`memory grew by ${Math.round(grown / MEGABYTE)} MiB`);
-    for (const client of clients) client.destroy();
-    await until('every endpoint is left', () => open === 0, WAIT_MILLIS).catch((error: Error) => findings.push(error.message));
-    const said = Math.round((times * PIECES * PIECE.length) / MEGABYTE);
-    return { times, findings, note: `of ${said} MiB to be said, memory grew by at most ${Math.round(grown / MEGABYTE)} MiB` };
-  }),
-};
+const clientsDawdle = deskFault('clients that read slowly', { short: 50, long: 1_000 }, async (desk, times) => {
+  const { world, clients } = desk;
+  const heard = steer(desk);
+  let [reached, open] = [0, 0];
+  heard.reached = () => void (reached++, open++);
+  heard.closed = () => void open--;
+  const before = await memoryOf(world.server);
+  const wanted = performance.now() + WAIT_MILLIS * world.patience;
+  while (reached < times) {
+    // A market that is busy turns some away; others come in their place.
+    for (let more = Math.min(TOGETHER, times - reached); more > 0; more--) ask(desk, true);
+    const all = Math.min(times, reached + TOGETHER);
+    await until('those are served', () => reached >= all, TURN_MILLIS).catch(() => undefined);
+    if (performance.now() > wanted) throw new Error(`only ${reached} of ${times} were served`);
+  }
+  let most = 0;
+  const begun = performance.now();
+  while (performance.now() - begun < STREAM_MILLIS[world.long ? 'long' : 'short']) {
+    // Each takes a little now and then.
+    for (const client of clients) client.read(4_096);
+    await pause(200);
+    most = Math.max(most, await memoryOf(world.server));
+  }
+  const findings: string[] = [];
+  if (open < times) findings.push(`${times - open} of ${times} streams had ended`);
+  const grown = most - before;
+  if (grown > GROWTH_MAX.once + times * GROWTH_MAX.each) findings.push(`memory grew by ${Math.round(grown / MEGABYTE)} MiB`);
+  for (const client of clients) client.destroy();
+  await until('every endpoint is left', () => open === 0, WAIT_MILLIS).catch((error: Error) => findings.push(error.message));
+  const said = Math.round((times * PIECES * PIECE.length) / MEGABYTE);
+  return { times, findings, note: `of ${said} MiB to be said, memory grew by at most ${Math.round(grown / MEGABYTE)} MiB` };
+});
 
 export const gatewayClientFaults: Fault[] = [clientsLeave, clientsDawdle];

@@ -7,11 +7,12 @@ import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
 import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
 import { decodeEvent, forEachEvent } from '../../engine/events.ts';
 import { formatUnits } from '../../engine/numbers/units.ts';
+import { deskFault } from './desk.ts';
+import type { Desk } from './desk.ts';
+import { failing } from './failing_provider.ts';
 import type { Fault, FaultReport } from './fault.ts';
-import { FaultWorld } from './fault_world.ts';
 import { InferenceLoad } from './inference_load.ts';
-import { CHAT, EMBEDDING, beginHour, callerOf, sell } from './inference_market.ts';
-import { InferenceProvider } from './inference_provider.ts';
+import { CHAT, EMBEDDING } from './inference_market.ts';
 import { until } from './server_process.ts';
 
 /** Requests between two deaths. */
@@ -81,37 +82,26 @@ function findingsOf(charged: Charged, load: InferenceLoad): string[] {
   return found;
 }
 
-async function run({ root, long, say }: FaultWorld, times: number): Promise<FaultReport> {
-  const provider = await InferenceProvider.open([CHAT, EMBEDDING]);
-  // A clock that stands: the hour ends when all has been said, so that what is held then is found.
-  const world = await FaultWorld.open({ root, long, say, environment: { CLOCK: 'manual', ENDPOINT_ALLOW: provider.address, RATE_LIMIT: '1000000' } });
-  try {
-    await world.load.stop();
-    const operator = callerOf(world, () => world.server.demo.operator.api_key);
-    // An hour that has just begun, whenever the fault is injected: late in one, little can be sold.
-    await beginHour(operator);
-    const id = await sell(world, provider.address);
-    provider.fails = true;
-    const each = long ? REQUESTS.long : REQUESTS.short;
-    const load = new InferenceLoad({ url: () => world.server.url, apiKey: world.server.demo.gateway_key, models: { chat: CHAT, embedding: EMBEDDING }, provider: id, count: each * times });
-    const running = load.run();
-    for (let time = 0; time < times; time++) {
-      await until('requests', () => load.done >= each * time + each / 2, 600_000);
-      await world.server.kill();
-      const millis = await world.restart();
-      say(`  after ${load.done} requests the server was killed; ready again after ${(millis / 1000).toFixed(1)} s`);
-    }
-    await running;
-    await beginHour(operator);
-    const charged = await chargedIn(world.postgres.url);
-    const findings = [...findingsOf(charged, load), ...(await world.verdict())];
-    if (charged.requests.size < (each * times) / 2) findings.push(`only ${charged.requests.size} of ${each * times} requests were charged`);
-    const ends = [...load.ends].map(([end, number]) => `${number} ${end}`).join(', ');
-    return { times, findings, note: `${each * times} requests (${ends}), ${charged.requests.size} charged, ${charged.usage} = ${charged.debits} of 1e-6 CR` };
-  } finally {
-    await world.close();
-    provider.close();
+async function run(desk: Desk, times: number): Promise<FaultReport> {
+  const { world, endpoint, provider } = desk;
+  const { demo } = world.server;
+  endpoint.steering = failing(CHAT);
+  const each = world.long ? REQUESTS.long : REQUESTS.short;
+  const load = new InferenceLoad({ url: () => world.server.url, apiKey: demo.gateway_key, models: { chat: CHAT, embedding: EMBEDDING }, provider, count: each * times });
+  const running = load.run();
+  for (let time = 0; time < times; time++) {
+    await until('requests', () => load.done >= each * time + each / 2, 600_000);
+    await world.server.kill();
+    const millis = await world.restart();
+    world.say(`  after ${load.done} requests the server was killed; ready again after ${(millis / 1000).toFixed(1)} s`);
   }
+  await running;
+  await desk.beginHour();
+  const charged = await chargedIn(world.databaseUrl);
+  const findings = findingsOf(charged, load);
+  if (charged.requests.size < (each * times) / 2) findings.push(`only ${charged.requests.size} of ${each * times} requests were charged`);
+  const ends = [...load.ends].map(([end, number]) => `${number} ${end}`).join(', ');
+  return { times, findings, note: `${each * times} requests (${ends}), ${charged.requests.size} charged, ${charged.usage} = ${charged.debits} of 1e-6 CR` };
 }
 
-export const inferenceFaults: Fault[] = [{ name: 'killed amid requests at failing providers', times: { short: 2, long: 10 }, run }];
+export const inferenceFaults: Fault[] = [deskFault('killed amid requests at failing providers', { short: 2, long: 10 }, run)];

@@ -1,4 +1,4 @@
-/** A market whose borrower buys inference at one endpoint, which the test steers. */
+/** What a market for inference consists of whose borrower buys at one endpoint. */
 import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import type { FaultWorld } from './fault_world.ts';
 import { until } from './server_process.ts';
@@ -24,8 +24,8 @@ export async function beginHour(operator: Call): Promise<void> {
   await operator('POST', '/clock', { now: new Date((Math.floor(Date.parse(now) / MILLIS_PER_HOUR) + 1) * MILLIS_PER_HOUR + 1_000).toISOString() });
 }
 
-/** The demo's provider sells hours of the failing endpoint, cheaper than all others. */
-export async function sell(world: FaultWorld, address: string): Promise<string> {
+/** The demo's provider registers an endpoint and waits until it is verified. @returns the company's id */
+export async function openEndpoint(world: FaultWorld, address: string): Promise<string> {
   const call = callerOf(world, () => world.server.demo.provider.api_key);
   await call('POST', '/deposits', { amount: '1000000', reference: 'bond' });
   await call('POST', '/bond', { amount: '500000' });
@@ -34,11 +34,16 @@ export async function sell(world: FaultWorld, address: string): Promise<string> 
   await until('the endpoint is verified', async () => (await call<{ data: { id: string; status: string }[] }>('GET', '/endpoints')).data.some((row) => row.id === id && row.status === 'verified'), WAIT_MILLIS);
   // What an endpoint proves is verified by a command of its own.
   await until('the capacity is verified', async () => (await call<{ data: { region: string; status: string }[] }>('GET', '/capacity')).data.some(({ region, status }) => region === PLACE.region && status === 'verified'), WAIT_MILLIS);
+  return (await call<{ company_id: string }>('GET', '/me')).company_id;
+}
+
+/** It sells of the running hour, cheaper than all others. */
+export async function sellHour(world: FaultWorld): Promise<void> {
+  const call = callerOf(world, () => world.server.demo.provider.api_key);
   const { now } = await call<{ now: string }>('GET', '/status');
   const hour = new Date(Date.parse(now) - (Date.parse(now) % MILLIS_PER_HOUR)).toISOString().replace(/[-:]/g, '').slice(0, 11);
   const instrument = `${PLACE.class}.${PLACE.region}.${hour}Z`;
   const book = await call<{ asks: [string, string][] }>('GET', `/instruments/${instrument}/book?depth=1`);
   const price = book.asks.length === 0 ? '2.0000' : (Number(book.asks[0][0]) - 0.0001).toFixed(4);
   await call('POST', '/orders', { instrument, side: 'sell', type: 'limit', price, quantity: '20', time_in_force: 'gtc' });
-  return (await call<{ company_id: string }>('GET', '/me')).company_id;
 }

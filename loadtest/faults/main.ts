@@ -24,6 +24,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const say = (line: string): void => console.log(line);
+  const begun = performance.now();
   // The bundle stands in dist/, one folder below the root.
   const root = fileURLToPath(new URL('..', import.meta.url));
   buildServer(root);
@@ -31,7 +32,7 @@ async function main(): Promise<number> {
   const outcomes = await runSuite({ root, long: values.long, only: values.only, times: values.times === undefined ? undefined : Number(values.times), say });
   const failed = outcomes.filter((outcome) => !passed(outcome)).length;
   console.log(`after each fault: ${CONDITIONS.join('; ')}`);
-  console.log(`${outcomes.length - failed} passed, ${failed} failed`);
+  console.log(`${outcomes.length - failed} passed, ${failed} failed in ${Math.round((performance.now() - begun) / 1000)} s`);
   return failed === 0 ? 0 : 1;
 }
 

@@ -105,7 +105,7 @@ const journalMutated: Fault = {
     await world.load.stop();
     const { millis } = await world.server.stop();
     const findings: string[] = [];
-    const client = new pg.Client({ connectionString: world.postgres.url });
+    const client = new pg.Client({ connectionString: world.databaseUrl });
     await client.connect();
     try {
       const rows = await rowsOf(client);

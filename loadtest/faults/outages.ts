@@ -112,7 +112,7 @@ let hogs: pg.Client[] = [];
 async function takeAllConnections(world: FaultWorld): Promise<void> {
   hogs = [];
   for (;;) {
-    const hog = new pg.Client({ connectionString: world.postgres.url });
+    const hog = new pg.Client({ connectionString: world.databaseUrl });
     hog.on('error', () => undefined);
     try {
       await hog.connect();

@@ -138,12 +138,9 @@ async function emptyAfter(world: FaultWorld, flood: Flood): Promise<number> {
 const overload: Fault = {
   name: 'offered many times what it can take, stopped amid it',
   times: { short: 1, long: 1 },
-  restarts: true,
   lacks: () => (process.platform === 'linux' ? undefined : 'the memory of a process is read from /proc'),
   async run(world, times) {
     const findings: string[] = [];
-    await world.server.stop();
-    await world.restart({ environment: { RATE_LIMIT: '1000000' } });
     await world.progress(5);
     const instrument = await instrumentOf(world);
     const flood = new Flood(world.url, world.demo.borrower.api_key, instrument);
@@ -178,10 +175,7 @@ async function peakOf(world: FaultWorld, instrument: string, millis: number): Pr
 const twice: Fault = {
   name: 'offered twice the peak',
   times: { short: 1, long: 1 },
-  restarts: true,
   async run(world, times) {
-    await world.server.stop();
-    await world.restart({ environment: { RATE_LIMIT: '1000000' } });
     await world.progress(5);
     const instrument = await instrumentOf(world);
     const length = world.long ? 'long' : 'short';

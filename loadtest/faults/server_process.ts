@@ -26,8 +26,8 @@ export interface ServerOptions {
   dataDir: string;
   databaseUrl: string;
   port: number;
-  /** A module that is loaded into every thread before the server. */
-  preload?: string;
+  /** Modules that are loaded into every thread before the server. */
+  preloads?: readonly string[];
   environment?: Record<string, string>;
 }
 
@@ -43,10 +43,10 @@ export class ServerProcess {
   private readonly dataDir: string;
   private text = '';
 
-  private constructor({ root, dataDir, databaseUrl, port, preload, environment }: ServerOptions) {
+  private constructor({ root, dataDir, databaseUrl, port, preloads = [], environment }: ServerOptions) {
     this.url = `http://127.0.0.1:${port}`;
     this.dataDir = dataDir;
-    const imports = preload === undefined ? [] : ['--import', pathToFileURL(join(root, 'loadtest/faults/preload', preload)).href];
+    const imports = preloads.flatMap((name) => ['--import', pathToFileURL(join(root, 'loadtest/faults/preload', name)).href]);
     this.child = spawn(process.execPath, [...SERVER_ARGUMENTS, ...imports, join(root, 'dist/server.js')], {
       cwd: root, stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], PORT: String(port), DATABASE_URL: databaseUrl, DATA_DIR: dataDir, DEMO: '1', DEMO_LOAD_EVERY: '0', LOG_LEVEL: 'error', ...environment },

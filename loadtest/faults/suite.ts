@@ -5,6 +5,7 @@ import { crashFaults } from './crashes.ts';
 import { duplicateFaults } from './duplicates.ts';
 import type { Fault, FaultReport } from './fault.ts';
 import { FaultWorld } from './fault_world.ts';
+import { FoundedMarket } from './founded_market.ts';
 import { gatewayClientFaults } from './gateway_clients.ts';
 import { inferenceFaults } from './inference.ts';
 import { leaderFaults } from './leaders.ts';
@@ -44,17 +45,20 @@ export async function runSuite(options: SuiteOptions): Promise<Outcome[]> {
   const { long, only, say } = options;
   const chosen = FAULTS.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
   if (chosen.length === 0) throw new Error(`no fault has such a name; there are:\n${FAULTS.map(({ name }) => `  ${name}`).join('\n')}`);
-  // Without what makes a demo of a market it starts in a fraction of the time.
-  const world = await FaultWorld.open({ ...options, afterwards: { DEMO: '0' } });
+  const founded = await FoundedMarket.open(options.root);
   const outcomes: Outcome[] = [];
+  let world: FaultWorld | undefined;
   try {
+    // Without what makes a demo of a market it starts in a fraction of the time.
+    world = await FaultWorld.open({ ...options, founded, name: 'market', environment: { DEMO: '0' } });
     for (const fault of chosen) {
       const outcome = await inject(world, fault, options.times ?? (long ? fault.times.long : fault.times.short));
       outcomes.push(outcome);
       say(lineOf(outcome));
     }
   } finally {
-    await world.close();
+    await world?.close();
+    await founded.close();
   }
   return outcomes;
 }
@@ -63,7 +67,6 @@ async function inject(world: FaultWorld, fault: Fault, times: number): Promise<O
   const { name } = fault;
   const lacking = fault.lacks?.();
   if (lacking !== undefined) return { name, report: undefined, skipped: lacking, seconds: 0, patience: 1 };
-  if (fault.restarts !== true) await world.asUsual();
   world.calibrate();
   const begun = performance.now();
   const report = await fault.run(world, times).catch((error: unknown): FaultReport => ({
