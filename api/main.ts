@@ -80,6 +80,7 @@ async function main(): Promise<void> {
     if (closing) process.exit(code === 0 ? 130 : code);
     closing = true;
     const late = setTimeout(() => {
+      console.error(`not closed in time: ${parts.underWay.join(', ')}`);
       // Who was told to stop leaves nothing behind. Who cannot go on may have been replaced by one that uses the same database.
       if (millisMax === CLOSE_MILLIS_MAX) parts.endAtOnce();
       process.exit(1);

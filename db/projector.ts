@@ -21,7 +21,7 @@ export interface ProjectorWorkerOptions {
 }
 
 export interface ProjectorWorker {
-  /** Lets the transaction under way end. */
+  /** Lets the transaction under way end, unless that takes long. */
   stop(): Promise<void>;
 }
 

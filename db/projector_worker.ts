@@ -11,16 +11,19 @@ import type { ProjectorNotice, ProjectorRequest } from './projector.ts';
 /** The first wait after a failure, and between looks at whether another projector still follows; it doubles with each further failure. */
 const RETRY_MILLIS = 500;
 const RETRY_MILLIS_MAX = 15_000;
+/** For which a transaction is waited for when the thread is to end: a server that is stopped has seconds for everything. */
+const STOP_MILLIS_MAX = 1_500;
 
 const port = parentPort;
 if (port === null) throw new Error('this is a worker of the server');
 const stopping = new AbortController();
+let following: Projector | undefined;
 const tell = (notice: ProjectorNotice): void => port.postMessage(notice);
 
 let answer: (url: string) => void = () => undefined;
 port.on('message', (request: ProjectorRequest) => {
   if (request.kind === 'url') answer(request.url);
-  else stopping.abort();
+  else stop();
 });
 
 /** Where the database is now: an embedded one may have moved to another port. */
@@ -31,9 +34,16 @@ function databaseUrl(): Promise<string> {
   });
 }
 
+/** Of a transaction that takes long nothing is kept: the next projector begins it again. */
+function stop(): void {
+  stopping.abort();
+  setTimeout(() => void following?.close(), STOP_MILLIS_MAX).unref();
+}
+
 /** Until the connection breaks or the thread is to end. */
 async function follow(): Promise<void> {
   const projector = await Projector.open({ url: await databaseUrl() });
+  following = projector;
   tell({ kind: 'ready' });
   if (projector === undefined) return;
   try {
@@ -50,7 +60,7 @@ while (!stopping.signal.aborted) {
     await follow();
     failures = 0;
   } catch (error) {
-    tell({ kind: 'problem', message: error instanceof Error ? error.message : String(error) });
+    if (!stopping.signal.aborted) tell({ kind: 'problem', message: error instanceof Error ? error.message : String(error) });
     if (error instanceof NewerProjection) break;
     failures = performance.now() - started > RETRY_MILLIS_MAX ? 1 : failures + 1;
   }

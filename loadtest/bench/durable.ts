@@ -52,6 +52,8 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
       commands_per_second: rate,
       p50_ms: percentile(latencies, 0.5),
       p99_ms: percentile(latencies, 0.99),
+      raw_p50_ms: percentile(bare, 0.5),
+      raw_p99_ms: percentile(bare, 0.99),
       raw_batches_per_second: raw,
       ratio_to_raw: rate / perBatch / raw,
     };

@@ -1,6 +1,6 @@
 /**
  * How long a market takes to come back: the replay of every command of its journal, the restart after
- * a crash from the last snapshot, and the taking of a snapshot. The journal is the one that a sequencer would write, written at once.
+ * a crash from the last snapshot, and the taking of a snapshot; with `--only restart` the second alone. The journal is the one that a sequencer would write, written at once.
  */
 import { fork } from 'node:child_process';
 import { Readable } from 'node:stream';
@@ -37,6 +37,7 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
   try {
     const stateHash = await writeJournal(market, operations, options);
     const restart = await restartSeconds(market, stateHash);
+    if (options.choice('only', ['all', 'restart'], 'all') === 'restart') return { restart_seconds: restart, journal_commands: operations };
     options.say('replaying the whole journal');
     const replayed = await replayApart(market.url);
     if (replayed.stateHash !== stateHash) throw new Error('replay does not come to the state the market had');

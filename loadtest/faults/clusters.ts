@@ -72,7 +72,7 @@ const describe = (millis: number[]): string => {
   return `served again after ${Math.round(sorted[Math.floor(sorted.length / 2)])} ms (median), ${Math.round(sorted[sorted.length - 1])} ms (most)`;
 };
 
-const killed = clusterFault('leader killed, the standby takes over', { short: 2, long: 25 }, async (world, times, { patience }) => {
+const killed = clusterFault('leader killed, the standby takes over', { short: 1, long: 25 }, async (world, times, { patience }) => {
   const findings: string[] = [];
   const lasted: number[] = [];
   for (let time = 0; time < times; time++) {

@@ -2,6 +2,8 @@
 import type { ServerResponse } from 'node:http';
 import type { Steering } from './steered_endpoint.ts';
 
+const withUsage = (model: string, usage: string): string => `{"model":"${model}","choices":[{"index":0,"message":{"role":"assistant","content":"one two three"},"finish_reason":"stop"}],"usage":${usage}}`;
+
 /** By the parts in a hundred; the rest is as it should be. */
 const WAYS: [parts: number, answer: (reply: ServerResponse, model: string) => void][] = [
   [5, (reply) => void reply.writeHead(500).end('{"error":{"message":"out of memory","code":17}}')],
@@ -16,6 +18,9 @@ const WAYS: [parts: number, answer: (reply: ServerResponse, model: string) => vo
     model, choices: [{ index: 0, message: { role: 'assistant', content: 'one two three' }, finish_reason: 'stop' }], usage: { prompt_tokens: 80_000, completion_tokens: 30, total_tokens: 80_030 },
   }))],
   [3, (reply, model) => void reply.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ model, choices: [{ message: { content: 'one two three' } }] }))],
+  // What is no number, and what JavaScript takes for Infinity.
+  [2, (reply, model) => void reply.writeHead(200, { 'content-type': 'application/json' }).end(withUsage(model, '{"prompt_tokens":NaN,"completion_tokens":3}'))],
+  [2, (reply, model) => void reply.writeHead(200, { 'content-type': 'application/json' }).end(withUsage(model, '{"prompt_tokens":1e999,"completion_tokens":-3}'))],
 ];
 
 /** @param model named in what is made up */

@@ -1,6 +1,6 @@
 /** One market that suffers: its server, a wire to Postgres that can fail, and clients that remember every answer. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DemoFile } from '../../api/demo/accounts.ts';
 import type { Postgres } from '../../db/postgres.ts';
@@ -8,7 +8,7 @@ import { ClusterWorld } from './cluster_world.ts';
 import { Desk } from './desk.ts';
 import type { FoundedMarket, MarketCopy } from './founded_market.ts';
 import { MarketUnderLoad } from './market_under_load.ts';
-import { ServerProcess, freePort } from './server_process.ts';
+import { ServerProcess, freePort, until } from './server_process.ts';
 import type { ServerOptions } from './server_process.ts';
 import { TcpProxy } from './tcp_proxy.ts';
 
@@ -16,7 +16,10 @@ import { TcpProxy } from './tcp_proxy.ts';
 const START_MILLIS = 60;
 
 /** Of every server: what stands ready in it until a fault asks for it by a file. */
-const PRELOADS = ['crash_points.mjs', 'clock_shift.mjs'];
+const PRELOADS = ['crash_points.mjs', 'clock_shift.mjs', 'live_memory.mjs'];
+/** Of one server: its own, the market's, the projections'. */
+const THREADS = 3;
+const ANSWER_MILLIS_MAX = 30_000;
 /** No fault is about this limit, and some send more. */
 const RATE_LIMIT = '1000000';
 
@@ -43,6 +46,8 @@ export class FaultWorld extends MarketUnderLoad {
   readonly crashFile: string;
   /** By how many milliseconds the server's clock is wrong. */
   readonly clockFile: string;
+  private readonly memoryFile: string;
+  private questions = 0;
   /** How much longer things take here than on a machine that does nothing else. */
   patience = 1;
   server: ServerProcess;
@@ -62,7 +67,8 @@ export class FaultWorld extends MarketUnderLoad {
     this.port = parts.port;
     this.crashFile = join(founded.folder, `${name}_crash`);
     this.clockFile = join(founded.folder, `${name}_clock`);
-    this.environment = { RATE_LIMIT, CRASH_WHEN: this.crashFile, CLOCK_FILE: this.clockFile, ...environment };
+    this.memoryFile = join(founded.folder, `${name}_memory`);
+    this.environment = { RATE_LIMIT, CRASH_WHEN: this.crashFile, CLOCK_FILE: this.clockFile, MEMORY_WHEN: this.memoryFile, ...environment };
     this.server = this.spawn();
   }
 
@@ -113,6 +119,18 @@ export class FaultWorld extends MarketUnderLoad {
   }
   get postgres(): Postgres {
     return this.founded.postgres;
+  }
+
+  /** Megabytes that the threads of the server hold when their garbage is collected. */
+  async liveMegabytes(): Promise<number> {
+    const question = String(++this.questions);
+    writeFileSync(this.memoryFile, question);
+    const answers = (): number[] => {
+      const file = `${this.memoryFile}_${question}`;
+      return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [];
+    };
+    await until('what its threads hold', () => answers().length === THREADS, ANSWER_MILLIS_MAX);
+    return answers().reduce((sum, bytes) => sum + bytes, 0) / 2 ** 20;
   }
 
   /** The market of several processes, on the same Postgres; started when first asked for. */

@@ -12,12 +12,10 @@ const PIECE = 50;
 const PIECE_MILLIS = 20;
 const SHORT_SECONDS = 5;
 const LONG_SECONDS = 20;
-/**
- * What the server may need more than before the flood, once it has had a moment with it: what has not been answered, and garbage. Each of its three threads
- * lets as much of what is old lie before it is collected; from there on the memory goes up and down and no further.
- */
-const OLD_MEGABYTES = 256;
-const GROWTH_MEGABYTES_MAX = 3 * OLD_MEGABYTES;
+/** What the server may hold more than in the beginning of the flood, garbage aside. */
+const GROWTH_MEGABYTES_MAX = 64;
+/** And what it may occupy more: each of its three threads lets as much of what is old lie before it is collected. */
+const OCCUPIED_MEGABYTES_MAX = 3 * 256;
 const STOP_MILLIS_MAX = 10_000;
 
 /** Requests under way while the peak is measured: fewer than are refused. */
@@ -32,6 +30,8 @@ const EMPTY_MILLIS_MAX = 5_000;
 /** Sends requests for as long as the other side takes them, pieces at a time or so many a second, and counts what is answered. */
 class Flood {
   readonly statuses = new Map<number, number>();
+  /** Of orders that were refused for a reason, by its code. */
+  readonly reasons = new Map<string, number>();
   /** Refusals that do not say when to come again. */
   withoutRetryAfter = 0;
   private readonly sockets = new Set<Socket>();
@@ -88,6 +88,8 @@ class Flood {
   private count(head: string): void {
     const status = Number(head.slice(0, 3));
     this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+    const reason = status === 422 ? (/"code":"([a-z_]+)"/.exec(head)?.[1] ?? 'none') : undefined;
+    if (reason !== undefined) this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
     if (status === 503 && !/retry-after: \d/i.test(head)) this.withoutRetryAfter++;
   }
 
@@ -104,7 +106,10 @@ class Flood {
   }
 }
 
-const megabytesOf = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+async function memoryOf(world: FaultWorld): Promise<{ held: number; occupied: number }> {
+  const occupied = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${world.server.pid}/status`, 'utf8'))?.[1]) / 1024;
+  return { held: await world.liveMegabytes(), occupied };
+}
 
 async function instrumentOf({ url }: FaultWorld): Promise<string> {
   const { data } = (await (await fetch(`${url}/api/v1/instruments?class=H100-SXM-80&region=us-east`)).json()) as { data: { id: string }[] };
@@ -119,7 +124,7 @@ function strangeAnswers({ statuses, withoutRetryAfter }: Flood): string[] {
   ];
 }
 
-const countsIn = (statuses: ReadonlyMap<number, number>): string => [...statuses].map(([status, count]) => `${count} times ${status}`).join(', ');
+const countsIn = ({ statuses, reasons }: Flood): string => [...[...statuses].filter(([status]) => status !== 422), ...reasons].map(([what, count]) => `${count} times ${what}`).join(', ');
 
 const queueOf = async ({ url }: FaultWorld): Promise<number> => Number(/^sequencer_queue_length (\d+)/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1]);
 
@@ -146,19 +151,21 @@ const overload: Fault = {
     const flood = new Flood(world.url, world.demo.borrower.api_key, instrument);
     const seconds = world.long ? LONG_SECONDS : SHORT_SECONDS;
     await pause(2_000);
-    const early = megabytesOf(world.server.pid);
+    const early = await memoryOf(world);
     await pause(seconds * 1_000);
-    const late = megabytesOf(world.server.pid);
-    const stopped = await world.server.stop();
+    const late = await memoryOf(world);
+    const { server } = world;
+    const stopped = await server.stop();
     flood.end();
     await world.restart();
     const { statuses } = flood;
     findings.push(...strangeAnswers(flood));
     if ((statuses.get(201) ?? 0) === 0) findings.push('nothing was accepted');
-    if (late - early > GROWTH_MEGABYTES_MAX) findings.push(`its memory grew from ${early.toFixed(0)} to ${late.toFixed(0)} MB`);
-    if (stopped.millis > STOP_MILLIS_MAX * world.patience || stopped.code !== 0) findings.push(`it stopped after ${(stopped.millis / 1000).toFixed(1)} s with ${stopped.code ?? stopped.signal}`);
+    if (late.held - early.held > GROWTH_MEGABYTES_MAX) findings.push(`what it holds grew from ${early.held.toFixed(0)} to ${late.held.toFixed(0)} MB`);
+    if (late.occupied - early.occupied > OCCUPIED_MEGABYTES_MAX) findings.push(`its memory grew from ${early.occupied.toFixed(0)} to ${late.occupied.toFixed(0)} MB`);
+    if (stopped.millis > STOP_MILLIS_MAX * world.patience || stopped.code !== 0) findings.push(`it stopped after ${(stopped.millis / 1000).toFixed(1)} s with ${stopped.code ?? stopped.signal}: ${server.output.slice(-300)}`);
     findings.push(...(await world.verdict()));
-    return { times, findings, note: `${countsIn(statuses)}; memory ${early.toFixed(0)} to ${late.toFixed(0)} MB, stopped in ${(stopped.millis / 1000).toFixed(1)} s` };
+    return { times, findings, note: `${countsIn(flood)}; it held ${early.held.toFixed(0)}, then ${late.held.toFixed(0)} MB, and occupied ${early.occupied.toFixed(0)}, then ${late.occupied.toFixed(0)} MB; stopped in ${(stopped.millis / 1000).toFixed(1)} s` };
   },
 };
 
@@ -188,7 +195,7 @@ const twice: Fault = {
     const findings = strangeAnswers(flood);
     if (empty > EMPTY_MILLIS_MAX * world.patience) findings.push(`what waited was answered only after ${(empty / 1000).toFixed(1)} s`);
     findings.push(...(await world.verdict()));
-    return { times, findings, note: `${2 * peak} a second: ${countsIn(flood.statuses)}; nothing waited ${(empty / 1000).toFixed(1)} s later` };
+    return { times, findings, note: `${2 * peak} a second: ${countsIn(flood)}; nothing waited ${(empty / 1000).toFixed(1)} s later` };
   },
 };
 
