@@ -76,6 +76,24 @@ function isAllowed(source: Source, { target, typeOnly }: Import): boolean {
   return MAY_IMPORT[source.room].includes(room) || (typeOnly && (MAY_IMPORT_TYPES[source.room]?.includes(room) ?? false));
 }
 
+/** The files beside it that a source imports. */
+const targetsOf = ({ file, text }: Source): string[] => importsOf(text).filter(({ target }) => target.startsWith('.')).map(({ target }) => relative(root, resolve(root, dirname(file), target)));
+
+/** Ways from a file back to it: whoever reads one of its files has to know all of them. */
+function roundTrips(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
+  const seen = new Set<string>();
+  const walk = (file: string, way: readonly string[]): void => {
+    const begins = way.indexOf(file);
+    if (begins >= 0) found.push([...way.slice(begins), file].join(' -> '));
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const target of imports.get(file) ?? []) walk(target, [...way, file]);
+  };
+  for (const file of imports.keys()) walk(file, []);
+  return found;
+}
+
 describe('imports', () => {
   test('run one way', () => {
     const wrong = sources.flatMap((source) =>
@@ -95,6 +113,15 @@ describe('imports', () => {
           .map(({ target }) => `${file} imports ${target}`),
       );
     expect(wrong).toEqual([]);
+  });
+
+  test('come back to no file, those of types neither', () => {
+    expect(roundTrips(new Map(sources.map((source) => [source.file, targetsOf(source)])))).toEqual([]);
+  });
+
+  test('are followed round', () => {
+    const imports = new Map([['a', ['b']], ['b', ['c', 'd']], ['c', ['a']], ['d', ['e']], ['e', ['d']], ['f', ['a']]]);
+    expect(roundTrips(imports)).toEqual(['a -> b -> c -> a', 'd -> e -> d']);
   });
 
   test('are recognised in every form', () => {

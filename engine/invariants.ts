@@ -10,7 +10,7 @@ import { isSolvent } from './lending/finance.ts';
 import { requiredHold } from './trading/holds.ts';
 import { accrualScale } from './lending/interest.ts';
 import { NIL } from './ledger/lot_amounts.ts';
-import { minutesLeft } from './trading/order_checks.ts';
+import { minutesLeft } from './numbers/calendar.ts';
 import type { BookSide } from './book/book.ts';
 import { FLAG } from './book/orders.ts';
 import type { InvariantCheck } from './queries.ts';

@@ -1,7 +1,7 @@
 /** Answers to the queries of queries.ts, read from the state. */
 import { ACCOUNT } from './ledger/accounts.ts';
 import { ALLOCATION } from './trading/allocations.ts';
-import type { Block } from './trading/blocks.ts';
+import type { Block } from './trading/block.ts';
 import { BUY, NONE } from './vocabulary.ts';
 import type { CompanyId } from './vocabulary.ts';
 import { isPayableHeld } from './delivery/delivery.ts';

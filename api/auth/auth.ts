@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
-import type { Principal } from '../http/route.ts';
+import type { Principal } from './principal.ts';
 import { AuthChanges, recordChange } from './changes.ts';
 import type { AuthChange } from './changes.ts';
 import { KeyStore } from './key_store.ts';

@@ -3,7 +3,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import type { Role } from '../../engine/vocabulary.ts';
-import type { Scope } from '../http/route.ts';
 
 /** Prices in ticks, money in micro-CR; null: no limit. */
 export const spotPolicySchema = z.object({
@@ -31,6 +30,9 @@ export interface Project {
   /** Micro-CR of inference in a calendar month; null: none. */
   monthlyBudget: number | null;
 }
+
+/** What a route asks of a key. */
+export type Scope = 'public' | 'read' | 'trade' | 'credit' | 'provide' | 'lend' | 'operate' | 'keys' | 'inference' | 'account';
 
 /** Everything known of a key but its text, of which only a digest is kept. */
 export interface ApiKey {

@@ -44,7 +44,7 @@ import { modelRoutes } from './routes/model_routes.ts';
 import { ratingRoutes } from './routes/rating_routes.ts';
 import { sandboxAnswer, sandboxReceipt } from './endpoints/sandbox.ts';
 import { Settlement } from './metering/settlement.ts';
-import type { Receipt } from './metering/settlement.ts';
+import type { Receipt } from './metering/receipt.ts';
 import { Spending } from './metering/spending.ts';
 import type { OnRefusal, SpendingHistory } from './metering/spending.ts';
 import { SpotBuyer } from './metering/spot_buyer.ts';

@@ -6,7 +6,7 @@ import type { Knex } from 'knex';
 import type { Evidence } from '../../engine/commands.ts';
 import { newId } from '../auth/keys.ts';
 import { ApiError } from '../errors.ts';
-import type { Principal } from './route.ts';
+import type { Principal } from '../auth/principal.ts';
 
 export const FEED_KINDS = ['bank', 'usage'] as const;
 export type FeedKind = (typeof FEED_KINDS)[number];

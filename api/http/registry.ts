@@ -15,7 +15,8 @@ import type { Metrics } from './middleware/metrics.ts';
 import { Patience } from './middleware/patience.ts';
 import { RateLimit } from './middleware/rate_limit.ts';
 import { publicError, sendError, sendReply } from './reply.ts';
-import type { Principal, Route, RouteContext } from './route.ts';
+import type { Principal } from '../auth/principal.ts';
+import type { Route, RouteContext } from './route.ts';
 
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 

@@ -5,25 +5,10 @@
 import type { Request, Response } from 'express';
 import type { z } from 'zod';
 import type { Role } from '../../engine/vocabulary.ts';
-import type { ApiKey } from '../auth/keys.ts';
+import type { Scope } from '../auth/keys.ts';
+import type { Principal } from '../auth/principal.ts';
 import type { Outgoing } from '../gateway/relay/outgoing.ts';
 import type { Services } from '../services.ts';
-
-/** Who is calling: resolved from the bearer key or the session cookie. */
-export interface Principal {
-  user: string;
-  company: number;
-  role: Role;
-  /** 'session' for the web app, else the key's public id. */
-  key: string;
-  /** The record of the key, when there is one. */
-  apiKey?: ApiKey;
-  /** The session's public digest, when there is one. */
-  session?: string;
-  scopes: readonly string[];
-}
-
-export type Scope = 'public' | 'read' | 'trade' | 'credit' | 'provide' | 'lend' | 'operate' | 'keys' | 'inference' | 'account';
 
 export interface RouteContext<Params, Query, Body> {
   services: Services;

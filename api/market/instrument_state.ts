@@ -2,8 +2,7 @@
 import { SELL } from '../../engine/vocabulary.ts';
 import { Candles, dayFigures } from './candles.ts';
 import { BookLevels } from './levels.ts';
-import type { Level } from './levels.ts';
-import type { LiveOrder } from './live_orders.ts';
+import type { Level, LiveOrder } from './live_orders.ts';
 import type { LevelView, Mark, Ticker, Trade } from './market_data.ts';
 import { TradeWindow } from './trade_window.ts';
 import type { WindowTrade } from './trade_window.ts';

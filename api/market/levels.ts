@@ -2,16 +2,7 @@
  * One side of a book as the public sees it: price levels with their visible quantity, and the queue
  * of each level. Prices are kept sorted, best last, so that what happens near the best moves little.
  */
-import type { LiveOrder } from './live_orders.ts';
-
-export interface Level {
-  readonly price: number;
-  /** Visible steps of all its orders. */
-  quantity: number;
-  orders: number;
-  head: LiveOrder | null;
-  tail: LiveOrder | null;
-}
+import type { Level, LiveOrder } from './live_orders.ts';
 
 export class BookLevels {
   /** Sorting keys: they grow towards the better price (bids: price, asks: -price). */

@@ -2,7 +2,6 @@
 import type { OrderStatus } from '../../engine/events.ts';
 import { CANCEL_NEWEST, LIMIT } from '../../engine/vocabulary.ts';
 import type { BlockView, OrderView } from '../../engine/queries.ts';
-import type { Level } from './levels.ts';
 
 /** What makes an order a block: its hours, the steps in each, and the least part of them it takes, in ppm. */
 export interface BlockTerms {
@@ -10,6 +9,16 @@ export interface BlockTerms {
   readonly toHour: number;
   readonly quantity: number;
   readonly minimumAcceptanceRatio: number;
+}
+
+/** All orders of a side at one price, in the order of their places. */
+export interface Level {
+  readonly price: number;
+  /** Visible steps of all its orders. */
+  quantity: number;
+  orders: number;
+  head: LiveOrder | null;
+  tail: LiveOrder | null;
 }
 
 export interface LiveOrder {

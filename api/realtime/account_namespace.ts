@@ -1,7 +1,7 @@
 /** Namespace /account: one company's own channels, for a key or a session. */
 import type { Namespace, Socket } from 'socket.io';
 import { ApiError } from '../errors.ts';
-import type { Principal } from '../http/route.ts';
+import type { Principal } from '../auth/principal.ts';
 import { AccountRooms } from './account_rooms.ts';
 import type { AccountMeans } from './account_rooms.ts';
 import type { OrderWatch } from './cancel_on_disconnect.ts';

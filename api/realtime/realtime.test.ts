@@ -11,7 +11,7 @@ import type { Exchange } from '../market/test/exchange.ts';
 import { checksumOf, levelPair } from '../market/wire.ts';
 import type { LevelPair } from '../market/wire.ts';
 import type { Revoked } from '../auth/auth.ts';
-import type { Principal } from '../http/route.ts';
+import type { Principal } from '../auth/principal.ts';
 import type { Message } from './messages.ts';
 import { Realtime } from './realtime.ts';
 import type { SocketAuth } from './sessions.ts';

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Auth, Revoked } from '../auth/auth.ts';
 import { senderOf } from '../auth/same_site.ts';
 import { ApiError } from '../errors.ts';
-import type { Principal } from '../http/route.ts';
+import type { Principal } from '../auth/principal.ts';
 
 /** The part of Auth that sockets need. */
 export type SocketAuth = Pick<Auth, 'authenticate' | 'onRevoked'>;

@@ -11,32 +11,10 @@ import type { CompanyId, MarketId, ModelId } from '../vocabulary.ts';
 import { NONE } from '../vocabulary.ts';
 import type { FailureReason } from '../events.ts';
 import { PARAMETERS } from '../parameters.ts';
+import type { FailedPlace } from './records.ts';
 import type { State } from '../state.ts';
 import { MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR } from '../numbers/units.ts';
 import type { Hour, Millis, Ppm } from '../numbers/units.ts';
-
-/** What failed in one hour at a provider on a market. */
-export interface FailedPlace {
-  readonly company: CompanyId;
-  readonly market: MarketId;
-  readonly hour: Hour;
-  /** NONE: all that was sold there; else what named this model. */
-  readonly model: ModelId;
-  /** Minute of the hour, and how much of the capacity failed in it. */
-  minutes: [minute: number, share: Ppm][];
-  /** From this minute on even what was consumed counts as not delivered; 60: nothing does. */
-  voidFrom: number;
-  /** What is known of it first. */
-  reason: FailureReason;
-  /** The last minute of the hour for which replacement was sought; absent: none, or under older rules. */
-  soughtIn?: number;
-}
-
-/** The platform was down: whole minutes, the first included, the last not. */
-export interface Outage {
-  readonly from: number;
-  readonly to: number;
-}
 
 /** Sums over the promised minutes of an allocation, in ppm-minutes. */
 export interface Shares {

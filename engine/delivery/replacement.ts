@@ -11,23 +11,15 @@ import type { EventOf } from '../events.ts';
 import type { Failures } from './failures.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { mulDiv, mulDivCeil, mulDivFloor } from '../numbers/muldiv.ts';
-import { minutesLeft } from '../trading/order_checks.ts';
+import { minutesLeft } from '../numbers/calendar.ts';
 import { BUYER_FEE_MAX, FEE_SCALE, PARAMETERS } from '../parameters.ts';
+import type { Replacement } from './records.ts';
 import type { State } from '../state.ts';
 import type { HourBook } from '../trading/markets.ts';
 import type { Sweeps } from '../time/sweeps.ts';
 import type { Trading } from '../trading/trading.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR, MINUTES_PER_HOUR } from '../numbers/units.ts';
 import type { Micro, MicroGpuSeconds, Steps, Ticks } from '../numbers/units.ts';
-
-/** What of an allocation was bought elsewhere: `taken` of the `wanted` steps that minutes from `minute` on were to deliver. */
-export interface Replacement {
-  readonly minute: number;
-  readonly wanted: Steps;
-  readonly taken: Steps;
-  /** Of what was taken, what could not be bought after all. */
-  penalGpu: MicroGpuSeconds;
-}
 
 type Outcome = EventOf<'replacementSought'>['outcome'];
 

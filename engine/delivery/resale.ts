@@ -15,55 +15,16 @@ import type { CompanyId, FacilityId } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { FEE_SCALE, PARAMETERS } from '../parameters.ts';
-import { minutesLeft } from '../trading/order_checks.ts';
+import type { Chain, Leg } from './records.ts';
+import { minutesLeft } from '../numbers/calendar.ts';
 import type { State } from '../state.ts';
 import { occupancy, wholeSteps } from '../trading/supply.ts';
 import { TIMER } from '../time/timers.ts';
-import type { Micro, MicroGpuSeconds, Ppm, Steps, Ticks } from '../numbers/units.ts';
+import type { Micro, MicroGpuSeconds, Steps, Ticks } from '../numbers/units.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP } from '../numbers/units.ts';
 
 const MINUTES = 60;
 const NOTHING_YET = { spent: NIL, refunded: 0, retired: 0, gross: 0, commission: 0, prepaid: false };
-
-/** What one reseller has still to give or to get for an allocation. */
-export interface Leg {
-  readonly company: CompanyId;
-  /** Sold above cost: what it gains per step. Below: what it left in contract, negative. */
-  readonly gain: Ticks;
-  /** List of (lot, credits) left in contract; NIL for a gain. */
-  funding: number;
-  /** The loan a gain prepays; NONE: it is paid out. */
-  readonly facility: FacilityId;
-  readonly redemptionRate: Ppm;
-  readonly sellerFee: number;
-  /** List of (lot, credits) that delivery has retired; NIL for a gain. */
-  spent: number;
-  /** Micro-CR given back, retired so far; micro-USD earned so far and the commission out of it. */
-  refunded: Micro;
-  retired: Micro;
-  gross: Micro;
-  commission: Micro;
-  /** A gain that prepays a loan has done so. */
-  prepaid: boolean;
-}
-
-/** Kept only for allocations that were resold at another price than the provider's. */
-export interface Chain {
-  /** What the provider sold at. */
-  readonly basePrice: Ticks;
-  /** The provider's share of what is retired so far, micro-CR. */
-  owed: Micro;
-  /** In the order of the resales. */
-  legs: Leg[];
-}
-
-/** Sales in the running hour of what was bought for more of it. */
-export interface SpotResale {
-  /** Steps that the allocation was of before them. */
-  readonly bought: Steps;
-  /** What they occupy of a whole hour, in parts of a step. */
-  occupied: bigint;
-}
 
 /** What the legs of a chain brought in one delivery, micro-USD. */
 export interface LegsDelivered {

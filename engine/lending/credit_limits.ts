@@ -14,19 +14,11 @@ import { FLAG } from '../book/orders.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { FINANCED } from '../trading/standing.ts';
 import { isTagged } from './facility.ts';
-import type { Facility } from './facility.ts';
+import type { Facility, Spending } from './facility.ts';
 import type { State } from '../state.ts';
 import type { HourBook } from '../trading/markets.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import type { Day, Hour, Micro, Ppm, Ticks } from '../numbers/units.ts';
-
-/** USD of a facility that went to providers in the last 30 days, at cost. */
-export interface Spending {
-  total: Micro;
-  /** Sums by provider group, and what they consist of. */
-  groups: { group: number; amount: Micro; barred: boolean }[];
-  days: { day: Day; group: number; amount: Micro }[];
-}
 
 const nothingSpent = (): Spending => ({ total: 0, groups: [], days: [] });
 

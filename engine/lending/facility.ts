@@ -217,3 +217,14 @@ export interface Mandate {
   readonly maximumPerBorrower: Micro;
   readonly minimumAnnualRate: Ppm;
 }
+
+/** USD of a facility that went to providers in the last 30 days, at cost. */
+export interface Spending {
+  total: Micro;
+  /** Sums by provider group, and what they consist of. */
+  groups: { group: number; amount: Micro; barred: boolean }[];
+  days: { day: Day; group: number; amount: Micro }[];
+}
+
+/** From acceptance to the end, a default included. */
+export const isRunning = ({ state }: Facility): boolean => state !== 'offered' && state !== 'declined' && state !== 'closed' && state !== 'written_off';

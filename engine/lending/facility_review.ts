@@ -12,7 +12,7 @@ import type { Loans } from './loans.ts';
 import { plannedUse } from '../credit/planned_use.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
-import { lenderFreezesOf } from './facility.ts';
+import { isRunning, lenderFreezesOf } from './facility.ts';
 import type { Covenant, Facility, FacilityState } from './facility.ts';
 import type { State } from '../state.ts';
 import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
@@ -36,9 +36,6 @@ const EXPOSURE_STEPS: readonly { step: Ppm; notice: string; text: string }[] = [
 ];
 const MONTHS_UNLIMITED = 1_000 * MICRO;
 const COVENANT_TEST_DAYS = 30;
-
-/** From acceptance to the end, a default included. */
-export const isRunning = ({ state }: Facility): boolean => state !== 'offered' && state !== 'declined' && state !== 'closed' && state !== 'written_off';
 
 export class FacilityReview {
   private readonly state: State;

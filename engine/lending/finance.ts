@@ -5,7 +5,7 @@ import { NONE } from '../vocabulary.ts';
 import type { Deposit, GrantCredits, PostBond, Prepay, SetMoneyRules, SetSwitch, Withdraw } from '../commands.ts';
 import type { CompanyId, FacilityId, LotId } from '../vocabulary.ts';
 import { TIERS } from '../credit/tiers.ts';
-import type { Facilities } from './facilities.ts';
+import type { Fund } from './fund.ts';
 import type { Lot, LotSource } from '../ledger/lots.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
@@ -28,15 +28,24 @@ export interface Mint {
   fee: Micro;
 }
 
+/** What loans have to do with money that moves otherwise. */
+interface Loaned {
+  readonly fund: Fund;
+  /** Whether the company has defaulted on a debt that stands, or that was given up and is not recovered. */
+  owesLost(company: CompanyId): boolean;
+  /** A lot's date has come. Returns how much was left of it. */
+  expire(lot: Lot): Micro;
+}
+
 export class Finance {
   private readonly state: State;
   private readonly sweeps: Sweeps;
-  private readonly facilities: Facilities;
+  private readonly loaned: Loaned;
 
-  constructor(state: State, sweeps: Sweeps, facilities: Facilities) {
+  constructor(state: State, sweeps: Sweeps, loaned: Loaned) {
     this.state = state;
     this.sweeps = sweeps;
-    this.facilities = facilities;
+    this.loaned = loaned;
   }
 
   private amountRefusal(company: CompanyId, amount: Micro): RejectCode | undefined {
@@ -66,7 +75,7 @@ export class Finance {
     const { ledger, buffer, rulesVersion, companies } = this.state;
     const refused = this.amountRefusal(company, amount) ?? this.lostRefusal(company);
     if (refused !== undefined) return refused;
-    if (rulesVersion >= 7 && companies[company].role === 'lender') return this.facilities.fund.withdraw(company, amount);
+    if (rulesVersion >= 7 && companies[company].role === 'lender') return this.loaned.fund.withdraw(company, amount);
     const short = this.fundsRefusal(company, amount);
     if (short !== undefined) return short;
     ledger.begin();
@@ -83,7 +92,7 @@ export class Finance {
 
   /** Who has defaulted on a debt that stands takes no money out. */
   private lostRefusal(company: CompanyId): RejectCode | undefined {
-    return this.state.rulesVersion >= 5 && this.facilities.owesLost(company) ? 'past_due' : undefined;
+    return this.state.rulesVersion >= 5 && this.loaned.owesLost(company) ? 'past_due' : undefined;
   }
 
   postBond({ company, amount }: PostBond): RejectCode | undefined {
@@ -210,7 +219,7 @@ export class Finance {
     const lot = state.lots.rows[lotId];
     if (lot.expiresAt > state.now) return;
     this.sweeps.cancelFunded(lot.company, lotId, 'lot_expired');
-    const credits = lot.facility === NONE ? this.expireUnfinanced(lot) : this.facilities.expire(lot);
+    const credits = lot.facility === NONE ? this.expireUnfinanced(lot) : this.loaned.expire(lot);
     if (credits === 0) return;
     state.buffer.emit('lotExpired', { lot: lotId, credits });
   }

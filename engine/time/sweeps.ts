@@ -3,7 +3,7 @@ import { NONE, SELL, classOf } from '../vocabulary.ts';
 import type { CancelAll, SetTradingMode } from '../commands.ts';
 import type { CancelReason } from '../events.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
-import { minutesLeft } from '../trading/order_checks.ts';
+import { minutesLeft } from '../numbers/calendar.ts';
 import type { OrderEvents } from '../book/order_events.ts';
 import { FLAG } from '../book/orders.ts';
 import type { State } from '../state.ts';

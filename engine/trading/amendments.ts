@@ -7,13 +7,13 @@ import { NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX
 import type { Micro, Steps, Ticks } from '../numbers/units.ts';
 import type { State } from '../state.ts';
 import type { HourBook } from './markets.ts';
-import type { Trading } from './trading.ts';
+import type { TradingHost } from './trading_host.ts';
 
 export class Amendments {
   private readonly state: State;
-  private readonly trading: Trading;
+  private readonly trading: TradingHost;
 
-  constructor(state: State, trading: Trading) {
+  constructor(state: State, trading: TradingHost) {
     this.state = state;
     this.trading = trading;
   }

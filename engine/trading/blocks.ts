@@ -6,13 +6,14 @@
  * holds its worst case, stands in no book and is tried after a command has added an ask in one of its
  * hours, the best price first, then the oldest; so a single order always goes first.
  */
+import type { Block } from './block.ts';
 import { BlockChecks } from './block_checks.ts';
 import { BlockPlan, leastAccepted } from '../book/block_plan.ts';
 import type { BlockTerms, Lacking } from '../book/block_plan.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { BUY, CANCEL_NEWEST, FOK, GTC, LIMIT, NONE, SELL, TIMES_IN_FORCE } from '../vocabulary.ts';
 import type { PlaceBlock, PlaceOrder } from '../commands.ts';
-import type { CompanyId, MarketId, OrderId, Side } from '../vocabulary.ts';
+import type { MarketId, OrderId } from '../vocabulary.ts';
 import type { CancelReason } from '../events.ts';
 import { requiredHold } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
@@ -23,37 +24,9 @@ import { PARAMETERS } from '../parameters.ts';
 import type { State } from '../state.ts';
 import type { HourBook, Market } from './markets.ts';
 import { TIMER } from '../time/timers.ts';
-import type { Trading } from './trading.ts';
+import type { TradingHost } from './trading_host.ts';
 import { MILLIS_PER_HOUR, PRICE_TICKS_MAX } from '../numbers/units.ts';
-import type { Hour, Micro, Millis, Ppm, Steps, Ticks } from '../numbers/units.ts';
-
-export interface Block {
-  readonly block: OrderId;
-  readonly company: CompanyId;
-  readonly market: MarketId;
-  readonly fromHour: Hour;
-  readonly toHour: Hour;
-  readonly side: Side;
-  readonly price: Ticks;
-  /** Steps in each hour, as placed. */
-  readonly quantity: Steps;
-  readonly timeInForce: number;
-  readonly minimumAcceptanceRatio: Ppm;
-  readonly model: number;
-  readonly clientOrderId: string;
-  readonly acceptedAt: Millis;
-  readonly sequence: number;
-  /** Buy blocks: what is still wanted in each hour. */
-  wanted: Steps;
-  /** Micro-CR of its executions, and steps over all hours, of asks that have left. */
-  notional: Micro;
-  filled: Steps;
-  /** Sell blocks: asks still in the market, and how many have not left yet. */
-  asks: OrderId[];
-  asksLeft: number;
-  /** The hour that had too little when it was last tried: it is looked at first. */
-  lacking: number;
-}
+import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
 
 /** That wait: fewer are tried sooner than it is found out which could execute at all. */
 const FEW_BLOCKS = 4;
@@ -64,11 +37,11 @@ export class Blocks {
   /** Books that gained an ask since blocks were last tried. */
   readonly touched: HourBook[] = [];
   private readonly state: State;
-  private readonly trading: Trading;
+  private readonly trading: TradingHost;
   private readonly checks: BlockChecks;
   private readonly plan: BlockPlan;
 
-  constructor(state: State, trading: Trading) {
+  constructor(state: State, trading: TradingHost) {
     this.state = state;
     this.trading = trading;
     this.checks = new BlockChecks(state, trading.checks);

@@ -5,7 +5,7 @@ import type { CreditLimits } from '../lending/credit_limits.ts';
 import { feeFloor, feeRest } from './holds.ts';
 import type { Holds } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
-import { minutesLeft } from './order_checks.ts';
+import { minutesLeft } from '../numbers/calendar.ts';
 import type { OrderEvents } from '../book/order_events.ts';
 import { FLAG } from '../book/orders.ts';
 import { FEE_SCALE, PARAMETERS } from '../parameters.ts';

@@ -10,6 +10,7 @@ import type { CreditLimits } from '../lending/credit_limits.ts';
 import { requiredHold } from './holds.ts';
 import type { Holds } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
+import { minutesLeft } from '../numbers/calendar.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
 import type { Resales } from '../delivery/resale.ts';
@@ -19,18 +20,11 @@ import type { State } from '../state.ts';
 import type { HourBook, Market } from './markets.ts';
 import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
 import {
-  MICRO, MILLIS_PER_HOUR, MILLIS_PER_MINUTE, MINUTES_PER_HOUR, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
+  MICRO, MILLIS_PER_HOUR, MINUTES_PER_HOUR, NOTIONAL_MICRO_MAX, NOT_A_MULTIPLE, OUT_OF_RANGE, PRICE_TICKS_MAX, QUANTITY_STEPS_MAX,
   STEPS_PER_GPU_HOUR,
 } from '../numbers/units.ts';
 
 const BOND = ACCOUNT['provider.bond'];
-
-/** Full minutes left of the hour a market trades in; 60 before it begins. */
-export function minutesLeft(hour: Hour, now: number): number {
-  // Nearly all orders are for hours to come: they need no division.
-  return hour * MILLIS_PER_HOUR >= now ? MINUTES_PER_HOUR : Math.ceil(((hour + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE);
-}
-
 
 export class OrderChecks {
   private readonly state: State;

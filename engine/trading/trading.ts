@@ -28,9 +28,10 @@ import { isUnused } from './markets.ts';
 import type { State } from '../state.ts';
 import type { HourBook, Market } from './markets.ts';
 import { TIMER } from '../time/timers.ts';
+import type { TradingHost } from './trading_host.ts';
 import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
 
-export class Trading implements AuctionHost {
+export class Trading implements AuctionHost, TradingHost {
   readonly holds: Holds;
   readonly events: OrderEvents;
   readonly resales: Resales;

@@ -4,25 +4,12 @@
  */
 import type { z } from 'zod';
 import type { Model, ModelKind } from '../catalogue/catalogue.ts';
+import type { Demand } from '../metering/demand.ts';
 import type { Meter, Metered } from '../metering/meter.ts';
 
 export type JsonObject = Record<string, unknown>;
 
 export const isObject = (value: unknown): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** What a request asks for, in tokens. */
-export interface Demand {
-  /** By our own count. */
-  promptTokens: number;
-  /** At most, of all choices together. */
-  completionTokens: number;
-  /** The client has not said how many: they are the model's default, for so many choices. */
-  openChoices?: number;
-  /** Of the prompts in the request, the one that needs most of the model's context. */
-  longestPrompt: number;
-  /** By choice: the prompt that it is asked to repeat, or how many tokens that has. What is repeated was read, not written. */
-  echoed?: readonly (string | number)[];
-}
 
 /** How an answer presents itself to the client; one for all events of a stream. */
 export interface Shown {

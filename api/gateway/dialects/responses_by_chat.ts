@@ -4,7 +4,8 @@
  */
 import { chat } from './chat.ts';
 import { isFailure, isObject } from './dialect.ts';
-import type { Demand, Detour, EventTranslator, JsonObject } from './dialect.ts';
+import type { Demand } from '../metering/demand.ts';
+import type { Detour, EventTranslator, JsonObject } from './dialect.ts';
 
 const listOf = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
 

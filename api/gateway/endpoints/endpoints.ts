@@ -12,6 +12,7 @@ import type { Signal } from '../relay/departure.ts';
 import type { EndpointRow, EndpointRows } from './endpoint_rows.ts';
 import { Lane } from '../relay/lanes.ts';
 import type { Entry } from '../relay/lanes.ts';
+import type { Place } from './place.ts';
 import { Tallies } from './tallies.ts';
 import type { Target } from '../relay/upstream.ts';
 import type { Directory } from '../../directory.ts';
@@ -65,12 +66,6 @@ const LATENCY_SHARE = 0.2;
 /** What is remembered of who was served where. */
 const SESSIONS_MAX = 20_000;
 const NO_MODELS: ReadonlySet<string> = new Set();
-
-/** Where a model may be asked for. */
-export interface Place {
-  provider: number;
-  market: number;
-}
 
 export interface EndpointsParts extends Pick<Services, 'vault' | 'log' | 'directory' | 'committed'> {
   rows: EndpointRows;

@@ -8,7 +8,7 @@ import type { Spoken } from '../../demo/provider/protocol.ts';
 import type { Call } from '../relay/call.ts';
 import type { JsonObject } from '../dialects/dialect.ts';
 import { writtenEvent } from '../relay/sse.ts';
-import type { Receipt } from '../metering/settlement.ts';
+import type { Receipt } from '../metering/receipt.ts';
 import { Answer } from '../relay/endpoint_answer.ts';
 
 const SEED = 'sandbox';

@@ -1,5 +1,5 @@
 /** Requests by the minute in which they ended, provider and market: how many, and how many by the endpoint's fault. */
-import type { Place } from './endpoints.ts';
+import type { Place } from './place.ts';
 
 export interface Tally {
   requests: number;

@@ -11,7 +11,7 @@ import type { RatingBook } from '../catalogue/rating_book.ts';
 import type { Rating } from '../catalogue/roofline.ts';
 import type { Call } from '../relay/call.ts';
 import type { Signal } from '../relay/departure.ts';
-import type { Place } from '../endpoints/endpoints.ts';
+import type { Place } from '../endpoints/place.ts';
 import type { Spending } from './spending.ts';
 import type { SpotBuyer } from './spot_buyer.ts';
 

@@ -3,7 +3,7 @@
  * exceed our count of what it was sent and has delivered by one in a hundred, and not fall below
  * half of it. Otherwise, or when there are none, our count decides and the usage is marked estimated.
  */
-import type { Demand } from '../dialects/dialect.ts';
+import type { Demand } from './demand.ts';
 import { Echo } from './echo.ts';
 import { TokenCounter, countTokens } from './token_count.ts';
 

@@ -9,18 +9,7 @@ import type { Call } from '../relay/call.ts';
 import { gpuTimeOf } from '../catalogue/ratings.ts';
 import type { Grant } from './funding.ts';
 import type { Metered } from './meter.ts';
-
-/** `x_ccx` of a completion. Amounts are decimal strings. */
-export interface Receipt {
-  provider: string;
-  endpoint: string;
-  allocation_id: string;
-  gpu_seconds: string;
-  credits_used: string;
-  credits_remaining: string;
-  /** The endpoint's own figures were missing or not to be believed: these are ours. */
-  estimated?: true;
-}
+import type { Receipt } from './receipt.ts';
 
 export class Settlement {
   private readonly services: Pick<Services, 'sequencer' | 'directory' | 'committed'>;

@@ -6,14 +6,15 @@ import { NO_SPOT, isTestKey } from '../../auth/keys.ts';
 import type { EndpointNeeds, Project, SpotPolicy } from '../../auth/keys.ts';
 import type { Directory } from '../../directory.ts';
 import { GatewayError } from '../../errors.ts';
-import type { Principal } from '../../http/route.ts';
+import type { Principal } from '../../auth/principal.ts';
 import { parseId } from '../../ids.ts';
 import { findModel } from '../catalogue/catalogue.ts';
 import type { Model } from '../catalogue/catalogue.ts';
 import { gpuTimeOf } from '../catalogue/ratings.ts';
 import type { RatingTable } from '../catalogue/ratings.ts';
 import type { Rating } from '../catalogue/roofline.ts';
-import type { Demand, Dialect, JsonObject, Shown } from '../dialects/dialect.ts';
+import type { Demand } from '../metering/demand.ts';
+import type { Dialect, JsonObject, Shown } from '../dialects/dialect.ts';
 import { Trail } from './logbook.ts';
 import { chargeableMost } from '../metering/meter.ts';
 

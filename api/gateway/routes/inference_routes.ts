@@ -9,7 +9,7 @@ import { completions } from '../dialects/completions.ts';
 import type { Dialect } from '../dialects/dialect.ts';
 import { embeddings } from '../dialects/embeddings.ts';
 import { responses } from '../dialects/responses.ts';
-import type { Gateway } from '../gateway.ts';
+import type { Outgoing } from '../relay/outgoing.ts';
 
 /** Pictures travel inside the body. */
 const BODY_LIMIT_BYTES = 20 * 1024 * 1024;
@@ -32,6 +32,9 @@ const answers = {
   response: z.looseObject({ id: z.string(), object: z.literal('response'), model: z.string(), output: z.array(z.looseObject({})), x_ccx: receiptSchema }),
 };
 
+interface Server {
+  serve(dialect: Dialect, asked: Asked, out: Outgoing): Promise<void>;
+}
 interface Described {
   dialect: Dialect;
   operationId: string;
@@ -45,7 +48,7 @@ const PATHS: readonly Described[] = [
   { dialect: responses, operationId: 'createResponse', summary: "A model's response, whole or as a stream of events", answer: answers.response },
 ];
 
-export const inferenceRoutes = (gateway: Gateway): Route[] =>
+export const inferenceRoutes = (gateway: Server): Route[] =>
   PATHS.map(({ dialect, operationId, summary, answer }) =>
     route({
       method: 'post', path: `/v1${dialect.path}`, operationId, summary, tag: 'inference', scope: 'inference', bodyLimit: BODY_LIMIT_BYTES, body: dialect.schema, isOrdinary: dialect.isOrdinary,

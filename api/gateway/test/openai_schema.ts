@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type OpenAI from 'openai';
-import type { Receipt } from '../metering/settlement.ts';
+import type { Receipt } from '../metering/receipt.ts';
 
 type Schema = Record<string, unknown>;
 const published = JSON.parse(readFileSync(new URL('openai_schemas.json', import.meta.url), 'utf8')) as { $defs: Record<string, Schema> };

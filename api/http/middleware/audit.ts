@@ -1,6 +1,6 @@
 /** Who did what, when and why: one row for every act of an operator or a lender on others. */
 import type { Knex } from 'knex';
-import type { Principal } from '../route.ts';
+import type { Principal } from '../../auth/principal.ts';
 
 export interface AuditEntry {
   /** Engine time. */

@@ -1,6 +1,6 @@
 /** Who calls a route that is not public. */
 import { ApiError } from '../../errors.ts';
-import type { Principal } from '../route.ts';
+import type { Principal } from '../../auth/principal.ts';
 
 export function principalIn(context: { principal: Principal | undefined }): Principal {
   if (context.principal === undefined) throw new ApiError('unauthenticated');

@@ -6,7 +6,8 @@
 import type { Knex } from 'knex';
 import { ApiError } from '../../errors.ts';
 import { principalIn } from './caller.ts';
-import type { Principal, Reply } from '../route.ts';
+import type { Principal } from '../../auth/principal.ts';
+import type { Reply } from '../route.ts';
 import { submit } from '../submit.ts';
 import type { Caller } from '../submit.ts';
 

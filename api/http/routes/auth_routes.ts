@@ -10,7 +10,8 @@ import { idOf } from '../../ids.ts';
 import type { Services } from '../../services.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { route } from '../route.ts';
-import type { Principal, Reply, Route, RouteContext } from '../route.ts';
+import type { Principal } from '../../auth/principal.ts';
+import type { Reply, Route, RouteContext } from '../route.ts';
 import { line } from '../wire/schemas.ts';
 
 const tag = 'account';

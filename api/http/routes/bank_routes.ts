@@ -13,7 +13,8 @@ import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
 import { route } from '../route.ts';
-import type { Principal, Reply, Route } from '../route.ts';
+import type { Principal } from '../../auth/principal.ts';
+import type { Reply, Route } from '../route.ts';
 import { submit } from '../submit.ts';
 
 const COLUMNS = ['date', 'amount', 'reference'];

@@ -17,7 +17,8 @@ import { principalIn } from '../middleware/caller.ts';
 import { formatPercent, formatTime } from '../wire/amounts.ts';
 import { applicationBody, visibleFacility } from './facilities_routes.ts';
 import { route } from '../route.ts';
-import type { Principal, Route } from '../route.ts';
+import type { Principal } from '../../auth/principal.ts';
+import type { Route } from '../route.ts';
 import { pageOfQuery } from '../wire/pages.ts';
 import { idParams, pageOf, pageQuery } from '../wire/schemas.ts';
 

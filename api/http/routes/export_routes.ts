@@ -37,7 +37,8 @@ import { facilitiesOf } from './facilities_routes.ts';
 import { facilityWire, scheduleRowWire } from '../wire/facility_wire.ts';
 import { projectionsCaughtUp } from '../history.ts';
 import { route } from '../route.ts';
-import type { Principal, Route } from '../route.ts';
+import type { Principal } from '../../auth/principal.ts';
+import type { Route } from '../route.ts';
 import { statementMonths, statementOf } from '../statements.ts';
 import { z } from 'zod';
 

@@ -25,7 +25,8 @@ import { facilitySchema, facilityWire, scheduleRowSchema, scheduleRowWire } from
 import type { FacilityTermsView } from '../wire/facility_wire.ts';
 import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
-import type { Principal, Route } from '../route.ts';
+import type { Principal } from '../../auth/principal.ts';
+import type { Route } from '../route.ts';
 import { atMost100, changePercent, decimal, idParams, identifier, pageOf, pageQuery, sharePercent, signedDecimal } from '../wire/schemas.ts';
 import { expectEvent, submit } from '../submit.ts';
 

@@ -16,7 +16,8 @@ import { projectionsCaughtUp } from '../history.ts';
 import { BUCKETS, alive, exposureOf, herfindahl, holdingsOf, inBucket, partOf, ppmOf, returnsOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
 import type { Holding } from '../portfolio.ts';
 import { route } from '../route.ts';
-import type { Principal, Route } from '../route.ts';
+import type { Principal } from '../../auth/principal.ts';
+import type { Route } from '../route.ts';
 
 const tag = 'lender';
 const text = z.string();

@@ -19,6 +19,6 @@ export { dataOf, type Loadable } from './loadable.ts';
 export { foreseenBlock, previewResale, type HourQuote } from './preview.ts';
 export { browserStorage } from './storage.ts';
 export { Resource } from './resource.ts';
-export { blockBody, defaultProtection, hoursOf, isPriced, isStop, orderBody, spendableOf, summarise, type HourRange, type TicketProblemField, type OrderType, type Role, type Side, type TicketFields, type TicketSummary, type TimeInForce, type TradingMode } from './ticket.ts';
+export { blockBody, defaultProtection, hoursOf, isPriced, isStop, orderBody, spendableOf, summarise, type HourRange, type TicketProblemField, type OrderType, type Side, type TicketFields, type TicketSummary, type TimeInForce } from './ticket.ts';
 export type { Toast } from './toasts.ts';
 export type * from './wire.ts';

@@ -9,8 +9,7 @@ import type { Frame } from './frame.ts';
 import { hourAt, makeInstrument, type Instrument } from './instrument.ts';
 import { Resource } from './resource.ts';
 import type { Storage } from './storage.ts';
-import type { TradingMode } from './ticket.ts';
-import type { WireCandle, WireClass, WireCurveChange, WireCurvePoint, WireModel, WireRegion, WireStatus, WireTicker, WireTrade } from './wire.ts';
+import type { TradingMode, WireCandle, WireClass, WireCurveChange, WireCurvePoint, WireModel, WireRegion, WireStatus, WireTicker, WireTrade } from './wire.ts';
 
 const NOTHING = (): void => undefined;
 const TRADES_MAX = 60;

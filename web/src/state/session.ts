@@ -2,8 +2,7 @@
 import type { ApiClient } from './api_client.ts';
 import { Cell } from './cell.ts';
 import type { ApiError } from './errors.ts';
-import type { Role } from './ticket.ts';
-import type { WireMe } from './wire.ts';
+import type { Role, WireMe } from './wire.ts';
 
 const RETRY_MILLIS = 3_000;
 

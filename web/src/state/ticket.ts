@@ -4,12 +4,11 @@ import type { Depth } from './book.ts';
 import { formatScaled, fromTicks, parseScaled, PRICE_PLACES, QUANTITY_PLACES } from './decimal.ts';
 import { MILLIS_PER_HOUR, type Phase } from './instrument.ts';
 import { affordable, previewBlock, previewOrder, type HourQuote, type Preview } from './preview.ts';
+import type { Role, TradingMode } from './wire.ts';
 
 export type Side = 'buy' | 'sell';
 export type OrderType = 'limit' | 'market' | 'stop' | 'stop_limit';
 export type TimeInForce = 'gtc' | 'gtd' | 'ioc' | 'fok';
-export type TradingMode = 'open' | 'auction' | 'cancel_only' | 'halted';
-export type Role = 'borrower' | 'provider' | 'lender' | 'operator';
 
 /** As typed; nothing is corrected under the person's hands. */
 export interface TicketFields {

@@ -21,7 +21,9 @@ import type { projectSchema } from '../../../api/http/routes/projects_routes.ts'
 import type { providerSchema } from '../../../api/http/routes/providers_routes.ts';
 import type { ruleSchema as repricingRuleSchema } from '../../../api/http/routes/repricing_routes.ts';
 import type { deliverySchema as webhookDeliverySchema, webhookSchema } from '../../../api/http/routes/webhook_routes.ts';
-import type { Role, TradingMode } from './ticket.ts';
+
+export type TradingMode = 'open' | 'auction' | 'cancel_only' | 'halted';
+export type Role = 'borrower' | 'provider' | 'lender' | 'operator';
 
 export type WireConfirmation = z.infer<typeof confirmationsSchema>['data'][number];
 export type WireClass = z.infer<typeof classSchema>;
