@@ -153,6 +153,9 @@ describe('answers that leave things out have the published shape', () => {
     answer = json({ data: [{ embedding: Buffer.from(new Float32Array([0.25]).buffer).toString('base64') }] });
     const floats = JSON.parse((await ask('/v1/embeddings', { model: EMBED, input: [1, 2, 3], encoding_format: 'float', dimensions: 1 })).text) as { data: { embedding: number[] }[] };
     expect(floats.data[0].embedding).toEqual([0.25]);
+    answer = json({ data: [{ index: 1, embedding: [1] }, { index: 0, embedding: [2] }] });
+    const ordered = schema.embeddingList.parse(JSON.parse((await ask('/v1/embeddings', { model: EMBED, input: ['a', 'b'] })).text));
+    expect(ordered.data.map(({ index, embedding }) => [index, embedding])).toEqual([[0, [2]], [1, [1]]]);
     answer = json({ data: [{ embedding: [1] }] });
     expect((await ask('/v1/embeddings', { model: EMBED, input: ['a', 'b'] })).status).toBe(502);
   });

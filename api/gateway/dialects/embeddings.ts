@@ -29,7 +29,18 @@ function fromBase64(text: string): number[] {
   const bytes = Buffer.from(text, 'base64');
   return Array.from({ length: Math.floor(bytes.length / FLOAT_BYTES) }, (_, index) => bytes.readFloatLE(index * FLOAT_BYTES));
 }
-const isVector = (value: unknown): boolean => (typeof value === 'string' && value !== '') || (Array.isArray(value) && value.length > 0 && value.every(Number.isFinite));
+const isFloats = (text: string): boolean => {
+  const { length } = Buffer.from(text, 'base64');
+  return length > 0 && length % FLOAT_BYTES === 0;
+};
+const isVector = (value: unknown): boolean => (typeof value === 'string' && isFloats(value)) || (Array.isArray(value) && value.length > 0 && value.every(Number.isFinite));
+
+/** Each text's at its place, as many clients read them; where the endpoint does not say which is whose, as they came. */
+function inOrder(rows: readonly JsonObject[]): JsonObject[] {
+  const placed: JsonObject[] = [];
+  for (const row of rows) if (typeof row.index === 'number') placed[row.index] = row;
+  return rows.every((_, position) => placed[position] !== undefined) ? rows.map((_, position) => placed[position]) : [...rows];
+}
 
 /** In the form that was asked for, whichever the endpoint knows. */
 function written(embedding: unknown, base64: boolean): unknown {
@@ -70,9 +81,10 @@ export const embeddings: Dialect = {
     answer.object = 'list';
     answer.model = model;
     const base64 = (body as EmbeddingBody).encoding_format === 'base64';
+    answer.data = inOrder(answer.data as JsonObject[]);
     for (const [position, row] of (answer.data as JsonObject[]).entries()) {
       row.object = 'embedding';
-      if (!Number.isInteger(row.index)) row.index = position;
+      row.index = position;
       row.embedding = written(row.embedding, base64);
     }
   },
