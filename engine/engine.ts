@@ -11,7 +11,7 @@ import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
 import { REJECT_CODES } from './catalogue.ts';
 import { DeliveryMinutes } from './delivery/minutes.ts';
-import { FORESEEN, Foresight } from './trading/foresight.ts';
+import { CANCEL, FORESEEN, Foresight, OTHER_COMMAND, PLACE } from './trading/foresight.ts';
 import { Failures } from './delivery/failures.ts';
 import { ProviderFaults } from './delivery/provider_faults.ts';
 import { Replacements } from './delivery/replacement.ts';
@@ -118,16 +118,21 @@ export class Engine {
 
   /** Executes one command. Bad input never throws: it leaves a `rejected` event and no other effect. */
   apply(envelope: Envelope): void {
+    // Commands have many shapes: what kind it is is looked up once.
+    const { type } = envelope.command;
+    this.applyKnown(envelope, type === 'place' ? PLACE : type === 'cancel' ? CANCEL : OTHER_COMMAND);
+  }
+
+  /** @param kind what the command is, as foresight has it */
+  private applyKnown(envelope: Envelope, kind: number): void {
     const { state } = this;
     const { command } = envelope;
-    // Commands have many shapes: what kind it is is looked up once.
-    const { type } = command;
     state.sequence++;
-    this.writeCommand(type, command);
+    this.writeCommand(kind, command);
     if (envelope.idempotencyKey !== '' && !this.isFirst(envelope)) return;
-    if (type === 'place') this.refuse(this.trading.place(command as PlaceOrder), 0);
-    else if (type === 'cancel') this.refuse(this.trading.cancel(command as CancelOrder), 0);
-    else if (type === 'batch') this.batch(command as BatchOrders);
+    if (kind === PLACE) this.refuse(this.trading.place(command as PlaceOrder), 0);
+    else if (kind === CANCEL) this.refuse(this.trading.cancel(command as CancelOrder), 0);
+    else if (command.type === 'batch') this.batch(command);
     else this.refuse(this.execute(command as OtherCommand), 0);
     if (state.unsettled) this.sweeps.settle();
   }
@@ -147,11 +152,11 @@ export class Engine {
     for (let at = from; at < to; at += FORESEEN) {
       const end = at + FORESEEN < to ? at + FORESEEN : to;
       this.foresight.look(envelopes, at, end);
-      for (let row = at; row < end; row++) this.apply(envelopes[row]);
+      for (let row = at; row < end; row++) this.applyKnown(envelopes[row], this.foresight.kinds[row - at]);
     }
   }
 
-  private writeCommand(type: CommandType, command: Command): void {
+  private writeCommand(kind: number, command: Command): void {
     const { state } = this;
     const { buffer } = state;
     buffer.reserve(5);
@@ -161,11 +166,11 @@ export class Engine {
     words[at + 1] = 3;
     words[at + 2] = state.sequence;
     // Of the two that nearly all commands are nothing need be looked up.
-    if (type === 'place' || type === 'cancel') {
-      words[at + 3] = type === 'place' ? 0 : 1;
+    if (kind !== OTHER_COMMAND) {
+      words[at + 3] = kind === PLACE ? 0 : 1;
       words[at + 4] = (command as PlaceOrder | CancelOrder).company;
     } else {
-      words[at + 3] = COMMAND_INDEX.get(type) ?? NO_COMPANY;
+      words[at + 3] = COMMAND_INDEX.get(command.type) ?? NO_COMPANY;
       words[at + 4] = 'company' in command ? command.company : NO_COMPANY;
     }
     buffer.length = at + 5;

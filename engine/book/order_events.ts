@@ -16,7 +16,7 @@ const STATUS_EXPIRED = ORDER_STATUSES.indexOf('expired');
 /** In `orderDone`, reason 0 is 'filled' and the cancel reasons follow. */
 export const REASON_FILLED = 0;
 export const reasonCode = (reason: CancelReason): number => CANCEL_REASONS.indexOf(reason) + 1;
-const EXPIRED: ReadonlySet<CancelReason> = new Set(['expired', 'hour_ended']);
+const isExpiry = (reason: CancelReason): boolean => reason === 'expired' || reason === 'hour_ended';
 
 export class OrderEvents {
   private readonly state: State;
@@ -85,7 +85,7 @@ export class OrderEvents {
 
   /** The status of an order that leaves for a reason. Rules before version 4 called expired what the gate had cancelled. */
   statusAfter(reason: CancelReason): number {
-    return EXPIRED.has(reason) || (reason === 'gate_closed' && this.state.rulesVersion < 4) ? STATUS_EXPIRED : STATUS_CANCELED;
+    return isExpiry(reason) || (reason === 'gate_closed' && this.state.rulesVersion < 4) ? STATUS_EXPIRED : STATUS_CANCELED;
   }
 
   /** status and reason as their places in `orderDone`. */

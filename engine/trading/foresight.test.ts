@@ -46,14 +46,17 @@ describe('looking ahead', () => {
     ['at commands', 1, Infinity, Infinity], ['at what they cancel', 2, -1, Infinity], ['at all they touch', 3, -1, -1], ['at all they touch', 4, -1, -1],
   ])('%s leaves results as they are, seed %i', (_, seed, middling, wide) => {
     const random = new Random(seed);
-    const [plain, seen] = [opened(), opened()];
+    const [plain, seen, together] = [opened(), opened(), opened()];
     const foresight = new Foresight(seen.state, middling, wide);
     for (let turn = 0; turn < 60; turn++) {
       const live = seen.engine.query('market', {}).orders.map(({ order }) => order);
       const commands = Array.from({ length: random.between(1, FORESEEN + 4) }, () => inEnvelope(randomCommand(random, live)));
+      commands.push(inEnvelope({ type: 'cancelAfter', company: 0, after: turn }));
       foresight.look(commands, 0, commands.length);
       for (const command of commands) for (const { engine } of [plain, seen]) engine.apply(command);
-      expect(Array.from(seen.engine.buffer.take().words)).toEqual(Array.from(plain.engine.buffer.take().words));
+      together.engine.applyAll(commands);
+      const events = Array.from(plain.engine.buffer.take().words);
+      for (const { engine } of [seen, together]) expect(Array.from(engine.buffer.take().words)).toEqual(events);
     }
     expect(seen.engine.stateHash()).toBe(plain.engine.stateHash());
     expect(seen.engine.query('market', {}).orders.length).toBeGreaterThan(20);

@@ -21,11 +21,18 @@ export const FORESEEN = 16;
 const MIDDLING = 1 << 12;
 const WIDE = 1 << 16;
 
+/** What a command is, as far as nearly all are one of two. */
+export const OTHER_COMMAND = 0;
+export const PLACE = 1;
+export const CANCEL = 2;
+
 /** A row, or the first where there is none. */
 const orFirst = (row: number): number => row & ~(row >> 31);
 
 export class Foresight {
   private readonly state: State;
+  /** What the commands are: they have many shapes, so that each reading of their type is a look-up, and this is the one. */
+  readonly kinds = new Uint8Array(FORESEEN);
   /** Rows of the orders that are to be cancelled; NIL of those that are placed. */
   private readonly rows = new Int32Array(FORESEEN);
   /** The other commands, one entry each: whose they are, the book, and where in it the order stands or will. */
@@ -60,13 +67,21 @@ export class Foresight {
   look(envelopes: readonly Envelope[], from: number, to: number): void {
     const orders = this.state.orders.count;
     const count = to - from < FORESEEN ? to - from : FORESEEN;
+    this.readKinds(envelopes, from, count);
     if (orders > this.wide) this.lookFar(envelopes, from, count);
     else if (orders > this.middling) this.lookForCancelled(envelopes, from, count);
     else this.lookForCommands(envelopes, from, count);
   }
 
+  private readKinds(envelopes: readonly Envelope[], from: number, count: number): void {
+    const { kinds } = this;
+    for (let at = 0; at < count; at++) {
+      const { type } = envelopes[from + at].command;
+      kinds[at] = type === 'place' ? PLACE : type === 'cancel' ? CANCEL : OTHER_COMMAND;
+    }
+  }
+
   private lookFar(envelopes: readonly Envelope[], from: number, count: number): void {
-    this.readBeginnings(envelopes, from, count);
     this.sortCommands(envelopes, from, count);
     this.readOrders();
     this.readBesideOrders();
@@ -79,16 +94,15 @@ export class Foresight {
 
   /** Reads the commands, the orders that they cancel, and where an order's company stands. */
   private lookForCommands(envelopes: readonly Envelope[], from: number, count: number): void {
+    const { kinds } = this;
     const { orders, standing } = this.state;
     let seen = 0;
-    for (let at = 0; at < count; at++) seen += envelopes[from + at].command.type.length;
     for (let at = 0; at < count; at++) {
       const command: Command = envelopes[from + at].command;
-      const { type } = command;
-      if (type === 'place') {
+      if (kinds[at] === PLACE) {
         const { company, price, model, expiresAt } = command as PlaceOrder;
         seen += price + model + expiresAt + standing.firstOrder(company);
-      } else if (type === 'cancel') {
+      } else if (kinds[at] === CANCEL) {
         seen += orders.flags(orFirst(orders.placeOf((command as CancelOrder).order)));
       }
     }
@@ -97,17 +111,16 @@ export class Foresight {
 
   /** Reads the commands, the orders that they cancel, and what stands beside those. */
   private lookForCancelled(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { rows } = this;
+    const { kinds, rows } = this;
     const { orders, standing, amounts } = this.state;
     let seen = 0;
     for (let at = 0; at < count; at++) {
       const command: Command = envelopes[from + at].command;
-      const { type } = command;
       rows[at] = NIL;
-      if (type === 'place') {
+      if (kinds[at] === PLACE) {
         const { company, price, model, expiresAt } = command as PlaceOrder;
         seen += price + model + expiresAt + standing.firstOrder(company);
-      } else if (type === 'cancel') {
+      } else if (kinds[at] === CANCEL) {
         const row = orders.placeOf((command as CancelOrder).order);
         rows[at] = row;
         if (row !== NIL) seen += orders.flags(row) + orders.remaining(row);
@@ -127,29 +140,22 @@ export class Foresight {
     return row > NIL ? this.state.orders.flags(row) : 0;
   }
 
-  private readBeginnings(envelopes: readonly Envelope[], from: number, count: number): void {
-    let seen = 0;
-    for (let at = 0; at < count; at++) seen += envelopes[from + at].command.type.length;
-    this.seen = seen;
-  }
-
-  /** Which commands they are, and the rest of them. */
+  /** The rest of the commands. */
   private sortCommands(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { companies, rows, sells, takes, prices, books, state } = this;
+    const { kinds, companies, rows, sells, takes, prices, books, state } = this;
     const { orders, standing } = state;
     let entries = 0;
     let seen = 0;
     for (let at = 0; at < count; at++) {
       const command: Command = envelopes[from + at].command;
-      const { type } = command;
-      if (type === 'cancel') {
+      if (kinds[at] === CANCEL) {
         const { company, order } = command as CancelOrder;
         const row = orders.placeOf(order);
         if (row === NIL || !standing.has(company)) continue;
         companies[entries] = company;
         rows[entries] = row;
         books[entries++] = undefined;
-      } else if (type === 'place') {
+      } else if (kinds[at] === PLACE) {
         const { company, side, price, timeInForce, market, hour, model, clientOrderId } = command as PlaceOrder;
         const found = state.findMarket(market);
         if (found === undefined || !standing.has(company)) continue;
@@ -163,7 +169,7 @@ export class Foresight {
       }
     }
     this.count = entries;
-    this.seen += seen;
+    this.seen = seen;
   }
 
   /** The orders that are cancelled, and what every order asks of its company. */
