@@ -8,12 +8,15 @@ import type { Envelope } from '../../engine/commands.ts';
 import { YOUNG, collectGarbage, median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
 import { blockLatency } from './blocks.ts';
 import { BATCH, applyAll, openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
-import { heapOverLongRun, manyBooksRate } from './engine_wide.ts';
+import { heapBytes, heapOverLongRun, manyBooksRate } from './engine_wide.ts';
 import { SPREAD, generateOrderFlow, mixes, type Mix } from './order_flow.ts';
 import { PeerProcess, type PeerTask } from './peer_book.ts';
 
 const SEED = 1;
 const RESTING_SAMPLE = 500_000;
+const RESTING_STEP = 10_000;
+/** Rounds in which V8 compiles for batches what the rehearsal, command by command, has taught it; the peer's first is as quick as its others. */
+const UNTIMED_ROUNDS = 2;
 /** What `--only` leaves of the benchmark. */
 const PARTS = ['bytes', 'mix', 'heap', 'wide', 'blocks', 'deep'] as const;
 type Part = (typeof PARTS)[number];
@@ -113,6 +116,7 @@ async function compare(name: string, task: PeerTask, rounds: number, options: Be
   const flow = generateOrderFlow(task.mix, task.operations, task.seed);
   const envelopes = rehearse(flow, kept(openMarket()));
   options.say(`${name}: ${flow.fills} fills, ${flow.resting} orders rest at the end`);
+  for (let round = 0; round < UNTIMED_ROUNDS; round++) engineRate(envelopes);
   const rates: { engine: number[]; peer: number[] } = { engine: [], peer: [] };
   for (let round = 1; round <= rounds; round++) {
     rates.engine.push(engineRate(envelopes));
@@ -151,14 +155,24 @@ function latencies(envelopes: readonly Envelope[]): { p50: number; p99: number; 
   return { p50: percentile(micros, 0.5), p99: percentile(micros, 0.99), max: micros[micros.length - 1] };
 }
 
-/** What resting orders take of the machine's memory, in an engine with room for them as the server's has. */
+/**
+ * What a resting order takes of the machine's memory, in an engine with room for it as the server's has: by how much the process grows with each
+ * step of orders, the median of the steps, since V8 takes and gives back memory of its own meanwhile, in few of them; and what
+ * JavaScript's heap and its buffers have grown by.
+ */
 function bytesPerOrder(): number {
-  const bench = openMarket();
-  const orders = restingOrders(bench, RESTING_SAMPLE);
-  collectGarbage();
-  const before = process.memoryUsage().rss;
-  applyAll(bench.engine, orders);
-  const bytes = (process.memoryUsage().rss - before) / RESTING_SAMPLE;
-  verifyInvariants(bench.engine);
+  const rehearsed = kept(openMarket());
+  const orders = restingOrders(rehearsed, RESTING_SAMPLE);
+  applyAll(rehearsed.engine, orders);
+  const { engine } = openMarket();
+  const before = heapBytes();
+  const steps: number[] = [];
+  for (let from = 0; from < orders.length; from += RESTING_STEP) {
+    const resident = process.memoryUsage.rss();
+    applyAll(engine, orders, from, from + RESTING_STEP);
+    steps.push((process.memoryUsage.rss() - resident) / RESTING_STEP);
+  }
+  const bytes = median(steps) + (heapBytes() - before) / RESTING_SAMPLE;
+  verifyInvariants(engine);
   return bytes;
 }

@@ -21,10 +21,9 @@ export const BATCH = 256;
 
 export const inEnvelope = (command: Command): Envelope => ({ command, idempotencyKey: '', bodyHash: '' });
 
-export function applyAll(engine: Engine, envelopes: readonly Envelope[]): void {
-  const { length } = envelopes;
-  for (let from = 0; from < length; from += BATCH) {
-    const to = Math.min(length, from + BATCH);
+export function applyAll(engine: Engine, envelopes: readonly Envelope[], begin = 0, end = envelopes.length): void {
+  for (let from = begin; from < end; from += BATCH) {
+    const to = Math.min(end, from + BATCH);
     engine.applyAll(envelopes, from, to);
     engine.buffer.clear();
   }

@@ -125,7 +125,8 @@ function acceptedOrder({ buffer }: Engine): number {
   throw new Error('an order of the flow was refused');
 }
 
-function heapBytes(): number {
+/** Of JavaScript's heap and its buffers, without what is garbage. */
+export function heapBytes(): number {
   collectGarbage();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
