@@ -21,7 +21,7 @@ import { checkInvariantFrom, checkInvariants, INVARIANTS } from './invariants.ts
 import type { Answer, Ask, InvariantCheck, QueryName } from './queries.ts';
 import { Registry } from './registry.ts';
 import { OLDEST_RULES, RULES_VERSION } from './rules.ts';
-import { readSnapshot, writeSnapshot } from './codec/snapshot.ts';
+import { readSnapshot, snapshotRoom, writeSnapshot } from './codec/snapshot.ts';
 import { State } from './state.ts';
 import { stateHash } from './codec/state_hash.ts';
 import { Sweeps } from './time/sweeps.ts';
@@ -84,8 +84,13 @@ export class Engine {
   static restore(bytes: Uint8Array): Engine {
     return new Engine(readSnapshot(bytes));
   }
-  snapshot(): Uint8Array {
-    return writeSnapshot(this.state);
+  /** @param room as `writeSnapshot` has it */
+  snapshot(room?: Uint8Array): Uint8Array {
+    return writeSnapshot(this.state, room);
+  }
+  /** As many bytes as such a room should have. */
+  get snapshotRoom(): number {
+    return snapshotRoom(this.state);
   }
 
   /** Whether commands that were journalled under a version of the rules can be executed again. */

@@ -7,7 +7,7 @@ import type { EventBatch } from '../../engine/events.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import type { Channel, Reply, Request } from './messages.ts';
 import { Sequencer } from './sequencer.ts';
-import type { Release, SequencerParts } from './sequencer.ts';
+import type { Release, SequencedEngine, SequencerParts } from './sequencer.ts';
 
 const FULL = 'too much is waiting';
 const EXPIRED = 'it waited too long and was not executed';
@@ -34,6 +34,7 @@ export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
 export class SequencerHost {
   readonly sequencer: Sequencer;
   private readonly journal: Journal;
+  private readonly engine: SequencedEngine;
   private readonly channel: Channel<Reply>;
   private readonly manualClock: boolean;
   private readonly leaseAge: (() => number) | undefined;
@@ -42,6 +43,8 @@ export class SequencerHost {
   private readonly onClose: () => Promise<void>;
   /** Answers that are being made: repeats and hashes. */
   private readonly making = new Set<Promise<void>>();
+  /** Room for the next hash, while it is made. */
+  private preparing: Promise<void> | undefined;
   private stalled = false;
   /** Heartbeats since the append under way began. */
   private beats = 0;
@@ -50,6 +53,7 @@ export class SequencerHost {
     this.channel = channel;
     this.leaseAge = leaseAge;
     this.journal = parts.journal;
+    this.engine = parts.engine;
     this.manualClock = parts.clock.set !== undefined;
     this.onReleased = onReleased ?? (() => undefined);
     this.onFailed = onFailed;
@@ -99,7 +103,8 @@ export class SequencerHost {
         return;
       }
       case 'query':
-        if (!sequencer.query(request.id, request.name, request.ask)) replies.push({ kind: 'refused', ids: [request.id], message: FULL });
+        if (request.name === 'stateHash') this.track(this.askHash(request.id));
+        else if (!sequencer.query(request.id, request.name, request.ask)) replies.push({ kind: 'refused', ids: [request.id], message: FULL });
         return;
       case 'clock':
         if (!this.manualClock) replies.push({ kind: 'error', id: request.id, message: 'the clock is not manual' });
@@ -161,6 +166,22 @@ export class SequencerHost {
   private track(work: Promise<void>): void {
     this.making.add(work);
     void work.finally(() => this.making.delete(work));
+  }
+
+  private async askHash(id: number): Promise<void> {
+    this.preparing ??= this.prepareRoom().finally(() => (this.preparing = undefined));
+    await this.preparing;
+    if (!this.sequencer.query(id, 'stateHash', {})) this.reply({ kind: 'refused', ids: [id], message: FULL });
+  }
+
+  /** Writes where the state is to be copied to, a part after each turn, so that the copy itself, amid which nothing else happens, takes less. */
+  private async prepareRoom(): Promise<void> {
+    const room = new Uint8Array(this.engine.snapshotRoom);
+    for (let at = 0; at < room.length; at += HASHED_BYTES) {
+      room.fill(0, at, at + HASHED_BYTES);
+      await turn();
+    }
+    this.sequencer.lend(room);
   }
 
   /** The state's hash, as `stateHash` of the engine has it, a part after each turn: the lease is renewed and commands are executed meanwhile. */

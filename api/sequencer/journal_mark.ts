@@ -3,7 +3,8 @@
  * database's own high-water mark goes back with the database; this one notices when an older backup
  * was restored, or another history. A market without the file begins one.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { KEEP_ALIVE } from '../../db/forgotten.ts';
@@ -29,6 +30,9 @@ export class JournalMark {
   readonly file: string;
   private readonly say: (line: string) => void;
   private told = false;
+  /** What is being noted, and whether something waits for it. */
+  private noting: Promise<void> = Promise.resolve();
+  private waits = false;
 
   /** @param name of the exchange that the journal belongs to: a folder may have served several */
   constructor(folder: string, name: string, say: (line: string) => void) {
@@ -44,8 +48,7 @@ export class JournalMark {
   /** undefined: there is none, or none that can be read. */
   read(): Mark | undefined {
     try {
-      const { sequence, hash, at } = JSON.parse(readFileSync(this.file, 'utf8')) as Partial<Mark>;
-      return Number.isSafeInteger(sequence) && typeof hash === 'string' && typeof at === 'string' ? { sequence: sequence ?? 0, hash, at } : undefined;
+      return markIn(readFileSync(this.file, 'utf8'));
     } catch {
       return undefined;
     }
@@ -70,10 +73,18 @@ export class JournalMark {
     throw new JournalCorrupt(row.firstSequence, `it is not what this market had at ${mark.sequence} on ${mark.at} (${this.file}): an older database was restored and went on. ${way}`);
   }
 
-  /** Notes the end of the journal; never goes back. */
-  keep({ lastSequence, headHash }: MarkedJournal): void {
-    if (lastSequence <= (this.read()?.sequence ?? 0)) return;
-    this.write({ sequence: lastSequence, hash: Buffer.from(headHash).toString('hex'), at: new Date().toISOString() });
+  /**
+   * Notes the end of the journal, as it is when its turn comes; never goes back. Not in the market's own thread: where a disk is busy with
+   * commits, a file that takes another's place may wait as long as several of them.
+   */
+  keep(journal: MarkedJournal): Promise<void> {
+    if (this.waits) return this.noting;
+    this.waits = true;
+    this.noting = this.noting.then(() => {
+      this.waits = false;
+      return this.note(journal);
+    });
+    return this.noting;
   }
 
   /** The old mark stays beside the new one: what was given up can be named. */
@@ -82,15 +93,28 @@ export class JournalMark {
     renameSync(this.file, `${this.file}.${mark.sequence}`);
   }
 
-  private write(mark: Mark): void {
+  private async note({ lastSequence, headHash }: MarkedJournal): Promise<void> {
+    const mark: Mark = { sequence: lastSequence, hash: Buffer.from(headHash).toString('hex'), at: new Date().toISOString() };
+    const known = markIn(await readFile(this.file, 'utf8').catch(() => ''));
+    if (lastSequence <= (known?.sequence ?? 0)) return;
     try {
-      writeFileSync(`${this.file}.new`, `${JSON.stringify(mark)}\n`);
-      renameSync(`${this.file}.new`, this.file);
+      await writeFile(`${this.file}.new`, `${JSON.stringify(mark)}\n`);
+      await rename(`${this.file}.new`, this.file);
       this.told = false;
     } catch (error) {
       if (!this.told) this.say(`how far the market has come cannot be noted in ${this.file}: ${error instanceof Error ? error.message : String(error)}`);
       this.told = true;
     }
+  }
+}
+
+/** undefined: the text tells none. */
+function markIn(text: string): Mark | undefined {
+  try {
+    const { sequence, hash, at } = JSON.parse(text) as Partial<Mark>;
+    return Number.isSafeInteger(sequence) && typeof hash === 'string' && typeof at === 'string' ? { sequence: sequence ?? 0, hash, at } : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -149,12 +149,12 @@ export class Leader {
   }
 
   /** @returns what notes the end once more */
-  private async mark(journal: PostgresJournal): Promise<() => void> {
+  private async mark(journal: PostgresJournal): Promise<() => Promise<void>> {
     const { markFolder, acceptedEnd, url } = this.options;
-    if (markFolder === undefined) return () => undefined;
+    if (markFolder === undefined) return () => Promise.resolve();
     const mark = await JournalMark.open(markFolder, url, this.parts.say);
     await mark.check(journal, acceptedEnd);
-    this.marking = setInterval(() => mark.keep(journal), KEEP_MILLIS);
+    this.marking = setInterval(() => void mark.keep(journal), KEEP_MILLIS);
     return () => mark.keep(journal);
   }
 

@@ -44,7 +44,7 @@ test('a base backup and the log bring back the state of a named moment, and its 
   await connected(original.url, (client) => client.query(`select pg_create_restore_point('the moment')`));
   await deposits('after the moment');
   const marks = new JournalMark(folder(), 'test', () => undefined);
-  marks.keep(journal);
+  await marks.keep(journal);
   const segment = await connected(original.url, async (client) => (await client.query<{ name: string }>('select pg_walfile_name(pg_switch_wal()) as name')).rows[0].name);
   const archived = () => connected(original.url, async (client) => (await client.query<{ last: string | null }>('select last_archived_wal as last from pg_stat_archiver')).rows[0].last ?? '');
   await expect.poll(archived, { timeout: 30_000 }).toSatisfy((last: string) => last >= segment);

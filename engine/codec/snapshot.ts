@@ -26,6 +26,8 @@ export const SNAPSHOT_FORMAT = 2;
 const MAGIC = 0x58434331;
 const HEADER_BYTES = 12;
 const ROOM_MINIMUM = 1_024;
+const HEAD_SHARE = 8;
+const HEAD_ROOM = 1 << 20;
 
 interface BookImage {
   row: number;
@@ -200,9 +202,17 @@ export function snapshotPieces(state: State): Uint8Array[] {
   return [header, head, ...Object.values(columns).map((column) => new Uint8Array(column.buffer, column.byteOffset, column.byteLength))];
 }
 
-export function writeSnapshot(state: State): Uint8Array {
+/** Bytes in which a snapshot finds room, unless its head is large beside its columns. */
+export function snapshotRoom(state: State): number {
+  const columns = Object.values(columnsOf(state)).reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return columns + Math.ceil(columns / HEAD_SHARE) + HEAD_ROOM;
+}
+
+/** @param room is used where it suffices: to write where nothing was ever written takes several times as long */
+export function writeSnapshot(state: State, room?: Uint8Array): Uint8Array {
   const pieces = snapshotPieces(state);
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const bytes = room !== undefined && room.length >= length ? room.subarray(0, length) : new Uint8Array(length);
   let at = 0;
   for (const piece of pieces) {
     bytes.set(piece, at);

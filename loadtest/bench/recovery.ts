@@ -119,8 +119,7 @@ async function restartSeconds(market: DurableMarket, stateHash: string): Promise
   const begun = performance.now();
   const port = await market.start();
   const seconds = (performance.now() - begun) / 1000;
-  const restarted = await port.query('stateHash', {});
-  await port.close();
+  const restarted = await port.query('stateHash', {}).finally(() => port.close());
   if (restarted.stateHash !== stateHash) throw new Error('the restarted market has not the state it had');
   return seconds;
 }
