@@ -18,6 +18,9 @@ const HOURS_AHEAD = 5;
 const NEAR_TICKS = 400;
 const TICKS = 10_000;
 const PATIENCE_MILLIS = 180_000;
+/** An answer that takes longer is not waited for. */
+const CALL_MILLIS_MAX = 15_000;
+const STILL_MILLIS_MAX = 60_000;
 const MEGABYTE = 1_000_000;
 const VIEWPORT = { width: 1440, height: 900 };
 const CHARTS = ['Curve', 'Depth', 'Candles', 'Heat map'];
@@ -27,7 +30,14 @@ interface Market {
   url: string;
   instrument: string;
 }
-interface Reading {
+/** What the load did since it was asked last. */
+interface Done {
+  updatesPerSecond: number;
+  trades: number;
+  troubles: number;
+  trouble: string;
+}
+interface Reading extends Done {
   minute: number;
   heap: number;
   /** That anything still refers to; code, which is compiled as it is used, is not among them. */
@@ -47,9 +57,9 @@ export async function watchMinutes(browser: Browser, root: string, options: Benc
     const market = { url: server.url, instrument: instrumentAhead(HOURS_AHEAD) };
     const page = await openAs(browser, market, server.demo.borrower);
     const load = await Load.begin(market, rate, server.demo.borrower.api_key);
-    const readings = await read(page, minutes, options);
-    const updates = await load.end();
-    return { ...summary(readings), minutes, updates_per_second: updates / ((minutes * MINUTE_MILLIS) / 1000) };
+    const readings = await read(page, load, minutes, options);
+    await load.end();
+    return { ...summary(readings), minutes };
   } finally {
     await server.stop();
     remove();
@@ -72,28 +82,32 @@ async function openAs(browser: Browser, { url, instrument }: Market, { email, pa
   return page;
 }
 
-/** Once a minute, and once more at the beginning. */
-async function read(page: Page, minutes: number, options: BenchOptions): Promise<Reading[]> {
+/** Once a minute, and once more at the beginning. @throws Error when the load has stopped: an idle page keeps nothing */
+async function read(page: Page, load: Load, minutes: number, options: BenchOptions): Promise<Reading[]> {
   const session = await page.context().newCDPSession(page);
   await session.send('Performance.enable');
   const readings: Reading[] = [];
   const began = performance.now();
   for (let minute = 0; minute <= minutes; minute++) {
     await pause(Math.max(0, began + minute * MINUTE_MILLIS - performance.now()));
+    const done = load.take();
     await lookAround(page);
-    const reading = { minute, ...(await measure(session)) };
+    const reading = { minute, ...(await measure(session)), ...done };
     readings.push(reading);
-    options.say(`minute ${minute}: heap ${reading.heap.toFixed(2)} MB, ${reading.objects} objects, ${reading.nodes} nodes, ${reading.listeners} listeners`);
+    options.say(`minute ${minute}: heap ${reading.heap.toFixed(2)} MB, ${reading.objects} objects, ${reading.nodes} nodes, ${reading.listeners} listeners; ${toldOf(done)}`);
   }
   return readings;
 }
+
+const toldOf = ({ updatesPerSecond, trades, troubles, trouble }: Done): string =>
+  `${Math.round(updatesPerSecond)} updates a second, ${trades} own trades${troubles === 0 ? '' : `, ${troubles} calls failed, the last by ${trouble}`}`;
 
 async function lookAround(page: Page): Promise<void> {
   for (const chart of CHARTS) await page.getByText(chart, { exact: true }).first().click();
   for (const list of LISTS) await page.getByRole('tab', { name: list }).click();
 }
 
-async function measure(session: CDPSession): Promise<Omit<Reading, 'minute'>> {
+async function measure(session: CDPSession): Promise<Omit<Reading, 'minute' | keyof Done>> {
   // Twice: what finalizers let go of is collected by the second.
   await session.send('HeapProfiler.collectGarbage');
   await session.send('HeapProfiler.collectGarbage');
@@ -114,6 +128,8 @@ async function objectsOf(session: CDPSession): Promise<number> {
 function summary(readings: readonly Reading[]): BenchResult {
   const warm = readings.slice(Math.min(WARM_MINUTES_MAX, readings.length >> 1));
   const [first, last] = [warm[0], warm[warm.length - 1]];
+  // The first reading is of the beginning, before a minute of load.
+  const loaded = readings.slice(1);
   return {
     heap_warm_mb: first.heap,
     heap_last_mb: last.heap,
@@ -121,6 +137,10 @@ function summary(readings: readonly Reading[]): BenchResult {
     objects_growth: last.objects - first.objects,
     nodes_growth: last.nodes - first.nodes,
     listeners_growth: last.listeners - first.listeners,
+    updates_per_second: loaded.reduce((sum, { updatesPerSecond }) => sum + updatesPerSecond, 0) / loaded.length,
+    slowest_minute_updates_per_second: Math.min(...loaded.map(({ updatesPerSecond }) => updatesPerSecond)),
+    own_trades: loaded.reduce((sum, { trades }) => sum + trades, 0),
+    failed_calls: loaded.reduce((sum, { troubles }) => sum + troubles, 0),
   };
 }
 
@@ -132,13 +152,17 @@ function slope(points: readonly (readonly [x: number, y: number])[]): number {
   return products / points.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
 }
 
-/** Bids of a company that come and go near the best one, and small purchases of the one who looks. */
+/**
+ * Bids of a company that come and go near the best one, and small purchases of the one who looks. A call that fails, whether the
+ * market refuses it or a connection breaks, is counted and made again: half an hour must not end by one of ten thousand.
+ */
 class Load {
   private readonly random = new Random(1);
-  private readonly turns: Promise<void>;
+  private readonly turns: Promise<unknown>;
   private over = false;
-  private updates = 0;
-  private failure: unknown;
+  private done = { updates: 0, trades: 0, troubles: 0, trouble: '' };
+  private since = performance.now();
+  private changedAt = performance.now();
 
   private readonly market: Market;
   private readonly perTurn: number;
@@ -150,10 +174,7 @@ class Load {
     this.perTurn = perTurn;
     this.key = key;
     this.looker = looker;
-    this.turns = Promise.all([this.change(), this.trade()]).then(
-      () => undefined,
-      (error: unknown) => void (this.failure = error),
-    );
+    this.turns = Promise.all([this.change(), this.trade()]);
   }
 
   /** @param looker the key of the one whose page is watched */
@@ -162,38 +183,49 @@ class Load {
     return new Load(market, Math.ceil(rate / TURNS_PER_SECOND / 2), await registered(market.url), looker);
   }
 
-  /** @returns how many orders came or went. @throws what ended it before its time */
-  async end(): Promise<number> {
+  /** @throws Error when nothing has come or gone for a while */
+  take(): Done {
+    const now = performance.now();
+    if (now - this.changedAt > STILL_MILLIS_MAX) throw new Error(`the load stands still: ${this.done.trouble}`);
+    const { updates, ...rest } = this.done;
+    const done = { ...rest, updatesPerSecond: (updates * 1_000) / Math.max(now - this.since, 1) };
+    this.done = { updates: 0, trades: 0, troubles: 0, trouble: '' };
+    this.since = now;
+    return done;
+  }
+
+  async end(): Promise<void> {
     this.over = true;
     await this.turns;
-    if (this.failure !== undefined) throw this.failure;
-    return this.updates;
   }
 
   private async change(): Promise<void> {
     let resting: string[] = [];
     let best = TICKS;
-    const began = performance.now();
+    let next = performance.now();
     for (let turn = 0; !this.over; turn++) {
-      if (turn % (TURNS_PER_SECOND * 10) === 0) best = await this.best();
-      const places = Array.from({ length: this.perTurn }, () => this.bid(best));
-      const cancels = resting.map((id) => ({ op: 'cancel', id }));
-      const results = await this.batch([...cancels, ...places]);
-      this.updates += results.filter(({ status }) => status < 300).length;
-      resting = results.flatMap(({ status, order }) => (status === 201 && order !== undefined ? [order.id] : []));
-      await pause(Math.max(0, began + ((turn + 1) * 1_000) / TURNS_PER_SECOND - performance.now()));
+      await this.attempt(async () => {
+        if (turn % (TURNS_PER_SECOND * 10) === 0) best = await this.best();
+        const places = Array.from({ length: this.perTurn }, () => this.bid(best));
+        const operations = [...resting.map((id) => ({ op: 'cancel', id })), ...places];
+        const { results } = await call<{ results: BatchResult[] }>(this.market.url, this.key, '/orders/batch', { operations });
+        this.done.updates += results.filter(({ status }) => status < 300).length;
+        this.changedAt = performance.now();
+        resting = results.flatMap(({ status, order }) => (status === 201 && order !== undefined ? [order.id] : []));
+      });
+      // A machine that was away does not make up for it at once.
+      next = Math.max(next + 1_000 / TURNS_PER_SECOND, performance.now() - 1_000);
+      await pause(Math.max(0, next - performance.now()));
     }
   }
 
-  /** Of a market that is too busy for a moment it is asked again. */
-  private async batch(operations: object[]): Promise<BatchResult[]> {
-    for (;;) {
-      try {
-        return (await call<{ results: BatchResult[] }>(this.market.url, this.key, '/orders/batch', { operations })).results;
-      } catch (error) {
-        if (!(error instanceof Refused) || this.over) throw error;
-        await pause(OWN_TRADE_MILLIS);
-      }
+  private async attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.done.troubles++;
+      this.done.trouble = error instanceof Error ? `${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`.trim() : String(error);
+      await pause(OWN_TRADE_MILLIS);
     }
   }
 
@@ -204,19 +236,19 @@ class Load {
 
   /** The highest price, in ticks, at which a bid rests. */
   private async best(): Promise<number> {
-    const answer = await fetch(`${this.market.url}/api/v1/instruments/${this.market.instrument}/book?depth=1`);
+    const answer = await fetch(`${this.market.url}/api/v1/instruments/${this.market.instrument}/book?depth=1`, { signal: AbortSignal.timeout(CALL_MILLIS_MAX) });
     const { asks } = (await answer.json()) as { asks: [string, string][] };
     return asks.length === 0 ? TICKS : Math.round(Number(asks[0][0]) * TICKS) - 1;
   }
 
   private async trade(): Promise<void> {
     while (!this.over) {
-      const order = { instrument: this.market.instrument, side: 'buy', type: 'limit', price: '3.0000', quantity: '0.01', time_in_force: 'ioc' };
-      await call(this.market.url, this.looker, '/orders', order).catch((error: unknown) => {
-        // A market without an ask below the list price is one with less to show.
-        if (!(error instanceof Refused)) throw error;
+      await this.attempt(async () => {
+        const order = { instrument: this.market.instrument, side: 'buy', type: 'limit', price: '3.0000', quantity: '0.01', time_in_force: 'ioc' };
+        await call(this.market.url, this.looker, '/orders', order);
+        this.done.trades++;
+        await pause(OWN_TRADE_MILLIS);
       });
-      await pause(OWN_TRADE_MILLIS);
     }
   }
 }
@@ -226,12 +258,11 @@ interface BatchResult {
   order?: { id: string };
 }
 
-class Refused extends Error {}
-
+/** @throws Error of a refusal, of a connection that broke, or of an answer that does not come */
 async function call<Answer>(url: string, key: string, path: string, body: object, headers: Record<string, string> = {}): Promise<Answer> {
   const authorization: Record<string, string> = key === '' ? {} : { authorization: `Bearer ${key}` };
-  const answer = await fetch(`${url}/api/v1${path}`, { method: 'POST', headers: { ...authorization, ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) });
-  if (!answer.ok) throw new Refused(`${path}: ${await answer.text()}`);
+  const answer = await fetch(`${url}/api/v1${path}`, { method: 'POST', headers: { ...authorization, ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body), signal: AbortSignal.timeout(CALL_MILLIS_MAX) });
+  if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
   return (await answer.json()) as Answer;
 }
 
