@@ -201,6 +201,15 @@ export interface WireInvariants {
   sequence: number;
 }
 
+/** What became of the transactions that a bank reported. */
+export interface WireBankReport {
+  transactions: number;
+  matched: number;
+  unmatched: number;
+  duplicate: number;
+  credited: string;
+}
+
 export interface WireAudit {
   id: string | number;
   at: string;
