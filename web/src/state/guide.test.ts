@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { borrowerGuide, providerGuide, type BorrowerFacts, type GuideStep } from './guide.ts';
+import { borrowerGuide, lenderGuide, operatorGuide, providerGuide, type BorrowerFacts, type GuideStep } from './guide.ts';
 import type { WireAllocation, WireCapacity, WireFacility, WireLot, WireOrder } from './wire.ts';
 
 const next = (steps: readonly GuideStep[]): string => steps.find((step) => !step.done)?.target ?? 'nothing';
@@ -29,4 +29,16 @@ describe('the guide', () => {
     ['and ends', '5', [{ verified_gpus: 8 }], [{ side: 'sell' }], 'nothing'],
   ])('of a provider %s', (_name, bond, capacity, orders, target) =>
     expect(next(providerGuide({ balances: { bond }, capacity: capacity as WireCapacity[], orders: orders as WireOrder[] }))).toBe(target));
+
+  test.each([
+    ['begins with a mandate', [], [], 'mandate'],
+    ['then waits for a loan', [{ state: 'open' }], [offered], 'facilities'],
+    ['and ends', [{ state: 'open' }], [active], 'nothing'],
+  ])('of a lender %s', (_name, mandates, facilities, target) => expect(next(lenderGuide({ mandates, facilities } as Parameters<typeof lenderGuide>[0]))).toBe(target));
+
+  test.each([
+    ['begins with the brake', [], 'Try the brake'],
+    ['then lets go', ['market.halt'], 'Let it go'],
+    ['and ends', ['market.halt', 'market.resume.requested'], undefined],
+  ])('of an operator %s', (_name, acts, title) => expect(operatorGuide(acts.map((action) => ({ action }))).find((step) => !step.done)?.title).toBe(title));
 });

@@ -1,7 +1,7 @@
-/** A first visitor's way to the first completion, or to the first offer: what is done, what is next, and where that is. */
+/** A first visitor's way to the first completion, offer, loan or halt: what is done, what is next, and where that is. */
 import { toMicro } from './decimal.ts';
 import type { TicketFields } from './ticket.ts';
-import type { WireAllocation, WireBalances, WireCapacity, WireFacility, WireLot, WireOrder } from './wire.ts';
+import type { WireAllocation, WireAudit, WireBalances, WireCapacity, WireFacility, WireLot, WireMandate, WireOrder } from './wire.ts';
 
 export interface GuideStep {
   title: string;
@@ -59,5 +59,30 @@ export function providerGuide({ balances, capacity, orders }: ProviderFacts): Gu
     { title: 'Declare capacity', how: 'How many GPUs of a class you have in a region.', href, target: 'capacity', done: capacity.length > 0 },
     { title: 'Register an endpoint', how: 'A completion from it verifies the capacity.', href, target: 'endpoint', done: capacity.some(({ verified_gpus }) => verified_gpus > 0) },
     { title: 'Offer an hour', how: 'Click a free hour in the calendar, set a price and the GPUs.', href, target: 'offer', done: orders.some(({ side }) => side === 'sell') },
+  ];
+}
+
+export interface LenderFacts {
+  mandates: readonly Pick<WireMandate, 'state'>[];
+  facilities: readonly Pick<WireFacility, 'accepted_at'>[];
+}
+
+export function lenderGuide({ mandates, facilities }: LenderFacts): GuideStep[] {
+  const href = '/credit';
+  const lent = facilities.some(({ accepted_at }) => accepted_at !== null);
+  return [
+    { title: 'Give a mandate', how: 'How much you fund, for which grades and from which rate.', href, target: 'mandate', done: lent || mandates.length > 0 },
+    { title: 'Your first loan', how: 'It comes by itself: the first borrower who fits and accepts stands under Facilities.', href, target: 'facilities', done: lent },
+  ];
+}
+
+/** What an operator has done so far, as the audit tells it. */
+export function operatorGuide(acts: readonly Pick<WireAudit, 'action'>[]): GuideStep[] {
+  const href = '/operator';
+  const did = (name: RegExp): boolean => acts.some(({ action }) => name.test(action));
+  const [halted, resumed] = [did(/halt/), did(/resume/)];
+  return [
+    { title: 'Try the brake', how: 'Name one instrument of a far hour, press Halt and say why. Nothing else stops.', href, target: 'halt', done: halted || resumed },
+    { title: 'Let it go', how: 'Press Resume. It takes a second operator, who confirms it on this screen.', href, target: 'halt', done: resumed },
   ];
 }

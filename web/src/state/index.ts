@@ -4,7 +4,7 @@ export type { ApiClient, Page } from './api_client.ts';
 export { isOpen } from './account.ts';
 export { limitsOf, type PriceLimits } from './bands.ts';
 export type { Depth as LadderDepth } from './book.ts';
-export { borrowerGuide, hasCompleted, providerGuide, type GuideStep } from './guide.ts';
+export { borrowerGuide, hasCompleted, lenderGuide, operatorGuide, providerGuide, type GuideStep } from './guide.ts';
 export type { Directory } from './market.ts';
 export { modeOf } from './market.ts';
 export { curlOf, pythonOf, streamChat, typescriptOf, type ChatCost, type ChatUsage } from './chat.ts';
