@@ -118,7 +118,7 @@ describe.skipIf(!executablePath)('the screens of work', () => {
     await page.getByLabel('Even last instalment').check();
     await page.getByLabel('Compute planned, optional').fill('40000,45000');
     await page.getByText('put a space between months').waitFor();
-    expect(await page.getByRole('button', { name: 'Apply', exact: true }).isEnabled()).toBe(false);
+    expect(await page.getByRole('button', { name: 'Look at the plan' }).isEnabled()).toBe(false);
     await page.getByLabel('Compute planned, optional').fill('40,000 45,000');
     await page.getByText('45,000.00 USD in each month after').waitFor();
     await page.getByRole('button', { name: 'Apply', exact: true }).click();

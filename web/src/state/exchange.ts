@@ -11,12 +11,14 @@ import { Market } from './market.ts';
 import { OrderEntry } from './order_entry.ts';
 import { Resource } from './resource.ts';
 import { Session } from './session.ts';
-import { browserStorage } from './storage.ts';
+import { browserStorage, tabStorage } from './storage.ts';
+import { restoredTicket } from './ticket.ts';
 import { Toasts } from './toasts.ts';
 import type { WireDemo } from './wire.ts';
 
 const CLOCK_MILLIS = 1_000;
 const STATUS_MILLIS = 15_000;
+const TICKET = 'ticket';
 
 /** A connection of its own for each namespace: the session's cookie travels with the handshake, and a login comes after the market's. */
 const socketOf = (namespace: string): FeedSocket =>
@@ -70,6 +72,9 @@ export class Exchange {
     void this.refreshStatus();
     void this.market.directory.refresh();
     void this.session.resume();
+    // A reload loses nothing that was typed into the ticket.
+    this.orders.ticket.value = restoredTicket(tabStorage.read(TICKET));
+    addEventListener('pagehide', () => tabStorage.write(TICKET, JSON.stringify(this.orders.ticket.value)));
     this.timers = [setInterval(() => this.clock.tick(), CLOCK_MILLIS), setInterval(() => void this.refreshStatus(), STATUS_MILLIS)];
   }
 

@@ -1,4 +1,4 @@
-/** What this browser remembers between visits: choices, never data of the account. */
+/** What this browser remembers: choices between visits, what was typed while its tab is open; never data of the account. */
 export interface Storage {
   /** '' when nothing is remembered. */
   read(name: string): string;
@@ -7,20 +7,24 @@ export interface Storage {
 
 const PREFIX = 'ccx.';
 
-/** A browser may forbid its storage; then choices last as long as the page. */
-export const browserStorage: Storage = {
+/** A browser may forbid its storage; then what is chosen or typed lasts as long as the page. */
+const storageOf = (area: () => globalThis.Storage): Storage => ({
   read(name) {
     try {
-      return localStorage.getItem(PREFIX + name) ?? '';
+      return area().getItem(PREFIX + name) ?? '';
     } catch {
       return '';
     }
   },
   write(name, value) {
     try {
-      localStorage.setItem(PREFIX + name, value);
+      area().setItem(PREFIX + name, value);
     } catch {
       // Not remembered.
     }
   },
-};
+});
+
+export const browserStorage = storageOf(() => localStorage);
+/** Ends with the tab. */
+export const tabStorage = storageOf(() => sessionStorage);

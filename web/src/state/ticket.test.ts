@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { defaultProtection, EMPTY_TICKET, orderBody, reduceTicket, summarise, type TicketContext, type TicketFields } from './ticket.ts';
+import { defaultProtection, EMPTY_TICKET, orderBody, restoredTicket, reduceTicket, summarise, type TicketContext, type TicketFields } from './ticket.ts';
 
 const CONTEXT: TicketContext = {
   depth: { bids: [{ price: 20_000, quantity: 500 }], asks: [{ price: 21_000, quantity: 800 }] },
@@ -95,4 +95,11 @@ test('credit that the lender has frozen is none that a bid may hold', () => {
   const summary = summarise(fields({}), { ...CONTEXT, available: 100_000_000n, frozen: 95_000_000n });
   expect(summary.creditAfter).toBe(5_000_000n - (summary.preview?.reserved ?? 0n));
   expect(summary.problems[0]?.message).toBe('The lender has frozen this credit');
+});
+
+test('a ticket comes back after a reload as it was typed; what is not of a ticket does not', () => {
+  const typed = fields({ price: '2.15', postOnly: true, hours: { from: 1, to: 5 } });
+  expect(restoredTicket(JSON.stringify(typed))).toEqual({ ...typed, hours: undefined });
+  expect(restoredTicket('{"price": 2, "quantity": "3", "other": "x"}')).toEqual({ ...EMPTY_TICKET, quantity: '3' });
+  expect(restoredTicket('')).toEqual(EMPTY_TICKET);
 });

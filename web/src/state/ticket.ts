@@ -60,6 +60,16 @@ export const EMPTY_TICKET: TicketFields = {
   hours: undefined,
   acceptancePercent: '100',
 };
+/** A ticket as it was kept over a reload of the page; what is not of a ticket, or not kept, is as in an empty one. The address says the hours. */
+export function restoredTicket(kept: string): TicketFields {
+  try {
+    const known = Object.entries(JSON.parse(kept) as object).filter(([name, value]) => name !== 'hours' && typeof value === typeof EMPTY_TICKET[name as keyof TicketFields]);
+    return { ...EMPTY_TICKET, ...Object.fromEntries(known) };
+  } catch {
+    return EMPTY_TICKET;
+  }
+}
+
 export const isStop = (type: OrderType): boolean => type === 'stop' || type === 'stop_limit';
 /** Its price is a limit, not the protection that has a default. */
 export const isPriced = (type: OrderType): boolean => type === 'limit' || type === 'stop_limit';
