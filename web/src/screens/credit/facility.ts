@@ -57,9 +57,10 @@ export function planOf(text: string): { months: string[]; problem?: string } {
 }
 
 /** What happens to a facility that is not paid, by days past due. */
+export const NO_DRAWS_DAYS = 5;
 const LADDER = [
   { days: 1, name: 'Notice' },
-  { days: 5, name: 'No more draws' },
+  { days: NO_DRAWS_DAYS, name: 'No more draws' },
   { days: 10, name: 'Cancel only' },
   { days: 15, name: 'Half frozen' },
   { days: 30, name: 'Frozen' },

@@ -3,7 +3,7 @@ import { format, MILLIS_PER_HOUR, parseInstrument, toMicro, type WireDelivery } 
 import type { Bar } from '../../ui/Bars.svelte';
 
 const DAYS_MAX = 30;
-const MICRO_PER_CENT = 10_000n;
+export const MICRO_PER_CENT = 10_000n;
 
 export function revenueBars(deliveries: readonly WireDelivery[]): Bar[] {
   const byDay = new Map<string, bigint>();
