@@ -9,7 +9,7 @@ const WORKED_DAYS = 9;
 const WATCHED_HOURS = 5;
 const CLASS = 'H100-SXM-80';
 const REGION = 'us-east';
-const GPUS = 64;
+const GPUS = 128;
 const SCOPES = ['inference', 'account', 'read', 'trade', 'credit'];
 
 const SOUND = { cash: '6000000', monthly_burn: '310000', monthly_revenue: '420000', cash_trend_3m_percent: '4', revenue_growth_percent: '110', gross_margin_percent: '62', compute_share_percent: '35', forecast_error_percent: '9', top_customer_percent: '14', past_days_overdue: '0' };
@@ -42,7 +42,7 @@ export async function live(demo, say) {
   for (let day = 0; clock.now < last - DAY; day++) {
     for (const borrower of BORROWERS.filter(({ after }) => after === day)) others.push(await borrow(call, borrower));
     await moveTo(hour() + DAY);
-    await repay(call, [own, ...others.filter(({ late }) => !late).map(({ key }) => key)], clock.now);
+    await repay(call, [own, ...others.filter(({ late }) => !late).map(({ key }) => key)]);
     if (last - clock.now > WORKED_DAYS * DAY) continue;
     await work(call, { demo, keys, buyers: others.map(({ key }) => key), hour: hour(), moveTo });
     say(`day ${day}`);
@@ -109,14 +109,14 @@ async function borrow(call, { company, amount, months, method, application, shar
 }
 
 /** Who pays, pays on the day. */
-async function repay(call, keys, now) {
+async function repay(call, keys) {
   for (const key of keys) {
     for (const { id, accepted_at } of (await call(key, 'GET', '/facilities')).data) {
       if (accepted_at === null) continue;
       const { next_payment: next } = await call(key, 'GET', `/facilities/${id}/dashboard`);
-      if (next === null || Date.parse(next.due_date) > now || !/[1-9]/.test(next.amount)) continue;
-      await call(key, 'POST', '/deposits', { amount: next.amount, reference: `instalment ${next.due_date}` });
-      await call(key, 'POST', `/facilities/${id}/repayments`, { amount: next.amount });
+      if (next === null || !/[1-9]/.test(next.past_due)) continue;
+      await call(key, 'POST', '/deposits', { amount: next.past_due, reference: `instalment ${id} ${next.due_date}` });
+      await call(key, 'POST', `/facilities/${id}/repayments`, { amount: next.past_due });
     }
   }
 }
@@ -151,9 +151,9 @@ async function ask({ url }, keys, count) {
 
 /** A little is offered at prices that wander, and taken: candles. */
 async function trade(call, provider, buyers, instrument, turn) {
-  const middle = 1.8 + 0.05 * Math.sin(turn / 4) + 0.02 * Math.sin(turn * 1.7);
+  const middle = 1.894 + 0.005 * Math.sin(turn / 4) + 0.002 * Math.sin(turn * 1.7);
   for (const [index, key] of buyers.slice(0, 3).entries()) {
-    const price = (middle + 0.006 * Math.sin(turn * 3 + index * 2)).toFixed(4);
+    const price = (middle + 0.0015 * Math.sin(turn * 3 + index * 2)).toFixed(4);
     const asked = await perhaps(call(provider, 'POST', '/orders', { instrument, side: 'sell', type: 'limit', price, quantity: String(1 + ((turn + index) % 3)), time_in_force: 'gtc' }));
     await buy(call, key, instrument, price, asked?.order.quantity ?? '1');
   }

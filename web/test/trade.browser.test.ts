@@ -108,6 +108,29 @@ describe.skipIf(!executablePath)('the trade screen', () => {
     await page.waitForURL(/\/trade\/A100-SXM-80\.(us|eu)-west\./);
   });
 
+  test('by keys alone nobody stands nowhere: a row that is cancelled leaves the focus in its table, a button that cannot be pressed says where to go', async () => {
+    const page = await trade();
+    const cancels = page.getByRole('tabpanel').getByRole('button', { name: 'Cancel', exact: true });
+    const before = await cancels.count();
+    await page.getByRole('tab', { name: /Open orders/ }).focus();
+    while (!(await cancels.first().evaluate((button) => button === document.activeElement))) await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await expect.poll(() => cancels.count()).toBe(before - 1);
+    await expect.poll(() => page.evaluate(() => document.activeElement?.closest('[role="tabpanel"]') !== null && document.activeElement?.tagName)).toBe('BUTTON');
+    await page.getByRole('button', { name: 'Enter a quantity' }).focus();
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).labels?.[0]?.innerText)).toBe('Price');
+  });
+
+  test('what was typed into the ticket is there again after a reload', async () => {
+    const page = await trade();
+    await page.getByLabel('Price', { exact: true }).fill('2.15');
+    await page.getByLabel('Quantity', { exact: true }).fill('7');
+    await page.reload();
+    await page.getByRole('button', { name: 'Buy 7 GPU-h' }).waitFor();
+    expect(await page.getByLabel('Price', { exact: true }).inputValue()).toBe('2.15');
+  });
+
   test('candles load when they are asked for, with the address to share them', async () => {
     const page = await trade();
     await type(page, 'Candles');

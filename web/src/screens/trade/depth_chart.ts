@@ -15,7 +15,7 @@ export interface DepthShape {
   deepest: number;
 }
 
-/** Prices farther from the middle than this share are left out: one far order must not flatten the rest. */
+/** Prices farther from the best of their side than this share of the middle are left out: one far order must not flatten the rest. */
 const REACH_PERCENT = 25;
 
 export function depthShape(depth: LadderDepth): DepthShape | undefined {
@@ -25,7 +25,8 @@ export function depthShape(depth: LadderDepth): DepthShape | undefined {
   const reach = Math.max((middle * REACH_PERCENT) / 100, 1);
   const side = (levels: readonly { price: number; quantity: number }[]): DepthPoint[] => {
     let total = 0;
-    return levels.filter((level) => Math.abs(level.price - middle) <= reach).map((level) => ({ price: level.price, total: (total += level.quantity) }));
+    const first = levels[0]?.price ?? middle;
+    return levels.filter((level) => Math.abs(level.price - first) <= reach).map((level) => ({ price: level.price, total: (total += level.quantity) }));
   };
   const [bids, asks] = [side(depth.bids), side(depth.asks)];
   const width = Math.max(middle - (bids.at(-1)?.price ?? middle), (asks.at(-1)?.price ?? middle) - middle, 1) * 1.05;
