@@ -179,7 +179,7 @@ describe.skipIf(!executablePath)('the screens of work', () => {
 
   test('an operator suspends a provider, stops payouts, and sees how far everything has come', async () => {
     const page = await visits.visit({ path: '/operator', role: 'operator' });
-    await region(page, 'Positions').getByText('Projection ledger').waitFor();
+    await region(page, 'Positions').getByText('Projection: ledger').waitFor();
     await region(page, 'Income by source, 30 days').getByText('Origination fees').waitFor();
     await region(page, 'Users').getByRole('row', { name: /lender@demo\.example/ }).waitFor();
     await region(page, 'Providers').getByRole('button', { name: 'Suspend' }).click();
