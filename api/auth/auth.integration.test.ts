@@ -140,6 +140,19 @@ test.each([
   expect(await names()).not.toContain('of no use');
 });
 
+test('a rotated key has a successor of the same rights, works on for as long as was asked for, and is not rotated again after that', async () => {
+  const made = (await world.call('POST', '/api/v1/keys', { key: borrower.key, body: { name: 'turns', scopes: ['read'], monthly_limit: '5' } })).body as { id: string; secret: string };
+  const rotate = (seconds: number): Promise<Answer> => world.call('POST', `/api/v1/keys/${made.id}/rotate`, { key: borrower.key, body: { overlap_seconds: seconds } });
+  const works = async (key: unknown): Promise<boolean> => (await world.call('GET', '/api/v1/me', { key: String(key) })).status === 200;
+  const next = await rotate(60);
+  expect(next).toMatchObject({ status: 201, body: { name: 'turns', scopes: ['read'], monthly_limit: '5.00', expires_at: null } });
+  expect([await works(made.secret), await works(next.body.secret)]).toEqual([true, true]);
+  expect((await rotate(0)).status).toBe(201);
+  expect([await works(made.secret), await works(next.body.secret)]).toEqual([false, true]);
+  const refused = await rotate(60);
+  expect([refused.status, codeOf(refused)]).toEqual([409, 'invalid_state']);
+});
+
 test('a key makes no key that may do more than itself', async () => {
   const key = await world.keyFor(borrower.user, { scopes: ['keys', 'read'] });
   const answer = await world.call('POST', '/api/v1/keys', { key, body: { name: 'more', scopes: ['read', 'trade'] } });

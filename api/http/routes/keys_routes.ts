@@ -208,8 +208,10 @@ const rotateKey = route({
       const old = keyOfRow({ ...row, role: principal.role });
       const missing = old.scopes.find((scope) => !principal.scopes.some((known) => known === scope));
       if (missing !== undefined) throw new ApiError('insufficient_scope', { field: 'scopes', values: { scope: missing } });
-      const { id, text } = await services.auth.createKey(transaction, principal, { ...old, test: isTestKey(old) });
       const now = Math.max(Date.now(), services.committed.now);
+      // Its successor would have expired with it.
+      if (old.expiresAt !== null && old.expiresAt <= now) throw new ApiError('invalid_state', { because: 'The key has expired.' });
+      const { id, text } = await services.auth.createKey(transaction, principal, { ...old, test: isTestKey(old) });
       await services.auth.endKeyAt(transaction, old, now + (body.overlap_seconds ?? HOUR_SECONDS) * MILLIS_PER_SECOND);
       const record = keyWire(keyOfRow({ ...(await transaction('api_keys').where('id', id).first<KeyRow>()), role: principal.role }));
       return { reply: { status: 201, body: { ...record, secret: text } }, repeat: { status: 201, body: record } };
