@@ -9,6 +9,7 @@ import type { ApiKey, EndpointNeeds, KeyRow, SpotPolicy } from '../../auth/keys.
 import type { Directory } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
 import { findModel } from '../../gateway/catalogue/catalogue.ts';
+import { boundBy, requireWithin } from '../key_bounds.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
 import { pageOfRows } from '../wire/pages.ts';
@@ -153,11 +154,11 @@ const createKey = route({
     const unfit = body.test === true ? body.scopes.find((scope) => !TEST_SCOPES.some((known) => known === scope)) : undefined;
     if (unfit !== undefined) throw new ApiError('invalid_request', { field: 'scopes', values: { detail: `scopes: a test key may only have ${TEST_SCOPES.join(', ')}` } });
     const expiresAt = body.expires_at === null || body.expires_at === undefined ? null : Date.parse(body.expires_at);
-    const created = {
+    const created = boundBy({
       name: body.name, scopes: [...new Set(body.scopes)], allowedModels: body.allowed_models ?? null, allowedIps: body.allowed_ips ?? null, expiresAt,
       monthlyLimit: amountIn('monthly_limit', body.monthly_limit, parseMicro), requestsPerMinute: body.requests_per_minute ?? null,
       tokensPerMinute: body.tokens_per_minute ?? null, spot: spotOf(body.spot), needs: needsOf(body.endpoint), project: body.project == null ? null : { id: body.project }, test: body.test === true,
-    };
+    }, principal.apiKey);
     const reply = await once(context, async (transaction) => {
       // A repeat is answered even when the key has expired meanwhile.
       requireUsable(services.directory, created, Math.max(Date.now(), services.committed.now));
@@ -208,6 +209,7 @@ const rotateKey = route({
       const old = keyOfRow({ ...row, role: principal.role });
       const missing = old.scopes.find((scope) => !principal.scopes.some((known) => known === scope));
       if (missing !== undefined) throw new ApiError('insufficient_scope', { field: 'scopes', values: { scope: missing } });
+      requireWithin(old, principal.apiKey);
       const now = Math.max(Date.now(), services.committed.now);
       // Its successor would have expired with it.
       if (old.expiresAt !== null && old.expiresAt <= now) throw new ApiError('invalid_state', { because: 'The key has expired.' });
