@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { NONE } from '../../engine/vocabulary.ts';
 import { createProvider } from '../demo/provider/provider.ts';
 import { ANY_SPOT, CHAT, HOUR, MARKET, RATED, micro, openGatewayWorld, receiptOf } from './test/gateway_world.ts';
@@ -225,6 +225,24 @@ describe('a request paid from the spot book', () => {
     expect(views.length).toBeLessThanOrEqual(3);
     const used = answers.reduce((sum, answer) => sum + micro(receiptOf(answer).credits_used), 0);
     expect(before - (await other.remaining())).toBe(used);
+    await other.check();
+    await other.close();
+  });
+
+  test('is bought however long it takes to ask for it', async () => {
+    const other = await openGatewayWorld();
+    await other.offer(other.providers[0], 24_000, 1_000);
+    const { sequencer } = other.services;
+    const authorise = sequencer.authorise.bind(sequencer);
+    const now = performance.now.bind(performance);
+    let held = 0;
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + held);
+    vi.spyOn(sequencer, 'authorise').mockImplementation((request) => {
+      held += 6_000;
+      return authorise(request);
+    });
+    const answer = await other.client(other.key({ spot: ANY_SPOT })).chat.completions.create({ model: CHAT, messages, max_tokens: 64 }).finally(() => vi.restoreAllMocks());
+    expect(micro(receiptOf(answer).credits_used)).toBeGreaterThan(0);
     await other.check();
     await other.close();
   });

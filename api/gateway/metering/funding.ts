@@ -24,8 +24,11 @@ export interface Grant {
   settled(): void;
 }
 
+/** What a request may wait in all for others to leave something. How long it takes to ask and to buy does not count. */
 const WAIT_MILLIS_MAX = 5_000;
 const PURCHASES_MAX = 3;
+/** So often others may buy for a request as well, and it finds nothing left of that. */
+const SHARED_MAX = 100;
 /** Other processes end holds too; nobody tells. */
 const LOOK_AGAIN_MILLIS = 100;
 /** Of one company. */
@@ -67,8 +70,9 @@ export class Funding {
    * @throws GatewayError when there is no capacity, no credit or no budget for it; Unavailable
    */
   async obtain(call: Call, wanted: Wanted): Promise<Grant> {
-    const deadline = performance.now() + WAIT_MILLIS_MAX;
+    const patience = { millis: WAIT_MILLIS_MAX };
     let purchases = 0;
+    let shared = 0;
     const { fees } = wanted;
     for (;;) {
       // Who came first is served first.
@@ -76,16 +80,19 @@ export class Funding {
       const answer = await this.authorise(call, wanted);
       if (answer.ok) return this.grant(call, answer.authorisation, fees.paid);
       if (answer.reason === 'over_limit') throw await this.spending.refusal(call, answer.limit);
-      if (purchases >= PURCHASES_MAX || performance.now() > deadline) throw exhausted();
+      if (purchases >= PURCHASES_MAX || shared >= SHARED_MAX) throw exhausted();
       try {
         const paid = await this.spot.buy(call, wanted.excluded, answer.reason);
-        if (paid === undefined) continue;
+        if (paid === undefined) {
+          shared += 1;
+          continue;
+        }
         fees.paid += paid;
         purchases += 1;
       } catch (error) {
         const mayWait = wanted.waits && answer.pending === true && error instanceof GatewayError && error.code === 'capacity_exhausted';
         if (!mayWait || behind >= WAITING_MAX) throw error;
-        if (!(await this.holdEnds(call.company, deadline, wanted.signal))) throw error;
+        if (!(await this.holdEnds(call.company, patience, wanted.signal))) throw error;
       }
     }
   }
@@ -100,10 +107,11 @@ export class Funding {
     });
   }
 
-  /** Resolves with true when a hold of the company may have ended, with false when it is too late or nobody asks any more. */
-  private holdEnds(company: number, deadline: number, signal: Signal): Promise<boolean> {
-    if (performance.now() >= deadline || signal.aborted) return Promise.resolve(false);
-    return new Promise((resolve) => {
+  /** Resolves with true when a hold of the company may have ended, with false when it has waited long enough or nobody asks any more. */
+  private async holdEnds(company: number, patience: { millis: number }, signal: Signal): Promise<boolean> {
+    if (patience.millis <= 0 || signal.aborted) return false;
+    const since = performance.now();
+    await new Promise<void>((resolve) => {
       const queue = this.waiting.get(company) ?? [];
       this.waiting.set(company, queue);
       const wake = (): void => {
@@ -111,11 +119,13 @@ export class Funding {
         const at = queue.indexOf(wake);
         if (at !== -1) queue.splice(at, 1);
         if (queue.length === 0 && this.waiting.get(company) === queue) this.waiting.delete(company);
-        resolve(!signal.aborted);
+        resolve();
       };
       const timer = setTimeout(wake, LOOK_AGAIN_MILLIS);
       queue.push(wake);
     });
+    patience.millis -= performance.now() - since;
+    return !signal.aborted;
   }
 
   /** What one hold leaves may serve several that wait. */
