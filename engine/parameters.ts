@@ -105,8 +105,6 @@ export const PARAMETERS = {
   spotEndsBefore: 60_000,
 } as const;
 
-export type Parameters = typeof PARAMETERS;
-
 /** Highest fee a buyer can be charged: what holds reserve. */
 export const BUYER_FEE_MAX = PARAMETERS.takerFee;
 

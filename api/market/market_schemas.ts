@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import { TRADING_MODES } from '../../engine/vocabulary.ts';
 import { decimal } from '../http/wire/schemas.ts';
-import { INTERVALS } from './candles.ts';
 import { PHASES } from './instruments.ts';
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
@@ -14,7 +13,6 @@ const usd = decimal.describe('USD per GPU-hour');
 export const levelSchema = z.tuple([price, quantity]);
 export const queuedOrderSchema = z.tuple([price, quantity, z.string().describe('Order id')]);
 const checksum = z.number().int().describe('CRC-32 over the best 10 levels, bids then asks, `price:quantity` joined by `|`');
-export const bookDataSchema = z.object({ bids: z.array(levelSchema), asks: z.array(levelSchema), checksum });
 
 export const bookSchema = z.object({
   instrument: z.string(),
@@ -44,7 +42,6 @@ export const candleSchema = z.object({
   notional: credits,
   trades: z.number().int(),
 });
-export const candlesDataSchema = z.object({ interval: z.enum(INTERVALS), candles: z.array(candleSchema) });
 
 const mark = {
   mark_price: price.nullable(),

@@ -1,7 +1,5 @@
 /** Growing typed columns: a store keeps one column per field and one row number per thing. */
 
-export type Column = Float64Array | Int32Array | Uint8Array;
-
 /** The next capacity that holds `rows`: doubling keeps the cost of growth constant per row. */
 export function grownCapacity(capacity: number, rows: number): number {
   let next = Math.max(capacity, 16);

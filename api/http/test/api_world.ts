@@ -25,7 +25,7 @@ import type { Gateway } from '../../gateway/gateway.ts';
 import { Vault } from '../../gateway/endpoints/vault.ts';
 import { MarketView } from '../../market/market_view.ts';
 import { pastTrades } from '../../past_trades.ts';
-import { TEST_EPOCH, createInProcessSequencer } from '../../sequencer/in_process.ts';
+import { createInProcessSequencer } from '../../sequencer/in_process.ts';
 import type { Services } from '../../services.ts';
 import { exchangeRoutes } from '../routes/all_routes.ts';
 import type { Route } from '../route.ts';
@@ -206,5 +206,3 @@ export async function equip(world: ApiWorld, member: Member, gpus: number): Prom
   await world.execute({ type: 'deposit', company, amount: 1_000_000_000_000, reference: 'test' });
   await world.execute({ type: 'postBond', company, amount: 1_000_000_000_000 });
 }
-
-export const HOUR_START = TEST_EPOCH;
