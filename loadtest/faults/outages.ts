@@ -1,5 +1,5 @@
 /** Postgres goes away, in all the ways it can, and comes back. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import pg from 'pg';
 import { endsWithThisProcess } from '../../api/kept_process.ts';
@@ -129,16 +129,29 @@ const FILL_DISK = `
   create trigger disk_full before insert on journal for each statement execute function disk_full()`;
 const EMPTY_DISK = 'drop trigger disk_full on journal; drop function disk_full()';
 
+const journalSessions = (world: FaultWorld): Promise<{ pid: number }[]> => world.query<{ pid: number }>(`select pid ${JOURNAL_SESSIONS}`);
+async function sessionFails(world: FaultWorld, pid: number): Promise<void> {
+  await until('the session to fail', () => journalSessions(world).then((sessions) => !sessions.some((session) => session.pid === pid), () => true), DEADLINE_MILLIS);
+}
+
 /** The journal's session may write no more: its next write to the log fails, and Postgres starts again from what is on disk. */
 async function failLog(world: FaultWorld): Promise<void> {
-  const find = (): Promise<{ pid: number }[]> => world.query<{ pid: number }>(`select pid ${JOURNAL_SESSIONS}`);
-  const [{ pid }] = await find();
+  const [{ pid }] = await journalSessions(world);
   // As who it runs as: others, root too, may lack the right.
   const { uid, gid } = statSync(`/proc/${pid}`);
   const { status, stderr } = spawnSync('prlimit', [`--pid=${pid}`, '--fsize=0:'], { uid, gid });
   if (status !== 0) throw new Error(`prlimit: ${String(stderr)}`);
-  await until('the session to fail', () => find().then((sessions) => !sessions.some((session) => session.pid === pid), () => true), DEADLINE_MILLIS);
+  await sessionFails(world, pid);
 }
+
+/** The next time the journal's session makes the log durable the disk says that it cannot: what was written may be there all the same. */
+async function failSync(world: FaultWorld): Promise<void> {
+  const [{ pid }] = await journalSessions(world);
+  const tracer = spawn('strace', ['-qq', '-o', '/dev/null', '-p', String(pid), '-e', 'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO:when=1'], { stdio: 'ignore' });
+  tracer.once('exit', endsWithThisProcess(() => tracer.kill()));
+  await sessionFails(world, pid).finally(() => tracer.kill());
+}
+const needsStrace = (): string | undefined => (spawnSync('strace', ['--version']).status === 0 ? undefined : 'needs strace');
 const needsPrlimit = (): string | undefined => (spawnSync('prlimit', ['--version']).status === 0 ? undefined : 'needs prlimit of util-linux');
 
 export const outageFaults: Fault[] = [
@@ -198,6 +211,7 @@ export const outageFaults: Fault[] = [
     millis: seconds(3),
   }),
   outageFault('log cannot be written', few, { begin: failLog, end: () => undefined, millis: seconds(0) }, needsPrlimit),
+  outageFault('log cannot be made durable', few, { begin: failSync, end: () => undefined, millis: seconds(0) }, needsStrace),
 ];
 
 /** Every answer of Postgres comes late; nothing else changes. */
