@@ -18,10 +18,11 @@ const DONE_MILLIS = 1_500;
 const SCREENS = [['borrower', '/trade'], ['borrower', '/credit'], ['borrower', '/developers'], ['provider', '/provider'], ['lender', '/credit'], ['operator', '/operator'], [undefined, '/login'], [undefined, '/register']];
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
+const say = (text) => process.stdout.write(`${text}\n`);
 let failures = 0;
 const fail = (text) => {
   failures++;
-  console.log(`  FAILED: ${text}`);
+  say(`  FAILED: ${text}`);
 };
 
 async function enter(who, path) {
@@ -77,7 +78,7 @@ async function stands(page, when) {
   await page.waitForTimeout(DONE_MILLIS);
   const stop = await stopOf(page);
   look(stop, when);
-  console.log(`  ${when}: ${stop?.name.slice(0, 60) ?? 'nowhere'}`);
+  say(`  ${when}: ${stop?.name.slice(0, 60) ?? 'nowhere'}`);
 }
 
 const ANSWERS = { Amount: '250000', 'Cash at': '4000000', 'Monthly burn': '250000', 'Monthly revenue': '180000', 'Cash trend': '-8', 'Revenue growth': '90', 'Gross': '55', 'Compute, share': '40', 'Compute forecast': '15', Largest: '22', 'Days overdue': '0' };
@@ -92,7 +93,7 @@ const JOBS = {
         if (stop === undefined) break;
         look(stop, `on ${path} of ${who ?? 'a visitor'}`);
       }
-      console.log(`  ${path} of ${who ?? 'a visitor'}: ${stops} stops`);
+      say(`  ${path} of ${who ?? 'a visitor'}: ${stops} stops`);
       await page.context().close();
     }
   },
@@ -207,7 +208,8 @@ const JOBS = {
     await type(one, 'Walked by keys');
     await press(one, 'Enter');
     await stands(one, 'a class halted');
-    await go(one, /^Resume$/, 'Shift+Tab');
+    // Beside Halt, for the class that is still chosen.
+    await go(one, /^Resume$/);
     await press(one, 'Enter');
     await type(one, 'Walked by keys');
     await press(one, 'Enter');
@@ -239,10 +241,10 @@ const JOBS = {
 
 for (const [name, job] of Object.entries(JOBS)) {
   if (values.only !== '' && !values.only.split(',').includes(name)) continue;
-  console.log(name);
+  say(name);
   await job().catch((error) => fail(error.message));
   for (const context of browser.contexts()) await context.close();
 }
 await browser.close();
-console.log(failures === 0 ? 'nothing lost' : `${failures} failed`);
+say(failures === 0 ? 'nothing lost' : `${failures} failed`);
 process.exitCode = failures === 0 ? 0 : 1;
