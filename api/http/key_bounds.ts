@@ -3,7 +3,7 @@ import type { ApiKey } from '../auth/keys.ts';
 import { ApiError } from '../errors.ts';
 import { findModel } from '../gateway/catalogue/catalogue.ts';
 
-export type Bounds = Pick<ApiKey, 'allowedModels' | 'allowedIps' | 'expiresAt' | 'monthlyLimit' | 'needs'> & { project: { id: string } | null };
+export type Bounds = Pick<ApiKey, 'allowedModels' | 'allowedIps' | 'expiresAt' | 'monthlyLimit' | 'requestsPerMinute' | 'tokensPerMinute' | 'needs'> & { project: { id: string } | null };
 
 const modelOf = (name: string): string => findModel(name)?.id ?? name;
 const isAmong = (made: readonly string[] | null, own: readonly string[] | null): boolean => own === null || (made !== null && made.every((name) => own.includes(name)));
@@ -15,6 +15,8 @@ const KEPT: readonly [field: string, isKept: (made: Bounds, own: Bounds) => bool
   ['allowed_ips', (made, own) => isAmong(made.allowedIps, own.allowedIps)],
   ['expires_at', (made, own) => isAtMost(made.expiresAt, own.expiresAt)],
   ['monthly_limit', (made, own) => isAtMost(made.monthlyLimit, own.monthlyLimit)],
+  ['requests_per_minute', (made, own) => isAtMost(made.requestsPerMinute, own.requestsPerMinute)],
+  ['tokens_per_minute', (made, own) => isAtMost(made.tokensPerMinute, own.tokensPerMinute)],
   ['project', (made, own) => own.project === null || made.project?.id === own.project.id],
   ['endpoint', (made, own) => own.needs === null || JSON.stringify(made.needs) === JSON.stringify(own.needs)],
 ];
@@ -31,7 +33,8 @@ export function boundBy<T extends Bounds>(made: T, own: Bounds | undefined): T {
   if (own === undefined) return made;
   const bound = {
     ...made, allowedModels: made.allowedModels ?? own.allowedModels, allowedIps: made.allowedIps ?? own.allowedIps, expiresAt: made.expiresAt ?? own.expiresAt,
-    monthlyLimit: made.monthlyLimit ?? own.monthlyLimit, project: made.project ?? (own.project === null ? null : { id: own.project.id }), needs: made.needs ?? own.needs,
+    monthlyLimit: made.monthlyLimit ?? own.monthlyLimit, requestsPerMinute: made.requestsPerMinute ?? own.requestsPerMinute, tokensPerMinute: made.tokensPerMinute ?? own.tokensPerMinute,
+    project: made.project ?? (own.project === null ? null : { id: own.project.id }), needs: made.needs ?? own.needs,
   };
   requireWithin(bound, own);
   return bound;
