@@ -147,6 +147,8 @@ const MEASURES: Readonly<Record<Part, (field: Field) => Promise<BenchResult>>> =
   async alone({ ports, key, millis, options }) {
     const added = async (streamed: boolean): Promise<(of: 'latencies' | 'firstBytes', fraction: number) => number> => {
       const { direct, gateway } = targetsOf(ports, key, streamed);
+      // The other parts, where they are taken, have come before.
+      if (options.has('only')) await runLoad(gateway, CONNECTIONS, streamed ? WARMUP_MILLIS.streamed : WARMUP_MILLIS.whole);
       const [without, through] = [await runLoad(direct, 1, millis), await runLoad(gateway, 1, millis)];
       return (of, fraction) => percentile(through[of], fraction) - percentile(without[of], fraction);
     };
