@@ -38,7 +38,9 @@ export const FACILITY_METHODS = [...SCHEDULE_METHODS, 'revenue_share'] as const;
 export type FacilityMethod = (typeof FACILITY_METHODS)[number];
 
 export const PREPAYMENT_MODES = ['shorten', 'lower', 'advance'] as const;
-export type PrepaymentMode = (typeof PREPAYMENT_MODES)[number];
+/** `next`: of a payment that names no mode the next instalment comes first, paid before its day; what is more shortens. */
+export const REPAYMENT_MODES = [...PREPAYMENT_MODES, 'next'] as const;
+export type RepaymentMode = (typeof REPAYMENT_MODES)[number];
 /** From 2 on: the origination fee is earned by the day, what is expected to be lost is provisioned from the first draw on, no hour begins after maturity.
  * From 3 on: in months of 30 days a due date that February cuts short counts as the day it stands for, and instalments are planned on the days that are billed. */
 export const LOAN_RULES = 3;

@@ -189,7 +189,7 @@ test('the bank reports, once, what a company announced', async () => {
   const company = `cmp_${lender.user.company}`;
   await world.services.database('deposits').insert({ id: 'dep_1', company: lender.user.company, amount: 500_000_000, reference: 'INV, 7', status: 'pending' });
   const csv = `Date,Reference,Amount\r\n2026-12-01,"INV, 7",500.00\n2026-12-02,${company},25\n2026-12-02,who knows,1\n`;
-  const upload = (text: string) => world.call('POST', '/api/v1/bank-transactions', { key: operator.key, raw: text, headers: { 'content-type': 'text/csv' } });
+  const upload = (text: string, headers = {}) => world.call('POST', '/api/v1/bank-transactions', { key: operator.key, raw: text, headers: { 'content-type': 'text/csv', ...headers } });
   const lines = [{ line: 2, status: 'matched' }, { line: 3, status: 'matched' }, { line: 4, status: 'unmatched' }];
   expect((await upload(csv)).body).toEqual({ transactions: 3, matched: 2, unmatched: 1, duplicate: 0, credited: '525.00', lines });
   expect((await get(lender, '/balances')).body.usd).toBe('525.00');
@@ -211,6 +211,11 @@ test('the bank reports, once, what a company announced', async () => {
     expect([broken, answer.status]).toEqual([broken, line === 0 ? 400 : 422]);
     if (line > 0) expect(answer.body.error).toMatchObject({ code: 'csv_invalid', message: expect.stringMatching(new RegExp(`^Line ${line}: `)) });
   }
+  // A file that cannot be read uses up no key; one that was used for another file is refused for that.
+  const once = { 'idempotency-key': 'bank-1' };
+  expect((await upload('amount\n1', once)).body.error?.code).toBe('csv_invalid');
+  expect((await upload(alike, once)).body).toMatchObject({ duplicate: 2 });
+  expect((await upload('amount\n1', once)).body.error?.code).toBe('idempotency_mismatch');
 });
 
 test('two operators set the prices of money and a facility\'s own covenants; a company takes all of its own with it', async () => {

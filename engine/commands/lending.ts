@@ -1,6 +1,6 @@
 /** Mandates, facilities, and the life of a loan. */
 import type { Micro, Ppm } from '../numbers/units.ts';
-import type { CompanyId, FacilityId, FacilityMethod, Grade, LotId, MandateId, PrepaymentMode } from '../vocabulary.ts';
+import type { CompanyId, FacilityId, FacilityMethod, Grade, LotId, MandateId, RepaymentMode } from '../vocabulary.ts';
 
 export interface CreateMandate {
   type: 'createMandate';
@@ -153,7 +153,7 @@ export interface Repay {
   company: CompanyId;
   facility: FacilityId;
   amount: Micro;
-  mode: PrepaymentMode;
+  mode: RepaymentMode;
   /** Money that arrives with the command covers what `unapplied` lacks: the demo's bank pays at once. Elsewhere it must be there. */
   bankCovers: boolean;
   /** The line of the bank's that is paid with, as in a deposit. */

@@ -6,6 +6,7 @@ import type { Repay } from '../commands.ts';
 import { Exact } from '../credit/exact.ts';
 import { repaymentSchedule } from '../credit/schedule.ts';
 import { addMonths } from '../numbers/calendar.ts';
+import type { FacilityView } from '../queries.ts';
 import { RULES_VERSION } from '../rules.ts';
 import { Loan, states } from '../test/loan.ts';
 import { APPLICATION, HOUR, START, World, all, loan, one, postings, usd } from '../test/world.ts';
@@ -63,6 +64,64 @@ describe('a payment', () => {
       [1, first.fee, first.interest, first.principal], [2, 0, second.interest, usd(100)],
     ]);
     expect(world.broken).toEqual([]);
+  });
+
+  describe('that names no mode', () => {
+    const early = (amount: (asked: number) => number): { world: Loan; before: FacilityView['schedule']; billed: unknown[] } => {
+      const world = new Loan();
+      const before = structuredClone(world.view.schedule);
+      world.days(world.dueDay(1) - 1);
+      world.pay(amount(before[0].principal + before[0].interest), 'next');
+      return { world, before, billed: all(world.days(world.dueDay(1)).events, 'instalmentDue') };
+    };
+
+    it('a day before the due date pays the instalment, which is not asked for again', () => {
+      const { world, before, billed } = early((asked) => asked);
+      expect(billed).toEqual([]);
+      expect(world.view.daysPastDue).toBe(0);
+      expect(world.view.schedule.map(({ number }) => number)).toEqual(before.slice(1).map(({ number }) => number));
+      // The instalments to come stay as they were, but the last: the interest of the day that was still to come was paid as principal.
+      const dues = (rows: typeof before): number[] => rows.map(({ principal, interest }) => principal + interest);
+      expect(dues(world.view.schedule).slice(0, -1)).toEqual(dues(before.slice(1)).slice(0, -1));
+      expect(world.broken).toEqual([]);
+    });
+
+    it('and pays a part of the instalment leaves the rest to its day', () => {
+      const { billed } = early((asked) => asked - usd(10_000));
+      // The last day's interest is of what was still owed.
+      expect(billed).toMatchObject([{ number: 1, principal: usd(9_877.65), interest: usd(115.66) }]);
+    });
+
+    it('and is more than the instalment shortens with what is more', () => {
+      const { world, before, billed } = early((asked) => asked + usd(100_000));
+      expect(billed).toEqual([]);
+      expect(world.view.schedule[0].number).toBe(2);
+      expect(world.view.schedule[0].principal + world.view.schedule[0].interest).toBe(before[1].principal + before[1].interest);
+      expect(world.view.schedule.length).toBeLessThan(before.length - 2);
+      expect(world.broken).toEqual([]);
+    });
+
+    it.each(SCHEDULE_METHODS)('pays the next instalment of %s by every day count', (method) => {
+      for (const dayCount of ['ACT/365', '30E/360'] as const) {
+        const world = new World(Date.UTC(2027, 10, 30, 9));
+        const [lender, company] = [world.company('lender'), world.company('borrower')];
+        world.run({ type: 'createMandate', company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
+        world.run({ type: 'applyFacility', company, amount: usd(1_000_000), months: 12, application: APPLICATION, dueDateRoll: 'following', method, dayCount });
+        world.run({ type: 'acceptFacility', company, facility: 0 });
+        world.run({ type: 'draw', company, facility: 0, amount: usd(100_000) });
+        const schedule = () => world.engine.query('facility', { facility: 0 })?.schedule ?? [];
+        for (let number = 1; number <= 12; number++) {
+          const [next] = schedule();
+          world.run({ type: 'tick', now: (next.due - 1) * MILLIS_PER_DAY });
+          expect(next.number).toBe(number);
+          world.run({ type: 'repay', company, facility: 0, amount: next.principal + next.interest, mode: 'next', bankCovers: true });
+          expect(all(world.run({ type: 'tick', now: next.due * MILLIS_PER_DAY }).events, 'instalmentDue')).toEqual([]);
+          expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+          if (schedule().length === 0) break;
+        }
+        expect(world.engine.query('facility', { facility: 0 })?.principal).toBe(0);
+      }
+    });
   });
 
   const prepay = (mode: Repay['mode']) => {
@@ -130,7 +189,7 @@ describe('the schedule shows what will be billed', () => {
     expect(world.broken).toEqual([]);
   };
 
-  it.each(['advance', 'lower', 'shorten'] as const)('after a payment in advance: %s', (mode) => shownAndBilled((world) => world.pay(usd(100_000), mode)));
+  it.each(['advance', 'lower', 'shorten', 'next'] as const)('after a payment in advance: %s', (mode) => shownAndBilled((world) => world.pay(usd(100_000), mode)));
   it('after interest alone was paid before its day', () => shownAndBilled((world) => world.pay(usd(500))));
   it('after a further draw', () => shownAndBilled((world) => world.run({ type: 'draw', company: world.loan.borrower, facility: 0, amount: usd(100_000) })));
   it('after credit was returned', () => shownAndBilled((world) => world.run({ type: 'returnCredits', company: world.loan.borrower, facility: 0, lot: world.loan.lot, credits: usd(60_000) })));

@@ -1,6 +1,6 @@
 /** What a loan does from its first draw to its end: instalments that fall due, late fees, payments, a default. Postings: CREDIT.md section 4. */
 import { ACCOUNT } from '../ledger/accounts.ts';
-import type { PrepaymentMode } from '../vocabulary.ts';
+import type { RepaymentMode } from '../vocabulary.ts';
 import { floorToCent, inWholeCents } from '../credit/cents.ts';
 import { dueDateOf } from '../credit/due_dates.ts';
 import { planOf } from '../credit/facility_schedule.ts';
@@ -129,12 +129,12 @@ export class Loans {
     });
   }
 
-  /** Spreads what is not yet due over the instalments to come. `keep`: they stay as they are and end earlier. */
-  reschedule(facility: Facility, keep: boolean): void {
+  /** Spreads what is not yet due over the instalments to come after that numbered `paid`. `keep`: they stay as they are and end earlier. */
+  reschedule(facility: Facility, keep: boolean, paid = 0): void {
     const due = facility.schedule.filter((row) => row.billed);
     const { day: today, rulesVersion } = this.state;
     const accrued = this.interest.unbilled(facility);
-    const billed = this.lastBilled(facility, today);
+    const billed = Math.max(paid, this.lastBilled(facility, today));
     const running = accrued > 0 && rulesVersion >= 5 ? { from: this.periodBegan(facility, billed), interestBy: (on: Day) => accrued + this.interest.until(facility, on) } : undefined;
     const plan = planOf(facility, { principal: this.unbilledPrincipal(facility), accrued, today, billed, keep: keep ? facility.instalment : 0, running, wholeCents: rulesVersion >= 6, room: this.interest.room(facility) });
     facility.instalment = plan.instalment;
@@ -179,7 +179,7 @@ export class Loans {
    * Applies money of the company's `unapplied`: past due and due instalments, then interest to date, then
    * principal in advance. What the loan does not need stays where it is.
    */
-  pay(facility: Facility, amount: Micro, mode: PrepaymentMode): void {
+  pay(facility: Facility, amount: Micro, mode: RepaymentMode): void {
     const { ledger, buffer } = this.state;
     if (facility.state === 'defaulted' && this.state.rulesVersion >= 5) this.billToDate(facility);
     this.interest.roundPayoff(facility, amount);
@@ -187,7 +187,7 @@ export class Loans {
     const parts = allocate(facility.schedule, amount, facility.state === 'defaulted');
     const due = { fees: sumOf(parts, 'fee'), interest: sumOf(parts, 'interest'), principal: sumOf(parts, 'principal') };
     const left = amount - due.fees - due.interest - due.principal;
-    const paid = mode === 'advance' && this.state.rulesVersion >= 7 ? this.paidWhole(facility, left) : new Set<number>();
+    const paid = this.paidWhole(facility, left, mode);
     const advanceInterest = Math.min(left, this.interest.unbilled(facility));
     const advancePrincipal = Math.min(left - advanceInterest, this.unbilledPrincipal(facility));
     const interest = due.interest + advanceInterest;
@@ -246,22 +246,26 @@ export class Loans {
     }
   }
 
-  /** Instalments to come that repay principal, of which so much pays all that they were to ask for. */
-  private paidWhole(facility: Facility, amount: Micro): Set<number> {
+  /** Instalments to come of which so much pays all that they were to ask for: in advance each that repays principal, of `next` that one. */
+  private paidWhole(facility: Facility, amount: Micro, mode: RepaymentMode): Set<number> {
     const found = new Set<number>();
+    if (mode !== 'next' && (mode !== 'advance' || this.state.rulesVersion < 7)) return found;
     let left = amount;
     for (const { billed, number, principal, interest } of this.expectedSchedule(facility)) {
-      if (billed || principal === 0) continue;
+      if (billed || (principal === 0 && mode === 'advance')) continue;
       left -= principal + interest;
       if (left < 0) break;
       found.add(number);
+      if (mode === 'next') break;
     }
     return found;
   }
 
   /** Principal has been paid before it was due. `paid`: instalments that are paid with it; what their periods still accrue is asked for with the next. */
-  private prepaid(facility: Facility, amount: Micro, mode: PrepaymentMode, paid: ReadonlySet<number>): void {
-    if (mode !== 'advance' || facility.method === 'revenue_share') return this.reschedule(facility, mode === 'shorten');
+  private prepaid(facility: Facility, amount: Micro, mode: RepaymentMode, paid: ReadonlySet<number>): void {
+    const [next] = mode === 'next' ? paid : [];
+    if (mode === 'shorten' || mode === 'lower' || facility.method === 'revenue_share') return this.reschedule(facility, mode === 'shorten');
+    if (next !== undefined) return this.reschedule(facility, true, next);
     // A fraction of a cent comes off the last instalment, which carries what principal has of them.
     const whole = this.state.rulesVersion >= 7 ? floorToCent(amount) : amount;
     let left = whole;

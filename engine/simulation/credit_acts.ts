@@ -1,5 +1,5 @@
 /** What borrowers, lenders and operators do with loans, and with the prices of money, in a simulated life. */
-import { LOAN_RULES, PREPAYMENT_MODES } from '../vocabulary.ts';
+import { LOAN_RULES, REPAYMENT_MODES } from '../vocabulary.ts';
 import type { CompanyId } from '../vocabulary.ts';
 import type { Command, FacilityApplication, FacilityOptions } from '../commands.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
@@ -29,7 +29,7 @@ export class CreditActs {
       { type: 'acceptFacility', company, facility },
       { type: 'draw', company, facility, amount },
       { type: 'draw', company, facility, amount },
-      { type: 'repay', company, facility, amount, mode: random.pick(PREPAYMENT_MODES), bankCovers: random.chance(0.5) },
+      { type: 'repay', company, facility, amount, mode: random.pick(REPAYMENT_MODES), bankCovers: random.chance(0.5) },
       { type: 'setMarks', classes: [{ class: 0, price: random.between(1, LIST_PRICE) }], hours: [] },
       { type: 'returnCredits', company, facility, lot: random.between(0, 40), credits: amount },
       { type: 'freeze', company: random.pick([...this.cast.lenders, this.cast.operator]), facility, fraction: random.pick([MICRO, 500_000, 250_000]), reason: 'covenant' },

@@ -3,7 +3,7 @@
  * credit and report; lenders freeze and unfreeze. For auditors, for the invariants, and to see how long a day takes.
  */
 import { ACCOUNTS, ACCOUNT_NAMES, accountRef } from '../ledger/accounts.ts';
-import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, LOAN_RULES, NONE, PREPAYMENT_MODES, FACILITY_METHODS, SELL } from '../vocabulary.ts';
+import { BUY, CANCEL_NEWEST, GTC, IOC, LIMIT, LOAN_RULES, NONE, REPAYMENT_MODES, FACILITY_METHODS, SELL } from '../vocabulary.ts';
 import type { Command, FacilityApplication, PlaceOrder } from '../commands.ts';
 import { DAY_COUNTS } from '../credit/day_count.ts';
 import { DUE_DATE_ROLLS } from '../credit/due_dates.ts';
@@ -150,7 +150,7 @@ export class LoanLives {
   private payDue({ company, facility, schedule }: Facility): void {
     const owed = schedule.reduce((sum, row) => (row.billed ? sum + row.principal + row.interest + row.fee : sum), 0);
     const amount = this.random.chance(0.9) ? owed : this.random.between(1, 2 * owed + 1);
-    if (amount > 0) this.run({ type: 'repay', company, facility, amount, mode: this.random.pick(PREPAYMENT_MODES), bankCovers: true });
+    if (amount > 0) this.run({ type: 'repay', company, facility, amount, mode: this.random.pick(REPAYMENT_MODES), bankCovers: true });
   }
 
   private act(facility: Facility): void {
@@ -160,7 +160,7 @@ export class LoanLives {
     const amount = random.between(1, 20_000 * MICRO);
     random.weighted<() => void>([
       [4, () => this.draw(facility)],
-      [3, () => this.run({ type: 'repay', company, facility: id, amount, mode: random.pick(PREPAYMENT_MODES), bankCovers: random.chance(0.8) })],
+      [3, () => this.run({ type: 'repay', company, facility: id, amount, mode: random.pick(REPAYMENT_MODES), bankCovers: random.chance(0.8) })],
       [2, () => this.run({ type: 'returnCredits', company, facility: id, lot: lot?.lot ?? 0, credits: amount })],
       [1, () => this.run({ type: 'freeze', company: facility.lender, facility: id, fraction: random.pick([MICRO, 400_000]), reason: 'covenant' })],
       [2, () => this.run({ type: 'unfreeze', company: facility.lender, facility: id })],

@@ -28,14 +28,19 @@ export interface OnceOptions {
   person?: string;
   /** The call becomes a command under the same key, which tells the engine of it. */
   becomesCommand?: boolean;
+  /** Throws when the body cannot be read: that uses up no key, but a key that was used for another body is refused first. */
+  read?: () => void;
 }
 
 /** @throws ApiError idempotency_mismatch */
-export function once(caller: OneCaller, run: (transaction: Knex.Transaction) => Promise<Once>, { person, becomesCommand = false }: OnceOptions = {}): Promise<Reply> {
+export function once(caller: OneCaller, run: (transaction: Knex.Transaction) => Promise<Once>, { person, becomesCommand = false, read }: OnceOptions = {}): Promise<Reply> {
   const { idempotencyKey, bodyHash } = caller;
   const key = idempotencyKey === '' || person === undefined ? idempotencyKey : `${person}:${idempotencyKey}`;
   return caller.services.database.transaction(async (transaction) => {
-    if (key === '') return (await run(transaction)).reply;
+    if (key === '') {
+      read?.();
+      return (await run(transaction)).reply;
+    }
     // Two at once under one key: the second waits for the first and finds its answer.
     await transaction.raw('select pg_advisory_xact_lock(hashtextextended(?, 0))', [key]);
     await transaction('idempotency').whereRaw(`created_at < now() - interval '${KEPT}'`).delete();
@@ -44,6 +49,7 @@ export function once(caller: OneCaller, run: (transaction: Knex.Transaction) => 
       if (known.body_hash !== bodyHash) throw new ApiError('idempotency_mismatch');
       return { status: known.status, body: known.body };
     }
+    read?.();
     if (!becomesCommand) await submit(caller, { type: 'claimKey', company: principalIn(caller).company });
     const { reply, repeat } = await run(transaction);
     const stored = repeat ?? reply;

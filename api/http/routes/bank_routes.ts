@@ -116,9 +116,14 @@ const upload = route({
   handle(context) {
     const { services, body } = context;
     const actor = principalIn(context);
-    const transactions = parseBankCsv(body);
+    let transactions: BankTransaction[] = [];
+    const read = (): void => {
+      transactions = parseBankCsv(body);
+    };
     const report = async (): Promise<Reply> => ({ status: 200, body: await bookAll(services, actor, transactions) });
-    return context.idempotencyKey === '' ? report() : once(context, async () => ({ reply: await report() }));
+    if (context.idempotencyKey !== '') return once(context, async () => ({ reply: await report() }), { read });
+    read();
+    return report();
   },
 });
 

@@ -198,13 +198,13 @@ const repaidOf = (ack: Ack, asked: number): EventOf<'repaid'> =>
 
 const repay = route({
   method: 'post', path: '/api/v1/facilities/{id}/repayments', operationId: 'repayFacility', summary: 'Repay interest, then principal', tag, scope: 'credit', roles: borrower,
-  params: idParams, body: z.strictObject({ amount: decimal, mode: z.enum(PREPAYMENT_MODES).default('shorten') }),
+  params: idParams, body: z.strictObject({ amount: decimal, mode: z.enum(PREPAYMENT_MODES).optional().describe('What is paid before it is due: fewer instalments, lower ones, or the next in advance; absent: the next instalment, and of what is more fewer') }),
   responses: { 201: { description: 'What the money paid.', schema: z.object({ amount: text, interest: text, principal: text, fees: text, recovered: text.describe('Of a debt that was written off'), unapplied: text }) } },
   async handle(context) {
     const { company } = principalIn(context);
     const { body, params } = context;
     const asked = moneyOf('amount', body.amount);
-    const ack = await submit(context, { type: 'repay', company, facility: facilityNumber(params.id), amount: asked, mode: body.mode, bankCovers: context.services.config.demo });
+    const ack = await submit(context, { type: 'repay', company, facility: facilityNumber(params.id), amount: asked, mode: body.mode ?? 'next', bankCovers: context.services.config.demo });
     const recovered = eventOf(ack.events, 'recovered')?.amount;
     // For a loan that was given up nothing is repaid any more; what comes in is a recovery.
     const paid = recovered === undefined ? repaidOf(ack, asked) : { amount: asked, interest: 0, principal: 0, fees: 0, unapplied: asked - recovered };

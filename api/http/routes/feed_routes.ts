@@ -66,28 +66,32 @@ function usageWire(csv: string): z.infer<typeof usageSchema> {
 }
 
 /** What is read of it, and the record under which it is kept. */
-function keep(context: RouteContext<unknown, unknown, string>, kind: FeedKind, read: { lines: number; errors: unknown[] }): Promise<Reply> {
+function keep(context: RouteContext<unknown, unknown, string>, kind: FeedKind, wireOf: (csv: string) => { lines: number; errors: unknown[] }): Promise<Reply> {
   const { services, body: csv } = context;
   const { user, company } = principalIn(context);
-  const { lines, errors } = read;
+  let found: ReturnType<typeof wireOf> = { lines: 0, errors: [] };
+  const read = (): void => {
+    found = wireOf(csv);
+  };
   return once(context, async (transaction) => {
+    const { lines, errors } = found;
     const feed = await keepFeed(transaction, { company, member: user, kind, lines, errors: errors.length, receivedAt: services.committed.now }, csv);
-    return { reply: { status: 200, body: { ...read, feed: feedWire(feed) } } };
-  });
+    return { reply: { status: 200, body: { ...found, feed: feedWire(feed) } } };
+  }, { read });
 }
 
 const bank = route({
   method: 'post', path: '/api/v1/feeds/bank', operationId: 'readBankFeed', summary: 'Read an account\'s transactions (CSV: date, amount, balance?) and say what follows for an application', tag, scope: 'credit',
   roles: borrower, contentType: 'text/csv', bodyLimit: BODY_MAX, body,
   responses: { 200: { description: 'Lines that cannot be read are named; the others count. The file is kept; sent again it is the same.', schema: bankSchema.extend(kept) } },
-  handle: (context) => keep(context, 'bank', bankWire(context.body)),
+  handle: (context) => keep(context, 'bank', bankWire),
 });
 
 const usage = route({
   method: 'post', path: '/api/v1/feeds/usage', operationId: 'readUsageFeed', summary: 'Read what compute has cost (CSV: date, cost, planned?) and how far it was from plan', tag, scope: 'credit', roles: borrower,
   contentType: 'text/csv', bodyLimit: BODY_MAX, body,
   responses: { 200: { description: 'Lines that cannot be read are named; the others count. The file is kept; sent again it is the same.', schema: usageSchema.extend(kept) } },
-  handle: (context) => keep(context, 'usage', usageWire(context.body)),
+  handle: (context) => keep(context, 'usage', usageWire),
 });
 
 const list = route({
