@@ -21,7 +21,8 @@
  *    from everybody no more is drawn than what it executes needs; an amendment to more is held to what a day may buy and to the bond, as a new order is; a share of revenue costs no cent more
  *    than its cap, and of instalments that are paid in advance the last alone has fractions of one; one that is paid whole in advance asks for nothing on its day.
  * 8: the first offer of the running hour may be all that the minutes left allow, exactly; what cannot wait is not counted among the open orders;
- *    a stop whose amendment loses its place is triggered behind those of its stop price.
+ *    a stop whose amendment loses its place is triggered behind those of its stop price;
+ *    a block buys from whom its plan says, also when it reaches a provider group's limit on its way, and sells to bids that may buy from its seller.
  */
 export const RULES_VERSION = 8;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

@@ -1,6 +1,6 @@
 /** What financed credit may not do by a buy block, or by a draw on demand, any more than by a single bid. */
 import { describe, expect, it } from 'vitest';
-import { BUY, FOK, IOC, LOAN_RULES, MARKET, NONE } from '../vocabulary.ts';
+import { BUY, FOK, IOC, LOAN_RULES, MARKET, NONE, SELL } from '../vocabulary.ts';
 import { addMonths } from '../numbers/calendar.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import { RULES_VERSION } from '../rules.ts';
@@ -52,6 +52,33 @@ describe('a buy block', () => {
     expect(block(world, borrower, 2, 10, from, to).rejected).toBe('concentration');
     world.ask(little, 2, 10, { hour: to - 1 });
     expect(one(block(world, borrower, 2, 10, from, to).events, 'blockExecuted').quantity).toBe(gpuHours(10));
+  });
+
+  it('that reaches the limit of a provider group on its way executes as planned', () => {
+    const world = new Loan();
+    const { borrower } = world.loan;
+    const much = world.provider(100_000, 'much');
+    for (let hour = HOUR + 10; hour < HOUR + 16; hour++) for (let ask = 0; ask < 3; ask++) world.ask(much, 2.4, 4_000, { hour });
+    // 96,000 USD, the limit being 50,000: the last hours' asks are those of a group that has been barred by then.
+    const { events } = block(world, borrower, 2.4, 10_000, HOUR + 10, HOUR + 16);
+    expect(one(events, 'blockExecuted').quantity).toBe(gpuHours(10_000));
+    expect(block(world, borrower, 2.4, 100, HOUR + 10, HOUR + 16).rejected).toBe('concentration');
+    expect(world.broken).toEqual([]);
+  });
+
+  it('of a seller meets bids whose credit may go to it, as planned', () => {
+    const world = new Loan();
+    const { borrower } = world.loan;
+    const much = world.provider(100_000, 'much');
+    const [from, to] = [HOUR + 10, HOUR + 14];
+    const sell = (quantity: number): Result => world.run({
+      type: 'placeBlock', company: much, market: 0, fromHour: from, toHour: to, side: SELL, price: price(2.4), quantity: gpuHours(quantity), timeInForce: FOK, minimumAcceptanceRatio: MICRO,
+      model: NONE, clientOrderId: '',
+    });
+    for (let hour = from; hour < to; hour++) for (let bid = 0; bid < 2; bid++) world.bid(borrower, 2.4, 10_000, { hour });
+    expect(one(sell(10_000).events, 'blockExecuted').quantity).toBe(gpuHours(10_000));
+    expect(all(sell(10_000).events, 'blockExecuted')).toEqual([]);
+    expect(world.broken).toEqual([]);
   });
 
   it('counts each hour by its own mark and distance', () => {

@@ -48,9 +48,11 @@ export const maturesBefore = (facility: Facility, hour: Hour): boolean => livesB
 const INACTIVE: ReadonlySet<Facility['state']> = new Set(['cancel_only', 'defaulted', 'written_off']);
 
 /** Whether the bid's credit may go to the ask's provider. */
-export function mayBuyFrom(state: State, bid: number, ask: number): boolean {
+export const mayBuyFrom = (state: State, bid: number, ask: number): boolean => mayGoTo(state, bid, providerGroup(state, ask));
+
+/** Whether the bid's credit may go to a provider group. */
+function mayGoTo(state: State, bid: number, group: number): boolean {
   const { orders, amounts, lots } = state;
-  const group = providerGroup(state, ask);
   for (let node = orders.holdList(bid); node !== NIL; node = amounts.next(node)) {
     const { facility } = lots.rows[amounts.lot(node)];
     if (facility !== NIL && isBarred(state, facility, group)) return false;
@@ -218,6 +220,15 @@ export class CreditLimits {
   mayBuyFrom(bid: number, ask: number): boolean {
     const { state, assumed } = this;
     return assumed === undefined ? mayBuyFrom(state, bid, ask) : !assumed.some((facility) => isBarred(state, facility, providerGroup(state, ask)));
+  }
+
+  /** The group whose capacity an ask offers. */
+  providerGroupOf(ask: number): number {
+    return providerGroup(this.state, ask);
+  }
+
+  mayBuyFromProvider(bid: number, provider: CompanyId): boolean {
+    return mayGoTo(this.state, bid, this.state.standing.group(provider));
   }
 
   private lookAs(facilities: readonly FacilityId[], look: () => Micro): Micro {

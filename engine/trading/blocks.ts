@@ -283,8 +283,10 @@ export class Blocks {
   private execute(block: Block, row: number): void {
     if (this.stillLacks(block, row)) return;
     const books = this.openBooks(block);
-    const quantity = books === undefined ? 0 : this.largest(block, row, books);
-    if (books !== undefined && quantity > 0) this.trade(block, row, books, quantity);
+    if (books === undefined) return;
+    const terms = this.termsOf(block, row, books);
+    const quantity = this.largest(block, terms);
+    if (quantity > 0) this.trade(block, row, books, quantity, terms.mayTrade);
   }
 
   /** What must be there for it: all that it may cost, or, where it is short of that and cannot wait, what it executes. */
@@ -293,14 +295,14 @@ export class Blocks {
     const books = this.openBooks(block);
     if (books === undefined) return 0;
     return this.trading.neededFor(block.company, hold, block.toHour - 1, () => {
-      const quantity = this.largest(block, row, books);
-      return quantity === 0 ? 0 : this.plan.costOf(this.termsOf(block, row, books), quantity);
+      const terms = this.termsOf(block, row, books);
+      const quantity = this.largest(block, terms);
+      return quantity === 0 ? 0 : this.plan.costOf(terms, quantity);
     });
   }
 
   /** The quantity that all hours have within the limit; 0 where the block does not accept it. */
-  private largest(block: Block, row: number, books: HourBook[]): Steps {
-    const terms = this.termsOf(block, row, books);
+  private largest(block: Block, terms: BlockTerms): Steps {
     const lacking: Lacking = { hour: NONE };
     const { plan } = this;
     const least = leastOf(block);
@@ -310,7 +312,34 @@ export class Blocks {
   }
 
   private termsOf(block: Block, row: number, books: HourBook[]): BlockTerms {
-    return { sells: block.side === SELL, price: block.price, books, mayTrade: (maker) => this.mayTrade(block, row, maker) };
+    return { sells: block.side === SELL, price: block.price, books, mayTrade: this.counterpartiesOf(block, row) };
+  }
+
+  /**
+   * Whom a block may trade with. What is decided of credit that may not go everywhere stays so while the block executes: its own trades may bring a
+   * provider group to its limit, and what is planned of later hours would find nobody.
+   */
+  private counterpartiesOf(block: Block, row: number): (maker: number) => boolean {
+    if (this.state.rulesVersion < 8) return (maker) => this.mayTrade(block, row, maker) && !this.isBarred(row, maker);
+    const { trading, state: { orders } } = this;
+    const isLimited = (bid: number): boolean => (orders.flags(bid) & FLAG.limited) !== 0;
+    const known = new Map<number, boolean>();
+    const once = (key: number, decide: () => boolean): boolean => {
+      const decided = known.get(key) ?? decide();
+      known.set(key, decided);
+      return decided;
+    };
+    if (block.side === SELL) {
+      const mayBuy = (bid: number): boolean => !trading.limits.isFinanced(orders.company(bid)) || once(bid, () => !isLimited(bid) || trading.limits.mayBuyFromProvider(bid, block.company));
+      return (maker) => this.mayTrade(block, row, maker) && mayBuy(maker);
+    }
+    if (!isLimited(row)) return (maker) => this.mayTrade(block, row, maker);
+    return (maker) => this.mayTrade(block, row, maker) && once(trading.limits.providerGroupOf(maker), () => trading.mayBuyFrom(row, maker));
+  }
+
+  /** Before rules version 8 only a block's own credit was asked where it may go, and anew for each trade. */
+  private isBarred(row: number, maker: number): boolean {
+    return (this.state.orders.flags(row) & FLAG.limited) !== 0 && !this.trading.mayBuyFrom(row, maker);
   }
 
   /** Whether the hour that had too little when it was last tried has too little yet: a look at one hour instead of all. */
@@ -318,7 +347,7 @@ export class Blocks {
     if (block.lacking === 0 || this.state.rulesVersion < 6) return false;
     const market = this.state.findMarket(block.market);
     const book = market === undefined ? undefined : this.bookOf(block, market, block.lacking);
-    return book !== undefined && !this.plan.has(book, block.side === SELL, leastOf(block), (maker) => this.mayTrade(block, row, maker));
+    return book !== undefined && !this.plan.has(book, block.side === SELL, leastOf(block), this.counterpartiesOf(block, row));
   }
 
   /** The books of its hours, undefined when one is not open for continuous trading or has nobody to trade with. */
@@ -345,21 +374,21 @@ export class Blocks {
     return book.side(block.side === BUY).count > 0 && book.mode === 'open' && !book.auction ? book : undefined;
   }
 
+  /** But for credit that may not go everywhere. */
   private mayTrade(block: Block, row: number, maker: number): boolean {
     const { orders, supply } = this.state;
     if (this.trading.sameGroup(maker, row) || orders.pendingMinimum(maker) > 0) return false;
-    if ((orders.flags(row) & FLAG.limited) !== 0 && !this.trading.mayBuyFrom(row, maker)) return false;
     if (block.side === BUY) return block.model < 0 || supply.serves(orders.cell(maker), block.model);
     return orders.model(maker) < 0 || supply.capacityServes(supply.find(block.company, block.market), orders.model(maker));
   }
 
   /** Takes `quantity` in every hour at resting prices. While it lasts nothing of the hold is released: cheap hours pay for dear ones. */
-  private trade(block: Block, row: number, books: readonly HourBook[], quantity: Steps): void {
+  private trade(block: Block, row: number, books: readonly HourBook[], quantity: Steps, mayTrade: (maker: number) => boolean): void {
     const { state, trading } = this;
     const { orders } = state;
     const before = orders.notional(row);
     orders.setPrice(row, PRICE_TICKS_MAX);
-    for (const book of books) this.tradeHour(block, row, book, quantity);
+    for (const book of books) this.tradeHour(block, row, book, quantity, mayTrade);
     orders.setPrice(row, block.price);
     orders.setBook(row, NIL);
     orders.setCell(row, NIL);
@@ -371,7 +400,7 @@ export class Blocks {
     for (const book of books) trading.runStops(book);
   }
 
-  private tradeHour(block: Block, row: number, book: HourBook, quantity: Steps): void {
+  private tradeHour(block: Block, row: number, book: HourBook, quantity: Steps, mayTrade: (maker: number) => boolean): void {
     const { orders, supply } = this.state;
     orders.setBook(row, book.row);
     if (block.side === SELL) {
@@ -384,9 +413,9 @@ export class Blocks {
       let maker = side.head(level);
       while (maker !== NIL && left > 0) {
         const next = orders.next(maker);
-        if (this.mayTrade(block, row, maker)) left -= this.take(book, row, maker, left);
+        if (mayTrade(maker)) left -= this.take(book, row, maker, left);
         // The last of a queue may have been an iceberg that has refilled: it is its own successor.
-        if (next !== NIL || left === 0 || (orders.flags(maker) & FLAG.resting) === 0 || !this.mayTrade(block, row, maker)) maker = next;
+        if (next !== NIL || left === 0 || (orders.flags(maker) & FLAG.resting) === 0 || !mayTrade(maker)) maker = next;
       }
     }
   }
