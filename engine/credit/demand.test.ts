@@ -44,6 +44,33 @@ describe('the forecast of demand', () => {
     expect(within / companies).toBeLessThan(0.88);
   });
 
+  // As many weeks ahead as are forecast: what is tried is tried so far ahead.
+  test.each([['grows by half', (day: number): number => 1 + day / 180, 0.7], ['falls by half', (day: number): number => 1 - day / 180, 0.7], ['grows by a hundredth a day', (day: number): number => 1.01 ** day, 0.65]] as const)(
+    'goes on where use %s in ninety days', (_name, course, least) => {
+      const random = new Random(11);
+      const companies = 150;
+      const within = Array.from({ length: 8 }, () => 0);
+      for (let company = 0; company < companies; company++) {
+        const weekday = Array.from({ length: 7 }, () => random.between(300, 1_700));
+        const chance = random.between(5, 30);
+        const days = Array.from({ length: 90 + 56 }, (_, day) => Math.round(weekday[day % 7] * course(day) * (100 + random.between(-chance, chance))));
+        forecastDemand(days.slice(0, 90), 8).weeks.forEach(({ low, high }, week) => {
+          const became = days.slice(90 + week * 7, 97 + week * 7).reduce((sum, used) => sum + used, 0);
+          if (low !== null && high !== null && became >= low && became <= high) within[week]++;
+        });
+      }
+      expect(Math.min(...within) / companies).toBeGreaterThan(least);
+    },
+  );
+
+  test('widens with what is farther away than was tried', () => {
+    const random = new Random(3);
+    const days = Array.from({ length: 40 }, () => random.between(100, 200));
+    const width = forecastDemand(days, 12).weeks.map(({ low, high }) => (high ?? 0) - (low ?? 0));
+    expect(width).toEqual([...width].sort((a, b) => a - b));
+    expect(width[11]).toBeGreaterThan(width[0]);
+  });
+
   test('never expects less than nothing', () => {
     const history = [...weeksOf(3), ...weeksOf(4, 0, 0)];
     const [week] = forecastDemand(history, 1).weeks;

@@ -24,9 +24,9 @@ const WEEKS_MAX = 52;
 const text = z.string();
 export const forecastSchema = z.object({
   facility_id: text,
-  method: z.enum(['seasonal_mean', 'mean', 'none']).describe('Each day as the mean of the last four of its weekday; as the mean of all days while two weeks are not known'),
+  method: z.enum(['seasonal_trend', 'seasonal_mean', 'mean', 'none']).describe('Each day as the mean of the last four of its weekday, growing or falling on where weeks have done so steadily; as the mean of all days while two weeks are not known'),
   history_days: z.number().int(),
-  error_percent: text.nullable().describe('Of the same method over the last eight weeks: errors by what was used; null without a week to try it on'),
+  error_percent: text.nullable().describe('Of the same method over the last eight weeks, one week ahead: errors by what was used; null without a week to try it on'),
   interval_percent: z.literal('80'),
   credits_remaining: text.describe('available + held + contracted'),
   runs_out_on: text.nullable().describe('First day of the week whose expected use the credits do not cover; null within the weeks asked for'),
