@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import type { DemoFile } from '../../api/demo/accounts.ts';
 import type { Postgres } from '../../db/postgres.ts';
 import { ClusterWorld } from './cluster_world.ts';
-import { Desk } from './desk.ts';
 import type { FoundedMarket, MarketCopy } from './founded_market.ts';
 import { MarketUnderLoad } from './market_under_load.ts';
 import { ServerProcess, freePort, until } from './server_process.ts';
@@ -54,7 +53,8 @@ export class FaultWorld extends MarketUnderLoad {
   private readonly copy: MarketCopy;
   private readonly environment: Record<string, string>;
   private cluster: Promise<ClusterWorld> | undefined;
-  private desk: Promise<Desk> | undefined;
+  /** Others on the same Postgres, which end with it. */
+  readonly others: Promise<{ close(): Promise<void> }>[] = [];
 
   private constructor({ founded, name, root, long, say, environment }: WorldOptions, parts: { copy: MarketCopy; wire: TcpProxy; port: number }) {
     super();
@@ -138,11 +138,6 @@ export class FaultWorld extends MarketUnderLoad {
     this.cluster ??= ClusterWorld.open(this);
     return this.cluster;
   }
-  /** The market for inference, likewise. */
-  openDesk(): Promise<Desk> {
-    this.desk ??= Desk.open(this);
-    return this.desk;
-  }
 
   /** Of the first process of Postgres. */
   async postmaster(): Promise<number> {
@@ -152,7 +147,7 @@ export class FaultWorld extends MarketUnderLoad {
 
   async close(): Promise<void> {
     await this.load?.abandon();
-    for (const other of [this.cluster, this.desk]) await other?.then((world) => world.close(), () => undefined);
+    for (const other of [this.cluster, ...this.others]) await other?.then((world) => world.close(), () => undefined);
     await this.server.end();
     await this.wire.close();
   }
