@@ -3,13 +3,12 @@
  * pictures of every screen, light and dark, and of some on a phone. They are of the real server in demo mode, after some weeks
  * that demo_life.mjs makes it live through on a manual clock; with `--data`, of one that runs already and has lived.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
-import { build, SERVER_ENTRIES } from '../../api/cli/build.mjs';
 import { instrumentAt, live } from './demo_life.mjs';
 
 const { values } = parseArgs({
@@ -44,7 +43,7 @@ async function exchange() {
     const { now } = await (await fetch(`${demo.url}/api/v1/status`)).json();
     return { demo, market: values.market ?? instrumentAt(Date.parse(now) + 3 * 3_600_000), close: () => undefined };
   }
-  await build([...SERVER_ENTRIES, 'web'], say);
+  execFileSync(process.execPath, ['api/cli/build.mjs', 'server', 'sequencer_worker', 'projector_worker', 'demo_provider', 'web'], { stdio: 'inherit' });
   const folder = mkdtempSync(join(tmpdir(), 'screens-'));
   // Postgres may run as another user, and must be able to reach its folder.
   chmodSync(folder, 0o755);
