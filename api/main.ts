@@ -17,6 +17,8 @@ import { Parts } from './roles/parts.ts';
 const CLOSE_MILLIS_MAX = 9_500;
 /** Who cannot go on must not linger: another may lead already. */
 const FATAL_MILLIS_MAX = 500;
+/** Who stops a group of processes tells this one, and so does npm when it is told: that is one wish. */
+const ECHO_MILLIS = 1_000;
 
 const say = (line: string): void => console.log(line);
 
@@ -76,6 +78,7 @@ async function main(): Promise<void> {
   const log = createLog(config);
   const parts = new Parts();
   let closing = false;
+  let askedAt = -Infinity;
   const close = async (code: number, millisMax = CLOSE_MILLIS_MAX): Promise<void> => {
     if (closing) process.exit(code === 0 ? 130 : code);
     closing = true;
@@ -91,7 +94,10 @@ async function main(): Promise<void> {
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (!closing) say('closing ...');
+      if (closing && performance.now() - askedAt < ECHO_MILLIS) return;
+      if (closing) parts.endAtOnce();
+      else say('closing ...');
+      askedAt = performance.now();
       void close(0);
     });
   }
