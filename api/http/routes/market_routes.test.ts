@@ -22,8 +22,9 @@ beforeEach(async () => {
   exchange = await openExchange();
   const { sequencer, directory, view: market } = exchange;
   const nobody: Pick<Auth, 'authenticate'> = { authenticate: () => Promise.resolve({ ok: false, reason: 'unauthenticated' }) };
-  const services = { config: readConfig({}), log: pino({ level: 'silent' }), sequencer, directory, market, committed: await Committed.follow(sequencer), auth: nobody };
-  // Public market routes touch neither the database nor keys.
+  // Public market routes touch neither the database nor keys; whether it lives is listened for.
+  const database = { on: () => undefined };
+  const services = { database, config: readConfig({}), log: pino({ level: 'silent' }), sequencer, directory, market, committed: await Committed.follow(sequencer), auth: nobody };
   server = createServer(createApp({ services: services as unknown as Services, routes: marketRoutes }));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
