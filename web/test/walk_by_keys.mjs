@@ -142,6 +142,7 @@ const JOBS = {
     await stands(page, 'capacity asked for');
     await press(page, 'Escape');
     await stands(page, 'and not declared');
+    if (await page.getByRole('button', { name: 'Declare capacity first' }).count() > 0) return say('  no offer: this market has not verified any capacity of the provider, see take_screens.mjs');
     await go(page, /^Price/);
     await type(page, '1.99');
     await go(page, /^GPUs through/);
