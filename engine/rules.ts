@@ -22,7 +22,8 @@
  *    than its cap, and of instalments that are paid in advance the last alone has fractions of one; one that is paid whole in advance asks for nothing on its day.
  * 8: the first offer of the running hour may be all that the minutes left allow, exactly; what cannot wait is not counted among the open orders;
  *    a stop whose amendment loses its place is triggered behind those of its stop price;
- *    a block buys from whom its plan says, also when it reaches a provider group's limit on its way, and sells to bids that may buy from its seller.
+ *    a block buys from whom its plan says, also when it reaches a provider group's limit on its way, and sells to bids that may buy from its seller;
+ *    a share of revenue is planned with the fractions of a cent that poor months leave.
  */
 export const RULES_VERSION = 8;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

@@ -28,6 +28,8 @@ export const fractionOf = (value: Decimal): Fraction => {
   return { numerator: BigInt(value.times(new Exact(10).pow(places)).toFixed()), denominator: 10n ** BigInt(places) };
 };
 
+export const whole = (value: number | bigint): Fraction => ({ numerator: BigInt(value), denominator: 1n });
+
 export const sum = (a: Fraction, b: Fraction): Fraction => ({
   numerator: a.numerator * b.denominator + b.numerator * a.denominator, denominator: a.denominator * b.denominator,
 });

@@ -7,7 +7,7 @@ import { inWholeCents, interestAsked, toCents } from './cents.ts';
 import { civilOf } from './dates.ts';
 import { dayNumber, isActual } from './day_count.ts';
 import { dueDateOf } from './due_dates.ts';
-import { Exact, type Fraction } from './exact.ts';
+import { Exact, whole, type Fraction } from './exact.ts';
 import { interestMostOf, revenueInstalments, withheldOf } from './revenue_share.ts';
 import { periodsOf, plannedInstalment, repaymentSchedule } from './schedule.ts';
 import type { Instalment, ScheduleTerms } from './schedule.ts';
@@ -41,15 +41,17 @@ export interface Outstanding {
   wholeCents: boolean;
   /** What interest may still come to beside what has accrued: a share of revenue has a cap. Before rules version 7 cents might pass it. */
   room: Micro;
+  /** Of a share of revenue, as from rules version 8 on: fractions of a cent that a poor month leaves go on into the next, as in what is billed. */
+  carriesFractions: boolean;
 }
 
 const NOTHING: Plan = { rows: [], instalment: 0 };
-const NO_RATE: Fraction = { numerator: 0n, denominator: 1n };
+const NO_RATE = whole(0);
 const UPCOMING = { fee: 0, billed: false, late: false } as const;
 
 /** Monthly instalments after today and after the last one billed; amounts in micro-USD. What of principal a whole cent cannot carry is due with the last. */
 export function planOf(facility: Facility, outstanding: Outstanding): Plan {
-  const { principal, accrued, today, billed, keep, running, wholeCents, room } = outstanding;
+  const { principal, accrued, today, billed, keep, running, wholeCents, room, carriesFractions } = outstanding;
   if (principal === 0 && accrued === 0) return NOTHING;
   const start = Math.floor(facility.acceptedAt / MILLIS_PER_DAY);
   const dates: { number: number; due: Day }[] = [];
@@ -71,7 +73,7 @@ export function planOf(facility: Facility, outstanding: Outstanding): Plan {
   const interest = running?.interestBy(dates[0].due);
   if (facility.method === 'revenue_share') {
     const rates = periodsOf({ ...calendar, method: 'annuity' }).map(({ rate }) => rate);
-    return wholeCents ? revenuePlanInCents(facility, principal, { accrued, asked: interest, room }, dates, rates) : revenuePlan(facility, principal, accrued, dates, rates);
+    return wholeCents ? revenuePlanInCents(facility, principal, { accrued, asked: interest, room, carriesFractions }, dates, rates) : revenuePlan(facility, principal, accrued, dates, rates);
   }
   // Its last instalment always repays.
   const interestOnly = dates.filter(({ number }) => number <= (facility.interestOnly ?? 0)).length;
@@ -99,7 +101,7 @@ function revenuePlan(facility: Facility, principal: Micro, accrued: Micro, dates
   const { revenueShare, lent, accrualPosted } = facility;
   if (revenueShare === undefined) return NOTHING;
   const share = withheldOf(revenueShare);
-  const rows = revenueInstalments({ principal, accrued, share, interestMost: interestMostOf(revenueShare, lent) - accrualPosted, rates });
+  const rows = revenueInstalments({ principal, accrued: whole(accrued), share, interestMost: interestMostOf(revenueShare, lent) - accrualPosted, rates, carriesFractions: false });
   return { rows: rows.map((row, index) => ({ ...UPCOMING, ...dates[index], ...row })), instalment: share };
 }
 
@@ -108,16 +110,17 @@ interface RunningInterest {
   /** What the running period's instalment asks for; absent where nothing has accrued in it. */
   asked: Micro | undefined;
   room: Micro;
+  carriesFractions: boolean;
 }
 
 /** The same in whole cents. */
-function revenuePlanInCents(facility: Facility, principal: Micro, { accrued, asked = accrued, room }: RunningInterest, dates: readonly { number: number; due: Day }[], rates: readonly Fraction[]): Plan {
+function revenuePlanInCents(facility: Facility, principal: Micro, { accrued, asked = accrued, room, carriesFractions }: RunningInterest, dates: readonly { number: number; due: Day }[], rates: readonly Fraction[]): Plan {
   const { revenueShare, lent, accrualPosted } = facility;
   if (revenueShare === undefined) return NOTHING;
   const [share, cents] = [withheldOf(revenueShare), toCents(principal)];
   const most = room === Infinity ? toCents(Math.max(0, interestMostOf(revenueShare, lent) - accrualPosted - (asked - accrued))) : Math.floor(Math.max(0, room - (asked - accrued)) / MICRO_PER_CENT);
   const rows = revenueInstalments({
-    principal: cents, accrued: toCents(asked), share: share / MICRO_PER_CENT, interestMost: most,
+    principal: cents, accrued: carriesFractions ? { numerator: BigInt(asked), denominator: BigInt(MICRO_PER_CENT) } : whole(toCents(asked)), share: share / MICRO_PER_CENT, interestMost: most, carriesFractions,
     rates: accrued === 0 ? rates : [NO_RATE, ...rates.slice(1)],
   });
   const fraction = principal - cents * MICRO_PER_CENT;

@@ -9,7 +9,7 @@ import { divideHalfEven, mulDiv, mulDivCeil } from '../numbers/muldiv.ts';
 import { MICRO, MICRO_PER_CENT, type Micro, type Ppm } from '../numbers/units.ts';
 import { PARAMETERS } from '../parameters.ts';
 import type { RevenueShare } from '../lending/facility.ts';
-import { roundWhole, type Fraction } from './exact.ts';
+import { difference, roundWhole, sum, timesRatio, whole, type Fraction } from './exact.ts';
 import { annuityInstalment } from './schedule.ts';
 
 const MONTHS_PER_YEAR = 12;
@@ -40,28 +40,36 @@ export const interestMostOf = ({ cap }: RevenueShare, lent: number): number => m
 export interface RevenueTerms {
   /** In one unit, whichever: principal, interest of it that is owed already, the share of each month, and what interest may still come to. */
   principal: number;
-  accrued: number;
+  accrued: Fraction;
   share: number;
   interestMost: number;
   /** Of the periods that are left. */
   rates: readonly Fraction[];
+  /** Whether what a poor month leaves of interest goes on as it is, as it does in what is billed; before rules version 8 each period's was a whole number. */
+  carriesFractions: boolean;
 }
 
 /** What each of the coming months would pay were its revenue the last that was reported; the last one pays all that is left. */
-export function revenueInstalments({ principal, accrued, share, interestMost, rates }: RevenueTerms): { principal: number; interest: number; balance: number }[] {
+export function revenueInstalments({ principal, accrued, share, interestMost, rates, carriesFractions }: RevenueTerms): { principal: number; interest: number; balance: number }[] {
   const rows: { principal: number; interest: number; balance: number }[] = [];
-  let [balance, owed, room] = [principal, accrued, interestMost];
-  for (const [index, { numerator, denominator }] of rates.entries()) {
-    const grown = Math.max(0, Math.min(room, Number(divideHalfEven(BigInt(balance) * numerator, denominator))));
-    room -= grown;
-    owed += grown;
+  let balance = principal;
+  let [owed, room] = [accrued, whole(interestMost)];
+  for (const [index, rate] of rates.entries()) {
+    const earned = timesRatio(rate, balance, 1);
+    const grown = lessOf(room, carriesFractions ? earned : whole(roundFraction(earned)));
+    if (grown.numerator > 0n) [room, owed] = [difference(room, grown), sum(owed, grown)];
+    const asked = roundFraction(owed);
     const last = index === rates.length - 1;
-    const interest = last ? owed : Math.min(share, owed);
+    const interest = last ? asked : Math.min(share, asked);
     const repaid = last ? balance : Math.min(share - interest, balance);
-    owed -= interest;
+    // Interest that is asked for whole is settled, what it was rounded by as well.
+    owed = interest === asked ? whole(0) : difference(owed, whole(interest));
     balance -= repaid;
     rows.push({ principal: repaid, interest, balance });
-    if (balance === 0 && owed === 0) break;
+    if (balance === 0 && owed.numerator === 0n) break;
   }
   return rows;
 }
+
+const roundFraction = ({ numerator, denominator }: Fraction): number => Number(divideHalfEven(numerator, denominator));
+const lessOf = (a: Fraction, b: Fraction): Fraction => (difference(a, b).numerator < 0n ? a : b);

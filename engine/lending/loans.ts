@@ -136,7 +136,7 @@ export class Loans {
     const accrued = this.interest.unbilled(facility);
     const billed = Math.max(paid, this.lastBilled(facility, today));
     const running = accrued > 0 && rulesVersion >= 5 ? { from: this.periodBegan(facility, billed), interestBy: (on: Day) => accrued + this.interest.until(facility, on) } : undefined;
-    const plan = planOf(facility, { principal: this.unbilledPrincipal(facility), accrued, today, billed, keep: keep ? facility.instalment : 0, running, wholeCents: rulesVersion >= 6, room: this.interest.room(facility) });
+    const plan = planOf(facility, { principal: this.unbilledPrincipal(facility), accrued, today, billed, keep: keep ? facility.instalment : 0, running, wholeCents: rulesVersion >= 6, room: this.interest.room(facility), carriesFractions: rulesVersion >= 8 });
     facility.instalment = plan.instalment;
     facility.schedule = [...due, ...plan.rows];
     this.tidy(facility);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { LOAN_RULES } from '../vocabulary.ts';
 import type { FacilityApplication } from '../commands.ts';
+import { whole } from '../credit/exact.ts';
 import { revenueInstalments, revenueShareFor, withheldOf } from '../credit/revenue_share.ts';
 import { Random } from '../simulation/random.ts';
 import { addMonths } from '../numbers/calendar.ts';
@@ -69,10 +70,10 @@ describe('the share', () => {
   it('pays interest, then principal; what a poor month leaves of interest is due later, and the last month pays the rest', () => {
     // 1 % a month of 1,000: a share of 8 leaves 2 of the first month's interest.
     const tenth = { numerator: 1n, denominator: 100n };
-    expect(revenueInstalments({ principal: 100_000, accrued: 0, share: 800, interestMost: 1e9, rates: [tenth, tenth, tenth] })).toEqual([
+    expect(revenueInstalments({ carriesFractions: true, principal: 100_000, accrued: whole(0), share: 800, interestMost: 1e9, rates: [tenth, tenth, tenth] })).toEqual([
       { principal: 0, interest: 800, balance: 100_000 }, { principal: 0, interest: 800, balance: 100_000 }, { principal: 100_000, interest: 1_400, balance: 0 },
     ]);
-    expect(revenueInstalments({ principal: 100_000, accrued: 0, share: 60_000, interestMost: 1_200, rates: [tenth, tenth, tenth] })).toEqual([
+    expect(revenueInstalments({ carriesFractions: true, principal: 100_000, accrued: whole(0), share: 60_000, interestMost: 1_200, rates: [tenth, tenth, tenth] })).toEqual([
       { principal: 59_000, interest: 1_000, balance: 41_000 }, { principal: 41_000, interest: 200, balance: 0 },
     ]);
   });
@@ -103,6 +104,22 @@ describe('a facility repaid by a share of revenue', () => {
     expect(poor).toMatchObject({ number: 4, interest: usd(1_500), principal: 0 });
     expect(world.view.accruedInterest).toBe(usd(5_365.294916));
     world.pay(usd(1_500));
+    expect(world.broken).toEqual([]);
+  });
+
+  it('is planned to the cent as it is billed, also over months that earn nothing', () => {
+    const world = new Shared().open(600_000);
+    world.until(1);
+    world.pay(usd(90_000));
+    world.report(0);
+    // Eleven times 2,930.781975, of which each by itself would be 2,930.78.
+    expect(world.view.schedule.at(-1)).toMatchObject({ number: 12, interest: usd(32_238.6) });
+    let last: Result | undefined;
+    for (let number = 2; number <= 12; number++) {
+      last = world.until(number);
+      expect(world.view.schedule.at(-1)?.interest).toBe(usd(32_238.6));
+    }
+    expect(one(last?.events ?? [], 'instalmentDue')).toMatchObject({ number: 12, interest: usd(32_238.6) });
     expect(world.broken).toEqual([]);
   });
 

@@ -7,7 +7,7 @@ import { AprError, annualPercentageRate } from '../../../engine/credit/apr.ts';
 import { civilOf, parseDate } from '../../../engine/credit/dates.ts';
 import { dayNumber } from '../../../engine/credit/day_count.ts';
 import { dueDateOf } from '../../../engine/credit/due_dates.ts';
-import { Exact, formatPercent as formatExactPercent } from '../../../engine/credit/exact.ts';
+import { Exact, formatPercent as formatExactPercent, whole } from '../../../engine/credit/exact.ts';
 import { interestMostOf, revenueInstalments, withheldOf } from '../../../engine/credit/revenue_share.ts';
 import { periodsOf, repaymentSchedule } from '../../../engine/credit/schedule.ts';
 import type { ScheduleTerms } from '../../../engine/credit/schedule.ts';
@@ -50,7 +50,7 @@ function instalmentsOf(view: FacilityView, principal: number, today: number): { 
   if (view.revenueShare === null) return repaymentSchedule(terms).map(({ dueOn, principal: repaid, interest }) => ({ on: dueOn, principal: repaid, interest }));
   const periods = periodsOf(terms);
   return revenueInstalments({
-    principal, accrued: 0, share: withheldOf(view.revenueShare) / MICRO_PER_CENT, interestMost: interestMostOf(view.revenueShare, principal), rates: periods.map(({ rate }) => rate),
+    principal, accrued: whole(0), carriesFractions: true, share: withheldOf(view.revenueShare) / MICRO_PER_CENT, interestMost: interestMostOf(view.revenueShare, principal), rates: periods.map(({ rate }) => rate),
   }).map((row, index) => ({ on: periods[index].dueOn, principal: row.principal, interest: row.interest }));
 }
 
