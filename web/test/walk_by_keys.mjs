@@ -73,6 +73,12 @@ const type = async (page, text) => {
   await page.keyboard.press('Control+a');
   await page.keyboard.type(text);
 };
+/** Presses the button that has the focus, and gives the reason that its dialog asks for. */
+async function decide(page) {
+  await press(page, 'Enter');
+  await type(page, 'Walked by keys');
+  await press(page, 'Enter');
+}
 /** After something was done the focus is somewhere sensible. */
 async function stands(page, when) {
   await page.waitForTimeout(DONE_MILLIS);
@@ -205,21 +211,15 @@ const JOBS = {
     await go(one, /^GPU class/);
     await one.keyboard.type('L40S');
     await go(one, /^Halt$/);
-    await press(one, 'Enter');
-    await type(one, 'Walked by keys');
-    await press(one, 'Enter');
+    await decide(one);
     await stands(one, 'a class halted');
     // Beside Halt, for the class that is still chosen.
     await go(one, /^Resume$/);
-    await press(one, 'Enter');
-    await type(one, 'Walked by keys');
-    await press(one, 'Enter');
+    await decide(one);
     await stands(one, 'its return asked for');
     const two = await enter('operator_2', '/operator');
     await go(two, /^Confirm Resume: L40S/);
-    await press(two, 'Enter');
-    await type(two, 'Walked by keys');
-    await press(two, 'Enter');
+    await decide(two);
     await stands(two, 'and confirmed by another');
   },
   async freeze() {
