@@ -31,6 +31,8 @@ describe('a fill of the worked example', () => {
     const { borrower, lot } = financed(world);
     world.ask(provider, 2.4, 6_000);
     const { allocation } = one(world.bid(borrower, 2.5, 6_000).events, 'fill');
+    // The fee was retired with the fill; nothing has been delivered for it.
+    expect(world.engine.query('realised', { company: borrower })).toBeNull();
     const conversion = world.engine.query('lots', { company: borrower })[lot].conversionRate;
     expect(conversion).toBe(1_500_000);
     const capture = world.run({
@@ -42,6 +44,9 @@ describe('a fill of the worked example', () => {
       'lot.contracted': usd(2_400), 'lot.issued': -usd(2_400), 'credit.backing': usd(1_488), 'provider.payable': -1_485_024_000,
       'commission.seller': -2_976_000, 'spread.deferred': usd(112), 'income.spread': -usd(112), 'cash.escrow': -114_976_000, 'cash.ops': 114_976_000,
     });
+    // A sixth of the hours: at what they cost and a sixth of the fee.
+    const realised = world.engine.query('realised', { company: borrower });
+    expect(realised?.cost).toBe(usd((2_400 + 72 / 6) / 1.5));
     const again = world.run({
       type: 'capture', company: borrower, allocation, gpu: 5, request: 'r1', model: NONE, promptTokens: 1, completionTokens: 1,
       detail: { key: 'k', endpoint: 'e', spotFees: 0, estimated: false },
@@ -50,6 +55,7 @@ describe('a fill of the worked example', () => {
     world.run({ type: 'tick', now: (HOUR + 1) * MILLIS_PER_HOUR });
     const ended = world.run({ type: 'endHour', hour: HOUR, pending: [] });
     expect(one(ended.events, 'allocationSettled').unused).toBe(usd(12_000));
+    expect(world.engine.query('realised', { company: borrower })).toEqual({ listValue: 6 * (realised?.listValue ?? 0), cost: usd((14_400 + 72) / 1.5) });
     expect(world.engine.query('balances', { company: provider }).payable).toBe(8_910_144_000);
     expect(world.engine.query('allocations', { company: borrower })).toEqual([]);
     // The used part is due after a week, the unused part after thirty days; both are paid on a Monday.

@@ -35,10 +35,8 @@ export interface BalancesView {
   held: number;
   contracted: number;
   frozen: number;
-  /** Credits retired so far, and list value delivered and USD drawn for them: the realised conversion. */
+  /** Credits retired so far. */
   retired: number;
-  listValueDelivered: number;
-  costRetired: number;
   payable: number;
   /** Owed back for what was paid and not delivered. */
   receivable: number;
@@ -48,6 +46,12 @@ export interface BalancesView {
   paid: number;
   /** Of a lender; else null. */
   fund: FundView | null;
+}
+
+/** What a company's credit has become, micro-USD: list value delivered, and what the credit for it cost, its part of the fees included. */
+export interface RealisedView {
+  listValue: number;
+  cost: number;
 }
 
 /** A lender's money in the fund, micro-USD. */
@@ -304,6 +308,8 @@ export interface Queries {
   directory: { ask: object; answer: DirectoryView };
   status: { ask: object; answer: EngineStatus };
   balances: { ask: { company: number }; answer: BalancesView };
+  /** null before the first delivery. */
+  realised: { ask: { company: number }; answer: RealisedView | null };
   lots: { ask: { company: number }; answer: LotView[] };
   openOrders: { ask: { company: number }; answer: OrderView[] };
   order: { ask: { order: number }; answer: OrderView | null };

@@ -14,7 +14,7 @@ import { FLAG } from './book/orders.ts';
 import { PARAMETERS } from './parameters.ts';
 import type {
   AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, PayableView, PayoffView,
-  ProviderHourView, QueryName, SoldPlaceView,
+  ProviderHourView, QueryName, RealisedView, SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './ledger/lots.ts';
 import { debtOf, totalDebt } from './lending/debt.ts';
@@ -23,6 +23,7 @@ import type { Facility } from './lending/facility.ts';
 import type { State } from './state.ts';
 import { stateHash } from './codec/state_hash.ts';
 import type { Trading } from './trading/trading.ts';
+import { mulDiv } from './numbers/muldiv.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_HOUR } from './numbers/units.ts';
 
 type Handlers = { [Q in QueryName]: (ask: Ask<Q>) => Answer<Q> };
@@ -39,6 +40,7 @@ export class Views {
       directory: () => this.directory(),
       status: () => ({ now: state.now, sequence: state.sequence, stateHash: stateHash(state) }),
       balances: ({ company }) => this.balances(company),
+      realised: ({ company }) => this.realised(company),
       lots: ({ company }) => this.lots(company),
       openOrders: ({ company }) => this.openOrders(company),
       order: ({ order }) => this.order(order),
@@ -103,16 +105,13 @@ export class Views {
     const { ledger, lots, companies } = this.state;
     const own = this.companyLots(company);
     const sum = (of: (lot: number) => number): number => own.reduce((total, lot) => total + of(lot), 0);
-    const { retired, listValue, retiredCost } = companies[company];
     return {
       usd: -ledger.balance(ACCOUNT.unapplied, company),
       available: sum((lot) => lots.available(lot)),
       held: sum((lot) => lots.held(lot)),
       contracted: sum((lot) => lots.contracted(lot)),
       frozen: sum((lot) => this.frozen(lot)),
-      retired,
-      listValueDelivered: listValue,
-      costRetired: retiredCost,
+      retired: companies[company].retired,
       payable: -ledger.balance(ACCOUNT['provider.payable'], company),
       receivable: ledger.balance(ACCOUNT['provider.receivable'], company),
       bond: -ledger.balance(ACCOUNT['provider.bond'], company),
@@ -120,6 +119,27 @@ export class Views {
       paid: companies[company].paid,
       fund: companies[company].role === 'lender' ? this.facilities.fund.view(company) : null,
     };
+  }
+
+  private realised(company: CompanyId): RealisedView | null {
+    const { listValue, retiredCost } = this.state.companies[company];
+    const cost = retiredCost - this.feesAhead(company);
+    return listValue === 0 || cost <= 0 ? null : { listValue, cost };
+  }
+
+  /** What the credit cost that paid the fees of hours still to be delivered: a fee is retired at the fill, its hour later. */
+  private feesAhead(company: CompanyId): number {
+    const { allocations, amounts, lots, standing } = this.state;
+    let ahead = 0;
+    for (let row = standing.firstAllocation(company); row !== NIL; row = allocations.companyNext[row]) {
+      const kept = allocations.price[row] * allocations.bought[row] - allocations.refunded[row];
+      if (allocations.contract[row] === 0 || kept <= 0) continue;
+      for (let node = allocations.feeLots[row]; node !== NIL; node = amounts.next(node)) {
+        const lot = lots.rows[amounts.lot(node)];
+        ahead += mulDiv(mulDiv(amounts.amount(node), lot.usd, lot.credits), Math.min(allocations.contract[row], kept), kept);
+      }
+    }
+    return ahead;
   }
 
   private lots(company: CompanyId): LotView[] {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { USAGE_GROUPS, usageReport } from '../../../db/queries/usage.ts';
 import type { UsageGroup, UsageLine } from '../../../db/queries/usage.ts';
-import type { BalancesView, LotView } from '../../../engine/queries.ts';
+import type { BalancesView, LotView, RealisedView } from '../../../engine/queries.ts';
 import { mulDiv } from '../../../engine/numbers/muldiv.ts';
 import { MICRO, MILLIS_PER_DAY, formatMicro, formatUnits } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
@@ -21,7 +21,7 @@ const creditsSchema = z.object({
   remaining: text.describe('available + held + contracted'),
   retired: text,
   conversion_rate: text.nullable().describe('CR minted per USD, over the lots that are not used up'),
-  realised_conversion: text.nullable().describe('List value delivered per USD of the credit it took'),
+  realised_conversion: text.nullable().describe('List value delivered per USD of the credit it took, fees included; null before the first delivery'),
   next_expiry: text.nullable(),
 });
 
@@ -31,12 +31,12 @@ const getCredits = route({
   async handle(context) {
     const { company } = principalIn(context);
     const { sequencer } = context.services;
-    const [balances, lots] = await Promise.all([sequencer.query('balances', { company }), sequencer.query('lots', { company })]);
-    return { status: 200, body: creditsWire(balances, lots) };
+    const [balances, lots, realised] = await Promise.all([sequencer.query('balances', { company }), sequencer.query('lots', { company }), sequencer.query('realised', { company })]);
+    return { status: 200, body: creditsWire(balances, lots, realised) };
   },
 });
 
-function creditsWire(balances: BalancesView, lots: readonly LotView[]): z.infer<typeof creditsSchema> {
+function creditsWire(balances: BalancesView, lots: readonly LotView[], realised: RealisedView | null): z.infer<typeof creditsSchema> {
   const open = lots.filter((lot) => lot.available + lot.held + lot.contracted > 0);
   const minted = open.reduce((sum, lot) => sum + lot.minted, 0);
   const usd = open.reduce((sum, lot) => sum + lot.usd, 0);
@@ -49,7 +49,7 @@ function creditsWire(balances: BalancesView, lots: readonly LotView[]): z.infer<
     remaining: formatMicro(balances.available + balances.held + balances.contracted),
     retired: formatMicro(balances.retired),
     conversion_rate: usd === 0 ? null : formatUnits(mulDiv(minted, MICRO, usd), 6, 2),
-    realised_conversion: balances.costRetired === 0 ? null : formatUnits(mulDiv(balances.listValueDelivered, MICRO, balances.costRetired), 6, 2),
+    realised_conversion: realised === null ? null : formatUnits(mulDiv(realised.listValue, MICRO, realised.cost), 6, 2),
     next_expiry: expiries.length === 0 ? null : new Date(Math.min(...expiries)).toISOString(),
   };
 }

@@ -28,7 +28,7 @@ export const dashboardSchema = z.object({
   headroom: text.describe('Unsecured exposure that is left until a margin call, USD'), exposure: text, exposure_limit: text,
   credits: z.object({ available: text, held: text, contracted: text }).describe('Of lots that this facility paid for'),
   next_payment: z.object({ due_date: text, amount: text, past_due: text.describe('Of instalments that are at least one day late') }).nullable(),
-  conversion: z.object({ contractual: text, realised: text.nullable().describe('Of all that was delivered to the company: list value for each USD of the credits it took; null before the first delivery') }),
+  conversion: z.object({ contractual: text, realised: text.nullable().describe('Of all that was delivered to the company: list value for each USD of the credits it took, their part of the fees included; null before the first delivery') }),
   burn: z.object({ spent_30_days: text.describe('With providers, at cost, USD'), plan_30_days: text, percent_of_plan: text }),
   runway: z.object({ credits_per_day: text.describe('Mean of four weeks'), days: z.number().int().nullable(), runs_out_on: text.nullable() }),
   covenants: z.array(z.object({ covenant: text, kept: z.boolean() })),
@@ -44,8 +44,8 @@ const dashboard = route({
     const { company } = view;
     await projectionsCaughtUp(services, 'delivery', 'lot_use');
     const today = Math.floor(services.committed.now / MILLIS_PER_DAY);
-    const [balances, lots, use] = await Promise.all([
-      services.sequencer.query('balances', { company }), services.sequencer.query('lots', { company }),
+    const [realised, lots, use] = await Promise.all([
+      services.sequencer.query('realised', { company }), services.sequencer.query('lots', { company }),
       usageReport(services.database, { company, startDay: today - USE_DAYS, endDay: today - 1 }),
     ]);
     const own = lots.filter(({ facility }) => facility === view.facility);
@@ -59,7 +59,7 @@ const dashboard = route({
         accrued_interest: formatMicro(view.accruedInterest), fees: formatMicro(view.fees), headroom: formatMicro(Math.max(0, view.exposureLimit - view.exposure)), exposure: formatMicro(view.exposure),
         exposure_limit: formatMicro(view.exposureLimit), credits: { available: sum((lot) => lot.available), held: sum((lot) => lot.held), contracted: sum((lot) => lot.contracted) },
         next_payment: nextPayment(view, today),
-        conversion: { contractual: formatRate(view.conversionRate), realised: balances.costRetired === 0 ? null : formatRate(mulDiv(balances.listValueDelivered, MICRO, balances.costRetired)) },
+        conversion: { contractual: formatRate(view.conversionRate), realised: realised === null ? null : formatRate(mulDiv(realised.listValue, MICRO, realised.cost)) },
         burn: burnOf(view), runway: runwayOf(lots, perDay, today), waste: wasteWire(used),
         covenants: view.covenants.map(({ kind, breachedOn }) => ({ covenant: kind, kept: breachedOn === 0 })),
       },
