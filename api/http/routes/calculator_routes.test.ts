@@ -5,9 +5,11 @@ import { calculatorRoutes } from './calculator_routes.ts';
 import type { RouteContext } from '../route.ts';
 
 const TICKS = 10_000;
-const quote = (price: number, quantity: number) => ({ bid: null, ask: { price, quantity, orders: 1 }, last: null });
+const ask = (price: number, quantity: number) => ({ price: price * TICKS, quantity, orders: 1 });
+/** Asks by hour, the best first. */
+const ASKS = [[ask(2, 50_000)], [ask(1.6, 100_000), ask(2.4, 20_000)]];
 
-/** One class with a list price of 2.50 CR; 1,000 GPU-hours offered at 1.60 and 500 at 2.00. */
+/** One class with a list price of 2.50 CR; 1,000 GPU-hours offered at 1.60 and 500 at 2.00, and 200 behind the first at 2.40. */
 const services = {
   directory: {
     classes: () => [
@@ -18,7 +20,8 @@ const services = {
   },
   market: {
     now: Date.UTC(2026, 0, 15),
-    curve: (market: number) => (market === 0 ? [quote(2 * TICKS, 50_000), quote(1.6 * TICKS, 100_000)] : []),
+    curve: (market: number) => (market === 0 ? ASKS.map(([best], hour) => ({ instrument: { market, hour }, bid: null, ask: best, last: null })) : []),
+    depth: ({ hour }: { hour: number }) => ({ bids: [], asks: ASKS[hour] }),
   },
 } as unknown as Services;
 
@@ -130,12 +133,12 @@ describe('the other calculators', () => {
 
   test('what a loan buys at list price and at the live book', async () => {
     const answer = (await post('conversion', { principal: '2000', grade: 'A', months: 12 })) as { classes: object[] };
-    expect(answer).toMatchObject({ conversion_rate: '1.50', credits: '3000.00', annual_rate_percent: '11.00', origination_fee: '30.00', total_interest: '122.49', total_cost: '2152.49' });
+    expect(answer).toMatchObject({ conversion_rate: '1.50', effective_conversion_rate: '1.393735', credits: '3000.00', annual_rate_percent: '11.00', origination_fee: '30.00', total_interest: '122.49', total_cost: '2152.49' });
     expect(answer.classes).toEqual([
       {
         class: 'H100-SXM-80', list_price: '2.5000', gpu_hours_at_list: '1200', usd_per_gpu_hour_at_list: '1.7937', lowest_on_demand_usd: '2.49',
-        // 1,000 GPU-hours at 1.608 with the fee, the other 1,392 CR at 2.01.
-        live: { gpu_hours: '1500', average_price: '1.7420', credits_spent: '2613.00', usd_per_gpu_hour: '1.2499' },
+        // 1,000 GPU-hours at 1.608 with the fee, 500 at 2.01, for the other 387 CR 160.44 at 2.412: 4,151.10 CR at list price for 2,152.48 USD.
+        live: { gpu_hours: '1660.44', average_price: '1.8067', credits_spent: '2999.98128', usd_per_gpu_hour: '1.2963', effective_conversion_rate: '1.928523' },
       },
       { class: 'L4-PCIE-24', list_price: '0.7000', gpu_hours_at_list: '4285.71', usd_per_gpu_hour_at_list: '0.5022', live: null, lowest_on_demand_usd: null },
     ]);

@@ -1,4 +1,5 @@
 /** Calculators, public: a founder compares before signing up. They run the same functions as the market. */
+import type { Decimal } from 'decimal.js';
 import { marketOf } from '../../../engine/vocabulary.ts';
 import { AprError, annualPercentageRate, type AprMethod, type CashFlow } from '../../../engine/credit/apr.ts';
 import { formatDate, parseDate } from '../../../engine/credit/dates.ts';
@@ -125,6 +126,7 @@ function conversion(services: Services, body: ConversionBody): unknown {
   const cost = principal + fee + interest;
   return {
     conversion_rate: formatUnits(rate, 6, 2),
+    effective_conversion_rate: perUsd(new Exact(credits), cost),
     credits: formatMicro(credits),
     annual_rate_percent: formatUnits(annualRate, 4, 2),
     origination_fee: formatCents(fee),
@@ -137,7 +139,7 @@ function conversion(services: Services, body: ConversionBody): unknown {
 /** What so many credits, repaid with `cost` cents in all, buy of each class. */
 export const loanBuys = (services: Services, credits: number, cost: number): unknown[] => services.directory.classes().map((entry) => purchase(services, entry, credits, cost));
 
-/** What the credits buy of one class, at list price and at the best asks that rest now. */
+/** What the credits buy of one class, at list price and from the asks that rest now. */
 function purchase(services: Services, entry: ClassEntry, credits: number, cost: number): unknown {
   const steps = Math.floor(credits / entry.listPrice);
   const outside = entry.inputs.map(({ usd }) => usd).sort((a, b) => a - b)[0];
@@ -151,6 +153,9 @@ function purchase(services: Services, entry: ClassEntry, credits: number, cost: 
   };
 }
 
+/** What is worth so many credits at list price, for each USD that is repaid in all. */
+export const perUsd = (credits: Decimal, cost: number): string => credits.div(MICRO_PER_CENT).div(cost).toDecimalPlaces(6).toFixed();
+
 /** The cost of the share of the credits that was spent, by GPU-hour. */
 const usdPerHour = (cost: number, credits: number, spent: number, steps: number): string =>
   steps === 0 ? '0' : new Exact(cost).times(spent).div(credits).times(STEPS).div(steps).div(100).toDecimalPlaces(4).toFixed(4);
@@ -159,7 +164,7 @@ function live({ market, directory }: Services, entry: ClassEntry, credits: numbe
   const asks = directory
     .regions()
     .flatMap(({ region }) => market.curve(marketOf(entry.class, region)))
-    .flatMap(({ ask }) => (ask === null ? [] : [ask]))
+    .flatMap(({ instrument, ask }) => (ask === null ? [] : market.depth(instrument, Infinity).asks))
     .sort((a, b) => a.price - b.price);
   if (asks.length === 0) return null;
   let [steps, spent] = [0, 0];
@@ -175,6 +180,7 @@ function live({ market, directory }: Services, entry: ClassEntry, credits: numbe
     average_price: new Exact(spent).div(steps).div(10_000).toFixed(4),
     credits_spent: formatMicro(spent),
     usd_per_gpu_hour: usdPerHour(cost, credits, spent, steps),
+    effective_conversion_rate: perUsd(new Exact(steps).times(entry.listPrice).times(credits).div(spent), cost),
   };
 }
 

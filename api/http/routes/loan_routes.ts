@@ -20,7 +20,7 @@ import { idOf, parseId } from '../../ids.ts';
 import { lotSchema, mintedLotWire } from './account_routes.ts';
 import { formatDay, formatPercent, formatRate, moneyOf, percentOf } from '../wire/amounts.ts';
 import { recordAudit } from '../middleware/audit.ts';
-import { loanBuys } from './calculator_routes.ts';
+import { loanBuys, perUsd } from './calculator_routes.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { applicationBody, applicationOf, decidedWire, facilityNumber, offerSchema, repaymentOf, termsBody, termsOf, visibleFacility } from './facilities_routes.ts';
 import { route } from '../route.ts';
@@ -75,7 +75,7 @@ function disclosureOf(view: FacilityView, today: number): Omit<z.infer<typeof di
   return {
     amount: formatMicro(view.amount), annual_rate_percent: formatUnits(view.annualRate, 4, 2), origination_fee: cents(fee), total_interest: cents(interest), total_cost: cents(cost),
     apr_us_percent: rate('us'), apr_eu_percent: rate('eu'), conversion_rate: formatUnits(view.conversionRate, 6, 2),
-    effective_conversion_rate: new Exact(credits).div(MICRO_PER_CENT).div(cost).toDecimalPlaces(6).toFixed(), payments: payments.map(({ on, amount }) => ({ on: formatDay(on), amount: cents(amount) })),
+    effective_conversion_rate: perUsd(new Exact(credits), cost), payments: payments.map(({ on, amount }) => ({ on: formatDay(on), amount: cents(amount) })),
     credits, cost,
   };
 }

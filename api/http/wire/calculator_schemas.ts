@@ -52,6 +52,8 @@ export const conversionBody = z.strictObject({ principal: cents, grade: z.enum(G
 export type ConversionBody = z.output<typeof conversionBody>;
 export const conversionAnswer = z.object({
   conversion_rate: z.string(),
+  /** Worth of the credits at list price for each USD that is repaid in all. */
+  effective_conversion_rate: z.string(),
   credits: z.string(),
   annual_rate_percent: z.string(),
   origination_fee: cents,
@@ -65,8 +67,8 @@ export const conversionAnswer = z.object({
       /** What the credits buy at list price, and what an hour then costs in USD with fee and interest. */
       gpu_hours_at_list: z.string(),
       usd_per_gpu_hour_at_list: z.string(),
-      /** What they buy from the best asks that rest now, cheapest first; null while there is none. */
-      live: z.object({ gpu_hours: z.string(), average_price: z.string(), credits_spent: z.string(), usd_per_gpu_hour: z.string() }).nullable(),
+      /** What they buy from the asks that rest now, cheapest first, and what of it at list price each USD of its cost buys; null while there is none. */
+      live: z.object({ gpu_hours: z.string(), average_price: z.string(), credits_spent: z.string(), usd_per_gpu_hour: z.string(), effective_conversion_rate: z.string() }).nullable(),
       /** Lowest published on-demand price outside; null when none was published. */
       lowest_on_demand_usd: z.string().nullable(),
     }),
