@@ -24,7 +24,7 @@
  *    a stop whose amendment loses its place is triggered behind those of its stop price;
  *    a block buys from whom its plan says, also when it reaches a provider group's limit on its way, and sells to bids that may buy from its seller;
  *    a share of revenue is planned with the fractions of a cent that poor months leave.
- * 9: has changed nothing yet.
+ * 9: a mandate's money is what its lender has deposited, or comes in with it.
  */
 export const RULES_VERSION = 9;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

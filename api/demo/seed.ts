@@ -152,7 +152,7 @@ export async function ensureCredit(sequencer: SequencerPort, company: CompanyId)
 async function ensureMandate(sequencer: SequencerPort, company: CompanyId): Promise<void> {
   if ((await sequencer.query('mandates', { company })).length > 0) return;
   await submit(sequencer, {
-    type: 'createMandate', company, amount: MANDATE, grades: ['A', 'B', 'C'], maximumPerBorrower: MANDATE_PER_BORROWER, minimumAnnualRate: MANDATE_RATE,
+    type: 'createMandate', bankCovers: true, company, amount: MANDATE, grades: ['A', 'B', 'C'], maximumPerBorrower: MANDATE_PER_BORROWER, minimumAnnualRate: MANDATE_RATE,
   });
 }
 

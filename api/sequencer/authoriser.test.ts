@@ -273,7 +273,7 @@ describe('a frozen facility', () => {
   it('stops the use of allocations it funded', () => {
     const desk = new Desk();
     const lender = desk.world.company('lender');
-    desk.world.run({ type: 'createMandate', company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
+    desk.world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
     const borrower = desk.world.company('borrower', 'financed');
     const offered = one(desk.world.run({
       type: 'applyFacility', company: borrower, amount: usd(100_000), months: 12, method: 'annuity',

@@ -273,7 +273,7 @@ describe('credit', () => {
   beforeAll(async () => {
     market = await open();
     const { journal } = market;
-    await journal.run({ type: 'createMandate', company: LENDER, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(2_000_000), minimumAnnualRate: 50_000 });
+    await journal.run({ type: 'createMandate', bankCovers: true, company: LENDER, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(2_000_000), minimumAnnualRate: 50_000 });
     const apply = { type: 'applyFacility', company: BORROWER, amount: usd(1_000_000), months: 12, method: 'annuity' } as const;
     facility = eventIn(await journal.run({ ...apply, application: APPLICATION }), 'facilityOffered').facility;
     await journal.run({ ...apply, application: { ...APPLICATION, cash: 1, monthlyRevenue: 0, monthlyBurn: usd(5_000_000), pastDaysOverdue: 60 } });

@@ -11,8 +11,10 @@ export interface CreateMandate {
   minimumAnnualRate: Ppm;
   /** false: what is paid back is not lent again. Absent: it is. */
   reinvest?: boolean;
-  /** Its money is idle capital of the lender's; absent: it comes with the command. */
+  /** Its money is idle capital of the lender's; absent: what was deposited and is applied to nothing. */
   fromIdle?: boolean;
+  /** What of its money is not there comes with the command, as in a demo, where announced money is credited at once. Absent: it is refused. */
+  bankCovers?: boolean;
 }
 
 /** What is absent stays. */

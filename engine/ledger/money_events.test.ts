@@ -18,7 +18,7 @@ function worked(loanRules = 1): { world: World; borrower: number; lender: number
   const world = new World();
   const lender = world.company('lender');
   const borrower = world.company('borrower');
-  world.run({ type: 'createMandate', company: lender, amount: usd(5_000_000), grades: ['A'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 60_000 });
+  world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5_000_000), grades: ['A'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 60_000 });
   const { facility } = one(world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 6, method: 'annuity', application: APPLICATION, ...(loanRules === 1 ? {} : { loanRules }) }).events, 'facilityOffered');
   return { world, borrower, lender, facility };
 }
@@ -30,8 +30,12 @@ describe('the worked example', () => {
     const lender = world.company('lender');
     expect(postings(world.run({ type: 'deposit', company: borrower, amount: usd(50), reference: '' }).events, accountNameOf)).toEqual({ 'cash.fund': usd(50), unapplied: -usd(50) });
     expect(postings(world.run({ type: 'withdraw', company: borrower, amount: usd(20) }).events, accountNameOf)).toEqual({ unapplied: usd(20), 'cash.fund': -usd(20) });
-    const mandate = { type: 'createMandate', company: lender, amount: usd(7), grades: ['A'], maximumPerBorrower: usd(7), minimumAnnualRate: 0 } as const;
+    const mandate = { type: 'createMandate', bankCovers: true, company: lender, amount: usd(7), grades: ['A'], maximumPerBorrower: usd(7), minimumAnnualRate: 0 } as const;
     expect(postings(world.run({ ...mandate, grades: ['A'] }).events, accountNameOf)).toEqual({ 'cash.fund': usd(7), 'fund.capital': -usd(7) });
+    world.run({ type: 'deposit', company: lender, amount: usd(4), reference: '' });
+    const deposited = world.run({ ...mandate, grades: ['A'] }).events;
+    expect(postings(deposited, accountNameOf)).toEqual({ unapplied: usd(4), 'cash.fund': usd(3), 'fund.capital': -usd(7) });
+    expect(one(deposited, 'deposited')).toMatchObject({ company: lender, amount: usd(3), reference: 'mandate 1' });
   });
 
   it('approval, draw and mint, return', () => {

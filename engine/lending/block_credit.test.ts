@@ -20,7 +20,7 @@ function month(rulesVersion: number): { world: World; borrower: number; facility
   world.engine.rulesVersion = rulesVersion;
   const lender = world.company('lender');
   const borrower = world.company('borrower');
-  world.run({ type: 'createMandate', company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
+  world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
   world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 1, method: 'bullet', application: APPLICATION, loanRules: LOAN_RULES });
   world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
   world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(100_000) });

@@ -11,7 +11,7 @@ function market(computePlan?: number[]): { world: World; borrower: number } {
   const world = new World(START);
   const lender = world.company('lender');
   const borrower = world.company('borrower');
-  world.run({ type: 'createMandate', company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
+  world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
   world.run({ type: 'applyFacility', company: borrower, amount: usd(200_000), months: 6, method: 'annuity', application: computePlan === undefined ? APPLICATION : { ...APPLICATION, computePlan } });
   world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
   return { world, borrower };

@@ -14,7 +14,7 @@ function marketOf(random: Random): { world: World; borrower: number } {
   const world = new World();
   const lender = world.company('lender');
   const borrower = world.buyer(random.between(1, 800), 'borrower', 'own');
-  world.run({ type: 'createMandate', company: lender, amount: usd(50_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(50_000_000), minimumAnnualRate: 50_000 });
+  world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(50_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(50_000_000), minimumAnnualRate: 50_000 });
   world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 6, method: 'bullet', application: APPLICATION, loanRules: LOAN_RULES, drawOnDemand: true });
   world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
   const sellers = [world.provider(100_000, 'a'), world.provider(100_000, 'b'), world.provider(100_000, 'mine', 'own')];
@@ -82,7 +82,7 @@ describe('a draw for a bid whose credit may not go to every provider', () => {
     const world = new World();
     const lender = world.company('lender');
     const borrower = world.company('borrower');
-    world.run({ type: 'createMandate', company: lender, amount: usd(50_000_000), grades: ['A'], maximumPerBorrower: usd(50_000_000), minimumAnnualRate: 50_000 });
+    world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(50_000_000), grades: ['A'], maximumPerBorrower: usd(50_000_000), minimumAnnualRate: 50_000 });
     world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 6, method: 'bullet', application: APPLICATION, loanRules: LOAN_RULES, drawOnDemand: true });
     world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
     const providers = [world.provider(100_000, 'a'), world.provider(100_000, 'b')];

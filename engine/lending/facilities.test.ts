@@ -69,7 +69,7 @@ describe('several lenders', () => {
     world.engine.rulesVersion = version;
     const [first, second, borrower] = [world.company('lender', 'first'), world.company('lender', 'second'), world.company('borrower')];
     for (const company of [first, second]) {
-      world.run({ type: 'createMandate', company, amount: usd(600_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(600_000), minimumAnnualRate: 50_000 });
+      world.run({ type: 'createMandate', bankCovers: true, company, amount: usd(600_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(600_000), minimumAnnualRate: 50_000 });
     }
     world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 12, method: 'annuity', application: APPLICATION });
     world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
@@ -208,7 +208,7 @@ describe('the parts of a day that ends', () => {
     const world = new World();
     const others = world.company('borrower', 'others');
     const lender = world.company('lender');
-    world.run({ type: 'createMandate', company: lender, amount: usd(500_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(500_000_000), minimumAnnualRate: 50_000 });
+    world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(500_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(500_000_000), minimumAnnualRate: 50_000 });
     for (let other = 0; other < 260; other++) world.run({ type: 'applyFacility', company: others, amount: usd(10_000), months: 12, method: 'annuity', application: APPLICATION });
     const { borrower, facility, lot } = financed(world);
     return { world, borrower, facility, lot };
@@ -239,7 +239,7 @@ describe('an hour', () => {
     const world = new World();
     const lender = world.company('lender');
     const borrower = world.company('borrower');
-    world.run({ type: 'createMandate', company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
+    world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
     world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 1, method: 'bullet', application: APPLICATION, loanRules: LOAN_RULES });
     world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
     world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(100_000) });
@@ -322,7 +322,7 @@ describe('lots', () => {
 describe('lenders', () => {
   const apply = (borrower: number, amount: number): ApplyFacility => ({ type: 'applyFacility', company: borrower, amount: usd(amount), months: 12, method: 'annuity', application: APPLICATION });
   const mandate = (company: number, amount: number, minimumAnnualRate: number): Command => ({
-    type: 'createMandate', company, amount: usd(amount), grades: ['A'], maximumPerBorrower: usd(amount), minimumAnnualRate,
+    type: 'createMandate', bankCovers: true, company, amount: usd(amount), grades: ['A'], maximumPerBorrower: usd(amount), minimumAnnualRate,
   });
 
   it('the cheapest mandate that fits funds, then the oldest; where none does, several in parts', () => {
@@ -383,7 +383,7 @@ describe('decisions', () => {
   it('are overruled by operators alone, and keep what the scorecard said', () => {
     const world = new World();
     const lender = world.company('lender');
-    world.run({ type: 'createMandate', company: lender, amount: usd(5e6), grades: ['C'], maximumPerBorrower: usd(5e6), minimumAnnualRate: 50_000 });
+    world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5e6), grades: ['C'], maximumPerBorrower: usd(5e6), minimumAnnualRate: 50_000 });
     const borrower = world.company('borrower');
     const operator = world.company('operator');
     const weak = { ...APPLICATION, cash: usd(100_000), pastDaysOverdue: 90 };

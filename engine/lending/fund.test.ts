@@ -22,7 +22,7 @@ class Lent extends World {
     this.run({ type: 'draw', company: this.borrower, facility: this.facility, amount: usd(400_000) });
   }
   mandate(terms: Partial<CreateMandate>) {
-    return this.run({ type: 'createMandate', company: this.lender, amount: usd(1_000_000), grades: ['A'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 60_000, ...terms });
+    return this.run({ type: 'createMandate', bankCovers: true, company: this.lender, amount: usd(1_000_000), grades: ['A'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 60_000, ...terms });
   }
   pay(amount: number) {
     return this.run({ type: 'repay', company: this.borrower, facility: this.facility, amount, mode: 'shorten', bankCovers: true });
@@ -160,6 +160,30 @@ describe('what a lender may take out', () => {
 });
 
 describe('a mandate', () => {
+  it('is made of money that has come in, and of no other', () => {
+    const world = new World();
+    const lender = world.company('lender');
+    const lend = (amount: number, more: Partial<CreateMandate> = {}) =>
+      world.run({ type: 'createMandate', company: lender, amount, grades: ['A'], maximumPerBorrower: usd(100), minimumAnnualRate: 60_000, ...more }).rejected;
+    const change = (amount: number) => world.run({ type: 'changeMandate', company: lender, mandate: 0, amount }).rejected;
+    const withdraw = (amount: number) => world.run({ type: 'withdraw', company: lender, amount }).rejected;
+    const tried = [lend(1)];
+    world.run({ type: 'deposit', company: lender, amount: usd(100), reference: '' });
+    tried.push(lend(usd(100) + 1), lend(usd(60)), lend(usd(41)), withdraw(usd(100) + 1), change(usd(100) + 1), change(usd(70)), change(usd(90)), withdraw(usd(70)), lend(usd(30), { fromIdle: true }), withdraw(usd(30)));
+    const short = 'insufficient_funds';
+    expect(tried).toEqual([short, short, undefined, short, short, short, undefined, undefined, undefined, short, undefined]);
+    expect(world.engine.query('balances', { company: lender })).toMatchObject({ fund: { capital: 0, withdrawable: 0 } });
+    expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
+  });
+
+  it('brought its money with it before rules version 9', () => {
+    const world = new World();
+    world.engine.rulesVersion = 8;
+    const lender = world.company('lender');
+    world.run({ type: 'createMandate', company: lender, amount: usd(5), grades: ['A'], maximumPerBorrower: usd(5), minimumAnnualRate: 0 });
+    expect(world.run({ type: 'withdraw', company: lender, amount: usd(5) }).rejected).toBeUndefined();
+  });
+
   it('is made smaller, but not below what it has promised; what it leaves is idle, and may be lent elsewhere', () => {
     const world = new Lent();
     expect(world.change({ amount: usd(999_999) }).rejected).toBe('limit_exceeded');
@@ -213,7 +237,7 @@ describe('a mandate', () => {
   it('shares what comes back pro rata with other lenders', () => {
     const world = new World();
     const lenders = [world.company('lender', 'one'), world.company('lender', 'two')];
-    lenders.forEach((company, index) => world.run({ type: 'createMandate', company, amount: usd(index === 0 ? 700_000 : 300_000), grades: ['A'], maximumPerBorrower: usd(900_000), minimumAnnualRate: 60_000 + index }));
+    lenders.forEach((company, index) => world.run({ type: 'createMandate', bankCovers: true, company, amount: usd(index === 0 ? 700_000 : 300_000), grades: ['A'], maximumPerBorrower: usd(900_000), minimumAnnualRate: 60_000 + index }));
     const borrower = world.company('borrower');
     const { facility } = one(world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 12, method: 'annuity', application: APPLICATION }).events, 'facilityOffered');
     world.run({ type: 'acceptFacility', company: borrower, facility });

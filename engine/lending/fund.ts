@@ -4,7 +4,7 @@
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
-import type { ChangeMandate } from '../commands.ts';
+import type { ChangeMandate, CreateMandate } from '../commands.ts';
 import type { CompanyId } from '../vocabulary.ts';
 import { divideHalfEven, mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
@@ -105,6 +105,37 @@ export class Fund {
     };
   }
 
+  // What comes in.
+
+  /**
+   * A mandate's money: idle capital, or what was deposited and is applied to nothing, then what comes with the command. Before version 9 all of it
+   * came with the command, also where no bank had brought it.
+   */
+  fundMandate({ company, amount, fromIdle = false, bankCovers = false }: CreateMandate): RejectCode | undefined {
+    const { cash, idle } = this.withdrawable(company);
+    if (fromIdle) return idle < amount ? 'insufficient_funds' : undefined;
+    if (this.state.rulesVersion < 9) {
+      this.bring(company, amount, 0);
+      return undefined;
+    }
+    const deposited = Math.min(amount, cash);
+    if (deposited < amount && !bankCovers) return 'insufficient_funds';
+    if (deposited < amount) this.state.buffer.emit('deposited', { company, amount: amount - deposited, reference: `mandate ${this.state.mandates.length}` });
+    this.bring(company, amount, deposited);
+    return undefined;
+  }
+
+  /** So much becomes capital of the lender's, of which so much was deposited before. */
+  private bring(company: CompanyId, amount: Micro, deposited: Micro): void {
+    const { ledger } = this.state;
+    ledger.begin();
+    ledger.post(ACCOUNT.unapplied, company, deposited);
+    ledger.post(ACCOUNT['cash.fund'], company, -deposited);
+    ledger.post(ACCOUNT['cash.fund'], company, amount);
+    ledger.post(CAPITAL, company, -amount);
+    ledger.end();
+  }
+
   // What comes back.
 
   /**
@@ -167,7 +198,7 @@ export class Fund {
 
   // What the lender decides.
 
-  /** Makes a mandate smaller or, of idle capital, larger; says whether what is paid back is lent again; or closes it, which leaves what is committed. */
+  /** Makes a mandate smaller or, of idle capital, then of what was deposited, larger; says whether what is paid back is lent again; or closes it, which leaves what is committed. */
   change(command: ChangeMandate): RejectCode | undefined {
     const mandate = this.state.mandates[command.mandate];
     if (mandate?.company !== command.company) return 'unknown_mandate';
@@ -175,11 +206,21 @@ export class Fund {
     const { amount = mandate.amount, reinvest, close = false } = command;
     if (!(Number.isSafeInteger(amount) && amount > 0 && amount <= FACILITY_MICRO_MAX) && amount !== mandate.amount) return 'amount_out_of_range';
     if (amount < mandate.committed) return 'limit_exceeded';
-    if (amount - mandate.amount > this.withdrawable(command.company).idle) return 'insufficient_funds';
+    const refusal = this.enlarge(command.company, amount - mandate.amount);
+    if (refusal !== undefined) return refusal;
     mandate.amount = close ? mandate.committed : amount;
     if (reinvest !== undefined) mandate.reinvest = reinvest;
     if (close) mandate.closed = true;
     this.tell(mandate);
+    return undefined;
+  }
+
+  private enlarge(company: CompanyId, more: Micro): RejectCode | undefined {
+    const { idle, cash } = this.withdrawable(company);
+    const missing = more - idle;
+    if (missing <= 0) return undefined;
+    if (this.state.rulesVersion < 9 || missing > cash) return 'insufficient_funds';
+    this.bring(company, missing, missing);
     return undefined;
   }
 

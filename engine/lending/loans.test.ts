@@ -105,7 +105,7 @@ describe('a payment', () => {
       for (const dayCount of ['ACT/365', '30E/360'] as const) {
         const world = new World(Date.UTC(2027, 10, 30, 9));
         const [lender, company] = [world.company('lender'), world.company('borrower')];
-        world.run({ type: 'createMandate', company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
+        world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
         world.run({ type: 'applyFacility', company, amount: usd(1_000_000), months: 12, application: APPLICATION, dueDateRoll: 'following', method, dayCount });
         world.run({ type: 'acceptFacility', company, facility: 0 });
         world.run({ type: 'draw', company, facility: 0, amount: usd(100_000) });
@@ -197,7 +197,7 @@ describe('the schedule shows what will be billed', () => {
   it.each(SCHEDULE_METHODS.flatMap((method) => (['ACT/365', '30E/360'] as const).map((dayCount) => ({ method, dayCount }))))('through a life of $method by $dayCount, with draws, payments and returns between', (terms) => {
     const world = new World(Date.UTC(2027, 10, 30, 9));
     const [lender, company] = [world.company('lender'), world.company('borrower')];
-    world.run({ type: 'createMandate', company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
+    world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
     world.run({ type: 'applyFacility', company, amount: usd(1_000_000), months: 12, application: APPLICATION, dueDateRoll: 'following', ...terms });
     world.run({ type: 'acceptFacility', company, facility: 0 });
     const schedule = () => world.engine.query('facility', { facility: 0 })?.schedule ?? [];
@@ -317,7 +317,7 @@ describe('interest', () => {
       const world = new World(Date.UTC(2027, 10, 30, 9));
       const lender = world.company('lender');
       const borrower = world.company('borrower');
-      world.run({ type: 'createMandate', company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
+      world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
       world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 12, method: 'bullet', application: APPLICATION, dayCount });
       world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
       world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(399_999.99) });

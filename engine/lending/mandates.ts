@@ -1,5 +1,4 @@
 /** Whose money funds a facility: the cheapest mandate that fits, then the oldest; where none does alone, several in that order. */
-import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { GRADES } from '../vocabulary.ts';
 import type { CreateMandate } from '../commands.ts';
@@ -39,22 +38,13 @@ export class Mandates {
     if (state.companies[command.company]?.role !== 'lender') return 'not_authorized';
     if (!validAmount(command.amount) || !validAmount(command.maximumPerBorrower)) return 'amount_out_of_range';
     if (command.grades.length === 0 || command.grades.some((grade) => !GRADES.includes(grade))) return 'invalid_parameter';
-    const { company, amount, grades, maximumPerBorrower, minimumAnnualRate, reinvest = true, fromIdle = false } = command;
-    if (fromIdle && this.fund.withdrawable(company).idle < amount) return 'insufficient_funds';
+    const { company, amount, grades, maximumPerBorrower, minimumAnnualRate, reinvest = true } = command;
+    const refusal = this.fund.fundMandate(command);
+    if (refusal !== undefined) return refusal;
     const mandate = state.mandates.length;
     state.mandates.push({ mandate, company, amount, committed: 0, grades, maximumPerBorrower, minimumAnnualRate, ...(reinvest ? {} : { reinvest }) });
-    if (!fromIdle) this.bring(company, amount);
     state.buffer.emit('mandateCreated', { mandate, company, amount, grades, maximumPerBorrower, minimumAnnualRate });
     return undefined;
-  }
-
-  /** The lender's money comes into the fund. */
-  private bring(company: CompanyId, amount: Micro): void {
-    const { ledger } = this.state;
-    ledger.begin();
-    ledger.post(ACCOUNT['cash.fund'], company, amount);
-    ledger.post(ACCOUNT['fund.capital'], company, -amount);
-    ledger.end();
   }
 
   /** The parts that mandates take of an amount; undefined when they do not cover it. */

@@ -22,7 +22,7 @@ class Drawn extends World {
     super(start);
     const lender = this.company('lender');
     this.borrower = this.company('borrower');
-    this.run({ type: 'createMandate', company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
+    this.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
     const asked = { type: 'applyFacility', company: this.borrower, amount: usd(200_000), months: 6, method: 'annuity', application: APPLICATION, loanRules: LOAN_RULES, ...terms } as const;
     one(this.run(asked).events, 'facilityOffered');
     this.run({ type: 'acceptFacility', company: this.borrower, facility: 0 });

@@ -60,7 +60,7 @@ describe('an offer', () => {
     const world = new World();
     const [first, second] = ['first', 'second'].map((name) => world.company('lender', name));
     for (const company of [first, second]) {
-      world.run({ type: 'createMandate', company, amount: usd(1_000_000), grades: ['A'], maximumPerBorrower: usd(1_000_000), minimumAnnualRate: 50_000 + company });
+      world.run({ type: 'createMandate', bankCovers: true, company, amount: usd(1_000_000), grades: ['A'], maximumPerBorrower: usd(1_000_000), minimumAnnualRate: 50_000 + company });
     }
     const borrower = world.company('borrower');
     world.run({ type: 'applyFacility', company: borrower, amount: usd(100_000), months: 12, method: 'annuity', application: APPLICATION });

@@ -18,7 +18,7 @@ class Market extends World {
     super();
     const lender = this.company('lender');
     this.borrower = this.company('borrower');
-    this.run({ type: 'createMandate', company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
+    this.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(5e7), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(1e7), minimumAnnualRate: 50_000 });
   }
   apply(method: ScheduleMethod | 'revenue_share', options: FacilityOptions): Result {
     return this.run({ type: 'applyFacility', company: this.borrower, amount: usd(1_000_000), months: MONTHS, method, application: APPLICATION, ...options });
@@ -136,7 +136,7 @@ describe('other terms', () => {
   it('do not go to the lender that declined the application', () => {
     const world = new World();
     const [cheap, dear] = ['cheap', 'dear'].map((name) => world.company('lender', name));
-    for (const company of [cheap, dear]) world.run({ type: 'createMandate', company, amount: usd(1_000_000), grades: ['A'], maximumPerBorrower: usd(1_000_000), minimumAnnualRate: 50_000 + company });
+    for (const company of [cheap, dear]) world.run({ type: 'createMandate', bankCovers: true, company, amount: usd(1_000_000), grades: ['A'], maximumPerBorrower: usd(1_000_000), minimumAnnualRate: 50_000 + company });
     const company = world.company('borrower');
     world.run({ type: 'applyFacility', company, amount: usd(100_000), months: 12, method: 'annuity', application: APPLICATION });
     world.run({ type: 'declineFacility', company: cheap, facility: 0, reason: 'not our trade' });

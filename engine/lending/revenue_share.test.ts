@@ -19,7 +19,7 @@ class Shared extends World {
 
   constructor() {
     super();
-    this.run({ type: 'createMandate', company: this.lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
+    this.run({ type: 'createMandate', bankCovers: true, company: this.lender, amount: usd(5_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(5_000_000), minimumAnnualRate: 50_000 });
   }
   apply(amount: number, months: number, application: Partial<FacilityApplication> = {}): Result {
     return this.run({

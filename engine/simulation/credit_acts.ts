@@ -87,7 +87,7 @@ export class CreditActs {
         hours: [{ market: random.pick(this.cast.markets()), hour: Math.floor(this.cast.engine.now / MILLIS_PER_HOUR) + random.between(0, HOURS_AHEAD), price: random.between(0, 25_000) }],
       },
       { type: 'setBands', company, above: random.between(990_000, 2_000_000), below: random.between(0, 670_000) },
-      { type: 'createMandate', company: random.pick([...this.cast.lenders, this.cast.borrowers[0]]), amount: 1e12, grades: ['A', 'D'], maximumPerBorrower: 1e11, minimumAnnualRate: random.between(0, 100_000) },
+      { type: 'createMandate', company: random.pick([...this.cast.lenders, this.cast.borrowers[0]]), amount: 1e12, grades: ['A', 'D'], maximumPerBorrower: 1e11, minimumAnnualRate: random.between(0, 100_000), bankCovers: random.chance(0.5) },
       { type: 'changeMandate', company: random.pick(this.cast.lenders), mandate: random.between(0, 6), reinvest: random.chance(0.5) },
     ]));
   }

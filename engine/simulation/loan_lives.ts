@@ -90,7 +90,7 @@ export class LoanLives {
   private openLender(index: number): void {
     const lender = this.company('lender', `lender ${index}`);
     this.lenders.push(lender);
-    this.run({ type: 'createMandate', company: lender, amount: 9e14, grades: ['A', 'B', 'C'], maximumPerBorrower: 400_000 * MICRO + index, minimumAnnualRate: 40_000 + 7_001 * index });
+    this.run({ type: 'createMandate', bankCovers: true, company: lender, amount: 9e14, grades: ['A', 'B', 'C'], maximumPerBorrower: 400_000 * MICRO + index, minimumAnnualRate: 40_000 + 7_001 * index });
   }
 
   private equip(): void {
@@ -210,7 +210,7 @@ export class LoanLives {
       [6, () => this.run({ type: 'withdraw', company, amount: random.chance(0.5) ? Math.max(1, Math.min(free, CASH)) : random.between(1, 2 * CASH) })],
       [3, () => this.run({ type: 'changeMandate', company, mandate, reinvest: random.chance(0.5) })],
       [1, () => this.run({ type: 'changeMandate', company, mandate, amount: random.between(1, 9e14) })],
-      [1, () => this.run({ type: 'createMandate', company, amount: CASH, grades: ['A'], maximumPerBorrower: CASH, minimumAnnualRate: random.between(0, 90_000), reinvest: random.chance(0.5), fromIdle: random.chance(0.5) })],
+      [1, () => this.run({ type: 'createMandate', company, amount: CASH, grades: ['A'], maximumPerBorrower: CASH, minimumAnnualRate: random.between(0, 90_000), reinvest: random.chance(0.5), fromIdle: random.chance(0.5), bankCovers: random.chance(0.5) })],
       // The first are what most borrow of.
       [1, () => this.run({ type: 'changeMandate', company, mandate: Math.max(LENDERS, mandate), close: true })],
     ])();

@@ -132,7 +132,7 @@ export class Simulation implements Cast {
     for (const name of ['lender', 'second lender']) {
       this.run({ type: 'registerCompany', name, role: 'lender', group: '' });
       this.lenders.push(company);
-      this.run({ type: 'createMandate', company: company++, amount: 5e13, grades: ['A', 'B', 'C'], maximumPerBorrower: 1e13, minimumAnnualRate: 50_000 });
+      this.run({ type: 'createMandate', bankCovers: true, company: company++, amount: 5e13, grades: ['A', 'B', 'C'], maximumPerBorrower: 1e13, minimumAnnualRate: 50_000 });
     }
     this.lender = this.lenders[0];
     for (let index = 0; index < BORROWERS; index++) this.openBorrower(company++, index);

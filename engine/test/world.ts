@@ -110,7 +110,7 @@ export interface Loan {
 export function loan(world: World, months: number, group = ''): Loan {
   const lender = world.company('lender');
   const borrower = world.company('borrower', 'borrower', group);
-  world.run({ type: 'createMandate', company: lender, amount: usd(50_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(10_000_000), minimumAnnualRate: 50_000 });
+  world.run({ type: 'createMandate', bankCovers: true, company: lender, amount: usd(50_000_000), grades: ['A', 'B', 'C'], maximumPerBorrower: usd(10_000_000), minimumAnnualRate: 50_000 });
   const { facility } = one(world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months, method: 'annuity', application: APPLICATION }).events, 'facilityOffered');
   world.run({ type: 'acceptFacility', company: borrower, facility });
   const { lot } = one(world.run({ type: 'draw', company: borrower, facility, amount: usd(400_000) }).events, 'lotMinted');

@@ -46,16 +46,17 @@ const createMandate = route({
   method: 'post', path: '/api/v1/mandates', operationId: 'createMandate', summary: 'Offer money to borrowers of some grades', tag, scope: 'lend', roles: lender,
   body: z.strictObject({
     amount: decimal, grades: z.array(z.enum(GRADES)).min(1).max(4), maximum_per_borrower: decimal, minimum_annual_rate_percent: sharePercent,
-    reinvest: z.boolean().default(true), from_idle: z.boolean().default(false).describe('Of idle capital, instead of new money'),
+    reinvest: z.boolean().default(true), from_idle: z.boolean().default(false).describe('Of idle capital, not of deposited money'),
   }),
-  responses: { 201: { description: 'The mandate.', schema: mandateSchema } },
+  responses: { 201: { description: 'The mandate. Its money is what was deposited (`usd` of the balances); the demo\'s bank brings what is missing at once, elsewhere `insufficient_funds` says so.', schema: mandateSchema } },
   async handle(context) {
-    const { body } = context;
+    const { services, body } = context;
     const { company } = principalIn(context);
     const created = expectEvent(await submit(context, {
       type: 'createMandate', company, amount: moneyOf('amount', body.amount), grades: [...new Set(body.grades)],
       maximumPerBorrower: moneyOf('maximum_per_borrower', body.maximum_per_borrower),
       minimumAnnualRate: percentOf('minimum_annual_rate_percent', body.minimum_annual_rate_percent), ...(body.reinvest ? {} : { reinvest: false }), ...(body.from_idle ? { fromIdle: true } : {}),
+      ...(services.config.demo ? { bankCovers: true } : {}),
     }), 'mandateCreated');
     return { status: 201, body: mandateWire({ ...created, committed: 0, reinvest: body.reinvest }) };
   },
