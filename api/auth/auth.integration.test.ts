@@ -1,6 +1,7 @@
 /** Keys and sessions as attackers and owners meet them. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pino } from 'pino';
+import { keysOfLine } from '../../db/queries/key_spending.ts';
 import { Auth } from './auth.ts';
 import type { Revoked } from './auth.ts';
 import { PASSWORD, openApiWorld } from '../http/test/api_world.ts';
@@ -149,6 +150,10 @@ test('a rotated key has a successor of the same rights, works on for as long as 
   expect([await works(made.secret), await works(next.body.secret)]).toEqual([true, true]);
   expect((await rotate(0)).status).toBe(201);
   expect([await works(made.secret), await works(next.body.secret)]).toEqual([false, true]);
+  const third = await world.call('POST', `/api/v1/keys/${String(next.body.id)}/rotate`, { key: borrower.key, body: { overlap_seconds: 60 } });
+  // All of them spend together, those that have ended included.
+  expect(await keysOfLine(world.services.database, made.id)).toHaveLength(4);
+  for (const id of [made.id, String(third.body.id)]) expect(await world.services.auth.spendersOf(id)).toEqual({ line: made.id, project: undefined });
   const refused = await rotate(60);
   expect([refused.status, codeOf(refused)]).toEqual([409, 'invalid_state']);
 });

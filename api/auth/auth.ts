@@ -6,7 +6,7 @@ import type { Principal } from './principal.ts';
 import { AuthChanges, recordChange } from './changes.ts';
 import type { AuthChange } from './changes.ts';
 import { KeyStore } from './key_store.ts';
-import type { KeyAnswer } from './key_store.ts';
+import type { KeyAnswer, Spenders } from './key_store.ts';
 import { KEY_PREFIXES, isAddressAllowed, newId, newKeyText, scopesOf, sha256 } from './keys.ts';
 import type { ApiKey, EndpointNeeds, Project, SpotPolicy } from './keys.ts';
 import { SessionStore, isCsrfTokenOf, sessionTokenOf } from './sessions.ts';
@@ -27,6 +27,8 @@ export interface NewKey {
   needs?: EndpointNeeds | null;
   project?: Pick<Project, 'id'> | null;
   spot: SpotPolicy;
+  /** Of the key that this one replaces; absent: it begins one. */
+  line?: string;
   /** For the sandbox. */
   test?: boolean;
 }
@@ -75,6 +77,11 @@ export class Auth {
     return this.keys.byId(id);
   }
 
+  /** Whose limits count what is spent by a key, live or not. */
+  spendersOf(id: string): Promise<Spenders | undefined> {
+    return this.keys.spendersOf(id);
+  }
+
   /** Called within a second of the end of a key or session on any process. Returns the unsubscription. */
   onRevoked(listener: (revoked: Revoked) => void): () => void {
     this.revokedListeners.add(listener);
@@ -110,7 +117,7 @@ export class Auth {
       scopes: JSON.stringify(key.scopes), allowed_models: jsonOrNull(key.allowedModels), allowed_ips: jsonOrNull(key.allowedIps),
       expires_at: key.expiresAt === null ? null : new Date(key.expiresAt), monthly_limit: key.monthlyLimit, spot: JSON.stringify(key.spot),
       requests_per_minute: key.requestsPerMinute ?? null, tokens_per_minute: key.tokensPerMinute ?? null,
-      needs: jsonOrNull(key.needs ?? null), project_id: key.project?.id ?? null,
+      needs: jsonOrNull(key.needs ?? null), project_id: key.project?.id ?? null, line: key.line ?? null,
     });
     await recordChange(transaction, { kind: 'key', subject: id });
     return { id, text };

@@ -4,6 +4,11 @@ import type { Knex } from 'knex';
 import { looksLikeKey, keyOfRow } from './keys.ts';
 import type { ApiKey, KeyRow } from './keys.ts';
 
+/** Who spends when a key is used. */
+export interface Spenders {
+  line: string;
+  project: string | undefined;
+}
 interface Entry {
   key: ApiKey;
 }
@@ -51,6 +56,14 @@ export class KeyStore {
   byId(id: string): ApiKey | undefined {
     const hash = this.hashOfId.get(id);
     return hash === undefined ? undefined : this.byHash.get(hash)?.key;
+  }
+
+  /** Of any key, one that has ended or is not known here yet included; undefined when there has never been such. */
+  async spendersOf(id: string): Promise<Spenders | undefined> {
+    const key = this.byId(id);
+    if (key !== undefined) return { line: key.line, project: key.project?.id };
+    const row = await this.database('api_keys').where({ id }).first<Pick<KeyRow, 'line' | 'project_id'> | undefined>('line', 'project_id');
+    return row === undefined ? undefined : { line: row.line ?? id, project: row.project_id ?? undefined };
   }
 
   /** Reads a changed key again; one that is revoked stays forgotten. */

@@ -38,6 +38,8 @@ export type Scope = 'public' | 'read' | 'trade' | 'credit' | 'provide' | 'lend' 
 export interface ApiKey {
   /** `key_...` */
   id: string;
+  /** The first key of those that were rotated into this one; its own id where none was. Limits are the whole line's. */
+  line: string;
   user: string;
   company: number;
   role: Role;
@@ -116,6 +118,7 @@ export interface KeyRow {
   prefix: string;
   last_four: string;
   hash: Buffer;
+  line: string | null;
   scopes: string[];
   allowed_models: string[] | null;
   allowed_ips: string[] | null;
@@ -134,6 +137,7 @@ export interface KeyRow {
 
 export const keyOfRow = (row: KeyRow): ApiKey => ({
   id: row.id,
+  line: row.line ?? row.id,
   user: row.user_id,
   company: row.company,
   role: row.role,

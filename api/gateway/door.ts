@@ -129,7 +129,7 @@ export class Door {
       this.countAddress(address, out);
       return undefined;
     }
-    out.window = this.pace.windowOf(`${principal.company}:${principal.key}`, principal.apiKey);
+    out.window = this.pace.windowOf(`${principal.company}:${principal.apiKey?.line ?? principal.key}`, principal.apiKey);
     this.limits.require(`company ${principal.company}`);
     requireRight(route, principal);
     out.window.request(Date.now());

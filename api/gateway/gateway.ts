@@ -1,5 +1,5 @@
 /** The gateway: requests in OpenAI's protocol, paid from matched capacity. Built once by the composition root. */
-import { keySpending, keysOfProject } from '../../db/queries/key_spending.ts';
+import { keySpending, keysOfLine, keysOfProject } from '../../db/queries/key_spending.ts';
 import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import type { Route } from '../http/route.ts';
 import { Unavailable } from '../sequencer/port.ts';
@@ -119,7 +119,7 @@ export class Gateway {
     const { ratings } = this;
     this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known, ratings, runs, measuresPace: parts.measuresPace ?? false });
     this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, ratings, loadTests: parts.loadTests ?? new LoadTestsInMemory(), upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
-    this.spending = new Spending(services, parts.history, (key) => services.auth.keyById(key)?.project?.id, services.tallies?.of('reserved'), parts.onRefusal);
+    this.spending = new Spending(services, parts.history, (key) => services.auth.spendersOf(key), services.tallies?.of('reserved'), parts.onRefusal);
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending, ratings);
     this.attempts = new Attempts(funding, this.known, this.upstream);
     this.settlement = new Settlement(services);
@@ -273,7 +273,7 @@ export async function openGateway(services: GatewayServices, addresses: readonly
   const { config, database, projections } = services;
   const history: SpendingHistory = async (ask) => {
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
-    return keySpending(database, { ...ask, keys: 'key' in ask ? [ask.key] : await keysOfProject(database, ask.project) });
+    return keySpending(database, { ...ask, keys: await ('line' in ask ? keysOfLine(database, ask.line) : keysOfProject(database, ask.project)) });
   };
   const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), versions: new StoredVersions(database), runs: new StoredRuns(database), loadTests: new StoredLoadTests(database), onRefusal: new FullBudgets(services).refused, measuresPace: !config.demo });
   await gateway.start();

@@ -104,7 +104,7 @@ export class AllocationAuthoriser implements Authoriser {
     const quantity = this.boughtAt(choice, request.company);
     const { limits = [], spent = 0 } = request;
     const cost = limits.length === 0 ? 0 : mulDivCeil(gpu, price, MICRO_GPU_SECONDS_PER_STEP) + spent;
-    const passed = this.spending.passedBy(limits, cost);
+    const passed = this.spending.passedBy(limits, cost, unheldOf(request.company));
     if (passed !== undefined) return { ok: false, reason: 'over_limit', limit: passed };
     this.spending.hold(limits, cost);
     const authorisation = { request: request.request, allocation, provider, market, hour, price, gpu, quantity };
@@ -275,12 +275,12 @@ export class AllocationAuthoriser implements Authoriser {
     if (row !== undefined) row.used += gpu;
   }
 
-  /** Of what is limited there is a hold; or it has died with the engine before this one. */
+  /** Of what is limited there is a hold; or it has died with the engine before this one, and nobody here knows what it was limited by. */
   private followSpending(events: EventBatch, at: number, sequence: number, now: number): void {
     const hold = this.holds.get(events.texts[events.words[at + FIELD.usageRequest]]);
     if (hold?.limits.length === 0) return;
-    const { credits, detail } = decodeEvent(events, at) as EventOf<'usageCaptured'>;
-    for (const name of hold?.limits.map((limit) => limit.name) ?? [detail.key]) this.spending.spend(name, credits + detail.spotFees, sequence, now);
+    const { company, credits, detail } = decodeEvent(events, at) as EventOf<'usageCaptured'>;
+    for (const name of hold?.limits.map((limit) => limit.name) ?? [unheldOf(company)]) this.spending.spend(name, credits + detail.spotFees, sequence, now);
   }
 
   private followFill(words: Float64Array, at: number, sequence: number): void {
@@ -322,6 +322,9 @@ function rankOf({ provider, market }: Row, { preferred }: AuthoriseRequest): num
   const at = preferred.findIndex((place) => place.provider === provider && place.market === market);
   return at === -1 ? preferred.length : at;
 }
+
+/** What a company's requests have spent without a hold: it counts against every limit of its, until those who ask have seen it. */
+const unheldOf = (company: number): string => `company ${company}`;
 
 const placeKey = (provider: number, market: number): string => `${provider}:${market}`;
 

@@ -19,9 +19,9 @@ export class SpendingLimits {
     this.committed.clear();
   }
 
-  /** The first limit that would be passed; undefined: all hold it. */
-  passedBy(limits: readonly SpendingLimit[], cost: number): string | undefined {
-    return limits.find(({ name, left, upTo }) => (this.held.get(name) ?? 0) + this.spentAfter(name, upTo) + cost > left)?.name;
+  /** The first limit that would be passed; undefined: all hold it. @param besides what was spent under this name counts against each of them */
+  passedBy(limits: readonly SpendingLimit[], cost: number, besides = ''): string | undefined {
+    return limits.find(({ name, left, upTo }) => (this.held.get(name) ?? 0) + this.spentAfter(name, upTo) + this.spentAfter(besides, upTo) + cost > left)?.name;
   }
 
   /** Of what has begun; negative when it has ended. */

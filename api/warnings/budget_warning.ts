@@ -8,9 +8,11 @@ import { ALERTS_PERCENT, alertsReached, isNearlyUsed } from './thresholds.ts';
 import { Warnings } from './warnings.ts';
 import type { Warning } from './warnings.ts';
 
-/** A key's or a project's. */
+/** Of a line of keys, or a project's. */
 export interface MonthlyBudget {
   id: string;
+  /** The project, or the key of the line that is spoken of. */
+  spender: string;
   of: 'key_id' | 'project_id';
   company: number;
   limit: Micro;
@@ -22,8 +24,8 @@ const monthOf = (month: Millis): string => new Date(month).toISOString().slice(0
 const idOf = ({ id, limit }: Pick<MonthlyBudget, 'id' | 'limit'>, month: Millis, percent: number): string => `wrn_${id}_${monthOf(month)}_${limit}_${percent}`;
 
 export function budgetWarning(budget: MonthlyBudget & { name: string }, { used, percent, month, at }: { used: Micro; percent: number; month: Millis; at: Millis }): Warning {
-  const { id, of, name, company, limit } = budget;
-  return { id: idOf(budget, month, percent), company, type: 'budget.reached', at, data: { [of]: id, name, month: monthOf(month), percent, limit: formatMicro(limit), used: formatMicro(used) } };
+  const { spender, of, name, company, limit } = budget;
+  return { id: idOf(budget, month, percent), company, type: 'budget.reached', at, data: { [of]: spender, name, month: monthOf(month), percent, limit: formatMicro(limit), used: formatMicro(used) } };
 }
 
 /** The per cent that have been reached: by what is used, or because no request fitted into what is left. */
@@ -58,7 +60,7 @@ export class FullBudgets {
 
   private async tell(budget: MonthlyBudget, used: Micro, month: Millis): Promise<void> {
     const { auth, committed, database } = this.services;
-    const named = budget.of === 'key_id' ? auth.keyById(budget.id) : await database('projects').where({ id: budget.id }).first<{ name: string } | undefined>('name');
+    const named = budget.of === 'key_id' ? auth.keyById(budget.spender) : await database('projects').where({ id: budget.spender }).first<{ name: string } | undefined>('name');
     for (const percent of ALERTS_PERCENT) await this.warnings.raise(budgetWarning({ ...budget, name: named?.name ?? '' }, { used, percent, month, at: committed.now }));
   }
 }

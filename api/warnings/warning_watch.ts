@@ -2,7 +2,7 @@
  * Notices what companies are warned of: that 80, 95 or 100 % of a month's budget are used, and hours that are about to end
  * unused. Runs in every process that may: what two of them notice is told once.
  */
-import { keySpending, keysOfProject, monthBegan } from '../../db/queries/key_spending.ts';
+import { keySpending, keysOfLine, keysOfProject, monthBegan } from '../../db/queries/key_spending.ts';
 import { budgetsOfKeys } from '../../db/queries/warnings.ts';
 import type { BudgetRecord } from '../../db/queries/warnings.ts';
 import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
@@ -26,7 +26,7 @@ const PERCENT = 100;
 /** Every so many looks are at all budgets. */
 const ALL_LOOKS = 60;
 
-/** A key's or a project's budget of the month. */
+/** A budget of the month. */
 interface Budget extends MonthlyBudget {
   name: string;
   keys: () => Promise<string[]>;
@@ -136,8 +136,8 @@ export class WarningWatch extends Rounds {
   }
 }
 
-function budgetsOf({ key, company, name, limit, project }: BudgetRecord, { database }: Pick<Means, 'database'>): Budget[] {
-  const budgets: Budget[] = limit === null ? [] : [{ id: key, of: 'key_id', name, company, limit, keys: () => Promise.resolve([key]) }];
-  if (project !== null) budgets.push({ ...project, of: 'project_id', company, keys: () => keysOfProject(database, project.id) });
+function budgetsOf({ key, line, company, name, limit, project }: BudgetRecord, { database }: Pick<Means, 'database'>): Budget[] {
+  const budgets: Budget[] = limit === null ? [] : [{ id: line, spender: key, of: 'key_id', name, company, limit, keys: () => keysOfLine(database, line) }];
+  if (project !== null) budgets.push({ ...project, spender: project.id, of: 'project_id', company, keys: () => keysOfProject(database, project.id) });
   return budgets;
 }

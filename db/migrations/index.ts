@@ -9,6 +9,7 @@ import * as journalArchive from './journal_archive.ts';
 import * as feeds from './feeds.ts';
 import * as keptAnswers from './kept_answers.ts';
 import * as keyLimits from './key_limits.ts';
+import * as keyLines from './key_lines.ts';
 import * as loadTests from './load_tests.ts';
 import * as logbook from './logbook.ts';
 import * as projects from './projects.ts';
@@ -52,4 +53,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '020_ratings', ...ratings },
   { name: '021_load_tests', ...loadTests },
   { name: '022_kept_answers', ...keptAnswers },
+  { name: '023_key_lines', ...keyLines },
 ];

@@ -34,6 +34,11 @@ export async function keySpending(db: Knex, { company, keys, from, untilSequence
   return { used: Number(used.sum ?? 0), bought: Number(bought.sum ?? 0) };
 }
 
+/** The keys of a line: its first, and what that was rotated into. */
+export async function keysOfLine(db: Knex, line: string): Promise<string[]> {
+  return (await db('api_keys').where({ id: line }).orWhere({ line }).select<{ id: string }[]>('id')).map(({ id }) => id);
+}
+
 /** The keys of a project, those that are revoked included: what they have used stays used. */
 export async function keysOfProject(db: Knex, project: string): Promise<string[]> {
   return (await db('api_keys').where({ project_id: project }).select<{ id: string }[]>('id')).map(({ id }) => id);

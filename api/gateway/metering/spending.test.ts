@@ -33,6 +33,25 @@ describe("a key's monthly limit", () => {
   });
 });
 
+test('a key and its successors have one limit together, of use and of purchases', async () => {
+  world = await openGatewayWorld({ spent: { used: 1_000, bought: 0 } });
+  await world.offer(world.providers[0], 24_000, 1_000);
+  const worst = Math.ceil(((9 * 33 + 100 * 250) * 2.4) / 3_600);
+  // The fee of what is bought counts as well.
+  const rights = { line: 'key_first', monthlyLimit: 1_000 + 2 * worst + 120, spot: { ...ANY_SPOT, monthlyLimit: 24_120 } };
+  const [first, second, other] = [world.key(rights), world.key(rights), world.key({ ...rights, line: 'key_other' })];
+  const ask = (key: string, more = {}) => world.client(key).chat.completions.create({ model: CHAT, messages, max_tokens: 100, ...more });
+  await ask(first);
+  const hold = { company: world.borrower, request: 'all', model: 0, worstGpu: { 0: 35_000_000 }, provider: -1, excluded: [] };
+  expect((await world.services.sequencer.authorise(hold)).ok).toBe(true);
+  // All that may be bought was bought for the first.
+  await expect(ask(second, { max_tokens: 5_000 })).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+  await world.services.sequencer.release('all');
+  await ask(second);
+  for (const key of [first, second]) await expect(ask(key)).rejects.toMatchObject({ status: 402, code: 'budget_exceeded' });
+  await ask(other);
+});
+
 describe("a key's monthly limit of spot purchases", () => {
   test('counts price and fee of what was bought', async () => {
     world = await openGatewayWorld({ spent: { used: 0, bought: 100_000 } });
@@ -54,8 +73,8 @@ describe("a key's monthly limit of spot purchases", () => {
 describe("a key's monthly limit of spot purchases, asked by many at once", () => {
   test('is not passed by purchases under way', async () => {
     world = await openGatewayWorld({ spent: { used: 0, bought: 0 } });
-    const spending = new Spending(world.services, () => Promise.resolve({ used: 0, bought: 0 }), () => undefined);
-    const call = { id: 'a', company: world.borrower, key: 'key_1', spot: { ...ANY_SPOT, monthlyLimit: 50_000 } };
+    const spending = new Spending(world.services, () => Promise.resolve({ used: 0, bought: 0 }), () => Promise.resolve(undefined));
+    const call = { id: 'a', company: world.borrower, line: 'key_1', spot: { ...ANY_SPOT, monthlyLimit: 50_000 } };
     const [first] = await Promise.all([spending.reserveSpot(call, 24_000), spending.reserveSpot(call, 24_000)]);
     await expect(spending.reserveSpot(call, 24_000)).rejects.toMatchObject({ code: 'budget_exceeded' });
     // A purchase that bought nothing gives back at once; what one did buy stays counted for who has not seen it yet.
@@ -72,8 +91,8 @@ describe("a key's monthly limit of spot purchases, asked by many at once", () =>
 
   test('is one limit over all processes', async () => {
     world = await openGatewayWorld({ spent: { used: 0, bought: 0 } });
-    const [one, other] = [0, 1].map(() => new Spending(world.services, () => Promise.resolve({ used: 0, bought: 0 }), () => undefined));
-    const call = { id: 'a', company: world.borrower, key: 'key_1', spot: { ...ANY_SPOT, monthlyLimit: 50_000 } };
+    const [one, other] = [0, 1].map(() => new Spending(world.services, () => Promise.resolve({ used: 0, bought: 0 }), () => Promise.resolve(undefined)));
+    const call = { id: 'a', company: world.borrower, line: 'key_1', spot: { ...ANY_SPOT, monthlyLimit: 50_000 } };
     const answers = await Promise.allSettled([one, other, one, other, other].map((spending, place) => spending.reserveSpot({ ...call, id: String(place) }, 24_000)));
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
     for (const spending of [one, other]) spending.stop();

@@ -1,5 +1,5 @@
 /**
- * What a key or a project has spent this month, against its limits. Exact on every process: what was committed when
+ * What a line of keys or a project has spent this month, against its limits. Exact on every process: what was committed when
  * it is first asked about comes from the projections, all that follows from committed events, and
  * what requests under way may still cost is reserved: here, where that refuses before anything is asked of the
  * engine, and beside the authoriser, which knows of all processes. So is what purchases on the spot book may cost.
@@ -14,19 +14,28 @@ import type { Tally } from '../../http/middleware/rate_limit.ts';
 import { eventOf } from '../../sequencer/port.ts';
 import type { Ack, CommittedBatch, SpendingLimit, Spent } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
+import type { Spenders } from '../../auth/key_store.ts';
 import type { MonthlyBudget } from '../../warnings/budget_warning.ts';
 import type { Call } from '../relay/call.ts';
 import { SetAsideElsewhere } from './set_aside_elsewhere.ts';
 
-/** Whose spending: a key's, or that of all keys of a project. */
-export type Spender = { key: string } | { project: string };
+/** Whose spending: that of a key and those it was rotated from or into, or of all keys of a project. */
+export type Spender = { line: string } | { project: string };
 export type SpendingAsk = Spender & { company: number; from: Millis; untilSequence: number };
 /** Reads what has been spent up to a sequence. @throws Unavailable while the projections are behind it */
 export type SpendingHistory = (ask: SpendingAsk) => Promise<KeySpending>;
-/** The project of a live key. */
-export type ProjectOf = (key: string) => string | undefined;
+/** Who spends when a key is used; undefined for one that nobody knows. */
+export type SpendersOf = (key: string) => Promise<Spenders | undefined>;
 /** Hears which budget refused a request, and what of it is used. */
 export type OnRefusal = (budget: MonthlyBudget, used: Micro) => void;
+
+/** What is committed and not yet counted, for its key was made or ended elsewhere and is to be looked up. */
+interface Unattributed {
+  key: string;
+  sequence: number;
+  used: Micro;
+  bought: Micro;
+}
 
 interface Account {
   month: Millis;
@@ -50,6 +59,7 @@ const NOTHING = (): void => undefined;
 /** A command is executed sooner than this after it was sent, or never. */
 const DECIDED_MILLIS = 10_000;
 const ELSEWHERE_MAX = 50_000;
+const LOOKED_UP_AFTER = 1_000;
 const FOLLOWED = new Set<number>([KIND.command, KIND.usageCaptured, KIND.orderAccepted, KIND.fill]);
 
 export class Spending {
@@ -57,26 +67,27 @@ export class Spending {
   private readonly sequencer: Pick<Services['sequencer'], 'reserve' | 'releaseReservation'>;
   private readonly committed: Services['committed'];
   private readonly history: SpendingHistory;
-  private readonly projectOf: ProjectOf;
-  private readonly projects = new Map<string, string>();
-  /** By key or project; only those that have limits. */
+  private readonly spendersOf: SpendersOf;
+  private readonly spenders = new Map<string, Spenders>();
+  private unattributed: Unattributed[] = [];
+  /** By line or project; only those that have limits. */
   private readonly accounts = new Map<string, Account>();
 
   /** The last sequence that has been counted. */
   private followed = 0;
   private purchases = 0;
 
-  /** Of requests under way in other processes, by key or project. */
+  /** Of requests under way in other processes, by line or project. */
   private readonly elsewhere = new Map<string, SetAsideElsewhere>();
   private readonly tally: Tally | undefined;
   private readonly onRefusal: OnRefusal;
 
   /** @param tally absent: there is no other process */
-  constructor({ sequencer, committed }: Pick<Services, 'sequencer' | 'committed'>, history: SpendingHistory, projectOf: ProjectOf, tally?: Tally, onRefusal: OnRefusal = NOTHING) {
+  constructor({ sequencer, committed }: Pick<Services, 'sequencer' | 'committed'>, history: SpendingHistory, spendersOf: SpendersOf, tally?: Tally, onRefusal: OnRefusal = NOTHING) {
     this.sequencer = sequencer;
     this.committed = committed;
     this.history = history;
-    this.projectOf = projectOf;
+    this.spendersOf = spendersOf;
     this.tally = tally;
     this.onRefusal = onRefusal;
     tally?.onOthers((name, amount) => this.hear(name, amount));
@@ -93,17 +104,19 @@ export class Spending {
 
   private limitsFor(call: Call): [Spender, Micro][] {
     const limits: [Spender, Micro][] = [];
-    if (call.monthlyLimit !== null) limits.push([{ key: call.key }, call.monthlyLimit]);
-    if (call.project !== null) this.projects.set(call.key, call.project.id);
+    this.spenders.set(call.key, { line: call.line, project: call.project?.id });
+    if (call.monthlyLimit !== null) limits.push([{ line: call.line }, call.monthlyLimit]);
     if (call.project?.monthlyBudget != null) limits.push([{ project: call.project.id }, call.project.monthlyBudget]);
     return limits;
   }
 
-  private accountsFor(call: Call, limits: readonly [Spender, Micro][]): Promise<Limited[]> {
-    return Promise.all(limits.map(async ([spender, limit]) => {
+  private async accountsFor(call: Call, limits: readonly [Spender, Micro][]): Promise<Limited[]> {
+    const accounts = await Promise.all(limits.map(async ([spender, limit]) => {
       const account = this.accountOf(call.company, spender);
       return { name: nameOf(spender), account, before: await this.beforeOf(spender, account), limit };
     }));
+    await this.attributed();
+    return accounts;
   }
 
   /** Reserves what a request may cost; the result gives it back. @throws GatewayError budget_exceeded */
@@ -130,9 +143,9 @@ export class Spending {
     return this.refusedBy(call, accounts.find((account) => account.name === name) ?? accounts[0]);
   }
 
-  private refusedBy({ company, project }: Call, { name, account, before, limit }: Limited): GatewayError {
+  private refusedBy({ key, company, project }: Call, { name, account, before, limit }: Limited): GatewayError {
     const isProject = name === project?.id;
-    this.onRefusal({ id: name, of: isProject ? 'project_id' : 'key_id', company, limit }, before.used + account.used);
+    this.onRefusal({ id: name, spender: isProject ? name : key, of: isProject ? 'project_id' : 'key_id', company, limit }, before.used + account.used);
     return new GatewayError('budget_exceeded', { values: { limit: isProject ? "monthly budget of this key's project" : 'monthly limit of this key' } });
   }
 
@@ -153,14 +166,15 @@ export class Spending {
    * ends that: it is given the purchase's acknowledgement, or undefined when nobody knows whether it was executed.
    * @throws GatewayError budget_exceeded
    */
-  async reserveSpot(call: Pick<Call, 'id' | 'company' | 'key' | 'spot'>, cost: Micro): Promise<(ack: Ack | undefined) => void> {
+  async reserveSpot(call: Pick<Call, 'id' | 'company' | 'line' | 'spot'>, cost: Micro): Promise<(ack: Ack | undefined) => void> {
     const { monthlyLimit } = call.spot;
     if (monthlyLimit === null) return NOTHING;
-    const spender = { key: call.key };
+    const spender = { line: call.line };
     const account = this.accountOf(call.company, spender);
     const before = await this.beforeOf(spender, account);
-    const request = `spot:${call.key}:${call.id}:${this.purchases++}`;
-    const limit = { name: `spot:${call.key}`, left: monthlyLimit - before.bought - account.bought, upTo: Math.max(account.since, this.followed) };
+    await this.attributed();
+    const request = `spot:${call.line}:${call.id}:${this.purchases++}`;
+    const limit = { name: `spot:${call.line}`, left: monthlyLimit - before.bought - account.bought, upTo: Math.max(account.since, this.followed) };
     if (!(await this.sequencer.reserve({ request, limits: [limit], cost }))) throw new GatewayError('budget_exceeded', { values: { limit: "monthly limit of this key's purchases" } });
     // What cannot be said ends by itself after a while, and until then refuses more than it need.
     const end = (spent?: Spent): void => void this.sequencer.releaseReservation(request, spent).catch(() => undefined);
@@ -203,28 +217,40 @@ export class Spending {
       if (!FOLLOWED.has(kind)) return;
       const event = decodeEvent(events, at);
       if (event.kind === 'command') sequence = event.sequence;
-      else if (event.kind === 'usageCaptured') this.use(event.detail.key, sequence, event.credits + event.detail.spotFees);
+      else if (event.kind === 'usageCaptured') this.spend({ key: event.detail.key, sequence, used: event.credits + event.detail.spotFees, bought: 0 });
       else if (event.kind === 'orderAccepted') order = spotOrder(event);
-      else if (event.kind === 'fill' && event.taker === order?.id) this.buy(order.key, sequence, event.price * event.quantity + event.fee);
+      else if (event.kind === 'fill' && event.taker === order?.id) this.spend({ key: order.key, sequence, used: 0, bought: event.price * event.quantity + event.fee });
     });
   }
 
-  private use(key: string, sequence: number, amount: Micro): void {
-    for (const account of this.accountsOf(key)) if (sequence > account.since) account.used += amount;
-  }
-  private buy(key: string, sequence: number, amount: Micro): void {
-    for (const account of this.accountsOf(key)) if (sequence > account.since) account.bought += amount;
+  private spend(amount: Unattributed): void {
+    const spenders = this.spenders.get(amount.key);
+    if (spenders !== undefined) return this.spendBy(spenders, amount);
+    // Who asks for a limit looks it up; where nobody does, it is to become no long list.
+    if (this.unattributed.push(amount) % LOOKED_UP_AFTER === 0) this.attributed().catch(NOTHING);
   }
 
-  private accountsOf(key: string): Account[] {
-    const project = this.projects.get(key) ?? this.projectOf(key);
-    // A key stays with its project; while it is being read again, nobody knows it.
-    if (project !== undefined) this.projects.set(key, project);
-    return [this.accounts.get(nameOf({ key })), project === undefined ? undefined : this.accounts.get(nameOf({ project }))].filter((account) => account !== undefined);
+  private spendBy({ line, project }: Spenders, { sequence, used, bought }: Unattributed): void {
+    for (const account of [this.accounts.get(line), project === undefined ? undefined : this.accounts.get(project)]) {
+      if (account === undefined || sequence <= account.since) continue;
+      account.used += used;
+      account.bought += bought;
+    }
+  }
+
+  /** Resolves when all that this process has followed is counted. A key stays with its line and its project. */
+  private async attributed(): Promise<void> {
+    for (let [first] = this.unattributed; first !== undefined; [first] = this.unattributed) {
+      const { key } = first;
+      this.spenders.set(key, (await this.spendersOf(key)) ?? { line: key, project: undefined });
+      const waiting = this.unattributed;
+      this.unattributed = [];
+      for (const amount of waiting) this.spend(amount);
+    }
   }
 }
 
-const nameOf = (spender: Spender): string => ('key' in spender ? spender.key : spender.project);
+const nameOf = (spender: Spender): string => ('line' in spender ? spender.line : spender.project);
 
 /** Price and fee of what an order bought at once. */
 function boughtBy({ events }: Ack): Micro {

@@ -24,6 +24,8 @@ export interface Call {
   readonly company: number;
   /** The key's public id, or `session`. */
   readonly key: string;
+  /** The key's, whose limits are counted together. */
+  readonly line: string;
   readonly spot: SpotPolicy;
   /** Micro-CR in a month; null: none. */
   readonly monthlyLimit: number | null;
@@ -99,6 +101,7 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory, [inF
     id,
     company: principal.company,
     key: principal.key,
+    line: principal.apiKey?.line ?? principal.key,
     spot: principal.apiKey?.spot ?? NO_SPOT,
     monthlyLimit: principal.apiKey?.monthlyLimit ?? null,
     project: principal.apiKey?.project ?? null,

@@ -242,7 +242,7 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
 }
 
 const keyOf = (id: string, company: number): ApiKey => ({
-  id, user: 'usr_1', company, role: 'borrower', name: 'test', prefix: 'ccx_live_', lastFour: '0000', scopes: ['inference'], allowedModels: null, allowedIps: null,
+  id, line: id, user: 'usr_1', company, role: 'borrower', name: 'test', prefix: 'ccx_live_', lastFour: '0000', scopes: ['inference'], allowedModels: null, allowedIps: null,
   expiresAt: null, monthlyLimit: null, requestsPerMinute: null, tokensPerMinute: null, spot: NO_SPOT, needs: null, project: null, createdAt: 0, revokedAt: null,
 });
 
@@ -251,6 +251,7 @@ const authOf = (keys: ReadonlyMap<string, ApiKey>, revokedListeners: Set<(revoke
   ({
     onRevoked: (listener: (revoked: Revoked) => void) => (revokedListeners.add(listener), () => revokedListeners.delete(listener)),
     keyById: (id: string) => [...keys.values()].find((key) => key.id === id),
+    spendersOf: (id: string) => Promise.resolve([...keys.values()].filter((key) => key.id === id).map(({ line, project }) => ({ line, project: project?.id }))[0]),
     authenticate({ headers }: { headers: { authorization?: string } }) {
       const apiKey = keys.get(headers.authorization?.slice('Bearer '.length) ?? '');
       if (apiKey === undefined) return Promise.resolve({ ok: false, reason: headers.authorization === undefined ? 'unauthenticated' : 'invalid_api_key' });

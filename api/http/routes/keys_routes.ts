@@ -1,7 +1,7 @@
 /** API keys of a company. */
 import type { Knex } from 'knex';
 import { z } from 'zod';
-import { keySpending, monthBegan } from '../../../db/queries/key_spending.ts';
+import { keySpending, keysOfLine, monthBegan } from '../../../db/queries/key_spending.ts';
 import { NONE } from '../../../engine/vocabulary.ts';
 import { formatMicro, formatTicks, parseMicro, parseTicks } from '../../../engine/numbers/units.ts';
 import { TEST_SCOPES, isAddressOrRange, isTestKey, keyOfRow } from '../../auth/keys.ts';
@@ -68,7 +68,7 @@ const keySchema = z.object({
   project: z.string().nullable(),
   test: z.boolean(),
   month: monthSchema.optional()
-    .describe('Of keys with a monthly limit: what they have used of it'),
+    .describe('Of keys with a monthly limit: what they have used of it, together with those that they were rotated from or into'),
   spot: z.object({
     enabled: z.boolean(), maximum_price: z.string().nullable(), classes: z.array(z.string()).nullable(), regions: z.array(z.string()).nullable(),
     monthly_limit: z.string().nullable(),
@@ -223,12 +223,12 @@ const rotateKey = route({
   },
 });
 
-/** What a key with a monthly limit has used of it. */
-async function monthOf({ database, committed }: Services, { id: key, company, monthlyLimit }: ApiKey): Promise<Pick<KeyWire, 'month'>> {
+/** What a key with a monthly limit has used of it, with those that it was rotated from or into. */
+async function monthOf({ database, committed }: Services, { line, company, monthlyLimit }: ApiKey): Promise<Pick<KeyWire, 'month'>> {
   if (monthlyLimit === null) return {};
   const month = monthBegan(committed.now);
-  const { used } = await keySpending(database, { company, keys: [key], from: month, untilSequence: committed.sequence });
-  return { month: { used: formatMicro(used), alerts: await alertsOf(database, { id: key, limit: monthlyLimit }, { used, month }) } };
+  const { used } = await keySpending(database, { company, keys: await keysOfLine(database, line), from: month, untilSequence: committed.sequence });
+  return { month: { used: formatMicro(used), alerts: await alertsOf(database, { id: line, limit: monthlyLimit }, { used, month }) } };
 }
 
 export const keysRoutes: Route[] = [createKey, listKeys, rotateKey, revokeKey];
