@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { reasonOf } from './reason.ts';
-import { openHttp, openServices, openUpkeep, openWarnings, reachEngine } from './roles/api_role.ts';
+import { openHttp, openServices, openUpkeep, openWarnings, reachEngine, watchOrders } from './roles/api_role.ts';
 import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
@@ -35,7 +35,7 @@ async function startAlone(core: Core): Promise<void> {
     await openUpkeep(core, opened);
     return { opened, begin, warnings: await openWarnings(core, opened) };
   }, { ...core, undo: () => parts.close(log, before) });
-  openHttp(core, opened, { warnings });
+  openHttp(core, opened, { warnings, orderWatch: await watchOrders(core, sequencer) });
   await introduce(core, begin);
 }
 

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { LEASE_MILLIS } from '../../db/journal.ts';
+import type { WatchLog } from '../../db/order_watches.ts';
 import { REMOTE_IDS, WORDS_PER_ACKNOWLEDGEMENT } from '../sequencer/messages.ts';
 import type { Line, Reply, Request } from '../sequencer/messages.ts';
 import { PendingCalls } from '../sequencer/pending_calls.ts';
@@ -38,6 +39,8 @@ export interface DoorOptions {
   seal: Seal;
   sequencer: SequencerPort & Line;
   log: Logger;
+  /** Absent: nothing is known of the engine before. */
+  watchLog?: WatchLog;
   /** Told when Redis does not answer, and when it does again. */
   say: (line: string) => void;
   /** The process was held up for longer than its lease: another may lead, and this one must end at once. */
@@ -69,13 +72,14 @@ export class Door {
   private readonly reading: Promise<void>;
   private readonly unsubscribe: () => void;
 
-  constructor({ redisUrl, seal, sequencer, log, say, onHeldUp }: DoorOptions) {
+  constructor({ redisUrl, seal, sequencer, log, watchLog, say, onHeldUp }: DoorOptions) {
     this.seal = seal;
     this.places = placesOf(seal);
     this.sequencer = sequencer;
     this.log = log;
     this.onHeldUp = onHeldUp;
-    this.watches = new Watches(sequencer, log);
+    this.watches = new Watches(sequencer, log, watchLog);
+    void watchLog?.noted().then((companies) => this.watches.tookOver(companies), (error: unknown) => log.error({ err: error }, 'who was watched before is not known'));
     this.reader = connectRedis(redisUrl, 'door');
     this.publisher = connectRedis(redisUrl, 'door');
     sayTrouble(this.reader, say);

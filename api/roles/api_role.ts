@@ -1,5 +1,6 @@
 /** What clients reach: the exchange, the gateway, live data, the web app. As many processes as one likes. */
 import { ProjectionWaiter } from '../../db/queries/positions.ts';
+import { StoredWatchLog } from '../../db/order_watches.ts';
 import { createApp } from '../app.ts';
 import { Auth } from '../auth/auth.ts';
 import { RemoteSequencer } from '../cluster/remote_sequencer.ts';
@@ -18,6 +19,7 @@ import { Marks } from '../upkeep/marks.ts';
 import { Repricing, StoredRepricingRules } from '../upkeep/repricing.ts';
 import { MarketView } from '../market/market_view.ts';
 import { pastTrades } from '../past_trades.ts';
+import { CancelOnDisconnect } from '../realtime/cancel_on_disconnect.ts';
 import type { OrderWatch } from '../realtime/cancel_on_disconnect.ts';
 import { pastFillsOf } from '../realtime/past_fills.ts';
 import { Realtime } from '../realtime/realtime.ts';
@@ -105,14 +107,20 @@ export async function openWarnings({ parts }: Core, { services }: Opened): Promi
   return warnings;
 }
 
-/** @param orderWatch absent: no other process has connections */
-export function openHttp({ config, front, parts }: Core, { services, gateway }: Opened, { orderWatch, warnings }: { orderWatch?: OrderWatch; warnings?: Warnings }): void {
+/** For a process that has all connections: whose connections ended with the process before it have their orders cancelled. */
+export async function watchOrders({ database, log }: Core, sequencer: SequencerPort): Promise<OrderWatch> {
+  const watch = new CancelOnDisconnect(sequencer, log, new StoredWatchLog(database));
+  await watch.takeOver();
+  return watch;
+}
+
+export function openHttp({ config, front, parts }: Core, { services, gateway }: Opened, { orderWatch, warnings }: { orderWatch: OrderWatch; warnings?: Warnings }): void {
   const { market, directory, sequencer, auth, log } = services;
   const [exchange, openai] = [config.roles.includes('api'), config.roles.includes('gateway')];
   const routes = [...gateway.routes, ...exchangeRoutes()].filter(({ path }) => (isOpenAiPath(path) ? openai : exchange));
   front.open(createApp({ services, routes, ...(exchange ? { webFolder: inDist('web') } : {}) }));
   if (!exchange) return parts.add('http', () => front.close());
-  const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log, pastFills: pastFillsOf(services), ...(orderWatch === undefined ? {} : { orderWatch }), ...(warnings === undefined ? {} : { warnings }) });
+  const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log, pastFills: pastFillsOf(services), orderWatch, ...(warnings === undefined ? {} : { warnings }) });
   // Together: the server ends with its last socket, the sockets end with the live data.
   parts.add('http', () => Promise.allSettled([front.close(), realtime.close()]));
 }

@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { startProjector } from '../../db/projector.ts';
+import { StoredWatchLog } from '../../db/order_watches.ts';
 import { findStandby, noteStandby } from '../../db/standbys.ts';
 import { Door } from '../cluster/door.ts';
 import { openRedis } from '../cluster/redis.ts';
@@ -73,7 +74,7 @@ export async function openToOthers(core: Core, sequencer: SequencerPort & Line):
 }
 
 async function openDoor({ config, log, database, parts, say }: Core, sequencer: SequencerPort & Line): Promise<Door> {
-  const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log, say, onHeldUp: endAtOnce });
+  const door = new Door({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database), sequencer, log, watchLog: new StoredWatchLog(database), say, onHeldUp: endAtOnce });
   parts.add('door', () => door.close());
   const { epoch } = await sequencer.status();
   say(`leading under epoch ${epoch}`);

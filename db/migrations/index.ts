@@ -12,6 +12,7 @@ import * as keyLimits from './key_limits.ts';
 import * as keyLines from './key_lines.ts';
 import * as loadTests from './load_tests.ts';
 import * as logbook from './logbook.ts';
+import * as orderWatches from './order_watches.ts';
 import * as projects from './projects.ts';
 import * as providerAgent from './provider_agent.ts';
 import * as projections from './projections.ts';
@@ -54,4 +55,5 @@ export const MIGRATIONS: readonly NamedMigration[] = [
   { name: '021_load_tests', ...loadTests },
   { name: '022_kept_answers', ...keptAnswers },
   { name: '023_key_lines', ...keyLines },
+  { name: '024_order_watches', ...orderWatches },
 ];
