@@ -276,6 +276,8 @@ test('two operators set the prices of money and a facility\'s own covenants; a c
   }
   const { body: decision } = await get(borrower, `/facilities/${String(offered.body.id)}/decision`);
   expect(told('decision')).toContainEqual({ facility_id: offered.body.id, ...decision });
+  // What the scorecard says of it is made again although operators overruled it.
+  expect(decision).toMatchObject({ grade: 'B', overruling: 'known', scorecard: { grade: 'D', annual_rate_percent: '0.00', limit: '0.00' }, reproduced: true });
   expect(told('payment')[0]).toMatchObject({ amount: expect.stringMatching(/^[0-9]+\.[0-9]{2,6}$/) as string, at: expect.stringMatching(/Z$/) as string });
   expect(told('facility_history')[0]).toMatchObject({ facility_id: expect.stringMatching(/^fac_/) as string, at: expect.stringMatching(/Z$/) as string });
   expect(told('company')).toEqual([{ id: `cmp_${borrower.user.company}`, name: expect.any(String) as string, role: 'borrower', group: expect.any(String) as string }]);

@@ -77,7 +77,7 @@ test('an offer says what it was decided on, and would be decided so again', asyn
   facility = String(offer.body.id);
   const decision = (await get(borrower, `/facilities/${facility}/decision`)).body;
   expect(decision).toMatchObject({
-    version: 1, grade: 'A', score: offer.body.score, asked: '1000000.00', overruled_by: null, reproduced: true, application: { cash: '12000000.00', cash_trend_3m_percent: '-5.00', past_days_overdue: '0' },
+    version: 1, grade: 'A', score: offer.body.score, asked: '1000000.00', overruled_by: null, scorecard: { grade: 'A', annual_rate_percent: '11.00' }, reproduced: true, application: { cash: '12000000.00', cash_trend_3m_percent: '-5.00', past_days_overdue: '0' },
   });
   expect((decision.feeds as { id: string }[]).map(({ id }) => id)).toEqual(feeds);
   expect((await get(lender, `/facilities/${facility}/decision`)).body).toEqual(decision);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { FacilityView } from '../../engine/queries.ts';
 import { byFacility, cohortWire } from './routes/portfolio_routes.ts';
 import { nextPayment } from './routes/dashboard_routes.ts';
-import { BUCKETS, herfindahl, holdingsOf, inBucket, partOf, returnsOf, slices, stress, sumOf, yieldOf } from './portfolio.ts';
+import { BUCKETS, herfindahl, holdingsOf, inBucket, lendersRateOf, partOf, returnsOf, slices, stress, sumOf, yieldOf } from './portfolio.ts';
 
 const USD = 1_000_000;
 const facility = (more: Partial<FacilityView>): FacilityView =>
@@ -24,6 +24,8 @@ describe('a portfolio', () => {
     expect(sumOf(holdings, ({ principal }) => principal)).toBe(BigInt(200 * USD));
     expect(sumOf(holdingsOf([shared, alone]), ({ principal }) => principal)).toBe(BigInt(500 * USD));
     expect(yieldOf(holdings, ({ annualRate }) => annualRate)).toBe(120_000);
+    const rateOf = (mandate: number): number => [50_000, 90_000][mandate];
+    expect([lendersRateOf(shared, rateOf, 7), lendersRateOf(shared, rateOf, 8), lendersRateOf(shared, rateOf), lendersRateOf(shared, rateOf, 9)]).toEqual([50_000, 90_000, 80_000, 0]);
   });
 
   it("counts one's part in a cohort, also of what was repaid", () => {

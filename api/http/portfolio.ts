@@ -63,6 +63,14 @@ export function yieldOf(holdings: readonly Holding[], rateOf: (view: FacilityVie
   return whole === 0n ? 0 : Number(divideHalfEven(earned, whole));
 }
 
+/** What a lender's part of a facility earns in a year, of everybody's when no lender is named: its mandates' rates, weighted by what each gives. */
+export function lendersRateOf({ shares }: FacilityView, rateOf: (mandate: number) => number, lender?: number): number {
+  const own = shares.filter((share) => lender === undefined || share.lender === lender);
+  const given = own.reduce((sum, { amount }) => sum + BigInt(amount), 0n);
+  const earned = own.reduce((sum, { mandate, amount }) => sum + BigInt(amount) * BigInt(rateOf(mandate)), 0n);
+  return given === 0n ? 0 : Number(divideHalfEven(earned, given));
+}
+
 export interface Returns {
   /** Such as 2027-01. */
   month: string;

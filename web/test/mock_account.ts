@@ -113,7 +113,7 @@ export const portfolio: WirePortfolio = {
   concentration: {
     herfindahl: '1.00', borrowers: [{ company: 'Meridian Labs', company_id: 'cmp_3', outstanding: '406000.00', share_percent: '100.00' }], grades: [{ grade: 'A', outstanding: '406000.00', share_percent: '100.00' }],
   },
-  yield: { annual_rate_percent: '12.50', interest_accrued: '8112.33', earned: '6489.86' }, facilities: [], fund: balances.fund,
+  yield: { annual_rate_percent: '12.50', lenders_annual_rate_percent: '10.00', interest_accrued: '8112.33', earned: '6489.86' }, facilities: [], fund: balances.fund,
   expected: ['2026-12', '2027-01', '2027-02'].map((month, index) => ({ month, capital: `${31_800 + 320 * index}.15`, interest: `${2_030 - 160 * index}.20` })),
   buckets: (['current', '1-30', '31-60', '61-90', '90+'] as const).map((name, index) => ({ days_past_due: name, outstanding: index === 0 ? '406000.00' : '0.00', facilities: index === 0 ? 1 : 0 })),
 };

@@ -6,6 +6,7 @@ import type { DeclineRecord } from '../../../db/queries/credit.ts';
 import type { FacilityApplication } from '../../../engine/commands.ts';
 import { NONE } from '../../../engine/vocabulary.ts';
 import { assess, measuresOf, OWES_HERE, publishedScorecard } from '../../../engine/credit/scorecard.ts';
+import type { Assessment } from '../../../engine/credit/scorecard.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
@@ -56,7 +57,8 @@ const decisionSchema = z.object({
   asked: text.nullable().describe('The amount that was judged; null of decisions that did not keep it'), months: z.number().int(), application: applicationBody,
   measures: z.array(z.object({ measure: text, value: text, points: text })),
   feeds: z.array(z.object({ id: text, sha256: text })), overruled_by: text.nullable(), overruling: text,
-  reproduced: z.boolean().nullable().describe('Whether the scorecard, asked again, says the same; null when it has another version or was overruled'),
+  scorecard: z.object({ grade: text, annual_rate_percent: text, limit: text }).nullable().describe('What the scorecard, asked again, says by itself, also where operators decided otherwise; null when it has another version'),
+  reproduced: z.boolean().nullable().describe('Whether that, its score and its reasons are what the offer rests on, as far as nobody overruled them; null when it has another version'),
 });
 
 const applicationWire = (application: FacilityApplication): z.infer<typeof applicationBody> => ({
@@ -66,11 +68,17 @@ const applicationWire = (application: FacilityApplication): z.infer<typeof appli
   past_days_overdue: String(application.pastDaysOverdue), ...(application.computePlan === undefined ? {} : { compute_plan: application.computePlan.map((planned) => formatMicro(planned)) }),
 });
 
-/** The scorecard is asked again on what was stored. */
-function isReproduced({ application, decision, amount, months, grade, score, annualRate, reasons }: FacilityView): boolean | null {
-  if (decision.overruledBy !== NONE || decision.version !== publishedScorecard().version) return null;
-  const again = assess(application, decision.asked ?? amount, months);
-  return again.grade === grade && again.score === score && again.annualRate === annualRate && again.defaultProbability === decision.defaultProbability && again.reasons.join() === reasons.join();
+/** The scorecard is asked again on what was stored; undefined when it is another one now. */
+function askAgain({ application, decision, amount, months }: FacilityView): Assessment | undefined {
+  return decision.version === publishedScorecard().version ? assess(application, decision.asked ?? amount, months) : undefined;
+}
+
+/** Whoever overrules it sets grade, rate and amount; what it said of the company stands beside. */
+function isReproduced(again: Assessment, { decision, amount, grade, score, annualRate, reasons }: FacilityView): boolean {
+  const judged = again.score === score && again.defaultProbability === decision.defaultProbability && again.reasons.join() === reasons.join();
+  if (decision.overruledBy !== NONE) return judged;
+  const offered = decision.asked === undefined || amount === Math.min(decision.asked, again.limit);
+  return judged && offered && again.grade === grade && again.annualRate === annualRate;
 }
 
 const decision = route({
@@ -84,11 +92,14 @@ const decision = route({
 
 export function decisionWire(directory: Directory, view: FacilityView): z.infer<typeof decisionSchema> {
   const { version, defaultProbability, overruledBy, overruling, asked, evidence = [] } = view.decision;
+  const again = askAgain(view);
   return {
     version, grade: view.grade, score: view.score, default_probability_percent: formatPercent(defaultProbability), reasons: view.reasons,
     asked: asked === undefined ? null : formatMicro(asked), months: view.months, application: applicationWire(view.application),
     measures: measuresOf(view.application).map(({ name, value, points }) => ({ measure: name, value, points })), feeds: evidence.map(({ feed, sha256 }) => ({ id: feed, sha256 })),
-    overruled_by: overruledBy === NONE ? null : directory.companyName(overruledBy), overruling, reproduced: isReproduced(view),
+    overruled_by: overruledBy === NONE ? null : directory.companyName(overruledBy), overruling,
+    scorecard: again === undefined ? null : { grade: again.grade, annual_rate_percent: formatPercent(again.annualRate), limit: formatMicro(again.limit) },
+    reproduced: again === undefined ? null : isReproduced(again, view),
   };
 }
 

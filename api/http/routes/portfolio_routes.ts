@@ -13,7 +13,7 @@ import { fundSchema, fundWire } from './account_routes.ts';
 import { facilitiesOf } from './facilities_routes.ts';
 import { facilitySchema, facilityWire } from '../wire/facility_wire.ts';
 import { projectionsCaughtUp } from '../history.ts';
-import { BUCKETS, alive, exposureOf, herfindahl, holdingsOf, inBucket, partOf, ppmOf, returnsOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
+import { BUCKETS, alive, exposureOf, herfindahl, holdingsOf, inBucket, lendersRateOf, partOf, ppmOf, returnsOf, slices, stress, sumOf, yieldOf } from '../portfolio.ts';
 import type { Holding } from '../portfolio.ts';
 import { route } from '../route.ts';
 import type { Principal } from '../../auth/principal.ts';
@@ -37,7 +37,7 @@ export const portfolioSchema = z.object({
     grades: z.array(z.object({ grade: z.enum(GRADES), outstanding: text, share_percent: text })),
   }),
   yield: z.object({
-    annual_rate_percent: text.describe('What borrowers pay, weighted by what is outstanding'), interest_accrued: text.describe('Since the beginning'),
+    annual_rate_percent: text.describe('What borrowers pay, weighted by what is outstanding'), lenders_annual_rate_percent: text.describe('What of it lenders earn, at their mandates\' rates'), interest_accrued: text.describe('Since the beginning'),
     earned: text.describe('Of it, one\'s own by its mandates\' rates'),
   }),
   fund: fundSchema.nullable().describe("One's money in the fund; null of an operator"),
@@ -87,7 +87,7 @@ const portfolio = route({
           grades: slices(holdings, ({ grade }) => grade).map(({ key, outstanding, share }) => ({ grade: key, outstanding: formatMicro(outstanding), share_percent: formatPercent(share) })),
         },
         yield: {
-          annual_rate_percent: formatPercent(yieldOf(holdings, ({ annualRate }) => annualRate)), interest_accrued: sum((view) => view.interestAccrued), earned: formatMicro(earned),
+          annual_rate_percent: formatPercent(yieldOf(holdings, ({ annualRate }) => annualRate)), lenders_annual_rate_percent: formatPercent(yieldOf(holdings, (view) => lendersRateOf(view, rateOf, lender))), interest_accrued: sum((view) => view.interestAccrued), earned: formatMicro(earned),
         },
         fund: fund === null ? null : fundWire(fund),
         expected: returnsOf(holdings, rateOf).map(({ month, capital, interest }) => ({ month, capital: formatMicro(capital), interest: formatMicro(interest) })),
