@@ -2,7 +2,7 @@
  * The gateway (auth, authorise, durable capture) against the same upstream asked directly, behind a bare
  * Express 5 proxy, and behind @portkey-ai/gateway. Everything runs in processes of its own and takes
  * turns; a rate is the median of its rounds. Overhead is measured alone: one connection, one request at
- * a time, the gateway's percentile less the upstream's.
+ * a time, the gateway's percentile less the upstream's, the median of rounds as well.
  */
 import { fork, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -22,7 +22,7 @@ import { installPeer } from './peer.ts';
 const CONNECTIONS = 32;
 const STREAM_CONNECTIONS = 16;
 /** Until the compiler is done: what all answers have in common, then what streams have beyond that. */
-const WARMUP_MILLIS = { whole: 4_000, streamed: 5_000 };
+const WARMUP_MILLIS = { whole: 4_000, streamed: 10_000 };
 const PATH = '/v1/chat/completions';
 const PEER_MILLIS_MAX = 20_000;
 /** Of a peer that is not measured. */
@@ -144,13 +144,19 @@ const MEASURES: Readonly<Record<Part, (field: Field) => Promise<BenchResult>>> =
     return { stream_chunks_per_second: rates.gateway * CHUNKS, stream_ratio_to_bare: rates.gateway / rates.bare };
   },
 
-  async alone({ ports, key, millis, options }) {
-    const added = async (streamed: boolean): Promise<(of: 'latencies' | 'firstBytes', fraction: number) => number> => {
+  async alone({ ports, key, rounds, millis, options }) {
+    type Added = (of: 'latencies' | 'firstBytes', fraction: number) => number;
+    const added = async (streamed: boolean): Promise<Added> => {
       const { direct, gateway } = targetsOf(ports, key, streamed);
       // The other parts, where they are taken, have come before.
       if (options.has('only')) await runLoad(gateway, CONNECTIONS, streamed ? WARMUP_MILLIS.streamed : WARMUP_MILLIS.whole);
-      const [without, through] = [await runLoad(direct, 1, millis), await runLoad(gateway, 1, millis)];
-      return (of, fraction) => percentile(through[of], fraction) - percentile(without[of], fraction);
+      const taken: Added[] = [];
+      // In turns, so that what slows all down for a while is not laid at the door of one.
+      for (let round = 0; round < rounds; round++) {
+        const [without, through] = [await runLoad(direct, 1, millis / rounds), await runLoad(gateway, 1, millis / rounds)];
+        taken.push((of, fraction) => percentile(through[of], fraction) - percentile(without[of], fraction));
+      }
+      return (of, fraction) => median(taken.map((difference) => difference(of, fraction)));
     };
     const whole = await added(false);
     const streamed = await added(true);
