@@ -167,6 +167,48 @@ describe('answers that leave things out have the published shape', () => {
 });
 
 /** Before those of one that does not: what an endpoint lacks is remembered. */
+describe('an answer that is not called what it is', () => {
+  const as = (contentType: string, text: string) => (_asked: Asked, reply: ServerResponse): void => void reply.writeHead(200, { 'content-type': contentType }).end(text);
+  const delta = (more: object, reason: string | null = null): string => `data: ${JSON.stringify({ id: 'c', choices: [{ index: 0, delta: more, finish_reason: reason }] })}\n\n`;
+  const events = `event: message\nid: 1\n${delta({ content: 'hi ' })}event: message\n${delta({ content: 'there' })}${delta({}, 'stop')}data: [DONE]\n\n`;
+  const usage = { prompt_tokens: 8, completion_tokens: 2, total_tokens: 10 };
+  const streamed = (): Promise<Told> => ask('/v1/chat/completions', { model: CHAT, messages, stream: true, stream_options: { include_usage: true } });
+
+  test.each(['text/plain', 'application/octet-stream', 'application/json', 'text/event-stream'])('is a stream where it is written as one, under %s, and its events have no names', async (contentType) => {
+    answer = as(contentType, `${contentType === 'text/plain' ? '\uFEFF\n: begun\n\n' : ''}${events}`);
+    const { text } = await streamed();
+    expect(text).not.toMatch(/^(?:event|id):/m);
+    const chunks = eventsIn(text).map((event) => schema.chatChunk.parse(event));
+    expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('hi there');
+    expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
+  });
+
+  test.each(['application/json', 'text/event-stream', 'text/plain'])('that comes whole under %s is told as the stream that was asked for', async (contentType) => {
+    const message = { content: 'hi', tool_calls: [{ id: 'call_a', type: 'function', function: { name: 'f', arguments: { a: 1 } } }] };
+    answer = as(contentType, `\n${JSON.stringify({ id: 'c', choices: [{ message }, { index: 1, message: { content: 'ho' }, finish_reason: 'max_tokens' }], usage })}`);
+    const chunks = eventsIn((await streamed()).text).map((event) => schema.chatChunk.parse(event));
+    expect(chunks[0].choices[0].delta).toMatchObject({ role: 'assistant', content: 'hi', tool_calls: [{ index: 0, id: 'call_a', function: { arguments: '{"a":1}' } }] });
+    expect(chunks.flatMap(({ choices }) => choices.flatMap(({ index, finish_reason: reason }) => (reason === null ? [] : [[index, reason]])))).toEqual([[0, 'tool_calls'], [1, 'length']]);
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: expect.any(Number) as number }, x_ccx: { credits_used: expect.any(String) as string } });
+  });
+
+  test('is told so for a completion and a response as well', async () => {
+    answer = json({ choices: [{ text: 'x = 1', finish_reason: 'stop' }], usage });
+    const told = eventsIn((await ask('/v1/completions', { model: CODE, prompt: 'def', stream: true })).text).map((event) => schema.textChunk.parse(event));
+    expect(told.map(({ choices: [choice] }) => [choice.text, choice.finish_reason])).toEqual([['x = 1', null], ['', 'stop']]);
+    answer = json({ id: 'resp_1', status: 'completed', output: [{ type: 'message', content: [{ type: 'output_text', text: 'hi' }] }, { type: 'function_call', call_id: 'call_a', name: 'f', arguments: '{}' }], usage: { input_tokens: 8, output_tokens: 2 } });
+    for (const event of eventsIn((await ask('/v1/responses', { model: CHAT, input: 'hello', stream: true })).text)) schema.responseEvent.parse(event);
+    const final = await world.client(world.key()).responses.stream({ model: CHAT, input: 'hello' }).finalResponse();
+    expect([final.output_text, final.status]).toEqual(['hi', 'completed']);
+  });
+
+  test.each([['a page', 'text/html', '<html>busy</html>'], ['nothing', 'text/plain', ''], ['an error', 'application/json', '{"error":{"message":"no"}}'], ['a list', 'application/json', '[1]'], ['prose', 'text/plain', 'no']])('is none where it is %s', async (_, contentType, text) => {
+    answer = as(contentType, text);
+    expect(await streamed()).toMatchObject({ status: 502 });
+  });
+});
+
+
 describe('responses of an endpoint that knows them', () => {
   test('have the published shape though it leaves things out', async () => {
     const output = [{ type: 'reasoning', summary: null, content: null }, { type: 'message', content: [{ type: 'output_text', text: 'hi' }] }, { type: 'function_call', id: null, call_id: 'c1', name: 'f', arguments: '{}', status: null }];
@@ -206,6 +248,12 @@ describe('responses of an endpoint that only knows chats', () => {
     answer = asChat(sse([{ choices: [{ index: 0, delta: { content: 'hi' }, logprobs, finish_reason: null }] }, { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }, '[DONE]']));
     const events = eventsIn((await ask('/v1/responses', { ...asked, stream: true })).text).map((event) => schema.responseEvent.parse(event));
     for (const type of ['response.output_text.delta', 'response.output_text.done']) expect(events.find((event) => event.type === type)).toMatchObject({ logprobs: said });
+  });
+
+  test('stream where the chat came whole', async () => {
+    answer = asChat(json({ choices: [{ message: { content: 'hi' }, finish_reason: 'length' }] }));
+    for (const event of eventsIn((await ask('/v1/responses', { model: CHAT, input: 'hello', stream: true })).text)) schema.responseEvent.parse(event);
+    expect(await world.client(world.key()).responses.stream({ model: CHAT, input: 'hello' }).finalResponse()).toMatchObject({ output_text: 'hi', status: 'incomplete' });
   });
 
   test('come whole', async () => {

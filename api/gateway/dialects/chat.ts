@@ -7,6 +7,7 @@ import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { choiceCount, isBetween, isModelName, isTokenCount, metadata, modelName, penalties, sampling, streaming, streamsAsAsked, tokenCount } from './fields.ts';
 import { chatPromptTokens } from './prompt.ts';
 import { asText, contentText, shapeCalls, shapeChoice, shapeContent, shapeHead, shapeLogprobs, withoutNulls } from './shape.ts';
+import { chatEvents } from './whole_as_events.ts';
 
 const NO_AUDIO = 'no model here hears or speaks';
 /** What we know of a part must be there; other kinds pass through. */
@@ -155,6 +156,9 @@ export const chat: Dialect = {
     if (choices.length > 0) return 'content';
     return hasUsage ? 'usage' : 'empty';
   },
+
+  eventsOf: chatEvents,
+  eventName: () => '',
 
   plainText(event) {
     const choice = plainChoice(event);

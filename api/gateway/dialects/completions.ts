@@ -6,6 +6,7 @@ import type { Dialect, EventRole, JsonObject } from './dialect.ts';
 import { TOKENS_MAX, choiceCount, modelName, penalties, sampling, streaming, streamsAsAsked, tokenInput } from './fields.ts';
 import { inputTokens, longestInput } from './prompt.ts';
 import { shapeChoice, shapeHead } from './shape.ts';
+import { completionEvents } from './whole_as_events.ts';
 
 export const completionBody = z.looseObject({
   model: modelName,
@@ -86,6 +87,9 @@ export const completions: Dialect = {
     if (choices.length > 0) return 'content';
     return hasUsage ? 'usage' : 'empty';
   },
+
+  eventsOf: completionEvents,
+  eventName: () => '',
 
   plainText(event) {
     const choice = plainChoice(event);

@@ -48,6 +48,8 @@ export interface Detour {
   /** undefined when the answer is none. */
   whole(answer: JsonObject, fallbackId: string): JsonObject | undefined;
   events(fallbackId: string): EventTranslator;
+  /** Of its own path, as a dialect has it. */
+  eventsOf: Dialect['eventsOf'];
 }
 
 export interface Dialect {
@@ -71,6 +73,10 @@ export interface Dialect {
   /** Counts a whole answer. @returns false when it is none */
   readWhole(answer: JsonObject, meter: Meter, body: JsonObject): boolean;
   readEvent(event: JsonObject, meter: Meter): EventRole;
+  /** The events of a stream that would have said what a whole answer says; undefined when it is none. */
+  eventsOf(answer: JsonObject, shown: Shown, body: JsonObject): JsonObject[] | undefined;
+  /** What an event of a stream is called; '' where events have no names. */
+  eventName(event: JsonObject): string;
   /** All that an event says, where that is a piece of one choice's text and nothing else. */
   plainText?(event: JsonObject): { choice: number; text: string } | undefined;
   /** The end of an answer whose endpoint sent none, after its last event; undefined where an answer without its end is broken. */

@@ -69,6 +69,8 @@ export const embeddings: Dialect = {
   },
 
   readEvent: () => 'failure',
+  eventsOf: () => undefined,
+  eventName: () => '',
   ending: () => undefined,
   wantsUsage: () => false,
   correctUsage(answer, { promptTokens }) {

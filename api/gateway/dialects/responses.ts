@@ -8,6 +8,7 @@ import { metadata, modelName, sampling, tokenCount } from './fields.ts';
 import { responsePromptTokens } from './prompt.ts';
 import { responsesByChat } from './responses_by_chat.ts';
 import { withoutNulls } from './shape.ts';
+import { responseEvents } from './whole_as_events.ts';
 
 const KEPT_NOWHERE = 'is not available here: responses are not kept';
 const none = z.null(KEPT_NOWHERE).optional();
@@ -155,6 +156,13 @@ export const responses: Dialect = {
     report(responseIn(event), meter);
     return 'terminal';
   },
+
+  eventsOf(answer, shown, body) {
+    if (answer.status === 'failed' || isObject(answer.error) || !Array.isArray(answer.output)) return undefined;
+    shapeResponse(answer, shown, body);
+    return responseEvents(answer);
+  },
+  eventName: ({ type }) => String(type),
 
   ending: () => undefined,
   wantsUsage: () => false,

@@ -293,4 +293,5 @@ export const responsesByChat: Detour = {
   outgoing: (body: JsonObject, name: string, demand: Demand) => chat.outgoing(chatBodyOf(body), name, demand),
   whole: wholeOf,
   events: (fallbackId) => new ChatAsResponse(fallbackId),
+  eventsOf: chat.eventsOf,
 };

@@ -8,6 +8,7 @@ import { findModel } from '../catalogue/catalogue.ts';
 import type { ModelKind } from '../catalogue/catalogue.ts';
 import { isFailure, isObject } from '../dialects/dialect.ts';
 import type { Target, Upstream } from '../relay/upstream.ts';
+import { kindOf } from '../relay/answer_kind.ts';
 import { EventStreamParser, eventIn } from '../relay/sse.ts';
 import { UpstreamError } from '../relay/endpoint_answer.ts';
 
@@ -104,11 +105,10 @@ export async function askCanary(upstream: Upstream, { target, model, prompt, ref
   const answer = await upstream.post(target, dialect.path, JSON.stringify(dialect.body(model, prompt, manner)), signal);
   const text = await answer.text(ANSWER_LIMIT_BYTES);
   if (answer.status !== 200) throw new UpstreamError('broken', `${dialect.path} answered ${answer.status}`);
-  if (answer.contentType !== EVENT_STREAM || dialect.piece === undefined) return dialect.text(JSON.parse(text) as unknown);
+  if (kindOf(text, answer.contentType) !== 'events' || dialect.piece === undefined) return dialect.text(JSON.parse(text) as unknown);
   return piecesOf(text, dialect.piece);
 }
 
-const EVENT_STREAM = 'text/event-stream';
 const DONE = '[DONE]';
 
 /** @throws UpstreamError when the stream tells of a failure */

@@ -72,6 +72,12 @@ export class Answer {
     return new Promise((resolve, reject) => (this.reader = { resolve, reject }));
   }
 
+  /** What was read to see how the answer begins is read again. */
+  putBack(piece: Buffer): void {
+    this.waiting.unshift(piece);
+    this.waitingBytes += piece.length;
+  }
+
   /** The whole body. @throws UpstreamError; also when it is longer than `limit` bytes */
   async text(limit: number): Promise<string> {
     const pieces: Buffer[] = [];

@@ -17,7 +17,9 @@ import type { Outgoing } from './outgoing.ts';
 import { EventStreamParser, endOfEvent, eventIn, lettersOf, textOf, writtenEvent } from './sse.ts';
 import type { ServerSentEvent } from './sse.ts';
 import { SameButText } from './same_but_text.ts';
-import { written } from './relay_whole.ts';
+import { ANSWER_LIMIT_BYTES, written } from './relay_whole.ts';
+import { beginningOf, kindOf } from './answer_kind.ts';
+import type { AnswerKind } from './answer_kind.ts';
 import { UpstreamError } from './endpoint_answer.ts';
 
 const DONE = '[DONE]';
@@ -69,12 +71,9 @@ export class StreamRelay {
   /** @throws UpstreamError while nothing has been sent; nothing is charged then */
   async run(): Promise<void> {
     const { answer } = this.answered;
-    if (answer.contentType !== 'text/event-stream') {
-      answer.abort();
-      throw new UpstreamError('broken', 'the answer is not a stream');
-    }
     try {
-      await this.relay();
+      if ((await this.kind()) === 'whole') await this.relayWhole();
+      else await this.relay();
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
       answer.abort();
@@ -83,6 +82,33 @@ export class StreamRelay {
     }
     answer.drain();
     return this.finish();
+  }
+
+  /** @throws UpstreamError when it is no answer */
+  private async kind(): Promise<AnswerKind> {
+    const { answer } = this.answered;
+    const pieces: Buffer[] = [];
+    for (;;) {
+      const piece = await answer.read();
+      if (piece !== undefined) pieces.push(piece);
+      const begin = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
+      const kind = kindOf(beginningOf(begin), answer.contentType);
+      if (kind === 'neither' || (kind === undefined && piece === undefined)) throw new UpstreamError('broken', 'the answer is not a stream');
+      if (kind === undefined) continue;
+      answer.putBack(begin);
+      return kind;
+    }
+  }
+
+  /** An answer that came whole is told as a stream. */
+  private async relayWhole(): Promise<void> {
+    const { answer, detour } = this.answered;
+    const { dialect, shown, body } = this.call;
+    const events = (detour ?? dialect).eventsOf(parsed(await answer.text(ANSWER_LIMIT_BYTES)), shown, body);
+    if (events === undefined) throw new UpstreamError('broken', "the answer is not of OpenAI's shape");
+    for (const event of events) this.send(lettersOf(this.takeValue(event, undefined)));
+    this.passOnRead([writtenEvent('', DONE)]);
+    this.requireEnd();
   }
 
   private async relay(): Promise<void> {
@@ -144,20 +170,26 @@ export class StreamRelay {
   }
 
   private takeTold({ event, data }: ServerSentEvent): string {
-    const { translator } = this;
     if (event === 'error') throw new UpstreamError('broken', 'the endpoint reported an error');
     if (data === DONE) {
-      const rest = translator?.end().map((told) => this.takeEvent(told.event, told.data, undefined)).join('') ?? '';
+      const rest = this.translator?.end().map((told) => this.takeEvent(told.data, undefined)).join('') ?? '';
       this.ended = true;
       return rest;
     }
-    if (translator === undefined) return this.takeEvent(event, parsed(data), data);
-    return translator.next(parsed(data)).map((told) => this.takeEvent(told.event, told.data, undefined)).join('');
+    return this.takeValue(parsed(data), data);
+  }
+
+  /** @param text as it came; undefined: it did not come so */
+  private takeValue(value: JsonObject, text: string | undefined): string {
+    const { translator } = this;
+    if (translator === undefined) return this.takeEvent(value, text);
+    return translator.next(value).map((told) => this.takeEvent(told.data, undefined)).join('');
   }
 
   /** @param text as it came, when it came in the client's own protocol */
-  private takeEvent(event: string, value: JsonObject, text: string | undefined): string {
+  private takeEvent(value: JsonObject, text: string | undefined): string {
     const { dialect, shown, body } = this.call;
+    const event = dialect.eventName(value);
     const role = dialect.readEvent(value, this.meter);
     if (role === 'failure') throw new UpstreamError('broken', 'the endpoint reported an error');
     if (role === 'empty') return '';

@@ -6,7 +6,7 @@ import type { JsonObject } from '../dialects/dialect.ts';
 import { Meter } from '../metering/meter.ts';
 import { UpstreamError } from './endpoint_answer.ts';
 
-const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
+export const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /** The answer as text. @throws UpstreamError when there is no usable answer; nothing is charged then */
 export async function relayWhole(call: Call, answered: Answered, settle: Settle): Promise<string> {
