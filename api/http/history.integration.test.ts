@@ -147,7 +147,12 @@ test('the books by day, by month and by date', async () => {
   expect(accounts.find(({ account }) => account === 'loan.principal')).toMatchObject({ opening: '0.00', increase: '40600.00', decrease: '0.00', closing: '40600.00' });
   const { available } = (await get(borrower, '/balances')).body.credits as Record<string, string>;
   expect(accounts.find(({ account }) => account === 'lot.available')?.closing).toBe(available);
-  expect((await get(borrower, `/statements/${month}?format=csv`)).headers.get('content-type')).toContain('text/csv');
+  const file = await get(borrower, `/statements/${month}?format=csv`);
+  expect(file.headers.get('content-type')).toContain('text/csv');
+  // Read alone it says what each account began and ended with.
+  const cells = String(file.body.text).trim().split('\r\n').map((line) => line.split(','));
+  expect(cells.slice(0, 2)).toEqual([['date', 'event', 'account', 'count', 'amount', 'balance', 'unit'], ['2026-12-01', 'opening', accounts[0].account, '0', '0.00', accounts[0].opening, expect.any(String)]]);
+  for (const { account, closing } of accounts) expect([account, cells.findLast(([, , name]) => name === account)?.[5]]).toEqual([account, closing]);
   expect((await get(borrower, `/statements/${month}?format=pdf`)).headers.get('content-type')).toBe('application/pdf');
   expect((await get(borrower, '/statements/2026-13')).status).toBe(404);
   const trial = (await get(operator, '/trial-balance')).body;

@@ -28,10 +28,15 @@ export const signOf = (account: AccountName): bigint => (ACCOUNTS[account].bound
 export const statementSchema = z.object({
   month: text, company: text, company_id: text, from: text, to: text, complete: z.boolean().describe('false while the month is not over'),
   accounts: z.array(z.object({ account: text, title: text, unit: z.enum(['USD', 'CR']), opening: text, increase: text, decrease: text, closing: text })),
-  lines: z.array(z.object({ date: text, event: text, account: text, count: z.number().int(), amount: text, unit: z.enum(['USD', 'CR']) })),
+  lines: z.array(z.object({ date: text, event: text, account: text, count: z.number().int(), amount: text, balance: text.describe('Of the account after it'), unit: z.enum(['USD', 'CR']) })),
 });
 export type Statement = z.infer<typeof statementSchema>;
-export const STATEMENT_LINE_COLUMNS = ['date', 'event', 'account', 'count', 'amount', 'unit'] as const;
+export const STATEMENT_LINE_COLUMNS = ['date', 'event', 'account', 'count', 'amount', 'balance', 'unit'] as const;
+
+/** The lines of a file that is read alone: what each account began with comes first. */
+export const statementRows = ({ from, accounts, lines }: Statement): Record<(typeof STATEMENT_LINE_COLUMNS)[number], string | number>[] => [
+  ...accounts.map(({ account, opening, unit }) => ({ date: from, event: 'opening', account, count: 0, amount: formatMicro(0), balance: opening, unit })), ...lines,
+];
 
 interface Month {
   month: string;
@@ -66,6 +71,12 @@ export async function statementOf(services: Services, company: number, { month, 
   const ask = { company, accounts: OWN_ACCOUNTS, from, to };
   const [moved, lines] = await Promise.all([movements(services.database, ask), linesByDay(services.database, ask)]);
   const amount = (value: bigint): string => formatMicro(value);
+  const balances = new Map(moved.map(({ account, opening }) => [account, signOf(account) * opening]));
+  const movedBy = (account: AccountName, change: bigint): { amount: string; balance: string } => {
+    const balance = (balances.get(account) ?? 0n) + change;
+    balances.set(account, balance);
+    return { amount: amount(change), balance: amount(balance) };
+  };
   return {
     month, company: services.directory.companyName(company), company_id: idOf('company', company), from: formatDay(from), to: formatDay(to), complete: to < todayOf(services),
     accounts: moved.filter(({ opening, debit, credit }) => opening !== 0n || debit !== 0n || credit !== 0n).map(({ account, opening, debit, credit }) => {
@@ -77,7 +88,7 @@ export async function statementOf(services: Services, company: number, { month, 
       };
     }),
     lines: lines.map((line) => ({
-      date: formatDay(line.day), event: line.event, account: line.account, count: line.entries, amount: amount(signOf(line.account) * line.amount), unit: unitOf(line.account as OwnAccount),
+      date: formatDay(line.day), event: line.event, account: line.account, count: line.entries, ...movedBy(line.account, signOf(line.account) * line.amount), unit: unitOf(line.account as OwnAccount),
     })),
   };
 }

@@ -20,7 +20,7 @@ import { route } from '../route.ts';
 import type { Route } from '../route.ts';
 import { calendarDay, instant } from '../wire/schemas.ts';
 import { statementPdf } from '../wire/statement_pdf.ts';
-import { STATEMENT_LINE_COLUMNS, monthOf, statementMonths, statementOf, statementSchema } from '../statements.ts';
+import { STATEMENT_LINE_COLUMNS, monthOf, statementMonths, statementOf, statementRows, statementSchema } from '../statements.ts';
 
 const text = z.string();
 const tag = 'accounting';
@@ -51,7 +51,7 @@ const readStatement = route({
     if (month === undefined) throw new ApiError('not_found');
     const statement = await statementOf(services, principalIn(context).company, month);
     const name = `statement-${month.month}`;
-    if (query.format === 'csv') return csvReply(name, STATEMENT_LINE_COLUMNS, statement.lines, null);
+    if (query.format === 'csv') return csvReply(name, STATEMENT_LINE_COLUMNS, statementRows(statement), null);
     if (query.format !== 'pdf') return { status: 200, body: statement };
     return {
       status: 200, body: await statementPdf(statement), headers: { 'content-type': 'application/pdf', 'content-disposition': `attachment; filename="${name}.pdf"` },
