@@ -48,7 +48,10 @@ export function createApp({ services, routes, webFolder }: AppOptions): RequestL
     const url = pathOf(request.url ?? '');
     request.url = url;
     if (url.startsWith('/api/') && !underWay.enter(request, response)) {
-      if (underWay.floods(request)) response.setHeader('connection', 'close');
+      if (underWay.floods(request)) {
+        response.setHeader('connection', 'close');
+        request.socket.pause();
+      }
       return sendError(response as Response, new ApiError('unavailable', { retryAfterSeconds: 1 }), randomUUID());
     }
     const serve = direct.get(`${request.method} ${url}`);

@@ -38,7 +38,7 @@ async function main(): Promise<number> {
 
 // Who ends the suite ends all that it has started: that hears of the exit.
 for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) process.once(signal, () => process.exit(code));
-process.exitCode = await main().catch((error: unknown) => {
+process.exit(await main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : String(error));
   return 2;
-});
+}));

@@ -46,6 +46,17 @@ class Follower {
     return this.last !== null;
   }
 
+  /** Reads nothing more, and does not hear either that the other side ends the connection. */
+  stall(): void {
+    (this.socket.io.engine.transport as unknown as { ws: { _socket: { pause(): void } } }).ws._socket.pause();
+  }
+
+  /** Also of one that is stalled. */
+  end(): void {
+    (this.socket.io.engine?.transport as unknown as { ws?: { terminate(): void } } | undefined)?.ws?.terminate();
+    this.socket.disconnect();
+  }
+
   private take({ type, seq, prev_seq, data }: Message): void {
     if (type !== 'snapshot' && prev_seq !== this.last) {
       if (this.last !== null) this.gaps++;
@@ -89,7 +100,7 @@ const framesDropped: Fault = {
     const unnoticed = followers.filter(({ dropped, gaps }) => dropped > 0 && gaps === 0).length;
     if (mistakes > 0) findings.push(`${mistakes} books differ from their checksum`);
     if (unnoticed > 0) findings.push(`${unnoticed} clients noticed nothing`);
-    for (const { socket } of followers) socket.disconnect();
+    for (const follower of followers) follower.end();
     return { times: lost, findings, note: `${times} clients` };
   },
 };
@@ -105,13 +116,13 @@ const socketsStalled: Fault = {
     const stalled = Array.from({ length: times }, () => new Follower(world.server.url, instrument, false));
     await Promise.all(stalled.map((follower) => follower.subscribe()));
     const before = await memoryOf(world.server);
-    for (const { socket } of stalled) (socket.io.engine.transport as unknown as { ws: { _socket: { pause(): void } } }).ws._socket.pause();
+    for (const follower of stalled) follower.stall();
     await world.progress(world.long ? 2_000 : 200);
     const grown = (await memoryOf(world.server)) - before;
     const findings: string[] = [];
     if (grown > MEMORY_GROWTH_MAX) findings.push(`memory grew by ${Math.round(grown / 2 ** 20)} MiB`);
     if (reader.mistakes > 0 || reader.gaps > 0) findings.push(`the others had ${reader.gaps} gaps and ${reader.mistakes} mistakes`);
-    for (const { socket } of [reader, ...stalled]) socket.disconnect();
+    for (const follower of [reader, ...stalled]) follower.end();
     return { times, findings, note: `memory grew by ${Math.round(grown / 2 ** 20)} MiB` };
   },
 };
