@@ -444,6 +444,7 @@ describe('kill switches', () => {
     turn('draw', false);
     turn('payout', true);
     expect(world.run({ type: 'payout', company: borrower }).rejected).toBe('payouts_stopped');
+    expect(world.run({ type: 'withdraw', company: borrower, amount: 1 }).rejected).toBe('payouts_stopped');
     expect(world.engine.query('switches', {}).switches.payout).toMatchObject({ on: true, reason: 'drill', by: world.operator });
   });
 

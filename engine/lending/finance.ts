@@ -72,9 +72,10 @@ export class Finance {
   }
 
   withdraw({ company, amount }: Withdraw): RejectCode | undefined {
-    const { ledger, buffer, rulesVersion, companies } = this.state;
+    const { ledger, buffer, rulesVersion, companies, switches } = this.state;
     const refused = this.amountRefusal(company, amount) ?? this.lostRefusal(company);
     if (refused !== undefined) return refused;
+    if (rulesVersion >= 9 && switches.payout.on) return 'payouts_stopped';
     if (rulesVersion >= 7 && companies[company].role === 'lender') return this.loaned.fund.withdraw(company, amount);
     const short = this.fundsRefusal(company, amount);
     if (short !== undefined) return short;

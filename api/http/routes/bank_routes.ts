@@ -45,7 +45,7 @@ export function parseBankCsv(text: string): BankTransaction[] {
   if (places.includes(-1)) throw invalid(1, `the header must name ${COLUMNS.join(', ')}`);
   const seen = new Map<string, number>();
   return readAll(lines.slice(1), (content, line) => {
-    const cells = cellsOf(content, line);
+    const cells = cellsOf(content, line, header.length);
     const told = transactionOf(line, places.map((place) => (cells[place] ?? '').trim()));
     const occurrence = (seen.get(alikeOf(told)) ?? 0) + 1;
     seen.set(alikeOf(told), occurrence);
@@ -86,7 +86,8 @@ function transactionOf(line: number, [date, amount, reference]: string[]): Told 
   return { line, date, amount: micro, reference };
 }
 
-export function cellsOf(content: string, line: number): string[] {
+/** @throws ApiError csv_invalid, also where there is more in it than the header has columns: an amount with a comma for thousands would be read short */
+export function cellsOf(content: string, line: number, width = Infinity): string[] {
   const cells: string[] = [];
   let at = 0;
   while (at <= content.length) {
@@ -98,6 +99,7 @@ export function cellsOf(content: string, line: number): string[] {
     cells.push(quoted ? found[1].replaceAll('""', '"') : found[0]);
     at = match.lastIndex + 1;
   }
+  if (cells.slice(width).some((cell) => cell.trim() !== '')) throw invalid(line, `there are ${cells.length} cells under ${width} columns`);
   return cells;
 }
 

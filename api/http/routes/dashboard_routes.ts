@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { useOfLots } from '../../../db/queries/allocations.ts';
 import { usageReport } from '../../../db/queries/usage.ts';
 import { classOf, regionOf } from '../../../engine/vocabulary.ts';
-import { mulDiv } from '../../../engine/numbers/muldiv.ts';
+import { divideHalfEven, mulDiv } from '../../../engine/numbers/muldiv.ts';
 import type { AllocationView, FacilityView, LotView } from '../../../engine/queries.ts';
 import { MICRO, MICRO_GPU_SECONDS_PER_STEP, MILLIS_PER_DAY, MILLIS_PER_HOUR, formatMicro, formatSteps, formatTicks } from '../../../engine/numbers/units.ts';
 import type { Services } from '../../services.ts';
@@ -144,7 +144,7 @@ const priceRisk = route({
 /** A tick times a step is a micro-credit. */
 const riskWire = ({ directory }: Services, { market, day, steps, locked, atMarket }: Locked): z.infer<typeof riskRow> => ({
   class: directory.className(classOf(market)), region: directory.regionName(regionOf(market)), date: formatDay(day), gpu_hours: formatSteps(steps),
-  locked_price: formatTicks(Number(locked / BigInt(steps))), market_price: formatTicks(Number(atMarket / BigInt(steps))), locked_cost: formatMicro(locked), market_cost: formatMicro(atMarket),
+  locked_price: formatTicks(Number(divideHalfEven(locked, BigInt(steps)))), market_price: formatTicks(Number(divideHalfEven(atMarket, BigInt(steps)))), locked_cost: formatMicro(locked), market_cost: formatMicro(atMarket),
   gain: formatMicro(atMarket - locked),
 });
 

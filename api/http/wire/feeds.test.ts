@@ -4,11 +4,11 @@ import { bankFigures, bankMonths, forecastError, readBankFeed, readUsageFeed, us
 
 describe('an account\'s transactions', () => {
   it('are read line by line; what cannot be read is named and the rest counts', () => {
-    const feed = readBankFeed('Date,Amount,Balance\n2026-09-30,1000,1000\n2026-13-01,5,5\n2026-10-05,"-250.50",749.5\n2026-10-06,ten,0\n2026-10-07,"1\n\n');
-    expect(feed.lines).toBe(5);
+    const feed = readBankFeed('Date,Amount,Balance\n2026-09-30,1000,1000\n2026-13-01,5,5\n2026-10-05,"-250.50",749.5\n2026-10-06,ten,0\n2026-10-07,"1\n2026-10-08,1,250.00,2000\n2026-10-09,0,749.5,\n\n');
+    expect(feed.lines).toBe(7);
     expect(feed.errors).toEqual([
       { line: 3, detail: 'the date is not of the form 2026-12-01' }, { line: 5, detail: 'the amount is not a decimal with at most 6 places' },
-      { line: 6, detail: 'a quote is not closed or stands inside a cell' },
+      { line: 6, detail: 'a quote is not closed or stands inside a cell' }, { line: 7, detail: 'there are 4 cells under 3 columns' },
     ]);
     expect(bankMonths(feed.rows)).toEqual([
       { month: '2026-09', inflow: 1_000_000_000, outflow: 0, balance: 1_000_000_000 }, { month: '2026-10', inflow: 0, outflow: 250_500_000, balance: 749_500_000 },

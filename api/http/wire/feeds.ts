@@ -34,7 +34,7 @@ function readFeed<Column extends string, Row>(text: string, needed: readonly Col
   const feed: Feed<Row> = { lines: lines.length - 1, rows: [], errors: [] };
   lines.slice(1).forEach((content, index) => {
     try {
-      const cells = cellsOf(content, index + 2);
+      const cells = cellsOf(content, index + 2, header.length);
       feed.rows.push(rowOf(Object.fromEntries(columns.map((column) => [column, (cells[header.indexOf(column)] ?? '').trim()])) as Cells<Column>));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
