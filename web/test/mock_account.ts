@@ -1,6 +1,6 @@
 /** The accounts of the mock market, in the shapes of the contract. */
 import { instrumentId, hourAt } from '../src/state/instrument.ts';
-import type { WireBands, WireBankFeed, WireCohort, WireConfirmation, WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WirePriceRisk, WireProbe, WireProject, WireProvider, WireRepricingRule, WireRequest, WireStress, WireSwitch, WireUser, WireWebhook, WireWebhookDelivery } from '../src/state/wire.ts';
+import type { WireBands, WireBankFeed, WireCohort, WireConfirmation, WireDashboard, WireDisclosure, WireForecast, WireIncome, WireMonth, WirePayoutStatement, WirePortfolio, WirePositions, WirePriceRisk, WireProbe, WireProject, WireProvider, WireRepricingRule, WireRequest, WireResalePolicy, WireStress, WireSwitch, WireUser, WireWebhook, WireWebhookDelivery } from '../src/state/wire.ts';
 
 export type MockRole = 'borrower' | 'provider' | 'lender' | 'operator';
 export const MOCK_ROLES: MockRole[] = ['borrower', 'provider', 'lender', 'operator'];
@@ -193,6 +193,7 @@ export const switches: WireSwitch[] = [
   { name: 'draw', on: false, reason: '', sequence: 0 },
   { name: 'payout', on: true, reason: 'Bank file under review', sequence: 183_900 },
 ];
+export const resalePolicy: WireResalePolicy = { enabled: false, price_floor: null, idle_minutes: null, expiring: [], waste: { used: '14120.40', unused: '564.75', unused_percent: '3.85' } };
 export const bands: WireBands = { above: '10', below: '0.001', pending: { above: '5', below: '0.01', confirmation_id: 'cnf_1', requested_by: 'usr_second', reason: 'Thin books' } };
 /** Two hours of one GPU, the second behind its best quote. */
 export const blockPreview = {

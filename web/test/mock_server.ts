@@ -262,6 +262,7 @@ function readApi(path: string, role: MockRole, empty: boolean): Reply | undefine
     '/facilities/fac_7/forecast': () => (empty ? { ...account.forecast(now), method: 'none', weeks: [] } : account.forecast(now)),
     '/payouts/statement': () => account.payoutStatement(now),
     '/income': () => (empty ? { ...account.incomeReport(now), data: [] } : account.incomeReport(now)),
+    '/resale-policy': () => account.resalePolicy,
     '/bands': () => (empty ? { ...account.bands, pending: null } : account.bands),
     '/positions': () => account.positions(now),
     '/price-risk': () => account.priceRisk(now, empty),

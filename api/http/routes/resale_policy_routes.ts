@@ -25,7 +25,7 @@ const policySchema = z.object({
     .describe(`Allocations of the running hour with time unused, in its last ${WARNED_MINUTES} minutes`),
 });
 
-const shownSchema = policySchema.extend({ waste: wasteSchema.describe("Of all that was delivered to the company, whatever paid for it") });
+export const shownSchema = policySchema.extend({ waste: wasteSchema.describe("Of all that was delivered to the company, whatever paid for it") });
 
 async function policyWire(services: Services, company: number, row: ResalePolicyRow | undefined): Promise<z.infer<typeof policySchema>> {
   const { committed, directory, sequencer } = services;

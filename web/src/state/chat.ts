@@ -1,4 +1,5 @@
 /** A chat completion through the OpenAI-compatible endpoint, streamed. */
+import { MICRO, toMicro } from './decimal.ts';
 import { ApiError, MALFORMED, toApiError } from './errors.ts';
 
 export interface ChatRequest {
@@ -16,6 +17,14 @@ export interface ChatCost {
   gpu_seconds: string;
   credits_used: string;
   credits_remaining: string;
+}
+const SECONDS_PER_HOUR = 3_600n;
+/** Micro-credits of what a completion used that its GPU time at the hour's price does not explain: the fee of what it bought on the spot book. */
+export function feeWithin({ credits_used, gpu_seconds }: Pick<ChatCost, 'credits_used' | 'gpu_seconds'>, price: string): bigint {
+  const time = (toMicro(gpu_seconds) * toMicro(price)) / (SECONDS_PER_HOUR * MICRO);
+  const rest = toMicro(credits_used) - time;
+  // Times are rounded to the last place, in whichever direction.
+  return rest > 1n ? rest : 0n;
 }
 export interface ChatUsage {
   prompt_tokens: number;

@@ -54,3 +54,6 @@ export const hourAt = (now: number): number => Math.floor(now / MILLIS_PER_HOUR)
 
 /** How many delivery hours a block covers. */
 export const hoursOfBlock = ({ start_at, end_at }: { start_at: string; end_at: string }): number => Math.max(1, Math.round((Date.parse(end_at) - Date.parse(start_at)) / MILLIS_PER_HOUR));
+
+/** Steps that so many steps of GPUs still are in the running hour, by the full minutes that it has left. */
+export const spotSteps = (gpus: number, now: number): number => Math.floor((gpus * Math.floor(((hourAt(now) + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE)) / (MILLIS_PER_HOUR / MILLIS_PER_MINUTE));

@@ -110,6 +110,11 @@ export class Market {
     return makeInstrument(chosenClass.id, chosenRegion.id, hourAt(this.clock.read()) + 1);
   }
 
+  /** `CLASS.region` of the market looked at last; '' before any was. */
+  lastMarket(): string {
+    return this.storage.read(LAST_MARKET);
+  }
+
   leave(): void {
     this.leaveHour();
     this.leaveCurve();

@@ -99,8 +99,9 @@ export class OrderEntry {
     } catch (cause) {
       const error = toApiError(cause);
       this.onError(error);
+      // The ticket says it beside its button.
       this.refusal.value = error;
-      this.toasts.show({ key: pendingKey, tone: 'bad', title, detail: explain(error) });
+      this.toasts.dismiss(pendingKey);
     } finally {
       this.sending.value = false;
     }

@@ -20,6 +20,7 @@ import type { cohortSchema, portfolioSchema, stressSchema } from '../../../api/h
 import type { projectSchema } from '../../../api/http/routes/projects_routes.ts';
 import type { providerSchema } from '../../../api/http/routes/providers_routes.ts';
 import type { ruleSchema as repricingRuleSchema } from '../../../api/http/routes/repricing_routes.ts';
+import type { shownSchema as resalePolicySchema } from '../../../api/http/routes/resale_policy_routes.ts';
 import type { deliverySchema as webhookDeliverySchema, webhookSchema } from '../../../api/http/routes/webhook_routes.ts';
 
 export type TradingMode = 'open' | 'auction' | 'cancel_only' | 'halted';
@@ -174,6 +175,7 @@ export interface WireBatchResult {
 }
 
 export type WireRepricingRule = z.infer<typeof repricingRuleSchema>;
+export type WireResalePolicy = z.infer<typeof resalePolicySchema>;
 export type WireProject = z.infer<typeof projectSchema>;
 /** The secret stands in the answers that make one, and there alone. */
 export type WireWebhook = z.infer<typeof webhookSchema> & { secret?: string };

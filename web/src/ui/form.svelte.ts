@@ -4,6 +4,8 @@ import { explain, toApiError, type ApiError } from '../state/index.ts';
 export class Action {
   running = $state(false);
   error = $state.raw<ApiError | undefined>();
+  /** The fields on the page that say themselves what is refused about them. */
+  private fields: string[] = [];
   private readonly onError: (error: ApiError) => void;
 
   constructor(onError: (error: ApiError) => void) {
@@ -12,7 +14,13 @@ export class Action {
 
   /** The message of a refusal about this field; undefined for other fields. */
   about(field: string): string | undefined {
+    if (!this.fields.includes(field)) this.fields.push(field);
     return this.error?.field === field ? explain(this.error) : undefined;
+  }
+
+  /** What was refused, unless a field says it where it stands. */
+  get unplaced(): ApiError | undefined {
+    return this.error?.field !== undefined && this.fields.includes(this.error.field) ? undefined : this.error;
   }
 
   /** Runs unless it is running already. Returns whether it succeeded. */
@@ -20,6 +28,7 @@ export class Action {
     if (this.running) return false;
     this.running = true;
     this.error = undefined;
+    this.fields = [];
     try {
       await work();
       return true;

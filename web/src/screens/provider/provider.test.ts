@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { hourAt, instrumentId, type WireDelivery, type WireOrder } from '../../state/index.ts';
 import { bulkPlan } from './bulk.ts';
 import { calendarOf } from './calendar.ts';
+import { dueBy, paidOn } from './payouts.ts';
 
 const FIRST = hourAt(Date.UTC(2026, 11, 1, 14));
 const MARKET = 'H100-SXM-80.us-east';
@@ -32,5 +33,18 @@ describe('the calendar', () => {
     const delivery = (hours: number, change: Partial<WireDelivery>): WireDelivery => ({ instrument: at(hours), quantity: '3', failed_credits: '0', status: 'scheduled', ...change }) as WireDelivery;
     const cells = calendarOf(MARKET, { from: FIRST, hours: 6 }, orders, [delivery(3, {}), delivery(4, { status: 'delivering' }), delivery(5, { failed_credits: '1.5', status: 'delivered' })]);
     expect(cells.map(({ state, listed, sold }) => [state, listed, sold])).toEqual([['listed', 400, 0], ['free', 0, 0], ['listed', 800, 0], ['sold', 0, 300], ['delivering', 0, 300], ['failed', 0, 300]]);
+  });
+});
+
+describe('payouts', () => {
+  test.each([
+    ['2026-12-04T13:00:00.000Z', '2026-12-07'],
+    ['2026-12-07T00:00:00.000Z', '2026-12-07'],
+    ['2026-12-07T00:00:00.001Z', '2026-12-14'],
+  ])('what is due at %s is paid on %s', (due, day) => expect(paidOn(due)).toBe(day));
+
+  test('the next one brings what is due by then and not held back', () => {
+    const line = (due_at: string, held = false) => ({ due_at, amount: '1.50', kind: 'used' as const, held });
+    expect(dueBy({ next_payout_at: '2026-12-07T00:00:00.000Z', upcoming: [line('2026-12-04T13:00:00.000Z'), line('2026-12-04T13:00:00.000Z', true), line('2026-12-07T01:00:00.000Z')] })).toBe(1_500_000n);
   });
 });
