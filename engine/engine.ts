@@ -4,8 +4,9 @@
  */
 import type { RejectCode } from './catalogue.ts';
 import { COMMAND_TYPES } from './commands.ts';
-import type { BatchOrders, CancelOrder, Command, CommandType, Envelope, OrderCommand, PlaceOrder } from './commands.ts';
+import type { BatchOrders, CancelOrder, Command, CommandType, Envelope, OrderCommand, PlaceBlock, PlaceOrder } from './commands.ts';
 import type { CompanyId } from './vocabulary.ts';
+import { excerptFor } from './excerpt.ts';
 import { Delivery } from './delivery/delivery.ts';
 import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
@@ -18,7 +19,7 @@ import { Replacements } from './delivery/replacement.ts';
 import { Facilities } from './lending/facilities.ts';
 import { Finance } from './lending/finance.ts';
 import { checkInvariantFrom, checkInvariants, INVARIANTS } from './invariants.ts';
-import type { Answer, Ask, InvariantCheck, QueryName } from './queries.ts';
+import type { Answer, Ask, Foretelling, InvariantCheck, QueryName } from './queries.ts';
 import { Registry } from './registry.ts';
 import { OLDEST_RULES, RULES_VERSION } from './rules.ts';
 import { readSnapshot, snapshotRoom, writeSnapshot } from './codec/snapshot.ts';
@@ -28,6 +29,7 @@ import { Sweeps } from './time/sweeps.ts';
 import { TIMER } from './time/timers.ts';
 import { Timeline } from './time/timeline.ts';
 import { Trading } from './trading/trading.ts';
+import { NOTHING_FORETOLD, foretoldBy } from './trading/foretold.ts';
 import { Views } from './views.ts';
 
 const COMMAND = KIND.command;
@@ -69,7 +71,7 @@ export class Engine {
     this.delivery = new Delivery(state, this.sweeps, this.trading.resales, this.facilities, failures, minutes);
     this.faults = new ProviderFaults(state, this.sweeps, minutes, this.delivery, new Replacements(state, this.trading, this.sweeps, failures));
     this.timeline = new Timeline(state, this.trading, this.sweeps, this.registry, this.finance, this.delivery, this.facilities);
-    this.views = new Views(state, this.facilities, this.trading);
+    this.views = new Views(state, this.facilities, this.trading, (order) => this.foretell(order));
   }
 
   /**
@@ -302,6 +304,30 @@ export class Engine {
     record.deadMan = after === 0 ? 0 : state.now + after;
     if (after > 0) state.timers.add(record.deadMan, TIMER.deadMan, company);
     return undefined;
+  }
+
+  /** Does what the order would do to a part of the market that is thrown away. */
+  private foretell(order: PlaceOrder | PlaceBlock): Foretelling {
+    const refusal = order.type === 'place' ? this.trading.foresee(order) : this.trading.blocks.foresee(order);
+    const before = this.spendable(order.company);
+    if (refusal !== undefined) return { ...NOTHING_FORETOLD, refusal, spendable: { before, after: before } };
+    const { part, command } = excerptFor(this.state, order);
+    const engine = new Engine(part);
+    engine.rulesVersion = this.state.rulesVersion;
+    return engine.tryOut(command);
+  }
+
+  private tryOut(command: PlaceOrder | PlaceBlock): Foretelling {
+    const before = this.spendable(command.company);
+    const { state, trading } = this;
+    state.sequence++;
+    const refusal = command.type === 'place' ? trading.place(command, true) : trading.blocks.place(command, true);
+    if (state.unsettled) this.sweeps.settle();
+    return { ...foretoldBy(state, command.side, state.buffer.take()), refusal: refusal ?? null, spendable: { before, after: this.spendable(command.company) } };
+  }
+
+  private spendable(company: CompanyId): number {
+    return this.state.standing.has(company) ? this.trading.holds.spendable(company, Number.MAX_SAFE_INTEGER) : 0;
   }
 
   query<Q extends QueryName>(name: Q, ask: Ask<Q>): Answer<Q> {

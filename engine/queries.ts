@@ -11,6 +11,7 @@ import type { DueDateRoll } from './credit/due_dates.ts';
 import type { OrderStatus } from './events.ts';
 import type { ScheduleRow } from './events.ts';
 import type { Bands } from './trading/bands.ts';
+import type { Foretold } from './trading/foretold.ts';
 import type { Covenant, Debt, Decision, Freezes, MoneyRules, Payments, Report, RevenueShare, Switch, SwitchName } from './lending/facility.ts';
 
 export interface DirectoryView {
@@ -303,6 +304,12 @@ export interface EngineStatus {
   stateHash: string;
 }
 
+export interface Foretelling extends Foretold {
+  refusal: RejectCode | null;
+  /** Micro-CR that the company can newly hold, now and afterwards. */
+  spendable: { before: number; after: number };
+}
+
 /** Question and answer by name. */
 export interface Queries {
   directory: { ask: object; answer: DirectoryView };
@@ -326,10 +333,10 @@ export interface Queries {
   providerHours: { ask: { company: number }; answer: ProviderHourView[] };
   /** Why an order or a block would be refused if it came now, as far as that does not depend on whom it would meet. */
   refusal: { ask: { order: PlaceOrder | PlaceBlock }; answer: RejectCode | null };
+  /** What an order or a block would come to if it came now, others' stops and blocks that it lets in included, and the credits that its company could spend then. */
+  foretell: { ask: { order: PlaceOrder | PlaceBlock }; answer: Foretelling };
   /** Why a facility could not be offered against the scorecard if it were asked for now, whoever were to lend. */
   overruleRefusal: { ask: { command: OverruleFacility }; answer: RejectCode | null };
-  /** What a bid for hours up to `hour` that is short of so many credits would draw on demand; null when nothing is. */
-  demand: { ask: { company: number; credits: number; hour: number }; answer: { facility: number; amount: number } | null };
   /** Of the delivery hours in the range, both included. */
   soldPlaces: { ask: { fromHour: number; toHour: number }; answer: SoldPlaceView[] };
   /** What is owed to a company and when it falls due. */

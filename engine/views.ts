@@ -3,6 +3,7 @@ import { ACCOUNT } from './ledger/accounts.ts';
 import { ALLOCATION } from './trading/allocations.ts';
 import type { Block } from './trading/block.ts';
 import { BUY, NONE } from './vocabulary.ts';
+import type { PlaceBlock, PlaceOrder } from './commands.ts';
 import type { CompanyId } from './vocabulary.ts';
 import { isPayableHeld } from './delivery/delivery.ts';
 import { plannedUse } from './credit/planned_use.ts';
@@ -13,7 +14,7 @@ import { sharesWire } from './lending/mandates.ts';
 import { FLAG } from './book/orders.ts';
 import { PARAMETERS } from './parameters.ts';
 import type {
-  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, LotView, MandateView, MarketSnapshot, OrderView, PayableView, PayoffView,
+  AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, Foretelling, LotView, MandateView, MarketSnapshot, OrderView, PayableView, PayoffView,
   ProviderHourView, QueryName, RealisedView, SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './ledger/lots.ts';
@@ -33,7 +34,8 @@ export class Views {
   private readonly facilities: Facilities;
   private readonly handlers: Handlers;
 
-  constructor(state: State, facilities: Facilities, trading: Trading) {
+  /** @param foretell tries an order out */
+  constructor(state: State, facilities: Facilities, trading: Trading, foretell: (order: PlaceOrder | PlaceBlock) => Foretelling) {
     this.state = state;
     this.facilities = facilities;
     this.handlers = {
@@ -51,12 +53,9 @@ export class Views {
       blocks: ({ company }) => [...state.blocks.values()].filter((block) => block.company === company).map((block) => this.blockView(block)),
       mandates: ({ company }) => this.mandates(company),
       providerHours: ({ company }) => this.providerHours(company),
-      demand: ({ company, credits, hour }) => {
-        const found = this.facilities.demanded(company, credits, hour);
-        return found === undefined ? null : { facility: found.facility.facility, amount: found.amount };
-      },
       overruleRefusal: ({ command }) => this.facilities.offers.overruleRefusal(command) ?? null,
       refusal: ({ order }) => (order.type === 'placeBlock' ? trading.blocks.foresee(order) : trading.foresee(order)) ?? null,
+      foretell: ({ order }) => foretell(order),
       soldPlaces: ({ fromHour, toHour }) => this.soldPlaces(fromHour, toHour),
       payables: ({ company }) => this.payables(company),
       suspended: () => state.companies.filter(({ suspendedAt }) => suspendedAt !== 0).map(({ company, suspendedAt }) => ({ company, since: suspendedAt })),

@@ -339,6 +339,17 @@ test('a preview tells price, fee, hold and what a GPU-hour costs in dollars', as
   expect((await world.call('GET', '/api/v1/orders?status=open', { key: borrower.key })).body.data).toEqual([]);
 });
 
+test('a preview is what placing does, with the block that its ask lets in', async () => {
+  const next = INSTRUMENT.replace('T14Z', 'T15Z');
+  await sell({ price: '2.0000', quantity: '2', instrument: next });
+  const body = { class: CLASS, region: 'us-east', start_at: '2026-12-01T14:00:00Z', end_at: '2026-12-01T16:00:00Z', quantity: '2', price: '2.0000', side: 'buy', time_in_force: 'gtc' };
+  expect(orderOf(await world.call('POST', '/api/v1/blocks', { key: borrower.key, body }))).toMatchObject({ status: 'open' });
+  const ask = { instrument: INSTRUMENT, side: 'sell', price: '1.9000', quantity: '3' };
+  const { body: preview } = await world.call('POST', '/api/v1/orders/preview', { key: provider.key, body: ask });
+  expect(preview).toMatchObject({ filled_quantity: '2', resting_quantity: '1', average_price: '1.9000', reject_code: null });
+  expect(orderOf(await world.call('POST', '/api/v1/orders', { key: provider.key, body: ask }))).toMatchObject({ filled_quantity: '2', remaining_quantity: '1' });
+});
+
 test('a block is one order over its hours', async () => {
   const start = Date.parse('2026-12-01T14:00:00Z');
   const at = (hours: number) => new Date(start + hours * MILLIS_PER_HOUR).toISOString();

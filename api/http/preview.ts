@@ -112,17 +112,6 @@ export function costOf(order: Pick<PlaceOrder, 'side'>, { notional, resting }: W
   return { fee: feeOf(notional, PARAMETERS.takerFee), hold: rest + ceilDivide(rest * BigInt(PARAMETERS.takerFee), BigInt(MICRO)) };
 }
 
-/** What must be there for a bid on entry: all of it at its limit, with its highest fee. */
-export const entryHold = ({ quantity }: { quantity: number }, limit: number, hours = 1): bigint => holdOf(BigInt(Math.max(limit, 0)) * BigInt(quantity) * BigInt(hours));
-
-export const holdOf = (notional: bigint): bigint => notional + ceilDivide(notional * BigInt(PARAMETERS.takerFee), BigInt(MICRO));
-
-/** The same of one that may be unable to wait: what it executes. */
-export function heldOf(order: PlaceOrder, { notional, resting }: Walk, limit: number): bigint {
-  const leaves = resting === 0 && !isStop(order) && (order.timeInForce >= IOC || order.orderType === MARKET);
-  return leaves ? holdOf(notional) : entryHold(order, limit);
-}
-
 /**
  * USD that `credits` micro-CR cost the company: what it paid for the lots they would come from, in the
  * order in which they would be taken, with origination fee and interest until delivery (ACT/365).

@@ -135,6 +135,15 @@ export class Orders {
     return row;
   }
 
+  /** A free row with all that another market's order has, its places in chains and its holds being that market's. */
+  adopt(from: Orders, row: number): number {
+    const to = this.create();
+    const generation = this.generation(to);
+    this.floats.set(from.floats.subarray(row << FLOAT_SHIFT, (row + 1) << FLOAT_SHIFT), to << FLOAT_SHIFT);
+    this.ints[(to << INT_SHIFT) | GENERATION] = generation;
+    return to;
+  }
+
   /** Whose a new order is, where, and what it wants; nothing of it is shown yet. */
   open(row: number, company: number, book: number, price: number, quantity: number): void {
     const { floats, ints } = this;

@@ -110,6 +110,14 @@ export class Ledger {
     }
   }
 
+  /** Has another market's balances, those of supply cells apart; `owners` brings what stands beside those of companies and lots. */
+  adopt(from: Ledger, owners: () => void): void {
+    owners();
+    this.companies = this.standing.floats;
+    this.lots = this.lotRows.floats;
+    this.facilities = from.facilities.slice();
+  }
+
   private table(kind: OwnerKind): Float64Array {
     if (kind === 'lot') return this.lots;
     if (kind === 'company') return this.companies;

@@ -31,6 +31,12 @@ export class LotRows {
     this.ints = this.rows.ints;
   }
 
+  /** Has the numbers of another market's first lots. */
+  adopt(from: LotRows, rows: number): void {
+    this.reserve(rows);
+    this.floats.set(from.floats.subarray(0, rows << LOT_SHIFT));
+  }
+
   reserve(rows: number): void {
     if (rows <= this.room) return;
     this.room = grownCapacity(this.room, rows);

@@ -170,6 +170,18 @@ export class Lots {
     return row;
   }
 
+  /** Has another market's lots: those of `owners` as its own, the others only to be read. */
+  adopt(from: Lots, owners: ReadonlySet<CompanyId>): void {
+    this.numbers.adopt(from.numbers, from.rows.length);
+    for (const lot of from.rows) {
+      const isOwned = owners.has(lot.company);
+      const row = isOwned ? new Lot(lot.toJSON(), this.numbers) : lot;
+      this.rows.push(row);
+      if (isOwned && row.facility >= 0) (this.minted[row.facility] ??= []).push(row);
+    }
+    from.usable.forEach((list, company) => (this.usable[company] = owners.has(company) ? [...list] : list));
+  }
+
   of(facility: FacilityId): readonly Lot[] {
     return this.minted[facility] ?? NO_LOTS;
   }

@@ -112,6 +112,15 @@ export class Allocations {
     return row;
   }
 
+  /** A free row with all that another market's allocation has, its places in chains and its lists being that market's. */
+  adopt(from: Allocations, row: number): number {
+    const to = this.create();
+    const generation = this.generation[to];
+    for (const name of [...LONG_COLUMNS, ...SHORT_COLUMNS, ...INT_COLUMNS]) this[name][to] = from[name][row];
+    this.generation[to] = generation;
+    return to;
+  }
+
   /** A row that was never used is zero already. */
   private clear(row: number): void {
     this.usedGpu[row] = 0;

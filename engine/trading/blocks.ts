@@ -49,10 +49,11 @@ export class Blocks {
     this.waiting = [...state.blocks.values()].filter(({ side }) => side === BUY).sort((a, b) => b.price - a.price);
   }
 
-  place(command: PlaceBlock): RejectCode | undefined {
+  /** @param isForeseen `foresee` has found nothing against it */
+  place(command: PlaceBlock, isForeseen = false): RejectCode | undefined {
     const { state } = this;
     const template = templateOf(command);
-    const refusal = this.checks.refusal(command, template);
+    const refusal = isForeseen ? undefined : this.checks.refusal(command, template);
     if (refusal !== undefined) return refusal;
     const block = this.create(command, template);
     if (command.clientOrderId !== '') state.clientOrderIds.set(`${command.company}:${command.clientOrderId}`, state.now);

@@ -61,6 +61,17 @@ export class Standing {
     this.floats[(company << SHIFT) | DAY_LIMIT] = Number.MAX_SAFE_INTEGER;
   }
 
+  /** Has the companies of another market, without their orders and allocations. */
+  adopt(from: Standing): void {
+    this.reserve(from.count);
+    this.count = from.count;
+    this.floats.set(from.floats.subarray(0, from.count << SHIFT));
+    for (let company = 0; company < this.count; company++) {
+      this.setFirstOrder(company, NIL);
+      this.setFirstAllocation(company, NIL);
+    }
+  }
+
   reserve(rows: number): void {
     if (rows <= this.room) return;
     this.room = grownCapacity(this.room, rows);

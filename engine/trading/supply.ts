@@ -68,6 +68,22 @@ export class Supply {
     this.byProvider[company][market] = this.capacities.push(capacity);
   }
 
+  /** Has another market's capacities, only to be read. */
+  adoptCapacities(from: Supply): void {
+    for (const capacity of from.capacities) this.capacities.push(capacity);
+    from.byProvider.forEach((markets, company) => (this.byProvider[company] = markets));
+  }
+
+  /** A cell with what another market's has offered and sold. */
+  adoptCell(from: Supply, row: number): number {
+    const cell = this.createCell(from.capacityOf(row), from.hourOf(row));
+    this.cells.setOffered(cell, from.cells.offered(row));
+    this.cells.setSold(cell, from.cells.sold(row));
+    const occupied = from.spotOccupied.get(row);
+    if (occupied !== undefined) this.spotOccupied.set(cell, occupied);
+    return cell;
+  }
+
   setModels(capacity: Capacity, models: readonly ModelId[]): void {
     capacity.models = [...new Set(models)].sort((a, b) => a - b);
     capacity.served = new Uint32Array(Math.ceil(((capacity.models.at(-1) ?? -1) + 1) / 32));

@@ -61,13 +61,13 @@ export class Trading implements AuctionHost, TradingHost {
     this.blocksWait = this.blocks.waiting.length > 0;
   }
 
-  /** Enters an order. Returns why it was refused, undefined when it was accepted. */
-  place(command: PlaceOrder): RejectCode | undefined {
+  /** Enters an order. Returns why it was refused, undefined when it was accepted. @param isForeseen `foresee` has found nothing against it */
+  place(command: PlaceOrder, isForeseen = false): RejectCode | undefined {
     const { state } = this;
     const market = state.findMarket(command.market);
     const existing = market === undefined ? undefined : state.findBook(market, command.hour);
     const price = this.checks.protection(command);
-    const refusal = this.entryRefusal(command, market, existing, price);
+    const refusal = isForeseen ? undefined : this.entryRefusal(command, market, existing, price);
     if (refusal !== undefined) return refusal;
     const book = existing ?? state.openBook(market as Market, command.hour);
     const row = this.createRow(command, book, price);

@@ -1,11 +1,11 @@
 /** What an order would cost, before it is sent. */
 import { z } from 'zod';
-import { BUY, GTC, NONE, SELL, classOf } from '../../../engine/vocabulary.ts';
+import { BUY, NONE, SELL, classOf } from '../../../engine/vocabulary.ts';
 import type { PlaceBlock, PlaceOrder } from '../../../engine/commands.ts';
 import { PARAMETERS } from '../../../engine/parameters.ts';
 import { REJECT_CODES } from '../../../engine/catalogue.ts';
 import { divideHalfEven, mulDiv } from '../../../engine/numbers/muldiv.ts';
-import type { LotView } from '../../../engine/queries.ts';
+import type { Foretelling, LotView } from '../../../engine/queries.ts';
 import { MICRO, formatMicro, formatSteps, formatTicks, formatUnits } from '../../../engine/numbers/units.ts';
 import type { Directory } from '../../directory.ts';
 import { idOf } from '../../ids.ts';
@@ -15,7 +15,7 @@ import { blockBody, blockCommand, orderBody, placeCommand } from '../wire/order_
 import { netUsd } from '../wire/order_wire.ts';
 import type { Instrument } from '../../market/market_data.ts';
 import { walkBlock } from '../block_preview.ts';
-import { costOf, entryHold, heldOf, holdOf, usdOf, walk } from '../preview.ts';
+import { costOf, usdOf, walk } from '../preview.ts';
 import type { Maker, Opposite, Walk } from '../preview.ts';
 import type { LiveOrder } from '../../market/live_orders.ts';
 import { route } from '../route.ts';
@@ -25,16 +25,16 @@ import { marketCaughtUp } from '../submit.ts';
 const text = z.string();
 const previewSchema = z.object({
   instrument: text,
-  filled_quantity: text.describe('Would trade at once with whom it meets; not what stops that it triggers, orders that arrive again, or buy blocks that wait for asks, would do then'),
+  filled_quantity: text.describe('Would have traded when all is done that it brings about: stops that it triggers, and buy blocks that wait for its ask, included'),
   resting_quantity: text,
   average_price: text.nullable(),
   worst_price: text.nullable(),
   notional: text,
-  fee: text.describe('CR, of what trades at once'),
+  fee: text.describe('CR, of what trades'),
   hold: text.describe('CR reserved for what rests, its highest fee included'),
   draw: z.object({ facility_id: text, amount: text, credits: text }).nullable().describe('What a facility would draw on demand for it'),
   credits_before: text,
-  credits_after: text.describe('After what it buys at once and reserves; what it sets free besides is not in it: own stops that its trades trigger, own orders it ends, what a resale releases'),
+  credits_after: text.describe('After all that it brings about: also what own stops buy that it triggers, what own orders it ends set free, and what a resale releases'),
   usd_per_gpu_hour: text.nullable().describe('Buys: price, fees, origination fee and interest until delivery; null while no credit of yours covers it'),
   interest_usd_per_gpu_hour: text.nullable().describe('Buys: what of it is interest until delivery'),
   outside_usd_per_gpu_hour: text.nullable().describe('The lowest published on-demand price of the class'),
@@ -51,12 +51,11 @@ const preview = route({
     const { company } = principalIn(context);
     await marketCaughtUp(services);
     const order = placeCommand(services.directory, company, body);
+    const told = await services.sequencer.query('foretell', { order });
     const instrument = services.market.instrument(body.instrument);
-    const priced = walk(order, instrument === undefined ? NOBODY : await oppositeOf(services, instrument, order));
-    const { fee, hold } = costOf(order, priced, limitOf(services.directory, order));
-    const needed = order.side === BUY ? priced.notional + fee + hold : 0n;
-    const { account, draw } = await withDraw(services, await accountOf(services, company), { company, needed, held: heldOf(order, priced, limitOf(services.directory, order)), hour: order.hour });
-    const refusal = await services.sequencer.query('refusal', { order });
+    const priced = told.refusal === null ? outcomeOf(order, told) : refusedOutcome(order, walk(order, instrument === undefined ? NOBODY : await oppositeOf(services, instrument, order)), limitOf(services.directory, order));
+    const { fee, hold, needed } = priced;
+    const { account, draw } = await withDraw(services, company, told);
     return {
       status: 200,
       body: {
@@ -64,11 +63,11 @@ const preview = route({
         ...tradeWire(priced),
         fee: formatMicro(fee),
         hold: formatMicro(hold),
-        ...creditsWire(account, draw, needed),
+        ...creditsWire(told, draw, needed),
         ...allInUsd(order, priced, { needed, account, now: services.committed.now }),
         outside_usd_per_gpu_hour: outsideUsd(services.directory, order),
         net_usd_per_gpu_hour: order.side === SELL ? netOf(order, priced) : null,
-        reject_code: refusal ?? priced.refusal ?? null,
+        reject_code: told.refusal,
       },
     };
   },
@@ -113,8 +112,7 @@ type Account = Awaited<ReturnType<typeof accountOf>>;
 
 async function accountOf({ sequencer }: Services, company: number) {
   const [lots, facilities] = await Promise.all([sequencer.query('lots', { company }), sequencer.query('facilities', { company, lender: false })]);
-  const spendable = lots.reduce((total, lot) => total + Math.max(0, lot.available - lot.frozen), 0);
-  return { lots, facilities, spendable };
+  return { lots, facilities };
 }
 
 interface Draw {
@@ -123,25 +121,38 @@ interface Draw {
   minted: number;
 }
 
-/** With what a facility would draw on demand for a bid that is short; a bid that leaves without a trade draws nothing. */
-async function withDraw(services: Services, account: Account, ask: { company: number; needed: bigint; held: bigint; hour: number }): Promise<{ account: Account; draw: Draw | null }> {
-  const missing = ask.held - BigInt(account.spendable);
-  if (ask.needed <= 0n || missing <= 0n) return { account, draw: null };
-  const found = await services.sequencer.query('demand', { company: ask.company, credits: Number(missing), hour: ask.hour });
-  const facility = account.facilities.find((view) => view.facility === found?.facility);
-  if (found === null || facility === undefined) return { account, draw: null };
-  const minted = mulDiv(found.amount, facility.conversionRate, MICRO);
+/** The company's account with what a facility draws on demand for the order. */
+async function withDraw(services: Services, company: number, { draw }: Foretelling): Promise<{ account: Account; draw: Draw | null }> {
+  const account = await accountOf(services, company);
+  const facility = account.facilities.find((view) => view.facility === draw?.facility);
+  if (draw === null || facility === undefined) return { account, draw: null };
+  const minted = mulDiv(draw.amount, facility.conversionRate, MICRO);
   const lot: LotView = {
-    lot: Number.MAX_SAFE_INTEGER, company: ask.company, facility: facility.facility, source: 'facility', usd: found.amount, minted, conversionRate: facility.conversionRate, available: minted, held: 0,
+    lot: Number.MAX_SAFE_INTEGER, company, facility: facility.facility, source: 'facility', usd: draw.amount, minted, conversionRate: facility.conversionRate, available: minted, held: 0,
     contracted: 0, retired: 0, frozen: 0, expiresAt: facility.maturesAt,
   };
-  return { account: { ...account, lots: [...account.lots, lot] }, draw: { ...found, minted } };
+  return { account: { ...account, lots: [...account.lots, lot] }, draw: { ...draw, minted } };
 }
 
-const creditsWire = ({ spendable }: Account, draw: Draw | null, needed: bigint) => ({
+/** What becomes of an order, and what it takes of a buyer's credit. */
+type Outcome = Walk & { fee: bigint; hold: bigint; needed: bigint };
+
+function outcomeOf({ side }: Pick<PlaceOrder, 'side'>, told: Foretelling): Outcome {
+  const [notional, fee, hold] = [told.notional, told.fee, told.hold].map(BigInt);
+  return { filled: told.filled, notional, worst: told.worst, resting: told.resting, refusal: undefined, fee, hold, needed: side === BUY ? notional + fee + hold : 0n };
+}
+
+/** What an order that is refused would take if nothing but its own book decided. */
+function refusedOutcome(order: Pick<PlaceOrder, 'side'>, priced: Walk, limit: number): Outcome {
+  const { fee, hold } = costOf(order, priced, limit);
+  return { ...priced, fee, hold, needed: order.side === BUY ? priced.notional + fee + hold : 0n };
+}
+
+/** After a refused one: what would be left if it were let in. */
+const creditsWire = ({ refusal, spendable: { before, after } }: Foretelling, draw: Draw | null, needed: bigint) => ({
   draw: draw === null ? null : { facility_id: idOf('facility', draw.facility), amount: formatMicro(draw.amount), credits: formatMicro(draw.minted) },
-  credits_before: formatMicro(spendable),
-  credits_after: formatMicro(BigInt(spendable) + BigInt(draw?.minted ?? 0) - needed),
+  credits_before: formatMicro(before),
+  credits_after: formatMicro(refusal === null ? after : BigInt(before) - needed),
 });
 
 /** Per GPU-hour bought or bid for; null for sales, and when the company's credits do not reach. `needed` is 0 for sales. */
@@ -176,24 +187,21 @@ const previewBlock = route({
     const { company } = principalIn(context);
     await marketCaughtUp(services);
     const block = blockCommand(services.directory, company, body);
-    const refusal = await services.sequencer.query('refusal', { order: block });
-    const priced = await blockWalk(services, block);
-    const buys = block.side === BUY;
-    const { fee, hold } = costOf(block, priced, block.price);
-    const needed = buys ? priced.notional + fee + hold : 0n;
-    const held = block.timeInForce === GTC ? entryHold(block, block.price, Math.max(0, block.toHour - block.fromHour)) : holdOf(priced.notional);
-    const { account, draw } = await withDraw(services, await accountOf(services, company), { company, needed, held, hour: block.toHour - 1 });
+    const told = await services.sequencer.query('foretell', { order: block });
+    const priced = told.refusal === null ? outcomeOf(block, told) : refusedOutcome(block, await blockWalk(services, block), block.price);
+    const { fee, hold, needed } = priced;
+    const { account, draw } = await withDraw(services, company, told);
     return {
       status: 200,
       body: {
         ...tradeWire(priced),
         fee: formatMicro(fee),
         hold: formatMicro(hold),
-        ...creditsWire(account, draw, needed),
+        ...creditsWire(told, draw, needed),
         ...allInOfBlock(block, priced, { needed, account, now: services.committed.now }),
         outside_usd_per_gpu_hour: block.market === NONE ? null : outsideUsd(services.directory, block),
-        net_usd_per_gpu_hour: buys ? null : netOf(block, priced),
-        reject_code: refusal,
+        net_usd_per_gpu_hour: block.side === BUY ? null : netOf(block, priced),
+        reject_code: told.refusal,
       },
     };
   },
