@@ -7,6 +7,7 @@ import type { Committed } from './committed.ts';
 import type { Config } from './config.ts';
 import type { Directory } from './directory.ts';
 import type { Vault } from './gateway/endpoints/vault.ts';
+import type { Rooms } from './gateway/relay/room_shares.ts';
 import type { Tallies } from './http/middleware/rate_limit.ts';
 import type { MarketData } from './market/market_data.ts';
 import type { SequencerPort } from './sequencer/port.ts';
@@ -40,6 +41,8 @@ export interface Services {
   vault: Vault;
   /** Counts shared with other processes; absent where there is none. */
   tallies?: Tallies;
+  /** How gateways share endpoints; absent where there is one. */
+  rooms?: Rooms;
   /** Called when a manual clock has been moved; that is answered when all of them have done what the time asks of them. */
   clockFollowers: Set<() => Promise<void>>;
 }

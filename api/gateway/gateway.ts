@@ -52,7 +52,7 @@ import { UpstreamError } from './relay/endpoint_answer.ts';
 import { TIMEOUTS, Upstream } from './relay/upstream.ts';
 import type { Timeouts } from './relay/upstream.ts';
 
-export type GatewayServices = Pick<Services, 'config' | 'log' | 'auth' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault' | 'clockFollowers' | 'tallies'>;
+export type GatewayServices = Pick<Services, 'config' | 'log' | 'auth' | 'sequencer' | 'committed' | 'database' | 'projections' | 'directory' | 'market' | 'vault' | 'clockFollowers' | 'tallies' | 'rooms'>;
 
 export interface GatewayParts {
   services: Omit<GatewayServices, 'database' | 'projections' | 'config' | 'clockFollowers'>;

@@ -6,6 +6,7 @@ import { Auth } from '../auth/auth.ts';
 import { RemoteSequencer } from '../cluster/remote_sequencer.ts';
 import { Seal } from '../cluster/seal.ts';
 import { AutomaticResale, StoredResalePolicies } from '../upkeep/automatic_resale.ts';
+import { SharedRooms } from '../cluster/shared_rooms.ts';
 import { SharedTallies } from '../cluster/shared_tallies.ts';
 import { Committed } from '../committed.ts';
 import { Directory } from '../directory.ts';
@@ -50,12 +51,15 @@ export async function reachEngine({ config, log, say, postgres, database, parts,
   return remote;
 }
 
-/** Limits hold over all processes. */
-async function openTallies({ config, database, parts }: Core): Promise<Pick<Services, 'tallies'>> {
+/** Limits hold over all processes, of clients and of endpoints. */
+async function openShared({ config, database, parts }: Core): Promise<Pick<Services, 'tallies' | 'rooms'>> {
   if (config.single) return {};
-  const tallies = new SharedTallies({ redisUrl: config.redisUrl ?? '', seal: await Seal.of(database) });
+  const shared = { redisUrl: config.redisUrl ?? '', seal: await Seal.of(database) };
+  const tallies = new SharedTallies(shared);
   parts.add('tallies', () => tallies.close());
-  return { tallies };
+  const rooms = new SharedRooms(shared);
+  parts.add('rooms', () => rooms.close());
+  return { tallies, rooms };
 }
 
 /** What handlers use, and the gateway. */
@@ -72,7 +76,7 @@ export async function openServices(core: Core, sequencer: SequencerPort, demoAdd
   const auth = new Auth(database, log, () => Math.max(Date.now(), committed.now));
   await auth.start();
   parts.add('auth', () => auth.close());
-  const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: await openVault(config), ...(await openTallies(core)), clockFollowers: new Set<() => Promise<void>>() };
+  const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: await openVault(config), ...(await openShared(core)), clockFollowers: new Set<() => Promise<void>>() };
   const gateway = await openGateway(base, [...config.endpointAllow, ...demoAddresses]);
   parts.add('gateway', () => gateway.close());
   return { services: { ...base, endpoints: gateway.endpoints }, gateway };

@@ -14,6 +14,8 @@ import { Lane } from '../relay/lanes.ts';
 import type { Entry } from '../relay/lanes.ts';
 import type { Place } from './place.ts';
 import { Tallies } from './tallies.ts';
+import { NO_NEED } from '../relay/room_shares.ts';
+import type { Need, Rooms } from '../relay/room_shares.ts';
 import type { Target } from '../relay/upstream.ts';
 import type { Directory } from '../../directory.ts';
 import type { Services } from '../../services.ts';
@@ -67,7 +69,7 @@ const LATENCY_SHARE = 0.2;
 const SESSIONS_MAX = 20_000;
 const NO_MODELS: ReadonlySet<string> = new Set();
 
-export interface EndpointsParts extends Pick<Services, 'vault' | 'log' | 'directory' | 'committed'> {
+export interface EndpointsParts extends Pick<Services, 'vault' | 'log' | 'directory' | 'committed' | 'rooms'> {
   rows: EndpointRows;
 }
 
@@ -78,6 +80,7 @@ export class Endpoints {
   private readonly vault: Vault;
   private readonly log: Logger;
   private readonly directory: Pick<Directory, 'capacities'>;
+  private readonly rooms: Rooms | undefined;
   private endpoints: Endpoint[] = [];
   /** The endpoint that last served requests which have something in common. */
   private readonly sessions = new Map<string, string>();
@@ -86,7 +89,8 @@ export class Endpoints {
   private readonly opened = new Map<string, { endpoint: Endpoint; signature: string }>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor({ rows, vault, log, directory, committed }: EndpointsParts) {
+  constructor({ rows, vault, log, directory, committed, rooms }: EndpointsParts) {
+    this.rooms = rooms;
     this.directory = directory;
     this.rows = rows;
     this.vault = vault;
@@ -96,6 +100,7 @@ export class Endpoints {
 
   async start(): Promise<void> {
     await this.refresh();
+    this.rooms?.begin(() => this.needs(), () => this.admit());
     this.timer = setInterval(() => {
       this.refresh().catch((error: unknown) => this.log.warn({ err: error }, 'endpoints cannot be read'));
     }, REFRESH_MILLIS);
@@ -127,6 +132,26 @@ export class Endpoints {
       const endpoints = shared.get(placeKey(capacity)) ?? [];
       for (const endpoint of endpoints) this.healthOf(endpoint).capacity = (capacity.verified * STREAMS) / endpoints.length;
     }
+  }
+
+  /** What of an endpoint's room is this gateway's. */
+  private roomOf(endpoint: Endpoint): number {
+    const { capacity } = this.healthOf(endpoint);
+    return this.rooms?.share(endpoint.id, capacity) ?? capacity;
+  }
+
+  private needs(): Map<string, Need> {
+    const needs = new Map<string, Need>();
+    for (const { id } of this.endpoints) {
+      const { taken, wanted } = this.health.get(id)?.lane ?? NO_NEED;
+      if (wanted > 0) needs.set(id, { taken, wanted });
+    }
+    return needs;
+  }
+
+  /** Others may have left room. */
+  private admit(): void {
+    for (const endpoint of this.endpoints) this.healthOf(endpoint).lane.admit(this.roomOf(endpoint));
   }
 
   /** Endpoints of the model that take requests now, of one place or of all; else those whose rest is over; where all of them rest, one request at a time tries each. */
@@ -195,7 +220,7 @@ export class Endpoints {
     for (const endpoint of candidates) {
       const health = this.healthOf(endpoint);
       const load = health.inFlight;
-      const rank = [health.missed < MISSED_MAX ? 0 : 1, health.lane.hasRoom(by.room, health.capacity) ? 0 : 1, endpoint.id === session ? 0 : 1, by.strategy === 'latency' ? health.latency : load, by.session === '' ? 0 : spread(by.session, endpoint.id)];
+      const rank = [health.missed < MISSED_MAX ? 0 : 1, health.lane.hasRoom(by.room, this.roomOf(endpoint)) ? 0 : 1, endpoint.id === session ? 0 : 1, by.strategy === 'latency' ? health.latency : load, by.session === '' ? 0 : spread(by.session, endpoint.id)];
       if (best !== undefined && !isLess(rank, bestRank)) continue;
       best = endpoint;
       bestRank = rank;
@@ -218,13 +243,12 @@ export class Endpoints {
 
   /** Resolves with true when the request may go to the endpoint; `ended` gives its room back. */
   enter(endpoint: Endpoint, entry: Entry, millis: number, signal: Signal): boolean | Promise<boolean> {
-    const { lane, capacity } = this.healthOf(endpoint);
-    return lane.tryEnter(entry, capacity) || (millis > 0 && lane.wait(entry, millis, signal));
+    const { lane } = this.healthOf(endpoint);
+    return lane.tryEnter(entry, this.roomOf(endpoint)) || (millis > 0 && lane.wait(entry, millis, signal));
   }
 
   left(endpoint: Endpoint, room: number): void {
-    const { lane, capacity } = this.healthOf(endpoint);
-    lane.left(room, capacity);
+    this.healthOf(endpoint).lane.left(room, this.roomOf(endpoint));
   }
 
   /** An answer began so many milliseconds after it was asked for. */

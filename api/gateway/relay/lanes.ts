@@ -68,8 +68,20 @@ export class Lane {
     });
   }
 
+  /** What requests under way and those that wait would take together. */
+  get wanted(): number {
+    let sum = this.taken;
+    for (const { waiting } of this.queued) for (const { room } of waiting) sum += room;
+    return sum;
+  }
+
   left(room: number, capacity: number): void {
     this.taken -= room;
+    this.admit(capacity);
+  }
+
+  /** Lets enter whom there is room for now. */
+  admit(capacity: number): void {
     for (let next = this.first(); next !== undefined && this.hasRoom(next.waiting.room, capacity); next = this.first()) {
       const { flow, waiting, finish } = next;
       this.taken += waiting.room;
