@@ -77,6 +77,8 @@ export class Ledger {
   private companies: Float64Array;
   private lots: Float64Array;
   private cells: Float64Array;
+  /** Cells that there have been: their table has room for many more. */
+  private cellCount = 0;
   private readonly standing: Standing;
   private readonly lotRows: LotRows;
   private readonly cellRows: SupplyCells;
@@ -105,6 +107,7 @@ export class Ledger {
     } else if (kind === 'cell') {
       this.cellRows.reserve(owner + 1);
       this.cells = this.cellRows.floats;
+      this.cellCount = Math.max(this.cellCount, owner + 1);
     } else if ((owner + 1) * FACILITY_STRIDE > this.facilities.length) {
       this.facilities = grownFloats(this.facilities, grownCapacity(this.facilities.length / FACILITY_STRIDE, owner + 1) * FACILITY_STRIDE);
     }
@@ -116,6 +119,10 @@ export class Ledger {
     this.companies = this.standing.floats;
     this.lots = this.lotRows.floats;
     this.facilities = from.facilities.slice();
+  }
+
+  private rowsOf(kind: OwnerKind): number {
+    return kind === 'cell' ? this.cellCount : this.table(kind).length / STRIDES[kind];
   }
 
   private table(kind: OwnerKind): Float64Array {
@@ -301,7 +308,7 @@ export class Ledger {
 
   private owners(account: number): number {
     const kind = this.ownerKind(account);
-    return this.table(kind).length / STRIDES[kind];
+    return this.rowsOf(kind);
   }
 
   /** Makes room inside an open transaction that may have many entries. */
@@ -322,8 +329,9 @@ export class Ledger {
     let sum = 0n;
     // In parts that stay exact as numbers for so many balances at a time.
     const rowsAtOnce = Math.floor(SUMMED_AT_ONCE / places.length);
-    for (let from = 0; from < table.length; from += rowsAtOnce * stride) {
-      const to = Math.min(table.length, from + rowsAtOnce * stride);
+    const end = this.rowsOf(kind) * stride;
+    for (let from = 0; from < end; from += rowsAtOnce * stride) {
+      const to = Math.min(end, from + rowsAtOnce * stride);
       let high = 0;
       let low = 0;
       for (let row = from; row < to; row += stride) {

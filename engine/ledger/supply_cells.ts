@@ -2,7 +2,7 @@
  * A provider's supply of one delivery hour: what is offered and sold, and the accounts of the ledger, in one
  * cache line, since an ask, its cancel and its fill touch them together.
  */
-import { CacheRows, grownCapacity } from '../numbers/columns.ts';
+import { CacheRows, leapingCapacity } from '../numbers/columns.ts';
 
 const ROW_BYTES = 64;
 /** Places of a row; its accounts stand first. */
@@ -15,6 +15,9 @@ const CAPACITY = 12;
 const HOUR = 13;
 const GENERATION = 14;
 const ROWS_FIRST = 16;
+const ROWS_MANY = 2 ** 16;
+/** So many have a number that events can name. */
+export const CELL_ROWS = 2 ** 20;
 
 export class SupplyCells {
   /** The accounts are the ledger's alone. */
@@ -30,7 +33,7 @@ export class SupplyCells {
 
   reserve(rows: number): void {
     if (rows <= this.room) return;
-    this.room = grownCapacity(this.room, rows);
+    this.room = leapingCapacity(this.room, rows, ROWS_MANY, CELL_ROWS);
     this.rows.grow(this.room);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;

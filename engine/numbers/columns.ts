@@ -7,6 +7,15 @@ export function grownCapacity(capacity: number, rows: number): number {
   return next;
 }
 
+/**
+ * The same of a table that at `many` rows is a few megabytes: from there on it has room for `most` at once. What is never written
+ * costs nothing, and to copy tens of megabytes would stop the market for longer than it may stand still.
+ */
+export function leapingCapacity(capacity: number, rows: number, many: number, most: number): number {
+  const next = grownCapacity(capacity, rows);
+  return next <= many ? next : Math.max(next, most);
+}
+
 export function grownFloats(column: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
   const grown = new Float64Array(capacity);
   grown.set(column);

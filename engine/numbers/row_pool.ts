@@ -2,7 +2,7 @@
  * Runs of small rows in one piece of memory. A book that is not asked for a while costs no more than the cache lines
  * that are read of its runs: no array of its own, whose length and place would have to be fetched first.
  */
-import { CacheRows } from './columns.ts';
+import { CacheRows, leapingCapacity } from './columns.ts';
 
 /** Rows of the smallest run: one cache line. */
 export const RUN_FIRST = 4;
@@ -13,6 +13,9 @@ export const ROW_FLOAT_SHIFT = 1;
 export const ROW_INT_SHIFT = 2;
 const NOTHING = -1;
 const SIZES = 32;
+const ROWS_MANY = 2 ** 18;
+/** More than a market of a million orders in ten thousand books takes. */
+const ROWS_MOST = 2 ** 23;
 
 export class RowPool {
   floats: Float64Array;
@@ -59,7 +62,7 @@ export class RowPool {
   }
 
   private grow(): void {
-    while (this.capacity < this.used) this.capacity *= 2;
+    this.capacity = leapingCapacity(this.capacity, this.used, ROWS_MANY, ROWS_MOST);
     this.rows.grow(this.capacity);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;

@@ -5,6 +5,7 @@
 import type { CompanyId, MarketId, ModelId } from '../vocabulary.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
+import { CELL_ROWS } from '../ledger/supply_cells.ts';
 import type { SupplyCells } from '../ledger/supply_cells.ts';
 import { STEPS_PER_GPU_HOUR } from '../numbers/units.ts';
 import type { Hour } from '../numbers/units.ts';
@@ -23,7 +24,6 @@ export interface Capacity {
 const MINUTES = 60;
 /** lcm(1..60): in this many parts of a step, quantity x 60/k is a whole number for every k. */
 const STEP_PARTS = 9_690_712_164_777_231_700_912_728_800n;
-const CELL_ROWS = 2 ** 20;
 const NOTHING = new Uint32Array(0);
 
 export class Supply {
