@@ -86,10 +86,10 @@ class Excerpt {
   /** @param command the only one that will trade there; undefined: others may, and all orders are needed */
   private takeBook(book: HourBook, command: PlaceOrder | PlaceBlock | undefined): void {
     const { whole, part } = this;
-    const taken = new HourBook(part.pool, book.row, book.market, book.hour);
+    const taken = new HourBook(part.levels, book.row, book.market, book.hour);
     const { mode, reason, lastPrice, auction } = book;
     Object.assign(taken, { mode, reason, lastPrice, auction });
-    for (const [provider, cell] of book.cells.entries()) taken.cells.add(provider, this.cellOf(cell));
+    for (const [provider, cell] of whole.providerCells.entries(book.row)) part.providerCells.add(book.row, provider, this.cellOf(cell));
     for (const row of book.stops.rows()) taken.addStop(this.takeOrder(row), whole.orders.isSell(row), whole.orders.extra(row)?.stopPrice ?? 0);
     for (const sell of [false, true]) {
       const needed = command === undefined ? Infinity : (command.side === SELL) === sell ? 0 : command.quantity;
@@ -268,7 +268,7 @@ function mayLetIn(whole: State, books: ReadonlySet<HourBook>, block: Block, aske
   if (asked <= most) return true;
   for (const book of books) {
     if (book.market !== block.market || book.hour < block.fromHour || book.hour >= block.toHour) continue;
-    if (book.asks.count > 0 && book.asks.best() <= most) return true;
+    if (!book.asks.isEmpty && book.asks.best() <= most) return true;
     if (book.stops.rows().some((row) => whole.orders.isSell(row) && whole.orders.price(row) <= most)) return true;
   }
   return false;

@@ -11,7 +11,7 @@ import { requiredHold } from './trading/holds.ts';
 import { accrualScale } from './lending/interest.ts';
 import { NIL } from './ledger/lot_amounts.ts';
 import { minutesLeft } from './numbers/calendar.ts';
-import type { BookSide } from './book/book.ts';
+import type { BookSide } from './book/levels.ts';
 import { FLAG } from './book/orders.ts';
 import type { InvariantCheck } from './queries.ts';
 import type { State } from './state.ts';
@@ -139,7 +139,7 @@ function lotsAreBacked({ lots, ledger }: State): string | undefined {
 function supplyIsReal(state: State): string | undefined {
   for (const book of state.books) {
     if (book === undefined) continue;
-    for (const cell of book.cells.values()) {
+    for (const cell of state.providerCells.values(book.row)) {
       const wrong = cellFault(state, book, cell);
       if (wrong !== undefined) return wrong;
     }

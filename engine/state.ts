@@ -7,11 +7,12 @@ import type { CompanyImage } from './company.ts';
 import type { Chain, FailedPlace, Outage, Replacement, SpotResale } from './delivery/records.ts';
 import { EventBuffer } from './events.ts';
 import { Ledger } from './ledger/ledger.ts';
-import { LotAmounts } from './ledger/lot_amounts.ts';
+import { LotAmounts, NIL } from './ledger/lot_amounts.ts';
 import { LotRows } from './ledger/lot_rows.ts';
 import { Lots } from './ledger/lots.ts';
 import { SupplyCells } from './ledger/supply_cells.ts';
 import type { Facility, ForcedResale, Mandate, MoneyRules, Spending, Switch, SwitchName } from './lending/facility.ts';
+import { Levels } from './book/levels.ts';
 import { RowPool } from './numbers/row_pool.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './numbers/units.ts';
 import type { Day, Hour, Micro, Millis, Ticks } from './numbers/units.ts';
@@ -23,6 +24,7 @@ import { USUAL_BANDS } from './trading/bands.ts';
 import type { Bands } from './trading/bands.ts';
 import type { Block } from './trading/block.ts';
 import { HourBook } from './trading/markets.ts';
+import { ProviderCells } from './trading/provider_cells.ts';
 import type { Call, GpuClass, Market } from './trading/markets.ts';
 import { MAY_BUY, MAY_SELL, Standing } from './trading/standing.ts';
 import { Supply } from './trading/supply.ts';
@@ -47,6 +49,7 @@ const MILLIS_PER_SECOND = 1_000;
 export const RATE_SCALE = 2 ** 20;
 /** More hours than are listed at a time. */
 const RING_MASK = 2 ** 12 - 1;
+const NO_RING = new Int32Array(0);
 /** Room for some dozen books at first. */
 const POOL_ROWS = 1 << 12;
 /** What an allocation is funded from and what its fee was paid from. */
@@ -65,14 +68,16 @@ export class State {
   rulesVersion = RULES_VERSION;
   readonly buffer = new EventBuffer();
   private readonly lotRows = new LotRows();
-  private readonly cells = new SupplyCells();
+  readonly cells = new SupplyCells();
   readonly standing = new Standing();
   readonly ledger = new Ledger(this.buffer, this.standing, this.lotRows, this.cells);
   readonly lots = new Lots(this.ledger, this.standing, this.lotRows);
   readonly amounts: LotAmounts;
   readonly orders: Orders;
-  /** Levels of the books, and their tables of cells. */
+  /** Of levels and tables of cells. */
   readonly pool = new RowPool(POOL_ROWS);
+  readonly levels = new Levels(this.pool);
+  readonly providerCells = new ProviderCells(this.levels.rows, this.pool);
   readonly supply = new Supply(this.ledger, this.cells);
   readonly allocations: Allocations;
   readonly companies: Company[] = [];
@@ -166,7 +171,7 @@ export class State {
   }
 
   addMarket(market: Pick<Market, 'market' | 'mode' | 'reason'>): void {
-    const row: Market = { ...market, books: new Map(), ring: [] };
+    const row: Market = { ...market, books: new Map(), ring: NO_RING };
     this.markets.set(market.market, row);
     this.marketTable[market.market] = row;
   }
@@ -178,24 +183,27 @@ export class State {
 
   /** The book of an hour, if it has been needed. */
   findBook(market: Market, hour: Hour): HourBook | undefined {
-    const near = market.ring.length === 0 ? undefined : market.ring[hour & RING_MASK];
-    // Written out: a comparison with what may be undefined is a call.
-    if (near !== undefined && near.hour === hour) return near;
-    const row = market.books.get(hour);
-    return row === undefined ? undefined : this.books[row];
+    const { ring } = market;
+    const place = (hour & RING_MASK) << 1;
+    const row = place < ring.length && ring[place] === hour ? ring[place + 1] : (market.books.get(hour) ?? NIL);
+    return row === NIL ? undefined : this.books[row];
   }
 
-  /** The book that stands in an hour's place, which seldom is another hour's; nothing of it is read. */
-  nearBook(market: Market, hour: Hour): HourBook | undefined {
-    return market.ring.length === 0 ? undefined : market.ring[hour & RING_MASK];
+  /** The book in an hour's place, which seldom is another hour's. */
+  nearBook(market: MarketId, hour: Hour): number {
+    const ring = this.findMarket(market)?.ring ?? NO_RING;
+    const place = (hour & RING_MASK) << 1;
+    return place < ring.length ? ring[place + 1] : NIL;
   }
 
   /** Lists a book (also when a snapshot is restored). */
   listBook(market: Market, book: HourBook): void {
     this.books[book.row] = book;
     market.books.set(book.hour, book.row);
-    if (market.ring.length === 0) for (let place = 0; place <= RING_MASK; place++) market.ring.push(undefined);
-    market.ring[book.hour & RING_MASK] = book;
+    if (market.ring.length === 0) market.ring = new Int32Array(2 * (RING_MASK + 1)).fill(NIL);
+    const place = (book.hour & RING_MASK) << 1;
+    market.ring[place] = book.hour;
+    market.ring[place + 1] = book.row;
   }
 
   /** What holds in a market or book: the strictest mode of all that it belongs to. */
@@ -222,7 +230,7 @@ export class State {
     // Minutes are passed over while the running hour and the next have no book; from now on one of them has.
     if (hour <= this.hour + 1) this.minutesRun = Math.min(this.minutesRun, Math.floor(this.now / MILLIS_PER_MINUTE));
     const row = this.freeBooks.pop() ?? this.books.length;
-    const book = new HourBook(this.pool, row, market.market, hour);
+    const book = new HourBook(this.levels, row, market.market, hour);
     book.auction = this.modeOf(market.market, undefined) === 'auction';
     this.listBook(market, book);
     return book;
@@ -231,8 +239,10 @@ export class State {
   closeBook(book: HourBook): void {
     const market = this.findMarket(book.market);
     market?.books.delete(book.hour);
-    if (market?.ring[book.hour & RING_MASK] === book) market.ring[book.hour & RING_MASK] = undefined;
+    const place = ((book.hour & RING_MASK) << 1) + 1;
+    if (market?.ring[place] === book.row) market.ring[place] = NIL;
     book.close();
+    this.providerCells.clear(book.row);
     this.books[book.row] = undefined;
     this.freeBooks.push(book.row);
   }

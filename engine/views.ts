@@ -293,11 +293,12 @@ export class Views {
   }
 
   private providerHours(company: CompanyId): ProviderHourView[] {
-    const { books, supply, allocations } = this.state;
+    const { books, supply, allocations, providerCells } = this.state;
     const found: ProviderHourView[] = [];
     for (const book of books) {
-      const cell = book?.cells.get(company) ?? NIL;
-      if (book === undefined || cell === NIL || book.hour < this.state.settledThrough) continue;
+      if (book === undefined) continue;
+      const cell = providerCells.get(book.row, company);
+      if (cell === NIL || book.hour < this.state.settledThrough) continue;
       let sold = 0;
       let delivered = 0;
       for (let row = book.firstAllocation; row !== NIL; row = allocations.bookNext[row]) {

@@ -6,7 +6,8 @@
  * nobody can stop the market with them, what may be looked at has a bound; beyond it orders wait as they stand, for whoever
  * arrives next.
  */
-import type { Book, BookSide } from './book.ts';
+import type { Book } from './book.ts';
+import type { BookSide } from './levels.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { Matcher } from './matching.ts';
 import { FLAG } from './orders.ts';
@@ -49,7 +50,7 @@ export class Reopening {
 
   private settleSide(side: BookSide, opposite: BookSide): void {
     const { book, orders, matcher } = this;
-    if (book.bids.count === 0 || book.asks.count === 0 || book.bids.best() < book.asks.best()) return;
+    if (book.bids.isEmpty || book.asks.isEmpty || book.bids.best() < book.asks.best()) return;
     const crossing: number[] = [];
     const limit = side.keyOf(opposite.best());
     side.forEach(orders, (row) => side.keyOf(orders.price(row)) >= limit && crossing.push(orders.idOf(row)) > 0);

@@ -4,7 +4,8 @@
  * the lowest limit), then the lowest. At that price orders execute by price, then time.
  */
 import { Reopening } from './after_call.ts';
-import type { Book, BookSide } from './book.ts';
+import type { Book } from './book.ts';
+import type { BookSide } from './levels.ts';
 import { CallQueue } from './call_queue.ts';
 import { MARKET, STOP } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';

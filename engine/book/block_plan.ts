@@ -98,9 +98,9 @@ export class BlockPlan {
     const side = book.side(!sells);
     let left = quantity;
     let sum = 0;
-    for (let level = side.count - 1; level >= 0; level--) {
-      const price = side.priceAt(level);
-      for (let maker = side.head(level); maker !== NIL; maker = orders.next(maker)) {
+    for (let key = side.bestKey(); !Number.isNaN(key); key = side.nextKey(key)) {
+      const price = Math.abs(key);
+      for (let maker = side.head(key); maker !== NIL; maker = orders.next(maker)) {
         if (!mayTrade(maker)) continue;
         const part = Math.min(left, orders.remaining(maker));
         sum += part * price;

@@ -5,6 +5,7 @@ import { NIL } from '../ledger/lot_amounts.ts';
 import { RowPool } from '../numbers/row_pool.ts';
 import { Book } from './book.ts';
 import { CallQueue } from './call_queue.ts';
+import { Levels } from './levels.ts';
 import { NO_EXTRA, Orders } from './orders.ts';
 
 interface Entry {
@@ -35,7 +36,7 @@ function entries(random: Random, orders: Orders, book: Book): Entry[] {
 test('whatever is taken, given back and dropped', () => {
   for (let seed = 1; seed <= 400; seed++) {
     const random = new Random(seed);
-    const [orders, book] = [new Orders(64), new Book(new RowPool(64))];
+    const [orders, book] = [new Orders(64), new Book(new Levels(new RowPool(64)), 0)];
     const live = entries(random, orders, book);
     const queue = new CallQueue(book.asks, orders, () => true, (row) => orders.company(row));
     /** Taken of the live ones, one after the other. */

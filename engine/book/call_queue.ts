@@ -2,7 +2,7 @@
  * The orders of one side of a call in the order in which an uncross executes them, and how far the other side has taken
  * them. A tree of sums finds any place in few steps: however many orders one has passed, to go there or back costs the same.
  */
-import type { BookSide } from './book.ts';
+import type { BookSide } from './levels.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { isLimit } from './matching.ts';
 import type { Orders } from './orders.ts';

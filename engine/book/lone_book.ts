@@ -9,6 +9,7 @@ import { Book } from './book.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { GTD, MARKET, NONE, STOP, STOP_LIMIT } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
+import { Levels } from './levels.ts';
 import { Matcher, UNPROTECTED_BUY, isLimit } from './matching.ts';
 import type { MatchReason } from './matching.ts';
 import { FLAG, NO_EXTRA, Orders } from './orders.ts';
@@ -83,7 +84,7 @@ export interface BookImage {
 
 export class LoneBook implements BookMachine, AuctionHost {
   private readonly orders = new Orders(1_024);
-  private readonly book = new Book(new RowPool(LEVELS_FIRST));
+  private readonly book = new Book(new Levels(new RowPool(LEVELS_FIRST)), 0);
   private readonly matcher = new Matcher(this.orders, this);
   private readonly listener: BookListener;
   private readonly rows = new Map<number, number>();

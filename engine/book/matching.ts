@@ -4,7 +4,7 @@
  * replay of a lone book another.
  */
 import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, STOP } from '../vocabulary.ts';
-import type { Book, BookSide } from './book.ts';
+import type { Book } from './book.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
@@ -45,8 +45,7 @@ export const isLimit = (price: number): boolean => price > 0 && price < UNPROTEC
 export function noteTrade(book: Book, price: number): void {
   book.lastPrice = price;
   if (book.stops.length === 0) return;
-  if (price < book.tradedLow) book.tradedLow = price;
-  if (price > book.tradedHigh) book.tradedHigh = price;
+  book.setTraded(Math.min(book.tradedLow, price), Math.max(book.tradedHigh, price));
 }
 
 export class Matcher {
@@ -103,10 +102,10 @@ export class Matcher {
     let left = orders.remaining(row);
     this.notional = 0;
     if (!side.reaches(limit) || this.isUnserved(book, row, sells)) return 0;
-    for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
+    for (let key = side.bestKey(); key >= limit; key = side.nextKey(key)) {
       let hidden = 0;
-      const price = side.priceAt(level);
-      for (let maker = side.head(level); maker !== NIL; maker = orders.next(maker)) {
+      const price = Math.abs(key);
+      for (let maker = side.head(key); maker !== NIL; maker = orders.next(maker)) {
         if (!this.eligible(maker, row, sells)) continue;
         const size = orders.remaining(maker);
         if (host.sameGroup(maker, row)) {
@@ -313,14 +312,14 @@ export class Matcher {
     const display = extra === undefined || extra.displayQuantity === 0 ? orders.remaining(row) : extra.displayQuantity;
     orders.setVisible(row, Math.min(display, orders.remaining(row)));
     orders.setFlags(row, orders.flags(row) | FLAG.resting);
-    book.side(orders.isSell(row)).append(orders, row);
+    book.levels.append(book.row, orders.isSell(row) ? 1 : 0, orders, row);
     this.host.rested(row);
   }
 
   /** Takes a resting order out of the book. */
   withdraw(book: Book, row: number): void {
     const { orders } = this;
-    book.side(orders.isSell(row)).remove(orders, row);
+    book.levels.remove(book.row, orders.isSell(row) ? 1 : 0, orders, row);
     orders.setFlags(row, orders.flags(row) & ~FLAG.resting);
   }
 
@@ -370,8 +369,7 @@ export class Matcher {
 
   private takeTriggered(book: Book): number[] {
     const { tradedLow, tradedHigh } = book;
-    book.tradedLow = Infinity;
-    book.tradedHigh = 0;
+    book.setTraded(Infinity, 0);
     if (tradedHigh === 0) return [];
     const due = book.stops.takeTriggered(tradedLow, tradedHigh);
     for (const row of due) this.orders.setFlags(row, this.orders.flags(row) & ~FLAG.untriggered);
@@ -386,11 +384,13 @@ export class Matcher {
   private match(book: Book, row: number): boolean {
     const { orders } = this;
     const sells = orders.isSell(row);
-    const side = book.side(!sells);
-    const limit = side.keyOf(orders.price(row));
-    if (!side.reaches(limit) || this.isUnserved(book, row, sells)) return true;
-    for (let level = side.count - 1; level >= 0 && side.key(level) >= limit; level--) {
-      let maker = side.head(level);
+    const { levels } = book;
+    const side = sells ? 0 : 1;
+    const limit = sells ? orders.price(row) : -orders.price(row);
+    const best = levels.bestKey(book.row, side);
+    if (!(best >= limit) || this.isUnserved(book, row, sells)) return true;
+    for (let key = best; key >= limit; key = levels.next(book.row, side, key)) {
+      let maker = levels.head(book.row, side, key);
       // A refilled iceberg slice rejoins its queue behind `end`; it is met again only after all others.
       while (maker !== NIL && orders.remaining(row) > 0) {
         const next = orders.next(maker);
@@ -398,7 +398,7 @@ export class Matcher {
           if (this.host.sameGroup(maker, row)) {
             if (!this.preventSelfTrade(book, maker, row)) return false;
           } else if (this.mayExecute(maker, Math.min(orders.remaining(row), orders.remaining(maker)))) {
-            this.trade(book, side, maker, row);
+            this.trade(book, maker, row);
             if (next === NIL && (orders.flags(maker) & FLAG.resting) !== 0 && orders.remaining(row) > 0) {
               // The last of the queue was an iceberg that has refilled: it is its own successor.
               continue;
@@ -427,7 +427,7 @@ export class Matcher {
     if (this.freed.length > 0) this.runFreed(book);
   }
 
-  private trade(book: Book, side: BookSide, maker: number, taker: number): void {
+  private trade(book: Book, maker: number, taker: number): void {
     const { orders, host } = this;
     let quantity = Math.min(orders.visible(maker), orders.remaining(taker));
     const price = orders.price(maker);
@@ -446,7 +446,7 @@ export class Matcher {
       this.withdraw(book, maker);
       host.filled(maker);
     } else if (orders.visible(maker) === 0) {
-      side.remove(orders, maker);
+      book.levels.remove(book.row, orders.isSell(maker) ? 1 : 0, orders, maker);
       this.rest(book, maker);
     }
   }

@@ -56,7 +56,8 @@ const ROW_BYTES = 128;
 const FLOATS = ROW_BYTES / 8;
 /** A shift keeps a place a machine integer, whatever is known of the row; a product is reckoned as a float wherever one has ever been one. */
 const FLOAT_SHIFT = 4;
-const INT_SHIFT = 5;
+export const ORDER_INT_SHIFT = 5;
+const INT_SHIFT = ORDER_INT_SHIFT;
 const PRICE = 0;
 const REMAINING = 1;
 const HOLD = 2;
@@ -93,7 +94,8 @@ export function roundedFees(floor: number, fraction: number): number {
 
 export class Orders {
   private floats: Float64Array;
-  private ints: Int32Array;
+  /** Read ahead as they stand. */
+  ints: Int32Array;
   private readonly rows: CacheRows;
   readonly extras = new Map<number, OrderExtra>();
   used = 0;

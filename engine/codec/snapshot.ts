@@ -120,7 +120,7 @@ function columnsOf(state: State): Named {
 function bookImage(state: State, book: HourBook): BookImage {
   const image: BookImage = {
     row: book.row, market: book.market, hour: book.hour, mode: book.mode, reason: book.reason, lastPrice: book.lastPrice, auction: book.auction,
-    firstAllocation: book.firstAllocation, openAllocations: book.openAllocations, bids: [], asks: [], stops: book.stops.rows(), cells: book.cells.entries(),
+    firstAllocation: book.firstAllocation, openAllocations: book.openAllocations, bids: [], asks: [], stops: book.stops.rows(), cells: state.providerCells.entries(book.row),
   };
   book.bids.forEach(state.orders, (row) => image.bids.push(row) > 0);
   book.asks.forEach(state.orders, (row) => image.asks.push(row) > 0);
@@ -332,11 +332,11 @@ function roomFor(used: number): number {
 }
 
 function restoreBook(state: State, image: BookImage): void {
-  const book = new HourBook(state.pool, image.row, image.market, image.hour);
+  const book = new HourBook(state.levels, image.row, image.market, image.hour);
   Object.assign(book, {
     mode: image.mode, reason: image.reason, lastPrice: image.lastPrice, auction: image.auction, firstAllocation: image.firstAllocation, openAllocations: image.openAllocations,
   });
-  for (const [provider, cell] of image.cells) book.cells.add(provider, cell);
+  for (const [provider, cell] of image.cells) state.providerCells.add(book.row, provider, cell);
   for (const row of image.stops) book.addStop(row, state.orders.isSell(row), state.orders.extra(row)?.stopPrice ?? 0);
   for (const row of image.bids) book.bids.append(state.orders, row);
   for (const row of image.asks) book.asks.append(state.orders, row);

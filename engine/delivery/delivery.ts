@@ -353,8 +353,8 @@ export class Delivery {
       row = next;
     }
     book.firstAllocation = NIL;
-    for (const cell of book.cells.values()) this.state.supply.destroyCell(cell);
-    book.cells.clear();
+    for (const cell of this.state.providerCells.values(book.row)) this.state.supply.destroyCell(cell);
+    this.state.providerCells.clear(book.row);
     this.state.closeBook(book);
   }
 

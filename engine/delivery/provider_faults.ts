@@ -134,7 +134,7 @@ export class ProviderFaults {
 
   private soldIn(provider: CompanyId, market: MarketId, hour: number): boolean {
     const row = this.state.markets.get(market)?.books.get(hour);
-    return row !== undefined && this.state.bookOf(row).cells.has(provider);
+    return row !== undefined && this.state.providerCells.has(row, provider);
   }
 
   private knows(model: ModelId): boolean {

@@ -60,7 +60,7 @@ export class Replacements {
     const bookRow = state.markets.get(market)?.books.get(state.hour);
     if (bookRow === undefined) return;
     const book = state.bookOf(bookRow);
-    const cell = book.cells.get(provider);
+    const cell = state.providerCells.get(book.row, provider);
     if (cell === NIL || (book.hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore) return;
     if (model === NONE) this.sweeps.cancelAsksOf(book, cell, 'delivery_failed');
     const rows: number[] = [];

@@ -11,14 +11,16 @@ const NODE_BYTES = 16;
 const FLOATS = NODE_BYTES / 8;
 /** Shifts keep places machine integers. */
 const FLOAT_SHIFT = 1;
-const INT_SHIFT = 2;
+export const AMOUNT_INT_SHIFT = 2;
+const INT_SHIFT = AMOUNT_INT_SHIFT;
 const LOT = 2;
 const NEXT = 3;
 
 export class LotAmounts {
   private readonly rows: CacheRows;
   private floats: Float64Array;
-  private ints: Int32Array;
+  /** Read ahead as they stand. */
+  ints: Int32Array;
   /** Rows ever used; free ones are chained through `next` from `free`. */
   used = 0;
   free = NIL;

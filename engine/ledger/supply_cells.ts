@@ -7,7 +7,8 @@ import { CacheRows, leapingCapacity } from '../numbers/columns.ts';
 const ROW_BYTES = 64;
 /** Places of a row; its accounts stand first. */
 export const CELL_SHIFT = 3;
-const INT_SHIFT = 4;
+export const CELL_INT_SHIFT = 4;
+const INT_SHIFT = CELL_INT_SHIFT;
 const ACCOUNTS = 4;
 const OFFERED = 4;
 const SOLD = 5;
@@ -22,7 +23,8 @@ export const CELL_ROWS = 2 ** 20;
 export class SupplyCells {
   /** The accounts are the ledger's alone. */
   floats: Float64Array;
-  private ints: Int32Array;
+  /** Read ahead as they stand. */
+  ints: Int32Array;
   private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
   private room = ROWS_FIRST;
 

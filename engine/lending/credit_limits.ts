@@ -374,7 +374,7 @@ export class CreditLimits {
   /** The lower of mark and best bid. */
   private collateralMark(market: number, hour: Hour, book: HourBook | undefined): Ticks {
     const mark = this.mark(market, hour);
-    return book === undefined || book.bids.count === 0 ? mark : Math.min(mark, book.bids.best());
+    return book === undefined || book.bids.isEmpty ? mark : Math.min(mark, book.bids.best());
   }
 }
 

@@ -101,7 +101,7 @@ export class Sweeps {
   matchNewlyEligible(provider: number, marketId: number, models: ReadonlySet<number>): void {
     const { state } = this;
     const { orders } = state;
-    const books = [...(state.markets.get(marketId)?.books.values() ?? [])].map((row) => state.bookOf(row)).filter((book) => book.cells.has(provider));
+    const books = [...(state.markets.get(marketId)?.books.values() ?? [])].filter((row) => state.providerCells.has(row, provider)).map((row) => state.bookOf(row));
     for (const book of books.filter((open) => state.isTrading(open)).sort((a, b) => a.hour - b.hour)) {
       const bids: number[] = [];
       book.bids.forEach(orders, (row) => !models.has(orders.model(row)) || bids.push(orders.idOf(row)) > 0);
@@ -119,7 +119,7 @@ export class Sweeps {
     const { state } = this;
     const cells = [...(state.markets.get(marketId)?.books.values() ?? [])].flatMap((row) => {
       const book = state.bookOf(row);
-      const cell = book.cells.get(provider);
+      const cell = state.providerCells.get(row, provider);
       return cell === NIL ? [] : [{ cell, left: minutesLeft(book.hour, state.now) }];
     });
     if (cells.some(({ cell, left }) => left > 0 && !state.supply.fits(cell, -state.supply.offered(cell), left, gpus))) return false;

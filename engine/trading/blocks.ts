@@ -239,7 +239,7 @@ export class Blocks {
   /** The blocks that what is in one of these books may let execute: every other hour of theirs costs a tick at least. Before version 4 all that the hours are of. */
   private concernedBy(books: readonly HourBook[]): Block[] {
     if (this.state.rulesVersion < 4) return this.waiting.filter((block) => books.some((book) => isOf(block, book)));
-    const offered = books.filter(({ asks }) => asks.count > 0);
+    const offered = books.filter(({ asks }) => !asks.isEmpty);
     const cheapest = offered.reduce((least, { asks }) => Math.min(least, asks.best()), Infinity);
     const floor = this.floorOf(offered);
     const found: Block[] = [];
@@ -266,7 +266,7 @@ export class Blocks {
     for (const market of new Set(books.map((book) => book.market))) {
       for (const row of state.markets.get(market)?.books.values() ?? []) {
         const { asks } = state.bookOf(row);
-        if (asks.count > 0) floor = Math.min(floor, asks.best());
+        if (!asks.isEmpty) floor = Math.min(floor, asks.best());
       }
     }
     return floor;
@@ -372,7 +372,7 @@ export class Blocks {
   private bookOf(block: Block, market: Market, hour: Hour): HourBook | undefined {
     const book = this.state.findBook(market, hour);
     if (book === undefined) return undefined;
-    return book.side(block.side === BUY).count > 0 && book.mode === 'open' && !book.auction ? book : undefined;
+    return !book.side(block.side === BUY).isEmpty && book.mode === 'open' && !book.auction ? book : undefined;
   }
 
   /** But for credit that may not go everywhere. */
@@ -410,8 +410,8 @@ export class Blocks {
     }
     const side = book.side(block.side === BUY);
     let left = quantity;
-    for (let level = side.count - 1; left > 0; level--) {
-      let maker = side.head(level);
+    for (let key = side.bestKey(); left > 0; key = side.nextKey(key)) {
+      let maker = side.head(key);
       while (maker !== NIL && left > 0) {
         const next = orders.next(maker);
         if (mayTrade(maker)) left -= this.take(book, row, maker, left);

@@ -2,24 +2,33 @@
  * Reads what the next commands are about to touch, so that it stands in the cache when they come. In a
  * market of a million orders nearly all that an order touches waits in memory, a third of a microsecond
  * away each, and what is read says where the next thing stands: the processor waits for one after the
- * other. Commands that stand beside each other in a batch know nothing of each other: read in stages, a dozen
- * waits of theirs pass at the same time. Nothing is changed, and nothing rests on it.
+ * other. Commands that stand beside each other in a batch know nothing of each other: read in stages, dozens of
+ * waits pass at the same time. Nothing is changed, and nothing rests on it.
  *
- * A stage is a plain loop that decides nothing by what it waits for: where the processor has guessed a decision wrongly, all that it
- * has begun behind it is begun anew. What one stage has read, the next decides by; where there is nothing to read, the first
- * row is, which is always there.
+ * A stage first says where to read, of what the stage before has brought, and then reads in a loop that does nothing else: the less stands
+ * between two reads, the more of them the processor has under way at once. Where there is nothing to read, the first row is
+ * read, which is always there.
  */
 import type { CancelOrder, Command, Envelope, PlaceOrder } from '../commands.ts';
 import { IOC, SELL } from '../vocabulary.ts';
-import { NIL } from '../ledger/lot_amounts.ts';
+import { BOOK_INT_SHIFT } from '../book/book_rows.ts';
+import { ORDER_INT_SHIFT } from '../book/orders.ts';
+import { AMOUNT_INT_SHIFT, NIL } from '../ledger/lot_amounts.ts';
+import { CELL_INT_SHIFT } from '../ledger/supply_cells.ts';
 import type { State } from '../state.ts';
-import type { HourBook } from './markets.ts';
+import { CELL } from './provider_cells.ts';
 
 /** Commands that are read together: enough that waits pass together, few enough that what was read is still there. */
-export const FORESEEN = 16;
+export const FORESEEN = 64;
 /** Orders beyond which they take much of the processor's own cache; beyond which they are far more than it holds. */
 const MIDDLING = 1 << 12;
 const WIDE = 1 << 16;
+/** Lines of one table that a stage reads of one command, at most. */
+const LINES = 5;
+/** Reads of one turn of a loop, so that less stands between them. */
+const AT_ONCE = 8;
+/** Integers of a line, of which an order has two. */
+const LINE = 16;
 
 /** What a command is, as far as nearly all are one of two. */
 export const OTHER_COMMAND = 0;
@@ -29,23 +38,55 @@ export const CANCEL = 2;
 /** A row, or the first where there is none. */
 const orFirst = (row: number): number => row & ~(row >> 31);
 
+/** Places in one table, and their reading. */
+class Places {
+  private readonly places = new Int32Array(LINES * FORESEEN + AT_ONCE);
+  private count = 0;
+
+  add(place: number): void {
+    this.places[this.count++] = place;
+  }
+
+  /** What they have together, which must be used, or the compiler leaves out the reading. */
+  read(ints: Int32Array): number {
+    const { places, count } = this;
+    this.count = 0;
+    for (let at = count; (at & (AT_ONCE - 1)) !== 0; at++) places[at] = 0;
+    let sum = 0;
+    for (let at = 0; at < count; at += AT_ONCE) {
+      sum ^= ints[places[at]] ^ ints[places[at + 1]] ^ ints[places[at + 2]] ^ ints[places[at + 3]];
+      sum ^= ints[places[at + 4]] ^ ints[places[at + 5]] ^ ints[places[at + 6]] ^ ints[places[at + 7]];
+    }
+    return sum;
+  }
+}
+
 export class Foresight {
   private readonly state: State;
   /** What the commands are: they have many shapes, so that each reading of their type is a look-up, and this is the one. */
   readonly kinds = new Uint8Array(FORESEEN);
-  /** Rows of the orders that are to be cancelled; NIL of those that are placed. */
+  /** Cancels: the rows of their orders. */
+  private cancels = 0;
   private readonly rows = new Int32Array(FORESEEN);
-  /** The other commands, one entry each: whose they are, the book, and where in it the order stands or will. */
-  private count = 0;
+  /** Placed orders: whose they are, in which book, where. */
+  private placed = 0;
   private readonly companies = new Int32Array(FORESEEN);
-  private readonly books: (HourBook | undefined)[] = Array.from({ length: FORESEEN }, () => undefined);
+  private readonly books = new Int32Array(FORESEEN);
   private readonly sells = new Uint8Array(FORESEEN);
-  private readonly prices = new Float64Array(FORESEEN);
+  private readonly keys = new Float64Array(FORESEEN);
   private readonly takes = new Uint8Array(FORESEEN);
-  /** Where the next stage reads: orders that others will be chained or matched to, and lots. */
-  private readonly chained = new Int32Array(FORESEEN);
-  private readonly lots = new Int32Array(FORESEEN);
-  private readonly makers = new Int32Array(FORESEEN);
+  /** Where in the pool the level stands that they will rest in, and the entry of an ask's provider. */
+  private readonly levels = new Int32Array(FORESEEN);
+  private readonly entries = new Int32Array(FORESEEN);
+  /** Whom they would meet. */
+  private makers = 0;
+  private readonly met = new Int32Array(FORESEEN);
+  /** Where the stage reads. */
+  private readonly orderPlaces = new Places();
+  private readonly bookPlaces = new Places();
+  private readonly poolPlaces = new Places();
+  private readonly amountPlaces = new Places();
+  private readonly cellPlaces = new Places();
   /** What was read must be used, or the compiler leaves out the reading. */
   private seen = 0;
 
@@ -79,17 +120,6 @@ export class Foresight {
       const { type } = envelopes[from + at].command;
       kinds[at] = type === 'place' ? PLACE : type === 'cancel' ? CANCEL : OTHER_COMMAND;
     }
-  }
-
-  private lookFar(envelopes: readonly Envelope[], from: number, count: number): void {
-    this.sortCommands(envelopes, from, count);
-    this.readOrders();
-    this.readBesideOrders();
-    this.readBooks();
-    this.readSides();
-    this.readLevels();
-    this.readMakers();
-    this.readBehindMakers();
   }
 
   /** Reads the commands, the orders that they cancel, and where an order's company stands. */
@@ -140,150 +170,138 @@ export class Foresight {
     return row > NIL ? this.state.orders.flags(row) : 0;
   }
 
-  /** The rest of the commands. */
+  private lookFar(envelopes: readonly Envelope[], from: number, count: number): void {
+    this.sortCommands(envelopes, from, count);
+    this.read();
+    this.besideCancelled();
+    this.inBooks();
+    this.read();
+    this.atLevels();
+    this.read();
+    this.besideMakers();
+    this.read();
+  }
+
+  /** The loops that wait. */
+  private read(): void {
+    const { state } = this;
+    this.seen = (this.seen + this.orderPlaces.read(state.orders.ints) + this.bookPlaces.read(state.levels.rows.ints) + this.poolPlaces.read(state.pool.ints)
+      + this.amountPlaces.read(state.amounts.ints) + this.cellPlaces.read(state.cells.ints)) | 0;
+  }
+
+  private addOrder(row: number): void {
+    this.orderPlaces.add(orFirst(row) << ORDER_INT_SHIFT);
+  }
+
+  /** The orders that are cancelled; the books of those that are placed. */
   private sortCommands(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { kinds, companies, rows, sells, takes, prices, books, state } = this;
+    const { kinds, companies, rows, sells, takes, keys, books, state } = this;
     const { orders, standing } = state;
-    let entries = 0;
     let seen = 0;
+    this.cancels = 0;
+    this.placed = 0;
     for (let at = 0; at < count; at++) {
       const command: Command = envelopes[from + at].command;
       if (kinds[at] === CANCEL) {
-        const { company, order } = command as CancelOrder;
-        const row = orders.placeOf(order);
-        if (row === NIL || !standing.has(company)) continue;
-        companies[entries] = company;
-        rows[entries] = row;
-        books[entries++] = undefined;
+        const row = orders.placeOf((command as CancelOrder).order);
+        if (row === NIL) continue;
+        rows[this.cancels++] = row;
+        this.addOrder(row);
       } else if (kinds[at] === PLACE) {
         const { company, side, price, timeInForce, market, hour, model, clientOrderId } = command as PlaceOrder;
-        const found = state.findMarket(market);
-        if (found === undefined || !standing.has(company)) continue;
-        companies[entries] = company;
-        rows[entries] = NIL;
-        sells[entries] = side;
-        prices[entries] = price;
-        takes[entries] = timeInForce >= IOC ? 1 : 0;
+        const book = state.nearBook(market, hour);
+        if (book === NIL || !standing.has(company)) continue;
+        const to = this.placed++;
+        companies[to] = company;
+        books[to] = book;
+        sells[to] = side;
+        keys[to] = side === SELL ? -price : price;
+        takes[to] = timeInForce >= IOC ? 1 : 0;
         seen += model + clientOrderId.length;
-        books[entries++] = state.nearBook(found, hour);
+        this.bookPlaces.add(book << BOOK_INT_SHIFT);
       }
     }
-    this.count = entries;
     this.seen = seen;
   }
 
-  /** The orders that are cancelled, and what every order asks of its company. */
-  private readOrders(): void {
-    const { companies, rows, chained, lots, count } = this;
-    const { orders, standing } = this.state;
-    let flags = 0;
-    let sum = 0;
-    for (let at = 0; at < count; at++) {
-      const row = orFirst(rows[at]);
-      flags |= orders.flags(row);
-      sum += orders.remaining(row);
-      chained[at] = standing.firstOrder(companies[at]);
-      lots[at] = standing.firstLot(companies[at]);
-    }
-    this.seen += flags + sum;
-  }
-
-  /** What stands beside an order, and the book that it is in. */
-  private readBesideOrders(): void {
-    const { rows, books, chained, lots, sells, prices, takes, count, state } = this;
-    const { orders, amounts, supply, lots: credit } = state;
-    let flags = 0;
-    let sum = 0;
-    for (let at = 0; at < count; at++) {
-      flags |= orders.flags(orFirst(chained[at]));
-      sum += credit.available(orFirst(lots[at]));
+  /** What stands beside orders that are cancelled. */
+  private besideCancelled(): void {
+    const { rows, cancels, amountPlaces, cellPlaces, bookPlaces } = this;
+    const { orders } = this.state;
+    for (let at = 0; at < cancels; at++) {
       const row = rows[at];
-      if (row === NIL) continue;
-      flags |= orders.flags(orFirst(orders.next(row))) | orders.flags(orFirst(orders.prev(row)));
-      flags |= orders.flags(orFirst(orders.companyNext(row))) | orders.flags(orFirst(orders.companyPrev(row)));
-      flags |= amounts.lot(orFirst(orders.holdList(row)));
-      sum += supply.offered(orFirst(orders.cell(row)));
-      books[at] = state.books[orders.book(row)];
-      sells[at] = orders.isSell(row) ? 1 : 0;
-      prices[at] = orders.price(row);
-      takes[at] = 0;
+      this.addOrder(orders.next(row));
+      this.addOrder(orders.prev(row));
+      this.addOrder(orders.companyNext(row));
+      this.addOrder(orders.companyPrev(row));
+      this.orderPlaces.add((row << ORDER_INT_SHIFT) + LINE);
+      amountPlaces.add(orFirst(orders.holdList(row)) << AMOUNT_INT_SHIFT);
+      cellPlaces.add(orFirst(orders.cell(row)) << CELL_INT_SHIFT);
+      bookPlaces.add(orFirst(orders.book(row)) << BOOK_INT_SHIFT);
     }
-    this.seen += flags + sum;
   }
 
-  private readBooks(): void {
-    const { books, count } = this;
-    let seen = 0;
-    for (let at = 0; at < count; at++) {
-      const book = books[at];
-      if (book !== undefined) seen += book.row + book.openAllocations;
-    }
-    this.seen += seen;
-  }
-
-  /** How many levels each side has, and how many providers the book. */
-  private readSides(): void {
-    const { books, count } = this;
-    let seen = 0;
-    for (let at = 0; at < count; at++) {
-      const book = books[at];
-      if (book !== undefined) seen += book.bids.count + book.asks.count + book.cells.size;
-    }
-    this.seen += seen;
-  }
-
-  /** The levels from the order's own to the best, and where the provider of an ask stands. */
-  private readLevels(): void {
-    const { books, rows, sells, prices, companies, count } = this;
-    let seen = 0;
-    for (let at = 0; at < count; at++) {
-      const book = books[at];
-      if (book === undefined) continue;
+  /** The order before one in its company's chain, the level that it will stand or trade in, and where the provider of an ask does. */
+  private inBooks(): void {
+    const { companies, books, sells, keys, takes, levels, entries, placed, poolPlaces, state } = this;
+    const { standing, providerCells } = state;
+    for (let at = 0; at < placed; at++) {
+      const company = companies[at];
+      this.addOrder(standing.firstOrder(company));
       const isAsk = sells[at] === SELL;
-      seen += book.side(isAsk).glanceFrom(prices[at]);
-      if (isAsk && rows[at] === NIL) seen += book.cells.glance(companies[at]);
+      const level = takes[at] === 1 ? state.levels.bestPlace(books[at], isAsk ? 0 : 1) : state.levels.placeNear(books[at], isAsk ? 1 : 0, keys[at]);
+      levels[at] = level;
+      poolPlaces.add(orFirst(level));
+      const entry = isAsk ? providerCells.placeNear(books[at], company) : NIL;
+      entries[at] = entry;
+      poolPlaces.add(orFirst(entry));
     }
-    this.seen += seen;
   }
 
-  /** Whom an order would meet, or stand behind. */
-  private readMakers(): void {
-    const { books, rows, sells, prices, takes, companies, makers, count } = this;
-    const { orders, supply } = this.state;
-    let flags = 0;
-    let sum = 0;
-    for (let at = 0; at < count; at++) {
-      const book = books[at];
-      makers[at] = NIL;
-      if (book === undefined || rows[at] !== NIL) continue;
-      const isAsk = sells[at] === SELL;
-      const opposite = book.side(!isAsk);
-      if (takes[at] === 1 && opposite.count > 0) {
-        const maker = opposite.head(opposite.count - 1);
-        makers[at] = maker;
-        flags |= orders.flags(maker);
-        sum += orders.remaining(maker);
-      } else {
-        flags |= orders.flags(orFirst(book.side(isAsk).tailAt(prices[at])));
+  /** Whom orders would meet or stand behind, the cell of an ask, the level of an order that is cancelled, and the books. */
+  private atLevels(): void {
+    const { rows, cancels, companies, books, takes, levels, entries, placed, met, poolPlaces, cellPlaces, state } = this;
+    const { orders } = state;
+    const { ints } = state.pool;
+    let seen = 0;
+    for (let at = 0; at < cancels; at++) {
+      const row = rows[at];
+      const book = orFirst(orders.book(row));
+      const sells = orders.isSell(row);
+      poolPlaces.add(orFirst(state.levels.placeNear(book, sells ? 1 : 0, sells ? -orders.price(row) : orders.price(row))));
+      seen += state.books[book]?.row ?? 0;
+    }
+    this.makers = 0;
+    for (let at = 0; at < placed; at++) {
+      seen += state.books[books[at]]?.row ?? 0;
+      const level = levels[at];
+      if (takes[at] === 0) {
+        // Where no level is, anything may stand.
+        const tail = level === NIL ? NIL : ints[level + 1];
+        this.addOrder(tail < orders.used ? tail : NIL);
+      } else if (level !== NIL) {
+        const maker = ints[level];
+        met[this.makers++] = maker;
+        this.addOrder(maker);
+        this.orderPlaces.add((maker << ORDER_INT_SHIFT) + LINE);
       }
-      if (isAsk) sum += supply.offered(orFirst(book.cells.get(companies[at])));
+      const entry = entries[at];
+      if (entry !== NIL && ints[entry] === companies[at] + 1) cellPlaces.add(ints[entry | CELL] << CELL_INT_SHIFT);
     }
-    this.seen += flags + sum;
+    this.seen = seen;
   }
 
   /** What stands beside those that would be met. */
-  private readBehindMakers(): void {
-    const { makers, count } = this;
-    const { orders, supply, amounts } = this.state;
-    let flags = 0;
-    let sum = 0;
-    for (let at = 0; at < count; at++) {
-      const maker = makers[at];
-      if (maker === NIL) continue;
-      flags |= amounts.lot(orFirst(orders.holdList(maker)));
-      flags |= orders.flags(orFirst(orders.next(maker))) | orders.flags(orFirst(orders.companyNext(maker))) | orders.flags(orFirst(orders.companyPrev(maker)));
-      sum += supply.offered(orFirst(orders.cell(maker)));
+  private besideMakers(): void {
+    const { met, makers, amountPlaces, cellPlaces } = this;
+    const { orders } = this.state;
+    for (let at = 0; at < makers; at++) {
+      const maker = met[at];
+      this.addOrder(orders.next(maker));
+      this.addOrder(orders.companyNext(maker));
+      this.addOrder(orders.companyPrev(maker));
+      amountPlaces.add(orFirst(orders.holdList(maker)) << AMOUNT_INT_SHIFT);
+      cellPlaces.add(orFirst(orders.cell(maker)) << CELL_INT_SHIFT);
     }
-    this.seen += flags + sum;
   }
 }

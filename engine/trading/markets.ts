@@ -1,9 +1,10 @@
 /** What is traded: classes of GPU, their markets by region, and the book of each delivery hour. */
 import { Book } from '../book/book.ts';
+import type { Levels } from '../book/levels.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
 import type { ClassId, CompanyId, MarketId, TradingMode } from '../vocabulary.ts';
-import type { RowPool } from '../numbers/row_pool.ts';
+import type { ProviderCells } from './provider_cells.ts';
 import type { Hour, Micro, Millis, Ticks } from '../numbers/units.ts';
-import { ProviderCells } from './provider_cells.ts';
 
 export interface GpuClass {
   readonly class: ClassId;
@@ -22,40 +23,41 @@ export interface Market {
   readonly market: MarketId;
   /** Rows of `books` by delivery hour. */
   readonly books: Map<Hour, number>;
-  /** The same books where hours that are listed together have places of their own; empty until somebody quotes. */
-  readonly ring: (HourBook | undefined)[];
+  /** The same, hour and row, where hours that are listed together have places of their own; empty until somebody quotes. */
+  ring: Int32Array;
   mode: TradingMode;
   reason: string;
 }
 
 export class HourBook extends Book {
-  readonly row: number;
+  mode: TradingMode = 'open';
   readonly market: MarketId;
   readonly hour: Hour;
-  mode: TradingMode = 'open';
   reason = '';
-  /** Supply cells by provider. */
-  readonly cells: ProviderCells;
-  /** Chain of allocations, and how many of them are not yet done. */
-  firstAllocation = -1;
-  openAllocations = 0;
 
-  override close(): void {
-    super.close();
-    this.cells.clear();
-  }
-
-  constructor(pool: RowPool, row: number, market: MarketId, hour: Hour) {
-    super(pool);
-    this.cells = new ProviderCells(pool);
-    this.row = row;
+  constructor(levels: Levels, row: number, market: MarketId, hour: Hour) {
+    super(levels, row);
     this.market = market;
     this.hour = hour;
+  }
+
+  /** Chain of allocations, and how many of them are not yet done. */
+  get firstAllocation(): number {
+    return this.levels.rows.firstAllocation(this.row);
+  }
+  set firstAllocation(row: number) {
+    this.levels.rows.setFirstAllocation(this.row, row);
+  }
+  get openAllocations(): number {
+    return this.levels.rows.openAllocations(this.row);
+  }
+  set openAllocations(count: number) {
+    this.levels.rows.setOpenAllocations(this.row, count);
   }
 }
 
 /** A book nobody has quoted, offered in or bought from. */
-export const isUnused = (book: HourBook): boolean => book.isEmpty() && book.firstAllocation === -1 && book.cells.size === 0 && book.mode === 'open';
+export const isUnused = (book: HourBook, cells: ProviderCells): boolean => book.isEmpty() && book.firstAllocation === NIL && cells.size(book.row) === 0 && book.mode === 'open';
 
 /** Where orders collect until a time, and the operator who will have opened it. */
 export interface Call {

@@ -177,7 +177,7 @@ export class OrderChecks {
   /** Whether the provider's verified capacity covers `quantity` more steps in the hour. */
   covers(company: number, market: number, hour: Hour, book: HourBook | undefined, quantity: Steps): boolean {
     const { supply, now } = this.state;
-    const cell = book === undefined ? NIL : book.cells.get(company);
+    const cell = book === undefined ? NIL : this.state.providerCells.get(book.row, company);
     const left = minutesLeft(hour, now);
     if (cell !== NIL) return supply.covers(cell, quantity, left);
     const capacity = supply.find(company, market);

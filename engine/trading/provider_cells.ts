@@ -1,108 +1,121 @@
-/** Which supply cell each provider has in one hour's book: asked for at every ask, so it is a probe of one small table. */
+/** Which supply cell each provider has in each hour's book: asked for at every ask, so it is a probe of one small table, whose place stands in the book's row. */
+import { BOOK_INT_SHIFT, CELLS, CELLS_COUNT, CELLS_ROWS } from '../book/book_rows.ts';
+import type { BookRows } from '../book/book_rows.ts';
 import type { CompanyId } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { ROW_INT_SHIFT, RUN_FIRST } from '../numbers/row_pool.ts';
 import type { RowPool } from '../numbers/row_pool.ts';
 
 /** Numbers of a row of the pool: provider + 1, 0 when the row is free; its cell; how many came before it, as snapshots keep them in order. */
-const CELL = 1;
+export const CELL = 1;
 const PLACE = 2;
 
+/** Tables of all books; a table is never more than half full. */
 export class ProviderCells {
+  private readonly rows: BookRows;
   private readonly pool: RowPool;
-  /** The table's run in the pool, its rows, and these less one; it is never more than half full. */
-  private from = 0;
-  private rows = 0;
-  private mask = 0;
-  size = 0;
 
-  constructor(pool: RowPool) {
+  constructor(rows: BookRows, pool: RowPool) {
+    this.rows = rows;
     this.pool = pool;
   }
 
+  size(book: number): number {
+    return this.rows.seldom[(book << BOOK_INT_SHIFT) | CELLS_COUNT];
+  }
+
   /** NIL when the provider has none. */
-  get(provider: CompanyId): number {
-    if (this.rows === 0) return NIL;
-    const { mask, from } = this;
+  get(book: number, provider: CompanyId): number {
+    const at = book << BOOK_INT_SHIFT;
+    const rows = this.rows.ints[at | CELLS_ROWS];
+    if (rows === 0) return NIL;
+    const from = this.rows.ints[at | CELLS];
     const { ints } = this.pool;
-    let place = provider & mask;
+    let place = provider & (rows - 1);
     for (;;) {
-      const at = (from + place) << ROW_INT_SHIFT;
-      const found = ints[at];
+      const row = (from + place) << ROW_INT_SHIFT;
+      const found = ints[row];
       if (found === 0) return NIL;
-      if (found === provider + 1) return ints[at | CELL];
-      place = (place + 1) & mask;
+      if (found === provider + 1) return ints[row | CELL];
+      place = (place + 1) & (rows - 1);
     }
   }
 
-  some(passes: (cell: number) => boolean): boolean {
-    const { ints } = this.pool;
-    for (let row = this.from; row < this.from + this.rows; row++) {
-      const at = row << ROW_INT_SHIFT;
-      if (ints[at] !== 0 && passes(ints[at | CELL])) return true;
-    }
-    return false;
+  /** Where in the pool a provider's entry would stand; NIL without a table. For who reads ahead. */
+  placeNear(book: number, provider: CompanyId): number {
+    const at = book << BOOK_INT_SHIFT;
+    const rows = this.rows.ints[at | CELLS_ROWS];
+    return rows === 0 ? NIL : (this.rows.ints[at | CELLS] + (provider & (rows - 1))) << ROW_INT_SHIFT;
   }
 
-  /** Reads where a provider would stand. */
-  glance(provider: CompanyId): number {
-    return this.rows === 0 ? 0 : this.pool.ints[(this.from + (provider & this.mask)) << ROW_INT_SHIFT];
-  }
-
-  has(provider: CompanyId): boolean {
-    return this.get(provider) !== NIL;
+  has(book: number, provider: CompanyId): boolean {
+    return this.get(book, provider) !== NIL;
   }
 
   /** Lists a provider that has no cell yet. */
-  add(provider: CompanyId, cell: number): void {
-    if (2 * (this.size + 1) > this.rows) this.grow();
-    this.put(provider, cell, this.size++);
+  add(book: number, provider: CompanyId, cell: number): void {
+    const count = this.size(book);
+    if (2 * (count + 1) > this.rows.ints[(book << BOOK_INT_SHIFT) | CELLS_ROWS]) this.grow(book);
+    this.put(book, provider, cell, count);
+    this.rows.seldom[(book << BOOK_INT_SHIFT) | CELLS_COUNT] = count + 1;
   }
 
-  private put(provider: CompanyId, cell: number, came: number): void {
-    const { mask, from } = this;
+  private put(book: number, provider: CompanyId, cell: number, came: number): void {
+    const at = book << BOOK_INT_SHIFT;
+    const from = this.rows.ints[at | CELLS];
+    const mask = this.rows.ints[at | CELLS_ROWS] - 1;
     const { ints } = this.pool;
     let place = provider & mask;
     while (ints[(from + place) << ROW_INT_SHIFT] !== 0) place = (place + 1) & mask;
-    const at = (from + place) << ROW_INT_SHIFT;
-    ints[at] = provider + 1;
-    ints[at | CELL] = cell;
-    ints[at | PLACE] = came;
+    const row = (from + place) << ROW_INT_SHIFT;
+    ints[row] = provider + 1;
+    ints[row | CELL] = cell;
+    ints[row | PLACE] = came;
   }
 
-  private grow(): void {
-    const { from, rows } = this;
-    this.rows = rows === 0 ? RUN_FIRST : 2 * rows;
-    this.from = this.pool.take(this.rows);
-    this.mask = this.rows - 1;
+  private grow(book: number): void {
+    const at = book << BOOK_INT_SHIFT;
+    const from = this.rows.ints[at | CELLS];
+    const rows = this.rows.ints[at | CELLS_ROWS];
+    const more = rows === 0 ? RUN_FIRST : 2 * rows;
+    const to = this.pool.take(more);
+    this.rows.ints[at | CELLS] = to;
+    this.rows.ints[at | CELLS_ROWS] = more;
     const { ints } = this.pool;
-    ints.fill(0, this.from << ROW_INT_SHIFT, (this.from + this.rows) << ROW_INT_SHIFT);
+    ints.fill(0, to << ROW_INT_SHIFT, (to + more) << ROW_INT_SHIFT);
     for (let row = from; row < from + rows; row++) {
-      const at = row << ROW_INT_SHIFT;
-      if (ints[at] !== 0) this.put(ints[at] - 1, ints[at | CELL], ints[at | PLACE]);
+      const place = row << ROW_INT_SHIFT;
+      if (ints[place] !== 0) this.put(book, ints[place] - 1, ints[place | CELL], ints[place | PLACE]);
     }
     if (rows > 0) this.pool.give(from, rows);
   }
 
   /** Nobody has a cell any more; the table is given back. */
-  clear(): void {
-    this.size = 0;
-    if (this.rows > 0) this.pool.give(this.from, this.rows);
-    this.rows = 0;
+  clear(book: number): void {
+    const at = book << BOOK_INT_SHIFT;
+    this.rows.seldom[at | CELLS_COUNT] = 0;
+    if (this.rows.ints[at | CELLS_ROWS] > 0) this.pool.give(this.rows.ints[at | CELLS], this.rows.ints[at | CELLS_ROWS]);
+    this.rows.ints[at | CELLS_ROWS] = 0;
   }
 
-  values(): number[] {
-    return this.entries().map(([, cell]) => cell);
+  values(book: number): number[] {
+    return this.entries(book).map(([, cell]) => cell);
   }
 
   /** In the order in which they came. */
-  entries(): [CompanyId, number][] {
-    const entries = Array.from({ length: this.size }, (): [CompanyId, number] => [NIL, NIL]);
+  entries(book: number): [CompanyId, number][] {
+    const entries = Array.from({ length: this.size(book) }, (): [CompanyId, number] => [NIL, NIL]);
+    const at = book << BOOK_INT_SHIFT;
+    const from = this.rows.ints[at | CELLS];
     const { ints } = this.pool;
-    for (let row = this.from; row < this.from + this.rows; row++) {
-      const at = row << ROW_INT_SHIFT;
-      if (ints[at] !== 0) entries[ints[at | PLACE]] = [ints[at] - 1, ints[at | CELL]];
+    for (let row = from; row < from + this.rows.ints[at | CELLS_ROWS]; row++) {
+      const place = row << ROW_INT_SHIFT;
+      if (ints[place] !== 0) entries[ints[place | PLACE]] = [ints[place] - 1, ints[place | CELL]];
     }
     return entries;
+  }
+
+  some(book: number, passes: (cell: number) => boolean): boolean {
+    return this.values(book).some(passes);
   }
 }

@@ -74,7 +74,7 @@ export class Trading implements AuctionHost, TradingHost {
     const late = this.bookRefusal(book, row, command);
     if (late !== undefined) {
       state.orders.destroy(row);
-      if (isUnused(book)) state.closeBook(book);
+      if (isUnused(book, state.providerCells)) state.closeBook(book);
       return late;
     }
     if (command.provider !== undefined) {
@@ -190,14 +190,14 @@ export class Trading implements AuctionHost, TradingHost {
   }
 
   cellFor(book: HourBook, company: number): number {
-    const existing = book.cells.get(company);
+    const existing = this.state.providerCells.get(book.row, company);
     return existing === NIL ? this.openCell(book, company) : existing;
   }
 
   private openCell(book: HourBook, company: number): number {
     const { supply } = this.state;
     const cell = supply.createCell(supply.find(company, book.market), book.hour);
-    book.cells.add(company, cell);
+    this.state.providerCells.add(book.row, company, cell);
     return cell;
   }
 
@@ -296,7 +296,7 @@ export class Trading implements AuctionHost, TradingHost {
   }
 
   isServed(book: HourBook, model: number): boolean {
-    return book.cells.some((cell) => this.state.supply.serves(cell, model));
+    return this.state.providerCells.some(book.row, (cell) => this.state.supply.serves(cell, model));
   }
 
   /** By the command that entered it, then by its place there: of one command the bid is the newer. */

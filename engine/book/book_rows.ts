@@ -1,0 +1,98 @@
+/**
+ * What orders ask of their book and change in it, in one cache line: the best price of each side, which of the levels below it stand, and
+ * where; the price of the last trade; where the table of its supply cells is. A second line holds what is seldom asked. So a book
+ * that is not asked for a while costs one line, whose place is known from the book's number alone.
+ */
+import { NIL } from '../ledger/lot_amounts.ts';
+import { CacheRows, grownCapacity } from '../numbers/columns.ts';
+
+const ROW_BYTES = 64;
+export const BOOK_FLOAT_SHIFT = 3;
+export const BOOK_INT_SHIFT = 4;
+/** Of the first line, as doubles: keys of the best levels, bids' then asks', and the last price. */
+export const BEST = 0;
+const LAST_PRICE = 2;
+/** As integers, bids' then asks': two words of bits, the window's run, how long it is and whether levels lie beyond it; then the table of cells. */
+export const BITS = 6;
+export const WINDOW = 10;
+export const SHAPE = 12;
+export const CELLS = 14;
+export const CELLS_ROWS = 15;
+/** Of the second line: the runs of levels beyond the windows, what is in them and the room that they have, bids' then asks'. */
+export const FAR = 0;
+export const FAR_COUNT = 2;
+export const FAR_ROOM = 4;
+export const CELLS_COUNT = 6;
+const FIRST_ALLOCATION = 7;
+const OPEN_ALLOCATIONS = 8;
+/** As doubles. */
+const TRADED_LOW = 5;
+const TRADED_HIGH = 6;
+const ROWS_FIRST = 16;
+
+export class BookRows {
+  floats: Float64Array;
+  ints: Int32Array;
+  seldom: Int32Array;
+  private seldomFloats: Float64Array;
+  private readonly first = new CacheRows(ROWS_FIRST, ROW_BYTES);
+  private readonly second = new CacheRows(ROWS_FIRST, ROW_BYTES);
+  private room = ROWS_FIRST;
+
+  constructor() {
+    this.floats = this.first.floats;
+    this.ints = this.first.ints;
+    this.seldom = this.second.ints;
+    this.seldomFloats = this.second.floats;
+  }
+
+  /** A row for a new book: nobody quotes there. */
+  open(book: number): void {
+    this.reserve(book + 1);
+    const from = book << BOOK_INT_SHIFT;
+    this.ints.fill(0, from, from + (1 << BOOK_INT_SHIFT));
+    this.seldom.fill(0, from, from + (1 << BOOK_INT_SHIFT));
+    this.setFirstAllocation(book, NIL);
+    this.setTraded(book, Infinity, 0);
+  }
+
+  private reserve(rows: number): void {
+    if (rows <= this.room) return;
+    this.room = grownCapacity(this.room, rows);
+    this.first.grow(this.room);
+    this.second.grow(this.room);
+    this.floats = this.first.floats;
+    this.ints = this.first.ints;
+    this.seldom = this.second.ints;
+    this.seldomFloats = this.second.floats;
+  }
+
+  lastPrice(book: number): number {
+    return this.floats[(book << BOOK_FLOAT_SHIFT) | LAST_PRICE];
+  }
+  setLastPrice(book: number, value: number): void {
+    this.floats[(book << BOOK_FLOAT_SHIFT) | LAST_PRICE] = value;
+  }
+  firstAllocation(book: number): number {
+    return this.seldom[(book << BOOK_INT_SHIFT) | FIRST_ALLOCATION];
+  }
+  setFirstAllocation(book: number, value: number): void {
+    this.seldom[(book << BOOK_INT_SHIFT) | FIRST_ALLOCATION] = value;
+  }
+  openAllocations(book: number): number {
+    return this.seldom[(book << BOOK_INT_SHIFT) | OPEN_ALLOCATIONS];
+  }
+  setOpenAllocations(book: number, value: number): void {
+    this.seldom[(book << BOOK_INT_SHIFT) | OPEN_ALLOCATIONS] = value;
+  }
+  tradedLow(book: number): number {
+    return this.seldomFloats[(book << BOOK_FLOAT_SHIFT) | TRADED_LOW];
+  }
+  tradedHigh(book: number): number {
+    return this.seldomFloats[(book << BOOK_FLOAT_SHIFT) | TRADED_HIGH];
+  }
+  setTraded(book: number, low: number, high: number): void {
+    this.seldomFloats[(book << BOOK_FLOAT_SHIFT) | TRADED_LOW] = low;
+    this.seldomFloats[(book << BOOK_FLOAT_SHIFT) | TRADED_HIGH] = high;
+  }
+}
