@@ -266,6 +266,6 @@ test('a lender takes out what is there of its money, once, and thinks of its man
   const told = rows(await get(fund, '/events?limit=1000')).map(({ type }) => type);
   expect(told).toEqual(expect.arrayContaining(['withdrawal.sent', 'withdrawal.of_fund', 'mandate.changed']));
   const audited = rows(await get(operator, '/audit?limit=1000')).map(({ action }) => action);
-  expect(audited).toEqual(expect.arrayContaining(['mandate.change', 'mandate.close']));
+  expect(audited).toEqual(expect.arrayContaining(['facility.accept', 'facility.draw', 'mandate.create', 'mandate.change', 'mandate.close', 'withdraw']));
   expect((await get(operator, '/invariants')).body.ok).toBe(true);
 });

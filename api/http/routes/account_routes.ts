@@ -8,6 +8,7 @@ import type { Directory } from '../../directory.ts';
 import { idOf } from '../../ids.ts';
 import { formatGpuHours, formatRate, formatTime, moneyOf } from '../wire/amounts.ts';
 import { eventOf } from '../../sequencer/port.ts';
+import { recordAct } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
 import { pageOfRows } from '../wire/pages.ts';
@@ -147,9 +148,11 @@ const withdraw = route({
   scope: 'account', body: z.strictObject({ amount: decimal }),
   responses: { 201: { description: 'On its way.', schema: movedSchema } },
   async handle(context) {
-    const { company, role } = principalIn(context);
+    const actor = principalIn(context);
+    const { company, role } = actor;
     const ack = await submit(context, { type: 'withdraw', company, amount: moneyOf('amount', context.body.amount) });
     const { amount } = expectEvent(ack, 'withdrawn');
+    await recordAct(context.services.database, ack, { actor, action: 'withdraw', target: idOf('company', company), details: { amount: formatMicro(amount) } });
     const { interest, principal } = eventOf(ack.events, 'fundWithdrawn') ?? { interest: 0, principal: 0 };
     const parts = { cash: formatMicro(amount - interest - principal), interest: formatMicro(interest), capital: formatMicro(principal) };
     return { status: 201, body: { amount: formatMicro(amount), ...(role === 'lender' ? parts : {}) } };

@@ -20,6 +20,7 @@ import type { Ack } from '../../sequencer/port.ts';
 import type { Services } from '../../services.ts';
 import { lotSchema, mintedLotWire } from './account_routes.ts';
 import { formatPercent, moneyOf, percentOf } from '../wire/amounts.ts';
+import { recordAct } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { facilitySchema, facilityWire, scheduleRowSchema, scheduleRowWire } from '../wire/facility_wire.ts';
 import type { FacilityTermsView } from '../wire/facility_wire.ts';
@@ -174,8 +175,10 @@ const accept = route({
   method: 'post', path: '/api/v1/facilities/{id}/accept', operationId: 'acceptFacility', summary: 'Accept an offer', tag, scope: 'credit', roles: borrower, params: idParams,
   responses: { 200: { description: 'The facility is active.', schema: z.object({ id: text, state: text }) } },
   async handle(context) {
-    const { company } = principalIn(context);
-    const event = expectEvent(await submit(context, { type: 'acceptFacility', company, facility: facilityNumber(context.params.id) }), 'facilityStateChanged');
+    const actor = principalIn(context);
+    const ack = await submit(context, { type: 'acceptFacility', company: actor.company, facility: facilityNumber(context.params.id) });
+    const event = expectEvent(ack, 'facilityStateChanged');
+    await recordAct(context.services.database, ack, { actor, action: 'facility.accept', target: context.params.id });
     return { status: 200, body: { id: idOf('facility', event.facility), state: event.state } };
   },
 });
@@ -185,9 +188,10 @@ const draw = route({
   params: idParams, body: z.strictObject({ amount: decimal }),
   responses: { 201: { description: 'The lot that was minted.', schema: z.object({ lot: lotSchema, amount: text, fee: text }) } },
   async handle(context) {
-    const { company } = principalIn(context);
-    const ack = await submit(context, { type: 'draw', company, facility: facilityNumber(context.params.id), amount: moneyOf('amount', context.body.amount) });
+    const actor = principalIn(context);
+    const ack = await submit(context, { type: 'draw', company: actor.company, facility: facilityNumber(context.params.id), amount: moneyOf('amount', context.body.amount) });
     const drawn = expectEvent(ack, 'facilityDrawn');
+    await recordAct(context.services.database, ack, { actor, action: 'facility.draw', target: context.params.id, details: { amount: formatMicro(drawn.amount) } });
     return { status: 201, body: { lot: mintedLotWire(expectEvent(ack, 'lotMinted')), amount: formatMicro(drawn.amount), fee: formatMicro(drawn.fee) } };
   },
 });

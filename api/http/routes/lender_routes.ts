@@ -7,7 +7,7 @@ import { formatMicro } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
 import { idOf, parseId } from '../../ids.ts';
 import { formatPercent, formatRate, fractionOf, moneyOf, percentOf } from '../wire/amounts.ts';
-import { recordAudit } from '../middleware/audit.ts';
+import { recordAct, recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { facilityNumber } from './facilities_routes.ts';
 import { lastEventOf } from '../../sequencer/port.ts';
@@ -51,13 +51,15 @@ const createMandate = route({
   responses: { 201: { description: 'The mandate. Its money is what was deposited (`usd` of the balances); the demo\'s bank brings what is missing at once, elsewhere `insufficient_funds` says so.', schema: mandateSchema } },
   async handle(context) {
     const { services, body } = context;
-    const { company } = principalIn(context);
-    const created = expectEvent(await submit(context, {
-      type: 'createMandate', company, amount: moneyOf('amount', body.amount), grades: [...new Set(body.grades)],
+    const actor = principalIn(context);
+    const ack = await submit(context, {
+      type: 'createMandate', company: actor.company, amount: moneyOf('amount', body.amount), grades: [...new Set(body.grades)],
       maximumPerBorrower: moneyOf('maximum_per_borrower', body.maximum_per_borrower),
       minimumAnnualRate: percentOf('minimum_annual_rate_percent', body.minimum_annual_rate_percent), ...(body.reinvest ? {} : { reinvest: false }), ...(body.from_idle ? { fromIdle: true } : {}),
       ...(services.config.demo ? { bankCovers: true } : {}),
-    }), 'mandateCreated');
+    });
+    const created = expectEvent(ack, 'mandateCreated');
+    await recordAct(services.database, ack, { actor, action: 'mandate.create', target: idOf('mandate', created.mandate), details: { amount: formatMicro(created.amount) } });
     return { status: 201, body: mandateWire({ ...created, committed: 0, reinvest: body.reinvest }) };
   },
 });
@@ -73,11 +75,7 @@ async function change(context: Caller, actor: Principal, id: string, changes: Om
   const { services } = context;
   const ack = await submit(context, { type: 'changeMandate', company: actor.company, mandate: mandateNumber(id), ...changes });
   const changed = expectEvent(ack, 'mandateChanged');
-  if (!ack.repeated) {
-    await recordAudit(services.database, {
-      at: ack.now, actor, action: changed.closed ? 'mandate.close' : 'mandate.change', target: id, reason: '', details: { amount: formatMicro(changed.amount), reinvest: changed.reinvest }, sequence: ack.sequence,
-    });
-  }
+  await recordAct(services.database, ack, { actor, action: changed.closed ? 'mandate.close' : 'mandate.change', target: id, details: { amount: formatMicro(changed.amount), reinvest: changed.reinvest } });
   const mandates = await services.sequencer.query('mandates', { company: actor.company });
   const terms = mandates.find(({ mandate }) => mandate === changed.mandate);
   if (terms === undefined) throw new ApiError('unknown_mandate');
