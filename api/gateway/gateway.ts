@@ -72,8 +72,10 @@ export interface GatewayParts {
   runs?: VerificationRuns;
   onRefusal?: OnRefusal;
   loadTests?: LoadTestLog;
-  /** Whether endpoints must write as fast as what is declared of them; not unless told. */
-  measuresPace?: boolean;
+  /** Whether endpoints must write as fast as what is declared of them, or only those of the demo are measured; neither unless told. */
+  pace?: 'required' | 'noted';
+  /** `host:port` of the demo's providers, among the others. */
+  demoAddresses?: readonly string[];
 }
 
 const PROJECTIONS_MILLIS_MAX = 3_000;
@@ -93,6 +95,7 @@ export class Gateway {
   /** Probes endpoints and reports their minutes, once it is started. */
   readonly watch: DeliveryWatch;
   readonly ratings: RatingBook;
+  private readonly demoAddresses: Set<string>;
   private readonly upstream: Upstream;
   private readonly spending: Spending;
   private readonly attempts: Attempts;
@@ -109,6 +112,7 @@ export class Gateway {
     const { services, rows } = parts;
     const guard = new AddressGuard(parts.addresses);
     this.guard = guard;
+    this.demoAddresses = new Set(parts.demoAddresses);
     this.parts = parts;
     this.logbook = parts.logbook ?? NO_LOGBOOK;
     this.keepAlive = new KeepAlive(parts.keepAliveMillis ?? KEEP_ALIVE_MILLIS);
@@ -117,7 +121,7 @@ export class Gateway {
     this.ratings = new RatingBook(parts.versions ?? NO_VERSIONS);
     const runs = parts.runs ?? new RunsInMemory();
     const { ratings } = this;
-    this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known, ratings, runs, measuresPace: parts.measuresPace ?? false });
+    this.watcher = new EndpointWatcher({ services, rows, guard, upstream: this.upstream, endpoints: this.known, ratings, runs, paceOf: (url) => this.paceOf(url) });
     this.watch = new DeliveryWatch({ services, rows, endpoints: this.known, ratings, loadTests: parts.loadTests ?? new LoadTestsInMemory(), upstream: this.upstream, references: parts.references ?? NO_REFERENCES, logbook: this.logbook });
     this.spending = new Spending(services, parts.history, (key) => services.auth.spendersOf(key), services.tallies?.of('reserved'), parts.onRefusal);
     const funding = new Funding(services, new SpotBuyer(services, this.known, this.spending), this.spending, ratings);
@@ -132,9 +136,15 @@ export class Gateway {
     this.routes = [...inferenceRoutes(this), ...modelRoutes(this.known, new Prices(services, ratings), ratings), ...ratingRoutes(ratings, runs), ...accountRoutes];
   }
 
-  /** @param addresses `host:port` that endpoints may use from now on although not public */
+  /** @param addresses `host:port` of the demo's providers, that endpoints may use from now on although not public */
   allow(addresses: readonly string[]): void {
     this.guard.allow(addresses);
+    for (const address of addresses) this.demoAddresses.add(address);
+  }
+
+  private paceOf(url: string): 'required' | 'noted' | undefined {
+    const { pace } = this.parts;
+    return pace === 'noted' && !this.demoAddresses.has(new URL(url).host) ? undefined : pace;
   }
 
   async start(): Promise<void> {
@@ -268,14 +278,14 @@ function repeat({ streamed, text }: KeptAnswer, out: Outgoing): void {
   out.lastPiece(text);
 }
 
-/** @param addresses `host:port` or CIDR that endpoints may use although not public */
-export async function openGateway(services: GatewayServices, addresses: readonly string[]): Promise<Gateway> {
+/** @param demoAddresses `host:port` of the demo's providers, which endpoints may use although not public */
+export async function openGateway(services: GatewayServices, demoAddresses: readonly string[]): Promise<Gateway> {
   const { config, database, projections } = services;
   const history: SpendingHistory = async (ask) => {
     if (!(await projections.waitFor(ask.untilSequence, PROJECTIONS_MILLIS_MAX, ['delivery', 'orders']))) throw new Unavailable('the projections are behind');
     return keySpending(database, { ...ask, keys: await ('line' in ask ? keysOfLine(database, ask.line) : keysOfProject(database, ask.project)) });
   };
-  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), versions: new StoredVersions(database), runs: new StoredRuns(database), loadTests: new StoredLoadTests(database), onRefusal: new FullBudgets(services).refused, measuresPace: !config.demo });
+  const gateway = new Gateway({ services, rows: new StoredEndpoints(database), history, answers: new StoredAnswers(database), addresses: [...config.endpointAllow, ...demoAddresses], demoAddresses, references: new StoredReferences(database), logbook: new StoredLogbook(database, services.log), versions: new StoredVersions(database), runs: new StoredRuns(database), loadTests: new StoredLoadTests(database), onRefusal: new FullBudgets(services).refused, pace: config.demo ? 'noted' : 'required' });
   await gateway.start();
   gateway.watch.start();
   services.clockFollowers.add(() => gateway.watch.clockMoved());

@@ -77,7 +77,7 @@ export async function openServices(core: Core, sequencer: SequencerPort, demoAdd
   await auth.start();
   parts.add('auth', () => auth.close());
   const base = { config, log, sequencer, committed, auth, database, projections, directory, market, vault: await openVault(config), ...(await openShared(core)), clockFollowers: new Set<() => Promise<void>>() };
-  const gateway = await openGateway(base, [...config.endpointAllow, ...demoAddresses]);
+  const gateway = await openGateway(base, demoAddresses);
   parts.add('gateway', () => gateway.close());
   return { services: { ...base, endpoints: gateway.endpoints }, gateway };
 }

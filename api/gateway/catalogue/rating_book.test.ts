@@ -3,7 +3,7 @@ import { MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../../../engine/numbers/units.t
 import { RatingBook, firstHourAfterNotice } from './rating_book.ts';
 import type { PublishedRatings } from './rating_book.ts';
 import { FIRST_RATINGS } from './ratings.ts';
-import { changesOf, measuredBy, medianOf } from './verification_runs.ts';
+import { changesOf, measuredBy, medianOf, whyUnchanged } from './verification_runs.ts';
 import type { VerificationRun } from './verification_runs.ts';
 
 const CHAT = 'meta-llama/Llama-3.1-8B-Instruct';
@@ -49,4 +49,8 @@ test('a rating follows the median of at least three owners, each heard once, and
   expect(measured([run(1, 1), run(2, 1), run(3, 1)])[0].proposed).toBe(known.completion - Math.floor(known.completion / 4));
   expect(changesOf(measured([run(1, 9_000), run(2, 9_000), run(3, 9_000), run(4, 9, 'no/model')]))).toEqual({ [CHAT]: { [CLASS]: [known.prompt, known.completion + Math.floor(known.completion / 4)] } });
   expect(changesOf(measured([1, 2, 3].map((company) => run(company, known.completion))))).toEqual({});
+  // Who would publish nothing is told what is missing.
+  expect(whyUnchanged([])).toContain('no endpoint that is verified has been measured yet');
+  expect(whyUnchanged(measured([run(1, 260), run(2, 270)]))).toContain(`at least 3 owners, and ${CHAT} on ${CLASS} has 2.`);
+  expect(whyUnchanged(measured([1, 2, 3].map((company) => run(company, known.completion))))).toContain('of 1 with enough owners the median is what is rated');
 });

@@ -71,6 +71,23 @@ export function changesOf(measured: readonly Measured[]): RatingChanges {
   return changes;
 }
 
+const TOLD_MAX = 5;
+const MEASURED_WHEN = 'Endpoints are measured when they are verified, those of the demo a little later (GET /api/v1/verification-runs).';
+
+/** Why no rating would change, and what of it is missing most nearly. */
+export function whyUnchanged(measured: readonly Measured[]): string {
+  if (measured.length === 0) return `There is nothing to change: no endpoint that is verified has been measured yet. ${MEASURED_WHEN}`;
+  const lacking = measured.filter(({ providers }) => providers < PROVIDERS_LEAST).sort((a, b) => b.providers - a.providers);
+  const told = lacking.slice(0, TOLD_MAX).map(({ model, class: name, providers }) => `${model} on ${name} has ${providers}`);
+  const rest = lacking.length > told.length ? `, and ${lacking.length - told.length} more have no more than these` : '';
+  const same = measured.length - lacking.length;
+  const parts = [
+    ...(lacking.length === 0 ? [] : [`a rating follows runs of at least ${PROVIDERS_LEAST} owners, and ${told.join(', ')}${rest}`]),
+    ...(same === 0 ? [] : [`of ${same} with enough owners the median is what is rated`]),
+  ];
+  return `There is nothing to change: ${parts.join('; ')}. ${MEASURED_WHEN}`;
+}
+
 /** Of two in the middle their mean, a half rounded up. */
 export function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

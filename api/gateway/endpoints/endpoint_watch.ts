@@ -18,8 +18,8 @@ import { targetOf } from './endpoints.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Upstream } from '../relay/upstream.ts';
 import type { Vault } from './vault.ts';
-import { verifyEndpoint } from './verify_endpoint.ts';
-import type { Verdict } from './verify_endpoint.ts';
+import { measurePace, verifyEndpoint } from './verify_endpoint.ts';
+import type { Capacity, EndpointClaim, Verdict } from './verify_endpoint.ts';
 
 export interface EndpointWatcherParts {
   services: Pick<Services, 'sequencer' | 'directory' | 'log' | 'vault' | 'committed'>;
@@ -29,8 +29,8 @@ export interface EndpointWatcherParts {
   guard: AddressGuard;
   upstream: Upstream;
   endpoints: Endpoints;
-  /** Whether an endpoint must write as fast as what is declared of it. */
-  measuresPace: boolean;
+  /** Whether an endpoint must write as fast as what is declared of it, or that is only noted; undefined: neither. */
+  paceOf: (url: string) => 'required' | 'noted' | undefined;
 }
 
 const POLL_MILLIS = 1_000;
@@ -44,8 +44,11 @@ export class EndpointWatcher implements EndpointWatch {
   private readonly failedAt = new Map<string, number>();
   private readonly vault: Vault;
   private timer: NodeJS.Timeout | undefined;
+  private isStopped = false;
   /** One at a time: what is published last was read last. */
   private publishing: Promise<void> = Promise.resolve();
+  /** One at a time: what is only noted is to hold up nothing. */
+  private noting: Promise<void> = Promise.resolve();
 
   constructor(parts: EndpointWatcherParts) {
     this.parts = parts;
@@ -57,6 +60,7 @@ export class EndpointWatcher implements EndpointWatch {
     this.timer.unref();
   }
   stop(): void {
+    this.isStopped = true;
     clearInterval(this.timer);
   }
 
@@ -99,15 +103,32 @@ export class EndpointWatcher implements EndpointWatch {
   private async verify(row: EndpointRow): Promise<void> {
     try {
       const verdict = await this.verdictOf(row);
-      if (verdict.pace !== undefined) await this.parts.runs.note({ endpoint: row.id, company: row.company, class: this.classNameOf(row), ...verdict.pace });
+      await this.note(row, verdict);
       if (!verdict.ok) this.failedAt.set(row.id, Date.now());
       // Who reads that an endpoint is verified may offer its hours at once.
       if (verdict.ok) await this.publish(row.company, row.market, row.id);
       await this.parts.rows.judged(row, verdict.ok ? 'verified' : 'failed', verdict.ok ? '' : verdict.reason);
       await this.publish(row.company, row.market);
+      if (verdict.ok && this.parts.paceOf(row.url) === 'noted') this.measureSoon(row);
     } finally {
       this.verifying.delete(row.id);
     }
+  }
+
+  private async note(row: EndpointRow, { pace }: Verdict): Promise<void> {
+    if (pace !== undefined) await this.parts.runs.note({ endpoint: row.id, company: row.company, class: this.classNameOf(row), ...pace });
+  }
+
+  private measureSoon(row: EndpointRow): void {
+    const work = this.noting.then(() => this.measure(row));
+    this.noting = work.catch(() => undefined);
+    this.inBackground(work);
+  }
+
+  /** Of one that is verified, whatever its pace. */
+  private async measure(row: EndpointRow): Promise<void> {
+    const capacity = this.capacityOf(row);
+    if (capacity !== undefined && !this.isStopped) await this.note(row, await measurePace(this.parts.upstream, this.claimOf(row), capacity));
   }
 
   private hour(): number {
@@ -122,9 +143,16 @@ export class EndpointWatcher implements EndpointWatch {
     const className = this.classNameOf(row);
     const unfit = row.models.find((name) => rating(name, className) === undefined);
     if (unfit !== undefined) return { ok: false, reason: findModel(unfit) === undefined ? `the catalogue has no model "${unfit}"` : `"${unfit}" does not fit on ${className}` };
+    return verifyEndpoint(this.parts.upstream, { ...this.claimOf(row), capacity: this.parts.paceOf(row.url) === 'required' ? this.capacityOf(row) : undefined });
+  }
+
+  private claimOf(row: EndpointRow): EndpointClaim {
+    return { target: targetOf(row, this.vault), models: row.models };
+  }
+
+  private capacityOf(row: EndpointRow): Capacity | undefined {
     const gpus = this.parts.services.directory.capacities(row.company).find(({ market }) => market === row.market)?.declared;
-    const capacity = this.parts.measuresPace && gpus !== undefined ? { className, gpus, ratings: this.parts.ratings.inForce(this.hour()) } : undefined;
-    return verifyEndpoint(this.parts.upstream, { target: targetOf(row, this.vault), models: row.models, capacity });
+    return gpus === undefined ? undefined : { className: this.classNameOf(row), gpus, ratings: this.parts.ratings.inForce(this.hour()) };
   }
 
   /**

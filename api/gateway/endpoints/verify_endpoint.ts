@@ -61,8 +61,7 @@ const challenges: Record<ModelKind, { path: string; body: (model: string, questi
 
 /** Never throws for what the endpoint does. */
 export async function verifyEndpoint(upstream: Upstream, claim: EndpointClaim): Promise<Verdict> {
-  const signal = AbortSignal.timeout(VERIFICATION_MILLIS);
-  try {
+  return judged(async (signal) => {
     const listed = new Set(modelList.parse(await ask(upstream, claim.target, '/models', undefined, signal)).data.map(({ id }) => id));
     for (const name of claim.models) {
       const model = findModel(name);
@@ -71,6 +70,16 @@ export async function verifyEndpoint(upstream: Upstream, claim: EndpointClaim): 
       await challenge(upstream, claim.target, name, model, signal);
     }
     return claim.capacity === undefined ? { ok: true } : await paced(upstream, claim, claim.capacity, signal);
+  });
+}
+
+/** The same of the pace alone. */
+export const measurePace = (upstream: Upstream, claim: EndpointClaim, capacity: Capacity): Promise<Verdict> => judged((signal) => paced(upstream, claim, capacity, signal));
+
+async function judged(work: (signal: AbortSignal) => Promise<Verdict>): Promise<Verdict> {
+  const signal = AbortSignal.timeout(VERIFICATION_MILLIS);
+  try {
+    return await work(signal);
   } catch (error) {
     if (error instanceof UpstreamError) return { ok: false, reason: signal.aborted ? 'the endpoint did not answer in time' : error.message };
     if (error instanceof z.ZodError || error instanceof SyntaxError) return { ok: false, reason: "an answer is not of OpenAI's shape" };

@@ -15,7 +15,7 @@ import type { SequencerPort } from '../../sequencer/port.ts';
 import { PublishedTable, firstHourAfterNotice, storeVersion } from '../catalogue/rating_book.ts';
 import type { PublishedRatings, RatingBook } from '../catalogue/rating_book.ts';
 import { FIRST_RATINGS } from '../catalogue/ratings.ts';
-import { PROVIDERS_LEAST, changesOf, measuredBy } from '../catalogue/verification_runs.ts';
+import { changesOf, measuredBy, whyUnchanged } from '../catalogue/verification_runs.ts';
 import type { Measured, VerificationRuns } from '../catalogue/verification_runs.ts';
 
 const text = z.string();
@@ -72,8 +72,6 @@ async function soldFrom(sequencer: SequencerPort, directory: Directory, fromHour
   return sold;
 }
 
-const NOTHING_MEASURED = `There is nothing to change: a rating follows verification runs of endpoints of at least ${PROVIDERS_LEAST} owners (GET /api/v1/verification-runs).`;
-
 export function ratingRoutes(ratings: RatingBook, runs: VerificationRuns): Route[] {
   return [
     route({
@@ -103,8 +101,9 @@ export function ratingRoutes(ratings: RatingBook, runs: VerificationRuns): Route
         const reply = await once(context, async (transaction) => {
           await ratings.refresh();
           const before = ratings.newest();
-          const changes = changesOf(measuredBy(await runs.newest(), before, ownerIn(directory)));
-          if (Object.keys(changes).length === 0) throw new ApiError('invalid_state', { because: NOTHING_MEASURED });
+          const measured = measuredBy(await runs.newest(), before, ownerIn(directory));
+          const changes = changesOf(measured);
+          if (Object.keys(changes).length === 0) throw new ApiError('invalid_state', { because: whyUnchanged(measured) });
           const publishedAt = committed.now;
           const fromHour = firstHourAfterNotice(publishedAt);
           const sold = await soldFrom(sequencer, directory, fromHour);
