@@ -255,6 +255,7 @@ export class Gateway {
  */
 function withinPace(call: Call, out: Outgoing): Call {
   const { promptTokens, completionTokens, openChoices } = call.demand;
+  // What a template adds is counted when it is known: few have limits so narrow that it mattered, and those could ask nothing.
   const prompt = chargeableMost(promptTokens);
   const least = openChoices === undefined ? completionTokens : Math.min(completionTokens, openChoices * OPEN_ANSWER_LEAST);
   const aside = out.reserve(prompt + least, prompt + completionTokens);

@@ -5,7 +5,7 @@ import { correctUsage, readUsage } from './completion_usage.ts';
 import { endingOf, isFailure, isObject, outputBound, plainChoice } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { choiceCount, isBetween, isModelName, isTokenCount, metadata, modelName, penalties, sampling, streaming, streamsAsAsked, tokenCount } from './fields.ts';
-import { chatPromptTokens } from './prompt.ts';
+import { chatPromptTokens, templateTokens } from './prompt.ts';
 import { asText, contentText, shapeCalls, shapeChoice, shapeContent, shapeHead, shapeLogprobs, withoutNulls } from './shape.ts';
 import { chatEvents } from './whole_as_events.ts';
 
@@ -119,7 +119,7 @@ export const chat: Dialect = {
     const promptTokens = chatPromptTokens(chat);
     const asked = chat.max_completion_tokens ?? chat.max_tokens;
     const choices = chat.n ?? 1;
-    return { promptTokens, completionTokens: outputBound(asked, promptTokens, model) * choices, openChoices: asked == null ? choices : undefined, longestPrompt: promptTokens };
+    return { promptTokens, templateTokens: templateTokens(chat.messages.length), completionTokens: outputBound(asked, promptTokens, model) * choices, openChoices: asked == null ? choices : undefined, longestPrompt: promptTokens };
   },
 
   outgoing(body, name, demand) {

@@ -6,6 +6,11 @@ import { TokenCounter, countTokens } from '../metering/token_count.ts';
 
 const PER_MESSAGE = 4;
 const PER_REQUEST = 2;
+/** As Llama's template has it, with its system message: none but those of a few models that think aloud is longer. */
+const TEMPLATE = { request: 32, message: 4 };
+/** @returns what of a chat so long a model's template may add to our count */
+export const templateTokens = (messages: number): number => TEMPLATE.request + TEMPLATE.message * messages;
+
 /** An image counts as this many tokens, whatever its size. */
 export const PER_IMAGE = 1_024;
 

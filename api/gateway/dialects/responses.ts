@@ -5,7 +5,7 @@ import { isCount } from './completion_usage.ts';
 import { isObject, outputBound } from './dialect.ts';
 import type { Dialect, EventRole, JsonObject, Shown } from './dialect.ts';
 import { metadata, modelName, sampling, tokenCount } from './fields.ts';
-import { responsePromptTokens } from './prompt.ts';
+import { responsePromptTokens, templateTokens } from './prompt.ts';
 import { responsesByChat } from './responses_by_chat.ts';
 import { withoutNulls } from './shape.ts';
 import { responseEvents } from './whole_as_events.ts';
@@ -55,6 +55,8 @@ function report(answer: JsonObject, meter: Meter): void {
   const { usage } = answer;
   if (isObject(usage)) meter.report({ prompt: usage.input_tokens, completion: usage.output_tokens });
 }
+
+const messagesIn = ({ input, instructions }: ResponseBody): number => (Array.isArray(input) ? input.length : 1) + (instructions == null ? 0 : 1);
 
 /** The response object: the answer itself, or what an event carries. */
 const responseIn = (answer: JsonObject): JsonObject => (isObject(answer.response) ? answer.response : answer);
@@ -137,7 +139,7 @@ export const responses: Dialect = {
     const response = body as ResponseBody;
     const promptTokens = responsePromptTokens(response);
     const asked = response.max_output_tokens;
-    return { promptTokens, completionTokens: outputBound(asked, promptTokens, model), openChoices: asked == null ? 1 : undefined, longestPrompt: promptTokens };
+    return { promptTokens, templateTokens: templateTokens(messagesIn(response)), completionTokens: outputBound(asked, promptTokens, model), openChoices: asked == null ? 1 : undefined, longestPrompt: promptTokens };
   },
 
   outgoing: (body, name, demand) => ({ ...body, model: name, max_output_tokens: demand.completionTokens, store: false }),

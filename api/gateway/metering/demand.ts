@@ -2,6 +2,8 @@
 export interface Demand {
   /** By our own count. */
   promptTokens: number;
+  /** What a model's own template may add to that: words around each message, and a system message where the client sends none. */
+  templateTokens?: number;
   /** At most, of all choices together. */
   completionTokens: number;
   /** The client has not said how many: they are the model's default, for so many choices. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { templateTokens } from '../dialects/prompt.ts';
 import { Meter, chargeableMost } from './meter.ts';
 
 describe('the meter', () => {
@@ -14,6 +15,16 @@ describe('the meter', () => {
     expect(result(102)).toEqual({ promptTokens: 100, completionTokens: 102, estimated: true });
     expect(result(99)).toEqual({ promptTokens: 99, completionTokens: 200, estimated: true });
     expect(result(Number.NaN)).toEqual({ promptTokens: 100, completionTokens: 200, estimated: true });
+  });
+
+  test.each([
+    // Own count of `hello` as one message, and what Llama's, Qwen's and Mistral's templates make of it; then lies.
+    [7, 36, 36], [7, 30, 30], [7, 5, 5], [7, 44, 44], [7, 45, 7], [7, 70, 7], [56, 93, 93], [56, 94, 56], [560, 602, 602], [560, 603, 560],
+  ])('believes of a prompt of %i tokens what a template adds: of %i it charges %i', (own, reported, charged) => {
+    const meter = new Meter({ promptTokens: own, templateTokens: templateTokens(1), completionTokens: 10 });
+    meter.add(0, 'word');
+    meter.report({ prompt: reported, completion: 1 });
+    expect(meter.result()).toEqual({ promptTokens: charged, completionTokens: 1, estimated: charged !== reported });
   });
 
   test('takes no figures of an answer that broke off', () => {

@@ -1,6 +1,6 @@
 /**
  * What one answer is charged for. The endpoint's own figures count while they are plausible: they may
- * exceed our count of what it was sent and has delivered by one in a hundred, and not fall below
+ * exceed our count of what it was sent and has delivered by one in a hundred and what a model's template adds, and not fall below
  * half of it. Otherwise, or when there are none, our count decides and the usage is marked estimated.
  */
 import type { Demand } from './demand.ts';
@@ -21,11 +21,14 @@ export interface Metered {
 /** Tokens by which an answer may be longer, because it repeats what it was asked. */
 export const echoedMost = ({ echoed = [] }: Pick<Demand, 'echoed'>): number => echoed.reduce<number>((sum, prompt) => sum + (typeof prompt === 'string' ? countTokens(prompt) : prompt), 0);
 
-/** The most that a prompt of this own count can be charged as. */
+/** The most that text of this own count can be charged as. */
 export const chargeableMost = (own: number): number => own + Math.max(1, Math.ceil(own / 100));
+export const chargeablePrompt = ({ promptTokens, templateTokens = 0 }: Pick<Demand, 'promptTokens' | 'templateTokens'>): number => chargeableMost(promptTokens) + templateTokens;
 
 export class Meter {
   private readonly promptTokens: number;
+  /** The most that the prompt can be charged as. */
+  private readonly promptMost: number;
   /** Completion tokens that the request may take. */
   private readonly most: number;
   private readonly echoed: readonly (string | number)[];
@@ -33,8 +36,9 @@ export class Meter {
   private readonly choices = new Map<number, TokenCounter>();
   private reported: Reported | undefined;
 
-  constructor({ promptTokens, completionTokens, echoed = [] }: Pick<Demand, 'promptTokens' | 'completionTokens' | 'echoed'>) {
+  constructor({ promptTokens, templateTokens, completionTokens, echoed = [] }: Pick<Demand, 'promptTokens' | 'templateTokens' | 'completionTokens' | 'echoed'>) {
     this.promptTokens = promptTokens;
+    this.promptMost = chargeablePrompt({ promptTokens, templateTokens });
     this.most = completionTokens;
     this.echoed = echoed;
   }
@@ -81,9 +85,9 @@ export class Meter {
   /** @param broken the answer ended early: figures of a part are none */
   result(broken = false): Metered {
     const reported = broken ? undefined : this.reported;
-    const prompt = plausible(reported?.prompt, this.promptTokens);
+    const prompt = plausible(reported?.prompt, this.promptTokens, this.promptMost);
     const written = Math.max(0, this.delivered - (this.echoed.length === 0 ? 0 : this.repeated));
-    const completion = plausible(reported?.completion, written);
+    const completion = plausible(reported?.completion, written, chargeableMost(written));
     return {
       promptTokens: prompt ?? this.promptTokens,
       completionTokens: Math.min(completion ?? written, this.most),
@@ -92,7 +96,7 @@ export class Meter {
   }
 }
 
-function plausible(reported: unknown, own: number): number | undefined {
+function plausible(reported: unknown, own: number, most: number): number | undefined {
   if (typeof reported !== 'number' || !Number.isSafeInteger(reported)) return undefined;
-  return reported >= Math.floor(own / 2) && reported >= Math.min(own, 1) && reported <= chargeableMost(own) ? reported : undefined;
+  return reported >= Math.floor(own / 2) && reported >= Math.min(own, 1) && reported <= most ? reported : undefined;
 }

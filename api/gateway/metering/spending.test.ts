@@ -20,8 +20,8 @@ describe("a key's monthly limit", () => {
     await world.offer(world.providers[0], 24_000, 1_000);
     await world.buy(24_000, 100);
     const ask = (key: string) => world.client(key).chat.completions.create({ model: CHAT, messages, max_tokens: 100 });
-    // Worst case: (8 + 1) x 33 + 100 x 250 micro GPU-seconds at 2.4 CR an hour, rounded up.
-    const worst = Math.ceil(((9 * 33 + 100 * 250) * 2.4) / 3_600);
+    // Worst case: (8 + 1 + 36) x 33 + 100 x 250 micro GPU-seconds at 2.4 CR an hour, rounded up.
+    const worst = Math.ceil(((45 * 33 + 100 * 250) * 2.4) / 3_600);
     const key = world.key({ monthlyLimit: 1_000 + 2 * worst });
     const first = micro(receiptOf(await ask(key)).credits_used);
     const second = micro(receiptOf(await ask(key)).credits_used);
@@ -36,7 +36,7 @@ describe("a key's monthly limit", () => {
 test('a key and its successors have one limit together, of use and of purchases', async () => {
   world = await openGatewayWorld({ spent: { used: 1_000, bought: 0 } });
   await world.offer(world.providers[0], 24_000, 1_000);
-  const worst = Math.ceil(((9 * 33 + 100 * 250) * 2.4) / 3_600);
+  const worst = Math.ceil(((45 * 33 + 100 * 250) * 2.4) / 3_600);
   // The fee of what is bought counts as well.
   const rights = { line: 'key_first', monthlyLimit: 1_000 + 2 * worst + 120, spot: { ...ANY_SPOT, monthlyLimit: 24_120 } };
   const [first, second, other] = [world.key(rights), world.key(rights), world.key({ ...rights, line: 'key_other' })];
@@ -105,7 +105,7 @@ describe("a project's budget", () => {
     await world.offer(world.providers[0], 24_000, 1_000);
     await world.buy(24_000, 100);
     const ask = (key: string) => world.client(key).chat.completions.create({ model: CHAT, messages, max_tokens: 100 });
-    const worst = Math.ceil(((9 * 33 + 100 * 250) * 2.4) / 3_600);
+    const worst = Math.ceil(((45 * 33 + 100 * 250) * 2.4) / 3_600);
     const project = { id: 'prj_1', monthlyBudget: 1_000 + 2 * worst };
     const [one, other] = [world.key({ project }), world.key({ project })];
     const spent = micro(receiptOf(await ask(one)).credits_used) + micro(receiptOf(await ask(other)).credits_used);

@@ -16,7 +16,7 @@ import type { Rating } from '../catalogue/roofline.ts';
 import type { Demand } from '../metering/demand.ts';
 import type { Dialect, JsonObject, Shown } from '../dialects/dialect.ts';
 import { Trail } from './logbook.ts';
-import { chargeableMost } from '../metering/meter.ts';
+import { chargeablePrompt } from '../metering/meter.ts';
 
 export interface Call {
   /** Unique for this request: its hold and its capture bear this name. */
@@ -95,7 +95,7 @@ export function admit(dialect: Dialect, asked: Asked, directory: Directory, [inF
   const demand = dialect.demand(body, model);
   if (demand.longestPrompt >= model.contextTokens) throw new GatewayError('context_length_exceeded', { values: { limit: model.contextTokens } });
   const ratings = ratingsByClass(model, directory, inForce);
-  const prompt = chargeableMost(demand.promptTokens);
+  const prompt = chargeablePrompt(demand);
   const id = randomUUID();
   return {
     id,
