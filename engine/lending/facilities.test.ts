@@ -410,6 +410,20 @@ describe('decisions', () => {
 });
 
 describe('covenants', () => {
+  it('see use on each of the thirty days before a test, that of the test before included', () => {
+    const world = new Loan();
+    const { borrower, facility } = world.loan;
+    world.run({ type: 'draw', company: borrower, facility, amount: usd(400_000) });
+    world.ask(world.provider(), 2.5, 40_000);
+    const used = (day: number): boolean[] => all(world.days(day).events, 'covenantTested').filter(({ covenant }) => covenant === 'use').map(({ value }) => value > 0);
+    world.bid(borrower, 2.5, 1_000);
+    expect([used(29), used(30), used(60)]).toEqual([[], [true], [false]]);
+    world.pay(usd(150_000));
+    world.ask(world.provider(), 2.5, 1_000, { hour: HOUR + 60 * 24 });
+    expect(one(world.bid(borrower, 2.5, 1_000, { hour: HOUR + 60 * 24 }).events, 'fill').quantity).toBe(gpuHours(1_000));
+    expect([used(90), used(120)]).toEqual([[true], [false]]);
+  });
+
   it('are tested by what is reported, cured by it, and lead to their consequence when they are not', () => {
     const world = new Loan();
     const { borrower, facility } = world.loan;

@@ -208,10 +208,13 @@ export class Facilities {
     this.loans.interest.accrue(facility, day);
     this.loans.fees.earn(facility, day);
     const billed = this.loans.beginDay(facility, day);
+    // Use is tested by the thirty days that have ended, before the oldest is left out; rules before version 9 never saw the day of a test itself.
+    const { rulesVersion } = this.state;
+    if (rulesVersion >= 9) this.review.testDue(facility, day);
     this.limits.dayBegan(facility, day);
-    this.review.testDue(facility, day);
+    if (rulesVersion < 9) this.review.testDue(facility, day);
     // What a resale or a refund has brought back since the default is not spent either.
-    if (facility.state === 'defaulted' && this.state.rulesVersion >= 5) this.collateral.burnUnspent(facility);
+    if (facility.state === 'defaulted' && rulesVersion >= 5) this.collateral.burnUnspent(facility);
     this.review.review(facility);
     if (billed) this.review.provisionAgain(facility);
     this.closeIfSettled(facility);
