@@ -1,4 +1,5 @@
 /** What runs the market and keeps it safe. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { NONE, TRADING_MODES } from '../../../engine/vocabulary.ts';
 import type { SetTradingMode } from '../../../engine/commands.ts';
@@ -8,6 +9,8 @@ import type { Millis } from '../../../engine/numbers/units.ts';
 import type { InvariantCheck } from '../../../engine/queries.ts';
 import type { Directory } from '../../directory.ts';
 import { ApiError } from '../../errors.ts';
+import { Unavailable } from '../../sequencer/port.ts';
+import type { Committed } from '../../committed.ts';
 import type { Services } from '../../services.ts';
 import { formatPercent, formatRate, formatTime } from '../wire/amounts.ts';
 import { recordAudit } from '../middleware/audit.ts';
@@ -205,6 +208,9 @@ const CLOCK_STEP_MILLIS_MAX = 36_525 * MILLIS_PER_DAY;
 /** Projections that stand still, because they are built anew perhaps, are not waited for as long as others. */
 const PROJECTED_MILLIS_MAX = 30_000;
 const STILL_MILLIS_MAX = 5_000;
+/** How often a move of the clock is asked for again, and how long although nothing moves. */
+const AGAIN_MILLIS = 250;
+const STOOD_STILL_MILLIS = 15_000;
 
 const clock = route({
   method: 'post', path: '/api/v1/clock', operationId: 'setClock', summary: 'Move engine time (CLOCK=manual); answers when every timer due has run', tag, scope: 'operate',
@@ -223,14 +229,32 @@ const clock = route({
   },
 });
 
+/**
+ * A leap of days is a batch that may take the journal longer than others wait, who are told then that the market answers nobody. It goes on
+ * all the same, and to ask for it again asks for nothing else: only when time has stood still for a while is that the answer.
+ */
+async function persistently<T>(committed: Pick<Committed, 'now'>, work: () => Promise<T>): Promise<T> {
+  let { now } = committed;
+  for (let since = performance.now(); ; await sleep(AGAIN_MILLIS)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      if (committed.now !== now) since = performance.now();
+      else if (performance.now() - since > STOOD_STILL_MILLIS) throw error;
+      now = committed.now;
+    }
+  }
+}
+
 /** A leap stops where a list price takes effect, so that the one after it is announced in its time, not at the end of the leap. */
 async function moveClock(services: Services, wanted: Millis): Promise<Millis> {
   let reached = services.committed.now;
   do {
     const passed = reached;
     const pending = services.directory.classes().map(({ next }) => next?.effectiveAt ?? Infinity).filter((at) => at > passed);
-    reached = await services.sequencer.setClock(Math.min(wanted, ...pending));
-    await Promise.all([...services.clockFollowers].map((follow) => follow()));
+    reached = await persistently(services.committed, () => services.sequencer.setClock(Math.min(wanted, ...pending)));
+    await Promise.all(Array.from(services.clockFollowers, (follow) => persistently(services.committed, follow)));
   } while (reached < wanted);
   return reached;
 }
