@@ -2,8 +2,8 @@
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { KEEP_ALIVE } from './forgotten.ts';
-import { COLUMNS } from './journal_reader.ts';
-import type { JournalRow } from './journal_record.ts';
+import { CAUSE_COLUMNS, COLUMNS } from './journal_reader.ts';
+import type { JournalCause, JournalRow } from './journal_record.ts';
 
 const CONNECT_MILLIS = 5_000;
 /** Signature, flags and the length of an extension that is empty. */
@@ -12,25 +12,35 @@ const END = -1;
 
 /** Rows from the one that holds `sequence` (or the first after it), in order, to the end as it was at the beginning, over a connection of its own. */
 export async function* copyRows(url: string, sequence: number): AsyncGenerator<JournalRow> {
+  for await (const [first, last, time, epoch, rules, commands, events, hash] of copyJournal(url, COLUMNS, sequence)) {
+    yield { ...numbersOf([first, last, time, epoch, rules]), commands, events, hash };
+  }
+}
+
+/** As `copyRows`, without what the commands have caused, which is five parts in six. */
+export async function* copyCauses(url: string, sequence: number): AsyncGenerator<JournalCause> {
+  for await (const [first, last, time, epoch, rules, commands, hash] of copyJournal(url, CAUSE_COLUMNS, sequence)) {
+    yield { ...numbersOf([first, last, time, epoch, rules]), commands, hash };
+  }
+}
+
+async function* copyJournal(url: string, columns: string, sequence: number): AsyncGenerator<Buffer[]> {
   if (!Number.isSafeInteger(sequence)) throw new RangeError('a sequence is a whole number');
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE });
   client.on('error', () => undefined);
   await client.connect();
   try {
     const holding = `(select max(first_sequence) from journal where first_sequence <= ${sequence})`;
-    const query = `select ${COLUMNS} from journal where first_sequence >= coalesce(${holding}, 0) and last_sequence >= ${sequence} order by first_sequence`;
-    for await (const [first, last, time, epoch, rules, commands, events, hash] of copyFields(client, query)) {
-      yield {
-        firstSequence: numberOf(first), lastSequence: numberOf(last), engineTime: numberOf(time), epoch: numberOf(epoch), rulesVersion: numberOf(rules),
-        commands, events, hash,
-      };
-    }
+    yield* copyFields(client, `select ${columns} from journal where first_sequence >= coalesce(${holding}, 0) and last_sequence >= ${sequence} order by first_sequence`);
   } finally {
     await client.end();
   }
 }
 
-const numberOf = (field: Buffer): number => Number(field.readBigInt64BE());
+function numbersOf(fields: readonly Buffer[]): Pick<JournalRow, 'firstSequence' | 'lastSequence' | 'engineTime' | 'epoch' | 'rulesVersion'> {
+  const [firstSequence, lastSequence, engineTime, epoch, rulesVersion] = fields.map((field) => Number(field.readBigInt64BE()));
+  return { firstSequence, lastSequence, engineTime, epoch, rulesVersion };
+}
 
 /**
  * The fields of each row that a query finds, none of them null, as Postgres sends them: first how many they are,

@@ -11,6 +11,7 @@ export interface Queryable {
 /** Rows fetched at once; a row holds up to a few thousand commands. */
 const PAGE = 64;
 export const COLUMNS = 'first_sequence, last_sequence, engine_time, epoch, rules_version, commands, events, hash';
+export const CAUSE_COLUMNS = COLUMNS.replace(' events,', '');
 
 /** As pg reads it: 64-bit integers are text. */
 interface RawRow {

@@ -23,6 +23,9 @@ export interface JournalRow extends JournalRecord {
   readonly hash: Uint8Array;
 }
 
+/** A row without what its commands have caused. */
+export type JournalCause = Omit<JournalRow, 'events'>;
+
 /** Another leader has taken over: this one must stop at once. */
 export class StaleEpoch extends Error {
   constructor(epoch: number) {
@@ -80,7 +83,8 @@ export function verifyRow(lastSequence: number, previous: Uint8Array, row: Journ
   requireHash(hashRow(previous, row), row);
 }
 
-function verifyRange(lastSequence: number, row: JournalRow): void {
+/** @throws JournalCorrupt when `row` is not the one that follows the row that ended at `lastSequence` */
+export function verifyRange(lastSequence: number, row: JournalCause): void {
   if (row.firstSequence !== lastSequence + 1) throw new JournalCorrupt(lastSequence + 1, `the next row begins at ${row.firstSequence}`);
   if (row.lastSequence < row.firstSequence) throw new JournalCorrupt(row.firstSequence, `the row ends at ${row.lastSequence}`);
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import pg from 'pg';
 import type { Command } from '../../engine/commands.ts';
 import { PostgresJournal } from '../../db/journal.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
@@ -8,6 +9,9 @@ import { SequencerClient } from '../sequencer/client.ts';
 import { TEST_EPOCH } from '../sequencer/in_process.ts';
 import { Leader } from '../sequencer/leader.ts';
 import type { Request } from '../sequencer/messages.ts';
+import { recover } from '../sequencer/recovery.ts';
+import { replayInThreads } from '../sequencer/replay_thread.ts';
+import { WORKER_FILE } from '../sequencer/start.ts';
 import { replayJournal } from './replay_journal.ts';
 
 let fresh: FreshDatabase;
@@ -64,6 +68,25 @@ describe('replay of a journal', () => {
     await journal.append({ ...row, firstSequence: 3, lastSequence: 3 });
     await journal.close();
     await expect(replay()).rejects.toThrow('replay differs from the journal at sequence 3: the events are not the same');
+  });
+
+  test('in threads alone, too, tells a row that is not what it was from one that is executed otherwise', async () => {
+    const port = await market();
+    await submit(port, { type: 'registerCompany', name: 'abc', role: 'borrower', group: '' });
+    await port.close();
+    const never = { rowOf: () => Promise.reject(new Error('not asked')), rows: () => { throw new Error('not asked'); } };
+    const inThreads = () => recover({ journal: never, replay: replayInThreads(WORKER_FILE, url) });
+    expect((await inThreads()).replayedCommands).toBe(2);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const rename = (from: string, to: string) => client.query(`update journal set commands = decode(replace(encode(commands, 'hex'), $1, $2), 'hex')`, [from, to].map((text) => Buffer.from(text).toString('hex')));
+    // Another name is executed as well as the first; what is no JSON cannot be.
+    for (const other of ['"xyz"', '{{{{{']) {
+      await rename('"abc"', other);
+      await expect(inThreads()).rejects.toThrow(/the journal is damaged at sequence \d: its hash does not match/);
+      await rename(other, '"abc"');
+    }
+    await client.end();
   });
 
   test('of an empty journal is an empty market', async () => {

@@ -6,6 +6,8 @@ import { copyRows } from '../../db/copy_out.ts';
 import { readArchived, readHighWater, readRowOf, verifyJournal } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover } from '../sequencer/recovery.ts';
+import { replayInThreads } from '../sequencer/replay_thread.ts';
+import { WORKER_FILE } from '../sequencer/start.ts';
 
 export interface ReplayJournalOptions {
   databaseUrl: string | undefined;
@@ -53,7 +55,7 @@ async function replay(client: pg.Client, url: string, { from, print, say }: Repl
   const { lastSequence: archived } = await readArchived(client);
   if (archived > 0) say(`commands up to ${archived} are archived: execution begins at a snapshot`);
   const snapshots = from === undefined && archived === 0 ? {} : { snapshots: new PostgresSnapshots(url), snapshotSequenceMaximum: from === undefined ? Infinity : from - 1, say };
-  const { engine, snapshotSequence, replayedRows, replayedCommands, replayMillis } = await recover({ journal, ...snapshots });
+  const { engine, snapshotSequence, replayedRows, replayedCommands, replayMillis } = await recover({ journal, ...snapshots, replay: replayInThreads(WORKER_FILE, url) });
   const broken = engine.checkInvariants().filter(({ ok }) => !ok);
   if (snapshotSequence > 0) print(`snapshot at ${snapshotSequence}`);
   print(`replayed ${replayedCommands} commands of ${replayedRows} batches in ${(replayMillis / 1000).toFixed(2)} s: every event is the same`);

@@ -9,7 +9,7 @@ import { endWithNpm, root, runNode } from './tools.mjs';
 /** Flags of node that a program needs. */
 const NODE_ARGUMENTS = { bench: ['--expose-gc'], sim: ['--max-semi-space-size=32'] };
 /** Other programs that it starts. */
-const PARTS = { bench: ['bench_peer'], bootstrap: ['sequencer_worker'], cluster: [...SERVER_ENTRIES, 'web'] };
+const PARTS = { bench: ['bench_peer'], bootstrap: ['sequencer_worker'], cluster: [...SERVER_ENTRIES, 'web'], replay: ['sequencer_worker'] };
 
 const [name, ...programArguments] = process.argv.slice(2);
 const { missing } = await build([name, ...(PARTS[name] ?? [])], (line) => console.error(line));

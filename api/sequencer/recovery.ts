@@ -4,7 +4,7 @@ import { Engine } from '../../engine/engine.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import { areEvents } from '../../engine/codec/event_codec.ts';
 import { GENESIS_HASH, JournalCorrupt, verifyRow } from '../../db/journal_record.ts';
-import type { Journal, JournalRow } from '../../db/journal_record.ts';
+import type { Journal, JournalCause, JournalRow } from '../../db/journal_record.ts';
 import type { SnapshotStore, StoredSnapshot } from '../../db/snapshots.ts';
 
 export type JournalSource = Pick<Journal, 'rowOf' | 'rows'>;
@@ -19,18 +19,26 @@ export interface RecoverOptions {
   say?: (line: string) => void;
   /** What executes commands from the first; a spacious one unless given. */
   engine?: () => Engine;
+  /** How what follows the snapshot is executed; row by row unless given. */
+  replay?: Replay;
 }
 
-export interface Recovered {
+/** Brings an engine from a row whose hash is given to the end. */
+export type Replay = (engine: Engine, previous: Uint8Array) => Promise<Replayed>;
+
+export interface Replayed {
+  replayedRows: number;
+  /** Of the last row. */
+  journalHash: Uint8Array;
+}
+
+export interface Recovered extends Replayed {
   engine: Engine;
   /** 0: no snapshot was used. */
   snapshotSequence: number;
-  replayedRows: number;
   replayedCommands: number;
   snapshotMillis: number;
   replayMillis: number;
-  /** Of the last row. */
-  journalHash: Uint8Array;
 }
 
 /** Executing the journal again does not give what it says: other rules, or another program. */
@@ -53,22 +61,32 @@ export async function recover(options: RecoverOptions): Promise<Recovered> {
   const { engine } = start;
   const snapshotSequence = engine.sequence;
   const loaded = performance.now();
-  let { journalHash } = start;
+  const { replay = inTurn(options.journal) } = options;
+  const replayed = await replay(engine, start.journalHash);
+  return { ...replayed, engine, snapshotSequence, replayedCommands: engine.sequence - snapshotSequence, snapshotMillis: loaded - begun, replayMillis: performance.now() - loaded };
+}
+
+const inTurn = (journal: JournalSource): Replay => async (engine, previous) => {
+  let journalHash = previous;
   let replayedRows = 0;
-  for await (const row of options.journal.rows(snapshotSequence + 1)) {
+  for await (const row of journal.rows(engine.sequence + 1)) {
     verifyRow(engine.sequence, journalHash, row);
     replayRow(engine, row);
     journalHash = row.hash;
     replayedRows++;
   }
-  return {
-    engine, snapshotSequence, replayedRows, replayedCommands: engine.sequence - snapshotSequence, journalHash,
-    snapshotMillis: loaded - begun, replayMillis: performance.now() - loaded,
-  };
-}
+  return { replayedRows, journalHash };
+};
 
 /** Executes a row's commands and compares what they cause, number for number. */
 export function replayRow(engine: Engine, row: JournalRow): void {
+  execute(engine, row);
+  requireSame(areEvents(row.events, engine.buffer), row);
+  engine.buffer.clear();
+}
+
+/** What a row's commands cause is in the engine's buffer then. */
+export function execute(engine: Engine, row: JournalCause): void {
   if (!Engine.executes(row.rulesVersion)) {
     throw new ReplayMismatch(row.firstSequence, `it was written under rules version ${row.rulesVersion}, this program has ${RULES_VERSION}`);
   }
@@ -76,9 +94,12 @@ export function replayRow(engine: Engine, row: JournalRow): void {
   engine.rulesVersion = row.rulesVersion;
   engine.applyAll(decodeEnvelopes(row.commands));
   if (engine.sequence !== row.lastSequence) throw new ReplayMismatch(row.firstSequence, `it holds ${engine.sequence - row.firstSequence + 1} commands and ends at ${row.lastSequence}`);
-  if (!areEvents(row.events, engine.buffer)) throw new ReplayMismatch(row.firstSequence, 'the events are not the same');
-  engine.buffer.clear();
   if (engine.now !== row.engineTime) throw new ReplayMismatch(row.firstSequence, `engine time is ${engine.now}, not ${row.engineTime}`);
+}
+
+/** @throws ReplayMismatch */
+export function requireSame(same: boolean, { firstSequence }: JournalCause): void {
+  if (!same) throw new ReplayMismatch(firstSequence, 'the events are not the same');
 }
 
 async function fromSnapshot({ journal, snapshots, snapshotSequenceMaximum = Infinity, say = () => undefined, engine = () => Engine.spacious() }: RecoverOptions): Promise<{ engine: Engine; journalHash: Uint8Array }> {

@@ -65,7 +65,7 @@ export async function startSequencer(options: StartOptions): Promise<SequencerPo
 
 /** In dist/ beside the server's bundle; from the sources, where the build puts it. */
 const besides = import.meta.url.includes('/dist/') ? './sequencer_worker.js' : '../../dist/sequencer_worker.js';
-const WORKER_FILE = fileURLToPath(new URL(besides, import.meta.url));
+export const WORKER_FILE = fileURLToPath(new URL(besides, import.meta.url));
 
 class CannotStart extends Error {
   readonly final: boolean;

@@ -1,4 +1,4 @@
-/** The thread in which the market lives, or in which its state is kept. Speaks with the thread that started it in the messages of messages.ts. */
+/** The thread in which the market lives, or in which its state is kept or its journal compared. Speaks with the thread that started it in the messages of messages.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { AllocationAuthoriser } from './authoriser.ts';
@@ -6,6 +6,7 @@ import { compileWhole } from './compiler.ts';
 import { Leader } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
 import type { Request, WorkerMessage } from './messages.ts';
+import { compareTask, isCompareTask } from './replay_thread.ts';
 import { isSnapshotTask, performTask } from './snapshot_thread.ts';
 import type { SnapshotReport, SnapshotTask } from './snapshot_thread.ts';
 import { meetLargeIds, warmUp } from './warm_up.ts';
@@ -37,5 +38,6 @@ async function lead(options: LeaderOptions, port: MessagePort): Promise<void> {
   await leader.start();
 }
 
-if (isSnapshotTask(workerData)) port.postMessage(await snapshot(workerData));
+if (isCompareTask(workerData)) await compareTask(workerData);
+else if (isSnapshotTask(workerData)) port.postMessage(await snapshot(workerData));
 else await lead(workerData as LeaderOptions, port);

@@ -1,20 +1,31 @@
 /** A batch of events as the journal keeps it. The same batch always gives the same bytes, so that replay can compare them. */
 import { ByteReader, ByteWriter } from '../numbers/bytes.ts';
-import type { EventBatch, EventBuffer } from '../events.ts';
+import type { EventBatch } from '../events.ts';
 
 const FORMAT = 1;
 /** Kept from batch to batch: what it has grown to is needed again. */
 const writer = new ByteWriter(1 << 16);
 
 export function encodeEvents(batch: EventBatch): Uint8Array<ArrayBuffer> {
-  const { words, texts } = batch;
+  write(batch);
+  return writer.take();
+}
+
+/** As `encodeEvents`, without a copy: good until anything else is encoded. */
+export function encodedInPlace(batch: EventBatch): Uint8Array {
+  write(batch);
+  const { bytes, length } = writer;
+  writer.length = 0;
+  return bytes.subarray(0, length);
+}
+
+function write({ words, texts }: EventBatch): void {
   writer.byte(FORMAT);
   writer.number(words.length);
   writer.numbers(words, words.length);
   // The first text is always empty and not written.
   writer.number(texts.length - 1);
   for (let index = 1; index < texts.length; index++) writer.text(texts[index]);
-  return writer.take();
 }
 
 /** @throws RangeError when the bytes are not what `encodeEvents` writes */
@@ -31,7 +42,7 @@ export function decodeEventBytes(bytes: Uint8Array): EventBatch {
 }
 
 /** Whether the bytes are what `encodeEvents` writes of what was collected, without writing it. */
-export function areEvents(bytes: Uint8Array, { words, length, texts }: EventBuffer): boolean {
+export function areEvents(bytes: Uint8Array, { words, length, texts }: EventBatch & { length: number }): boolean {
   try {
     const reader = new ByteReader(bytes);
     if (reader.byte() !== FORMAT || reader.count() !== length || !reader.areNumbers(words, length)) return false;

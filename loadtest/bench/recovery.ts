@@ -14,6 +14,8 @@ import { PostgresSnapshots } from '../../db/snapshots.ts';
 import type { Snapshot } from '../../db/snapshots.ts';
 import { LEADER_DEFAULTS } from '../../api/sequencer/leader.ts';
 import { recover } from '../../api/sequencer/recovery.ts';
+import { replayInThreads } from '../../api/sequencer/replay_thread.ts';
+import { WORKER_FILE } from '../../api/sequencer/start.ts';
 import { TAKEN_LATE_TIMES } from '../../api/sequencer/snapshotter.ts';
 import { meetLargeIds } from '../../api/sequencer/warm_up.ts';
 import { Engine } from '../../engine/engine.ts';
@@ -146,7 +148,7 @@ async function replayAll(url: string): Promise<Replayed> {
   meetLargeIds();
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const { engine, journalHash, replayedCommands, replayMillis } = await recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => copyRows(url, sequence) } });
+  const { engine, journalHash, replayedCommands, replayMillis } = await recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => copyRows(url, sequence) }, replay: replayInThreads(WORKER_FILE, url) });
   await client.end();
   verifyInvariants(engine);
   const begun = performance.now();
