@@ -22,6 +22,8 @@ export const PARAMETERS = {
   concentrationDays: 30,
   concentrationShare: 400_000,
   concentrationFloor: 50_000,
+  /** Less than so many micro-USD of that is nothing. */
+  concentrationLeast: 1_000_000,
   /** Net unsecured exposure, of the commitment. */
   exposureShare: { A: 600_000, B: 450_000, C: 300_000, D: 0 } satisfies Record<Grade, number>,
   /** What hours that were bought lose as collateral, far ahead and near. */

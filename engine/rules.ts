@@ -24,7 +24,8 @@
  *    a stop whose amendment loses its place is triggered behind those of its stop price;
  *    a block buys from whom its plan says, also when it reaches a provider group's limit on its way, and sells to bids that may buy from its seller;
  *    a share of revenue is planned with the fractions of a cent that poor months leave.
- * 9: a mandate's money is what its lender has deposited, or comes in with it.
+ * 9: a mandate's money is what its lender has deposited, or comes in with it;
+ *    no provider group gets more of a facility than its part, where the purchase that reached it was made whole, and bids that this frees trade with the same command.
  */
 export const RULES_VERSION = 9;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

@@ -20,6 +20,7 @@ const BATCH = 500;
 let world: ApiWorld;
 let lender: Member;
 let seller: Member;
+const others: Member[] = [];
 const members = {} as Record<Who, Member>;
 
 /** Who is late has a loan for as long as this when the others' begin; an exposed borrower's is a day older. */
@@ -51,9 +52,9 @@ async function borrow(who: Who, months = 12, cash = APPLICATION.cash): Promise<s
   return String(id);
 }
 
-/** Buys what the seller offers there: so much of a list price of 4. */
-async function buy(who: Who, hour: string, quantity: string): Promise<void> {
-  await place(seller, { instrument: hour, side: 'sell', price: '4.0000', quantity });
+/** Buys what a seller offers there: so much of a list price of 4. */
+async function buy(who: Who, of: Member, hour: string, quantity: string): Promise<void> {
+  await place(of, { instrument: hour, side: 'sell', price: '4.0000', quantity });
   expect((await place(members[who], { instrument: hour, price: '4.0000', quantity })).body.order).toMatchObject({ status: 'filled' });
 }
 
@@ -71,18 +72,26 @@ beforeAll(async () => {
   lender = await world.member('lender');
   seller = await world.member('provider');
   await equip(world, seller, 1_000_000);
+  for (const name of ['one', 'two', 'three']) {
+    const other = await world.member('provider', name);
+    await equip(world, other, 1_000_000);
+    others.push(other);
+  }
   await post(lender, '/mandates', { amount: '50000000', grades: ['A', 'B', 'C'], maximum_per_borrower: '10000000', minimum_annual_rate_percent: '5' });
   await borrow('late');
   await setDay(DAYS_LATE);
   // Hours that it paid much for, and for which nobody would pay anything now, secure little.
   await borrow('exposed', 12, '2000000');
-  await buy('exposed', WORTHLESS, '58000');
+  for (const other of others) await buy('exposed', other, WORTHLESS, '11600');
+  // 40 % of all that was spent then.
+  await buy('exposed', seller, WORTHLESS, '23200');
   await setDay(DAYS_LATE + 1);
   for (const who of ['brief', 'busy', 'hasty', 'usual', 'concentrated'] as const) await borrow(who, who === 'brief' ? 1 : 12);
   const frozen = await borrow('frozen');
   for (const who of BORROWERS) if (who !== 'late') await place(members[who], { instrument: SOLD, price: '0.1000', quantity: '0.01', client_order_id: 'used' });
   for (const hour of [INSTRUMENT, WORTHLESS, ONE_SELLER]) await place(members.usual, { instrument: hour, price: '0.0001', quantity: '0.01' });
-  await buy('concentrated', SOLD, '23000');
+  // 5 % of the commitment, 75,000 CR.
+  await buy('concentrated', seller, SOLD, '18750');
   await place(seller, { instrument: ONE_SELLER, side: 'sell', price: '3.9000', quantity: '5' });
   await place(members.usual, { instrument: SOLD, quantity: '350000' });
   await place(members.concentrated, { instrument: SOLD, quantity: '280000' });

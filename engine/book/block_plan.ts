@@ -22,6 +22,15 @@ export interface BlockTerms {
   readonly books: readonly Book[];
   /** Whether a resting order may trade with the block. */
   mayTrade(maker: number): boolean;
+  /** Absent: of those with whom it may trade it may take all. */
+  readonly room?: BlockRoom;
+}
+
+/** How much a block may take of whom, which what it takes on its way makes less. It is asked hour by hour, in the order of execution. */
+export interface BlockRoom {
+  begin(): void;
+  most(maker: number, price: Ticks): Steps;
+  took(maker: number, notional: Micro): void;
 }
 
 /** Found when an hour has not enough: its place among the hours. */
@@ -48,7 +57,18 @@ export class BlockPlan {
 
   /** What a quantity that every hour has costs or brings. */
   costOf(terms: BlockTerms, quantity: Steps): Micro {
+    terms.room?.begin();
     return terms.books.reduce((sum, book) => sum + this.notionalOf(terms, book, quantity), 0);
+  }
+
+  /** How much of a quantity that every hour has is executed at each price in each hour, the best first. */
+  pricesOf(terms: BlockTerms, quantity: Steps): ReadonlyMap<Ticks, Steps>[] {
+    terms.room?.begin();
+    return terms.books.map((book) => {
+      const prices = new Map<Ticks, Steps>();
+      this.notionalOf(terms, book, quantity, (part, price) => prices.set(price, (prices.get(price) ?? 0) + part));
+      return prices;
+    });
   }
 
   /** As rules before version 6 looked for it: the same, but it may name another hour that has too little. */
@@ -80,6 +100,7 @@ export class BlockPlan {
   private fits(terms: BlockTerms, quantity: Steps, lacking?: Lacking): boolean {
     const bound = terms.price * quantity * terms.books.length;
     let sum = 0;
+    terms.room?.begin();
     for (let hour = 0; hour < terms.books.length; hour++) {
       const notional = this.notionalOf(terms, terms.books[hour], quantity);
       if (notional < 0) {
@@ -93,7 +114,7 @@ export class BlockPlan {
   }
 
   /** What `quantity` costs or brings in one hour; negative when less is there. */
-  private notionalOf({ sells, mayTrade }: BlockTerms, book: Book, quantity: Steps): Micro {
+  private notionalOf({ sells, mayTrade, room }: BlockTerms, book: Book, quantity: Steps, tell?: (part: Steps, price: Ticks) => void): Micro {
     const { orders } = this;
     const side = book.side(!sells);
     let left = quantity;
@@ -102,7 +123,13 @@ export class BlockPlan {
       const price = Math.abs(key);
       for (let maker = side.head(key); maker !== NIL; maker = orders.next(maker)) {
         if (!mayTrade(maker)) continue;
-        const part = Math.min(left, orders.remaining(maker));
+        let part = Math.min(left, orders.remaining(maker));
+        if (room !== undefined) {
+          part = Math.min(part, room.most(maker, price));
+          if (part === 0) continue;
+          room.took(maker, part * price);
+        }
+        tell?.(part, price);
         sum += part * price;
         left -= part;
         if (left === 0) return sum;

@@ -296,6 +296,12 @@ export class LoneBook implements BookMachine, AuctionHost {
   mayBuyFrom(): boolean {
     return true;
   }
+  beginMeeting(): void {}
+  mostFrom(): number {
+    return Infinity;
+  }
+  took(): void {}
+  endMeeting(): void {}
   sameGroup(a: number, b: number): boolean {
     return this.orders.company(a) === this.orders.company(b);
   }

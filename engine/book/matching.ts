@@ -20,6 +20,13 @@ export interface MatchHost {
   isServed(book: Book, model: number): boolean;
   /** Whether the bid's credit may go to the ask's provider; asked only for bids flagged as limited. */
   mayBuyFrom(bid: number, ask: number): boolean;
+  /** An order meets others, or it is looked at whom it would meet: from now on `mostFrom` counts down by what is taken. */
+  beginMeeting(): void;
+  /** The most that the bid may buy of the ask at a price; asked, as the two below, only for bids flagged as limited. */
+  mostFrom(bid: number, ask: number, price: number): number;
+  took(bid: number, ask: number, notional: number): void;
+  /** It has traded all that it may. */
+  endMeeting(): void;
   /** Whether both orders belong to one beneficial owner. */
   sameGroup(a: number, b: number): boolean;
   /** quantity has been taken off both orders' remaining. */
@@ -72,8 +79,33 @@ export class Matcher {
     const bid = takerSells ? maker : taker;
     const ask = takerSells ? taker : maker;
     const model = this.orders.model(bid);
-    if (this.anyLimited && (this.orders.flags(bid) & FLAG.limited) !== 0 && !this.host.mayBuyFrom(bid, ask)) return false;
+    if (this.anyLimited && (this.orders.flags(bid) & FLAG.limited) !== 0 && !this.mayBuyFrom(bid, ask, maker)) return false;
     return model < 0 || this.host.serves(ask, model);
+  }
+
+  /** Whether a bid that is limited may buy of an ask what the one of them that rests executes at least. */
+  private mayBuyFrom(bid: number, ask: number, maker: number): boolean {
+    return this.host.mayBuyFrom(bid, ask) && this.mayExecute(maker, this.bounded(maker, bid === maker ? ask : bid, Infinity));
+  }
+
+  /** What of a quantity may execute between orders that may trade. Before version 9 what brought a provider group to its limit was bought whole. */
+  private bounded(maker: number, taker: number, quantity: number): number {
+    const [bid, ask] = this.orders.isSell(taker) ? [maker, taker] : [taker, maker];
+    if (this.rulesVersion < 9 || (this.orders.flags(bid) & FLAG.limited) === 0) return quantity;
+    return Math.min(quantity, this.host.mostFrom(bid, ask, this.orders.price(maker)));
+  }
+
+  private took(maker: number, taker: number, quantity: number): void {
+    const [bid, ask] = this.orders.isSell(taker) ? [maker, taker] : [taker, maker];
+    if (this.rulesVersion < 9 || (this.orders.flags(bid) & FLAG.limited) === 0) return;
+    this.host.took(bid, ask, this.orders.price(maker) * quantity);
+  }
+
+  /** As `bounded`; it counts as taken. */
+  private takeBounded(maker: number, taker: number, quantity: number): number {
+    const part = this.bounded(maker, taker, quantity);
+    this.took(maker, taker, part);
+    return part;
   }
 
   /** Whether the order is a bid for a model that nobody in the book serves. */
@@ -102,19 +134,22 @@ export class Matcher {
     let left = orders.remaining(row);
     this.notional = 0;
     if (!side.reaches(limit) || this.isUnserved(book, row, sells)) return 0;
+    if (this.anyLimited) host.beginMeeting();
     for (let key = side.bestKey(); key >= limit; key = side.nextKey(key)) {
       let hidden = 0;
       const price = Math.abs(key);
       for (let maker = side.head(key); maker !== NIL; maker = orders.next(maker)) {
         if (!this.eligible(maker, row, sells)) continue;
-        const size = orders.remaining(maker);
+        const whole = orders.remaining(maker);
         if (host.sameGroup(maker, row)) {
           if (mode === CANCEL_NEWEST || mode === CANCEL_BOTH) return executed;
-          if (mode === DECREMENT) left -= Math.min(left, size);
+          if (mode === DECREMENT) left -= Math.min(left, whole);
         } else {
+          const size = this.anyLimited ? this.bounded(maker, row, whole) : whole;
           if (!this.mayExecute(maker, Math.min(left, size))) continue;
-          const slice = this.sliceOf(maker, size);
+          const slice = Math.min(size, this.sliceOf(maker, size));
           const quantity = Math.min(left, slice);
+          if (this.anyLimited) this.took(maker, row, quantity + size - slice);
           hidden += size - slice;
           this.notional += price * Math.min(quantity, wanted - executed);
           executed += Math.min(quantity, wanted - executed);
@@ -224,6 +259,7 @@ export class Matcher {
     const side = book.side(!sells);
     const limit = side.keyOf(orders.price(row));
     if (this.isUnserved(book, row, sells)) return false;
+    if (this.anyLimited) host.beginMeeting();
     let meets = false;
     side.forEach(orders, (maker) => {
       const within = side.keyOf(orders.price(maker)) >= limit;
@@ -291,7 +327,7 @@ export class Matcher {
       this.host.cancelled(row, 'fok');
       return;
     }
-    if (!this.fallsShort(book, row) && !this.match(book, row)) return;
+    if (!this.fallsShort(book, row) && !this.meet(book, row)) return;
     if (orders.remaining(row) === 0) this.host.filled(row);
     else if (orders.orderType(row) === MARKET || orders.orderType(row) === STOP) this.host.cancelled(row, 'no_liquidity');
     else if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, 'ioc');
@@ -380,6 +416,14 @@ export class Matcher {
     return this.orders.extra(row)?.stopPrice ?? 0;
   }
 
+  private meet(book: Book, row: number): boolean {
+    if (!this.anyLimited) return this.match(book, row);
+    this.host.beginMeeting();
+    const stays = this.match(book, row);
+    this.host.endMeeting();
+    return stays;
+  }
+
   /** Trades while the limit allows. False when self-trade prevention ended the order. */
   private match(book: Book, row: number): boolean {
     const { orders } = this;
@@ -437,6 +481,7 @@ export class Matcher {
       // Before version 5 those behind an iceberg could take what its minimum needed.
       if (this.rulesVersion >= 5) quantity = Math.max(quantity, minimum);
     }
+    if (this.anyLimited) quantity = this.takeBounded(maker, taker, quantity);
     this.take(maker, quantity);
     orders.setRemaining(taker, orders.remaining(taker) - quantity);
     orders.setFlags(taker, orders.flags(taker) | FLAG.executed);

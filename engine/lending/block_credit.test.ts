@@ -1,6 +1,7 @@
 /** What financed credit may not do by a buy block, or by a draw on demand, any more than by a single bid. */
 import { describe, expect, it } from 'vitest';
 import { BUY, FOK, IOC, LOAN_RULES, MARKET, NONE, SELL } from '../vocabulary.ts';
+import type { PlaceBlock } from '../commands.ts';
 import { addMonths } from '../numbers/calendar.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
 import { RULES_VERSION } from '../rules.ts';
@@ -8,10 +9,10 @@ import { Loan } from '../test/loan.ts';
 import { APPLICATION, HOUR, START, World, all, gpuHours, one, price, usd } from '../test/world.ts';
 import type { Result } from '../test/world.ts';
 
-const block = (world: World, company: number, credits: number, hours: number, fromHour: number, toHour: number): Result =>
+const block = (world: World, company: number, credits: number, hours: number, fromHour: number, toHour: number, changes: Partial<PlaceBlock> = {}): Result =>
   world.run({
     type: 'placeBlock', company, market: 0, fromHour, toHour, side: BUY, price: price(credits), quantity: gpuHours(hours), timeInForce: FOK, minimumAcceptanceRatio: MICRO,
-    model: NONE, clientOrderId: '',
+    model: NONE, clientOrderId: '', ...changes,
   });
 
 /** A facility of a month, of which 100,000 USD are drawn. */
@@ -54,31 +55,43 @@ describe('a buy block', () => {
     expect(one(block(world, borrower, 2, 10, from, to).events, 'blockExecuted').quantity).toBe(gpuHours(10));
   });
 
-  it('that reaches the limit of a provider group on its way executes as planned', () => {
-    const world = new Loan();
-    const { borrower } = world.loan;
-    const much = world.provider(100_000, 'much');
-    for (let hour = HOUR + 10; hour < HOUR + 16; hour++) for (let ask = 0; ask < 3; ask++) world.ask(much, 2.4, 4_000, { hour });
-    // 96,000 USD, the limit being 50,000: the last hours' asks are those of a group that has been barred by then.
-    const { events } = block(world, borrower, 2.4, 10_000, HOUR + 10, HOUR + 16);
-    expect(one(events, 'blockExecuted').quantity).toBe(gpuHours(10_000));
-    expect(block(world, borrower, 2.4, 100, HOUR + 10, HOUR + 16).rejected).toBe('concentration');
-    expect(world.broken).toEqual([]);
-  });
+  describe('that would pay a provider group more than it may have, 75,000 CR', () => {
+    const market = (): { world: Loan; borrower: number; much: number } => {
+      const world = new Loan();
+      const much = world.provider(100_000, 'much');
+      for (let hour = HOUR + 10; hour < HOUR + 16; hour++) for (let ask = 0; ask < 3; ask++) world.ask(much, 2.4, 4_000, { hour });
+      return { world, borrower: world.loan.borrower, much };
+    };
 
-  it('of a seller meets bids whose credit may go to it, as planned', () => {
-    const world = new Loan();
-    const { borrower } = world.loan;
-    const much = world.provider(100_000, 'much');
-    const [from, to] = [HOUR + 10, HOUR + 14];
-    const sell = (quantity: number): Result => world.run({
-      type: 'placeBlock', company: much, market: 0, fromHour: from, toHour: to, side: SELL, price: price(2.4), quantity: gpuHours(quantity), timeInForce: FOK, minimumAcceptanceRatio: MICRO,
-      model: NONE, clientOrderId: '',
+    it('executes nothing where it is all or nothing, and otherwise what it may', () => {
+      const { world, borrower } = market();
+      expect(all(block(world, borrower, 2.4, 10_000, HOUR + 10, HOUR + 16).events, 'blockExecuted')).toEqual([]);
+      const part = block(world, borrower, 2.4, 10_000, HOUR + 10, HOUR + 16, { timeInForce: IOC, minimumAcceptanceRatio: MICRO / 10 });
+      expect(one(part.events, 'blockExecuted').quantity).toBe(gpuHours(5_208.33));
+      expect(block(world, borrower, 2.4, 100, HOUR + 10, HOUR + 16).rejected).toBe('concentration');
+      expect(world.broken).toEqual([]);
     });
-    for (let hour = from; hour < to; hour++) for (let bid = 0; bid < 2; bid++) world.bid(borrower, 2.4, 10_000, { hour });
-    expect(one(sell(10_000).events, 'blockExecuted').quantity).toBe(gpuHours(10_000));
-    expect(all(sell(10_000).events, 'blockExecuted')).toEqual([]);
-    expect(world.broken).toEqual([]);
+
+    it('buys of others', () => {
+      const { world, borrower } = market();
+      const others = ['another', 'a third'].map((name) => world.provider(100_000, name));
+      for (let hour = HOUR + 10; hour < HOUR + 16; hour++) world.ask(others[hour % 2], 2.4, 5_000, { hour });
+      // 5,000 in each hour cost 72,000.
+      expect(one(block(world, borrower, 2.4, 5_000, HOUR + 10, HOUR + 16).events, 'blockExecuted').quantity).toBe(gpuHours(5_000));
+      expect(one(block(world, borrower, 2.4, 5_000, HOUR + 10, HOUR + 16).events, 'blockExecuted').quantity).toBe(gpuHours(5_000));
+      expect(world.broken).toEqual([]);
+    });
+
+    it('is not met by a seller\'s block more than it may', () => {
+      const world = new Loan();
+      const { borrower } = world.loan;
+      const much = world.provider(100_000, 'much');
+      const [from, to] = [HOUR + 10, HOUR + 14];
+      for (let hour = from; hour < to; hour++) for (let bid = 0; bid < 2; bid++) world.bid(borrower, 2.4, 5_000, { hour });
+      const sell = (quantity: number): unknown[] => all(block(world, much, 2.4, quantity, from, to, { side: SELL }).events, 'blockExecuted').map((executed) => executed.quantity);
+      expect([sell(10_000), sell(7_000), sell(1_000)]).toEqual([[], [gpuHours(7_000)], []]);
+      expect(world.broken).toEqual([]);
+    });
   });
 
   it('counts each hour by its own mark and distance', () => {
@@ -105,8 +118,9 @@ function spent(rulesVersion: number, more: number): Loan {
   for (let index = 0; index < 4; index++) {
     world.days(Math.floor(index / 2));
     const hour = HOUR + 24 * 50 + index;
-    world.ask(world.provider(100_000, `p${index}`), 2.4, 70_000, { hour });
-    one(world.bid(borrower, 2.4, 70_000, { hour }).events, 'fill');
+    // A group may have 50,000 USD: every purchase takes three others.
+    for (let seller = 0; seller < 3; seller++) world.ask(world.provider(100_000, `p${index}.${seller}`), 2.4, 25_000, { hour });
+    expect(all(world.bid(borrower, 2.4, 70_000, { hour, timeInForce: FOK }).events, 'fill')).toHaveLength(3);
   }
   world.days(2);
   return world;

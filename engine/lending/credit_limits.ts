@@ -3,6 +3,8 @@
  * to one provider group (CREDIT.md section 4), or leave the lender too exposed (section 6).
  * Companies without a facility pay nothing for it.
  */
+import { Allowance } from './allowance.ts';
+import type { Room } from './allowance.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { classOf } from '../vocabulary.ts';
 import type { CompanyId, FacilityId } from '../vocabulary.ts';
@@ -18,7 +20,7 @@ import type { Facility, Spending } from './facility.ts';
 import type { State } from '../state.ts';
 import type { HourBook } from '../trading/markets.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
-import type { Day, Hour, Micro, Ppm, Ticks } from '../numbers/units.ts';
+import type { Day, Hour, Micro, Ppm, Steps, Ticks } from '../numbers/units.ts';
 
 const nothingSpent = (): Spending => ({ total: 0, groups: [], days: [] });
 
@@ -80,16 +82,19 @@ export class CreditLimits {
   private readonly owned: (Facility[] | undefined)[] = [];
   /** Facilities whose credit a bid would be paid with, while it is looked at that holds none yet. */
   private assumed: readonly FacilityId[] | undefined;
+  /** What facilities had spent in all when the meeting began. */
+  private readonly totals = new Map<FacilityId, Micro>();
+  private readonly allowance = new Allowance(this);
 
   constructor(state: State, matcher: Matcher) {
     this.state = state;
     this.matcher = matcher;
     for (const facility of state.facilities) if (facility.acceptedAt > 0) this.opened(facility);
-    matcher.anyLimited = [...state.spending.values()].some(({ groups }) => groups.some(({ barred }) => barred));
   }
 
   /** A facility that the company has accepted. */
   opened(facility: Facility): void {
+    this.matcher.anyLimited = true;
     const own = this.owned[facility.company] ?? [];
     if (!own.includes(facility)) own.push(facility);
     this.owned[facility.company] = own;
@@ -174,12 +179,11 @@ export class CreditLimits {
 
   /** Who has had too much of the facility, and who no longer has. */
   private reviewGroups(facility: Facility, spending: Spending): void {
-    const limit = Math.max(mulDiv(spending.total, PARAMETERS.concentrationShare, MICRO), mulDiv(facility.amount, PARAMETERS.concentrationFloor, MICRO));
+    const limit = Math.max(mulDiv(spending.total, PARAMETERS.concentrationShare, MICRO), floorOf(facility));
     for (const entry of spending.groups) {
-      const barred = entry.amount >= limit;
+      const barred = this.state.rulesVersion >= 9 ? roomOf(facility, spending.total, entry.amount) < PARAMETERS.concentrationLeast : entry.amount >= limit;
       if (barred === entry.barred) continue;
       entry.barred = barred;
-      this.matcher.anyLimited ||= barred;
       this.state.unsettled = true;
       if (barred) this.flagBids(facility.company);
       else this.loosened.push(facility.company);
@@ -194,10 +198,35 @@ export class CreditLimits {
     }
   }
 
-  /** Whether some provider group is barred for the company. */
-  isLimited(company: CompanyId): boolean {
+  /** Whether bids of the company have to be looked at ask by ask, one that is to hold so much among them: some provider group is barred, or together they may bring one there. */
+  isLimited(company: CompanyId, hold: Micro = 0): boolean {
     const own = this.owned[company];
-    return own !== undefined && own.some(({ facility }) => this.state.spending.get(facility)?.groups.some(({ barred }) => barred) === true);
+    if (own === undefined) return false;
+    if (this.state.rulesVersion >= 9) return own.some((facility) => this.mayReachLimit(facility, hold));
+    return own.some(({ facility }) => this.hasBarred(facility));
+  }
+
+  /** Whether some provider group is barred for the facility. */
+  private hasBarred(facility: FacilityId): boolean {
+    return this.state.spending.get(facility)?.groups.some(({ barred }) => barred) === true;
+  }
+
+  /** Whether what a facility holds for bids, and so much more, may bring a provider group to the part of the commitment that each may have. */
+  private mayReachLimit(facility: Facility, hold: Micro): boolean {
+    const { lots, spending } = this.state;
+    let most = spending.get(facility.facility)?.groups.reduce((largest, { amount }) => Math.max(largest, amount), 0) ?? 0;
+    most += mulDiv(hold, MICRO, facility.conversionRate);
+    const limit = floorOf(facility) - PARAMETERS.concentrationLeast;
+    if (most > limit) return true;
+    for (const lot of lots.of(facility.facility)) most += lots.cost(lot, lots.held(lot.lot));
+    return most > limit;
+  }
+
+  /** From now on the bid is looked at ask by ask, and those of its company that it might bring a provider group to its limit with. */
+  limit(bid: number): void {
+    const { orders, rulesVersion } = this.state;
+    orders.setFlags(bid, orders.flags(bid) | FLAG.limited);
+    if (rulesVersion >= 9) this.flagBids(orders.company(bid));
   }
 
   /** Whether asks stand in the book that could serve a bid, and all of them are barred for the credit it would use. */
@@ -219,6 +248,7 @@ export class CreditLimits {
   /** Whether the bid's credit may go to the ask's provider; of a bid that holds none yet, the credit that it would hold. */
   mayBuyFrom(bid: number, ask: number): boolean {
     const { state, assumed } = this;
+    if (state.rulesVersion >= 9) return this.mostFrom(bid, ask, 1) > 0;
     return assumed === undefined ? mayBuyFrom(state, bid, ask) : !assumed.some((facility) => isBarred(state, facility, providerGroup(state, ask)));
   }
 
@@ -231,11 +261,84 @@ export class CreditLimits {
     return mayGoTo(this.state, bid, this.state.standing.group(provider));
   }
 
-  private lookAs(facilities: readonly FacilityId[], look: () => Micro): Micro {
-    this.assumed = facilities;
+  // What a provider group may still have, from rules version 9 on.
+
+  beginMeeting(): void {
+    this.totals.clear();
+    this.allowance.begin();
+  }
+
+  mostFrom(bid: number, ask: number, price: Ticks): Steps {
+    return this.allowance.most(bid, providerGroup(this.state, ask), price);
+  }
+  took(bid: number, ask: number, notional: Micro): void {
+    this.allowance.took(bid, providerGroup(this.state, ask), notional);
+  }
+  /** The same for an ask that stands in no book. */
+  mostFromGroup(bid: number, group: number, price: Ticks): Steps {
+    return this.allowance.most(bid, group, price);
+  }
+  tookFromGroup(bid: number, group: number, notional: Micro): void {
+    this.allowance.took(bid, group, notional);
+  }
+
+  /** What was bought elsewhere in the meeting may let a group sell more than it could at its beginning. */
+  endMeeting(): void {
+    if (this.state.rulesVersion < 9) return;
+    for (const facility of this.allowance.exhausted()) this.loosen(this.state.facilities[facility].company);
+  }
+
+  /** A bid holds less than before: what is left may be credit that may go where the rest could not. */
+  eased(bid: number): void {
+    const { orders, rulesVersion } = this.state;
+    if (rulesVersion < 9 || (orders.flags(bid) & FLAG.limited) === 0) return;
+    const company = orders.company(bid);
+    if (this.of(company).some(({ facility }) => this.hasBarred(facility))) this.loosen(company);
+  }
+
+  private loosen(company: CompanyId): void {
+    if (!this.loosened.includes(company)) this.loosened.push(company);
+    this.state.unsettled = true;
+  }
+
+  roomFor(id: FacilityId, group: number): Room {
+    const { facilities, spending } = this.state;
+    const facility = facilities[id];
+    const spent = spending.get(id);
+    const total = this.totals.get(id) ?? spent?.total ?? 0;
+    this.totals.set(id, total);
+    const usd = roomOf(facility, total, spent?.groups.find((entry) => entry.group === group)?.amount ?? 0);
+    return {
+      left: mulDiv(Math.max(0, usd), facility.conversionRate, MICRO), least: mulDiv(PARAMETERS.concentrationLeast, facility.conversionRate, MICRO), isTaken: false,
+    };
+  }
+
+  /** Those whose credit a bid holds; of one that holds none yet, whose it would. */
+  facilitiesOf(bid: number): Iterable<FacilityId> {
+    if (this.assumed !== undefined) return this.assumed;
+    const { orders, amounts, lots } = this.state;
+    const found = new Set<FacilityId>();
+    for (let node = orders.holdList(bid); node !== NIL; node = amounts.next(node)) {
+      const { facility } = lots.rows[amounts.lot(node)];
+      if (facility !== NIL) found.add(facility);
+    }
+    return found;
+  }
+
+  private lookAs<Found>(facilities: readonly FacilityId[], look: () => Found): Found {
+    this.assumed = [...new Set(facilities)];
     const found = look();
     this.assumed = undefined;
     return found;
+  }
+
+  /** What is asked of a book for a bid that holds nothing yet. Rules before version 9 did not ask whom it may buy from. */
+  lookAsPaidBy<Found>(bid: number, hold: Micro, hour: Hour, look: () => Found): Found {
+    const { orders, rulesVersion } = this.state;
+    const company = orders.company(bid);
+    if (rulesVersion < 9 || orders.isSell(bid) || !this.isLimited(company, hold)) return look();
+    orders.setFlags(bid, orders.flags(bid) | FLAG.limited);
+    return this.lookAs(this.payers(company, hold, hour).map(({ facility }) => facility.facility), look);
   }
 
   /**
@@ -376,6 +479,15 @@ export class CreditLimits {
     const mark = this.mark(market, hour);
     return book === undefined || book.bids.isEmpty ? mark : Math.min(mark, book.bids.best());
   }
+}
+
+/** What of its commitment may go to one provider group however little is spent. */
+const floorOf = ({ amount }: Facility): Micro => mulDiv(amount, PARAMETERS.concentrationFloor, MICRO);
+
+/** What a provider group that had so much of so much spent may still have; what it gets is spent too. */
+function roomOf(facility: Facility, total: Micro, had: Micro): Micro {
+  const others = MICRO - PARAMETERS.concentrationShare;
+  return Math.max(mulDiv(total, PARAMETERS.concentrationShare, others) - mulDiv(had, MICRO, others), floorOf(facility) - had);
 }
 
 /** The facility's entry among those that pay. */

@@ -77,7 +77,7 @@ describe('a draw for a bid that cannot wait', () => {
 });
 
 describe('a draw for a bid whose credit may not go to every provider', () => {
-  /** So much has gone to provider `a` that the facility's credit goes there no more; nothing of it is unspent. */
+  /** So much has gone to provider `a`, 50,000 USD but for a fraction, that the facility's credit goes there no more; next to nothing of it is unspent. */
   function barred(): { world: World; borrower: number; providers: number[] } {
     const world = new World();
     const lender = world.company('lender');
@@ -86,8 +86,8 @@ describe('a draw for a bid whose credit may not go to every provider', () => {
     world.run({ type: 'applyFacility', company: borrower, amount: usd(1_000_000), months: 6, method: 'bullet', application: APPLICATION, loanRules: LOAN_RULES, drawOnDemand: true });
     world.run({ type: 'acceptFacility', company: borrower, facility: 0 });
     const providers = [world.provider(100_000, 'a'), world.provider(100_000, 'b')];
-    world.ask(providers[0], 2, 50_000, { hour: LAST });
-    world.bid(borrower, 2, 50_000, { hour: LAST, timeInForce: IOC });
+    world.ask(providers[0], 2, 34_999.5, { hour: LAST });
+    world.bid(borrower, 2, 34_999.5, { hour: LAST, timeInForce: IOC });
     world.ask(providers[0], 1.9, 10_000, { hour: LAST });
     return { world, borrower, providers };
   }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { accountNameOf } from '../ledger/accounts.ts';
 import { addMonths } from '../numbers/calendar.ts';
-import { BUY, LOAN_RULES, NONE } from '../vocabulary.ts';
+import { FOK, BUY, LOAN_RULES, NONE } from '../vocabulary.ts';
 import type { ApplyFacility, Command } from '../commands.ts';
 import { Engine } from '../engine.ts';
 import type { EventOf } from '../events.ts';
@@ -138,15 +138,17 @@ describe('unsecured exposure', () => {
     for (const amount of [400_000, 200_000]) world.run({ type: 'draw', company: borrower, facility: 0, amount: usd(amount) });
     expect(world.view.exposureLimit).toBe(usd(600_000));
     const consume = (hours: number, index: number): void => {
-      // A group may have 40 % of a month's spend or 5 % of the commitment: every purchase takes another provider.
-      const seller = world.provider(100_000, `p${index}`);
+      // A group may have 40 % of a month's spend or 5 % of the commitment: every purchase takes two others.
       const hour = HOUR + 24 * 80 + index;
-      world.ask(seller, 2.4, hours, { hour });
-      const fill = one(world.bid(borrower, 2.4, hours, { hour }).events, 'fill');
-      world.run({
-        type: 'capture', company: borrower, allocation: fill.allocation, gpu: gpuHours(hours) * 36_000_000, request: `r${index}`, model: NONE, promptTokens: 0, completionTokens: 0,
-        detail: { key: '', endpoint: '', spotFees: 0, estimated: false },
-      });
+      for (const seller of ['a', 'b']) world.ask(world.provider(100_000, `p${index}${seller}`), 2.4, hours / 2, { hour });
+      const fills = all(world.bid(borrower, 2.4, hours, { hour, timeInForce: FOK }).events, 'fill');
+      expect(fills).toHaveLength(2);
+      for (const { allocation, quantity } of fills) {
+        world.run({
+          type: 'capture', company: borrower, allocation, gpu: quantity * 36_000_000, request: `r${allocation}`, model: NONE, promptTokens: 0, completionTokens: 0,
+          detail: { key: '', endpoint: '', spotFees: 0, estimated: false },
+        });
+      }
     };
     for (let index = 0; index < 8; index++) {
       world.days(Math.floor(index / 3));
@@ -175,8 +177,8 @@ describe('hours that lose their value', () => {
     for (let index = 0; index < 8; index++) {
       world.days(Math.floor(index / 2));
       const hour = HOUR + 24 * 80 + index;
-      world.ask(world.provider(100_000, `m${index}`), 2.4, 70_000, { hour });
-      one(world.bid(borrower, 2.4, 70_000, { hour }).events, 'fill');
+      for (const [seller, quantity] of [20_000, 25_000, 25_000].entries()) world.ask(world.provider(100_000, `m${index}.${seller}`), 2.4, quantity, { hour });
+      expect(all(world.bid(borrower, 2.4, 70_000, { hour, timeInForce: FOK }).events, 'fill')).toHaveLength(3);
     }
     world.run({ type: 'setMarks', classes: [{ class: 0, price: price(2.4) }], hours: [] });
     world.days(4);
@@ -191,7 +193,7 @@ describe('hours that lose their value', () => {
     expect(world.notices(fallen.events)).toEqual(['exposure_warning', 'margin_call', 'forced_resale']);
     expect(world.view).toMatchObject({ state: 'cancel_only', frozenFraction: 0 });
     const offers = all(fallen.events, 'resaleForced');
-    expect(offers).toHaveLength(8);
+    expect(offers).toHaveLength(24);
     expect(offers.every(({ mark }) => mark === price(0.4))).toBe(true);
     expect(states(world.days(6).events)).toEqual(['frozen']);
     expect(world.view.frozenFraction).toBe(MICRO);

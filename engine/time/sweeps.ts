@@ -149,9 +149,13 @@ export class Sweeps {
 
   /** What a command has brought about and may trade now: bids whose credit is free again, then blocks. */
   settle(): void {
-    this.state.unsettled = false;
-    this.runLoosened();
-    this.trading.blocks.run();
+    const { state } = this;
+    // What blocks bought elsewhere may let bids trade again; before rules version 9 with the next command.
+    do {
+      state.unsettled = false;
+      this.runLoosened();
+      this.trading.blocks.run();
+    } while (state.unsettled && state.rulesVersion >= 9);
   }
 
   /** Provider groups are open again to some companies' credit: bids that waited for them trade now, the oldest first. */

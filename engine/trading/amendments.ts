@@ -62,7 +62,10 @@ export class Amendments {
     orders.setPrice(row, price);
     orders.setQuantity(row, orders.quantity(row) + (remaining - orders.remaining(row)));
     orders.setRemaining(row, remaining);
-    if (!orders.isSell(row)) trading.adjustHold(row);
+    if (!orders.isSell(row)) {
+      trading.adjustHold(row);
+      if (this.state.rulesVersion >= 9 && trading.limits.isLimited(orders.company(row))) trading.limits.limit(row);
+    }
     trading.events.amended(row, false);
     if (!resting) {
       if (this.state.rulesVersion >= 8) trading.matcher.requeueStop(book, row);

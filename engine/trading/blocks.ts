@@ -9,7 +9,7 @@
 import type { Block } from './block.ts';
 import { BlockChecks } from './block_checks.ts';
 import { BlockPlan, leastAccepted } from '../book/block_plan.ts';
-import type { BlockTerms, Lacking } from '../book/block_plan.ts';
+import type { BlockRoom, BlockTerms, Lacking } from '../book/block_plan.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { BUY, CANCEL_NEWEST, FOK, GTC, LIMIT, NONE, SELL, TIMES_IN_FORCE } from '../vocabulary.ts';
 import type { PlaceBlock, PlaceOrder } from '../commands.ts';
@@ -27,6 +27,10 @@ import { TIMER } from '../time/timers.ts';
 import type { TradingHost } from './trading_host.ts';
 import { MILLIS_PER_HOUR, PRICE_TICKS_MAX } from '../numbers/units.ts';
 import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
+
+interface Terms extends BlockTerms {
+  readonly books: readonly HourBook[];
+}
 
 /** That wait: fewer are tried sooner than it is found out which could execute at all. */
 const FEW_BLOCKS = 4;
@@ -92,8 +96,8 @@ export class Blocks {
       asks: [], asksLeft: 0, lacking: 0,
     };
     if (command.side === BUY) {
-      if (trading.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
       const hold = requiredHold(command.price * command.quantity * hours, 0, 0, 0);
+      if (trading.limits.isLimited(command.company, hold)) trading.limits.limit(row);
       const needed = this.neededOf(block, row, hold);
       trading.drawFor(command.company, needed, command.toHour - 1);
       trading.reserve(row, needed, hold);
@@ -287,7 +291,7 @@ export class Blocks {
     if (books === undefined) return;
     const terms = this.termsOf(block, row, books);
     const quantity = this.largest(block, terms);
-    if (quantity > 0) this.trade(block, row, books, quantity, terms.mayTrade);
+    if (quantity > 0) this.trade(block, row, terms, quantity);
   }
 
   /** What must be there for it: all that it may cost, or, where it is short of that and cannot wait, what it executes. */
@@ -312,16 +316,34 @@ export class Blocks {
     return quantity;
   }
 
-  private termsOf(block: Block, row: number, books: HourBook[]): BlockTerms {
-    return { sells: block.side === SELL, price: block.price, books, mayTrade: this.counterpartiesOf(block, row) };
+  private termsOf(block: Block, row: number, books: HourBook[]): Terms {
+    return { sells: block.side === SELL, price: block.price, books, mayTrade: this.counterpartiesOf(block, row), room: this.roomOf(block, row) };
+  }
+
+  /** What limits of concentration leave the block, or the bids that a seller's block meets; undefined where there are none to look at. */
+  private roomOf(block: Block, row: number): BlockRoom | undefined {
+    const { trading: { limits, matcher }, state: { orders, rulesVersion, standing } } = this;
+    const isLimited = (bid: number): boolean => (orders.flags(bid) & FLAG.limited) !== 0;
+    if (rulesVersion < 9 || !matcher.anyLimited || (block.side === BUY && !isLimited(row))) return undefined;
+    const begin = (): void => limits.beginMeeting();
+    if (block.side === BUY) return { begin, most: (ask, price) => limits.mostFrom(row, ask, price), took: (ask, notional) => limits.took(row, ask, notional) };
+    const group = standing.group(block.company);
+    return {
+      begin,
+      most: (bid, price) => (isLimited(bid) ? limits.mostFromGroup(bid, group, price) : Infinity),
+      took: (bid, notional) => {
+        if (isLimited(bid)) limits.tookFromGroup(bid, group, notional);
+      },
+    };
   }
 
   /**
-   * Whom a block may trade with. What is decided of credit that may not go everywhere stays so while the block executes: its own trades may bring a
-   * provider group to its limit, and what is planned of later hours would find nobody.
+   * Whom a block may trade with; how much is another question from rules version 9 on. In version 8 what is decided of credit that may not go everywhere
+   * stays so while the block executes: its own trades may bring a provider group to its limit, and what is planned of later hours would find nobody.
    */
   private counterpartiesOf(block: Block, row: number): (maker: number) => boolean {
     if (this.state.rulesVersion < 8) return (maker) => this.mayTrade(block, row, maker) && !this.isBarred(row, maker);
+    if (this.state.rulesVersion >= 9) return (maker) => this.mayTrade(block, row, maker);
     const { trading, state: { orders } } = this;
     const isLimited = (bid: number): boolean => (orders.flags(bid) & FLAG.limited) !== 0;
     const known = new Map<number, boolean>();
@@ -384,12 +406,20 @@ export class Blocks {
   }
 
   /** Takes `quantity` in every hour at resting prices. While it lasts nothing of the hold is released: cheap hours pay for dear ones. */
-  private trade(block: Block, row: number, books: readonly HourBook[], quantity: Steps, mayTrade: (maker: number) => boolean): void {
+  private trade(block: Block, row: number, terms: Terms, quantity: Steps): void {
     const { state, trading } = this;
     const { orders } = state;
+    const { books, room } = terms;
     const before = orders.notional(row);
+    const planned = room === undefined ? undefined : this.plan.pricesOf(terms, quantity);
     orders.setPrice(row, PRICE_TICKS_MAX);
-    for (const book of books) this.tradeHour(block, row, book, quantity, mayTrade);
+    room?.begin();
+    books.forEach((book, index) => {
+      this.prepare(block, row, book, quantity);
+      if (planned === undefined || room === undefined) this.tradeHour(block, row, book, quantity, terms.mayTrade);
+      else this.tradeLevels(row, book, terms, room, planned[index]);
+    });
+    if (room !== undefined) trading.limits.endMeeting();
     orders.setPrice(row, block.price);
     orders.setBook(row, NIL);
     orders.setCell(row, NIL);
@@ -401,13 +431,17 @@ export class Blocks {
     for (const book of books) trading.runStops(book);
   }
 
-  private tradeHour(block: Block, row: number, book: HourBook, quantity: Steps, mayTrade: (maker: number) => boolean): void {
+  /** The block's row stands for an order of the hour. */
+  private prepare(block: Block, row: number, book: HourBook, quantity: Steps): void {
     const { orders, supply } = this.state;
     orders.setBook(row, book.row);
-    if (block.side === SELL) {
-      orders.setCell(row, this.trading.cellFor(book, block.company));
-      supply.offer(orders.cell(row), quantity);
-    }
+    if (block.side !== SELL) return;
+    orders.setCell(row, this.trading.cellFor(book, block.company));
+    supply.offer(orders.cell(row), quantity);
+  }
+
+  private tradeHour(block: Block, row: number, book: HourBook, quantity: Steps, mayTrade: (maker: number) => boolean): void {
+    const { orders } = this.state;
     const side = book.side(block.side === BUY);
     let left = quantity;
     for (let key = side.bestKey(); left > 0; key = side.nextKey(key)) {
@@ -421,13 +455,40 @@ export class Blocks {
     }
   }
 
+  /**
+   * Takes of each level what was planned, of each order at most what it may. Icebergs execute slice by slice, where the plan took each whole: what orders of
+   * another group had of a limit that was planned for later is then missing, and is taken as if there were no limit, for a block is all hours or none.
+   */
+  private tradeLevels(row: number, book: HourBook, terms: BlockTerms, room: BlockRoom, planned: ReadonlyMap<Ticks, Steps>): void {
+    for (const [price, quantity] of planned) {
+      const left = quantity - this.takeAt(row, book, terms, price, quantity, (maker) => room.most(maker, price));
+      if (left > 0) this.takeAt(row, book, terms, price, left, () => Infinity);
+    }
+  }
+
+  /** Takes up to `wanted` at one price. Returns how much it was. */
+  private takeAt(row: number, book: HourBook, terms: BlockTerms, price: Ticks, wanted: Steps, mostOf: (maker: number) => Steps): Steps {
+    const { orders } = this.state;
+    const side = book.side(!terms.sells);
+    let left = wanted;
+    let maker = side.head(side.keyOf(price));
+    while (maker !== NIL && left > 0) {
+      const next = orders.next(maker);
+      const most = terms.mayTrade(maker) ? Math.min(left, mostOf(maker)) : 0;
+      if (most > 0) left -= this.take(book, row, maker, most, terms.room);
+      if (next !== NIL || most === 0 || (orders.flags(maker) & FLAG.resting) === 0) maker = next;
+    }
+    return wanted - left;
+  }
+
   /** One execution, of an iceberg of what it shows. Returns its quantity. */
-  private take(book: HourBook, row: number, maker: number, wanted: Steps): Steps {
+  private take(book: HourBook, row: number, maker: number, wanted: Steps, room?: BlockRoom): Steps {
     const { trading, state } = this;
     const { orders } = state;
     const { matcher } = trading;
     const quantity = Math.min(wanted, orders.visible(maker));
     const price = orders.price(maker);
+    room?.took(maker, price * quantity);
     matcher.take(maker, quantity);
     orders.setRemaining(row, orders.remaining(row) - quantity);
     noteTrade(book, price);

@@ -61,7 +61,10 @@ export class Fills {
       state.standing.setUndelivered(seller, state.standing.undelivered(seller) + notional);
       state.supply.sell(orders.cell(ask), quantity, left);
     }
-    if (this.limits.isFinanced(orders.company(bid))) this.limits.count(allocation);
+    if (this.limits.isFinanced(orders.company(bid))) {
+      this.limits.count(allocation);
+      if (orders.remaining(bid) > 0) this.limits.eased(bid);
+    }
     this.events.fill(maker, taker, allocation, price, quantity, fee);
     if (resells) this.resales.tell(ask, allocation, quantity, resaleFee);
   }

@@ -204,8 +204,12 @@ export class Trading implements AuctionHost, TradingHost {
   /** The checks that need the book: post-only and minimum quantity, which an own order may stand in the way of. */
   private bookRefusal(book: HourBook, row: number, command: PlaceOrder): RejectCode | undefined {
     if (command.orderType === STOP || command.orderType === STOP_LIMIT || book.auction) return undefined;
-    if (command.postOnly && this.matcher.wouldCross(book, row)) return 'post_only_would_cross';
-    return this.matcher.undercutsMinimum(book, row) ? this.matcher.minimumRefusal(book, row) : undefined;
+    if (!command.postOnly && command.minimumQuantity === 0) return undefined;
+    const { matcher, state: { orders } } = this;
+    return this.limits.lookAsPaidBy(row, requiredHold(orders.price(row) * orders.remaining(row), 0, 0, 0), book.hour, () => {
+      if (command.postOnly && matcher.wouldCross(book, row)) return 'post_only_would_cross';
+      return matcher.undercutsMinimum(book, row) ? matcher.minimumRefusal(book, row) : undefined;
+    });
   }
 
   countOrder(company: number): void {
@@ -220,8 +224,8 @@ export class Trading implements AuctionHost, TradingHost {
     if (command.side === SELL) {
       this.offer(row, command.quantity);
     } else {
-      if (this.matcher.anyLimited && this.limits.isLimited(command.company)) orders.setFlags(row, orders.flags(row) | FLAG.limited);
       const hold = requiredHold(orders.price(row) * command.quantity, 0, 0, 0);
+      if (this.matcher.anyLimited && this.limits.isLimited(command.company, hold)) this.limits.limit(row);
       // Nobody else has a facility to draw from.
       const mayDraw = this.limits.isFinanced(command.company);
       const needed = mayDraw ? this.neededOf(command, row, hold) : hold;
@@ -260,7 +264,7 @@ export class Trading implements AuctionHost, TradingHost {
   /** `look`: the notional of what it would execute, 0 when nothing. */
   neededFor(company: CompanyId, hold: Micro, lastHour: Hour, look: () => Micro): Micro {
     const ahead = (): Micro => requiredHold(look(), 0, 0, 0);
-    if (!this.limits.isLimited(company)) return ahead();
+    if (!this.limits.isLimited(company, hold)) return ahead();
     // Whom limited credit may buy from was known when it was held only: all was drawn.
     if (this.state.rulesVersion < 7) return ahead() === 0 ? 0 : hold;
     return this.limits.neededOf(company, hold, this.holds.spendable(company, hold), lastHour, ahead);
@@ -331,6 +335,19 @@ export class Trading implements AuctionHost, TradingHost {
     const { picking } = this;
     if (picking?.row === bid && providerOf(this.state, ask) !== picking.provider) return false;
     return this.limits.mayBuyFrom(bid, ask);
+  }
+
+  beginMeeting(): void {
+    this.limits.beginMeeting();
+  }
+  mostFrom(bid: number, ask: number, price: number): number {
+    return this.limits.mostFrom(bid, ask, price);
+  }
+  took(bid: number, ask: number, notional: number): void {
+    this.limits.took(bid, ask, notional);
+  }
+  endMeeting(): void {
+    this.limits.endMeeting();
   }
 
   rested(row: number): void {
@@ -404,6 +421,7 @@ export class Trading implements AuctionHost, TradingHost {
     if (change > 0) this.holds.reserve(row, change);
     else this.holds.release(row, -change);
     ledger.end();
+    if (change < 0) this.limits.eased(row);
   }
 
   // Leaving and changing.
