@@ -16,6 +16,7 @@ import { State } from './state.ts';
 import type { Block } from './trading/block.ts';
 import { HourBook } from './trading/markets.ts';
 import type { Market } from './trading/markets.ts';
+import { FINANCED } from './trading/standing.ts';
 import { BUY, SELL } from './vocabulary.ts';
 import type { CompanyId, FacilityId, OrderId } from './vocabulary.ts';
 
@@ -45,7 +46,8 @@ class Excerpt {
   constructor(whole: State, command: PlaceOrder | PlaceBlock) {
     this.whole = whole;
     const { part } = this;
-    this.isLimited = [...whole.spending.values()].some(({ groups }) => groups.some(({ barred }) => barred));
+    const mayBeLimited = command.side === BUY && (whole.standing.sides(command.company) & FINANCED) !== 0;
+    this.isLimited = mayBeLimited || [...whole.spending.values()].some(({ groups }) => groups.some(({ barred }) => barred));
     this.takeTerms();
     this.owners.add(command.company);
     part.standing.adopt(whole.standing);
@@ -111,7 +113,7 @@ class Excerpt {
         if (left <= 0 || (limit !== undefined && (sell ? price > limit : price < limit))) return false;
       }
       taken.side(sell).append(part.orders, this.takeOrder(row));
-      if (command === undefined || orders.model(row) >= 0 || command.model >= 0 || this.isLimited) return true;
+      if (command === undefined || orders.model(row) >= 0 || command.model >= 0 || this.isLimited || (orders.flags(row) & FLAG.limited) !== 0) return true;
       if (standing.group(orders.company(row)) !== standing.group(command.company)) left -= orders.remaining(row);
       return true;
     });
