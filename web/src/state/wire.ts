@@ -210,6 +210,8 @@ export interface WireBankReport {
   unmatched: number;
   duplicate: number;
   credited: string;
+  /** What became of each, by its place in the file; the header is line 1. */
+  lines: { line: number; status: 'matched' | 'unmatched' | 'duplicate' }[];
 }
 
 export interface WireAudit {

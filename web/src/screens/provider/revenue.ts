@@ -3,7 +3,6 @@ import { format, MILLIS_PER_HOUR, parseInstrument, toMicro, type WireDelivery } 
 import type { Bar } from '../../ui/Bars.svelte';
 
 const DAYS_MAX = 30;
-export const MICRO_PER_CENT = 10_000n;
 
 export function revenueBars(deliveries: readonly WireDelivery[]): Bar[] {
   const byDay = new Map<string, bigint>();
@@ -12,5 +11,5 @@ export function revenueBars(deliveries: readonly WireDelivery[]): Bar[] {
     byDay.set(day, (byDay.get(day) ?? 0n) + toMicro(row.usd));
   }
   const days = [...byDay].filter(([, usd]) => usd > 0n).sort(([a], [b]) => (a < b ? -1 : 1)).slice(-DAYS_MAX);
-  return days.map(([day, usd]) => ({ label: format.calendarDay(day), title: `${day}: ${format.amount(usd)} USD`, parts: [{ size: Number(usd / MICRO_PER_CENT), tone: 'good' }] }));
+  return days.map(([day, usd]) => ({ label: format.calendarDay(day), title: `${day}: ${format.amount(usd)} USD`, parts: [{ size: Number(usd), tone: 'good' }] }));
 }
