@@ -12,7 +12,7 @@ import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
 import { REJECT_CODES } from './catalogue.ts';
 import { DeliveryMinutes } from './delivery/minutes.ts';
-import { CANCEL, FORESEEN, Foresight, OTHER_COMMAND, PLACE } from './trading/foresight.ts';
+import { CANCEL, Foresight, OTHER_COMMAND, PLACE } from './trading/foresight.ts';
 import { Failures } from './delivery/failures.ts';
 import { ProviderFaults } from './delivery/provider_faults.ts';
 import { Replacements } from './delivery/replacement.ts';
@@ -149,6 +149,11 @@ export class Engine {
     return this.foresight.isWorthwhile;
   }
 
+  /** Commands that are best known together. */
+  get reach(): number {
+    return this.foresight.reach;
+  }
+
   /** Commands that are applied next, at most FORESEEN of them. Changes nothing: they only take less time. */
   foresee(envelopes: readonly Envelope[], from: number, to: number): void {
     this.foresight.look(envelopes, from, to);
@@ -156,10 +161,13 @@ export class Engine {
 
   /** Executes commands that are known together. */
   applyAll(envelopes: readonly Envelope[], from = 0, to = envelopes.length): void {
-    for (let at = from; at < to; at += FORESEEN) {
-      const end = at + FORESEEN < to ? at + FORESEEN : to;
+    let at = from;
+    while (at < to) {
+      const { reach } = this.foresight;
+      const end = at + reach < to ? at + reach : to;
       this.foresight.look(envelopes, at, end);
       for (let row = at; row < end; row++) this.applyKnown(envelopes[row], this.foresight.kinds[row - at]);
+      at = end;
     }
   }
 

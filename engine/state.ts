@@ -67,7 +67,7 @@ export class State {
   /** The rules that commands are executed under; told, not kept. */
   rulesVersion = RULES_VERSION;
   readonly buffer = new EventBuffer();
-  private readonly lotRows = new LotRows();
+  readonly lotRows = new LotRows();
   readonly cells = new SupplyCells();
   readonly standing = new Standing();
   readonly ledger = new Ledger(this.buffer, this.standing, this.lotRows, this.cells);
@@ -183,10 +183,15 @@ export class State {
 
   /** The book of an hour, if it has been needed. */
   findBook(market: Market, hour: Hour): HourBook | undefined {
+    const row = this.findRow(market, hour);
+    return row === NIL ? undefined : this.books[row];
+  }
+
+  /** Its row; NIL without one. */
+  findRow(market: Market, hour: Hour): number {
     const { ring } = market;
     const place = (hour & RING_MASK) << 1;
-    const row = place < ring.length && ring[place] === hour ? ring[place + 1] : (market.books.get(hour) ?? NIL);
-    return row === NIL ? undefined : this.books[row];
+    return place < ring.length && ring[place] === hour ? ring[place + 1] : (market.books.get(hour) ?? NIL);
   }
 
   /** The book in an hour's place, which seldom is another hour's. */

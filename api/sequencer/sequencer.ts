@@ -18,7 +18,6 @@ import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.t
 import type { Journal } from '../../db/journal_record.ts';
 import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
 import type { Clock } from './clock.ts';
-import { FORESEEN } from '../../engine/trading/foresight.ts';
 import { Acknowledgements } from './acknowledgements.ts';
 import { NOT_TOLD } from './messages.ts';
 import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, Reservation, SequencerStatus, Spent } from './port.ts';
@@ -32,6 +31,7 @@ export interface SequencedEngine extends EngineView {
   apply(envelope: Envelope): void;
   /** Whether it helps to tell the engine of commands before they come. */
   readonly isWide: boolean;
+  readonly reach: number;
   foresee(envelopes: readonly Envelope[], from: number, to: number): void;
   /** A copy of the state, of which the hash is taken; in a room, if there is one. */
   snapshot(room?: Uint8Array): Uint8Array;
@@ -444,7 +444,7 @@ export class Sequencer {
   private takeItems(turn: Turn, fits: (item: Item) => boolean): void {
     const tooOld = this.elapsed() - this.limits.waitMillis;
     for (let taken = 0; this.queue.length > 0 && !this.isFull(); taken++) {
-      if (taken % FORESEEN === 0 && this.engine.isWide) this.tellAhead();
+      if (taken % this.engine.reach === 0 && this.engine.isWide) this.tellAhead();
       const item = this.queue.first();
       if (item.id !== NOBODY && item.since < tooOld && !this.isUnderWay(item)) {
         this.queue.shift();
@@ -471,7 +471,7 @@ export class Sequencer {
   private tellAhead(): void {
     const { queue, foreseen } = this;
     foreseen.length = 0;
-    for (let place = 0; place < FORESEEN && place < queue.length; place++) {
+    for (let place = 0; place < this.engine.reach && place < queue.length; place++) {
       const item = queue.at(place);
       if (item.kind === 'command') foreseen.push(item.envelope);
     }

@@ -1,24 +1,40 @@
 /** One hour book: two sides of price levels, each a queue of orders in time priority. */
 import { BookSide } from './levels.ts';
 import type { Levels } from './levels.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
 import { StopQueue } from './stop_queue.ts';
 
 /** Books that no stop waits in share this one, so that asking costs nothing; nothing is ever put into it. */
 const NO_STOPS = new StopQueue();
 
-/** What every order asks of its book stands first or in the book's row, in one cache line each. */
+/** What every order asks of its book stands in the book's row; what makes a book other than plain, here. */
 export class Book {
-  readonly row: number;
+  row: number;
   readonly levels: Levels;
-  /** Orders collect without trading until the uncross. */
-  auction = false;
+  private inCall = false;
   private waiting = NO_STOPS;
 
-  /** @param levels of this book and others @param row its number among them */
+  /** @param levels of this book and others @param row its number among them; NIL: of none as yet */
   constructor(levels: Levels, row: number) {
     this.row = row;
     this.levels = levels;
-    levels.rows.open(row);
+    if (row !== NIL) levels.rows.open(row);
+  }
+
+  /** Orders collect without trading until the uncross. */
+  get auction(): boolean {
+    return this.inCall;
+  }
+  set auction(value: boolean) {
+    this.inCall = value;
+    this.notePlain();
+  }
+
+  protected isPlain(): boolean {
+    return !this.inCall && this.waiting === NO_STOPS;
+  }
+  protected notePlain(): void {
+    this.levels.rows.setPlain(this.row, this.isPlain());
   }
 
   get bids(): BookSide {
@@ -54,7 +70,10 @@ export class Book {
     return this.waiting;
   }
   addStop(row: number, sell: boolean, stopPrice: number): void {
-    if (this.waiting === NO_STOPS) this.waiting = new StopQueue();
+    if (this.waiting === NO_STOPS) {
+      this.waiting = new StopQueue();
+      this.notePlain();
+    }
     this.waiting.add(row, sell, stopPrice);
   }
 

@@ -16,6 +16,8 @@ const LAST_PRICE = 2;
 export const BITS = 6;
 export const WINDOW = 10;
 export const SHAPE = 12;
+/** Beside the shape of the bids. */
+const NOT_PLAIN = 256;
 export const CELLS = 14;
 export const CELLS_ROWS = 15;
 /** Of the second line: the runs of levels beyond the windows, what is in them and the room that they have, bids' then asks'. */
@@ -25,6 +27,8 @@ export const FAR_ROOM = 4;
 export const CELLS_COUNT = 6;
 const FIRST_ALLOCATION = 7;
 const OPEN_ALLOCATIONS = 8;
+const MARKET = 14;
+const HOUR = 15;
 /** As doubles. */
 const TRADED_LOW = 5;
 const TRADED_HIGH = 6;
@@ -67,11 +71,31 @@ export class BookRows {
     this.seldomFloats = this.second.floats;
   }
 
+  /** Whether orders of a book meet nothing but its levels: no halt, no call, no stop that waits. */
+  isPlain(book: number): boolean {
+    return (this.ints[(book << BOOK_INT_SHIFT) | SHAPE] & NOT_PLAIN) === 0;
+  }
+  setPlain(book: number, value: boolean): void {
+    const at = (book << BOOK_INT_SHIFT) | SHAPE;
+    this.ints[at] = value ? this.ints[at] & ~NOT_PLAIN : this.ints[at] | NOT_PLAIN;
+  }
+
   lastPrice(book: number): number {
     return this.floats[(book << BOOK_FLOAT_SHIFT) | LAST_PRICE];
   }
   setLastPrice(book: number, value: number): void {
     this.floats[(book << BOOK_FLOAT_SHIFT) | LAST_PRICE] = value;
+  }
+  /** What is traded there. */
+  market(book: number): number {
+    return this.seldom[(book << BOOK_INT_SHIFT) | MARKET];
+  }
+  hour(book: number): number {
+    return this.seldom[(book << BOOK_INT_SHIFT) | HOUR] >>> 0;
+  }
+  setInstrument(book: number, market: number, hour: number): void {
+    this.seldom[(book << BOOK_INT_SHIFT) | MARKET] = market;
+    this.seldom[(book << BOOK_INT_SHIFT) | HOUR] = hour;
   }
   firstAllocation(book: number): number {
     return this.seldom[(book << BOOK_INT_SHIFT) | FIRST_ALLOCATION];

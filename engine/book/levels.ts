@@ -75,10 +75,20 @@ export class Levels {
     return this.slotOf(at, side, this.placeOf(at, side, this.rows.floats[((book << BOOK_FLOAT_SHIFT) | BEST) + side]));
   }
 
+  /** Where the one after it does, if that is in the window too. */
+  secondPlace(book: number, side: number): number {
+    if (this.isEmpty(book, side)) return NIL;
+    const at = book << BOOK_INT_SHIFT;
+    const best = this.rows.floats[((book << BOOK_FLOAT_SHIFT) | BEST) + side];
+    const length = this.rows.ints[(at | SHAPE) + side] & LENGTH_BITS;
+    const step = this.stepDown(at, side, best & (length - 1), length);
+    return step === length ? NIL : this.slotOf(at, side, this.placeOf(at, side, best - step));
+  }
+
   /** Where a level would stand if it is in the window; NIL without one. Which it is, is not looked at: for who reads ahead. */
   placeNear(book: number, side: number, key: number): number {
     const at = book << BOOK_INT_SHIFT;
-    return this.rows.ints[(at | SHAPE) + side] === 0 ? NIL : this.slotOf(at, side, this.placeOf(at, side, key));
+    return (this.rows.ints[(at | SHAPE) + side] & LENGTH_BITS) === 0 ? NIL : this.slotOf(at, side, this.placeOf(at, side, key));
   }
 
   /** Where a level's first and last order stand in the pool; NIL when there is none of the key. */
@@ -94,7 +104,7 @@ export class Levels {
       const place = key & (length - 1);
       return this.isTaken(at, side, place) ? this.slotOf(at, side, place) : NIL;
     }
-    return shape < HAS_FAR ? NIL : this.findFar(at, side, key);
+    return (shape & HAS_FAR) === 0 ? NIL : this.findFar(at, side, key);
   }
 
   /** The first order of a level that is there. */
@@ -120,7 +130,7 @@ export class Levels {
       const step = this.stepDown(at, side, key & (length - 1), length);
       if (step < length - ticks) return key - step;
     }
-    return shape < HAS_FAR ? NO_KEY : this.nextFar(at, side, key);
+    return (shape & HAS_FAR) === 0 ? NO_KEY : this.nextFar(at, side, key);
   }
 
   /** From one place of a window round to the next that is taken; its length when there is none. */
@@ -162,7 +172,7 @@ export class Levels {
     const at = book << BOOK_INT_SHIFT;
     const best = ((book << BOOK_FLOAT_SHIFT) | BEST) + side;
     if (this.isEmpty(book, side)) {
-      if (ints[(at | SHAPE) + side] === 0) this.openWindow(at, side, WINDOW_FIRST);
+      if ((ints[(at | SHAPE) + side] & LENGTH_BITS) === 0) this.openWindow(at, side, WINDOW_FIRST);
       floats[best] = key;
     } else if (key > floats[best]) {
       this.raise(book, side, key);
@@ -176,7 +186,7 @@ export class Levels {
   private openWindow(at: number, side: number, length: number): void {
     const { ints } = this.rows;
     ints[(at | WINDOW) + side] = this.pool.take(length >> LEVELS_PER_ROW_SHIFT);
-    ints[(at | SHAPE) + side] = length | (ints[(at | SHAPE) + side] & HAS_FAR);
+    ints[(at | SHAPE) + side] = length | (ints[(at | SHAPE) + side] & ~LENGTH_BITS);
   }
 
   private put(at: number, side: number, key: number, head: number, tail: number): void {
@@ -239,7 +249,7 @@ export class Levels {
     this.openWindow(at, side, longer);
     ints[(at | BITS) + (side << 1)] = 0;
     for (const [key, head, tail] of kept) this.put(at, side, key, head, tail);
-    if (ints[(at | SHAPE) + side] >= HAS_FAR) this.approach(book, side, best);
+    if ((ints[(at | SHAPE) + side] & HAS_FAR) !== 0) this.approach(book, side, best);
     return true;
   }
 
@@ -279,7 +289,7 @@ export class Levels {
   private fallBack(book: number, side: number, best: number, length: number): void {
     const at = book << BOOK_INT_SHIFT;
     const { floats, ints, seldom } = this.rows;
-    const hasFar = ints[(at | SHAPE) + side] >= HAS_FAR;
+    const hasFar = (ints[(at | SHAPE) + side] & HAS_FAR) !== 0;
     const step = this.stepDown(at, side, best & (length - 1), length);
     let next = best - step;
     if (step === length) {
@@ -305,7 +315,7 @@ export class Levels {
       this.put(at, side, key, this.pool.ints[queue], this.pool.ints[queue + 1]);
       seldom[(at | FAR_COUNT) + side] = count - 1;
     }
-    ints[(at | SHAPE) + side] &= LENGTH_BITS;
+    ints[(at | SHAPE) + side] &= ~HAS_FAR;
   }
 
   /** The first level beyond the window whose key is not below one, as its place there. */
@@ -366,7 +376,7 @@ export class Levels {
     const row = first + this.searchFar(at, side, key);
     this.pool.floats.copyWithin(row << ROW_FLOAT_SHIFT, (row + 1) << ROW_FLOAT_SHIFT, (first + count) << ROW_FLOAT_SHIFT);
     seldom[(at | FAR_COUNT) + side] = count - 1;
-    if (count === 1) ints[(at | SHAPE) + side] &= LENGTH_BITS;
+    if (count === 1) ints[(at | SHAPE) + side] &= ~HAS_FAR;
   }
 
   /** Gives back what a side takes of the pool; it must be empty. */
@@ -387,7 +397,7 @@ export class Levels {
     const { ints, seldom } = this.rows;
     const shape = ints[(at | SHAPE) + side];
     const count = this.isEmpty(book, side) ? 0 : seldom[(at | FAR_COUNT) + side];
-    if (seldom[(at | FAR_COUNT) + side] !== count || shape >= HAS_FAR !== count > 0) throw new Error('levels beyond a window that nobody knows of');
+    if (seldom[(at | FAR_COUNT) + side] !== count || ((shape & HAS_FAR) !== 0) !== count > 0) throw new Error('levels beyond a window that nobody knows of');
     let better = this.bestKey(book, side) - (shape & LENGTH_BITS) + 1;
     for (let place = count - 1; place >= 0; place--) {
       const key = this.pool.floats[(seldom[(at | FAR) + side] + place) << ROW_FLOAT_SHIFT];

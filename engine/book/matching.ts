@@ -5,6 +5,7 @@
  */
 import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, STOP } from '../vocabulary.ts';
 import type { Book } from './book.ts';
+import type { Levels } from './levels.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
@@ -354,8 +355,11 @@ export class Matcher {
 
   /** Takes a resting order out of the book. */
   withdraw(book: Book, row: number): void {
+    this.withdrawFrom(book.levels, book.row, row);
+  }
+  withdrawFrom(levels: Levels, book: number, row: number): void {
     const { orders } = this;
-    book.levels.remove(book.row, orders.isSell(row) ? 1 : 0, orders, row);
+    levels.remove(book, orders.isSell(row) ? 1 : 0, orders, row);
     orders.setFlags(row, orders.flags(row) & ~FLAG.resting);
   }
 

@@ -27,7 +27,6 @@ export class OrderEvents {
 
   accepted(command: PlaceOrder, row: number): void {
     const { orders, buffer } = this.state;
-    const book = this.state.bookOf(orders.book(row));
     buffer.reserve(24);
     const { words } = buffer;
     const at = buffer.length;
@@ -35,8 +34,8 @@ export class OrderEvents {
     words[at + 1] = 20;
     words[at + 2] = orders.idOf(row);
     words[at + 3] = command.company;
-    words[at + 4] = book.market;
-    words[at + 5] = book.hour;
+    words[at + 4] = command.market;
+    words[at + 5] = command.hour;
     words[at + 6] = command.side;
     words[at + 7] = command.orderType;
     words[at + 8] = orders.price(row);
@@ -108,7 +107,8 @@ export class OrderEvents {
     const { orders, buffer } = state;
     const bid = orders.isSell(taker) ? maker : taker;
     const ask = bid === taker ? maker : taker;
-    const book = state.bookOf(orders.book(maker));
+    const book = orders.book(maker);
+    const { rows } = state.levels;
     buffer.reserve(20);
     const { words } = buffer;
     const at = buffer.length;
@@ -122,8 +122,8 @@ export class OrderEvents {
     words[at + 7] = orders.company(bid);
     words[at + 8] = orders.company(ask);
     words[at + 9] = state.allocations.provider[allocation];
-    words[at + 10] = book.market;
-    words[at + 11] = book.hour;
+    words[at + 10] = rows.market(book);
+    words[at + 11] = rows.hour(book);
     words[at + 12] = price;
     words[at + 13] = quantity;
     words[at + 14] = fee;

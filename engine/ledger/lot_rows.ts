@@ -9,7 +9,8 @@ import type { Micro } from '../numbers/units.ts';
 const ROW_BYTES = 128;
 /** Places of a row; its accounts stand first. */
 export const LOT_SHIFT = 4;
-const INT_SHIFT = 5;
+export const LOT_INT_SHIFT = 5;
+const INT_SHIFT = LOT_INT_SHIFT;
 const BLOCKED = 6;
 const NEXT = 14;
 /** The rates, which a fill's posting reads beside the accounts: usd / credits, and the redemption rate, in lowest terms. */
@@ -22,7 +23,8 @@ const ROWS_FIRST = 16;
 export class LotRows {
   /** The accounts are the ledger's alone. */
   floats: Float64Array;
-  private ints: Int32Array;
+  /** Read ahead as they stand. */
+  ints: Int32Array;
   private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
   private room = ROWS_FIRST;
 

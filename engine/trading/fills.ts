@@ -11,7 +11,6 @@ import { FLAG } from '../book/orders.ts';
 import { FEE_SCALE, PARAMETERS } from '../parameters.ts';
 import type { Resales } from '../delivery/resale.ts';
 import type { State } from '../state.ts';
-import type { HourBook } from './markets.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MINUTES_PER_HOUR } from '../numbers/units.ts';
 import type { Steps, Ticks } from '../numbers/units.ts';
 
@@ -42,8 +41,8 @@ export class Fills {
     const bid = takerSells ? maker : taker;
     const ask = takerSells ? taker : maker;
     const notional = price * quantity;
-    const book = state.bookOf(orders.book(ask));
-    const left = minutesLeft(book.hour, state.now);
+    const book = orders.book(ask);
+    const left = minutesLeft(state.levels.rows.hour(book), state.now);
     const fee = this.chargeFee(bid, notional, takerSells ? PARAMETERS.makerFee : PARAMETERS.takerFee);
     const sellerFee = takerSells ? PARAMETERS.takerFee : PARAMETERS.makerFee;
     const allocation = this.allocate(bid, ask, book, price, quantity, sellerFee, left);
@@ -92,7 +91,7 @@ export class Fills {
     return orders.feesCharged(row) - before;
   }
 
-  private allocate(bid: number, ask: number, book: HourBook, price: Ticks, quantity: Steps, sellerFee: number, left: number): number {
+  private allocate(bid: number, ask: number, book: number, price: Ticks, quantity: Steps, sellerFee: number, left: number): number {
     const { state } = this;
     const { orders, allocations } = state;
     const row = allocations.create();
@@ -102,7 +101,7 @@ export class Fills {
     allocations.company[row] = company;
     allocations.provider[row] = orders.company(ask);
     allocations.cell[row] = orders.cell(ask);
-    allocations.book[row] = book.row;
+    allocations.book[row] = book;
     allocations.model[row] = orders.model(bid);
     allocations.sellerFee[row] = sellerFee;
     allocations.redemptionRate[row] = this.state.money.redemptionRate;
@@ -114,9 +113,10 @@ export class Fills {
     allocations.companyPrev[row] = NIL;
     if (head !== NIL) allocations.companyPrev[head] = row;
     state.standing.setFirstAllocation(company, row);
-    allocations.bookNext[row] = book.firstAllocation;
-    book.firstAllocation = row;
-    book.openAllocations++;
+    const { rows } = state.levels;
+    allocations.bookNext[row] = rows.firstAllocation(book);
+    rows.setFirstAllocation(book, row);
+    rows.setOpenAllocations(book, rows.openAllocations(book) + 1);
     return row;
   }
 

@@ -14,17 +14,19 @@ import { IOC, SELL } from '../vocabulary.ts';
 import { BOOK_INT_SHIFT } from '../book/book_rows.ts';
 import { ORDER_INT_SHIFT } from '../book/orders.ts';
 import { AMOUNT_INT_SHIFT, NIL } from '../ledger/lot_amounts.ts';
+import { LOT_INT_SHIFT } from '../ledger/lot_rows.ts';
 import { CELL_INT_SHIFT } from '../ledger/supply_cells.ts';
 import type { State } from '../state.ts';
 import { CELL } from './provider_cells.ts';
 
-/** Commands that are read together: enough that waits pass together, few enough that what was read is still there. */
+/** Commands that are read together: enough that waits pass together, few enough that what was read is still there. From near there is less to wait for. */
 export const FORESEEN = 64;
+const NEAR = 16;
 /** Orders beyond which they take much of the processor's own cache; beyond which they are far more than it holds. */
 const MIDDLING = 1 << 12;
 const WIDE = 1 << 16;
 /** Lines of one table that a stage reads of one command, at most. */
-const LINES = 5;
+const LINES = 6;
 /** Reads of one turn of a loop, so that less stands between them. */
 const AT_ONCE = 8;
 /** Integers of a line, of which an order has two. */
@@ -75,18 +77,22 @@ export class Foresight {
   private readonly sells = new Uint8Array(FORESEEN);
   private readonly keys = new Float64Array(FORESEEN);
   private readonly takes = new Uint8Array(FORESEEN);
-  /** Where in the pool the level stands that they will rest in, and the entry of an ask's provider. */
+  /** Where in the pool the level stands that they will rest in, or the two that they would meet, and the entry of an ask's provider. */
   private readonly levels = new Int32Array(FORESEEN);
+  private readonly second = new Int32Array(FORESEEN);
   private readonly entries = new Int32Array(FORESEEN);
   /** Whom they would meet. */
   private makers = 0;
-  private readonly met = new Int32Array(FORESEEN);
+  private readonly met = new Int32Array(2 * FORESEEN);
   /** Where the stage reads. */
   private readonly orderPlaces = new Places();
   private readonly bookPlaces = new Places();
   private readonly poolPlaces = new Places();
   private readonly amountPlaces = new Places();
   private readonly cellPlaces = new Places();
+  private readonly lotPlaces = new Places();
+  /** In the second lines of books. */
+  private readonly seldomPlaces = new Places();
   /** What was read must be used, or the compiler leaves out the reading. */
   private seen = 0;
 
@@ -102,6 +108,11 @@ export class Foresight {
   /** Whether there is more to read than commands, the orders that they cancel and where companies stand. */
   get isWorthwhile(): boolean {
     return this.state.orders.count > this.middling;
+  }
+
+  /** Commands that are best read together now. */
+  get reach(): number {
+    return this.state.orders.count > this.wide ? FORESEEN : NEAR;
   }
 
   /** Looks ahead to the commands from `from` on, at most FORESEEN of them. */
@@ -186,7 +197,7 @@ export class Foresight {
   private read(): void {
     const { state } = this;
     this.seen = (this.seen + this.orderPlaces.read(state.orders.ints) + this.bookPlaces.read(state.levels.rows.ints) + this.poolPlaces.read(state.pool.ints)
-      + this.amountPlaces.read(state.amounts.ints) + this.cellPlaces.read(state.cells.ints)) | 0;
+      + this.amountPlaces.read(state.amounts.ints) + this.cellPlaces.read(state.cells.ints) + this.lotPlaces.read(state.lotRows.ints) + this.seldomPlaces.read(state.levels.rows.seldom)) | 0;
   }
 
   private addOrder(row: number): void {
@@ -243,16 +254,26 @@ export class Foresight {
 
   /** The order before one in its company's chain, the level that it will stand or trade in, and where the provider of an ask does. */
   private inBooks(): void {
-    const { companies, books, sells, keys, takes, levels, entries, placed, poolPlaces, state } = this;
+    const { companies, books, sells, keys, takes, levels, second, entries, placed, poolPlaces, lotPlaces, seldomPlaces, state } = this;
     const { standing, providerCells } = state;
     for (let at = 0; at < placed; at++) {
       const company = companies[at];
       this.addOrder(standing.firstOrder(company));
       const isAsk = sells[at] === SELL;
-      const level = takes[at] === 1 ? state.levels.bestPlace(books[at], isAsk ? 0 : 1) : state.levels.placeNear(books[at], isAsk ? 1 : 0, keys[at]);
-      levels[at] = level;
-      poolPlaces.add(orFirst(level));
-      const entry = isAsk ? providerCells.placeNear(books[at], company) : NIL;
+      const book = books[at];
+      if (takes[at] === 1) {
+        const opposite = isAsk ? 0 : 1;
+        levels[at] = state.levels.bestPlace(book, opposite);
+        second[at] = state.levels.secondPlace(book, opposite);
+        poolPlaces.add(orFirst(second[at]));
+        seldomPlaces.add(book << BOOK_INT_SHIFT);
+      } else {
+        levels[at] = state.levels.placeNear(book, isAsk ? 1 : 0, keys[at]);
+      }
+      poolPlaces.add(orFirst(levels[at]));
+      // A bid asks its first lot for what it has, and a fill posts to it.
+      if (!isAsk) lotPlaces.add(orFirst(standing.firstLot(company)) << LOT_INT_SHIFT);
+      const entry = isAsk ? providerCells.placeNear(book, company) : NIL;
       entries[at] = entry;
       poolPlaces.add(orFirst(entry));
     }
@@ -260,35 +281,35 @@ export class Foresight {
 
   /** Whom orders would meet or stand behind, the cell of an ask, the level of an order that is cancelled, and the books. */
   private atLevels(): void {
-    const { rows, cancels, companies, books, takes, levels, entries, placed, met, poolPlaces, cellPlaces, state } = this;
+    const { rows, cancels, companies, takes, levels, second, entries, placed, poolPlaces, cellPlaces, state } = this;
     const { orders } = state;
     const { ints } = state.pool;
-    let seen = 0;
     for (let at = 0; at < cancels; at++) {
       const row = rows[at];
       const book = orFirst(orders.book(row));
       const sells = orders.isSell(row);
       poolPlaces.add(orFirst(state.levels.placeNear(book, sells ? 1 : 0, sells ? -orders.price(row) : orders.price(row))));
-      seen += state.books[book]?.row ?? 0;
     }
     this.makers = 0;
     for (let at = 0; at < placed; at++) {
-      seen += state.books[books[at]]?.row ?? 0;
       const level = levels[at];
       if (takes[at] === 0) {
         // Where no level is, anything may stand.
         const tail = level === NIL ? NIL : ints[level + 1];
         this.addOrder(tail < orders.used ? tail : NIL);
       } else if (level !== NIL) {
-        const maker = ints[level];
-        met[this.makers++] = maker;
-        this.addOrder(maker);
-        this.orderPlaces.add((maker << ORDER_INT_SHIFT) + LINE);
+        this.addMaker(ints[level]);
+        if (second[at] !== NIL) this.addMaker(ints[second[at]]);
       }
       const entry = entries[at];
       if (entry !== NIL && ints[entry] === companies[at] + 1) cellPlaces.add(ints[entry | CELL] << CELL_INT_SHIFT);
     }
-    this.seen = seen;
+  }
+
+  private addMaker(maker: number): void {
+    this.met[this.makers++] = maker;
+    this.addOrder(maker);
+    this.orderPlaces.add((maker << ORDER_INT_SHIFT) + LINE);
   }
 
   /** What stands beside those that would be met. */

@@ -30,15 +30,35 @@ export interface Market {
 }
 
 export class HourBook extends Book {
-  mode: TradingMode = 'open';
-  readonly market: MarketId;
-  readonly hour: Hour;
+  private ownMode: TradingMode = 'open';
+  market: MarketId;
+  hour: Hour;
   reason = '';
 
   constructor(levels: Levels, row: number, market: MarketId, hour: Hour) {
     super(levels, row);
     this.market = market;
     this.hour = hour;
+    if (row !== NIL) levels.rows.setInstrument(row, market, hour);
+  }
+
+  /** Makes one that is of no book stand for a plain one: all that orders ask of that is in its row, so that its own object need not be fetched from afar. */
+  standFor(row: number, market: MarketId, hour: Hour): this {
+    this.row = row;
+    this.market = market;
+    this.hour = hour;
+    return this;
+  }
+
+  get mode(): TradingMode {
+    return this.ownMode;
+  }
+  set mode(mode: TradingMode) {
+    this.ownMode = mode;
+    this.notePlain();
+  }
+  protected override isPlain(): boolean {
+    return this.ownMode === 'open' && super.isPlain();
   }
 
   /** Chain of allocations, and how many of them are not yet done. */

@@ -24,9 +24,9 @@ import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode } from '../book/o
 import { Resales } from '../delivery/resale.ts';
 import { FLAG, NO_EXTRA, Orders } from '../book/orders.ts';
 import { RATE_SCALE } from '../state.ts';
-import { isUnused } from './markets.ts';
+import { HourBook, isUnused } from './markets.ts';
 import type { State } from '../state.ts';
-import type { HourBook, Market } from './markets.ts';
+import type { Market } from './markets.ts';
 import { TIMER } from '../time/timers.ts';
 import type { TradingHost } from './trading_host.ts';
 import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
@@ -46,6 +46,8 @@ export class Trading implements AuctionHost, TradingHost {
   private picking: { row: number; provider: CompanyId } | undefined;
   private readonly state: State;
   private readonly fills: Fills;
+  /** Of no book but while an order is placed. */
+  private readonly inHand: HourBook;
 
   constructor(state: State) {
     this.state = state;
@@ -59,13 +61,14 @@ export class Trading implements AuctionHost, TradingHost {
     this.blocks = new Blocks(state, this);
     this.amendments = new Amendments(state, this);
     this.blocksWait = this.blocks.waiting.length > 0;
+    this.inHand = new HourBook(state.levels, NIL, NIL, NIL);
   }
 
   /** Enters an order. Returns why it was refused, undefined when it was accepted. @param isForeseen `foresee` has found nothing against it */
   place(command: PlaceOrder, isForeseen = false): RejectCode | undefined {
     const { state } = this;
     const market = state.findMarket(command.market);
-    const existing = market === undefined ? undefined : state.findBook(market, command.hour);
+    const existing = market === undefined ? undefined : this.bookFor(market, command);
     const price = this.checks.protection(command);
     const refusal = isForeseen ? undefined : this.entryRefusal(command, market, existing, price);
     if (refusal !== undefined) return refusal;
@@ -86,6 +89,15 @@ export class Trading implements AuctionHost, TradingHost {
     }
     this.matcher.runStops(book);
     return undefined;
+  }
+
+  /** The book of an order. Plain ones stand in the one hand that there is for as long as the order is placed. */
+  private bookFor(market: Market, { hour, orderType }: PlaceOrder): HourBook | undefined {
+    const { state, inHand } = this;
+    const row = state.findRow(market, hour);
+    if (row === NIL) return undefined;
+    if (orderType === STOP || orderType === STOP_LIMIT || !state.levels.rows.isPlain(row)) return state.books[row];
+    return inHand.standFor(row, market.market, hour);
   }
 
   /** A bid for one provider's capacity is limited as one is whose credit may not go everywhere; others pay nothing for the question. */
@@ -447,9 +459,8 @@ export class Trading implements AuctionHost, TradingHost {
       this.blocks.cancel(row, reason);
       return;
     }
-    const book = this.state.bookOf(orders.book(row));
-    if ((orders.flags(row) & FLAG.untriggered) !== 0) this.matcher.withdrawStop(book, row);
-    else this.matcher.withdraw(book, row);
+    if ((orders.flags(row) & FLAG.untriggered) !== 0) this.matcher.withdrawStop(this.state.bookOf(orders.book(row)), row);
+    else this.matcher.withdrawFrom(this.state.levels, orders.book(row), row);
     this.drop(row, reason);
   }
 
