@@ -216,6 +216,10 @@ test('the bank reports, once, what a company announced', async () => {
     expect([broken, answer.status]).toEqual([broken, line === 0 ? 400 : 422]);
     if (line > 0) expect(answer.body.error).toMatchObject({ code: 'csv_invalid', message: expect.stringMatching(new RegExp(`^Line ${line}: `)) });
   }
+  const listed = async (query: string): Promise<Record<string, unknown>[]> => (await get(operator, `/bank-transactions?${query}`)).body.data as Record<string, unknown>[];
+  expect(await listed('status=unmatched')).toContainEqual(expect.objectContaining({ date: '2026-12-09', amount: '1.00', reference: 'nobody', status: 'unmatched', company_id: null }));
+  const matched = await listed('status=matched&limit=1');
+  expect(matched).toEqual([expect.objectContaining({ status: 'matched', company_id: expect.stringMatching(/^cmp_/) })]);
   // A file that cannot be read uses up no key; one that was used for another file is refused for that.
   const once = { 'idempotency-key': 'bank-1' };
   expect((await upload('amount\n1', once)).body.error?.code).toBe('csv_invalid');

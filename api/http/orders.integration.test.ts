@@ -194,6 +194,11 @@ test('an idempotency key makes one order, whatever is sent again', async () => {
     const elsewhere = await world.call('POST', path, { key: borrower.key, headers, body: { amount: '1' } });
     expect([elsewhere.status, codeOf(elsewhere)]).toEqual([409, 'idempotency_mismatch']);
   }
+  // Also one that cannot be used: the key comes first.
+  for (const [path, body] of [['/api/v1/orders', { side: 'neither' }], ['/api/v1/withdrawals', { amount: '0.0000001' }]] as const) {
+    const unusable = await world.call('POST', path, { key: borrower.key, headers, body });
+    expect([path, unusable.status, codeOf(unusable)]).toEqual([path, 409, 'idempotency_mismatch']);
+  }
   // Also where nothing of it becomes an order: a company's keys are one space.
   const project = (key: string) => world.call('POST', '/api/v1/projects', { key: borrower.key, headers: { 'idempotency-key': key }, body: { name: `of ${key}` } });
   const taken = await project('bid-1');

@@ -67,16 +67,21 @@ function server(route: Route, { limits, patience }: { limits: RateLimit; patienc
   const readBody = bodyReader(route);
   return async (request, response) => {
     const started = performance.now();
+    let keyed: Keyed | undefined;
     response.once('close', () => {
       const millis = performance.now() - started;
       metrics.observe(route, response.statusCode, millis);
       if (services.log.isLevelEnabled('debug')) services.log.debug({ route: route.operationId, status: response.statusCode, millis, request_id: requestIdOf(response) }, 'request');
     });
     try {
-      const work = contextOf(route, request, response, { services, limits, readBody }).then((context) => route.handle(context));
+      const work = contextOf(route, request, response, { services, limits, readBody }).then((context) => {
+        keyed = context;
+        return route.handle(context);
+      });
       const reply = await patience.with(work);
       if (reply !== undefined) sendReply(response, sealedReply(route.operationId, reply));
-    } catch (error) {
+    } catch (thrown) {
+      const error = keyed === undefined ? thrown : await keyFirst(services, keyed, thrown);
       const shown = publicError(error);
       if (shown.status >= 500) services.log.error({ err: error, route: route.operationId, request_id: requestIdOf(response) }, 'request failed');
       if (response.headersSent) response.destroy();
@@ -107,6 +112,12 @@ async function contextOf(route: Route, request: Request, response: Response, mea
   const idempotencyKey = idempotencyKeyOf(route, request, principal);
   const bodyHash = idempotencyKey === '' ? '' : createHash('sha256').update(request.originalUrl).update('\0').update(raw).digest('base64url');
   if (idempotencyKey !== '' && requestIdOf(response) !== request.headers['x-request-id']) response.setHeader('x-request-id', idOfRepeats(idempotencyKey, bodyHash));
+  let body: unknown;
+  try {
+    body = checked(route.body, value === undefined ? emptyBodyOf(route) : value, 'body');
+  } catch (error) {
+    throw await keyFirst(services, { idempotencyKey, bodyHash }, error);
+  }
   return {
     services,
     principal,
@@ -115,12 +126,23 @@ async function contextOf(route: Route, request: Request, response: Response, mea
     bodyHash,
     params: checked(route.params, request.params, 'params'),
     query: withOpenedCursor(route.operationId, checked(route.query, request.query, 'query')),
-    body: checked(route.body, value === undefined ? emptyBodyOf(route) : value, 'body'),
+    body,
     rawBody: raw,
     address,
     request,
     response,
   };
+}
+
+const UNUSABLE: ReadonlySet<number> = new Set([400, 422]);
+
+type Keyed = Pick<RouteContext<unknown, unknown, unknown>, 'idempotencyKey' | 'bodyHash'>;
+
+/** What to answer to a request that cannot be used: that its key had another body, of whichever call, before what is wrong with this one. */
+async function keyFirst({ sequencer }: Services, { idempotencyKey, bodyHash }: Keyed, error: unknown): Promise<unknown> {
+  if (idempotencyKey === '' || !(error instanceof ApiError) || !UNUSABLE.has(error.status)) return error;
+  const known = await sequencer.query('keyUse', { key: idempotencyKey }).catch(() => null);
+  return known === null || known === bodyHash ? error : new ApiError('idempotency_mismatch');
 }
 
 const emptyBodyOf = (route: Route): unknown => (route.contentType === undefined || route.contentType === 'application/json' ? {} : '');

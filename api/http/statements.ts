@@ -1,6 +1,7 @@
 /** A company's month: what it held and owed, and what moved it. */
 import { z } from 'zod';
 import { firstDay, linesByDay, movements } from '../../db/queries/accounting.ts';
+import type { DayLine } from '../../db/queries/accounting.ts';
 import { dayOf, lastOfMonth } from '../../engine/credit/dates.ts';
 import { ACCOUNTS } from '../../engine/ledger/accounts.ts';
 import type { AccountName } from '../../engine/ledger/accounts.ts';
@@ -28,7 +29,7 @@ export const signOf = (account: AccountName): bigint => (ACCOUNTS[account].bound
 export const statementSchema = z.object({
   month: text, company: text, company_id: text, from: text, to: text, complete: z.boolean().describe('false while the month is not over'),
   accounts: z.array(z.object({ account: text, title: text, unit: z.enum(['USD', 'CR']), opening: text, increase: text, decrease: text, closing: text })),
-  lines: z.array(z.object({ date: text, event: text, account: text, count: z.number().int(), amount: text, balance: text.describe('Of the account after it'), unit: z.enum(['USD', 'CR']) })),
+  lines: z.array(z.object({ date: text, event: text.describe('What is posted for, or originationFee: of a draw, what was added to the debt as its fee'), account: text, count: z.number().int(), amount: text, balance: text.describe('Of the account after it'), unit: z.enum(['USD', 'CR']) })),
 });
 export type Statement = z.infer<typeof statementSchema>;
 export const STATEMENT_LINE_COLUMNS = ['date', 'event', 'account', 'count', 'amount', 'balance', 'unit'] as const;
@@ -69,7 +70,8 @@ export async function statementMonths(services: Services, company: number): Prom
 export async function statementOf(services: Services, company: number, { month, from, to }: Month): Promise<Statement> {
   await projectionsCaughtUp(services, 'ledger');
   const ask = { company, accounts: OWN_ACCOUNTS, from, to };
-  const [moved, lines] = await Promise.all([movements(services.database, ask), linesByDay(services.database, ask)]);
+  const [moved, posted] = await Promise.all([movements(services.database, ask), linesByDay(services.database, { ...ask, accounts: [...OWN_ACCOUNTS, FEE] })]);
+  const lines = withFees(posted);
   const amount = (value: bigint): string => formatMicro(value);
   const balances = new Map(moved.map(({ account, opening }) => [account, signOf(account) * opening]));
   const movedBy = (account: AccountName, change: bigint): { amount: string; balance: string } => {
@@ -91,4 +93,20 @@ export async function statementOf(services: Services, company: number, { month, 
       date: formatDay(line.day), event: line.event, account: line.account, count: line.entries, ...movedBy(line.account, signOf(line.account) * line.amount), unit: unitOf(line.account as OwnAccount),
     })),
   };
+}
+
+/** The house's account in which the origination fee of a draw waits to be earned. */
+const FEE: AccountName = 'orig_fee.deferred';
+const PRINCIPAL: AccountName = 'loan.principal';
+type StatementLine = Omit<DayLine, 'event'> & { event: DayLine['event'] | 'originationFee' };
+
+/** A draw adds its fee to the debt: lines of its own say how much, beside what was drawn. */
+export function withFees(posted: readonly DayLine[]): StatementLine[] {
+  const isDraw = ({ event }: DayLine): boolean => event === 'facilityDrawn';
+  const fees = new Map(posted.filter((line) => line.account === FEE && isDraw(line)).map((line) => [line.day, line]));
+  return posted.filter(({ account }) => account !== FEE).flatMap((line): StatementLine[] => {
+    const fee = line.account === PRINCIPAL && isDraw(line) ? fees.get(line.day) : undefined;
+    // What the one is credited the other is debited.
+    return fee === undefined ? [line] : [{ ...line, amount: line.amount + fee.amount }, { ...line, event: 'originationFee', entries: fee.entries, amount: -fee.amount }];
+  });
 }

@@ -73,6 +73,12 @@ test('what happens is sent once, signed, and again under the same id when it fai
   expect(JSON.parse(first.body)).toMatchObject({ type: 'deposit.credited', data: { company_id: `cmp_${borrower.user.company}`, amount: '10.00', reference: 'first' } });
   expect(Math.abs(Number(first.headers['webhook-timestamp']) * 1_000 - Date.now())).toBeLessThan(60_000);
 
+  // By when it happened on the market's clock, which stands at another time than the one by which it was sent.
+  const { timestamp } = JSON.parse(first.body) as { timestamp: string };
+  const since = async (time: string): Promise<unknown> => (await call('POST', `/webhooks/${id}/replay`, { since: time })).body.deliveries;
+  expect([await since(new Date(Date.parse(timestamp) + 1).toISOString()), await since(timestamp)]).toEqual([0, 1]);
+  expect((await until(1))[0].body).toBe(first.body);
+
   status = 302;
   await deposit('second');
   const [failed] = await until(1);

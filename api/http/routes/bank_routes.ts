@@ -6,12 +6,14 @@ import type { BookedLine } from '../../../db/queries/bank_lines.ts';
 import type { FacilityView } from '../../../engine/queries.ts';
 import { formatMicro, isDecimal, parseMicro } from '../../../engine/numbers/units.ts';
 import { ApiError } from '../../errors.ts';
-import { parseId } from '../../ids.ts';
+import { idOf, parseId } from '../../ids.ts';
 import type { Services } from '../../services.ts';
 import { projectionsCaughtUp } from '../history.ts';
 import { recordAudit } from '../middleware/audit.ts';
 import { principalIn } from '../middleware/caller.ts';
 import { once } from '../middleware/idempotency.ts';
+import { pageOf, pageQuery } from '../wire/schemas.ts';
+import { pageOfRows } from '../wire/pages.ts';
 import { route } from '../route.ts';
 import type { Principal } from '../../auth/principal.ts';
 import type { Reply, Route } from '../route.ts';
@@ -129,6 +131,45 @@ const upload = route({
   },
 });
 
+const LINES_SHOWN = 10_000;
+const STATUSES = ['matched', 'unmatched'] as const;
+
+const lineSchema = z.object({
+  id: z.string(), date: z.string(), amount: z.string(), reference: z.string(), status: z.enum(STATUSES),
+  occurrence: z.number().int().describe('Which of those of a day that are alike: from 1'),
+  company_id: z.string().nullable().describe('Whose money it was found to be; null while nobody has announced it'),
+  company: z.string().nullable(), reported_at: z.string(),
+});
+interface LineRow {
+  id: string;
+  date: string;
+  amount: string;
+  reference: string;
+  status: (typeof STATUSES)[number];
+  occurrence: number;
+  company: number | null;
+  created_at: Date;
+}
+
+const list = route({
+  method: 'get', path: '/api/v1/bank-transactions', operationId: 'listBankTransactions', summary: 'Incoming money that was reported, and whose it was', tag: 'operator', scope: 'operate',
+  roles: ['operator'], query: z.strictObject({ status: z.enum(STATUSES).optional(), ...pageQuery }),
+  responses: { 200: { description: 'Newest first, the last ten thousand. What is unmatched is nobody\'s: it is tried again when the file is sent again after somebody has announced it.', schema: pageOf(lineSchema) } },
+  async handle({ services, query }) {
+    await projectionsCaughtUp(services, 'bank');
+    const rows = services.database('bank_transactions as b').leftJoin('projections.bank_lines as l', (on) => on.on('l.line', 'b.id').andOnVal('l.kind', 'credited'))
+      .orderBy([{ column: 'b.created_at', order: 'desc' }, { column: 'b.id', order: 'desc' }]).limit(LINES_SHOWN);
+    if (query.status !== undefined) void rows.where('b.status', query.status);
+    const found: LineRow[] = await rows.select('b.id', services.database.raw('b.booked_on::text as date'), 'b.amount', 'b.reference', 'b.status', 'b.occurrence', 'l.company', 'b.created_at');
+    return { status: 200, body: pageOfRows(found, query, (row) => [row.created_at.getTime(), row.id], (row) => lineWire(services, row)) };
+  },
+});
+
+const lineWire = ({ directory }: Services, { id, date, amount, reference, status, occurrence, company, created_at: reported }: LineRow): z.infer<typeof lineSchema> => ({
+  id, date, amount: formatMicro(BigInt(amount)), reference, status, occurrence, company_id: company === null ? null : idOf('company', company),
+  company: company === null ? null : directory.companyName(company), reported_at: reported.toISOString(),
+});
+
 /** Of payments that are alike in a file each has an id of its own; in another file they are the same again. */
 const idOfLine = (reported: BankTransaction): string =>
   `btx_${createHash('sha256').update(alikeOf(reported)).update(reported.occurrence === 1 ? '' : `\0${reported.occurrence}`).digest('base64url').slice(0, 16)}`;
@@ -202,4 +243,4 @@ function companyNamedIn(services: Services, reference: string): number | undefin
   return company === undefined || services.directory.company(company) === undefined ? undefined : company;
 }
 
-export const bankRoutes: Route[] = [upload];
+export const bankRoutes: Route[] = [upload, list];

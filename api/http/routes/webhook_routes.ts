@@ -180,7 +180,7 @@ const deliveries = route({
 });
 
 const replay = route({
-  method: 'post', path: '/api/v1/webhooks/{id}/replay', operationId: 'replayWebhook', summary: 'Send again: one delivery, all since a time, or all that failed', tag, scope: 'account', params: idParams,
+  method: 'post', path: '/api/v1/webhooks/{id}/replay', operationId: 'replayWebhook', summary: 'Send again: one delivery, of all events since a time, or all that failed', tag, scope: 'account', params: idParams,
   body: z.strictObject({ delivery_id: text.max(200).optional(), since: instant.optional() }),
   responses: { 200: { description: 'How many are sent again, each under its own id as before.', schema: z.object({ deliveries: z.number().int() }) } },
   async handle(context) {
@@ -193,7 +193,8 @@ const replay = route({
 async function sendAgain(database: Knex, { id }: WebhookRow, body: { delivery_id?: string; since?: string }): Promise<number> {
   const rows = database('webhook_deliveries').where({ webhook: id });
   if (body.delivery_id !== undefined) void rows.where({ id: body.delivery_id });
-  if (body.since !== undefined) void rows.where('created_at', '>=', body.since);
+  // By when it happened, which its delivery may be long after.
+  if (body.since !== undefined) void rows.whereRaw(`(payload::jsonb ->> 'timestamp')::timestamptz >= ?`, [body.since]);
   if (body.delivery_id === undefined && body.since === undefined) void rows.where({ status: 'failed' });
   const count = await rows.update({ status: 'pending', attempts: 0, next_attempt_at: database.fn.now() });
   if (body.delivery_id !== undefined && count === 0) throw new ApiError('not_found');
