@@ -409,9 +409,11 @@ export class Delivery {
   }
 }
 
-/** Unused hours that a loan paid for are not paid out while it is frozen or past due. */
+/** Unused hours that a loan paid for are not paid out while it is frozen or past due. Once it is given up they are: what a provider earns does not depend on who bought. */
 export function isPayableHeld(state: State, facilityId: number): boolean {
   if (facilityId === NONE) return false;
   const facility = state.facilities[facilityId];
+  // Rules before version 9 held it for ever, for its freeze is never lifted.
+  if (state.rulesVersion >= 9 && facility.state === 'written_off') return false;
   return facility.frozenFraction > 0 || daysPastDue(state, facility) > 0;
 }
