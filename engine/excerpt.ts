@@ -4,13 +4,14 @@
  * lots, capacity, allocations that are sold again, facilities. Orders, amounts, cells and allocations have other rows there than in the
  * whole; companies, lots, facilities and books have the same. Owners of no order there are the whole's own, only to be read.
  */
+import { leastAccepted } from './book/block_plan.ts';
 import { FLAG } from './book/orders.ts';
 import type { OrderExtra } from './book/orders.ts';
 import type { PlaceBlock, PlaceOrder } from './commands.ts';
 import { NIL } from './ledger/lot_amounts.ts';
 import type { Facility } from './lending/facility.ts';
 import { ExactSum } from './numbers/exact_sum.ts';
-import type { Hour, Steps, Ticks } from './numbers/units.ts';
+import type { Hour, Micro, Steps, Ticks } from './numbers/units.ts';
 import { Company } from './company.ts';
 import { State } from './state.ts';
 import type { Block } from './trading/block.ts';
@@ -28,6 +29,8 @@ export function excerptFor<C extends PlaceOrder | PlaceBlock>(whole: State, comm
 
 /** Most orders meet few. */
 const ROWS_FIRST = 64;
+/** Of one side of a book: a bound for how long the market may stand still for it. */
+const ORDERS_MOST = 2_000;
 
 class Excerpt {
   readonly part = new State(ROWS_FIRST);
@@ -38,7 +41,7 @@ class Excerpt {
   private readonly orders = new Map<number, number>();
   private readonly cells = new Map<number, number>([[NIL, NIL]]);
   private readonly allocations = new Map<number, number>();
-  /** Whether credit may not go everywhere: whom an order trades with is not to be seen from the book alone. */
+  /** Whether some credit may not go everywhere: bids that wait for that may begin to trade. */
   private readonly isLimited: boolean;
   /** Who may be changed. */
   private readonly owners = new Set<CompanyId>();
@@ -46,13 +49,12 @@ class Excerpt {
   constructor(whole: State, command: PlaceOrder | PlaceBlock) {
     this.whole = whole;
     const { part } = this;
-    const mayBeLimited = command.side === BUY && (whole.standing.sides(command.company) & FINANCED) !== 0;
-    this.isLimited = mayBeLimited || [...whole.spending.values()].some(({ groups }) => groups.some(({ barred }) => barred));
+    this.isLimited = [...whole.spending.values()].some(({ groups }) => groups.some(({ barred }) => barred));
     this.takeTerms();
     this.owners.add(command.company);
     part.standing.adopt(whole.standing);
     const { books, waiting } = reachOf(whole, command);
-    for (const book of books) this.takeBook(book, waiting.length > 0 || mayMove(whole, book) ? undefined : command);
+    for (const book of books) this.takeBook(book, waiting.length > 0 ? undefined : command);
     for (const block of waiting) this.takeBlock(block, whole.orders.rowOf(block.block));
     this.resaleOf = command.type === 'place' && command.resaleOf !== 0 ? part.allocations.idOf(this.allocationOf(whole.allocations.rowOf(command.resaleOf))) : 0;
     this.takeOwners(command);
@@ -85,38 +87,60 @@ class Excerpt {
     for (const _ of whole.books) part.books.push(undefined);
   }
 
-  /** @param command the only one that will trade there; undefined: others may, and all orders are needed */
+  /** @param command the only one that enters there; undefined: others may trade first, and all orders are needed */
   private takeBook(book: HourBook, command: PlaceOrder | PlaceBlock | undefined): void {
     const { whole, part } = this;
     const taken = new HourBook(part.levels, book.row, book.market, book.hour);
     const { mode, reason, lastPrice, auction } = book;
     Object.assign(taken, { mode, reason, lastPrice, auction });
     for (const [provider, cell] of whole.providerCells.entries(book.row)) part.providerCells.add(book.row, provider, this.cellOf(cell));
-    for (const row of book.stops.rows()) taken.addStop(this.takeOrder(row), whole.orders.isSell(row), whole.orders.extra(row)?.stopPrice ?? 0);
-    for (const sell of [false, true]) {
-      const needed = command === undefined ? Infinity : (command.side === SELL) === sell ? 0 : command.quantity;
-      this.takeSide(book, taken, sell, needed, command);
-    }
+    const met = command === undefined ? undefined : this.metBy(command, book);
+    if (met !== undefined && command !== undefined) for (const row of met) taken.side(command.side === BUY).append(part.orders, this.takeOrder(row));
+    else this.takeWhole(book, taken);
     part.books[book.row] = taken;
     part.findMarket(book.market)?.books.set(book.hour, book.row);
+    for (const row of met === undefined ? book.stops.rows() : []) taken.addStop(this.takeOrder(row), whole.orders.isSell(row), whole.orders.extra(row)?.stopPrice ?? 0);
   }
 
-  /** The best orders of a side, level by level, until what surely trades with the command comes to `needed`. */
-  private takeSide(book: HourBook, taken: HourBook, sell: boolean, needed: Steps, command: PlaceOrder | PlaceBlock | undefined): void {
-    const { whole: { orders, standing }, part } = this;
-    const limit = command?.type === 'place' && command.price > 0 ? command.price : undefined;
-    let left = needed;
+  /**
+   * The orders that the command may trade with, level by level, until what surely trades with it is as much as it wants. undefined where others
+   * may begin to trade with each other then: stops that such trades trigger, who has passed over somebody for a minimum, bids whose credit may go elsewhere again.
+   */
+  private metBy(command: PlaceOrder | PlaceBlock, book: HourBook): number[] | undefined {
+    const { orders, standing } = this.whole;
+    if (this.isLimited) return undefined;
+    const limit = command.type === 'place' && command.price > 0 ? command.price : undefined;
+    const sell = command.side === BUY;
+    const found: number[] = [];
+    let left = book.auction ? 0 : command.quantity;
     let price = 0;
+    let binds = false;
     book.side(sell).forEach(orders, (row) => {
       if (orders.price(row) !== price) {
+        if (left <= 0 || (limit !== undefined && (sell ? orders.price(row) > limit : orders.price(row) < limit))) return false;
         price = orders.price(row);
-        if (left <= 0 || (limit !== undefined && (sell ? price > limit : price < limit))) return false;
       }
-      taken.side(sell).append(part.orders, this.takeOrder(row));
-      if (command === undefined || orders.model(row) >= 0 || command.model >= 0 || this.isLimited || (orders.flags(row) & FLAG.limited) !== 0) return true;
-      if (standing.group(orders.company(row)) !== standing.group(command.company)) left -= orders.remaining(row);
-      return true;
+      found.push(row);
+      binds ||= orders.pendingMinimum(row) > 0;
+      const buyer = sell ? command.company : orders.company(row);
+      // The trades of financed credit may bring a provider group to its limit: whom it trades with then is not to be seen from the book.
+      const isSure = orders.model(row) < 0 && command.model < 0 && (standing.sides(buyer) & FINANCED) === 0;
+      if (isSure && standing.group(orders.company(row)) !== standing.group(command.company)) left -= orders.remaining(row);
+      return !binds && found.length < ORDERS_MOST;
     });
+    const [first, last] = [orders.price(found[0]), price];
+    return binds || (found.length > 0 && book.stops.length > 0 && book.stops.meets(Math.min(first, last), Math.max(first, last))) ? undefined : found;
+  }
+
+  /** The best of both sides: nobody's trades go through more of them at once. */
+  private takeWhole(book: HourBook, taken: HourBook): void {
+    for (const sell of [false, true]) {
+      let left = ORDERS_MOST;
+      book.side(sell).forEach(this.whole.orders, (row) => {
+        taken.side(sell).append(this.part.orders, this.takeOrder(row));
+        return --left > 0;
+      });
+    }
   }
 
   private takeOrder(row: number): number {
@@ -213,18 +237,6 @@ class Excerpt {
   }
 }
 
-/** Whether others than the order that comes may begin to trade in a book: stops, and whoever has passed over others for a minimum. */
-function mayMove({ orders }: State, book: HourBook): boolean {
-  let moves = book.stops.length > 0;
-  for (const sell of [false, true]) {
-    book.side(sell).forEach(orders, (row) => {
-      moves ||= orders.pendingMinimum(row) > 0;
-      return !moves;
-    });
-  }
-  return moves;
-}
-
 /** Its money may be changed: by a draw on demand. */
 const copyOf = ({ accrualExact, ...facility }: Facility): Facility => ({ ...structuredClone(facility), accrualExact: new ExactSum(accrualExact.value) });
 
@@ -246,7 +258,7 @@ function reachOf(whole: State, command: PlaceOrder | PlaceBlock): Reach {
   for (let before = -1; before < found.size; ) {
     before = found.size;
     for (const block of candidates) {
-      if (found.has(block) || !mayLetIn(whole, books, block, isApart(block, hours) ? Infinity : asked)) continue;
+      if (found.has(block) || !mayLetIn(whole, books, block, isApart(block, hours) ? Infinity : asked) || !mayExecute(whole, market, { books, hours }, block)) continue;
       found.add(block);
       for (const book of booksIn(whole, market, block)) books.add(book);
     }
@@ -274,4 +286,31 @@ function mayLetIn(whole: State, books: ReadonlySet<HourBook>, block: Block, aske
     if (book.stops.rows().some((row) => whole.orders.isSell(row) && whole.orders.price(row) <= most)) return true;
   }
   return false;
+}
+
+/** Whether the other hours of a block have the least that it takes, for no more than it could pay for them if those that are reached cost a tick. */
+function mayExecute(whole: State, market: Market, { books, hours }: { books: ReadonlySet<HourBook>; hours: Span }, block: Block): boolean {
+  const least = leastAccepted(block.wanted, block.minimumAcceptanceRatio);
+  let payable = block.price * least * (block.toHour - block.fromHour);
+  for (let hour = block.fromHour; hour < block.toHour; hour++) {
+    const book = whole.findBook(market, hour);
+    const isReached = (book !== undefined && books.has(book)) || (hour >= hours.fromHour && hour < hours.toHour);
+    const cost = isReached ? least : book === undefined ? Infinity : leastCost(whole, book, least);
+    payable -= cost;
+    if (payable < 0) return false;
+  }
+  return true;
+}
+
+/** What the cheapest so many steps of a book cost, whoever may buy them; Infinity where there are fewer. */
+function leastCost({ orders }: State, book: HourBook, steps: Steps): Micro {
+  let left = steps;
+  let cost = 0;
+  book.asks.forEach(orders, (row) => {
+    const part = Math.min(left, orders.remaining(row));
+    left -= part;
+    cost += part * orders.price(row);
+    return left > 0;
+  });
+  return left > 0 ? Infinity : cost;
 }

@@ -66,7 +66,7 @@ export class Book {
   }
 
   /** Stops that wait for their trigger. */
-  get stops(): Pick<StopQueue, 'length' | 'remove' | 'takeTriggered' | 'rows'> {
+  get stops(): Pick<StopQueue, 'length' | 'remove' | 'takeTriggered' | 'rows' | 'meets'> {
     return this.waiting;
   }
   addStop(row: number, sell: boolean, stopPrice: number): void {

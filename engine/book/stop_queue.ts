@@ -9,6 +9,11 @@ class StopSide {
   /** The stops of each, the oldest first. */
   private readonly rows = new Map<number, Set<number>>();
 
+  /** The key that is met first; Infinity when nothing waits. */
+  get first(): number {
+    return this.keys.length === 0 ? Infinity : this.keys[0];
+  }
+
   /** First place whose key is above `key`. */
   private after(key: number): number {
     const { keys } = this;
@@ -73,6 +78,11 @@ export class StopQueue {
 
   private forget(row: number): void {
     if (this.waiting.delete(row)) this.length--;
+  }
+
+  /** Whether trades between `low` and `high` would trigger any. */
+  meets(low: number, high: number): boolean {
+    return this.bids.first <= high || this.asks.first <= -low;
   }
 
   /** Takes out all that trades between `low` and `high` trigger: bids, then asks. */
