@@ -41,6 +41,7 @@ const ADVICE: Record<string, string> = {
   bond_insufficient: 'The bond does not cover what would be sold.',
   post_only_would_cross: 'Post-only, but the price would trade at once.',
   self_trade: 'The order would trade with your own group.',
+  unauthenticated: 'Your session has ended. Log in again; what you typed is kept.',
   network_unreachable: 'The exchange cannot be reached.',
 };
 

@@ -16,7 +16,7 @@ export interface DepthShape {
 }
 
 /** Prices farther from the best of their side than this share of the middle are left out: one far order must not flatten the rest. */
-const REACH_PERCENT = 25;
+export const REACH_PERCENT = 25;
 
 export function depthShape(depth: LadderDepth): DepthShape | undefined {
   const best = [depth.bids[0]?.price, depth.asks[0]?.price].filter((price) => price !== undefined);
