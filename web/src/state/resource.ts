@@ -1,12 +1,18 @@
 import { Cell } from './cell.ts';
-import { toApiError } from './errors.ts';
+import { NETWORK, toApiError, type ApiError } from './errors.ts';
 import { failure, IDLE, pending, success, type Loadable } from './loadable.ts';
+
+/** What could not be had is asked for again by itself, each time after twice as long. */
+const AGAIN_MILLIS = 5_000;
+const AGAIN_MILLIS_MAX = 60_000;
+const passes = ({ code, status }: ApiError): boolean => code === NETWORK || status === 503;
 
 /** Something fetched: a Loadable that can be refreshed, of which only the latest request counts. */
 export class Resource<T> {
   readonly cell = new Cell<Loadable<T>>(IDLE);
   private readonly fetcher: () => Promise<T>;
   private latest = 0;
+  private failures = 0;
 
   constructor(fetcher: () => Promise<T>) {
     this.fetcher = fetcher;
@@ -22,9 +28,14 @@ export class Resource<T> {
     this.cell.value = meanwhile;
     try {
       const data = await this.fetcher();
-      if (request === this.latest) this.cell.value = success(data);
+      if (request !== this.latest) return;
+      this.failures = 0;
+      this.cell.value = success(data);
     } catch (cause) {
-      if (request === this.latest) this.cell.value = failure(this.cell.value, toApiError(cause));
+      if (request !== this.latest) return;
+      const error = toApiError(cause);
+      this.cell.value = failure(this.cell.value, error);
+      if (passes(error)) setTimeout(() => void (request === this.latest && this.poll()), Math.min(AGAIN_MILLIS * 2 ** this.failures++, AGAIN_MILLIS_MAX));
     }
   }
 

@@ -54,6 +54,24 @@ describe('a resource', () => {
     expect(isStale(resource.cell.value)).toBe(true);
   });
 
+  test('asks by itself for what could not be had, after longer and longer, and then no more', async () => {
+    vi.useFakeTimers();
+    let answer = (): Promise<number> => Promise.reject(new TypeError('away'));
+    const fetcher = vi.fn(() => answer());
+    const resource = new Resource(fetcher);
+    await resource.refresh();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(fetcher).toHaveBeenCalledTimes(2);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(fetcher).toHaveBeenCalledTimes(2);
+    answer = () => Promise.resolve(1);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(dataOf(resource.cell.value)).toBe(1);
+    await vi.advanceTimersByTimeAsync(300_000);
+    expect(fetcher).toHaveBeenCalledTimes(3);
+    vi.useRealTimers();
+  });
+
   test('takes the answer of its latest request alone', async () => {
     const answers: ((value: string) => void)[] = [];
     const resource = new Resource(() => new Promise<string>((resolve) => answers.push(resolve)));
