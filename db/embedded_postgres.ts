@@ -83,10 +83,16 @@ export class EmbeddedPostgres {
     const home = homeOf(dataDir, user);
     const binaries = await findBinaries(user);
     const postgres = new EmbeddedPostgres(home, user, binaries, passwordOf(home), say);
-    const isNew = await postgres.initialise();
-    await postgres.bringUp();
-    await postgres.createDatabase();
-    if (isNew && preparesLog) await postgres.prepareLog();
+    const end = (): void => postgres.endAtOnce();
+    process.once('exit', end);
+    try {
+      const isNew = await postgres.initialise();
+      await postgres.bringUp();
+      await postgres.createDatabase();
+      if (isNew && preparesLog) await postgres.prepareLog();
+    } finally {
+      process.off('exit', end);
+    }
     postgres.watch = setInterval(() => void postgres.restartIfGone(), WATCH_MILLIS).unref();
     return postgres;
   }
@@ -115,6 +121,12 @@ export class EmbeddedPostgres {
     if (await until(() => !isAlive(this.pid), STOP_SECONDS)) return;
     process.kill(this.pid, 'SIGQUIT');
     await until(() => !isAlive(this.pid), STOP_SECONDS);
+  }
+
+  /** One that this process has started or is starting, when there is no time to wait: until it is opened nobody else knows of it. */
+  private endAtOnce(): void {
+    this.starting?.kill('SIGQUIT');
+    if (this.started && isAlive(this.pid)) process.kill(this.pid, 'SIGQUIT');
   }
 
   private async isUsed(): Promise<boolean> {

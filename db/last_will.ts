@@ -7,12 +7,12 @@ import type { Socket } from 'node:net';
  * @returns that it is not to be done any more
  */
 export function lastWill(script: string, ...values: string[]): () => void {
-  // Not in this process's group, whose end it is to see.
-  const shell = spawn('sh', ['-c', `cat > /dev/null; ${script}`, 'last_will', ...values], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  // Not in this process's group, whose end it is to see; and not to be ended by who ends every process of a program.
+  const shell = spawn('sh', ['-c', `trap '' HUP INT TERM; cat > /dev/null; ${script}`, 'last_will', ...values], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   shell.on('error', () => undefined);
   shell.unref();
   (shell.stdin as Socket).unref();
-  return () => shell.kill();
+  return () => shell.kill('SIGKILL');
 }
 
 /** Ends a child that does not notice the end of this process by itself: in order, and when that takes long, at once. */

@@ -46,9 +46,13 @@ export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'par
 }
 
 async function openTables({ config, say, parts }: Pick<Core, 'config' | 'say' | 'parts'>): Promise<Pick<Core, 'postgres' | 'database'>> {
-  const postgres = await openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say, preparesLog: true });
-  // One that was found running may be another server's: it goes on while anybody is connected.
-  parts.add('postgres', () => postgres.stop({ onlyIfIdle: !postgres.started }), () => postgres.embedded && postgres.started && stopAtOnce(config.dataDir));
+  const opening = openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say, preparesLog: true });
+  let isOurs = (): boolean => false;
+  // Whoever is told to stop meanwhile leaves none behind that is just coming up. One that was found running may be another server's: it goes on while anybody is connected.
+  const stop = (): Promise<void> => opening.then((postgres) => postgres.stop({ onlyIfIdle: !postgres.started }), () => undefined);
+  parts.add('postgres', stop, () => isOurs() && stopAtOnce(config.dataDir));
+  const postgres = await opening;
+  isOurs = () => postgres.embedded && postgres.started;
   const database = openDatabase(postgres.url);
   parts.add('database', () => database.destroy());
   const migrations = await migrate(database);
