@@ -181,6 +181,8 @@ describe('an answer that is not called what it is', () => {
     const chunks = eventsIn(text).map((event) => schema.chatChunk.parse(event));
     expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('hi there');
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
+    // OpenAI's client puts a stream together only where it says who speaks, once.
+    expect(chunks.map(({ choices }) => choices[0]?.delta.role)).toEqual(['assistant', undefined, undefined, undefined]);
   });
 
   test.each(['application/json', 'text/event-stream', 'text/plain'])('that comes whole under %s is told as the stream that was asked for', async (contentType) => {

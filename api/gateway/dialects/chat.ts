@@ -105,6 +105,16 @@ function shapeDelta(delta: JsonObject, shown: Shown): boolean {
   return withoutNulls(delta, ['role', 'function_call']) || changed;
 }
 
+/** OpenAI's clients want to know who speaks before they hear anything. */
+function shapeBeginning({ index, delta }: JsonObject, shown: Shown): boolean {
+  shown.begun ??= new Set();
+  if (shown.begun.has(index) || !isObject(delta)) return false;
+  shown.begun.add(index);
+  if (delta.role === 'assistant') return false;
+  delta.role = 'assistant';
+  return true;
+}
+
 export const chat: Dialect = {
   path: '/chat/completions',
   kinds: ['chat'],
@@ -190,6 +200,7 @@ export const chat: Dialect = {
       if (!isObject(choice.delta)) changed = Boolean((choice.delta = {}));
       changed = shapeDelta(choice.delta as JsonObject, shown) || changed;
       changed = shapeChoice(choice, position, { ended: false, mayLackLogprobs: true }) || changed;
+      changed = shapeBeginning(choice, shown) || changed;
       changed = shapeLogprobs(choice) || changed;
     }
     return changed;

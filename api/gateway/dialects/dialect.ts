@@ -21,6 +21,8 @@ export interface Shown {
   created: number;
   /** As the client called it. */
   readonly model: string;
+  /** Choices of which something has been told. */
+  begun?: Set<unknown>;
   /** Number of the next event, where events have numbers. */
   sequence: number;
 }

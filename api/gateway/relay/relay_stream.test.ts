@@ -9,7 +9,7 @@ import { Answer } from './endpoint_answer.ts';
 const WORDS = 50;
 const event = (choices: object[], more: object = {}): string =>
   `data: ${JSON.stringify({ id: 'one', object: 'chat.completion.chunk', created: 1, model: 'm', choices, ...more })}\n\n`;
-const word = (index: number): string => event([{ index: 0, delta: { content: ` word${index}` }, finish_reason: null }]);
+const word = (index: number): string => event([{ index: 0, delta: { content: ` word${index}`, ...(index === 0 ? { role: 'assistant' } : {}) }, finish_reason: null }]);
 const end = event([{ index: 0, delta: {}, finish_reason: 'stop' }]) + event([], { usage: { prompt_tokens: 3, completion_tokens: WORDS } });
 
 /** What a client is sent of an answer that comes in these pieces, and how often JSON was read for it. */
@@ -32,12 +32,12 @@ async function relayed(pieces: readonly string[]): Promise<{ sent: string; read:
   return { sent: sent.join(''), read };
 }
 
-test('reads the first of many events that are alike, and passes on the others as they came, piece by piece or all at once', async () => {
+test('reads the first that says who speaks, then the first of many events that are alike, and passes on the others as they came, piece by piece or all at once', async () => {
   const words = Array.from({ length: WORDS }, (_, index) => word(index));
   for (const pieces of [[...words, end, 'data: [DONE]\n\n'], [words.join('') + end + 'data: [DONE]\n\n']]) {
     const { sent, read } = await relayed(pieces);
     expect(sent.startsWith(words.join(''))).toBe(true);
     expect(sent.endsWith('data: [DONE]\n\n')).toBe(true);
-    expect(read).toBe(3);
+    expect(read).toBe(4);
   }
 });
