@@ -196,8 +196,9 @@ export class Foresight {
   /** The loops that wait. */
   private read(): void {
     const { state } = this;
-    this.seen = (this.seen + this.orderPlaces.read(state.orders.ints) + this.bookPlaces.read(state.levels.rows.ints) + this.poolPlaces.read(state.pool.ints)
-      + this.amountPlaces.read(state.amounts.ints) + this.cellPlaces.read(state.cells.ints) + this.lotPlaces.read(state.lotRows.ints) + this.seldomPlaces.read(state.levels.rows.seldom)) | 0;
+    // Not added: where a sum of small integers is one no more, what was compiled for them is dropped.
+    this.seen ^= this.orderPlaces.read(state.orders.ints) ^ this.bookPlaces.read(state.levels.rows.ints) ^ this.poolPlaces.read(state.pool.ints)
+      ^ this.amountPlaces.read(state.amounts.ints) ^ this.cellPlaces.read(state.cells.ints) ^ this.lotPlaces.read(state.lotRows.ints) ^ this.seldomPlaces.read(state.levels.rows.seldom);
   }
 
   private addOrder(row: number): void {
