@@ -63,6 +63,16 @@ describe('the forecast of demand', () => {
     },
   );
 
+  test('carries a growth on of which six weeks and some days are known', () => {
+    const days = Array.from({ length: 45 + 56 }, (_, day) => Math.round((day % 7 < 5 ? 1_000 : 100) * (1 + day / 60)));
+    const forecast = forecastDemand(days.slice(0, 45), 8);
+    expect(forecast.method).toBe('seasonal_trend');
+    forecast.weeks.forEach(({ expected }, week) => {
+      const became = days.slice(45 + week * 7, 52 + week * 7).reduce((sum, used) => sum + used, 0);
+      expect(Math.abs(expected - became) / became).toBeLessThan(0.05);
+    });
+  });
+
   test('widens with what is farther away than was tried', () => {
     const random = new Random(3);
     const days = Array.from({ length: 40 }, () => random.between(100, 200));

@@ -11,6 +11,8 @@ const SEASONAL_FROM = 2 * DAYS_OF_WEEK;
 /** Weeks of which a trend is the median slope (Theil and Sen), at most and at least. */
 const TREND_WEEKS_MAX = 12;
 const TREND_WEEKS_MIN = 6;
+/** At least where fewer than two more than that are known: else a trend could not have been tried on the past. */
+const TREND_WEEKS_MIN_SHORT = 4;
 /** The mean stands unless a trend would have erred by so much less. */
 const TREND_GAIN = 0.8;
 const TRIALS_MAX = 8;
@@ -41,8 +43,14 @@ type Method = (history: readonly number[], ahead: number) => number;
  */
 export function forecastDemand(history: readonly number[], weeks: number): DemandForecast {
   const seasonal = history.length >= SEASONAL_FROM;
-  const hasTrend = seasonal && errorOf(history, trendWeek) < TREND_GAIN * errorOf(history, meanWeek);
-  const method = hasTrend ? trendWeek : meanWeek;
+  const short = history.length < (TREND_WEEKS_MIN + 2) * DAYS_OF_WEEK;
+  const weeksMin = short ? TREND_WEEKS_MIN_SHORT : TREND_WEEKS_MIN;
+  const trend: Method = (known, ahead) => trendWeek(known, ahead, weeksMin);
+  // Of little that is known only what both might have been used for is held against them.
+  const least = short ? TREND_WEEKS_MIN_SHORT * DAYS_OF_WEEK : SEASONAL_FROM;
+  // Use that has ended does not go on falling.
+  const hasTrend = seasonal && trend(history, 0) > 0 && errorOf(history, trend, least) < TREND_GAIN * errorOf(history, meanWeek, least);
+  const method = hasTrend ? trend : meanWeek;
   const trials = trialsOf(history, method, 0);
   const used = sumOf(trials.map(({ became }) => became));
   let reach: number | null = null;
@@ -65,12 +73,12 @@ function reachOf(history: readonly number[], method: Method, ahead: number, befo
 }
 
 /** What was expected of each of the last weeks, so far ahead, and what they became. */
-function trialsOf(history: readonly number[], method: Method, ahead: number): { became: number; error: number }[] {
+function trialsOf(history: readonly number[], method: Method, ahead: number, least = SEASONAL_FROM): { became: number; error: number }[] {
   const found: { became: number; error: number }[] = [];
   for (let trial = 1; trial <= TRIALS_MAX; trial++) {
     const from = history.length - trial * DAYS_OF_WEEK;
     const known = from - ahead * DAYS_OF_WEEK;
-    if (known < SEASONAL_FROM) break;
+    if (known < least) break;
     const became = sumOf(history.slice(from, from + DAYS_OF_WEEK));
     found.push({ became, error: Math.abs(became - method(history.slice(0, known), ahead)) });
   }
@@ -78,7 +86,8 @@ function trialsOf(history: readonly number[], method: Method, ahead: number): { 
 }
 
 /** A month ahead as well as a week: a trend shows in what comes later. */
-const errorOf = (history: readonly number[], method: Method): number => sumOf([0, 3].flatMap((ahead) => trialsOf(history, method, ahead)).map(({ error }) => error));
+const errorOf = (history: readonly number[], method: Method, least: number): number =>
+  sumOf([0, 3].flatMap((ahead) => trialsOf(history, method, ahead, least)).map(({ error }) => error));
 
 function meanWeek(history: readonly number[]): number {
   if (history.length === 0) return 0;
@@ -92,9 +101,9 @@ function meanWeek(history: readonly number[]): number {
   return Math.round(week);
 }
 
-function trendWeek(history: readonly number[], ahead: number): number {
+function trendWeek(history: readonly number[], ahead: number, weeksMin: number): number {
   const count = Math.min(TREND_WEEKS_MAX, Math.floor(history.length / DAYS_OF_WEEK));
-  if (count < TREND_WEEKS_MIN) return meanWeek(history);
+  if (count < weeksMin) return meanWeek(history);
   const ends = Array.from({ length: count }, (_, week) => history.length - week * DAYS_OF_WEEK);
   const totals = ends.map((end) => sumOf(history.slice(end - DAYS_OF_WEEK, end)));
   const slopes = totals.flatMap((later, week) => totals.slice(week + 1).map((earlier, apart) => (later - earlier) / (apart + 1)));
