@@ -76,15 +76,17 @@ export class EmbeddedPostgres {
   /**
    * Starts the Postgres of a data folder, or finds it running.
    * @param preparesLog one that is made here is made ready for a market that commits often
+   * @param signal gives up when it is aborted: what is being made or started here is ended
    * @throws Error with the end of Postgres's log when it does not come up
    */
-  static async open(dataDir: string, say: Say, preparesLog: boolean): Promise<EmbeddedPostgres> {
+  static async open(dataDir: string, say: Say, preparesLog: boolean, signal?: AbortSignal): Promise<EmbeddedPostgres> {
     const user = runAs();
     const home = homeOf(dataDir, user);
     const binaries = await findBinaries(user);
     const postgres = new EmbeddedPostgres(home, user, binaries, passwordOf(home), say);
     const end = (): void => postgres.endAtOnce();
     process.once('exit', end);
+    signal?.addEventListener('abort', end);
     try {
       const isNew = await postgres.initialise();
       await postgres.bringUp();
@@ -92,7 +94,9 @@ export class EmbeddedPostgres {
       if (isNew && preparesLog) await postgres.prepareLog();
     } finally {
       process.off('exit', end);
+      signal?.removeEventListener('abort', end);
     }
+    signal?.throwIfAborted();
     postgres.watch = setInterval(() => void postgres.restartIfGone(), WATCH_MILLIS).unref();
     return postgres;
   }
@@ -125,6 +129,7 @@ export class EmbeddedPostgres {
 
   /** One that this process has started or is starting, when there is no time to wait: until it is opened nobody else knows of it. */
   private endAtOnce(): void {
+    this.stopped = true;
     this.starting?.kill('SIGQUIT');
     if (this.started && isAlive(this.pid)) process.kill(this.pid, 'SIGQUIT');
   }
@@ -173,12 +178,14 @@ export class EmbeddedPostgres {
   private async runInitdb(folder: string, passwordFile: string): Promise<void> {
     const args = [`--pgdata=${folder}`, `--username=${USER}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C'];
     const child = spawn(this.binaries.initdb, args, { ...this.user, cwd: '/', env: cleanEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+    this.starting = child;
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', resolve);
     });
+    this.starting = undefined;
     if (code !== 0) throw new Error(`initdb failed:\n${output.trim()}`);
   }
 

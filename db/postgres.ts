@@ -23,18 +23,20 @@ export interface PostgresOptions {
   say?: Say;
   /** An embedded one that is new is made ready for a market that commits often, in a second or two. */
   preparesLog?: boolean;
+  /** Gives up an embedded one that is being made or started. */
+  signal?: AbortSignal;
 }
 
 /**
  * @throws NotDurable
  * @throws Error when the database does not answer, takes no writes within a minute, or the embedded one does not start
  */
-export async function openPostgres({ databaseUrl, dataDir, say = () => undefined, preparesLog = false }: PostgresOptions): Promise<Postgres> {
+export async function openPostgres({ databaseUrl, dataDir, say = () => undefined, preparesLog = false, signal }: PostgresOptions): Promise<Postgres> {
   if (databaseUrl !== undefined) {
     await assertFit(databaseUrl, say);
     return { url: databaseUrl, embedded: false, started: false, stop: () => Promise.resolve() };
   }
-  const embedded = await EmbeddedPostgres.open(dataDir, say, preparesLog);
+  const embedded = await EmbeddedPostgres.open(dataDir, say, preparesLog, signal);
   await assertFit(embedded.url, say);
   return {
     // The port may change when Postgres had to be started again.

@@ -46,10 +46,14 @@ export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'par
 }
 
 async function openTables({ config, say, parts }: Pick<Core, 'config' | 'say' | 'parts'>): Promise<Pick<Core, 'postgres' | 'database'>> {
-  const opening = openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say, preparesLog: true });
+  const giveUp = new AbortController();
+  const opening = openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say, preparesLog: true, signal: giveUp.signal });
   let isOurs = (): boolean => false;
   // Whoever is told to stop meanwhile leaves none behind that is just coming up. One that was found running may be another server's: it goes on while anybody is connected.
-  const stop = (): Promise<void> => opening.then((postgres) => postgres.stop({ onlyIfIdle: !postgres.started }), () => undefined);
+  const stop = (): Promise<void> => {
+    giveUp.abort();
+    return opening.then((postgres) => postgres.stop({ onlyIfIdle: !postgres.started }), () => undefined);
+  };
   parts.add('postgres', stop, () => isOurs() && stopAtOnce(config.dataDir));
   const postgres = await opening;
   isOurs = () => postgres.embedded && postgres.started;
