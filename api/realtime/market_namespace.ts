@@ -15,7 +15,11 @@ export class MarketNamespace {
   constructor(namespace: Namespace, market: MarketData, directory: Directory, onError: (error: unknown) => void) {
     this.rooms = new RoomTable(namespace, market, onError);
     const rooms = new MarketRooms(market, directory);
-    this.unfollow = market.follow((change) => rooms.change(change));
+    const unfollow = market.follow((change) => rooms.change(change));
+    this.unfollow = () => {
+      unfollow();
+      rooms.close();
+    };
     namespace.on('connection', (socket) => {
       const connection = new Connection(socket);
       this.connections.add(connection);

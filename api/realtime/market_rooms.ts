@@ -13,7 +13,11 @@ import type { Room } from './room.ts';
 import type { RoomPlan } from './room_table.ts';
 
 const CURVE_MILLIS = 1_000;
+/** How long marks and figures of a day, which other hours' trades and the time itself move, may be told late, milliseconds. */
+const MARK_MILLIS = 1_000;
 type Touch = () => void;
+
+const allOf = (detachments: readonly (() => void)[]) => (): void => detachments.forEach((detach) => detach());
 
 /** Who is to be told, by instrument or market number. */
 class Listeners<T> {
@@ -40,6 +44,9 @@ export class MarketRooms {
   private readonly markets = new Listeners<Touch>();
   private readonly fills = new Listeners<(fill: FillEvent) => void>();
   private readonly reference = new Listeners<Touch>();
+  /** Rooms that tell marks. */
+  private readonly marks = new Set<Touch>();
+  private marking: NodeJS.Timeout | undefined;
 
   constructor(market: MarketData, directory: Directory) {
     this.market = market;
@@ -54,6 +61,16 @@ export class MarketRooms {
       for (const touch of this.markets.of(marketOfKey(key))) touch();
     }
     if (change.reference) for (const touch of this.reference.of(NONE)) touch();
+    if (this.marks.size > 0) this.marking ??= setTimeout(() => this.remark(), MARK_MILLIS);
+  }
+
+  private remark(): void {
+    this.marking = undefined;
+    for (const touch of this.marks) touch();
+  }
+
+  close(): void {
+    clearTimeout(this.marking);
   }
 
   /** @throws ApiError for a channel, instrument or market that does not exist */
@@ -76,7 +93,7 @@ export class MarketRooms {
         if (request.model !== null && request.model !== undefined) return this.modelBookPlan(instrument, request.model, { ...plan, attach: touched });
         return { ...plan, open: () => ({ source: new BookSource(market, instrument), attach: touched }) };
       case 'ticker':
-        return { ...plan, open: () => ({ source: new TickerSource(market, instrument), attach: touched }) };
+        return { ...plan, open: () => ({ source: new TickerSource(market, instrument), attach: (room) => allOf([touched(room), this.tellMarks(room)]) }) };
       case 'candles': {
         const interval = request.interval ?? '1m';
         return { ...plan, name: `${plan.name} ${interval}`, open: () => ({ source: new CandlesSource(market, instrument, interval), attach: touched }) };
@@ -132,11 +149,16 @@ export class MarketRooms {
         source: new CurveSource(this.market, this.directory, markets),
         attach: (room) => {
           const detachments = markets.map((market) => this.markets.add(market, () => room.touch()));
-          detachments.push(this.reference.add(NONE, () => room.touch()));
-          return () => detachments.forEach((detach) => detach());
+          return allOf([...detachments, this.reference.add(NONE, () => room.touch()), this.tellMarks(room)]);
         },
       }),
     };
+  }
+
+  private tellMarks(room: Room<Connection>): () => void {
+    const touch = (): void => room.touch();
+    this.marks.add(touch);
+    return () => this.marks.delete(touch);
   }
 
   private marketOf(name: string): number {

@@ -117,6 +117,7 @@ export class TradesSource implements Source {
 export class TickerSource implements Source {
   private readonly market: MarketData;
   private readonly instrument: Instrument;
+  private told = '';
 
   constructor(market: MarketData, instrument: Instrument) {
     this.market = market;
@@ -124,7 +125,11 @@ export class TickerSource implements Source {
   }
 
   update(): unknown {
-    return this.snapshot();
+    const ticker = this.snapshot();
+    const text = JSON.stringify(ticker);
+    if (text === this.told) return null;
+    this.told = text;
+    return ticker;
   }
 
   snapshot(): unknown {

@@ -4,9 +4,10 @@ import { pino } from 'pino';
 import { io } from 'socket.io-client';
 import type { Socket } from 'socket.io-client';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { BUY, SELL } from '../../engine/vocabulary.ts';
 import { randomOf } from '../demo/random.ts';
-import { INSTRUMENT, openExchange, orderOf, place, trade } from '../market/test/exchange.ts';
+import { HOUR, INSTRUMENT, START, openExchange, orderOf, place, trade } from '../market/test/exchange.ts';
 import type { Exchange } from '../market/test/exchange.ts';
 import { checksumOf, levelPair } from '../market/wire.ts';
 import type { LevelPair } from '../market/wire.ts';
@@ -236,6 +237,23 @@ describe('the other public channels', () => {
     const company = operator[0].kind === 'companyRegistered' ? operator[0].company : 0;
     exchange.sequencer.run({ type: 'setTradingMode', company, class: 0, market: -1, hour: -1, mode: 'halted', reason: 'drill' });
     await vi.waitFor(() => expect(on('status').at(-1)?.data).toMatchObject({ modes: [{ scope: 'H100-SXM-80', mode: 'halted', reason: 'drill' }] }));
+  });
+
+  test('tell the marks that trades of other hours and time move, and nothing where they stay', async () => {
+    const client = connect('/market');
+    const told = (channel: string): unknown => client.messages.filter((message) => message.channel === channel).at(-1)?.data;
+    await ask(client, 'subscribe', { channel: 'ticker', instrument: INSTRUMENT });
+    await ask(client, 'subscribe', { channel: 'curve', instrument: 'H100-SXM-80.eu-west' });
+    await vi.waitFor(() => expect(told('ticker')).toMatchObject({ mark_price: '1.5000', mark_source: 'list_price' }));
+    for (const index of [1, 2, 3, 4]) trade(exchange, index, index, 10_000, 4_000, { hour: HOUR + 1 });
+    await vi.waitFor(() => expect(told('ticker')).toMatchObject({ mark_price: '1.0000', mark_source: 'index' }), 3_000);
+    await vi.waitFor(() => expect(told('curve')).toMatchObject({ otherwise: [{ mark_price: '1.0000', mark_source: 'index' }] }), 3_000);
+    const { length } = client.messages;
+    exchange.sequencer.run({ type: 'tick', now: START + 1_000 });
+    await pause(1_200);
+    expect(client.messages).toHaveLength(length);
+    exchange.sequencer.run({ type: 'tick', now: START + 24 * MILLIS_PER_HOUR });
+    await vi.waitFor(() => expect(told('ticker')).toMatchObject({ mark_source: 'list_price' }), 3_000);
   });
 
   test('refuse what does not exist, with a code and the field', async () => {
