@@ -45,10 +45,6 @@ export class MarketChanges implements MarketChange {
     this.companies.add(order.company);
   }
 
-  isEmpty(): boolean {
-    return this.instruments.size === 0 && this.fills.length === 0 && this.orders.size === 0 && this.companies.size === 0 && !this.reference;
-  }
-
   clear(): void {
     this.instruments.clear();
     this.fills.length = 0;

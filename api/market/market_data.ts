@@ -189,7 +189,7 @@ export interface MarketData {
   readonly bands: Bands;
   order(order: number): LiveOrder | undefined;
   openOrders(company: number): LiveOrder[];
-  /** Calls the listener after each batch that changed something. Returns the unsubscription. */
+  /** Calls the listener after each batch, also one in which only time went on. Returns the unsubscription. */
   follow(listener: (change: MarketChange) => void): () => void;
   /** One tracker per instrument at a time. */
   trackLevels(instrument: Instrument): LevelTracker;

@@ -170,7 +170,7 @@ export class MarketView implements MarketData {
     const { changes } = this;
     changes.sequence = this.sequence;
     changes.now = this.now;
-    if (!changes.isEmpty()) for (const listener of this.listeners) listener(changes);
+    for (const listener of this.listeners) listener(changes);
     changes.clear();
   }
 
