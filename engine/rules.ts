@@ -25,7 +25,9 @@
  *    a block buys from whom its plan says, also when it reaches a provider group's limit on its way, and sells to bids that may buy from its seller;
  *    a share of revenue is planned with the fractions of a cent that poor months leave.
  * 9: a mandate's money is what its lender has deposited, or comes in with it;
- *    no provider group gets more of a facility than its part, where the purchase that reached it was made whole, and bids that this frees trade with the same command.
+ *    no provider group gets more of a facility than its part, where the purchase that reached it was made whole, and bids that this frees trade with the same command;
+ *    a stop of payouts stops every withdrawal; a covenant on use is tested by the thirty days that have ended; providers are paid for the unused hours
+ *    of a loan that was given up; what is found undelivered afterwards is no delivered list value any more.
  */
 export const RULES_VERSION = 9;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */

@@ -8,7 +8,7 @@ import { ALLOCATION } from '../trading/allocations.ts';
 import type { RejectCode } from '../catalogue.ts';
 import type { Capture, EndHour, Payout, ReleasePending } from '../commands.ts';
 import type { CompanyId, MarketId } from '../vocabulary.ts';
-import { NONE, classOf } from '../vocabulary.ts';
+import { NONE } from '../vocabulary.ts';
 import type { Failures } from './failures.ts';
 import type { Facilities } from '../lending/facilities.ts';
 import { daysPastDue } from '../lending/debt.ts';
@@ -160,12 +160,11 @@ export class Delivery {
   }
 
   private countRealised(row: number, gpu: MicroGpuSeconds, credits: Micro, cost: Micro): void {
-    const { allocations, companies, supply, classes } = this.state;
+    const { allocations, companies } = this.state;
     const company = companies[allocations.company[row]];
-    const listPrice = classes[classOf(supply.capacities[supply.capacityOf(allocations.cell[row])].market)].listPrice;
     company.retired += credits;
     company.retiredCost += cost;
-    company.listValue += mulDiv(gpu, listPrice, MICRO_GPU_SECONDS_PER_STEP);
+    company.listValue += this.failures.listValue(row, gpu);
   }
 
   /** Unused hours that a loan paid for are paid out late, and not while that loan is in trouble: they are where it could be cashed. */

@@ -91,6 +91,7 @@ describe('the worked example', () => {
     capture(world, borrower, allocation, 1_000);
     endHour(world, hour);
     world.run({ type: 'tick', now: (hour + 2) * MILLIS_PER_HOUR });
+    const before = world.engine.query('realised', { company: borrower });
     const annulled = world.run({
       type: 'annulDelivery', company: NONE, provider, market: 0, model: NONE, since: hour * MILLIS_PER_HOUR + 54 * MILLIS_PER_MINUTE, reason: 'wrong_answers',
     });
@@ -101,6 +102,8 @@ describe('the worked example', () => {
       unapplied: -usd(37.2),
     });
     expect(one(annulled.events, 'deliveryFailed')).toMatchObject({ found: 'after_delivery', credits: usd(240), fee: usd(1.2), damages: usd(37.2), clawedBack: 148_502_400, commission: 297_600 });
+    const tenths = (value = 0): number => Math.round(value * 0.9);
+    expect(world.engine.query('realised', { company: borrower })).toEqual({ listValue: tenths(before?.listValue), cost: tenths(before?.cost) });
     healthy(world);
     // Found once more, it has no second effect.
     expect(all(world.run({ type: 'annulDelivery', company: NONE, provider, market: 0, model: NONE, since: hour * MILLIS_PER_HOUR + 54 * MILLIS_PER_MINUTE, reason: 'operator' }).events, 'posted')).toEqual([]);

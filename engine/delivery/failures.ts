@@ -7,6 +7,7 @@
  * posted for it.
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
+import { classOf } from '../vocabulary.ts';
 import type { CompanyId } from '../vocabulary.ts';
 import type { FailureReason } from '../events.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
@@ -125,6 +126,7 @@ export class Failures {
     ledger.post(ACCOUNT['cash.ops'], buyer, -returned);
     ledger.post(ACCOUNT['cash.escrow'], buyer, returned);
     this.count(row, due);
+    if (this.state.rulesVersion >= 9) companies[buyer].listValue -= Math.min(companies[buyer].listValue, this.listValue(row, gpu));
     const fee = this.remintFee(row, this.feeBack(row) - feeBefore);
     this.postCapacity(row, 'capacity.delivered', gpu);
     const paid = this.postDamages(row, this.penalty(row) - penaltyBefore);
@@ -138,6 +140,13 @@ export class Failures {
     companies[buyer].delivered.commission -= commissionBack + legs.commission;
     companies[buyer].delivered.cost -= reminted.cost + legs.cost;
     this.tell(row, 'after_delivery', { gpu, penal, credits, fee, damages: paid, clawedBack: grossBack - commissionBack, commission: commissionBack, reason });
+  }
+
+  /** Micro-CR that a part of an allocation is worth at today's list price. */
+  listValue(row: number, gpu: MicroGpuSeconds): Micro {
+    const { allocations, supply, classes } = this.state;
+    const { market } = supply.capacities[supply.capacityOf(allocations.cell[row])];
+    return mulDiv(gpu, classes[classOf(market)].listPrice, MICRO_GPU_SECONDS_PER_STEP);
   }
 
   /** Micro-CR that go back when `failed` of the allocation has failed: what the rest does not cost. */
