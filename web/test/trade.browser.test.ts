@@ -148,7 +148,7 @@ describe.skipIf(!executablePath)('the trade screen', () => {
     await buy(page).waitFor();
     server.role = undefined;
     await buy(page).click();
-    await page.getByText('Your session has ended').waitFor();
+    await page.getByRole('status').filter({ hasText: 'Your session has ended' }).waitFor();
     await page.getByRole('button', { name: 'Log in again' }).click();
     const dialog = page.getByRole('dialog', { name: 'Log in again' });
     await dialog.getByLabel('Email').fill('borrower@demo.example');
