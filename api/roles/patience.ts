@@ -7,9 +7,9 @@ const RETRY_MILLIS = 500;
 /** What is not there by then has not been started, or has another address. */
 const WAIT_MILLIS = 60_000;
 
-/** How connections fail that may succeed a moment later: by the system, and by Postgres (starting, stopping, too many clients, no room, only reading, a database that is not made yet). */
+/** How connections fail that may succeed a moment later: by the system, and by Postgres (starting, stopping, too many clients, no room, a disk that fails, only reading, a database that is not made yet). */
 const PASSING_CODES: ReadonlySet<string> = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', '57P01', '57P02', '57P03', '53100', '53200', '53300', '25006', '08006', '08001', '08004', '3D000',
+  'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', '57P01', '57P02', '57P03', '53100', '53200', '53300', '25006', '58030', '08006', '08001', '08004', '3D000',
 ]);
 const PASSING_MESSAGES = /^(timeout expired|timeout exceeded when trying to connect|Connection terminated|Knex: Timeout acquiring a connection|Query read timeout)/;
 
