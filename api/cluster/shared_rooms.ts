@@ -3,12 +3,10 @@
  * no longer wants, and takes more when all others have said that they know of it: so two never take the same. One that is not heard
  * any more has ended, and what it took is free; while Redis is away nobody can tell, and each keeps to an equal part.
  */
-import { randomBytes } from 'node:crypto';
-import type { Redis } from 'ioredis';
 import { NO_NEED, shareOf } from '../gateway/relay/room_shares.ts';
 import type { Need, Rooms } from '../gateway/relay/room_shares.ts';
-import { connectRedis } from './redis.ts';
-import type { Seal } from './seal.ts';
+import { Broadcast } from './broadcast.ts';
+import type { BroadcastOptions, Message } from './broadcast.ts';
 
 const TELL_MILLIS = 50;
 const GONE_MILLIS = 1_000;
@@ -16,8 +14,6 @@ const GONE_MILLIS = 1_000;
 const UNHEARD_MAX = 64;
 
 interface Told {
-  client: string;
-  number: number;
   needs: Map<string, Need>;
   /** The last number of each other that had been heard. */
   heard: Map<string, number>;
@@ -31,29 +27,16 @@ interface Other {
 }
 
 export class SharedRooms implements Rooms {
-  private readonly seal: Seal;
-  private readonly place: string;
-  private readonly client = randomBytes(8).toString('hex');
-  private readonly publisher: Redis;
-  private readonly subscriber: Redis;
-  private readonly timer: NodeJS.Timeout;
+  private readonly broadcast: Broadcast<Told>;
   private readonly others = new Map<string, Other>();
   private needs: (() => Map<string, Need>) | undefined;
   private onHeard: (() => void) | undefined;
   /** What some other may still reckon with: from what all have heard to what was told last. */
   private told: { number: number; needs: ReadonlyMap<string, Need> }[] = [{ number: 0, needs: new Map() }];
   private heardItself = -Infinity;
-  private number = 0;
 
-  constructor({ redisUrl, seal }: { redisUrl: string; seal: Seal }) {
-    this.seal = seal;
-    this.place = `${seal.prefix}:rooms`;
-    this.publisher = connectRedis(redisUrl, `rooms ${this.client}`);
-    this.subscriber = connectRedis(redisUrl, `rooms ${this.client}`);
-    this.subscriber.on('ready', () => void this.subscriber.subscribe(this.place).catch(() => undefined));
-    this.subscriber.on('messageBuffer', (_place: Buffer, bytes: Buffer) => this.hear(bytes, performance.now()));
-    this.timer = setInterval(() => this.tell(), TELL_MILLIS);
-    this.timer.unref();
+  constructor(options: BroadcastOptions) {
+    this.broadcast = new Broadcast<Told>('rooms', options, (message) => this.hear(message, performance.now()), () => this.tell(), TELL_MILLIS);
   }
 
   begin(needs: () => Map<string, Need>, heard: () => void): void {
@@ -69,9 +52,7 @@ export class SharedRooms implements Rooms {
   }
 
   close(): void {
-    clearInterval(this.timer);
-    this.publisher.disconnect();
-    this.subscriber.disconnect();
+    this.broadcast.close();
   }
 
   private isAway(now: number): boolean {
@@ -79,20 +60,17 @@ export class SharedRooms implements Rooms {
   }
 
   private tell(): void {
-    if (this.needs === undefined || this.publisher.status !== 'ready') return;
-    const told: Told = { client: this.client, number: ++this.number, needs: this.needs(), heard: new Map(Array.from(this.others, ([name, { number }]) => [name, number])) };
-    this.told.push(told);
+    if (this.needs === undefined || !this.broadcast.canTell) return;
+    const needs = this.needs();
+    const number = this.broadcast.tell({ needs, heard: new Map(Array.from(this.others, ([name, other]) => [name, other.number])) });
+    this.told.push({ number, needs });
     if (this.told.length > UNHEARD_MAX) this.told.shift();
-    this.publisher.publish(this.place, this.seal.close(this.place, told)).catch(() => undefined);
   }
 
-  private hear(bytes: Buffer, now: number): void {
-    const told = this.seal.open(this.place, bytes) as Told | undefined;
-    if (told === undefined) return;
-    const { client, number, needs, heard } = told;
-    if (client !== this.client) {
+  private hear({ client, number, needs, heard }: Message & Told, now: number): void {
+    if (client !== this.broadcast.client) {
       if (number <= (this.others.get(client)?.number ?? 0)) return;
-      this.others.set(client, { number, heardAt: now, needs, ofThis: heard.get(this.client) ?? 0 });
+      this.others.set(client, { number, heardAt: now, needs, ofThis: heard.get(this.broadcast.client) ?? 0 });
       return this.settle();
     }
     // After an outage the others are given time to be heard again.

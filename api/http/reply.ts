@@ -1,5 +1,6 @@
 /** How answers and errors of the exchange are written. */
 import type { Response } from 'express';
+import { isDatabaseAway } from '../../db/away.ts';
 import { ApiError, GatewayError } from '../errors.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { Reply } from './route.ts';
@@ -23,20 +24,6 @@ export function publicError(error: unknown): ApiError | GatewayError {
   if (isDatabaseAway(error)) return new ApiError('unavailable', { retryAfterSeconds: 1 });
   if (error instanceof URIError) return new ApiError('invalid_request', { values: { detail: 'The address is not valid.' } });
   return new ApiError('internal_error');
-}
-
-/**
- * What passes when the database is there again, has room, or takes writes again. The classes 08 (connection), 53 (resources: disk, memory,
- * connections), 57P (shutdown) and 58 (the system beneath), a transaction that may only read, and a pool that has no connection left.
- */
-const AWAY_CODES = /^(08|53|57P|58|25006$|E(CONNREFUSED|CONNRESET|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN)$)/;
-/** What pg says of a connection that broke, is being given up, or does not come about, which has no code. */
-const AWAY_MESSAGES = /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout (expired|exceeded when trying to connect)|Query read timeout)/;
-
-function isDatabaseAway(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return AWAY_CODES.test(code) || error.name === 'KnexTimeoutError' || AWAY_MESSAGES.test(error.message);
 }
 
 export function sendError(response: Response, error: ApiError | GatewayError, requestId: string): void {

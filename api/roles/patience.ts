@@ -1,5 +1,6 @@
 /** Starting while something is not there yet: the database, the engine, or a leader that is being replaced. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDatabaseAway } from '../../db/away.ts';
 import { reasonOf } from '../reason.ts';
 import { Unavailable } from '../sequencer/port.ts';
 
@@ -7,16 +8,11 @@ const RETRY_MILLIS = 500;
 /** What is not there by then has not been started, or has another address. */
 const WAIT_MILLIS = 60_000;
 
-/** How connections fail that may succeed a moment later: by the system, and by Postgres (starting, stopping, too many clients, no room, a disk that fails, only reading, a database that is not made yet). */
-const PASSING_CODES: ReadonlySet<string> = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', '57P01', '57P02', '57P03', '53100', '53200', '53300', '25006', '58030', '08006', '08001', '08004', '3D000',
-]);
-const PASSING_MESSAGES = /^(timeout expired|timeout exceeded when trying to connect|Connection terminated|Knex: Timeout acquiring a connection|Query read timeout)/;
+/** What passes only while things are being set up: an address that has no name yet, a database that is not made yet. */
+const SET_UP_CODES: ReadonlySet<unknown> = new Set(['ENOTFOUND', '3D000']);
 
 export function isPassing(error: unknown): boolean {
-  if (error instanceof Unavailable) return true;
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return (typeof code === 'string' && PASSING_CODES.has(code)) || (typeof message === 'string' && PASSING_MESSAGES.test(message));
+  return error instanceof Unavailable || isDatabaseAway(error) || SET_UP_CODES.has((error as { code?: unknown }).code);
 }
 
 export interface Patience {

@@ -33,18 +33,16 @@ export const chatEvents = (answer: JsonObject): JsonObject[] | undefined =>
 export const completionEvents = (answer: JsonObject): JsonObject[] | undefined =>
   choiceEvents(answer, ({ text }) => (typeof text === 'string' ? { said: { text }, nothing: { text: '' } } : undefined));
 
-/** How the parts of a message are told. */
-const PARTS: Readonly<Record<string, { name: string; field: string }>> = {
-  output_text: { name: 'output_text', field: 'text' }, refusal: { name: 'refusal', field: 'refusal' }, reasoning_text: { name: 'reasoning_text', field: 'text' },
-};
+/** Where the parts of a message that are told piece by piece bear their text. */
+const TEXTS: Readonly<Record<string, string | undefined>> = { output_text: 'text', refusal: 'refusal', reasoning_text: 'text' };
 
 function partEvents(part: JsonObject, place: JsonObject): JsonObject[] {
-  const told = PARTS[String(part.type)] as (typeof PARTS)[string] | undefined;
-  const added = { type: 'response.content_part.added', ...place, part: told === undefined ? part : { ...part, [told.field]: '' } };
+  const type = String(part.type);
+  const field = TEXTS[type];
+  const added = { type: 'response.content_part.added', ...place, part: field === undefined ? part : { ...part, [field]: '' } };
   const done = { type: 'response.content_part.done', ...place, part };
-  if (told === undefined) return [added, done];
-  const text = part[told.field];
-  return [added, { type: `response.${told.name}.delta`, ...place, delta: text }, { type: `response.${told.name}.done`, ...place, [told.field]: text }, done];
+  if (field === undefined) return [added, done];
+  return [added, { type: `response.${type}.delta`, ...place, delta: part[field] }, { type: `response.${type}.done`, ...place, [field]: part[field] }, done];
 }
 
 function itemEvents(item: JsonObject, index: number): JsonObject[] {
