@@ -121,21 +121,46 @@ export class BlockPlan {
     let sum = 0;
     for (let key = side.bestKey(); !Number.isNaN(key); key = side.nextKey(key)) {
       const price = Math.abs(key);
+      const makers: number[] = [];
       for (let maker = side.head(key); maker !== NIL; maker = orders.next(maker)) {
         if (!mayTrade(maker)) continue;
-        let part = Math.min(left, orders.remaining(maker));
         if (room !== undefined) {
-          part = Math.min(part, room.most(maker, price));
-          if (part === 0) continue;
-          room.took(maker, part * price);
+          makers.push(maker);
+          continue;
         }
+        const part = Math.min(left, orders.remaining(maker));
         tell?.(part, price);
         sum += part * price;
         left -= part;
         if (left === 0) return sum;
       }
+      if (room === undefined) continue;
+      const part = this.withinRoom(room, makers, price, left);
+      if (part === 0) continue;
+      tell?.(part, price);
+      sum += part * price;
+      left -= part;
+      if (left === 0) return sum;
     }
     return -1;
+  }
+
+  /** How much of `wanted` orders of one price execute within the room: in the order in which they do, for who is met before others takes what room those may share. */
+  private withinRoom(room: BlockRoom, makers: readonly number[], price: Ticks, wanted: Steps): Steps {
+    const { orders } = this;
+    let left = wanted;
+    // What an iceberg hides comes slice by slice, each behind all that stands there then.
+    const queue = makers.map((maker) => ({ maker, visible: orders.visible(maker), remaining: orders.remaining(maker) }));
+    for (let at = 0; at < queue.length && left > 0; at++) {
+      const { maker, visible, remaining } = queue[at];
+      const part = Math.min(left, visible, room.most(maker, price));
+      if (part === 0) continue;
+      room.took(maker, part * price);
+      left -= part;
+      const rest = remaining - part;
+      if (part === visible && rest > 0) queue.push({ maker, visible: Math.min(orders.extra(maker)?.displayQuantity || rest, rest), remaining: rest });
+    }
+    return wanted - left;
   }
 
   /** The quantity that all hours have, at any price, at most `most`. */

@@ -1,6 +1,7 @@
 /** At most the larger of 40 % of what a facility has spent in thirty days and 5 % of its commitment goes to one provider group, whatever buys it. */
 import { describe, expect, it } from 'vitest';
-import { FOK, IOC, MARKET, NONE } from '../vocabulary.ts';
+import { MICRO } from '../numbers/units.ts';
+import { BUY, FOK, IOC, MARKET, NONE } from '../vocabulary.ts';
 import { Loan } from '../test/loan.ts';
 import { HOUR, all, gpuHours, one, price, usd } from '../test/world.ts';
 import type { Result } from '../test/world.ts';
@@ -87,6 +88,22 @@ describe('what one provider group may have of a facility', () => {
     const { order } = one(world.bid(borrower, 2, 10_000).events, 'orderAccepted');
     world.ask(much, 2.4, 60_000);
     expect(bought(world.run({ type: 'amend', company: borrower, order, price: price(2.4), quantity: gpuHours(40_000) }))).toEqual([gpuHours(MOST)]);
+    expect(world.broken).toEqual([]);
+  });
+
+  it('holds for a block that meets icebergs, whose slices let others sell before', () => {
+    const { world, borrower, much, other } = market();
+    const block = (quantity: number): Result =>
+      world.run({
+        type: 'placeBlock', company: borrower, market: 0, fromHour: HOUR, toHour: HOUR + 2, side: BUY, price: price(2.4), quantity: gpuHours(quantity), timeInForce: FOK,
+        minimumAcceptanceRatio: MICRO, model: NONE, clientOrderId: '',
+      });
+    world.ask(much, 2.4, 40_000, { displayQuantity: gpuHours(1_000) });
+    world.ask(other, 2.4, 20_000);
+    world.ask(other, 2.4, 40_000, { hour: HOUR + 1 });
+    // 1,000 of the iceberg, all 20,000 of the other group, 8,000 of the iceberg: so the other group has too little left for the second hour.
+    expect(bought(block(29_000))).toEqual([]);
+    expect(bought(block(15_000))).toEqual([gpuHours(1_000), gpuHours(14_000), gpuHours(15_000)]);
     expect(world.broken).toEqual([]);
   });
 

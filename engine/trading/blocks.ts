@@ -455,30 +455,22 @@ export class Blocks {
     }
   }
 
-  /**
-   * Takes of each level what was planned, of each order at most what it may. Icebergs execute slice by slice, where the plan took each whole: what orders of
-   * another group had of a limit that was planned for later is then missing, and is taken as if there were no limit, for a block is all hours or none.
-   */
+  /** Takes of each level what was planned, of each order at most what it may, in the order of the plan. */
   private tradeLevels(row: number, book: HourBook, terms: BlockTerms, room: BlockRoom, planned: ReadonlyMap<Ticks, Steps>): void {
-    for (const [price, quantity] of planned) {
-      const left = quantity - this.takeAt(row, book, terms, price, quantity, (maker) => room.most(maker, price));
-      if (left > 0) this.takeAt(row, book, terms, price, left, () => Infinity);
-    }
+    for (const [price, quantity] of planned) this.takeAt(row, book, terms, room, price, quantity);
   }
 
-  /** Takes up to `wanted` at one price. Returns how much it was. */
-  private takeAt(row: number, book: HourBook, terms: BlockTerms, price: Ticks, wanted: Steps, mostOf: (maker: number) => Steps): Steps {
+  private takeAt(row: number, book: HourBook, { sells, mayTrade }: BlockTerms, room: BlockRoom, price: Ticks, quantity: Steps): void {
     const { orders } = this.state;
-    const side = book.side(!terms.sells);
-    let left = wanted;
+    const side = book.side(!sells);
+    let left = quantity;
     let maker = side.head(side.keyOf(price));
     while (maker !== NIL && left > 0) {
       const next = orders.next(maker);
-      const most = terms.mayTrade(maker) ? Math.min(left, mostOf(maker)) : 0;
-      if (most > 0) left -= this.take(book, row, maker, most, terms.room);
+      const most = mayTrade(maker) ? Math.min(left, room.most(maker, price)) : 0;
+      if (most > 0) left -= this.take(book, row, maker, most, room);
       if (next !== NIL || most === 0 || (orders.flags(maker) & FLAG.resting) === 0) maker = next;
     }
-    return wanted - left;
   }
 
   /** One execution, of an iceberg of what it shows. Returns its quantity. */
