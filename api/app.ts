@@ -9,7 +9,7 @@ import { createMetrics } from './http/middleware/metrics.ts';
 import { operationsRoutes } from './http/routes/operations_routes.ts';
 import { isOpenAiPath, mountRoutes, requestIdOf } from './http/registry.ts';
 import type { Serve } from './http/registry.ts';
-import { publicError, sendError } from './http/reply.ts';
+import { levelOf, publicError, sendError } from './http/reply.ts';
 import { requestIdFor, requireBounded } from './http/request_head.ts';
 import type { Route } from './http/route.ts';
 import { securityHeaders } from './http/middleware/security_headers.ts';
@@ -91,7 +91,7 @@ const lastResort =
   (services: Services): ErrorRequestHandler =>
   (error: unknown, _request, response, _next) => {
     const shown = publicError(error);
-    if (shown.status >= 500) services.log.error({ err: error, request_id: requestIdOf(response) }, 'request failed');
+    if (shown.status >= 500) services.log[levelOf(shown)]({ err: error, request_id: requestIdOf(response) }, 'request failed');
     if (response.headersSent) response.destroy();
     else sendError(response, shown, requestIdOf(response));
   };

@@ -13,7 +13,7 @@ import type { Metrics } from '../http/middleware/metrics.ts';
 import { Patience } from '../http/middleware/patience.ts';
 import { RateLimit } from '../http/middleware/rate_limit.ts';
 import { checked, idempotencyKeyOf, principalOf, requireRight } from '../http/registry.ts';
-import { publicError } from '../http/reply.ts';
+import { levelOf, publicError } from '../http/reply.ts';
 import { requestIdFor, requireBounded } from '../http/request_head.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Route } from '../http/route.ts';
@@ -149,7 +149,7 @@ export class Door {
 
   private fail(error: unknown, out: Outgoing): void {
     const shown = publicError(error);
-    if (shown.status >= 500 && !(shown instanceof GatewayError)) this.services.log.error({ err: error, request_id: out.requestId }, 'request failed');
+    if (shown.status >= 500 && !(shown instanceof GatewayError)) this.services.log[levelOf(shown)]({ err: error, request_id: out.requestId }, 'request failed');
     else if (shown.status >= 500) this.services.log.debug({ err: error, request_id: out.requestId }, 'a provider failed');
     // A stream that had been kept waiting has told of its failure itself.
     if (out.response.writableEnded) return;

@@ -14,7 +14,7 @@ import { sealedReply, withOpenedCursor } from './wire/cursors.ts';
 import type { Metrics } from './middleware/metrics.ts';
 import { Patience } from './middleware/patience.ts';
 import { RateLimit } from './middleware/rate_limit.ts';
-import { publicError, sendError, sendReply } from './reply.ts';
+import { levelOf, publicError, sendError, sendReply } from './reply.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Route, RouteContext } from './route.ts';
 
@@ -83,7 +83,7 @@ function server(route: Route, { limits, patience }: { limits: RateLimit; patienc
     } catch (thrown) {
       const error = keyed === undefined ? thrown : await keyFirst(services, keyed, thrown);
       const shown = publicError(error);
-      if (shown.status >= 500) services.log.error({ err: error, route: route.operationId, request_id: requestIdOf(response) }, 'request failed');
+      if (shown.status >= 500) services.log[levelOf(shown)]({ err: error, route: route.operationId, request_id: requestIdOf(response) }, 'request failed');
       if (response.headersSent) response.destroy();
       else sendError(response, shown, requestIdOf(response));
     }

@@ -26,6 +26,9 @@ export function publicError(error: unknown): ApiError | GatewayError {
   return new ApiError('internal_error');
 }
 
+/** What nobody expected is an error of ours; that the market cannot be used at present is told by what keeps it. */
+export const levelOf = ({ status }: ApiError | GatewayError): 'error' | 'warn' => (status === 500 ? 'error' : 'warn');
+
 export function sendError(response: Response, error: ApiError | GatewayError, requestId: string): void {
   const retryAfter = error.retryAfterSeconds ?? (error.status === 429 || error.status === 503 ? 1 : undefined);
   const headers: Record<string, string> = retryAfter === undefined ? {} : { 'retry-after': String(Math.ceil(retryAfter)) };

@@ -16,6 +16,7 @@ import { TcpProxy } from './tcp_proxy.ts';
 
 const WARM_MILLIS_MAX = 60_000;
 const LINES_KEPT = 400;
+const LINES_TOLD = 40;
 const LEADERS = ['engine', 'standby'];
 /** Of the file that names its processes. */
 const END = `sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p' "$1" | while read -r pid; do kill -CONT "$pid"; kill "$pid"; done`;
@@ -84,6 +85,9 @@ export class ClusterWorld extends MarketUnderLoad {
   }
   get demo(): DemoFile {
     return JSON.parse(readFileSync(join(this.dataDir, 'demo.json'), 'utf8')) as DemoFile;
+  }
+  get said(): string {
+    return this.lines.slice(-LINES_TOLD).join('\n');
   }
   get redisUrl(): string {
     return this.cluster.file.redis_url;

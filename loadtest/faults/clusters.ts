@@ -17,7 +17,6 @@ const RESUMED_MILLIS_MAX = 5_000;
 const PROGRESS = 20;
 const DEADLINE_MILLIS = 60_000;
 const AWAY_MILLIS = 2_500;
-const LINES_TOLD = 40;
 /** An answer that was under way may still arrive. */
 const GRACE_MILLIS = 300;
 
@@ -30,7 +29,7 @@ function clusterFault(name: string, times: Fault['times'], run: (world: ClusterW
       await around.load.stop();
       const world = await around.openCluster();
       const report = await run(world, count, around).catch((error: unknown) => {
-        throw new Error(`${error instanceof Error ? error.message : String(error)}; the processes last said:\n${world.lines.slice(-LINES_TOLD).join('\n')}`);
+        throw new Error(`${error instanceof Error ? error.message : String(error)}; the processes last said:\n${world.said}`);
       });
       report.findings.push(...(await world.verdict()));
       around.newLoad();

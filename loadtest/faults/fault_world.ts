@@ -19,6 +19,8 @@ const PRELOADS = ['crash_points.mjs', 'clock_shift.mjs', 'live_memory.mjs'];
 /** Of one server: its own, the market's, the projections'. */
 const THREADS = 3;
 const ANSWER_MILLIS_MAX = 30_000;
+/** Of what a server has written: an error with where it came from. */
+const SAID_TOLD = 4_000;
 /** No fault is about this limit, and some send more. */
 const RATE_LIMIT = '1000000';
 
@@ -116,6 +118,9 @@ export class FaultWorld extends MarketUnderLoad {
   }
   get databaseUrl(): string {
     return this.copy.databaseUrl();
+  }
+  get said(): string {
+    return this.server.output.slice(-SAID_TOLD);
   }
   get postgres(): Postgres {
     return this.founded.postgres;

@@ -20,6 +20,8 @@ export abstract class MarketUnderLoad {
   abstract get demo(): DemoFile;
   /** Around everything that fails. */
   abstract get databaseUrl(): string;
+  /** What its servers have written, the last of it. */
+  abstract get said(): string;
 
   /** Ends the load and begins another; what was acknowledged stays known. */
   newLoad(): void {
@@ -37,6 +39,7 @@ export abstract class MarketUnderLoad {
     await this.load.stop();
     this.acknowledged.push(...this.load.acknowledged);
     const findings = [...new Set(this.load.surprises)].map((surprise) => `an answer nobody expects: ${surprise}`);
+    if (findings.length > 0) findings.push(`the servers last said: ${this.said}`);
     const live = await liveState(this.url, this.demo.operator.api_key);
     findings.push(...(await check(this.databaseUrl, live, this.acknowledged)), ...(await this.compareRepeats()));
     this.newLoad();

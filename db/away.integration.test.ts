@@ -1,0 +1,75 @@
+/** What pg and Knex really throw where the database goes away amid something, and where it only refuses. */
+import type { Knex } from 'knex';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isDatabaseAway } from './away.ts';
+import { openDatabase } from './database.ts';
+import { freshDatabase } from './test/fresh_database.ts';
+import type { FreshDatabase } from './test/fresh_database.ts';
+
+let fresh: FreshDatabase;
+let database: Knex;
+
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  database = openDatabase(fresh.url, 2);
+});
+afterAll(async () => {
+  await database.destroy();
+  await fresh.drop();
+});
+
+const failureOf = (work: PromiseLike<unknown>): Promise<unknown> => Promise.resolve(work).then(() => 'nothing failed', (error: unknown) => error);
+
+/** The sockets beneath a pool, which nobody can name but the pool. */
+async function cut(): Promise<void> {
+  interface Inside {
+    connection: { stream: { destroy(error?: Error): void } };
+  }
+  const { pool } = database.client as { pool: { used: { resource: Inside }[] } };
+  for (const { resource } of pool.used) resource.connection.stream.destroy();
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function whileAsked(work: PromiseLike<unknown>, harm: () => Promise<unknown>): Promise<unknown> {
+  const failure = failureOf(work);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await harm();
+  return failure;
+}
+
+const endSessions = async (): Promise<unknown> => {
+  const other = openDatabase(fresh.url, 1);
+  return Promise.resolve(other.raw('select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()')).finally(() => other.destroy());
+};
+
+test('a connection that breaks amid a statement, a transaction or its beginning is one that is away', async () => {
+  const failures = [
+    await whileAsked(database.raw('select pg_sleep(?)', [20]), cut),
+    await whileAsked(database.transaction((transaction) => transaction.raw('select pg_sleep(20)')), cut),
+    await whileAsked(database.transaction(async (transaction) => {
+      await cut();
+      await transaction('journal').first();
+    }), () => Promise.resolve()),
+    await whileAsked(database('journal').select(database.raw('pg_sleep(20)')).from(database.raw('generate_series(1, 1)')), endSessions),
+  ];
+  for (const failure of failures) {
+    expect(failure).toBeInstanceOf(Error);
+    expect([(failure as Error).message, isDatabaseAway(failure)]).toEqual([(failure as Error).message, true]);
+  }
+  // Knex tells of it behind the statement, which is why this test asks Knex.
+  expect((failures[0] as Error).message).toMatch(/^select pg_sleep.* - Connection terminated/);
+});
+
+test('a statement that is wrong is not', async () => {
+  for (const failure of [
+    await failureOf(database('no_such_table').first()),
+    await failureOf(database.raw('select ?::int', ['x - Connection terminated unexpectedly'])),
+    await failureOf(database.raw('select 1/0')),
+  ]) expect([(failure as Error).message, isDatabaseAway(failure)]).toEqual([(failure as Error).message, false]);
+});
+
+test('no server is away', async () => {
+  const nobody = openDatabase('postgres://nobody@127.0.0.1:1/none', 1);
+  expect(isDatabaseAway(await failureOf(nobody.raw('select 1')))).toBe(true);
+  await nobody.destroy();
+});
