@@ -140,6 +140,8 @@ const refusals: [string, Record<string, unknown>, string][] = [
   ['a price of zero', { price: '0' }, 'amount_out_of_range'],
   ['a quantity of zero', { price: '1.0000', quantity: '0' }, 'amount_out_of_range'],
   ['thirty digits', { price: '1.0000', quantity: '123456789012345678901234567890' }, 'amount_out_of_range'],
+  ['sixty digits', { price: '9'.repeat(60) }, 'amount_out_of_range'],
+  ['sixty digits, the last of them between two ticks', { price: `1.${'0'.repeat(59)}1` }, 'invalid_tick'],
   ['a display quantity of zero', { price: '1.0000', display_quantity: '0' }, 'amount_out_of_range'],
   ['a model nobody has heard of', { price: '1.0000', model: 'gpt-9' }, 'invalid_parameter'],
   ['more than the credits', { price: '3.0000', quantity: '900000' }, 'insufficient_credits'],

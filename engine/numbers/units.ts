@@ -49,7 +49,9 @@ export const ACCOUNT_MICRO_MAX: Micro = 9_000_000_000_000_000;
 export const NOT_A_MULTIPLE = -2;
 export const OUT_OF_RANGE = -3;
 
-const DECIMAL = /^(0|[1-9][0-9]{0,29})(?:\.([0-9]{1,30}))?$/;
+const DECIMAL = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?$/;
+/** More than any largest value has: text may be of any length, and is not reckoned with before it is known to fit. */
+const WHOLE_DIGITS_MAX = 30;
 
 /** True for the one form in which an amount may arrive: plain digits, no sign, no exponent. */
 export function isDecimal(text: string): boolean {
@@ -66,6 +68,7 @@ export function parseUnits(text: string, places: number, max: number = Number.MA
   if (match === null) throw new RangeError(`not a decimal: ${JSON.stringify(text.slice(0, 40))}`);
   const fraction = match[2] ?? '';
   if (/[1-9]/.test(fraction.slice(places))) return NOT_A_MULTIPLE;
+  if (match[1].length > WHOLE_DIGITS_MAX) return OUT_OF_RANGE;
   const digits = BigInt(match[1] + fraction.slice(0, places).padEnd(places, '0'));
   return digits > BigInt(max) ? OUT_OF_RANGE : Number(digits);
 }
