@@ -18,6 +18,7 @@ import { ProviderFaults } from './delivery/provider_faults.ts';
 import { Replacements } from './delivery/replacement.ts';
 import { Facilities } from './lending/facilities.ts';
 import { Finance } from './lending/finance.ts';
+import { setMarks } from './lending/marks.ts';
 import { checkInvariantFrom, checkInvariants, INVARIANTS } from './invariants.ts';
 import type { Answer, Ask, Foretelling, InvariantCheck, QueryName } from './queries.ts';
 import { Registry } from './registry.ts';
@@ -63,8 +64,7 @@ export class Engine {
     this.sweeps = new Sweeps(state, this.trading, this.trading.events);
     this.registry = new Registry(state, this.sweeps);
     this.facilities = new Facilities(state, this.sweeps, this.trading);
-    this.finance = new Finance(state, this.sweeps, this.facilities);
-    this.facilities.connect(this.finance);
+    this.finance = new Finance(state, this.sweeps, this.facilities.fund, this.facilities.returns);
     const minutes = new DeliveryMinutes(state);
     const failures = new Failures(state, this.trading.resales);
     this.minutes = minutes;
@@ -280,9 +280,9 @@ export class Engine {
       case 'changeMandate': return facilities.fund.change(command);
       case 'applyFacility': return facilities.offers.apply(command);
       case 'acceptFacility': return facilities.offers.accept(command);
-      case 'draw': return facilities.draw(command);
+      case 'draw': return facilities.draws.draw(command);
       case 'repay': return facilities.repay(command);
-      case 'returnCredits': return facilities.returnCredits(command);
+      case 'returnCredits': return facilities.returns.returnCredits(command);
       case 'freeze': return facilities.freeze(command);
       case 'unfreeze': return facilities.unfreeze(command);
       case 'reportMinute': return faults.reportMinute(command);
@@ -299,7 +299,7 @@ export class Engine {
       case 'setSwitch': return finance.setSwitch(command);
       case 'setMoneyRules': return finance.setMoneyRules(command);
       case 'setBands': return registry.setBands(command);
-      case 'setMarks': return facilities.setMarks(command);
+      case 'setMarks': return setMarks(this.state, command);
       case 'claimKey': return undefined;
     }
   }

@@ -5,7 +5,7 @@
 import { ACCOUNT } from './ledger/accounts.ts';
 import { ALLOCATION } from './trading/allocations.ts';
 import { BUY } from './vocabulary.ts';
-import { mayBuyFrom } from './lending/credit_limits.ts';
+import { mayBuyFrom } from './lending/concentration.ts';
 import { isSolvent } from './lending/finance.ts';
 import { requiredHold } from './trading/holds.ts';
 import { accrualScale } from './lending/interest.ts';

@@ -19,6 +19,8 @@ import type {
 } from './queries.ts';
 import { ALL_BLOCKED } from './ledger/lots.ts';
 import { debtOf, totalDebt } from './lending/debt.ts';
+import { undrawn } from './lending/draws.ts';
+import { exposureLimit, exposureOf, unspentCost } from './lending/exposure.ts';
 import { isTagged } from './lending/facility.ts';
 import type { Facility } from './lending/facility.ts';
 import type { State } from './state.ts';
@@ -251,30 +253,24 @@ export class Views {
     const { loans } = this.facilities;
     const { principal, interest, fees } = debtOf(this.state, row);
     const debt = totalDebt(this.state, row);
-    const exposure = this.facilities.exposure(row);
-    const unspentCost = this.unspentCost(row);
+    const exposure = exposureOf(this.state, row);
+    const unspent = unspentCost(this.state, row);
     return {
       facility: row.facility, company: row.company, lender: row.lender, state: row.state, amount: row.amount, months: row.months, method: row.method,
       revenueShare: row.revenueShare === undefined ? null : { ...row.revenueShare },
       grade: row.grade, score: row.score, reasons: row.reasons, annualRate: row.annualRate, conversionRate: row.conversionRate,
-      originationFee: row.originationFee, drawn: -ledger.balance(ACCOUNT['limit.drawn'], row.facility), undrawn: this.facilities.undrawn(row),
+      originationFee: row.originationFee, drawn: -ledger.balance(ACCOUNT['limit.drawn'], row.facility), undrawn: undrawn(this.state, row),
       principal, accruedInterest: interest, fees, frozenFraction: row.frozenFraction, frozenReason: row.frozenReason, freezes: { ...row.freezes },
       daysPastDue: loans.daysPastDue(row), acceptedAt: row.acceptedAt, maturesAt: row.maturesAt, schedule: loans.expectedSchedule(row),
       shares: sharesWire(row.shares), dayCount: row.dayCount, dueDateRoll: row.dueDateRoll, drawOnDemand: row.drawOnDemand, application: { ...row.application },
       decision: { ...row.decision }, offeredAt: row.offeredAt, offerExpiresAt: row.offeredAt + PARAMETERS.offerExpiry, payments: { ...row.payments },
-      writtenOff: { ...row.writtenOff }, allowance: -ledger.balance(ACCOUNT['loan.allowance'], row.facility), exposure, exposureLimit: this.facilities.exposureLimit(row),
-      unspentCost, hoursValue: debt - unspentCost - exposure, lent: row.lent, repaidPrincipal: row.repaidPrincipal, interestAccrued: row.accrualPosted,
+      writtenOff: { ...row.writtenOff }, allowance: -ledger.balance(ACCOUNT['loan.allowance'], row.facility), exposure, exposureLimit: exposureLimit(row),
+      unspentCost: unspent, hoursValue: debt - unspent - exposure, lent: row.lent, repaidPrincipal: row.repaidPrincipal, interestAccrued: row.accrualPosted,
       earnings: row.shares.map(({ lender, costPosted }) => ({ lender, amount: costPosted })),
       stage: loans.losses.stage(row), expectedLoss: loans.losses.expectedLoss(row, debt - exposure), spent30Days: spending.get(row.facility)?.total ?? 0,
       plannedUse: plannedUse(row, this.state.day), interestOnly: row.interestOnly ?? 0, refine: row.refine ?? false,
       covenants: row.covenants.map((covenant) => ({ ...covenant })), report: row.report,
     };
-  }
-
-  /** Of credit that stands behind the debt: what is paid in full is nobody's collateral. */
-  private unspentCost(row: Facility): number {
-    const { lots } = this.state;
-    return lots.of(row.facility).reduce((sum, lot) => (isTagged(row, lot.lot) ? sum + lots.cost(lot, lots.available(lot.lot) + lots.held(lot.lot)) : sum), 0);
   }
 
   /** What pays a loan in full on a day: interest goes on until then. */

@@ -5,11 +5,11 @@
 import { ALLOCATION } from '../trading/allocations.ts';
 import { CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../vocabulary.ts';
 import type { CompanyId } from '../vocabulary.ts';
-import type { CreditLimits } from './credit_limits.ts';
 import { totalDebt } from './debt.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { ALL_BLOCKED } from '../ledger/lots.ts';
 import type { Lot } from '../ledger/lots.ts';
+import { markOf } from './marks.ts';
 import { mulDiv, mulDivCeil } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { isRunning, isTagged, lenderFreezesOf } from './facility.ts';
@@ -26,7 +26,6 @@ export class Collateral {
   private readonly state: State;
   private readonly sweeps: Sweeps;
   private readonly trading: Trading;
-  private readonly limits: CreditLimits;
   private readonly burn: (lot: Lot, credits: Micro) => void;
 
   constructor(state: State, sweeps: Sweeps, trading: Trading, burn: (lot: Lot, credits: Micro) => void) {
@@ -34,7 +33,6 @@ export class Collateral {
     this.state = state;
     this.sweeps = sweeps;
     this.trading = trading;
-    this.limits = trading.limits;
   }
 
   /** Sets how much somebody blocks; the largest of all holds. */
@@ -128,7 +126,7 @@ export class Collateral {
     const used = Math.ceil(allocations.usedGpu[row] / MICRO_GPU_SECONDS_PER_STEP);
     const quantity: Steps = allocations.quantity[row] - allocations.offered[row] - used;
     if (quantity <= 0) return;
-    const mark = Math.max(1, this.limits.mark(book.market, book.hour));
+    const mark = Math.max(1, markOf(this.state, book.market, book.hour));
     const allocation = allocations.idOf(row);
     const order = trading.force({
       type: 'place', company: facility.company, market: book.market, hour: book.hour, side: SELL, orderType: LIMIT, price: mark, quantity, timeInForce: GTC,

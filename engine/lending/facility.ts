@@ -228,3 +228,9 @@ export interface Spending {
 
 /** From acceptance to the end, a default included. */
 export const isRunning = ({ state }: Facility): boolean => state !== 'offered' && state !== 'declined' && state !== 'closed' && state !== 'written_off';
+
+/** The facility when it belongs to the company. */
+export function ownFacility({ facilities }: { readonly facilities: readonly Facility[] }, company: CompanyId, id: number): Facility | undefined {
+  const facility = facilities[id];
+  return facility?.company === company ? facility : undefined;
+}

@@ -9,6 +9,7 @@ import type { Collateral } from './collateral.ts';
 import type { CreditLimits } from './credit_limits.ts';
 import { livesBy, totalDebt } from './debt.ts';
 import type { Loans } from './loans.ts';
+import { exposureOf, exposureStep } from './exposure.ts';
 import { plannedUse } from '../credit/planned_use.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
 import { PARAMETERS } from '../parameters.ts';
@@ -106,12 +107,12 @@ export class FacilityReview {
   }
 
   private collateralOf(facility: Facility): Micro {
-    return totalDebt(this.state, facility) - this.limits.exposure(facility);
+    return totalDebt(this.state, facility) - exposureOf(this.state, facility);
   }
 
   private stepExposure(facility: Facility): void {
     const { day } = this.state;
-    const reached = this.limits.exposureStep(facility);
+    const reached = exposureStep(this.state, facility);
     const before = facility.exposureStep;
     facility.exposureStep = reached;
     for (const { step, notice, text } of EXPOSURE_STEPS) if (step > before && step <= reached) this.notify(facility, notice, text);

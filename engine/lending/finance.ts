@@ -3,49 +3,31 @@ import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { NONE } from '../vocabulary.ts';
 import type { Deposit, GrantCredits, PostBond, Prepay, SetMoneyRules, SetSwitch, Withdraw } from '../commands.ts';
-import type { CompanyId, FacilityId, LotId } from '../vocabulary.ts';
+import type { CompanyId, LotId } from '../vocabulary.ts';
 import { TIERS } from '../credit/tiers.ts';
 import type { Fund } from './fund.ts';
-import type { Lot, LotSource } from '../ledger/lots.ts';
-import { mulDiv } from '../numbers/muldiv.ts';
+import type { Lot } from '../ledger/lots.ts';
+import { createLot, postMint } from './minting.ts';
 import { PARAMETERS } from '../parameters.ts';
+import type { Returns } from './returns.ts';
 import type { SwitchName } from './facility.ts';
 import type { State } from '../state.ts';
-import { TIMER } from '../time/timers.ts';
 import type { Sweeps } from '../time/sweeps.ts';
 import { MICRO, MILLIS_PER_DAY } from '../numbers/units.ts';
-import type { Micro, Millis, Ppm } from '../numbers/units.ts';
+import type { Micro } from '../numbers/units.ts';
 import { addMonths } from '../numbers/calendar.ts';
-
-export interface Mint {
-  company: CompanyId;
-  facility: FacilityId;
-  source: LotSource;
-  usd: Micro;
-  conversionRate: Ppm;
-  expiresAt: Millis;
-  sponsor: CompanyId;
-  fee: Micro;
-}
-
-/** What loans have to do with money that moves otherwise. */
-interface Loaned {
-  readonly fund: Fund;
-  /** Whether the company has defaulted on a debt that stands, or that was given up and is not recovered. */
-  owesLost(company: CompanyId): boolean;
-  /** A lot's date has come. Returns how much was left of it. */
-  expire(lot: Lot): Micro;
-}
 
 export class Finance {
   private readonly state: State;
   private readonly sweeps: Sweeps;
-  private readonly loaned: Loaned;
+  private readonly fund: Fund;
+  private readonly returns: Returns;
 
-  constructor(state: State, sweeps: Sweeps, loaned: Loaned) {
+  constructor(state: State, sweeps: Sweeps, fund: Fund, returns: Returns) {
     this.state = state;
     this.sweeps = sweeps;
-    this.loaned = loaned;
+    this.fund = fund;
+    this.returns = returns;
   }
 
   private amountRefusal(company: CompanyId, amount: Micro): RejectCode | undefined {
@@ -59,14 +41,10 @@ export class Finance {
   }
 
   deposit({ company, amount, reference, bankLine }: Deposit): RejectCode | undefined {
-    const { ledger, buffer } = this.state;
     const refusal = this.amountRefusal(company, amount);
     if (refusal !== undefined) return refusal;
-    ledger.begin();
-    ledger.post(ACCOUNT['cash.fund'], company, amount);
-    ledger.post(ACCOUNT.unapplied, company, -amount);
-    ledger.end();
-    buffer.emit('deposited', { company, amount, reference });
+    bookDeposit(this.state, company, amount, reference);
+    const { buffer } = this.state;
     if (bankLine !== undefined) buffer.emit('bankLineBooked', { line: bankLine, company, amount, as: 'credited' });
     return undefined;
   }
@@ -76,7 +54,7 @@ export class Finance {
     const refused = this.amountRefusal(company, amount) ?? this.lostRefusal(company);
     if (refused !== undefined) return refused;
     if (rulesVersion >= 9 && switches.payout.on) return 'payouts_stopped';
-    if (rulesVersion >= 7 && companies[company].role === 'lender') return this.loaned.fund.withdraw(company, amount);
+    if (rulesVersion >= 7 && companies[company].role === 'lender') return this.fund.withdraw(company, amount);
     const short = this.fundsRefusal(company, amount);
     if (short !== undefined) return short;
     ledger.begin();
@@ -93,7 +71,7 @@ export class Finance {
 
   /** Who has defaulted on a debt that stands takes no money out. */
   private lostRefusal(company: CompanyId): RejectCode | undefined {
-    return this.state.rulesVersion >= 5 && this.loaned.owesLost(company) ? 'past_due' : undefined;
+    return this.state.rulesVersion >= 5 && this.returns.owesLost(company) ? 'past_due' : undefined;
   }
 
   postBond({ company, amount }: PostBond): RejectCode | undefined {
@@ -136,14 +114,14 @@ export class Finance {
 
   private mintForCash(payer: CompanyId, company: CompanyId, amount: Micro, sponsor: CompanyId): Lot {
     const { ledger, money, now } = this.state;
-    const lot = this.createLot({
+    const lot = createLot(this.state, {
       company, facility: NONE, source: sponsor === NONE ? 'prepayment' : 'grant', usd: amount,
       conversionRate: money.conversionRate === 0 ? PARAMETERS.prepaidConversion : money.conversionRate, expiresAt: addMonths(now, PARAMETERS.prepaidLotMonths), sponsor, fee: 0,
     });
     ledger.begin();
     ledger.post(ACCOUNT.unapplied, payer, amount);
     ledger.post(ACCOUNT['cash.fund'], payer, -amount);
-    this.postMint(lot);
+    postMint(this.state, lot);
     ledger.end();
     return lot;
   }
@@ -182,45 +160,13 @@ export class Finance {
     return undefined;
   }
 
-  /** A lot of usd x conversion rate credits, its terms stored; `postMint` books it. */
-  createLot(mint: Mint): Lot {
-    const { state } = this;
-    const lot = state.lots.create({
-      ...mint,
-      credits: mulDiv(mint.usd, mint.conversionRate, MICRO),
-      redemptionRate: state.money.redemptionRate,
-      mintedAt: state.now,
-    });
-    state.timers.add(lot.expiresAt, TIMER.lotExpiry, lot.lot);
-    for (const days of PARAMETERS.lotAlertDays) {
-      const at = lot.expiresAt - days * MILLIS_PER_DAY;
-      if (at > state.now) state.timers.add(at, TIMER.lotAlert, lot.lot);
-    }
-    state.buffer.emit('lotMinted', {
-      lot: lot.lot, company: lot.company, facility: lot.facility, source: lot.source, usd: lot.usd, credits: lot.credits,
-      conversionRate: lot.conversionRate, redemptionRate: lot.redemptionRate, expiresAt: lot.expiresAt,
-    });
-    return lot;
-  }
-
-  /** Escrow, backing, deferred spread and the credits themselves; inside an open transaction. */
-  postMint(lot: Lot): void {
-    const { ledger, lots } = this.state;
-    const backing = lots.backing(lot, lot.credits);
-    ledger.post(ACCOUNT['cash.escrow'], lot.company, lot.usd);
-    ledger.post(ACCOUNT['credit.backing'], lot.lot, -backing);
-    ledger.post(ACCOUNT['spread.deferred'], lot.lot, -(lot.usd - backing));
-    ledger.post(ACCOUNT['lot.issued'], lot.lot, lot.credits);
-    ledger.post(ACCOUNT['lot.available'], lot.lot, -lot.credits);
-  }
-
   /** A lot's date has come: bids it funds leave, what is available is burnt. Contracted credit lives on. */
   expireLot(lotId: LotId): void {
     const { state } = this;
     const lot = state.lots.rows[lotId];
     if (lot.expiresAt > state.now) return;
     this.sweeps.cancelFunded(lot.company, lotId, 'lot_expired');
-    const credits = lot.facility === NONE ? this.expireUnfinanced(lot) : this.loaned.expire(lot);
+    const credits = lot.facility === NONE ? this.expireUnfinanced(lot) : this.returns.expire(lot);
     if (credits === 0) return;
     state.buffer.emit('lotExpired', { lot: lotId, credits });
   }
@@ -252,6 +198,15 @@ export class Finance {
     ledger.post(ACCOUNT.unapplied, payer, -cost);
     ledger.end();
   }
+}
+
+/** Money that has come in is the company's to apply. */
+export function bookDeposit({ ledger, buffer }: State, company: CompanyId, amount: Micro, reference: string): void {
+  ledger.begin();
+  ledger.post(ACCOUNT['cash.fund'], company, amount);
+  ledger.post(ACCOUNT.unapplied, company, -amount);
+  ledger.end();
+  buffer.emit('deposited', { company, amount, reference });
 }
 
 /** CREDIT.md's invariant 6: escrow holds backing, deferred spread, payables and bonds. */

@@ -162,7 +162,7 @@ export class Sweeps {
   private runLoosened(): void {
     const { state, trading } = this;
     const { orders, standing } = state;
-    const { loosened } = trading.limits;
+    const { loosened } = trading.limits.concentration;
     while (loosened.length > 0) {
       const bids: number[] = [];
       for (let row = standing.firstOrder(loosened.shift() ?? 0); row !== NIL; row = orders.companyNext(row)) {

@@ -64,7 +64,7 @@ export class Amendments {
     orders.setRemaining(row, remaining);
     if (!orders.isSell(row)) {
       trading.adjustHold(row);
-      if (this.state.rulesVersion >= 9 && trading.limits.isLimited(orders.company(row))) trading.limits.limit(row);
+      if (this.state.rulesVersion >= 9 && trading.limits.concentration.isLimited(orders.company(row))) trading.limits.concentration.limit(row);
     }
     trading.events.amended(row, false);
     if (!resting) {

@@ -97,7 +97,7 @@ export class Blocks {
     };
     if (command.side === BUY) {
       const hold = requiredHold(command.price * command.quantity * hours, 0, 0, 0);
-      if (trading.limits.isLimited(command.company, hold)) trading.limits.limit(row);
+      if (trading.limits.concentration.isLimited(command.company, hold)) trading.limits.concentration.limit(row);
       const needed = this.neededOf(block, row, hold);
       trading.drawFor(command.company, needed, command.toHour - 1);
       trading.reserve(row, needed, hold);
@@ -322,17 +322,17 @@ export class Blocks {
 
   /** What limits of concentration leave the block, or the bids that a seller's block meets; undefined where there are none to look at. */
   private roomOf(block: Block, row: number): BlockRoom | undefined {
-    const { trading: { limits, matcher }, state: { orders, rulesVersion, standing } } = this;
+    const { trading: { limits: { concentration }, matcher }, state: { orders, rulesVersion, standing } } = this;
     const isLimited = (bid: number): boolean => (orders.flags(bid) & FLAG.limited) !== 0;
     if (rulesVersion < 9 || !matcher.anyLimited || (block.side === BUY && !isLimited(row))) return undefined;
-    const begin = (): void => limits.beginMeeting();
-    if (block.side === BUY) return { begin, most: (ask, price) => limits.mostFrom(row, ask, price), took: (ask, notional) => limits.took(row, ask, notional) };
+    const begin = (): void => concentration.beginMeeting();
+    if (block.side === BUY) return { begin, most: (ask, price) => concentration.mostFrom(row, ask, price), took: (ask, notional) => concentration.took(row, ask, notional) };
     const group = standing.group(block.company);
     return {
       begin,
-      most: (bid, price) => (isLimited(bid) ? limits.mostFromGroup(bid, group, price) : Infinity),
+      most: (bid, price) => (isLimited(bid) ? concentration.mostFromGroup(bid, group, price) : Infinity),
       took: (bid, notional) => {
-        if (isLimited(bid)) limits.tookFromGroup(bid, group, notional);
+        if (isLimited(bid)) concentration.tookFromGroup(bid, group, notional);
       },
     };
   }
@@ -353,11 +353,11 @@ export class Blocks {
       return decided;
     };
     if (block.side === SELL) {
-      const mayBuy = (bid: number): boolean => !trading.limits.isFinanced(orders.company(bid)) || once(bid, () => !isLimited(bid) || trading.limits.mayBuyFromProvider(bid, block.company));
+      const mayBuy = (bid: number): boolean => !trading.limits.isFinanced(orders.company(bid)) || once(bid, () => !isLimited(bid) || trading.limits.concentration.mayBuyFromProvider(bid, block.company));
       return (maker) => this.mayTrade(block, row, maker) && mayBuy(maker);
     }
     if (!isLimited(row)) return (maker) => this.mayTrade(block, row, maker);
-    return (maker) => this.mayTrade(block, row, maker) && once(trading.limits.providerGroupOf(maker), () => trading.mayBuyFrom(row, maker));
+    return (maker) => this.mayTrade(block, row, maker) && once(trading.limits.concentration.providerGroupOf(maker), () => trading.mayBuyFrom(row, maker));
   }
 
   /** Before rules version 8 only a block's own credit was asked where it may go, and anew for each trade. */
@@ -419,7 +419,7 @@ export class Blocks {
       if (planned === undefined || room === undefined) this.tradeHour(block, row, book, quantity, terms.mayTrade);
       else this.tradeLevels(row, book, terms, room, planned[index]);
     });
-    if (room !== undefined) trading.limits.endMeeting();
+    if (room !== undefined) trading.limits.concentration.endMeeting();
     orders.setPrice(row, block.price);
     orders.setBook(row, NIL);
     orders.setCell(row, NIL);

@@ -61,8 +61,8 @@ export class Fills {
       state.supply.sell(orders.cell(ask), quantity, left);
     }
     if (this.limits.isFinanced(orders.company(bid))) {
-      this.limits.count(allocation);
-      if (orders.remaining(bid) > 0) this.limits.eased(bid);
+      this.limits.concentration.count(allocation);
+      if (orders.remaining(bid) > 0) this.limits.concentration.eased(bid);
     }
     this.events.fill(maker, taker, allocation, price, quantity, fee);
     if (resells) this.resales.tell(ask, allocation, quantity, resaleFee);

@@ -12,8 +12,9 @@ import { BUY, FOK, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../vocabula
 import type { AmendOrder, CancelOrder, PlaceOrder } from '../commands.ts';
 import type { CompanyId, OrderId } from '../vocabulary.ts';
 import type { CancelReason } from '../events.ts';
-import { CreditLimits, providerOf } from '../lending/credit_limits.ts';
-import type { DrawOnDemand } from '../lending/credit_limits.ts';
+import { providerOf } from '../lending/concentration.ts';
+import { CreditLimits } from '../lending/credit_limits.ts';
+import type { DrawOnDemand } from '../lending/payers.ts';
 import { Fills } from './fills.ts';
 import { Holds, requiredHold } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
@@ -237,7 +238,7 @@ export class Trading implements AuctionHost, TradingHost {
       this.offer(row, command.quantity);
     } else {
       const hold = requiredHold(orders.price(row) * command.quantity, 0, 0, 0);
-      if (this.matcher.anyLimited && this.limits.isLimited(command.company, hold)) this.limits.limit(row);
+      if (this.matcher.anyLimited && this.limits.concentration.isLimited(command.company, hold)) this.limits.concentration.limit(row);
       // Nobody else has a facility to draw from.
       const mayDraw = this.limits.isFinanced(command.company);
       const needed = mayDraw ? this.neededOf(command, row, hold) : hold;
@@ -276,7 +277,7 @@ export class Trading implements AuctionHost, TradingHost {
   /** `look`: the notional of what it would execute, 0 when nothing. */
   neededFor(company: CompanyId, hold: Micro, lastHour: Hour, look: () => Micro): Micro {
     const ahead = (): Micro => requiredHold(look(), 0, 0, 0);
-    if (!this.limits.isLimited(company, hold)) return ahead();
+    if (!this.limits.concentration.isLimited(company, hold)) return ahead();
     // Whom limited credit may buy from was known when it was held only: all was drawn.
     if (this.state.rulesVersion < 7) return ahead() === 0 ? 0 : hold;
     return this.limits.neededOf(company, hold, this.holds.spendable(company, hold), lastHour, ahead);
@@ -346,20 +347,20 @@ export class Trading implements AuctionHost, TradingHost {
   mayBuyFrom(bid: number, ask: number): boolean {
     const { picking } = this;
     if (picking?.row === bid && providerOf(this.state, ask) !== picking.provider) return false;
-    return this.limits.mayBuyFrom(bid, ask);
+    return this.limits.concentration.mayBuyFrom(bid, ask);
   }
 
   beginMeeting(): void {
-    this.limits.beginMeeting();
+    this.limits.concentration.beginMeeting();
   }
   mostFrom(bid: number, ask: number, price: number): number {
-    return this.limits.mostFrom(bid, ask, price);
+    return this.limits.concentration.mostFrom(bid, ask, price);
   }
   took(bid: number, ask: number, notional: number): void {
-    this.limits.took(bid, ask, notional);
+    this.limits.concentration.took(bid, ask, notional);
   }
   endMeeting(): void {
-    this.limits.endMeeting();
+    this.limits.concentration.endMeeting();
   }
 
   rested(row: number): void {
@@ -433,7 +434,7 @@ export class Trading implements AuctionHost, TradingHost {
     if (change > 0) this.holds.reserve(row, change);
     else this.holds.release(row, -change);
     ledger.end();
-    if (change < 0) this.limits.eased(row);
+    if (change < 0) this.limits.concentration.eased(row);
   }
 
   // Leaving and changing.
