@@ -21,7 +21,7 @@ const AWAY_MILLIS = 2_500;
 const GRACE_MILLIS = 300;
 
 /** In a quiet world: the other market's clients would only take its time. */
-function clusterFault(name: string, times: Fault['times'], run: (world: ClusterWorld, times: number, around: FaultWorld) => Promise<FaultReport>): Fault {
+export function clusterFault(name: string, times: Fault['times'], run: (world: ClusterWorld, times: number, around: FaultWorld) => Promise<FaultReport>): Fault {
   return {
     name, times,
     lacks: () => (findRedisServer() === '' ? 'needs redis-server' : undefined),

@@ -2,6 +2,7 @@
 import { clockFaults } from './clocks.ts';
 import { clusterFaults } from './clusters.ts';
 import { crashFaults } from './crashes.ts';
+import { cancelOnDisconnect } from './disconnects.ts';
 import { duplicateFaults } from './duplicates.ts';
 import type { Fault, FaultReport } from './fault.ts';
 import { FaultWorld } from './fault_world.ts';
@@ -15,7 +16,7 @@ import { overloadFaults } from './overload.ts';
 import { socketFaults } from './sockets.ts';
 
 export const FAULTS: readonly Fault[] = [
-  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...overloadFaults, ...clusterFaults, ...inferenceFaults, ...gatewayClientFaults, ...damageFaults,
+  ...duplicateFaults, ...crashFaults, ...outageFaults, slowPostgres, ...leaderFaults, ...clockFaults, ...socketFaults, ...overloadFaults, ...clusterFaults, cancelOnDisconnect, ...inferenceFaults, ...gatewayClientFaults, ...damageFaults,
 ];
 
 export interface SuiteOptions {
