@@ -316,6 +316,16 @@ describe('responses of an endpoint that only knows chats', () => {
     ]);
   });
 
+  test('say of a call that was cut that it is incomplete, whole and as a stream, and of what was said before it that it is not', async () => {
+    const calls = [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }, { index: 1, id: 'b', type: 'function', function: { name: 'f', arguments: '{"city":' } }];
+    const cut = { status: 'incomplete', output: [{ type: 'message', status: 'completed' }, { call_id: 'a', status: 'completed' }, { call_id: 'b', status: 'incomplete', arguments: '{"city":' }] };
+    answer = asChat(json({ choices: [{ message: { content: 'see', tool_calls: calls }, finish_reason: 'length' }] }));
+    expect(schema.responseObject.parse(JSON.parse((await ask('/v1/responses', { model: CHAT, input: 'hello' })).text))).toMatchObject(cut);
+    answer = asChat(sse([{ choices: [{ index: 0, delta: { content: 'see' } }] }, { choices: [{ index: 0, delta: { tool_calls: calls } }] }, { choices: [{ index: 0, delta: {}, finish_reason: 'length' }] }, '[DONE]']));
+    const events = eventsIn((await ask('/v1/responses', { model: CHAT, input: 'hello', stream: true })).text).map((event) => schema.responseEvent.parse(event));
+    expect(events.filter(({ type }) => /output_item.done|incomplete/.test(type))).toMatchObject([...cut.output.map((item) => ({ item })), { response: cut }]);
+  });
+
   test('that break off say so once', async () => {
     answer = asChat((_asked, reply) => {
       reply.writeHead(200, { 'content-type': 'text/event-stream' });

@@ -139,11 +139,12 @@ function wholeOf(answer: JsonObject, fallbackId: string): JsonObject | undefined
   const text = textOf(message.content);
   if (text !== '' || (calls.length === 0 && typeof message.refusal !== 'string')) content.push(textPart(text, logprobsOf(choice)));
   if (typeof message.refusal === 'string' && message.refusal !== '') content.push(refusalPart(message.refusal));
-  if (content.length > 0) output.push(messageItem(`${id}_${output.length}`, status, content));
-  for (const call of calls) {
+  // What was cut is the last that was said.
+  if (content.length > 0) output.push(messageItem(`${id}_${output.length}`, calls.length === 0 ? status : 'completed', content));
+  for (const [place, call] of calls.entries()) {
     const named = isObject(call.function) ? call.function : {};
     const args = typeof named.arguments === 'string' ? named.arguments : JSON.stringify(named.arguments ?? {});
-    output.push(callItem(`${id}_${output.length}`, 'completed', call.id, named.name, args));
+    output.push(callItem(`${id}_${output.length}`, place === calls.length - 1 ? status : 'completed', call.id, named.name, args));
   }
   return { id: `resp_${id}`, object: 'response', created_at: answer.created, ...end, output, usage: usageOf(answer.usage) };
 }
@@ -200,7 +201,8 @@ class ChatAsResponse implements EventTranslator {
     const end = ended(this.reason);
     const events: Event[] = [];
     this.close(events, String(end.status));
-    for (const call of this.calls.values()) this.finish(call, events, String(end.status));
+    // What was cut is the last that was begun.
+    for (const call of this.calls.values()) this.finish(call, events, call.index === this.items - 1 ? String(end.status) : 'completed');
     return [...events, told(`response.${String(end.status)}`, { response: this.response({ ...end, output: this.output, usage: this.usage }) })];
   }
 
@@ -250,7 +252,7 @@ class ChatAsResponse implements EventTranslator {
   }
 
   private finish(item: OpenItem, events: Event[], status: string): void {
-    const whole = toldItem(item, item.kind === 'call' ? 'completed' : status, false);
+    const whole = toldItem(item, status, false);
     if (item.kind === 'call') {
       events.push(told('response.function_call_arguments.done', { item_id: itemIdOf(item), output_index: item.index, name: item.name, arguments: item.text }));
     } else {
