@@ -41,6 +41,12 @@ test('takes up a registration that was cut off before its company existed', asyn
   expect((await login('half@example.com', PASSWORD)).status).toBe(200);
 });
 
+test('knows a key whichever way its scheme is written', async () => {
+  const { status: bare } = await world.call('GET', '/api/v1/me', { headers: { authorization: borrower.key } });
+  const told = await Promise.all(['Bearer', 'bearer', 'BEARER', 'Basic'].map((scheme) => world.call('GET', '/api/v1/me', { headers: { authorization: `${scheme} ${borrower.key}` } })));
+  expect([bare, ...told.map(({ status }) => status)]).toEqual([401, 200, 200, 200, 401]);
+});
+
 test('nobody makes themselves an operator', async () => {
   const answer = await world.call('POST', '/api/v1/auth/register', { body: { email: 'root@example.com', password: PASSWORD, company: 'Root', role: 'operator' } });
   expect([answer.status, answer.body.error?.field]).toEqual([400, 'role']);

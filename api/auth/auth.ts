@@ -42,6 +42,9 @@ interface Asking {
 }
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+const BEARER = 'Bearer ';
+/** A scheme's name counts in any case (RFC 9110, 11.1). */
+const isBearer = (authorization: string): boolean => authorization.startsWith(BEARER) || authorization.slice(0, BEARER.length).toLowerCase() === BEARER.toLowerCase();
 
 export class Auth {
   readonly sessions: SessionStore;
@@ -152,8 +155,8 @@ export class Auth {
   }
 
   private byBearer(authorization: string, address: string): AuthAnswer | Promise<AuthAnswer> {
-    if (!authorization.startsWith('Bearer ')) return { ok: false, reason: 'invalid_api_key' };
-    const answer = this.keys.resolve(authorization.slice(7));
+    if (!isBearer(authorization)) return { ok: false, reason: 'invalid_api_key' };
+    const answer = this.keys.resolve(authorization.slice(BEARER.length));
     return answer instanceof Promise ? answer.then((found) => answerBy(found, address)) : answerBy(answer, address);
   }
 
