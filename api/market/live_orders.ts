@@ -1,6 +1,6 @@
 /** Orders that are in the market, resting or waiting for their trigger, as committed events tell them. */
 import type { OrderStatus } from '../../engine/events.ts';
-import { CANCEL_NEWEST, LIMIT } from '../../engine/vocabulary.ts';
+import { CANCEL_NEWEST, LIMIT, MARKET, STOP } from '../../engine/vocabulary.ts';
 import type { BlockView, OrderView } from '../../engine/queries.ts';
 
 /** What makes an order a block: its hours, the steps in each, and the least part of them it takes, in ppm. */
@@ -72,6 +72,9 @@ export function statusOf(order: LiveOrder): OrderStatus {
   if (order.untriggered) return 'untriggered';
   return order.notional > 0 ? 'partially_filled' : 'open';
 }
+
+/** Whether it stands at its price for all to see. A market order that waits for a call has only what protects it, at which nobody is to be had. */
+export const isPriced = ({ orderType }: LiveOrder): boolean => orderType !== MARKET && orderType !== STOP;
 
 /** An order as the engine's snapshot tells it; it is not in a book yet. */
 export function liveOrderOf(view: OrderView): LiveOrder {

@@ -9,7 +9,7 @@ import type { BlockView, OrderView } from '../../engine/queries.ts';
 import { fieldsOf } from './event_fields.ts';
 import { InstrumentState } from './instrument_state.ts';
 import { hourOfKey, instrumentKey, marketOfKey } from './instruments.ts';
-import { LiveOrders, liveBlockOf, liveOrderOf } from './live_orders.ts';
+import { LiveOrders, isPriced, liveBlockOf, liveOrderOf } from './live_orders.ts';
 import type { LiveOrder } from './live_orders.ts';
 import type { MarketChanges } from './market_changes.ts';
 import type { FillEvent, Trade } from './market_data.ts';
@@ -61,7 +61,7 @@ export class MarketState {
     for (const view of views) {
       const order = liveOrderOf(view);
       this.orders.add(order);
-      if (!order.untriggered && order.visible > 0) this.open(instrumentKey(order.market, order.hour)).side(order).append(order);
+      if (!order.untriggered && order.visible > 0 && isPriced(order)) this.open(instrumentKey(order.market, order.hour)).side(order).append(order);
     }
     for (const view of blocks) {
       this.orders.add(liveBlockOf(view));
@@ -153,7 +153,7 @@ export class MarketState {
     this.withdraw(order);
     order.visible = words[at + RESTED.visible];
     order.remaining = words[at + RESTED.remaining];
-    this.sideOf(order).append(order);
+    if (isPriced(order)) this.sideOf(order).append(order);
     this.note(order);
   }
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { BUY, NONE, SELL } from '../../engine/vocabulary.ts';
+import { BUY, MARKET, NONE, SELL } from '../../engine/vocabulary.ts';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import { eventOf } from '../sequencer/port.ts';
 import type { Instrument } from './market_data.ts';
 import { HOUR, INSTRUMENT, RUNNING, START, openExchange, orderOf, place, trade } from './test/exchange.ts';
 import type { Exchange } from './test/exchange.ts';
+import { MarketView } from './market_view.ts';
 import type { PastTrade, TradeHistory } from './trade_history.ts';
 
 function instrumentOf(exchange: Exchange, id = INSTRUMENT): Instrument {
@@ -118,6 +119,28 @@ describe('the book', () => {
     expect(view.depth(instrument, 10, 0).asks.map(pair)).toEqual([[22_000 + providers[1], 60]]);
     expect(view.depth(instrument, 10).asks).toHaveLength(2);
   });
+});
+
+test('market orders that wait for a call are in no book, also of a process that begins amid the call', async () => {
+  const exchange = await openExchange();
+  const { sequencer, directory, view, providers, buyers } = exchange;
+  const operator = eventOf(sequencer.run({ type: 'registerCompany', name: 'house', role: 'operator', group: '' }), 'companyRegistered')?.company ?? NONE;
+  const turn = (mode: 'auction' | 'open') => sequencer.run({ type: 'setTradingMode', company: operator, class: NONE, market: 0, hour: HOUR, mode, reason: '' });
+  turn('auction');
+  const bid = place(exchange, buyers[2], BUY, NONE, 300, { orderType: MARKET });
+  place(exchange, buyers[3], BUY, 20_000, 100);
+  place(exchange, providers[2], SELL, NONE, 200, { orderType: MARKET });
+  place(exchange, providers[3], SELL, 21_000, 400);
+  const later = await MarketView.start(sequencer, directory);
+  for (const { depth, queues, ticker } of [view, later].map((each) => ({ depth: each.depth(instrumentOf(exchange), 9), queues: each.queues(instrumentOf(exchange), 9), ticker: each.ticker(instrumentOf(exchange)) }))) {
+    expect([depth.bids.map(pair), depth.asks.map(pair)]).toEqual([[[20_000, 100]], [[21_000, 400]]]);
+    expect([queues.bids.length, queues.asks.length, ticker.bid?.price, ticker.ask?.price]).toEqual([1, 1, 20_000, 21_000]);
+  }
+  turn('open');
+  expect(view.order(bid)).toBeUndefined();
+  expect(view.trades(instrumentOf(exchange), 9)).toHaveLength(2);
+  const { bids, asks } = view.depth(instrumentOf(exchange), 9);
+  expect([bids.map(pair), asks.map(pair)]).toEqual([[[20_000, 100]], [[21_000, 300]]]);
 });
 
 describe('marks and indices', () => {
