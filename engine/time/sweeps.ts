@@ -108,7 +108,7 @@ export class Sweeps {
       for (const id of bids) this.trading.reenter(book, orders.rowOf(id));
       this.trading.runStops(book);
     }
-    this.trading.blocks.touchMarket(marketId);
+    this.trading.blocks.waiting.touchMarket(marketId);
   }
 
   /**
@@ -177,7 +177,7 @@ export class Sweeps {
         trading.reenter(book, row);
         trading.runStops(book);
       }
-      trading.blocks.touchMarket(NONE);
+      trading.blocks.waiting.touchMarket(NONE);
     }
   }
 
@@ -192,7 +192,7 @@ export class Sweeps {
       if (mode === 'auction') book.auction = true;
       else if (mode === 'open') this.trading.reopen(book);
     }
-    this.trading.blocks.touchMarket(market);
+    this.trading.blocks.waiting.touchMarket(market);
   }
 
   /** Ends all asks of a book that sell a provider's capacity, its buyers' resales among them. */

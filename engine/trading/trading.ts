@@ -61,7 +61,7 @@ export class Trading implements AuctionHost, TradingHost {
     this.checks = new OrderChecks(state, this.holds, this.resales, this.limits);
     this.blocks = new Blocks(state, this);
     this.amendments = new Amendments(state, this);
-    this.blocksWait = this.blocks.waiting.length > 0;
+    this.blocksWait = !this.blocks.waiting.isEmpty;
     this.inHand = new HourBook(state.levels, NIL, NIL, NIL);
   }
 
@@ -366,7 +366,7 @@ export class Trading implements AuctionHost, TradingHost {
   rested(row: number): void {
     const { orders } = this.state;
     this.events.rested(row);
-    if (this.blocksWait && orders.isSell(row)) this.blocks.touch(this.state.bookOf(orders.book(row)));
+    if (this.blocksWait && orders.isSell(row)) this.blocks.waiting.touch(this.state.bookOf(orders.book(row)));
   }
 
   triggered(row: number): void {
