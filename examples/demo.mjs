@@ -1,5 +1,5 @@
 /** What every example needs: the demo's addresses and keys, and one function that calls the exchange. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 // What the exchange refuses is said in its words, without a place in this program.
 process.on('uncaughtException', ({ message }) => {
@@ -7,8 +7,9 @@ process.on('uncaughtException', ({ message }) => {
   process.exit(1);
 });
 
-const folder = process.env.DATA_DIR ?? '.data';
-export const demo = JSON.parse(readFileSync(`${folder}/demo.json`, 'utf8'));
+const file = `${process.env.DATA_DIR ?? '.data'}/demo.json`;
+if (!existsSync(file)) throw new Error(`${file} is missing: start the demo market with \`npm start\``);
+export const demo = JSON.parse(readFileSync(file, 'utf8'));
 
 /** Calls the exchange and returns the body. Throws the exchange's own message when it refuses. */
 export async function call(key, method, path, body) {

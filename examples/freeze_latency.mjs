@@ -8,7 +8,8 @@ import { io } from 'socket.io-client';
 import { call, demo, instrument } from './demo.mjs';
 
 const { values: options, positionals } = parseArgs({ options: { orders: { type: 'string', default: '0' } }, allowPositionals: true });
-const rounds = Number(positionals[0] ?? 20);
+const [rounds, orders] = [positionals[0] ?? '20', options.orders].map(Number);
+if (!(Number.isInteger(rounds) && rounds > 0 && Number.isInteger(orders) && orders >= 0)) throw new Error('usage: node examples/freeze_latency.mjs [ROUNDS] [--orders PER_SECOND]');
 const ROUND_MILLIS_MAX = 5_000;
 const [facility] = (await call(demo.borrower.api_key, 'GET', '/api/v1/facilities')).data;
 const bid = { instrument: instrument('H100-SXM-80', 'us-east', 5), side: 'buy', type: 'limit', price: '0.1000', quantity: '0.01', time_in_force: 'ioc' };
@@ -76,7 +77,7 @@ async function load(perSecond) {
   };
 }
 
-const end = Number(options.orders) > 0 ? await load(Number(options.orders)) : undefined;
+const end = orders > 0 ? await load(orders) : undefined;
 const taken = { bid: [], gateway: [], socket: [], last: [] };
 for (let round = 0; round < rounds; round++) {
   let over = false;

@@ -3,7 +3,6 @@
  * Lists regions, GPU classes with their list prices and models, and registers the operator with its
  * people. Run again it adds what is missing and changes nothing else. The server must not be running.
  */
-import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { openDatabase } from '../../db/database.ts';
 import { migrate } from '../../db/migrate.ts';
@@ -14,6 +13,7 @@ import { readConfig } from '../config.ts';
 import { execute, foundOperator, foundingCommands } from '../founding.ts';
 import { MODELS } from '../gateway/catalogue/catalogue.ts';
 import { startSequencer } from '../sequencer/start.ts';
+import { UsageError, exitCodeOf, readArguments } from './arguments.ts';
 
 const USAGE = 'usage: npm run bootstrap -- --company NAME --email FIRST --email SECOND';
 const EMAIL = /^[^\s@]+@[^\s@]+$/;
@@ -27,10 +27,12 @@ interface Wanted {
 }
 
 function wanted(): Wanted {
-  const { values } = parseArgs({ options: { company: { type: 'string' }, email: { type: 'string', multiple: true } } });
+  const { values } = readArguments(USAGE, { options: { company: { type: 'string' }, email: { type: 'string', multiple: true } } });
   const company = values.company?.trim() ?? '';
   const emails = values.email ?? [];
-  if (company === '' || emails.length === 0 || !emails.every((email) => EMAIL.test(email))) throw new Error(USAGE);
+  if (company === '' || emails.length === 0) throw new UsageError(USAGE);
+  const wrong = emails.find((email) => !EMAIL.test(email));
+  if (wrong !== undefined) throw new UsageError(USAGE, `${JSON.stringify(wrong)} is not an email address`);
   return { company, emails };
 }
 
@@ -72,7 +74,4 @@ function report(company: string, { people, inAll }: Founded): void {
   console.log('everybody else registers at POST /api/v1/auth/register; start the market with: DEMO=0 npm start');
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : String(error));
-  return 1;
-});
+process.exitCode = await exitCodeOf(main);

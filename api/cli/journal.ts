@@ -4,12 +4,12 @@
  */
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { archiveJournal, KEEP_DAYS_MIN, restoreArchive } from '../../db/journal_archive.ts';
 import { readArchived, readLastRow, verifyJournal } from '../../db/journal_reader.ts';
 import { openPostgres } from '../../db/postgres.ts';
 import { readConfig } from '../config.ts';
+import { UsageError, exitCodeOf, readArguments, wholeNumber } from './arguments.ts';
 
 const USAGE = `usage: npm run journal -- verify
        npm run journal -- archive --into FOLDER [--keep-days N]
@@ -37,19 +37,20 @@ async function restore(client: pg.Client, folder: string): Promise<void> {
 }
 
 function chosen(): (client: pg.Client) => Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = readArguments(USAGE, {
     allowPositionals: true, options: { into: { type: 'string' }, from: { type: 'string' }, 'keep-days': { type: 'string', default: String(KEEP_DAYS) } },
   });
   const [command, ...rest] = positionals;
-  const { into, from, 'keep-days': days } = values;
-  if (rest.length > 0 || !/^[0-9]{1,5}$/.test(days) || Number(days) < KEEP_DAYS_MIN) throw new Error(`${USAGE}\nat least ${KEEP_DAYS_MIN} days are kept`);
+  const { into, from } = values;
+  const keepDays = wholeNumber(USAGE, 'keep-days', values['keep-days'], { least: KEEP_DAYS_MIN });
+  if (rest.length > 0) throw new UsageError(USAGE);
   if (command === 'verify') return verify;
-  if (command === 'archive' && into !== undefined) return (client) => archive(client, resolve(into), Number(days));
+  if (command === 'archive' && into !== undefined) return (client) => archive(client, resolve(into), keepDays);
   if (command === 'restore' && from !== undefined) return (client) => restore(client, resolve(from));
-  throw new Error(USAGE);
+  throw new UsageError(USAGE);
 }
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const run = chosen();
   const { databaseUrl, dataDir } = readConfig(process.env);
   const postgres = await openPostgres({ databaseUrl, dataDir, say: (line) => console.error(line) });
@@ -59,13 +60,11 @@ async function main(): Promise<void> {
     const { rows } = await client.query<{ present: boolean }>(`select to_regclass('journal_archive') is not null as present`);
     if (!rows[0].present) throw new Error('this database holds no journal of this version: no server has run on it');
     await run(client);
+    return 0;
   } finally {
     await client.end();
     if (postgres.started) await postgres.stop({ onlyIfIdle: true });
   }
 }
 
-await main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
-});
+process.exitCode = await exitCodeOf(main);

@@ -13,6 +13,7 @@ import { readPositions, resetProjections } from '../../db/projections/positions.
 import type { Projection } from '../../db/projections/projection.ts';
 import { Projector } from '../../db/projections/projector.ts';
 import { readConfig } from '../config.ts';
+import { UsageError, exitCodeOf, helpOnAsk } from './arguments.ts';
 
 const USAGE = `usage: npm run projections -- status
        npm run projections -- rebuild [${PROJECTIONS.map(({ name }) => name).join('|')}]...
@@ -39,7 +40,7 @@ async function status({ client }: Connection): Promise<number> {
 
 function chosen(names: readonly string[]): readonly Projection[] {
   const unknown = names.find((name) => !PROJECTIONS.some((projection) => projection.name === name));
-  if (unknown !== undefined) throw new Error(`there is no projection ${unknown}\n${USAGE}`);
+  if (unknown !== undefined) throw new UsageError(USAGE, `there is no projection ${unknown}`);
   return names.length === 0 ? PROJECTIONS : PROJECTIONS.filter(({ name }) => names.includes(name));
 }
 
@@ -86,10 +87,11 @@ async function audit({ client }: Connection): Promise<number> {
 }
 
 async function main(): Promise<number> {
+  helpOnAsk(USAGE);
   const [command, ...names] = process.argv.slice(2);
   const commands: Record<string, ((connection: Connection) => Promise<number>) | undefined> = { status, rebuild: (connection) => rebuild(connection, names), audit };
   const run = commands[command ?? ''];
-  if (run === undefined || (names.length > 0 && command !== 'rebuild')) throw new Error(USAGE);
+  if (run === undefined || (names.length > 0 && command !== 'rebuild')) throw new UsageError(USAGE);
   chosen(names);
   const { databaseUrl, dataDir } = readConfig(process.env);
   const postgres = await openPostgres({ databaseUrl, dataDir, say: (line) => console.error(line) });
@@ -112,7 +114,4 @@ async function connected(url: string, run: (connection: Connection) => Promise<n
   }
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : String(error));
-  return 1;
-});
+process.exitCode = await exitCodeOf(main);

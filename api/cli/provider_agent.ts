@@ -4,14 +4,15 @@
  * drains: the exchange sends nothing new, and the agent ends when what was under way has had its time.
  */
 import { execFile } from 'node:child_process';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { Exchange, Refused } from '../agent/exchange.ts';
 import { parseGpus } from '../agent/nvidia_smi.ts';
 import type { Gpu } from '../agent/nvidia_smi.ts';
-import { helpOnAsk } from './help.ts';
+import { UsageError, exitCodeOf, readArguments, wholeNumber } from './arguments.ts';
 
 const HEARTBEAT_MILLIS = 10_000;
 const COMMAND_LIMIT_MILLIS = 5_000;
+const COUNT_MAX = 999_999;
 
 const USAGE = `usage: npm run provider-agent -- --exchange URL --endpoint URL --class CLASS --region REGION [--model NAME ...]
   [--precision bf16] [--country DE] [--prompt-retention none] [--gpus N] [--drain-seconds 60] [--once]
@@ -33,11 +34,8 @@ interface Options {
   endpointKey?: string;
 }
 
-class Usage extends Error {}
-
 function readOptions(): Options {
-  helpOnAsk(USAGE);
-  const { values } = parseArgs({
+  const { values } = readArguments(USAGE, {
     options: {
       exchange: { type: 'string' }, endpoint: { type: 'string' }, class: { type: 'string' }, region: { type: 'string' }, model: { type: 'string', multiple: true },
       precision: { type: 'string' }, country: { type: 'string' }, 'prompt-retention': { type: 'string' }, gpus: { type: 'string' },
@@ -46,13 +44,12 @@ function readOptions(): Options {
   });
   const { exchange, endpoint, region, model, precision, country } = values;
   const apiKey = process.env.CCX_API_KEY;
-  if (exchange === undefined || endpoint === undefined || values.class === undefined || region === undefined) throw new Usage('--exchange, --endpoint, --class and --region are needed');
-  if (apiKey === undefined || apiKey === '') throw new Usage("CCX_API_KEY must hold a provider's key");
-  if (!URL.canParse(exchange) || !URL.canParse(endpoint)) throw new Usage('--exchange and --endpoint must be URLs');
-  for (const count of [values.gpus ?? '0', values['drain-seconds']]) if (!/^[0-9]{1,6}$/.test(count)) throw new Usage(`${count} is not a whole number`);
+  if (exchange === undefined || endpoint === undefined || values.class === undefined || region === undefined) throw new UsageError(USAGE, '--exchange, --endpoint, --class and --region are needed');
+  if (apiKey === undefined || apiKey === '') throw new UsageError(USAGE, "CCX_API_KEY must hold a provider's key");
+  if (!URL.canParse(exchange) || !URL.canParse(endpoint)) throw new UsageError(USAGE, '--exchange and --endpoint must be URLs');
   return {
     exchange: exchange.replace(/\/+$/, ''), endpoint: endpoint.replace(/\/+$/, ''), class: values.class, region, models: model ?? [], precision, country,
-    promptRetention: values['prompt-retention'], gpus: values.gpus === undefined ? undefined : Number(values.gpus), drainMillis: Number(values['drain-seconds']) * 1_000,
+    promptRetention: values['prompt-retention'], gpus: values.gpus === undefined ? undefined : wholeNumber(USAGE, 'gpus', values.gpus, { most: COUNT_MAX }), drainMillis: wholeNumber(USAGE, 'drain-seconds', values['drain-seconds'], { most: COUNT_MAX }) * 1_000,
     once: values.once, apiKey, endpointKey: process.env.ENDPOINT_API_KEY,
   };
 }
@@ -133,25 +130,19 @@ const pause = (millis: number, signal?: AbortSignal): Promise<void> =>
     signal?.addEventListener('abort', end, { once: true });
   });
 
-async function main(): Promise<void> {
+async function main(): Promise<number> {
   const options = readOptions();
   const exchange = new Exchange(options.exchange, options.apiKey);
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (stop.signal.aborted ? process.exit(130) : stop.abort()));
   const id = await register(exchange, options, await gpusHere());
   await beat(exchange, id, stop.signal, options.once);
-  if (options.once) return;
+  if (options.once) return 0;
   await exchange.drain(id);
   say(`draining: no new requests, ${options.drainMillis / 1_000} s for those under way; stop the server after that`);
   await pause(options.drainMillis);
   say('drained');
+  return 0;
 }
 
-try {
-  await main();
-  process.exitCode = 0;
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
-  if (error instanceof Usage) console.error(USAGE);
-  process.exitCode = 1;
-}
+process.exitCode = await exitCodeOf(main);

@@ -1,9 +1,8 @@
 /** `npm run replay`: executes recorded commands again, of one book or of a whole market. */
-import { parseArgs } from 'node:util';
 import { readConfig } from '../config.ts';
 import '../sequencer/compiler.ts';
 import { meetLargeIds } from '../sequencer/warm_up.ts';
-import { helpOnAsk } from './help.ts';
+import { UsageError, exitCodeOf, readArguments, wholeNumber } from './arguments.ts';
 import { outputWithoutBanner } from './npm_banner.ts';
 import { replayBook } from './replay_book.ts';
 import { replayJournal } from './replay_journal.ts';
@@ -11,7 +10,6 @@ import { replayJournal } from './replay_journal.ts';
 const USAGE = `usage: npm run replay -- --journal [--from SEQ]
        npm run replay -- --book [--tick T] [--step S] [--depth N] < ops.jsonl > events.jsonl
                       a line that is no operation is told with its number; the exit code is then 1`;
-const WHOLE = /^[0-9]{1,15}$/;
 
 interface Mode {
   options: readonly string[];
@@ -26,7 +24,7 @@ const MODES: Record<'journal' | 'book', Mode> = {
       const { databaseUrl, dataDir } = readConfig(process.env);
       meetLargeIds();
       return replayJournal({
-        databaseUrl, dataDir, from: from === undefined ? undefined : whole(from), print: (line) => console.log(line), say: (line) => console.error(line),
+        databaseUrl, dataDir, from: from === undefined ? undefined : wholeNumber(USAGE, 'from', from), print: (line) => console.log(line), say: (line) => console.error(line),
       });
     },
   },
@@ -38,31 +36,23 @@ const MODES: Record<'journal' | 'book', Mode> = {
         if (error.code === 'EPIPE') process.exit(0);
         throw error;
       });
-      const unreadable = await replayBook({ tick, step, depth: whole(depth) }, process.stdin, outputWithoutBanner(), (line, what) => console.error(`line ${line}: ${what}`));
+      const unreadable = await replayBook({ tick, step, depth: wholeNumber(USAGE, 'depth', depth) }, process.stdin, outputWithoutBanner(), (line, what) => console.error(`line ${line}: ${what}`));
       return unreadable === 0 ? 0 : 1;
     },
   },
 };
 
-function whole(text: string): number {
-  if (!WHOLE.test(text)) throw new Error(USAGE);
-  return Number(text);
-}
-
 async function main(): Promise<number> {
-  helpOnAsk(USAGE);
   const flags = Object.fromEntries(Object.keys(MODES).map((name) => [name, { type: 'boolean' as const }]));
   const options = Object.fromEntries(Object.values(MODES).flatMap((mode) => mode.options.map((name) => [name, { type: 'string' as const }])));
-  const { values } = parseArgs({ options: { ...flags, ...options } });
+  const { values } = readArguments(USAGE, { options: { ...flags, ...options } });
   const chosen = (['journal', 'book'] as const).filter((name) => values[name] === true);
-  if (chosen.length !== 1) throw new Error(USAGE);
+  if (chosen.length !== 1) throw new UsageError(USAGE);
   const mode = MODES[chosen[0]];
   const given = Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  if (given.some(([name]) => !mode.options.includes(name))) throw new Error(USAGE);
+  const alien = given.find(([name]) => !mode.options.includes(name))?.[0];
+  if (alien !== undefined) throw new UsageError(USAGE, `--${alien} does not go with --${chosen[0]}`);
   return mode.run(Object.fromEntries(given));
 }
 
-process.exitCode = await main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : String(error));
-  return 1;
-});
+process.exitCode = await exitCodeOf(main);

@@ -6,7 +6,6 @@
  * has an auditor rebuild every balance; `--day-end N` measures the end of a day for N facilities, `--schedules N` the plan of a loan of N months.
  */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { REJECT_CODES } from '../../engine/catalogue.ts';
 import type { RejectCode } from '../../engine/catalogue.ts';
 import { COMMAND_TYPES } from '../../engine/commands.ts';
@@ -16,15 +15,9 @@ import { keepJournal } from '../sequencer/kept/kept_journal.ts';
 import { FLAW_NAMES } from '../sequencer/simulation/flaws.ts';
 import type { Flaw } from '../sequencer/simulation/flaws.ts';
 import type { SimulationResult } from '../../engine/simulation/simulation.ts';
-import { helpOnAsk } from './help.ts';
+import { UsageError, exitCodeOf, readArguments, wholeNumber as readWholeNumber } from './arguments.ts';
 import { liveLoans, measureDayEnd, measureSchedules } from './loans.ts';
 import { simulateDisk } from '../sequencer/simulation/simulate_disk.ts';
-
-function wholeNumber(name: string, text: string): number {
-  const value = Number(text);
-  if (!/^[0-9]{1,15}$/.test(text)) throw new Error(`--${name} must be a whole number, got ${JSON.stringify(text)}`);
-  return value;
-}
 
 const USAGE = `usage: npm run sim -- [--seed N] [--seeds K] [--commands M] [--batch B]     seeded lives of the market
        npm run sim -- --disk [--seed N] [--seeds K] [--commands M] [--flaw NAME]   the sequencer on a simulated clock, network and disk
@@ -34,9 +27,10 @@ const USAGE = `usage: npm run sim -- [--seed N] [--seeds K] [--commands M] [--ba
        npm run sim -- --seed N --commands M --keep FILE                 commands and a digest of their events, kept`;
 const DISK_COMMANDS = 60;
 
+const wholeNumber = (name: string, text: string, least = 0): number => readWholeNumber(USAGE, name, text, { least });
+
 async function main(): Promise<number> {
-  helpOnAsk(USAGE);
-  const { values } = parseArgs({
+  const { values } = readArguments(USAGE, {
     options: {
       seed: { type: 'string', default: '1' }, commands: { type: 'string' }, batch: { type: 'string', default: '100' },
       disk: { type: 'boolean', default: false }, seeds: { type: 'string', default: '1' }, keep: { type: 'string' }, flaw: { type: 'string' },
@@ -55,16 +49,16 @@ async function main(): Promise<number> {
   if (values.loans) {
     return liveLoans({
       seed, facilities: wholeNumber('facilities', values.facilities), days: wholeNumber('days', values.days), transactions: wholeNumber('money-events', values['money-events']),
-      checkEvery: Math.max(1, wholeNumber('check-every', values['check-every'])),
+      checkEvery: wholeNumber('check-every', values['check-every'], 1),
     });
   }
   if (values.disk) return runOnDisk(seed, wholeNumber('seeds', values.seeds), commands, flawNamed(values.flaw));
-  return runMarkets(seed, wholeNumber('seeds', values.seeds), commands, Math.max(1, wholeNumber('batch', values.batch)));
+  return runMarkets(seed, wholeNumber('seeds', values.seeds), commands, wholeNumber('batch', values.batch, 1));
 }
 
 function flawNamed(name: string | undefined): Flaw | undefined {
   const flaw = FLAW_NAMES.find((known) => known === name);
-  if (name !== undefined && flaw === undefined) throw new Error(`--flaw must be one of ${FLAW_NAMES.join(', ')}`);
+  if (name !== undefined && flaw === undefined) throw new UsageError(USAGE, `--flaw must be one of ${FLAW_NAMES.join(', ')}`);
   return flaw;
 }
 
@@ -121,9 +115,4 @@ function coverage<Name extends string>(what: string, all: readonly Name[], count
   return `${counts.size} of ${all.length} ${what}: ${reached.join(', ')}${missing.length === 0 ? '' : `; not reached: ${missing.join(', ')}`}`;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
-  process.exitCode = 2;
-}
+process.exitCode = await exitCodeOf(main);

@@ -1,6 +1,6 @@
 /** `npm run faults`: breaks everything the market rests on, and looks whether it holds. Exit 1 when it does not. */
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { exitCodeOf, readArguments, wholeNumber } from '../../api/cli/arguments.ts';
 import { CONDITIONS } from './checker.ts';
 import { buildServer } from './server_process.ts';
 import { FAULTS, passed, runSuite } from './suite.ts';
@@ -12,15 +12,12 @@ const USAGE = `usage: npm run faults -- [--long] [--only TEXT]... [--times N] [-
   --times N        each N times`;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: { long: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, times: { type: 'string' }, list: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  const { values } = readArguments(USAGE, {
+    options: { long: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, times: { type: 'string' }, list: { type: 'boolean', default: false } },
   });
-  if (values.help || (values.times !== undefined && !/^[1-9][0-9]{0,5}$/.test(values.times))) {
-    console.log(USAGE);
-    return values.help ? 0 : 2;
-  }
+  const times = values.times === undefined ? undefined : wholeNumber(USAGE, 'times', values.times, { least: 1 });
   if (values.list) {
-    for (const { name, times } of FAULTS) console.log(`${name.padEnd(54)} ${times.short} short, ${times.long} long`);
+    for (const { name, times: each } of FAULTS) console.log(`${name.padEnd(54)} ${each.short} short, ${each.long} long`);
     return 0;
   }
   const say = (line: string): void => console.log(line);
@@ -29,7 +26,7 @@ async function main(): Promise<number> {
   const root = fileURLToPath(new URL('..', import.meta.url));
   buildServer(root);
   console.log(`${'fault'.padEnd(54)} times  verdict`);
-  const outcomes = await runSuite({ root, long: values.long, only: values.only, times: values.times === undefined ? undefined : Number(values.times), say });
+  const outcomes = await runSuite({ root, long: values.long, only: values.only, times, say });
   const failed = outcomes.filter((outcome) => !passed(outcome)).length;
   console.log(`after each fault: ${CONDITIONS.join('; ')}`);
   console.log(`${outcomes.length - failed} passed, ${failed} failed in ${Math.round((performance.now() - begun) / 1000)} s`);
@@ -38,7 +35,4 @@ async function main(): Promise<number> {
 
 // Who ends the suite ends all that it has started: that hears of the exit.
 for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) process.once(signal, () => process.exit(code));
-process.exit(await main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : String(error));
-  return 2;
-}));
+process.exit(await exitCodeOf(main));
