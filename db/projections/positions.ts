@@ -2,7 +2,7 @@
 import { SCHEMA } from './projection.ts';
 import type { Projection, Transaction } from './projection.ts';
 
-export const POSITIONS = `${SCHEMA}.positions`;
+const POSITIONS = `${SCHEMA}.positions`;
 /** Told to the projector when projections have been emptied. */
 export const RESET_CHANNEL = 'projections_reset';
 /** Two processes never make or drop tables at once. */

@@ -56,7 +56,7 @@ const MERGE = `on conflict (market, hour, length, start) do update set
   notional = candles.notional + excluded.notional, trades = candles.trades + excluded.trades`;
 
 /** CREDIT.md section 3: the rate follows liquidity, the currency the side; providers in USD at delivery. */
-export function commissionOf({ price, quantity, takerSide }: Pick<EventOf<'fill'>, 'price' | 'quantity' | 'takerSide'>): number {
+function commissionOf({ price, quantity, takerSide }: Pick<EventOf<'fill'>, 'price' | 'quantity' | 'takerSide'>): number {
   const rate = takerSide === 'sell' ? PARAMETERS.takerFee : PARAMETERS.makerFee;
   return mulDiv(price * quantity, PARAMETERS.redemptionRate * rate, MICRO * FEE_SCALE);
 }

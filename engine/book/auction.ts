@@ -46,7 +46,7 @@ const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 const distance = (a: bigint, b: bigint): bigint => (a > b ? a - b : b - a);
 
 /** The uncross that the book's orders give, undefined when nothing would execute. `reference`: last trade when absent. */
-export function findUncross(book: Book, orders: Orders, reference: number): Uncross | undefined {
+function findUncross(book: Book, orders: Orders, reference: number): Uncross | undefined {
   const bids = levelsOf(book.bids, orders);
   const asks = levelsOf(book.asks, orders);
   const limits = [...bids, ...asks].map((level) => level.price).filter(isLimit);

@@ -22,7 +22,7 @@ import type { Capacity, Supply } from '../trading/supply.ts';
 import type { Timer } from '../time/timers.ts';
 import type { TradingMode } from '../vocabulary.ts';
 
-export const SNAPSHOT_FORMAT = 2;
+const SNAPSHOT_FORMAT = 2;
 const MAGIC = 0x58434331;
 const HEADER_BYTES = 12;
 const ROOM_MINIMUM = 1_024;

@@ -22,7 +22,7 @@ const THURSDAY = 3;
 const SUNDAY = 6;
 
 /** The holidays of the Federal Reserve Banks: what falls on a Sunday is kept on Monday, on a Saturday not at all. */
-export function isHoliday(day: Day): boolean {
+function isHoliday(day: Day): boolean {
   const { year, month, day: date } = civilOf(day);
   const fixed = (holidayMonth: number, holiday: number, since = 0): boolean =>
     year >= since && ((month === holidayMonth && date === holiday) || (weekday(day) === MONDAY && month === holidayMonth && date === holiday + 1 && weekday(day - 1) === SUNDAY));
@@ -33,10 +33,10 @@ export function isHoliday(day: Day): boolean {
   );
 }
 
-export const isBusinessDay = (day: Day): boolean => !isWeekend(day) && !isHoliday(day);
+const isBusinessDay = (day: Day): boolean => !isWeekend(day) && !isHoliday(day);
 
 /** Where a due date goes that banks do not work on. */
-export function rollDate(day: Day, roll: DueDateRoll): Day {
+function rollDate(day: Day, roll: DueDateRoll): Day {
   if (roll === 'none' || isBusinessDay(day)) return day;
   const next = (step: 1 | -1): Day => {
     let found = day;

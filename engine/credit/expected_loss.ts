@@ -31,7 +31,7 @@ export const stageOf = (daysPastDue: number, defaulted: boolean): Stage => {
 };
 
 /** Loss given default, of 1. */
-export function lossGivenDefault(exposure: Micro, collateral: Micro): Decimal {
+function lossGivenDefault(exposure: Micro, collateral: Micro): Decimal {
   const least = new Exact(PARAMETERS.lossShareLeast).div(MICRO);
   if (exposure <= 0) return least;
   return Exact.max(least, ONE.minus(Exact.min(1, new Exact(Math.max(0, collateral)).div(exposure))));

@@ -5,7 +5,7 @@ import { MILLIS_PER_DAY } from '../numbers/units.ts';
 import type { Day, Micro, Millis } from '../numbers/units.ts';
 import { addMonths } from './dates.ts';
 
-export const PLAN_DAYS = 30;
+const PLAN_DAYS = 30;
 
 /** The month of the plan in which a day lies, counted from acceptance; what lasts longer goes on as its last month. */
 function monthOf(start: Day, day: Day, months: number): number {

@@ -17,7 +17,7 @@ import { conversionRate } from './tiers.ts';
 export const OWES_HERE = 'a debt here is past due';
 
 /** Of the weights and grades below; stored with each decision. */
-export const SCORECARD_VERSION = 1;
+const SCORECARD_VERSION = 1;
 
 export interface Assessment {
   version: number;

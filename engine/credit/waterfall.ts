@@ -5,7 +5,7 @@
 import type { ScheduleRow } from '../events.ts';
 import type { Micro } from '../numbers/units.ts';
 
-export const KINDS = ['fee', 'interest', 'principal'] as const;
+const KINDS = ['fee', 'interest', 'principal'] as const;
 export type Kind = (typeof KINDS)[number];
 export type Part = { row: ScheduleRow } & Record<Kind, Micro>;
 

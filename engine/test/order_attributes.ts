@@ -58,7 +58,7 @@ export const ATTRIBUTES: readonly Attribute[] = [
 ];
 
 /** The field that a refusal of the api names when two attributes contradict each other; undefined when they go together. */
-export function contradiction(traits: Traits): string | undefined {
+function contradiction(traits: Traits): string | undefined {
   const { orderType = LIMIT, timeInForce = traits.expires ? GTD : GTC } = traits;
   if (traits.expires && timeInForce !== GTD) return 'expires_at';
   if (traits.postOnly && (orderType !== LIMIT || timeInForce >= IOC)) return 'post_only';

@@ -16,7 +16,7 @@ interface ManifestChunk {
 type Manifest = Record<string, ManifestChunk>;
 
 /** The files a browser must load before these entries run. */
-export function filesOf(manifest: Manifest, entries: readonly string[]): Set<string> {
+function filesOf(manifest: Manifest, entries: readonly string[]): Set<string> {
   const files = new Set<string>();
   const visit = (name: string): void => {
     const chunk = manifest[name];
@@ -31,7 +31,7 @@ export function filesOf(manifest: Manifest, entries: readonly string[]): Set<str
 }
 
 /** Sizes in kB (1000 bytes) after brotli, by budget name. */
-export function measure(folder: string, budgets: Record<string, Budget>): Record<string, number> {
+function measure(folder: string, budgets: Record<string, Budget>): Record<string, number> {
   const manifest = JSON.parse(readFileSync(join(folder, '.vite/manifest.json'), 'utf8')) as Manifest;
   const size = (file: string): number => brotliCompressSync(readFileSync(join(folder, file))).length;
   const sizes: Record<string, number> = {};

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import type { MockRole } from './mock_account.ts';
 import { startMockServer, type MockServer, type Scenario } from './mock_server.ts';
 
-export const DESKTOP = { width: 1440, height: 900 };
+const DESKTOP = { width: 1440, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 
 export interface Visit {

@@ -15,7 +15,7 @@ export interface Page<T> {
 }
 type Query = Record<string, string | number | undefined>;
 /** Sent with every call that changes state; the server compares it with the session's. */
-export const CSRF_HEADER = 'x-csrf-token';
+const CSRF_HEADER = 'x-csrf-token';
 
 interface ErrorBody {
   error: { code: string; message: string; field?: string; request_id?: string };

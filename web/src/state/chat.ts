@@ -74,7 +74,7 @@ export async function streamChat(request: ChatRequest, listener: ChatListener, s
   }
 }
 
-export const chatBody = (request: ChatRequest): object => ({
+const chatBody = (request: ChatRequest): object => ({
   model: request.model,
   messages: [{ role: 'user', content: request.prompt }],
   max_tokens: request.maximum,

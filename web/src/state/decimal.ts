@@ -64,7 +64,7 @@ export function divideRounded(value: bigint, by: bigint): bigint {
 export const divideUp = (value: bigint, by: bigint): bigint => (value + by - 1n) / by;
 
 /** A decimal of the wire as an integer; what the server sent is trusted to have the right places. */
-export function wireInteger(text: string, places: number): number {
+function wireInteger(text: string, places: number): number {
   const scaled = parseScaled(text, places);
   if (scaled === undefined) throw new RangeError(`not a decimal of ${places} places: ${text}`);
   return Number(scaled);

@@ -8,7 +8,7 @@ export interface Instrument {
 }
 
 export const MILLIS_PER_HOUR = 3_600_000;
-export const MILLIS_PER_MINUTE = 60_000;
+const MILLIS_PER_MINUTE = 60_000;
 /** How far ahead hours are listed. */
 export const LISTED_HOURS = 93 * 24;
 const GATE_MILLIS = 5 * MILLIS_PER_MINUTE;

@@ -8,7 +8,7 @@ export interface FeeRates {
   taker: number;
   maker: number;
 }
-export const FEE_RATES: FeeRates = { taker: 5_000, maker: 2_000 };
+const FEE_RATES: FeeRates = { taker: 5_000, maker: 2_000 };
 const PPM = 1_000_000n;
 
 export interface PreviewOrder {

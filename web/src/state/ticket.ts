@@ -42,7 +42,7 @@ export interface HourRange {
   from: number;
   to: number;
 }
-export const BLOCK_HOURS_MAX = 744;
+const BLOCK_HOURS_MAX = 744;
 export const EMPTY_TICKET: TicketFields = {
   side: 'buy',
   type: 'limit',

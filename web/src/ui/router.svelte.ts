@@ -10,7 +10,7 @@ export interface Route {
 /** Pages the server itself answers; links to them leave the app. */
 const SERVER_PATHS = /^\/(api|v1|docs|openapi\.json|metrics|healthz|readyz|socket\.io)(\/|$)/;
 
-export class Router {
+class Router {
   #path = $state.raw(location.pathname);
   #search = $state.raw(location.search);
 

@@ -5,7 +5,7 @@ export interface BulkPlan {
   operations: { op: 'place'; instrument: string; side: 'sell'; type: 'limit'; price: string; quantity: string; time_in_force: 'gtc' }[];
   problems: string[];
 }
-export const OPERATIONS_MAX = 500;
+const OPERATIONS_MAX = 500;
 
 const LINE = /^(\d{4}-\d{2}-\d{2})[T ](\d{1,2})(?::00)?Z?[\s,;]+(\d{1,3})[\s,;]+(\d+(?:\.\d+)?)[\s,;]+(\d+(?:\.\d+)?)$/;
 

@@ -18,7 +18,7 @@ export interface HeatFrame {
 
 export const ROW_PIXELS = 18;
 export const AXIS_PIXELS = 22;
-export const LABEL_PIXELS = 168;
+const LABEL_PIXELS = 168;
 /** Spans that the map offers, in days. */
 export const HEAT_DAYS = [2, 7, 30] as const;
 export const HEAT_HOURS_MAX = 30 * 24;
@@ -46,7 +46,7 @@ export function heatRows(points: readonly WireCurvePoint[], order: readonly { cl
 }
 
 /** 0 to 9: how near an ask is to the list price of its class, so that classes can be compared. */
-export function shadeOf(listPrice: number, ask: number): number {
+function shadeOf(listPrice: number, ask: number): number {
   const percent = (ask * 100) / Math.max(listPrice, 1);
   return Math.min(SHADES - 1, Math.max(0, Math.floor(((percent - PALEST_PERCENT) * SHADES) / (100 - PALEST_PERCENT))));
 }
