@@ -24,7 +24,11 @@ export interface Spoken {
 const DEFAULT_TOKENS = 256;
 const EMBEDDING_DIMENSIONS = 384;
 
-const common = { model: z.string().min(1), stream: z.boolean().nullish(), ignore_eos: z.boolean().nullish() };
+const common = {
+  model: z.string().min(1), stream: z.boolean().nullish(), ignore_eos: z.boolean().nullish(),
+  /** A GPU class: the answer is to take as long as on GPUs of it. */
+  pace_of: z.string().nullish(),
+};
 const streamOptions = z.looseObject({ include_usage: z.boolean().nullish() }).nullish();
 const count = z.int().positive().nullish();
 

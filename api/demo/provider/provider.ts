@@ -8,8 +8,11 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { MODELS, findModel } from '../../gateway/catalogue/catalogue.ts';
+import { rating } from '../../gateway/catalogue/ratings.ts';
+import { STREAMS } from '../../gateway/catalogue/roofline.ts';
 import { chat, chatRequest, completion, completionRequest, embedding, embeddingRequest, response, responseRequest } from './protocol.ts';
 import type { Spoken } from './protocol.ts';
+import { slownessOf } from './text.ts';
 
 export interface ProviderOptions {
   seed: string;
@@ -23,6 +26,7 @@ export interface ProviderOptions {
 }
 export const PROVIDER_DEFAULTS: ProviderOptions = { seed: 'demo', models: [], firstTokenMillis: 20, tokenMillis: 1, apiKey: '' };
 
+const MICROS_PER_MILLI = 1_000;
 const BODY_LIMIT_BYTES = 64 * 1024 * 1024;
 const PATH = /^(?:\/([^/]+))?\/v1(\/.*)$/;
 
@@ -34,7 +38,14 @@ class Refused extends Error {
   }
 }
 
-type Speak = (seed: string, value: unknown) => { spoken: Spoken; model: string; streamed: boolean };
+interface Said {
+  spoken: Spoken;
+  model: string;
+  streamed: boolean;
+  /** The GPU class as fast as which it is to be said. */
+  paceOf: string | undefined;
+}
+type Speak = (seed: string, value: unknown) => Said;
 /** A path of the protocol: checks the body, then speaks. */
 function speaking<S extends z.ZodType<{ model: string }>>(schema: S, speak: (seed: string, body: z.output<S>) => Spoken): Speak {
   return (seed, value) => {
@@ -43,8 +54,8 @@ function speaking<S extends z.ZodType<{ model: string }>>(schema: S, speak: (see
       const [issue] = parsed.error.issues;
       throw new Refused(400, `${issue.path.join('.')}: ${issue.message}`);
     }
-    const body: { model: string; stream?: unknown } = parsed.data;
-    return { spoken: speak(seed, parsed.data), model: body.model, streamed: body.stream === true };
+    const body: { model: string; stream?: unknown; pace_of?: unknown } = parsed.data;
+    return { spoken: speak(seed, parsed.data), model: body.model, streamed: body.stream === true, paceOf: typeof body.pace_of === 'string' ? body.pace_of : undefined };
   };
 }
 const PATHS = new Map<string, Speak>([
@@ -82,9 +93,18 @@ async function serve(options: ProviderOptions, request: IncomingMessage, reply: 
   if (request.method === 'GET' && path === '/models') return send(reply, 200, { object: 'list', data: names.map(modelObject) });
   const speak = PATHS.get(path);
   if (request.method !== 'POST' || speak === undefined) throw new Refused(404, 'there is nothing here');
-  const { spoken, model, streamed } = speak(`${options.seed}/${name}`, await bodyOf(request));
+  const seed = `${options.seed}/${name}`;
+  const { spoken, model, streamed, paceOf } = speak(seed, await bodyOf(request));
   if (!names.includes(model) && !names.some((known) => findModel(known)?.id === findModel(model)?.id)) throw new Refused(404, `the model "${model}" does not exist`);
-  await (streamed ? stream(options, spoken, reply) : whole(options, spoken, reply));
+  const paced = { ...options, tokenMillis: tokenMillisOn(model, paceOf, seed) ?? options.tokenMillis };
+  await (streamed ? stream(paced, spoken, reply) : whole(paced, spoken, reply));
+}
+
+/** What a token of one stream takes on the provider's GPUs of a class while all streams of a replica are in use: what it is rated, but no two providers are alike. */
+function tokenMillisOn(model: string, className: string | undefined, seed: string): number | undefined {
+  if (className === undefined) return undefined;
+  const rated = rating(model, className);
+  return rated && (slownessOf(seed, className) * rated.completion * STREAMS) / rated.gpus / MICROS_PER_MILLI;
 }
 
 const modelObject = (id: string): object => ({ id, object: 'model', created: 1_767_225_600, owned_by: id.split('/')[0] });

@@ -19,6 +19,14 @@ export function answerWords(seed: string, question: string, choice: number, want
   return Array.from({ length }, (_, index) => (index === 0 ? '' : ' ') + WORDS[random.below(WORDS.length)]);
 }
 
+/** Percent by which a provider's GPUs are slower or faster than rated, at most. */
+const OFF_RATING_MOST = 12;
+/** How long a provider's GPUs of a class take, as a factor of what is rated; the same for the same seed. */
+export function slownessOf(seed: string, className: string): number {
+  const digest = createHash('sha256').update(`${seed}\0${className}`).digest();
+  return 1 + (randomOf(digest.readUInt32LE(0)).below(2 * OFF_RATING_MOST + 1) - OFF_RATING_MOST) / 100;
+}
+
 /** A unit vector that follows from the text. */
 export function embeddingOf(seed: string, text: string, dimensions: number): number[] {
   const digest = createHash('sha256').update(`${seed}\0${text}`).digest();

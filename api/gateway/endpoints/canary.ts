@@ -95,14 +95,16 @@ export interface CanaryAsk {
   tokens?: number;
   /** As many of the requests it stands among are. */
   mayStream?: boolean;
+  /** Asked of the demo's providers, which have no GPUs: to write as fast as theirs of this class would. */
+  paceOf?: string;
   signal: AbortSignal;
 }
 
 /** What the endpoint said. @throws UpstreamError, ZodError, SyntaxError when it is no answer */
-export async function askCanary(upstream: Upstream, { target, model, prompt, reference, tokens, mayStream, signal }: CanaryAsk): Promise<string> {
+export async function askCanary(upstream: Upstream, { target, model, prompt, reference, tokens, mayStream, paceOf, signal }: CanaryAsk): Promise<string> {
   const dialect = dialects[findModel(model)?.kind ?? 'chat'];
   const manner = { ...anyManner(reference !== undefined, mayStream === true), ...(tokens === undefined ? {} : { max_tokens: tokens }) };
-  const answer = await upstream.post(target, dialect.path, JSON.stringify(dialect.body(model, prompt, manner)), signal);
+  const answer = await upstream.post(target, dialect.path, JSON.stringify({ ...dialect.body(model, prompt, manner), ...(paceOf === undefined ? {} : { pace_of: paceOf }) }), signal);
   const text = await answer.text(ANSWER_LIMIT_BYTES);
   if (answer.status !== 200) throw new UpstreamError('broken', `${dialect.path} answered ${answer.status}`);
   if (kindOf(text, answer.contentType) !== 'events' || dialect.piece === undefined) return dialect.text(JSON.parse(text) as unknown);

@@ -5,7 +5,9 @@ import { Upstream } from '../relay/upstream.ts';
 import { CHAT, listen } from '../test/gateway_world.ts';
 import { AddressGuard } from './address_guard.ts';
 import { FIRST_RATINGS } from '../catalogue/ratings.ts';
-import { verifyEndpoint } from './verify_endpoint.ts';
+import { measurePace, verifyEndpoint } from './verify_endpoint.ts';
+import { createProvider } from '../../demo/provider/provider.ts';
+import { slownessOf } from '../../demo/provider/text.ts';
 
 let server: Server;
 const upstream = new Upstream(new AddressGuard(['127.0.0.0/8']));
@@ -38,4 +40,23 @@ test.each([
   expect(verdict).toMatchObject(reason === undefined ? { ok: true } : { ok: false, reason: expect.stringMatching(reason) as string });
   // What was found is told, also of one that is too slow; not what could not be found.
   expect(verdict.pace === undefined).toBe(what === 'says too little to tell');
+});
+
+test('a provider of the demo, which has no GPUs, is measured as fast as GPUs of the class that is asked for: about as rated', async () => {
+  server = createProvider();
+  // The slowest: what else this machine does adds little to it.
+  const capacity = { className: 'L4-PCIe-24', gpus: 8, ratings: FIRST_RATINGS };
+  const rated = FIRST_RATINGS.of(CHAT).get(capacity.className)?.completion ?? 0;
+  const claim = { target: { url: `${await listen(server)}/acme/v1`, credential: undefined }, models: [CHAT] };
+  const part = ((await measurePace(upstream, claim, capacity)).pace?.completion ?? 0) / rated;
+  expect(part).toBeGreaterThan(0.85);
+  expect(part).toBeLessThan(1.5);
+  // Whoever asks for an answer has it sooner.
+  expect((await verifyEndpoint(upstream, { ...claim, capacity })).pace?.completion).toBeLessThan(rated / 3);
+});
+
+test('no two providers of the demo are alike: each is a little slower or faster than rated', () => {
+  const parts = ['acme', 'bolt', 'core', 'dune'].map((name) => slownessOf(name, 'L4-PCIe-24'));
+  expect(new Set(parts).size).toBeGreaterThan(2);
+  for (const part of parts) expect(Math.abs(part - 1)).toBeLessThanOrEqual(0.12001);
 });

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { MICRO } from '../../../engine/numbers/units.ts';
 import { askCanary, ordinaryQuestion } from './canary.ts';
+import type { CanaryAsk } from './canary.ts';
 import { findModel } from '../catalogue/catalogue.ts';
 import type { Model, ModelKind } from '../catalogue/catalogue.ts';
 import type { RatingTable } from '../catalogue/ratings.ts';
@@ -73,8 +74,8 @@ export async function verifyEndpoint(upstream: Upstream, claim: EndpointClaim): 
   });
 }
 
-/** The same of the pace alone. */
-export const measurePace = (upstream: Upstream, claim: EndpointClaim, capacity: Capacity): Promise<Verdict> => judged((signal) => paced(upstream, claim, capacity, signal));
+/** Of one of the demo's providers, its pace alone: it has no GPUs, and is asked to write as fast as its GPUs of the class would. */
+export const measurePace = (upstream: Upstream, claim: EndpointClaim, capacity: Capacity): Promise<Verdict> => judged((signal) => paced(upstream, claim, capacity, signal, capacity.className));
 
 async function judged(work: (signal: AbortSignal) => Promise<Verdict>): Promise<Verdict> {
   const signal = AbortSignal.timeout(VERIFICATION_MILLIS);
@@ -101,14 +102,14 @@ async function ask(upstream: Upstream, target: Target, path: string, body: strin
 }
 
 /** By the pace of its first model that chats; an answer that is too short to tell is believed. */
-async function paced(upstream: Upstream, { target, models }: EndpointClaim, { className, gpus, ratings }: Capacity, signal: AbortSignal): Promise<Verdict> {
+async function paced(upstream: Upstream, { target, models }: EndpointClaim, { className, gpus, ratings }: Capacity, signal: AbortSignal, paceOf?: string): Promise<Verdict> {
   const name = models.find((served) => findModel(served)?.kind === 'chat');
   const model = name === undefined ? undefined : findModel(name);
   const rated = model === undefined ? undefined : ratings.of(model.id).get(className);
   if (name === undefined || model === undefined || rated === undefined) return { ok: true };
   const prompts = Array.from({ length: AT_ONCE }, () => `${ordinaryQuestion(Math.random)} Answer at length.`);
-  const few = await written(upstream, target, { name, prompts, tokens: TOKENS.few }, signal);
-  const many = await written(upstream, target, { name, prompts, tokens: TOKENS.many }, signal);
+  const few = await written(upstream, target, { name, prompts, paceOf, tokens: TOKENS.few }, signal);
+  const many = await written(upstream, target, { name, prompts, paceOf, tokens: TOKENS.many }, signal);
   if (many.tokens < (AT_ONCE * TOKENS.many) / 2) return { ok: true };
   // So many of its GPUs are kept at work by so few streams.
   const busy = Math.min(gpus, (rated.gpus * AT_ONCE) / STREAMS);
@@ -118,8 +119,10 @@ async function paced(upstream: Upstream, { target, models }: EndpointClaim, { cl
   return reached >= wanted ? { ok: true, pace } : { ok: false, pace, reason: `it writes ${reached} tokens a second in ${AT_ONCE} streams; of ${gpus} x ${className} at least ${wanted} are expected` };
 }
 
-async function written(upstream: Upstream, target: Target, { name, prompts, tokens }: { name: string; prompts: readonly string[]; tokens: number }, signal: AbortSignal): Promise<{ tokens: number; millis: number }> {
+type Writing = Pick<CanaryAsk, 'paceOf'> & { name: string; prompts: readonly string[]; tokens: number };
+
+async function written(upstream: Upstream, target: Target, { name, prompts, ...asked }: Writing, signal: AbortSignal): Promise<{ tokens: number; millis: number }> {
   const began = performance.now();
-  const texts = await Promise.all(prompts.map((prompt) => askCanary(upstream, { target, model: name, prompt, tokens, signal })));
+  const texts = await Promise.all(prompts.map((prompt) => askCanary(upstream, { target, model: name, prompt, ...asked, signal })));
   return { tokens: texts.reduce((sum, text) => sum + countTokens(text), 0), millis: performance.now() - began };
 }
