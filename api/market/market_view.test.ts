@@ -214,4 +214,12 @@ describe('trades from before the process began', () => {
     await view.loadPast(instrument);
     expect(view.candles(instrument, '1m')).toHaveLength(4);
   });
+
+  test('of an hour that is over are in its candles, and not in the forward curve', async () => {
+    const over = RUNNING - 1;
+    const { view } = await openExchange({ recent: () => Promise.resolve([]), ofInstrument: () => Promise.resolve([{ ...past(-1, START - 2 * MILLIS_PER_HOUR), hour: over }]) });
+    await view.loadPast(view.instrumentOf(0, over));
+    expect(view.candles(view.instrumentOf(0, over), '1h')).toHaveLength(1);
+    expect(view.curve(0)).toEqual([]);
+  });
 });

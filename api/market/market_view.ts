@@ -303,9 +303,11 @@ export class MarketView implements MarketData {
 
   curve(market: MarketId): CurvePoint[] {
     const points: CurvePoint[] = [];
+    const running = hourAt(this.now);
     for (const [key, state] of this.books.instruments) {
-      if (marketOfKey(key) !== market || state.isEmpty()) continue;
       const hour = hourOfKey(key);
+      // Of an hour that is over there may be trades, as somebody asked for its candles.
+      if (marketOfKey(key) !== market || hour < running || state.isEmpty()) continue;
       points.push({ instrument: this.instrumentOf(market, hour), ...state.best(), last: state.last(), mark: this.mark(market, hour) });
     }
     return points.sort((a, b) => a.instrument.hour - b.instrument.hour);
