@@ -15,8 +15,11 @@ import { PeerProcess, type PeerTask } from './peer_book.ts';
 const SEED = 1;
 const RESTING_SAMPLE = 500_000;
 const RESTING_STEP = 10_000;
-/** Rounds in which V8 compiles for batches what the rehearsal, command by command, has taught it; the peer's first is as quick as its others. */
-const UNTIMED_ROUNDS = 2;
+/**
+ * Rounds in which V8 compiles for batches what the rehearsal, command by command, has taught it: two where nothing else runs, four where
+ * the thread that compiles waits for a processor. The peer's first is as quick as its others.
+ */
+const UNTIMED_ROUNDS = 4;
 /** What `--only` leaves of the benchmark. */
 const PARTS = ['bytes', 'mix', 'heap', 'wide', 'blocks', 'deep'] as const;
 type Part = (typeof PARTS)[number];
@@ -48,22 +51,23 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
     operations: options.number('operations', 1_000_000), rounds: options.number('rounds', 5), spread: options.number('spread', SPREAD), long: options.number('long', 1_000_000),
   };
   const only = options.choice('only', ['all', ...PARTS], 'all');
-  const result = only === 'all' ? allApart(sizes) : await measure(only, sizes, options);
+  const isPart = only !== 'all' && YOUNG.every((flag) => process.execArgv.includes(flag));
+  const result = isPart ? await measure(only, sizes, options) : eachApart(only === 'all' ? PARTS : [only], sizes);
   return Object.fromEntries(KEYS.filter((key) => key in result).map((key) => [key, result[key]]));
 }
 
 /**
  * Each part in a process of its own, and the peer's rounds in another: what the parts before have taught the compiler, and the memory they
- * have used, would make of each figure one of the order in which they are taken.
+ * have used, would make of each figure one of the order in which they are taken. One part alone is measured as it is among all.
  */
-function allApart(sizes: Sizes): BenchResult {
+function eachApart(parts: readonly Part[], sizes: Sizes): BenchResult {
   const given = Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const parts = PARTS.map((part) => {
+  const results = parts.map((part) => {
     const output = execFileSync(process.execPath, [...process.execArgv, ...YOUNG, process.argv[1], 'engine', '--json', '--only', part, ...given], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
     return JSON.parse(output.trimEnd().split('\n').at(-1) ?? '') as BenchResult;
   });
-  const result: BenchResult = Object.assign({}, ...parts);
-  return { ...result, many_books_ratio: result['many_books_ops_per_second'] / result['ops_per_second'] };
+  const result: BenchResult = Object.assign({}, ...results);
+  return parts.length === 1 ? result : { ...result, many_books_ratio: result['many_books_ops_per_second'] / result['ops_per_second'] };
 }
 
 async function measure(part: Part, { operations, rounds, spread, long }: Sizes, options: BenchOptions): Promise<BenchResult> {

@@ -5,12 +5,18 @@ import type { Role, Side } from '../../engine/vocabulary.ts';
 import { Engine } from '../../engine/engine.ts';
 import { KIND, decodeEvent, type EventBuffer } from '../../engine/events.ts';
 import { MICRO, MILLIS_PER_HOUR, TICKS_PER_CREDIT } from '../../engine/numbers/units.ts';
+import type { Hour } from '../../engine/numbers/units.ts';
 import { ADD, BUYERS, CANCEL, PROVIDERS, TAKE, type OrderFlow } from './order_flow.ts';
 
 /** Engine time of the whole run. */
 export const START = Date.UTC(2026, 0, 1);
+
+/** A delivery hour as commands that come from the network have it: a small integer, where a quotient is a double that stands in an object of its own. */
+export function hoursAfterStart(hours: number): Hour {
+  return (START / MILLIS_PER_HOUR + hours) | 0;
+}
 const MARKET = marketOf(0, 0);
-export const DELIVERY_HOUR = START / MILLIS_PER_HOUR + 48;
+export const DELIVERY_HOUR = hoursAfterStart(48);
 const LIST_PRICE = 100 * TICKS_PER_CREDIT;
 /** Two prepaid lots each; far more than any buyer of the run can spend. */
 const LOT_USD = 50_000_000 * MICRO;
@@ -177,17 +183,16 @@ function count(outcome: Outcome, buffer: EventBuffer, begin: number): void {
   });
 }
 
-/** A limit order that waits. */
-export function order(company: number, market: number, hour: number, side: Side, price: number, quantity: number): PlaceOrder {
+/** A limit order that waits, unless told otherwise. All are made here, and so of one shape, as the sequencer reads them and as the peer is given its own. */
+export function order(company: number, market: number, hour: Hour, side: Side, price: number, quantity: number, timeInForce: number = GTC): PlaceOrder {
   return {
-    type: 'place', company, market, hour, side, orderType: LIMIT, price, quantity, timeInForce: GTC, postOnly: false, displayQuantity: 0, minimumQuantity: 0,
+    type: 'place', company, market, hour, side, orderType: LIMIT, price, quantity, timeInForce, postOnly: false, displayQuantity: 0, minimumQuantity: 0,
     stopPrice: 0, expiresAt: 0, model: NONE, resaleOf: 0, selfTradePrevention: 0, cancelOnDisconnect: false, clientOrderId: '',
   };
 }
 
-export function placement(flow: OrderFlow, row: number, company: number, market: number): PlaceOrder {
-  const placed = order(company, market, DELIVERY_HOUR, flow.side[row] === BUY ? BUY : SELL, flow.price[row], flow.quantity[row]);
-  return flow.kind[row] === TAKE ? { ...placed, timeInForce: IOC } : placed;
+export function placement(flow: OrderFlow, row: number, company: number, market: number, hour: Hour = DELIVERY_HOUR): PlaceOrder {
+  return order(company, market, hour, flow.side[row] === BUY ? BUY : SELL, flow.price[row], flow.quantity[row], flow.kind[row] === TAKE ? IOC : GTC);
 }
 
 /** @throws Error naming the invariant that does not hold */

@@ -7,14 +7,14 @@ import { KIND, decodeEvent, forEachEvent } from '../../engine/events.ts';
 import { MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { BUYERS, CANCEL, PROVIDERS, generateOrderFlow, type Mix, type OrderFlow } from './order_flow.ts';
 import { collectGarbage } from './benchmark.ts';
-import { START, applyAll, inEnvelope, openMarket, order, placement, verifyInvariants, type BenchMarket } from './engine_market.ts';
+import { START, applyAll, hoursAfterStart, inEnvelope, openMarket, order, placement, verifyInvariants, type BenchMarket } from './engine_market.ts';
 import { Random } from './random.ts';
 
 const MEGABYTE = 1_048_576;
 const REGIONS = 5;
 /** 5 regions of 2,000 hours each. */
 const HOURS = 2_000;
-const FIRST_HOUR = START / MILLIS_PER_HOUR + 24;
+const FIRST_HOUR = hoursAfterStart(24);
 const RESTING = 1_000_000;
 /** Before the first that counts: a market that has traded has compiled how, which takes V8 up to 400,000 of them; the other mixes have two rounds for that. */
 const UNTIMED = 500_000;
@@ -41,7 +41,7 @@ export function wideMarket(operations: number, resting = RESTING): { engine: Eng
     const side: Side = random.below(2) === 0 ? BUY : SELL;
     const company = side === BUY ? buyers[random.below(BUYERS)] : providers[random.below(PROVIDERS)];
     const distance = side === BUY ? -price : price;
-    return { ...order(company, marketOf(0, random.below(REGIONS)), FIRST_HOUR + random.below(HOURS), side, 20_000 + distance, 100 + random.below(2_000)), timeInForce };
+    return order(company, marketOf(0, random.below(REGIONS)), FIRST_HOUR + random.below(HOURS), side, 20_000 + distance, 100 + random.below(2_000), timeInForce);
   };
   const perform = (command: Command): void => {
     engine.apply(inEnvelope(command));
@@ -91,7 +91,7 @@ const LIFE_HOURS = 2_100;
 export function heapOverLongRun(mix: Mix, operations: number, seed: number): number {
   const bench = openMarket();
   const { engine } = bench;
-  const now = START / MILLIS_PER_HOUR;
+  const now = hoursAfterStart(0);
   let before = 0;
   for (let hour = 0; hour < LIFE_HOURS; hour++) {
     tradeHour(bench, generateOrderFlow(mix, Math.ceil(operations / LIFE_HOURS), seed + hour), now + hour + 1);
@@ -111,7 +111,7 @@ function tradeHour({ engine, market, buyers, providers }: BenchMarket, flow: Ord
   for (let row = 0; row < flow.length; row++) {
     const company = (flow.side[row] === BUY ? buyers : providers)[flow.trader[row]];
     const cancel = flow.kind[row] === CANCEL;
-    const command: Command = cancel ? { type: 'cancel', company, order: orderOf[flow.target[row]] } : { ...placement(flow, row, company, market), hour };
+    const command: Command = cancel ? { type: 'cancel', company, order: orderOf[flow.target[row]] } : placement(flow, row, company, market, hour);
     engine.apply(inEnvelope(command));
     if (!cancel) orderOf[row] = acceptedOrder(engine);
     engine.buffer.clear();
