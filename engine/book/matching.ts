@@ -329,8 +329,9 @@ export class Matcher {
       return;
     }
     if (!this.fallsShort(book, row) && !this.meet(book, row)) return;
+    const orderType = orders.orderType(row);
     if (orders.remaining(row) === 0) this.host.filled(row);
-    else if (orders.orderType(row) === MARKET || orders.orderType(row) === STOP) this.host.cancelled(row, 'no_liquidity');
+    else if (orderType === MARKET || orderType === STOP) this.host.cancelled(row, 'no_liquidity');
     else if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, 'ioc');
     else this.rest(book, row);
   }
@@ -345,11 +346,12 @@ export class Matcher {
   /** Puts an order into the book, at the end of its queue. */
   rest(book: Book, row: number): void {
     const { orders } = this;
-    const extra = orders.extra(row);
-    const display = extra === undefined || extra.displayQuantity === 0 ? orders.remaining(row) : extra.displayQuantity;
-    orders.setVisible(row, Math.min(display, orders.remaining(row)));
-    orders.setFlags(row, orders.flags(row) | FLAG.resting);
-    book.levels.append(book.row, orders.isSell(row) ? 1 : 0, orders, row);
+    const flags = orders.flags(row);
+    const remaining = orders.remaining(row);
+    const shown = (flags & FLAG.extra) === 0 ? 0 : (orders.extras.get(row)?.displayQuantity ?? 0);
+    orders.setVisible(row, shown === 0 || shown > remaining ? remaining : shown);
+    orders.setFlags(row, flags | FLAG.resting);
+    book.levels.append(book.row, (flags & FLAG.sell) !== 0 ? 1 : 0, orders, row);
     this.host.rested(row);
   }
 
@@ -439,15 +441,18 @@ export class Matcher {
     if (!(best >= limit) || this.isUnserved(book, row, sells)) return true;
     for (let key = best; key >= limit; key = levels.next(book.row, side, key)) {
       let maker = levels.head(book.row, side, key);
+      let wanted = orders.remaining(row);
       // A refilled iceberg slice rejoins its queue behind `end`; it is met again only after all others.
-      while (maker !== NIL && orders.remaining(row) > 0) {
+      while (maker !== NIL && wanted > 0) {
         const next = orders.next(maker);
         if (this.eligible(maker, row, sells)) {
           if (this.host.sameGroup(maker, row)) {
             if (!this.preventSelfTrade(book, maker, row)) return false;
-          } else if (this.mayExecute(maker, Math.min(orders.remaining(row), orders.remaining(maker)))) {
+            wanted = orders.remaining(row);
+          } else if (this.mayExecute(maker, Math.min(wanted, orders.remaining(maker)))) {
             this.trade(book, maker, row);
-            if (next === NIL && (orders.flags(maker) & FLAG.resting) !== 0 && orders.remaining(row) > 0) {
+            wanted = orders.remaining(row);
+            if (wanted > 0 && next === NIL && (orders.flags(maker) & FLAG.resting) !== 0) {
               // The last of the queue was an iceberg that has refilled: it is its own successor.
               continue;
             }
@@ -455,7 +460,7 @@ export class Matcher {
         }
         maker = next;
       }
-      if (orders.remaining(row) === 0) break;
+      if (wanted === 0) break;
     }
     return true;
   }
@@ -477,7 +482,8 @@ export class Matcher {
 
   private trade(book: Book, maker: number, taker: number): void {
     const { orders, host } = this;
-    let quantity = Math.min(orders.visible(maker), orders.remaining(taker));
+    const wanted = orders.remaining(taker);
+    let quantity = Math.min(orders.visible(maker), wanted);
     const price = orders.price(maker);
     const minimum = orders.pendingMinimum(maker);
     if (minimum > 0) {
@@ -487,7 +493,7 @@ export class Matcher {
     }
     if (this.anyLimited) quantity = this.takeBounded(maker, taker, quantity);
     this.take(maker, quantity);
-    orders.setRemaining(taker, orders.remaining(taker) - quantity);
+    orders.setRemaining(taker, wanted - quantity);
     orders.setFlags(taker, orders.flags(taker) | FLAG.executed);
     noteTrade(book, price);
     host.traded(maker, taker, price, quantity);

@@ -3,6 +3,7 @@ import type { PlaceOrder } from '../commands.ts';
 import { CANCEL_REASONS, KIND, ORDER_STATUSES } from '../events.ts';
 import type { CancelReason } from '../events.ts';
 import type { State } from '../state.ts';
+import type { CompanyId, ModelId } from '../vocabulary.ts';
 import type { Steps, Ticks } from '../numbers/units.ts';
 
 /** Numbers that every order's events are written with; as constants they stand in the code. */
@@ -102,12 +103,10 @@ export class OrderEvents {
     buffer.length = at + 6;
   }
 
-  fill(maker: number, taker: number, allocation: number, price: Ticks, quantity: Steps, fee: number): void {
+  /** `bid` is one of the two; the buyer, the seller and the book are theirs. */
+  fill(maker: number, taker: number, bid: number, buyer: CompanyId, seller: CompanyId, book: number, allocation: number, model: ModelId, price: Ticks, quantity: Steps, fee: number): void {
     const { state } = this;
     const { orders, buffer } = state;
-    const bid = orders.isSell(taker) ? maker : taker;
-    const ask = bid === taker ? maker : taker;
-    const book = orders.book(maker);
     const { rows } = state.levels;
     buffer.reserve(20);
     const { words } = buffer;
@@ -119,8 +118,8 @@ export class OrderEvents {
     words[at + 4] = orders.idOf(maker);
     words[at + 5] = orders.idOf(taker);
     words[at + 6] = bid === taker ? 0 : 1;
-    words[at + 7] = orders.company(bid);
-    words[at + 8] = orders.company(ask);
+    words[at + 7] = buyer;
+    words[at + 8] = seller;
     words[at + 9] = state.allocations.provider[allocation];
     words[at + 10] = rows.market(book);
     words[at + 11] = rows.hour(book);
@@ -131,7 +130,7 @@ export class OrderEvents {
     words[at + 16] = orders.remaining(taker);
     words[at + 17] = orders.hold(bid);
     words[at + 18] = state.now;
-    words[at + 19] = state.allocations.model[allocation];
+    words[at + 19] = model;
     buffer.length = at + 20;
   }
 }

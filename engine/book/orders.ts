@@ -87,7 +87,7 @@ const INT_PLACES = [FLAGS, GENERATION, COMPANY, BOOK, CELL, MODEL, NEXT, PREV, H
 const TIME_PART = 2 ** 30;
 
 /** floor + fraction / 1e6, half-even. */
-function roundedFees(floor: number, fraction: number): number {
+export function roundedFees(floor: number, fraction: number): number {
   if (fraction < 500_000) return floor;
   return fraction > 500_000 ? floor + 1 : floor + (floor % 2);
 }

@@ -1,14 +1,14 @@
 /** What an execution means: fees, the allocation, the postings of the fill. */
 import { ACCOUNT } from '../ledger/accounts.ts';
-import { ALLOCATION } from './allocations.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
 import { feeFloor, feeRest } from './holds.ts';
 import type { Holds } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { minutesLeft } from '../numbers/calendar.ts';
 import type { OrderEvents } from '../book/order_events.ts';
-import { FLAG } from '../book/orders.ts';
+import { FLAG, roundedFees } from '../book/orders.ts';
 import { FEE_SCALE, PARAMETERS } from '../parameters.ts';
+import type { CompanyId, ModelId } from '../vocabulary.ts';
 import type { Resales } from '../delivery/resale.ts';
 import type { State } from '../state.ts';
 import { MICRO_GPU_SECONDS_PER_STEP, MINUTES_PER_HOUR } from '../numbers/units.ts';
@@ -33,38 +33,41 @@ export class Fills {
     this.limits = limits;
   }
 
-  /** Settles one execution whose quantity has been taken off both orders. */
+  /** Settles one execution whose quantity has been taken off both orders. What is asked of them more than once is read once: V8 reads a typed array anew each time. */
   execute(maker: number, taker: number, price: number, quantity: number): void {
     const { state } = this;
-    const { orders } = state;
+    const { orders, standing } = state;
     const takerSells = orders.isSell(taker);
     const bid = takerSells ? maker : taker;
     const ask = takerSells ? taker : maker;
+    const buyer = orders.company(bid);
+    const seller = orders.company(ask);
+    const cell = orders.cell(ask);
     const notional = price * quantity;
     const book = orders.book(ask);
     const left = minutesLeft(state.levels.rows.hour(book), state.now);
     const fee = this.chargeFee(bid, notional, takerSells ? PARAMETERS.makerFee : PARAMETERS.takerFee);
     const sellerFee = takerSells ? PARAMETERS.takerFee : PARAMETERS.makerFee;
-    const allocation = this.allocate(bid, ask, book, price, quantity, sellerFee, left);
+    const model = orders.model(bid);
+    const allocation = this.allocate(buyer, seller, cell, book, model, price, quantity, sellerFee, left);
     const resells = (orders.flags(ask) & FLAG.resale) !== 0;
     state.ledger.begin();
-    this.postBid(bid, allocation, notional, fee);
+    this.postBid(bid, buyer, allocation, notional, fee);
     const resaleFee = resells ? this.resell(ask, allocation, price, quantity, sellerFee) : 0;
-    if (!resells) this.postCapacity(ask, quantity);
+    if (!resells) this.postCapacity(cell, quantity);
     state.ledger.end();
     orders.setNotional(bid, orders.notional(bid) + notional);
     orders.setNotional(ask, orders.notional(ask) + notional);
-    state.standing.countPurchase(orders.company(bid), state.day, notional);
+    standing.countPurchase(buyer, state.day, notional);
     if (!resells) {
-      const seller = orders.company(ask);
-      state.standing.setUndelivered(seller, state.standing.undelivered(seller) + notional);
-      state.supply.sell(orders.cell(ask), quantity, left);
+      standing.setUndelivered(seller, standing.undelivered(seller) + notional);
+      state.supply.sell(cell, quantity, left);
     }
-    if (this.limits.isFinanced(orders.company(bid))) {
+    if (this.limits.isFinanced(buyer)) {
       this.limits.concentration.count(allocation);
       if (orders.remaining(bid) > 0) this.limits.concentration.eased(bid);
     }
-    this.events.fill(maker, taker, allocation, price, quantity, fee);
+    this.events.fill(maker, taker, bid, buyer, seller, book, allocation, model, price, quantity, fee);
     if (resells) this.resales.tell(ask, allocation, quantity, resaleFee);
   }
 
@@ -83,36 +86,37 @@ export class Fills {
   /** Adds a fill's fee to the order's exact sum. Returns what it is charged now. */
   private chargeFee(row: number, notional: number, rate: number): number {
     const { orders } = this.state;
-    const before = orders.feesCharged(row);
-    const floor = feeFloor(notional, rate);
-    const fraction = orders.feeFraction(row) + feeRest(notional, rate, floor);
-    orders.setFeesFloor(row, orders.feesFloor(row) + (floor + (fraction >= FEE_SCALE ? 1 : 0)));
-    orders.setFeeFraction(row, fraction >= FEE_SCALE ? fraction - FEE_SCALE : fraction);
-    return orders.feesCharged(row) - before;
+    const floorBefore = orders.feesFloor(row);
+    const fractionBefore = orders.feeFraction(row);
+    const added = feeFloor(notional, rate);
+    const sum = fractionBefore + feeRest(notional, rate, added);
+    const floor = floorBefore + (added + (sum >= FEE_SCALE ? 1 : 0));
+    const fraction = sum >= FEE_SCALE ? sum - FEE_SCALE : sum;
+    orders.setFeesFloor(row, floor);
+    orders.setFeeFraction(row, fraction);
+    return roundedFees(floor, fraction) - roundedFees(floorBefore, fractionBefore);
   }
 
-  private allocate(bid: number, ask: number, book: number, price: Ticks, quantity: Steps, sellerFee: number, left: number): number {
+  private allocate(buyer: CompanyId, seller: CompanyId, cell: number, book: number, model: ModelId, price: Ticks, quantity: Steps, sellerFee: number, left: number): number {
     const { state } = this;
-    const { orders, allocations } = state;
+    const { allocations } = state;
     const row = allocations.create();
-    const company = orders.company(bid);
     allocations.price[row] = price;
     allocations.quantity[row] = quantity;
-    allocations.company[row] = company;
-    allocations.provider[row] = orders.company(ask);
-    allocations.cell[row] = orders.cell(ask);
+    allocations.company[row] = buyer;
+    allocations.provider[row] = seller;
+    allocations.cell[row] = cell;
     allocations.book[row] = book;
-    allocations.model[row] = orders.model(bid);
+    allocations.model[row] = model;
     allocations.sellerFee[row] = sellerFee;
     allocations.redemptionRate[row] = this.state.money.redemptionRate;
-    allocations.state[row] = ALLOCATION.open;
     allocations.bought[row] = quantity;
     allocations.fromMinute[row] = MINUTES_PER_HOUR - left;
-    const head = state.standing.firstAllocation(company);
+    const head = state.standing.firstAllocation(buyer);
     allocations.companyNext[row] = head;
     allocations.companyPrev[row] = NIL;
     if (head !== NIL) allocations.companyPrev[head] = row;
-    state.standing.setFirstAllocation(company, row);
+    state.standing.setFirstAllocation(buyer, row);
     const { rows } = state.levels;
     allocations.bookNext[row] = rows.firstAllocation(book);
     rows.setFirstAllocation(book, row);
@@ -121,24 +125,23 @@ export class Fills {
   }
 
   /** CREDIT.md section 4, row "fill", the buyer's half. */
-  private postBid(bid: number, allocation: number, notional: number, fee: number): void {
+  private postBid(bid: number, buyer: CompanyId, allocation: number, notional: number, fee: number): void {
     const { orders, allocations, ledger, standing } = this.state;
-    const company = orders.company(bid);
-    const holdAfter = orders.remaining(bid) === 0 ? 0 : this.holds.required(bid, orders.price(bid), orders.remaining(bid));
+    const remaining = orders.remaining(bid);
+    const holdAfter = remaining === 0 ? 0 : this.holds.required(bid, orders.price(bid), remaining);
     const released = bid === this.holds.leaving ? 0 : orders.hold(bid) - notional - fee - holdAfter;
     const cost = this.holds.settle(bid, notional, fee, released);
     allocations.funding[allocation] = this.holds.funding;
     allocations.contract[allocation] = notional;
     allocations.fee[allocation] = fee;
     allocations.feeLots[allocation] = this.holds.retired;
-    if (cost !== 0) ledger.earn(COMMISSION_BUYER, company, cost);
-    if (fee !== 0) standing.countRetired(company, fee, cost);
+    if (cost !== 0) ledger.earn(COMMISSION_BUYER, buyer, cost);
+    if (fee !== 0) standing.countRetired(buyer, fee, cost);
   }
 
   /** A provider has sold of its capacity. */
-  private postCapacity(ask: number, quantity: Steps): void {
-    const { orders, ledger, supply } = this.state;
-    const cell = orders.cell(ask);
+  private postCapacity(cell: number, quantity: Steps): void {
+    const { ledger, supply } = this.state;
     const gpu = quantity * MICRO_GPU_SECONDS_PER_STEP;
     ledger.transferCell(CAPACITY_SOURCE, CAPACITY_ENTITLED, cell, supply.cellId(cell), gpu);
   }

@@ -65,11 +65,8 @@ export class OrderChecks {
   /** Halts, unknown instruments and closed gates. */
   tradingRefusal(market: Market | undefined, book: HourBook | undefined, marketId: number, hour: Hour): RejectCode | undefined {
     const { state } = this;
-    const classMode = state.classes[classOf(marketId)]?.mode ?? 'open';
-    const marketMode = market?.mode ?? 'open';
-    const bookMode = book?.mode ?? 'open';
-    if (state.mode !== 'open' || classMode !== 'open' || marketMode !== 'open' || bookMode !== 'open') {
-      const modes = [state.mode, classMode, marketMode, bookMode];
+    if (!this.isOpen(market, book, marketId)) {
+      const modes = [state.mode, state.classes[classOf(marketId)]?.mode, market?.mode, book?.mode];
       if (modes.includes('halted')) return 'halted';
       if (modes.includes('cancel_only')) return 'cancel_only';
     }
@@ -78,6 +75,14 @@ export class OrderChecks {
     if (hour > current + PARAMETERS.daysListedAhead * 24) return 'instrument_unknown';
     if (hour < current || (hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore) return 'gate_closed';
     return undefined;
+  }
+
+  /** Whether nothing that the order belongs to is halted, which nearly every order finds; false also where something of it is not there. */
+  private isOpen(market: Market | undefined, book: HourBook | undefined, marketId: number): boolean {
+    const { mode, classes } = this.state;
+    const gpuClass = classes[classOf(marketId)];
+    if (market === undefined || gpuClass === undefined) return false;
+    return mode === 'open' && gpuClass.mode === 'open' && market.mode === 'open' && (book === undefined || book.mode === 'open');
   }
 
   partyRefusal(command: PlaceOrder): RejectCode | undefined {

@@ -456,11 +456,12 @@ export class Trading implements AuctionHost, TradingHost {
   /** Takes a live order out of the market, wherever it waits. */
   cancelRow(row: number, reason: CancelReason): void {
     const { orders } = this.state;
-    if ((orders.flags(row) & FLAG.block) !== 0) {
+    const flags = orders.flags(row);
+    if ((flags & FLAG.block) !== 0) {
       this.blocks.cancel(row, reason);
       return;
     }
-    if ((orders.flags(row) & FLAG.untriggered) !== 0) this.matcher.withdrawStop(this.state.bookOf(orders.book(row)), row);
+    if ((flags & FLAG.untriggered) !== 0) this.matcher.withdrawStop(this.state.bookOf(orders.book(row)), row);
     else this.matcher.withdrawFrom(this.state.levels, orders.book(row), row);
     this.drop(row, reason);
   }
