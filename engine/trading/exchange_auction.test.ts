@@ -128,3 +128,21 @@ describe('an auction of the exchange', () => {
     healthy(world);
   });
 });
+
+describe.each(['halted', 'cancel_only'] as const)('a market that is %s', (mode) => {
+  it('takes a decrease as a cancel of a part, and what that lets cross executes when trading goes on', () => {
+    const world = new AuctionWorld();
+    const bid = one(world.bid(world.buyers, 2.4, 10, { minimumQuantity: gpuHours(10) }).events, 'orderAccepted').order;
+    const ask = one(world.ask(world.seller, 2, 4).events, 'orderAccepted').order;
+    world.mode(mode);
+    const amend = (company: number, order: number, terms: { price: number; quantity: number }): Result => world.run({ type: 'amend', company, order, ...terms });
+    expect(amend(world.buyers, bid, { price: 0, quantity: gpuHours(11) }).rejected).toBe(mode);
+    expect(amend(world.seller, ask, { price: price(2.1), quantity: 0 }).rejected).toBe(mode);
+    const decreased = amend(world.buyers, bid, { price: 0, quantity: gpuHours(4) });
+    expect(one(decreased.events, 'orderAmended')).toMatchObject({ remaining: gpuHours(4), keptPriority: true });
+    expect(all(decreased.events, 'fill')).toEqual([]);
+    healthy(world);
+    expect(one(world.mode('open').events, 'fill')).toMatchObject({ quantity: gpuHours(4), price: price(2) });
+    healthy(world);
+  });
+});
