@@ -23,7 +23,7 @@ import { checkInvariantFrom, checkInvariants, INVARIANTS } from './invariants.ts
 import type { Answer, Ask, Foretelling, InvariantCheck, QueryName } from './queries.ts';
 import { Registry } from './registry.ts';
 import { OLDEST_RULES, RULES_VERSION } from './rules.ts';
-import { readSnapshot, snapshotRoom, writeSnapshot } from './codec/snapshot.ts';
+import { Image, readSnapshot, tablesRoom, writeSnapshot } from './codec/snapshot.ts';
 import { State } from './state.ts';
 import { stateHash } from './codec/state_hash.ts';
 import { Sweeps } from './time/sweeps.ts';
@@ -86,13 +86,16 @@ export class Engine {
   static restore(bytes: Uint8Array): Engine {
     return new Engine(readSnapshot(bytes));
   }
-  /** @param room as `writeSnapshot` has it */
-  snapshot(room?: Uint8Array): Uint8Array {
-    return writeSnapshot(this.state, room);
+  snapshot(): Uint8Array {
+    return writeSnapshot(this.state);
+  }
+  /** What would be in a snapshot now, made into its bytes when they are asked for. @param room as `copied` has it */
+  copy(room?: Uint8Array<ArrayBuffer>): Image {
+    return Image.of(this.state).copy(room);
   }
   /** As many bytes as such a room should have. */
-  get snapshotRoom(): number {
-    return snapshotRoom(this.state);
+  get copyRoom(): number {
+    return tablesRoom(this.state);
   }
 
   /** Whether commands that were journalled under a version of the rules can be executed again. */

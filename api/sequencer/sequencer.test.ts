@@ -74,7 +74,7 @@ describe('the sequencer', () => {
 
   test('tells the hash of the state, of one copy at a time, while commands go on', async () => {
     const engine = new Engine();
-    const snapshot = vi.spyOn(engine, 'snapshot');
+    const copy = vi.spyOn(engine, 'copy');
     const port = createInProcessSequencer({ engine });
     await port.submit(envelope(register('a')));
     const before = { stateHash: engine.stateHash(), sequence: engine.sequence };
@@ -82,7 +82,7 @@ describe('the sequencer', () => {
     const after = { stateHash: engine.stateHash(), sequence: engine.sequence };
     expect(after.stateHash).not.toBe(before.stateHash);
     expect([first, second]).toEqual([after, after]);
-    expect(snapshot).toHaveBeenCalledTimes(1);
+    expect(copy).toHaveBeenCalledTimes(1);
     const late = port.query('stateHash', {});
     await settled();
     const later = port.query('stateHash', {});

@@ -23,6 +23,11 @@ import { NOT_TOLD } from './messages.ts';
 import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, Reservation, SequencerStatus, Spent } from './port.ts';
 import { Queue } from './queue.ts';
 
+/** The bytes of a snapshot, which are made when they are asked for. */
+export interface StateCopy {
+  pieces(): Iterable<Uint8Array>;
+}
+
 export interface SequencedEngine extends EngineView {
   readonly buffer: EventBuffer;
   /** Something is begun that ticks to the present moment go on with, a part each, so that orders get in between. */
@@ -34,9 +39,9 @@ export interface SequencedEngine extends EngineView {
   readonly reach: number;
   foresee(envelopes: readonly Envelope[], from: number, to: number): void;
   /** A copy of the state, of which the hash is taken; in a room, if there is one. */
-  snapshot(room?: Uint8Array): Uint8Array;
+  copy(room?: Uint8Array<ArrayBuffer>): StateCopy;
   /** As many bytes as such a room should have. */
-  readonly snapshotRoom: number;
+  readonly copyRoom: number;
 }
 
 export type QueryAnswer = { id: number; ok: true; value: unknown } | { id: number; ok: false; message: string };
@@ -52,7 +57,7 @@ export interface Release {
   /** Waited longer than callers do, or asked of one who may have been replaced; they were not executed. */
   expired: number[];
   /** Who has asked for the hash of this state. Hashing takes long, so it is done beside the commands; `hashed` is to be called then. */
-  hash: { ids: number[]; sequence: number; state: Uint8Array } | undefined;
+  hash: { ids: number[]; sequence: number; state: StateCopy } | undefined;
 }
 
 export interface Outlet {
@@ -142,7 +147,7 @@ export class Sequencer {
   private readonly hashAsked: number[] = [];
   private hashing = false;
   /** For the next copy of the state. */
-  private room: Uint8Array | undefined;
+  private room: Uint8Array<ArrayBuffer> | undefined;
   private running = false;
   private stopped = false;
   private drained: (() => void)[] = [];
@@ -230,7 +235,7 @@ export class Sequencer {
   }
 
   /** Memory for the copy of the state of which the next hash is taken: all stands still for less long when it has been written before. */
-  lend(room: Uint8Array): void {
+  lend(room: Uint8Array<ArrayBuffer>): void {
     this.room = room;
   }
 
@@ -374,7 +379,7 @@ export class Sequencer {
     if (!this.engine.hasWork) for (const id of this.moved.splice(0)) turn.release.answers.push({ id, ok: true, value: this.engine.now });
     if (this.isHashDue) {
       this.hashing = true;
-      turn.release.hash = { ids: this.hashAsked.splice(0), sequence: this.engine.sequence, state: this.engine.snapshot(this.room) };
+      turn.release.hash = { ids: this.hashAsked.splice(0), sequence: this.engine.sequence, state: this.engine.copy(this.room) };
       this.room = undefined;
     }
     return turn;

@@ -3,6 +3,8 @@
  * market; its generation then changes, so an order id never names two orders.
  */
 import { CacheRows } from '../numbers/columns.ts';
+import { columnView } from '../numbers/column_views.ts';
+import type { ColumnView } from '../numbers/column_views.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 
 const SLOTS = 2 ** 24;
@@ -93,9 +95,9 @@ export function roundedFees(floor: number, fraction: number): number {
 }
 
 export class Orders {
-  private floats: Float64Array;
+  private floats: Float64Array<ArrayBuffer>;
   /** Read ahead as they stand. */
-  ints: Int32Array;
+  ints: Int32Array<ArrayBuffer>;
   private readonly rows: CacheRows;
   readonly extras = new Map<number, OrderExtra>();
   used = 0;
@@ -368,11 +370,12 @@ export class Orders {
   }
 
   /** The rows in use, for snapshots. */
-  columns(): { floats: Float64Array; ints: Int32Array } {
-    return {
-      floats: gathered(new Float64Array(this.used * FLOAT_PLACES.length), this.floats, FLOAT_PLACES, FLOAT_SHIFT),
-      ints: gathered(new Int32Array(this.used * INT_PLACES.length), this.ints, INT_PLACES, INT_SHIFT),
-    };
+  columns(): ColumnView[] {
+    const { floats, ints, used } = this;
+    return [
+      columnView({ name: 'floats', kind: 'f64', table: floats, stride: 1 << FLOAT_SHIFT, places: FLOAT_PLACES }, used),
+      columnView({ name: 'ints', kind: 'i32', table: ints, stride: 1 << INT_SHIFT, places: INT_PLACES }, used),
+    ];
   }
 
   /** Restores what `columns` gave. */
@@ -382,12 +385,6 @@ export class Orders {
     scattered(floats, this.floats, FLOAT_PLACES, FLOAT_SHIFT);
     scattered(ints, this.ints, INT_PLACES, INT_SHIFT);
   }
-}
-
-/** Copies the numbers at these places of each row into one run. */
-function gathered<C extends Float64Array | Int32Array>(target: C, source: C, places: readonly number[], shift: number): C {
-  for (let row = 0, to = 0; to < target.length; row++) for (const place of places) target[to++] = source[(row << shift) | place];
-  return target;
 }
 
 function scattered<C extends Float64Array | Int32Array>(source: C, target: C, places: readonly number[], shift: number): void {

@@ -3,6 +3,8 @@
  * head. Also the canonical form of the state: the hash is taken over the same bytes.
  */
 import { grownCapacity } from '../numbers/columns.ts';
+import { bytesIn, copied, numbersIn, partsOf, roomOf } from '../numbers/column_views.ts';
+import type { ColumnView } from '../numbers/column_views.ts';
 import { ExactSum } from '../numbers/exact_sum.ts';
 import { ACCOUNT_NAMES } from '../ledger/accounts.ts';
 import { USUAL_BANDS } from '../trading/bands.ts';
@@ -26,8 +28,7 @@ const SNAPSHOT_FORMAT = 2;
 const MAGIC = 0x58434331;
 const HEADER_BYTES = 12;
 const ROOM_MINIMUM = 1_024;
-const HEAD_SHARE = 8;
-const HEAD_ROOM = 1 << 20;
+const HEAD_PIECE = 1 << 18;
 
 interface BookImage {
   row: number;
@@ -97,24 +98,15 @@ interface Head {
 
 type PoolName = 'orders' | 'amounts' | 'allocations' | 'supply';
 
-type Named = Record<string, Float64Array | Int32Array>;
+type Restored = Record<string, Float64Array | Int32Array>;
 
 /** Every column of the state, cut to the rows in use. */
-function columnsOf(state: State): Named {
+function columnsOf(state: State): ColumnView[] {
   const { orders, amounts, allocations, supply, ledger } = state;
-  const named: Named = {};
-  const add = (prefix: string, used: number, columns: Named): void => {
-    for (const [name, column] of Object.entries(columns)) named[`${prefix}.${name}`] = column.subarray(0, used);
-  };
-  Object.entries(orders.columns()).forEach(([name, column]) => (named[`orders.${name}`] = column));
-  add('amounts', amounts.used, amounts.columns());
-  add('allocations', allocations.used, { ...allocations.columns().floats, ...allocations.columns().ints });
-  add('supply', supply.used, supply.columns());
   const owners = { company: state.companies.length, lot: state.lots.rows.length, facility: state.facilities.length, cell: supply.used };
-  ACCOUNT_NAMES.forEach((name, account) => {
-    named[`ledger.${name}`] = ledger.column(account, owners[ledger.ownerKind(account)]);
-  });
-  return named;
+  const balances = ACCOUNT_NAMES.map((name, account) => ledger.view(name, owners[ledger.ownerKind(account)]));
+  const tables = { orders: orders.columns(), amounts: amounts.columns(), allocations: allocations.columns(), supply: supply.columns(), ledger: balances };
+  return Object.entries(tables).flatMap(([prefix, views]) => views.map((view) => ({ ...view, name: `${prefix}.${view.name}` })));
 }
 
 function bookImage(state: State, book: HourBook): BookImage {
@@ -127,7 +119,7 @@ function bookImage(state: State, book: HourBook): BookImage {
   return image;
 }
 
-function headOf(state: State, columns: Named): Head {
+function headOf(state: State, columns: readonly ColumnView[]): Head {
   const { orders, amounts, allocations, supply, standing } = state;
   return {
     format: SNAPSHOT_FORMAT,
@@ -186,35 +178,56 @@ function headOf(state: State, columns: Named): Head {
       allocations: { used: allocations.used, free: allocations.free, count: 0 },
       supply: { used: supply.used, free: supply.free, count: 0 },
     },
-    columns: Object.entries(columns).map(([name, column]) => ({ name, kind: column instanceof Float64Array ? 'f64' : 'i32', length: column.length })),
+    columns: columns.map((column) => ({ name: column.name, kind: column.kind, length: numbersIn(column) })),
   };
 }
 
-/** The bytes of a snapshot, piece after piece. Columns may be the state's own: they hold until it moves on. */
-export function snapshotPieces(state: State): Uint8Array[] {
-  const columns = columnsOf(state);
-  const head = new TextEncoder().encode(JSON.stringify(headOf(state, columns)));
-  const header = new Uint8Array(HEADER_BYTES);
-  const view = new DataView(header.buffer);
-  view.setUint32(0, MAGIC);
-  view.setUint32(4, SNAPSHOT_FORMAT);
-  view.setUint32(8, head.length);
-  return [header, head, ...Object.values(columns).map((column) => new Uint8Array(column.buffer, column.byteOffset, column.byteLength))];
+/** What a snapshot consists of: its head, and the columns as they stand or in a copy of their tables. */
+export class Image {
+  private readonly head: Uint8Array;
+  private readonly columns: readonly ColumnView[];
+
+  private constructor(head: Uint8Array, columns: readonly ColumnView[]) {
+    this.head = head;
+    this.columns = columns;
+  }
+
+  /** Of the state itself: it holds until that moves on. */
+  static of(state: State): Image {
+    const columns = columnsOf(state);
+    return new Image(new TextEncoder().encode(JSON.stringify(headOf(state, columns))), columns);
+  }
+
+  /** One that holds. @param room as `copied` has it */
+  copy(room?: Uint8Array<ArrayBuffer>): Image {
+    return new Image(this.head, copied(this.columns, room));
+  }
+
+  get length(): number {
+    return this.columns.reduce((sum, column) => sum + bytesIn(column), HEADER_BYTES + this.head.length);
+  }
+
+  /** The bytes, piece after piece. */
+  *pieces(): Generator<Uint8Array> {
+    const header = new Uint8Array(HEADER_BYTES);
+    const view = new DataView(header.buffer);
+    view.setUint32(0, MAGIC);
+    view.setUint32(4, SNAPSHOT_FORMAT);
+    view.setUint32(8, this.head.length);
+    yield header;
+    for (let at = 0; at < this.head.length; at += HEAD_PIECE) yield this.head.subarray(at, at + HEAD_PIECE);
+    for (const column of this.columns) yield* partsOf(column);
+  }
 }
 
-/** Bytes in which a snapshot finds room, unless its head is large beside its columns. */
-export function snapshotRoom(state: State): number {
-  const columns = Object.values(columnsOf(state)).reduce((sum, { byteLength }) => sum + byteLength, 0);
-  return columns + Math.ceil(columns / HEAD_SHARE) + HEAD_ROOM;
-}
+/** Bytes in which a copy of the state's tables finds room. */
+export const tablesRoom = (state: State): number => roomOf(columnsOf(state));
 
-/** @param room is used where it suffices: to write where nothing was ever written takes several times as long */
-export function writeSnapshot(state: State, room?: Uint8Array): Uint8Array {
-  const pieces = snapshotPieces(state);
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  const bytes = room !== undefined && room.length >= length ? room.subarray(0, length) : new Uint8Array(length);
+export function writeSnapshot(state: State): Uint8Array {
+  const image = Image.of(state);
+  const bytes = new Uint8Array(image.length);
   let at = 0;
-  for (const piece of pieces) {
+  for (const piece of image.pieces()) {
     bytes.set(piece, at);
     at += piece.length;
   }
@@ -228,7 +241,7 @@ export function readSnapshot(bytes: Uint8Array): State {
   if (view.getUint32(4) !== SNAPSHOT_FORMAT) throw new Error(`snapshot format ${view.getUint32(4)} is not known`);
   const headEnd = HEADER_BYTES + view.getUint32(8);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, headEnd))) as Head;
-  const columns: Named = {};
+  const columns: Restored = {};
   let at = headEnd;
   for (const { name, kind, length } of head.columns) {
     const size = length * (kind === 'f64' ? 8 : 4);
@@ -240,7 +253,7 @@ export function readSnapshot(bytes: Uint8Array): State {
   return stateFrom(head, columns);
 }
 
-function stateFrom(head: Head, columns: Named): State {
+function stateFrom(head: Head, columns: Restored): State {
   const { orders, allocations } = head.pools;
   const state = new State(roomFor(allocations.used), roomFor(orders.used));
   Object.assign(state, head.scalars);
@@ -308,7 +321,7 @@ function restoreParties(state: State, head: Head): void {
   for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
 }
 
-function restoreColumns(state: State, head: Head, columns: Named): void {
+function restoreColumns(state: State, head: Head, columns: Restored): void {
   state.orders.setColumns(columns['orders.floats'] as Float64Array, columns['orders.ints'] as Int32Array);
   state.amounts.setColumns(columns['amounts.lot'] as Int32Array, columns['amounts.amount'] as Float64Array, columns['amounts.next'] as Int32Array);
   for (const [name, column] of Object.entries(columns)) {

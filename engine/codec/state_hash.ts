@@ -1,11 +1,11 @@
 /** A digest of the whole state, equal if and only if two engines would go on identically. */
 import { createHash } from 'node:crypto';
-import { snapshotPieces } from './snapshot.ts';
+import { Image } from './snapshot.ts';
 import type { State } from '../state.ts';
 
 /** SHA-256 of the canonical form of the state, hexadecimal. */
 export function stateHash(state: State): string {
   const hash = createHash('sha256');
-  for (const piece of snapshotPieces(state)) hash.update(piece);
+  for (const piece of Image.of(state).pieces()) hash.update(piece);
   return hash.digest('hex');
 }

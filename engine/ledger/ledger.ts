@@ -5,6 +5,8 @@
 import { ACCOUNT, ACCOUNTS, ACCOUNT_NAMES, LEDGERS, accountRef } from './accounts.ts';
 import type { AccountName, LedgerName, OwnerKind } from './accounts.ts';
 import { grownCapacity, grownFloats } from '../numbers/columns.ts';
+import { columnView } from '../numbers/column_views.ts';
+import type { ColumnView } from '../numbers/column_views.ts';
 import { KIND } from '../events.ts';
 import type { EventBuffer } from '../events.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
@@ -74,9 +76,9 @@ export class Ledger {
   /** One row per owner, one place per account. Debit positive. */
   private facilities = new Float64Array(16 * FACILITY_STRIDE);
   /** Those of companies, lots and supply cells stand in rows with what else is asked of them. */
-  private companies: Float64Array;
-  private lots: Float64Array;
-  private cells: Float64Array;
+  private companies: Float64Array<ArrayBuffer>;
+  private lots: Float64Array<ArrayBuffer>;
+  private cells: Float64Array<ArrayBuffer>;
   /** Cells that there have been: their table has room for many more. */
   private cellCount = 0;
   private readonly standing: Standing;
@@ -125,7 +127,7 @@ export class Ledger {
     return kind === 'cell' ? this.cellCount : this.table(kind).length / STRIDES[kind];
   }
 
-  private table(kind: OwnerKind): Float64Array {
+  private table(kind: OwnerKind): Float64Array<ArrayBuffer> {
     if (kind === 'lot') return this.lots;
     if (kind === 'company') return this.companies;
     return kind === 'facility' ? this.facilities : this.cells;
@@ -287,7 +289,14 @@ export class Ledger {
     this.cellRows.closeAccounts(row);
   }
 
-  /** The balances of one account by owner, for snapshots and checks. */
+  /** The balances of one account by owner, for snapshots. */
+  view(name: AccountName, owners: number): ColumnView {
+    const account = ACCOUNT[name];
+    const kind = this.ownerKind(account);
+    return columnView({ name, kind: 'f64', table: this.table(kind), stride: STRIDES[kind], places: [placeOf(account)] }, owners);
+  }
+
+  /** As `view`, for checks. */
   column(account: number, owners = this.owners(account)): Float64Array {
     const kind = this.ownerKind(account);
     const table = this.table(kind);

@@ -3,6 +3,8 @@
  * one pool; a list is the number of its first node, NIL when empty.
  */
 import { CacheRows } from '../numbers/columns.ts';
+import { columnView } from '../numbers/column_views.ts';
+import type { ColumnView } from '../numbers/column_views.ts';
 
 export const NIL = -1;
 
@@ -18,9 +20,9 @@ const NEXT = 3;
 
 export class LotAmounts {
   private readonly rows: CacheRows;
-  private floats: Float64Array;
+  private floats: Float64Array<ArrayBuffer>;
   /** Read ahead as they stand. */
-  ints: Int32Array;
+  ints: Int32Array<ArrayBuffer>;
   /** Rows ever used; free ones are chained through `next` from `free`. */
   used = 0;
   free = NIL;
@@ -69,14 +71,13 @@ export class LotAmounts {
   }
 
   /** The nodes in use, for snapshots. */
-  columns(): { lot: Int32Array; amount: Float64Array; next: Int32Array } {
-    const columns = { lot: new Int32Array(this.used), amount: new Float64Array(this.used), next: new Int32Array(this.used) };
-    for (let node = 0; node < this.used; node++) {
-      columns.lot[node] = this.lot(node);
-      columns.amount[node] = this.amount(node);
-      columns.next[node] = this.next(node);
-    }
-    return columns;
+  columns(): ColumnView[] {
+    const { ints, floats, used } = this;
+    return [
+      columnView({ name: 'lot', kind: 'i32', table: ints, stride: 1 << INT_SHIFT, places: [LOT] }, used),
+      columnView({ name: 'amount', kind: 'f64', table: floats, stride: FLOATS }, used),
+      columnView({ name: 'next', kind: 'i32', table: ints, stride: 1 << INT_SHIFT, places: [NEXT] }, used),
+    ];
   }
 
   /** Restores what `columns` gave. */

@@ -22,7 +22,7 @@ const ROWS_FIRST = 16;
 
 export class LotRows {
   /** The accounts are the ledger's alone. */
-  floats: Float64Array;
+  floats: Float64Array<ArrayBuffer>;
   /** Read ahead as they stand. */
   ints: Int32Array;
   private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);

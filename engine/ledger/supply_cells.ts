@@ -3,6 +3,8 @@
  * cache line, since an ask, its cancel and its fill touch them together.
  */
 import { CacheRows, leapingCapacity } from '../numbers/columns.ts';
+import { columnView } from '../numbers/column_views.ts';
+import type { ColumnView } from '../numbers/column_views.ts';
 
 const ROW_BYTES = 64;
 /** Places of a row; its accounts stand first. */
@@ -22,9 +24,9 @@ export const CELL_ROWS = 2 ** 20;
 
 export class SupplyCells {
   /** The accounts are the ledger's alone. */
-  floats: Float64Array;
+  floats: Float64Array<ArrayBuffer>;
   /** Read ahead as they stand. */
-  ints: Int32Array;
+  ints: Int32Array<ArrayBuffer>;
   private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
   private room = ROWS_FIRST;
 
@@ -39,6 +41,14 @@ export class SupplyCells {
     this.rows.grow(this.room);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
+  }
+
+  /** Of the rows in use, for snapshots; the accounts apart. */
+  columns(used: number): ColumnView[] {
+    const { floats, ints } = this;
+    const int = (name: string, place: number): ColumnView => columnView({ name, kind: 'i32', table: ints, stride: 1 << INT_SHIFT, places: [place] }, used);
+    const float = (name: string, place: number): ColumnView => columnView({ name, kind: 'f64', table: floats, stride: 1 << CELL_SHIFT, places: [place] }, used);
+    return [int('capacity', CAPACITY), int('hour', HOUR), int('generation', GENERATION), float('offered', OFFERED), float('sold', SOLD)];
   }
 
   closeAccounts(row: number): void {

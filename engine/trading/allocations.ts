@@ -1,5 +1,7 @@
 /** What buyers own after their fills, one row each until the hour is settled. */
 import { grownCapacity, grownFloats, grownInts } from '../numbers/columns.ts';
+import { columnView } from '../numbers/column_views.ts';
+import type { ColumnView } from '../numbers/column_views.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 
 const SLOTS = 2 ** 24;
@@ -10,55 +12,54 @@ const DOUBLES = ['price', 'quantity', 'usedGpu', 'pendingGpu', 'contract', 'reti
 const INT_COLUMNS = ['generation', 'company', 'provider', 'cell', 'book', 'model', 'funding', 'sellerFee', 'state', 'companyNext', 'companyPrev', 'bookNext', 'fromMinute', 'feeLots', 'spent'] as const;
 
 export type AllocationColumn = (typeof DOUBLES)[number] | (typeof INT_COLUMNS)[number];
-const doublesOf = (column: Float64Array | Int32Array): Float64Array => (column instanceof Float64Array ? column : new Float64Array(column));
 
 /** Values of the `state` column; FREE rows are not in use. What is `done` is kept for as long as a failure of it may still be found. */
 export const ALLOCATION = { free: 0, open: 1, settled: 2, done: 3 } as const;
 
 export class Allocations {
-  price: Int32Array;
+  price: Int32Array<ArrayBuffer>;
   /** Steps. */
-  quantity: Int32Array;
+  quantity: Int32Array<ArrayBuffer>;
   /** 1e-6 GPU-seconds captured; authorised and not captured when the hour ended. */
-  usedGpu: Float64Array;
-  pendingGpu: Float64Array;
+  usedGpu: Float64Array<ArrayBuffer>;
+  pendingGpu: Float64Array<ArrayBuffer>;
   /** Micro-CR still in contract, and retired so far. */
-  contract: Float64Array;
-  retired: Float64Array;
+  contract: Float64Array<ArrayBuffer>;
+  retired: Float64Array<ArrayBuffer>;
   /** Micro-USD posted so far: redemption rate x retired, and the seller's commission out of it. */
-  gross: Float64Array;
-  commission: Float64Array;
+  gross: Float64Array<ArrayBuffer>;
+  commission: Float64Array<ArrayBuffer>;
   /** Steps on offer for resale. */
-  offered: Int32Array;
+  offered: Int32Array<ArrayBuffer>;
   /** Stamped at the fill, ppm. */
-  redemptionRate: Int32Array;
+  redemptionRate: Int32Array<ArrayBuffer>;
   /** Micro-CR that the buyer was charged at the fill, and the steps it was charged for. */
-  fee: Float64Array;
-  bought: Int32Array;
+  fee: Float64Array<ArrayBuffer>;
+  bought: Int32Array<ArrayBuffer>;
   /** 1e-6 GPU-seconds that were not delivered, and of them by the provider's fault; micro-CR given back for them, the fee apart. */
-  failedGpu: Float64Array;
-  penalGpu: Float64Array;
-  refunded: Float64Array;
-  generation: Int32Array;
-  company: Int32Array;
-  provider: Int32Array;
-  cell: Int32Array;
-  book: Int32Array;
-  model: Int32Array;
+  failedGpu: Float64Array<ArrayBuffer>;
+  penalGpu: Float64Array<ArrayBuffer>;
+  refunded: Float64Array<ArrayBuffer>;
+  generation: Int32Array<ArrayBuffer>;
+  company: Int32Array<ArrayBuffer>;
+  provider: Int32Array<ArrayBuffer>;
+  cell: Int32Array<ArrayBuffer>;
+  book: Int32Array<ArrayBuffer>;
+  model: Int32Array<ArrayBuffer>;
   /** List of (lot, credits) in delivery order. */
-  funding: Int32Array;
+  funding: Int32Array<ArrayBuffer>;
   /** Seller's commission, ppm, by its liquidity at the fill. */
-  sellerFee: Int32Array;
-  state: Int32Array;
-  companyNext: Int32Array;
-  companyPrev: Int32Array;
+  sellerFee: Int32Array<ArrayBuffer>;
+  state: Int32Array<ArrayBuffer>;
+  companyNext: Int32Array<ArrayBuffer>;
+  companyPrev: Int32Array<ArrayBuffer>;
   /** Chain of the allocations of one book. */
-  bookNext: Int32Array;
+  bookNext: Int32Array<ArrayBuffer>;
   /** The first minute of the hour in which it is promised. */
-  fromMinute: Int32Array;
+  fromMinute: Int32Array<ArrayBuffer>;
   /** Lists of (lot, credits): what paid the fee, and what delivery has retired. */
-  feeLots: Int32Array;
-  spent: Int32Array;
+  feeLots: Int32Array<ArrayBuffer>;
+  spent: Int32Array<ArrayBuffer>;
   used = 0;
   free = NIL;
 
@@ -157,11 +158,9 @@ export class Allocations {
     return this.generation[row] * SLOTS + row === id ? row : NIL;
   }
 
-  columns(): { floats: Record<string, Float64Array>; ints: Record<string, Int32Array> } {
-    return {
-      floats: Object.fromEntries(DOUBLES.map((name) => [name, doublesOf(this[name].subarray(0, this.used))])),
-      ints: Object.fromEntries(INT_COLUMNS.map((name) => [name, this[name]])),
-    };
+  columns(): ColumnView[] {
+    const view = (kind: ColumnView['kind']) => (name: AllocationColumn) => columnView({ name, kind, table: this[name] }, this.used);
+    return [...DOUBLES.map(view('f64')), ...INT_COLUMNS.map(view('i32'))];
   }
 
   /** Restores what `columns` gave, for which there is room. */

@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { CELL_ROWS } from '../ledger/supply_cells.ts';
 import type { SupplyCells } from '../ledger/supply_cells.ts';
+import type { ColumnView } from '../numbers/column_views.ts';
 import { STEPS_PER_GPU_HOUR } from '../numbers/units.ts';
 import type { Hour } from '../numbers/units.ts';
 
@@ -134,17 +135,8 @@ export class Supply {
   }
 
   /** The rows in use, for snapshots. */
-  columns(): { capacity: Int32Array; hour: Int32Array; generation: Int32Array; offered: Float64Array; sold: Float64Array } {
-    const { cells, used } = this;
-    const columns = { capacity: new Int32Array(used), hour: new Int32Array(used), generation: new Int32Array(used), offered: new Float64Array(used), sold: new Float64Array(used) };
-    for (let row = 0; row < used; row++) {
-      columns.capacity[row] = cells.capacity(row);
-      columns.hour[row] = cells.hour(row);
-      columns.generation[row] = cells.generation(row);
-      columns.offered[row] = cells.offered(row);
-      columns.sold[row] = cells.sold(row);
-    }
-    return columns;
+  columns(): ColumnView[] {
+    return this.cells.columns(this.used);
   }
 
   /** Restores one of them. */
