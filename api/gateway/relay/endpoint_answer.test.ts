@@ -2,7 +2,11 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Answer, UpstreamError } from './endpoint_answer.ts';
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
-afterEach(() => void vi.useRealTimers());
+/** All answers share one timer: what it still owes one test is not left to the next. */
+afterEach(() => {
+  vi.runAllTimers();
+  vi.useRealTimers();
+});
 
 /** Reads an answer to its end. @returns it, and what each read has found */
 function readEagerly(): { answer: Answer; read: string[]; done: Promise<unknown> } {
@@ -35,12 +39,36 @@ test('of pieces that come faster than clients are woken the first are read at on
   const { answer, read, done } = readEagerly();
   await take(answer, [...'abcdefgh'], 0);
   expect(read).toEqual([...'abcd']);
+  await vi.advanceTimersByTimeAsync(3);
+  expect(read).toEqual([...'abcd']);
   await vi.advanceTimersByTimeAsync(1);
   expect(read).toEqual([...'abcd', 'efgh']);
   await take(answer, [...'ij'], 0);
   answer.completed();
   await done;
   expect(read.at(-1)).toBe('ij');
+});
+
+test('a stream that was too fast is read piece by piece again once it is not', async () => {
+  const { answer, read } = readEagerly();
+  await take(answer, [...'abcdefgh'], 0);
+  await vi.advanceTimersByTimeAsync(4);
+  expect(read.at(-1)).toBe('efgh');
+  const begun = read.length;
+  await take(answer, [...'ijklmnop'], 2);
+  await vi.advanceTimersByTimeAsync(4);
+  expect(read.slice(begun).join('')).toBe('ijklmnop');
+  expect(read.slice(-4)).toEqual([...'mnop']);
+});
+
+test('a packet of several pieces is read at once after a pause', async () => {
+  const { answer, read } = readEagerly();
+  for (const packet of ['abcdefgh', 'ijklmnop']) {
+    await vi.advanceTimersByTimeAsync(20);
+    for (const piece of packet) answer.take(Buffer.from(piece));
+    await Promise.resolve().then(() => undefined);
+  }
+  expect(read).toEqual(['abcdefgh', 'ijklmnop']);
 });
 
 test('what waits to be read when a client goes away was not delivered; what an endpoint said before it failed was', async () => {

@@ -19,14 +19,16 @@ const DRAIN_MILLIS_MAX = 1_000;
 /** What follows it is done when the present turn is: as `queueMicrotask`, without the bookkeeping that node adds to each. */
 const AT_ONCE = Promise.resolve();
 
-/** What follows the piece before it within so long came quickly. After a few such pieces, further ones are read together. */
-const QUICK = { millis: 1, pieces: 3 };
+/** A stream that is so many pieces ahead of one in each so many milliseconds is too fast to be read piece by piece. A little further ahead it is counted no more: its next pause ends it. */
+const FAST = { pieces: 4, most: 8, millis: 1 };
+/** Its pieces are read together, so often: no reader could see them one by one. */
+const BEAT_MILLIS = 4;
 
 /** Answers that are to be read at the next beat: one timer for all. What it spares each, a write and a waking of its client, costs more than all else that is done for a piece. */
 let due: (() => void)[] = [];
 
 function nextBeat(tell: () => void): void {
-  if (due.length === 0) setTimeout(beat, QUICK.millis);
+  if (due.length === 0) setTimeout(beat, BEAT_MILLIS);
   due.push(tell);
 }
 
@@ -49,9 +51,9 @@ export class Answer {
   private waiting: Buffer[] = [];
   private waitingBytes = 0;
   private heldBack = false;
-  /** When something was read last, and how many pieces in a row came quickly after what was read before them. */
-  private toldAt = -Infinity;
-  private quick = 0;
+  /** When the last piece came, and how many pieces the stream is ahead of a slow one by then. */
+  private cameAt = -Infinity;
+  private ahead = 0;
   private complete = false;
   private failure: UpstreamError | undefined;
   private reader: { resolve: (piece: Buffer | undefined) => void; reject: (error: UpstreamError) => void } | undefined;
@@ -106,24 +108,23 @@ export class Answer {
   take(piece: Buffer): boolean {
     this.waiting.push(piece);
     this.waitingBytes += piece.length;
+    this.pace();
     if (this.reader !== undefined && this.waitingBytes === piece.length) this.tellSoon();
     this.heldBack = this.waitingBytes > WAITING_BYTES_MAX;
     return !this.heldBack;
   }
 
-  /** A piece that comes after a pause is read at once, with what came in the same packet. */
-  private tellSoon(): void {
+  private pace(): void {
     const now = performance.now();
-    this.quick = now - this.toldAt < QUICK.millis ? this.quick + 1 : 0;
-    this.toldAt = now;
-    if (this.quick > QUICK.pieces) nextBeat(this.tellTogether);
-    else void AT_ONCE.then(this.tell);
+    this.ahead = Math.min(FAST.most, Math.max(0, this.ahead - (now - this.cameAt) / FAST.millis) + 1);
+    this.cameAt = now;
   }
 
-  private readonly tellTogether = (): void => {
-    this.toldAt = performance.now();
-    this.tell();
-  };
+  /** A piece of a stream that is not too fast is read at once, with what came in the same packet. */
+  private tellSoon(): void {
+    if (this.ahead > FAST.pieces) nextBeat(this.tell);
+    else void AT_ONCE.then(this.tell);
+  }
 
   completed(): void {
     this.tell();
