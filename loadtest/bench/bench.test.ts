@@ -45,8 +45,8 @@ describe('the flow of the engine benchmark', () => {
     expect(bench.engine.query('market', {}).orders).toHaveLength(2_000);
   });
 
-  test('many books and blocks over a week keep the invariants', () => {
-    expect(manyBooksRate(500, 2_000)).toBeGreaterThan(0);
+  test('many books and blocks over a week keep the invariants', async () => {
+    expect(await manyBooksRate(500, 2_000)).toBeGreaterThan(0);
     expect(blockLatency(5).p99).toBeGreaterThan(0);
   });
 });

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { compileWhole } from '../../api/sequencer/compiler.ts';
 import type { Envelope } from '../../engine/commands.ts';
-import { YOUNG, collectGarbage, median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
+import { YOUNG, collectAndSweep, median, percentile, type BenchOptions, type BenchResult } from './benchmark.ts';
 import { blockLatency } from './blocks.ts';
 import { BATCH, applyAll, openMarket, rehearse, restingOrders, verifyInvariants } from './engine_market.ts';
 import { heapBytes, heapOverLongRun, manyBooksRate } from './engine_wide.ts';
@@ -83,7 +83,7 @@ async function measure(part: Part, { operations, rounds, spread, long }: Sizes, 
       return { heap_growth_mb: heapOverLongRun(standard, long, SEED) };
     case 'wide':
       options.say('many books');
-      return { many_books_ops_per_second: manyBooksRate(operations) };
+      return { many_books_ops_per_second: await manyBooksRate(operations) };
     case 'blocks': {
       options.say('blocks');
       const { p50, p99 } = blockLatency();
@@ -98,7 +98,7 @@ async function measure(part: Part, { operations, rounds, spread, long }: Sizes, 
 async function standardMix(task: PeerTask, rounds: number, options: BenchOptions): Promise<BenchResult> {
   const { engine, peer: other, envelopes } = await compare('mix', task, rounds, options);
   options.say('mix: latency');
-  const { p50, p99, max } = latencies(envelopes);
+  const { p50, p99, max } = await latencies(envelopes);
   return { ops_per_second: engine, peer_ops_per_second: other, ratio: engine / other, p50_us: p50, p99_us: p99, max_us: max };
 }
 
@@ -120,10 +120,10 @@ async function compare(name: string, task: PeerTask, rounds: number, options: Be
   const flow = generateOrderFlow(task.mix, task.operations, task.seed);
   const envelopes = rehearse(flow, kept(openMarket()));
   options.say(`${name}: ${flow.fills} fills, ${flow.resting} orders rest at the end`);
-  for (let round = 0; round < UNTIMED_ROUNDS; round++) engineRate(envelopes);
+  for (let round = 0; round < UNTIMED_ROUNDS; round++) await engineRate(envelopes);
   const rates: { engine: number[]; peer: number[] } = { engine: [], peer: [] };
   for (let round = 1; round <= rounds; round++) {
-    rates.engine.push(engineRate(envelopes));
+    rates.engine.push(await engineRate(envelopes));
     rates.peer.push(await other.round());
     const [engine, peer] = [rates.engine, rates.peer].map((list) => Math.round(list[round - 1]));
     options.say(`${name}, round ${round} of ${rounds}: engine ${engine} operations a second (invariants hold), peer ${peer}`);
@@ -133,9 +133,9 @@ async function compare(name: string, task: PeerTask, rounds: number, options: Be
 }
 
 /** Every round begins with a new market and ends with its invariants. */
-function engineRate(envelopes: readonly Envelope[]): number {
+async function engineRate(envelopes: readonly Envelope[]): Promise<number> {
   const { engine } = openMarket();
-  collectGarbage();
+  await collectAndSweep();
   const started = performance.now();
   applyAll(engine, envelopes);
   const rate = (envelopes.length * 1_000) / (performance.now() - started);
@@ -144,10 +144,10 @@ function engineRate(envelopes: readonly Envelope[]): number {
 }
 
 /** Each command timed alone, the next sent when it is done. Microseconds. */
-function latencies(envelopes: readonly Envelope[]): { p50: number; p99: number; max: number } {
+async function latencies(envelopes: readonly Envelope[]): Promise<{ p50: number; p99: number; max: number }> {
   const { engine } = openMarket();
   const micros = new Float64Array(envelopes.length);
-  collectGarbage();
+  await collectAndSweep();
   for (let row = 0; row < envelopes.length; row++) {
     const started = performance.now();
     engine.apply(envelopes[row]);

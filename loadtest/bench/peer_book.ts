@@ -6,7 +6,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { BUY } from '../../engine/vocabulary.ts';
-import { YOUNG, collectGarbage } from './benchmark.ts';
+import { YOUNG, collectAndSweep } from './benchmark.ts';
 import { CANCEL, TAKE, generateOrderFlow, type Mix, type OrderFlow } from './order_flow.ts';
 import { installPeer, loadPeer } from './peer.ts';
 
@@ -67,11 +67,13 @@ export function serve(): void {
   // Lives as long as the process: what V8 has compiled goes when the last object of its kind does.
   const first = new OrderBook();
   let rounds = 0;
-  process.on('message', () => void process.send?.({ rate: peerRate(flow, orders, rounds++ === 0 ? first : new OrderBook()) }));
+  process.on('message', () => {
+    void peerRate(flow, orders, rounds++ === 0 ? first : new OrderBook()).then((rate) => process.send?.({ rate }));
+  });
 }
 
-function peerRate(flow: OrderFlow, operations: readonly (PeerOrder | string)[], book: PeerBook): number {
-  collectGarbage();
+async function peerRate(flow: OrderFlow, operations: readonly (PeerOrder | string)[], book: PeerBook): Promise<number> {
+  await collectAndSweep();
   const started = performance.now();
   for (const operation of operations) {
     if (typeof operation === 'string') book.cancel(operation);
