@@ -48,14 +48,25 @@ export class Exchange {
   }
 
   async findEndpoint(url: string, className: string, region: string): Promise<EndpointState | undefined> {
+    return (await this.all<EndpointState>('/endpoints')).find((row) => row.url === url && row.class === className && row.region === region);
+  }
+
+  /** Of the names of models, those by which the exchange knows one. */
+  async known(names: readonly string[]): Promise<string[]> {
+    const models = await this.all<{ id: string; aliases: string[] }>('/models');
+    const known = new Set(models.flatMap(({ id, aliases }) => [id, ...aliases]));
+    return names.filter((name) => known.has(name));
+  }
+
+  private async all<T>(path: string): Promise<T[]> {
+    const rows: T[] = [];
     let cursor: string | null = null;
     do {
-      const page: { data: EndpointState[]; next_cursor: string | null } = await this.call('GET', `/endpoints?limit=${PAGE}${cursor === null ? '' : `&cursor=${cursor}`}`);
-      const found = page.data.find((row) => row.url === url && row.class === className && row.region === region);
-      if (found !== undefined) return found;
+      const page: { data: T[]; next_cursor: string | null } = await this.call('GET', `${path}?limit=${PAGE}${cursor === null ? '' : `&cursor=${cursor}`}`);
+      rows.push(...page.data);
       cursor = page.next_cursor;
     } while (cursor !== null);
-    return undefined;
+    return rows;
   }
 
   private async call<T>(method: string, path: string, body?: object): Promise<T> {

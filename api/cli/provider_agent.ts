@@ -12,6 +12,7 @@ import { UsageError, exitCodeOf, readArguments, wholeNumber } from './arguments.
 
 const HEARTBEAT_MILLIS = 10_000;
 const COMMAND_LIMIT_MILLIS = 5_000;
+const AGAIN_MILLIS = 1_000;
 const COUNT_MAX = 999_999;
 
 const USAGE = `usage: npm run provider-agent -- --exchange URL --endpoint URL --class CLASS --region REGION [--model NAME ...]
@@ -66,9 +67,18 @@ async function gpusHere(): Promise<Gpu[] | undefined> {
   }
 }
 
-/** The models that the server lists, unless they were named. */
-async function modelsOf({ models, endpoint, endpointKey }: Options): Promise<string[]> {
-  if (models.length > 0) return models;
+/** The models that were named, else of those that the server lists the ones that the exchange knows: adapters of one's own are listed beside them. */
+async function modelsOf(exchange: Exchange, options: Options): Promise<string[]> {
+  if (options.models.length > 0) return options.models;
+  const listed = await modelsListed(options);
+  const known = await exchange.known(listed);
+  const unknown = listed.filter((name) => !known.includes(name));
+  if (known.length === 0) throw new Error(`the exchange knows none of the models that the server lists: ${unknown.join(', ')}`);
+  if (unknown.length > 0) say(`left out, for the exchange does not know them: ${unknown.join(', ')}`);
+  return known;
+}
+
+async function modelsListed({ endpoint, endpointKey }: Options): Promise<string[]> {
   const headers: Record<string, string> = endpointKey === undefined ? {} : { authorization: `Bearer ${endpointKey}` };
   const base = new URL(endpoint).pathname === '/' ? `${endpoint}/v1` : endpoint;
   const response = await fetch(`${base}/models`, { headers, redirect: 'error', signal: AbortSignal.timeout(COMMAND_LIMIT_MILLIS) });
@@ -90,7 +100,7 @@ async function register(exchange: Exchange, options: Options, gpus: Gpu[] | unde
     say(`endpoint ${known.id} is registered, ${known.status}`);
     return known.id;
   }
-  const models = await modelsOf(options);
+  const models = await modelsOf(exchange, options);
   const made = await exchange.createEndpoint({
     url: options.endpoint, class: name, region, models, ...(options.endpointKey === undefined ? {} : { api_key: options.endpointKey }),
     ...(options.precision === undefined ? {} : { precision: options.precision }), ...(options.country === undefined ? {} : { country: options.country }),
@@ -138,11 +148,27 @@ async function main(): Promise<number> {
   const id = await register(exchange, options, await gpusHere());
   await beat(exchange, id, stop.signal, options.once);
   if (options.once) return 0;
-  await exchange.drain(id);
-  say(`draining: no new requests, ${options.drainMillis / 1_000} s for those under way; stop the server after that`);
-  await pause(options.drainMillis);
-  say('drained');
+  await drain(exchange, id, options.drainMillis);
   return 0;
+}
+
+/** What is under way has its time whether the exchange hears of it or not; until it does, it is told again. */
+async function drain(exchange: Exchange, id: string, millis: number): Promise<void> {
+  const until = Date.now() + millis;
+  for (let told = false; !told; ) {
+    try {
+      await exchange.drain(id);
+      told = true;
+      say(`draining: no new requests, ${millis / 1_000} s for those under way; stop the server after that`);
+    } catch (error) {
+      if (error instanceof Refused && error.status < 500 && error.status !== 429) throw error;
+      say(`the exchange does not answer: ${error instanceof Error ? error.message : String(error)}`);
+      if (Date.now() >= until) return;
+      await pause(AGAIN_MILLIS);
+    }
+  }
+  await pause(until - Date.now());
+  say('drained');
 }
 
 process.exitCode = await exitCodeOf(main);
