@@ -1,5 +1,6 @@
 /** What a provider declares, and what of it others may see. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Exchange } from '../agent/exchange.ts';
 import { StoredLoadTests } from '../gateway/endpoints/load_test_log.ts';
 import { StoredRepricingRules } from '../upkeep/repricing.ts';
 import { CLASS, MODEL, REGION, equip, fund, openApiWorld } from './test/api_world.ts';
@@ -182,6 +183,12 @@ test('of the running hour nothing is offered where every endpoint drains', async
   await world.services.database('endpoints').where({ id: 'end_drained' }).update({ status: 'removed' });
 });
 
+test('the agent offers what the exchange knows of the models that its server lists', async () => {
+  const exchange = new Exchange(world.url, provider.key);
+  const known = ['meta-llama/Llama-3.1-8B-Instruct', 'Llama-3.3-70B-Instruct'];
+  expect(await exchange.known(['own/adapter', ...known])).toEqual(known);
+});
+
 test('a load test is asked for where something is sold, once in ten minutes', async () => {
   const seller = await world.member('provider');
   await equip(world, seller, 4);
@@ -199,11 +206,13 @@ test('a load test is asked for where something is sold, once in ten minutes', as
   expect((await asked()).body).toEqual(made.body);
   const tests = new StoredLoadTests(database);
   expect(await tests.asked()).toEqual([{ company: seller.user.company, market: 0 }]);
-  await tests.ended(await tests.began({ company: seller.user.company, market: 0 }), { wanted: 1_000, reached: 750, shortfall: 250_000 });
+  await tests.ended(await tests.began({ company: seller.user.company, market: 0 }, committed.now), { wanted: 1_000, reached: 750, shortfall: 250_000 }, committed.now);
   expect(await tests.latest()).toEqual([{ company: seller.user.company, market: 0, shortfall: 250_000 }]);
   expect((await asked()).body.error?.code).toBe('rate_limit_exceeded');
+  await database('load_tests').where({ company: seller.user.company }).update({ asked_at: new Date(committed.now - 600_000) });
+  expect((await asked()).body).toMatchObject({ status: 'asked', asked_at: new Date(committed.now).toISOString() });
   const listed = await world.call('GET', '/api/v1/load-tests', { key: seller.key });
-  expect(listed.body.data).toMatchObject([{ id: made.body.id, status: 'ended', wanted_tokens: 1_000, reached_tokens: 750, shortfall_percent: '25.00' }]);
+  expect(listed.body.data).toMatchObject([{ status: 'asked' }, { id: made.body.id, status: 'ended', wanted_tokens: 1_000, reached_tokens: 750, shortfall_percent: '25.00' }]);
 });
 
 test('an operator publishes ratings from what verification has measured, with seven days of notice', async () => {

@@ -115,17 +115,17 @@ export class LoadTests {
   async run(place: SoldPlaceView, millis = TEST_MILLIS): Promise<Ppm> {
     const { endpoints, loadTests, services, upstream } = this.parts;
     const key = placeKey(place);
-    const test = await loadTests.began(place);
+    const test = await loadTests.began(place, services.committed.now);
     const here = endpoints.all().filter((endpoint) => endpoint.company === place.company && endpoint.market === place.market);
     const result = await loadTest(upstream, here, {
       className: services.directory.className(classOf(place.market)), ratings: this.parts.ratings.inForce(place.hour), quantity: place.quantity, millis, stopped: () => this.stopped,
     });
     if (this.stopped) return 0;
-    await loadTests.ended(test, result);
+    const { now } = services.committed;
+    await loadTests.ended(test, result, now);
     const { shortfall } = result;
     this.shortfalls.set(key, shortfall);
     // One that fell short is tested again soon; the others at some minute of the day after that for which it stands.
-    const { now } = services.committed;
     const dayAfter = Math.max(Math.floor((this.due.get(key) ?? now) / MILLIS_PER_DAY) + 1, Math.floor(now / MILLIS_PER_DAY));
     this.due.set(key, shortfall > 0 && !this.clockIsMoved ? now + RETEST_MILLIS : dayAfter * MILLIS_PER_DAY + randomInt(MILLIS_PER_DAY));
     return shortfall;

@@ -1,6 +1,6 @@
 /** What is kept of load tests: which were asked for, and how each ended. A shortfall counts until a later test, whatever process runs by then. */
 import type { Knex } from 'knex';
-import type { Ppm } from '../../../engine/numbers/units.ts';
+import type { Millis, Ppm } from '../../../engine/numbers/units.ts';
 
 export interface TestedPlace {
   company: number;
@@ -18,9 +18,9 @@ export interface LoadTestLog {
   asked(): Promise<TestedPlace[]>;
   /** How the last test of each place ended. */
   latest(): Promise<(TestedPlace & { shortfall: Ppm })[]>;
-  /** Those that were asked for of the place have begun with it. */
-  began(place: TestedPlace): Promise<number>;
-  ended(test: number, result: LoadTestResult): Promise<void>;
+  /** Those that were asked for of the place have begun with it. @param at engine time */
+  began(place: TestedPlace, at: Millis): Promise<number>;
+  ended(test: number, result: LoadTestResult, at: Millis): Promise<void>;
 }
 
 export class StoredLoadTests implements LoadTestLog {
@@ -38,15 +38,15 @@ export class StoredLoadTests implements LoadTestLog {
     return this.database('load_tests').whereNotNull('ended_at').distinctOn('company', 'market').orderBy(['company', 'market', { column: 'id', order: 'desc' }]).select('company', 'market', 'shortfall');
   }
 
-  async began({ company, market }: TestedPlace): Promise<number> {
-    const [asked] = await this.database('load_tests').where({ company, market }).whereNull('began_at').update({ began_at: new Date() }).returning<{ id: number }[]>('id');
+  async began({ company, market }: TestedPlace, at: Millis): Promise<number> {
+    const [asked] = await this.database('load_tests').where({ company, market }).whereNull('began_at').update({ began_at: new Date(at) }).returning<{ id: number }[]>('id');
     if (asked !== undefined) return asked.id;
-    const [due] = await this.database('load_tests').insert({ company, market, began_at: new Date() }).returning<{ id: number }[]>('id');
+    const [due] = await this.database('load_tests').insert({ company, market, began_at: new Date(at) }).returning<{ id: number }[]>('id');
     return due.id;
   }
 
-  async ended(test: number, { wanted, reached, shortfall }: LoadTestResult): Promise<void> {
-    await this.database('load_tests').where({ id: test }).update({ ended_at: new Date(), wanted, reached, shortfall });
+  async ended(test: number, { wanted, reached, shortfall }: LoadTestResult, at: Millis): Promise<void> {
+    await this.database('load_tests').where({ id: test }).update({ ended_at: new Date(at), wanted, reached, shortfall });
   }
 }
 

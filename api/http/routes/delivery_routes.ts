@@ -86,7 +86,7 @@ const payouts = route({
 export const statementSchema = z.object({
   earned: text.describe('USD of deliveries since the beginning, commissions and what was taken back left out'), paid: text, payable: text.describe('Earned and not paid yet'),
   receivable: text.describe('Owed back for hours that had been paid and proved not delivered; kept from the next payouts'), bond: text, next_payout_at: text,
-  upcoming: z.array(z.object({ due_at: text, amount: text, kind: z.enum(['used', 'unused_financed']), held: z.boolean().describe('The loan that paid for them is past due or frozen') })),
+  upcoming: z.array(z.object({ due_at: text, amount: text, kind: z.enum(['used', 'unused_financed']).describe('used: what was used, and what was not and no loan paid for'), held: z.boolean().describe('The loan that paid for them is past due or frozen') })),
 });
 const STATEMENT_COLUMNS = ['line', 'amount', 'due_at', 'kind', 'held'];
 const PAYOUT_WEEKDAY = 4;

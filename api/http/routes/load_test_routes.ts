@@ -54,7 +54,8 @@ const ask = route({
     const endpoint = await services.database('endpoints').where({ id: params.id, company }).whereNot('status', 'removed').first<{ market: number } | undefined>('market');
     if (endpoint === undefined) throw new ApiError('not_found');
     const { market } = endpoint;
-    const hour = Math.floor(services.committed.now / MILLIS_PER_HOUR);
+    const { now } = services.committed;
+    const hour = Math.floor(now / MILLIS_PER_HOUR);
     const sold = await services.sequencer.query('soldPlaces', { fromHour: hour, toHour: hour });
     if (!sold.some((place) => place.company === company && place.market === market)) throw new ApiError('invalid_state');
     return once(context, async (transaction) => {
@@ -62,9 +63,9 @@ const ask = route({
       const last = await rows.orderBy('id', 'desc').first<LoadTestRow | undefined>();
       // One that waits to begin is this one.
       if (last?.began_at === null) return { reply: { status: 202, body: loadTestWire(services.directory, last) } };
-      const wait = last === undefined ? 0 : Number(last.asked_at) + AGAIN_MILLIS - Date.now();
+      const wait = last === undefined ? 0 : Number(last.asked_at) + AGAIN_MILLIS - now;
       if (wait > 0) throw new ApiError('rate_limit_exceeded', { values: { seconds: Math.ceil(wait / 1_000) }, retryAfterSeconds: Math.ceil(wait / 1_000) });
-      const [made] = await transaction('load_tests').insert({ company, market, asked_at: new Date() }).returning<LoadTestRow[]>('*');
+      const [made] = await transaction('load_tests').insert({ company, market, asked_at: new Date(now) }).returning<LoadTestRow[]>('*');
       return { reply: { status: 202, body: loadTestWire(services.directory, made) } };
     });
   },
