@@ -358,10 +358,10 @@ describe('what a client asks for reaches the endpoint', () => {
       messages: [{ role: 'system', content: 's' }, { role: 'user', content: [{ type: 'text', text: 't' }, { type: 'image_url', image_url: { url: 'https://x.example/i.png', detail: 'low' } }] }],
       tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'object', properties: { constructor: { type: 'string' } } }, strict: true } }], tool_choice: { type: 'function', function: { name: 'f' } },
       parallel_tool_calls: false, response_format: { type: 'json_schema', json_schema: { name: 'n', schema: {}, strict: true } }, logprobs: true, top_logprobs: 3, n: 1, seed: -9, stop: ['a', 'b'],
-      logit_bias: { '5': -100 }, temperature: 0, top_p: 0.5, presence_penalty: -2, frequency_penalty: 2, max_completion_tokens: 7, user: 'u', vendor_field: { deep: [1, { kept: null }] }, guided_json: {},
+      logit_bias: { '5': -100 }, temperature: 0, top_p: 0.5, presence_penalty: -2, frequency_penalty: 2, max_completion_tokens: 7, user: 'u', vendor_field: { deep: [1, { kept: null }] }, guided_json: {}, store: true,
     };
     await ask('/v1/chat/completions', { model: 'llama-3.1-8b-instruct', ...asked }, { cookie: 'ccx_session=1', 'x-forwarded-for': '1.1.1.1', 'openai-organization': 'o', 'x-api-key': 'k' });
-    expect(seen[0].body).toEqual({ model: CHAT, ...asked, max_tokens: 7 });
+    expect(seen[0].body).toEqual({ model: CHAT, ...asked, max_tokens: 7, store: false });
     for (const name of ['cookie', 'x-forwarded-for', 'openai-organization', 'x-api-key', 'x-request-id', 'origin']) expect(seen[0].headers[name]).toBeUndefined();
   });
 });

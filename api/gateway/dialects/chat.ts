@@ -139,6 +139,8 @@ export const chat: Dialect = {
     const sent: JsonObject = { ...body, model: name, max_tokens: each };
     if (chat.max_completion_tokens != null) sent.max_completion_tokens = each;
     if (chat.stream === true) sent.stream_options = { ...chat.stream_options, include_usage: true };
+    // Nothing is kept here, so nobody is asked to.
+    if (body.store != null) sent.store = false;
     return sent;
   },
 
