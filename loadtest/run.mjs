@@ -1,7 +1,7 @@
 /**
  * `npm run loadtest -- SCENARIO [k6 option...]`: runs a k6 scenario of this folder against a running
  * server: that of CCX_URL with CCX_TRADE_KEY and CCX_GATEWAY_KEY, else the demo market of DATA_DIR.
- * `trace` needs no k6.
+ * `trace` needs no k6; CCX_TRADE_KEY must be one that may make keys for it.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,7 +1,10 @@
 export interface TraceCall { index: number; offset: number; prompt: number; completion: number }
 export interface Receipt { allocation_id: string; gpu_seconds: string; credits_used: string }
 export interface Told { model: string; prompt: number; completion: number; receipt: Receipt }
-export interface Sums { requests: number; prompt: number; completion: number; gpu: bigint; credits: bigint; remaining: bigint }
+export interface Sums { requests: number; prompt: number; completion: number; gpu: bigint; credits: bigint; remaining: bigint;
+  /** Requests that the account has asked with other keys. */
+  others: number;
+}
 export function microOf(text: string): bigint;
 export function requestsOf(trace: { gap_ms: number[]; prompt_tokens: number[]; completion_tokens: number[] }, from: number, count: number): TraceCall[];
 export function findings(compared: {

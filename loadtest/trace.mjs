@@ -1,7 +1,8 @@
 /**
  * `npm run loadtest -- trace [--speed 20] [--from 0] [--count 8819]`: sends the recorded LLM requests at their
  * recorded times, faster, and holds every answer against what was charged for it: GPU time against the model's
- * public rating, and the sums of all answers against the account's own, to the unit.
+ * public rating, and the sums of all answers against those of its key, to the unit. The key is one of its own, so
+ * that nothing else that the account asks meanwhile is among them.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -25,29 +26,35 @@ export function requestsOf(trace, from, count) {
   return some.map((request) => ({ ...request, offset: request.offset - some[0].offset }));
 }
 
-async function openAccount({ url, key, readKey }) {
-  const get = async (path, bearer) => {
-    const answer = await fetch(url + path, { headers: { authorization: `Bearer ${bearer}` } });
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return answer.json();
+async function openAccount({ url, ownerKey }) {
+  const call = async (method, path, bearer, body) => {
+    const answer = await fetch(url + path, { method, headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.status === 204 ? undefined : answer.json();
   };
+  const get = (path, bearer) => call('GET', path, bearer);
+  const { id, secret: key } = await call('POST', '/api/v1/keys', ownerKey, { name: 'trace', scopes: ['inference'], spot: { enabled: true } });
   return {
+    key,
+    close: () => call('DELETE', `/api/v1/keys/${id}`, ownerKey),
     models: async () => (await get('/api/v1/models', key)).data,
     /** Class of the GPUs by allocation. */
     async classes() {
       const classes = new Map();
       for (let cursor = ''; cursor !== null; ) {
-        const page = await get(`/api/v1/allocations?limit=500${cursor === '' ? '' : `&cursor=${cursor}`}`, readKey);
+        const page = await get(`/api/v1/allocations?limit=500${cursor === '' ? '' : `&cursor=${cursor}`}`, ownerKey);
         for (const { id, instrument } of page.data) classes.set(id, instrument.split('.')[0]);
         cursor = page.next_cursor;
       }
       return classes;
     },
     async sums() {
-      const [line] = (await get('/v1/account/usage', key)).data;
+      const lines = (await get('/v1/account/usage?group_by=key', key)).data;
       const { remaining } = await get('/v1/account/credits', key);
-      const { requests = 0, prompt_tokens: prompt = 0, completion_tokens: completion = 0, gpu_seconds: gpu = '0', credits_used: credits = '0' } = line ?? {};
-      return { requests, prompt, completion, gpu: microOf(gpu), credits: microOf(credits), remaining: microOf(remaining) };
+      const own = lines.find(({ group }) => group === id);
+      const { requests = 0, prompt_tokens: prompt = 0, completion_tokens: completion = 0, gpu_seconds: gpu = '0', credits_used: credits = '0' } = own ?? {};
+      const others = lines.filter((line) => line !== own).reduce((sum, line) => sum + line.requests, 0);
+      return { requests, prompt, completion, gpu: microOf(gpu), credits: microOf(credits), remaining: microOf(remaining), others };
     },
   };
 }
@@ -86,10 +93,10 @@ export function findings({ told, ratings, classes, before, after, sameHour }) {
     ['completion tokens', sum(({ completion }) => BigInt(completion)), BigInt(after.completion - before.completion)],
     ['1e-6 GPU-seconds', sum(({ receipt }) => microOf(receipt.gpu_seconds)), after.gpu - before.gpu],
     ['1e-6 CR used', sum(({ receipt }) => microOf(receipt.credits_used)), after.credits - before.credits],
-    // What an hour leaves unused is retired when it ends.
-    ...(sameHour ? [['1e-6 CR that left the account', sum(({ receipt }) => microOf(receipt.credits_used)), before.remaining - after.remaining]] : []),
+    // What an hour leaves unused is retired when it ends, and what others ask for with other keys is paid from the same credit.
+    ...(sameHour && before.others === after.others ? [['1e-6 CR that left the account', sum(({ receipt }) => microOf(receipt.credits_used)), before.remaining - after.remaining]] : []),
   ];
-  for (const [what, expected, counted] of sums) if (expected !== counted) found.push(`${what}: the answers say ${expected}, the account ${counted}`);
+  for (const [what, expected, counted] of sums) if (expected !== counted) found.push(`${what}: the answers say ${expected}, the exchange ${counted}`);
   return found;
 }
 
@@ -100,18 +107,26 @@ const percentile = (sorted, fraction) => sorted[Math.min(sorted.length - 1, Math
 export async function replayTrace(args, { demoFile }) {
   const { values } = parseArgs({ args, options: { speed: { type: 'string', default: '20' }, from: { type: 'string', default: '0' }, count: { type: 'string', default: '8819' } } });
   const demo = demoFile === undefined ? undefined : JSON.parse(readFileSync(demoFile, 'utf8'));
-  const target = { url: process.env.CCX_URL ?? demo.url, key: process.env.CCX_GATEWAY_KEY ?? demo.gateway_key, readKey: process.env.CCX_TRADE_KEY ?? demo.borrower.api_key };
+  const url = process.env.CCX_URL ?? demo.url;
   const trace = JSON.parse(readFileSync(new URL('../db/seed/llm_requests.json', import.meta.url), 'utf8'));
   const requests = requestsOf(trace, Number(values.from), Number(values.count));
-  const account = await openAccount(target);
+  const account = await openAccount({ url, ownerKey: process.env.CCX_TRADE_KEY ?? demo.borrower.api_key });
+  try {
+    return await replay(requests, account, { url, speed: Number(values.speed) });
+  } finally {
+    await account.close();
+  }
+}
+
+async function replay(requests, account, { url, speed }) {
   const listed = (await account.models()).filter(({ served, kind }) => served && kind === 'chat');
   const ratings = new Map(listed.flatMap(({ id, ratings: rated }) => rated.map((one) => [`${id} ${one.class}`, { prompt: microOf(one.prompt), completion: microOf(one.completion) }])));
   const models = listed.map(({ id }) => id);
   const [before, hour, begun] = [await account.sums(), hourOf(), performance.now()];
   const answers = await Promise.all(requests.map(async (request) => {
-    await new Promise((resolve) => setTimeout(resolve, request.offset / Number(values.speed)));
+    await new Promise((resolve) => setTimeout(resolve, request.offset / speed));
     const sent = performance.now();
-    const answer = await send(target, request, models).catch((error) => ({ failure: String(error.cause ?? error) }));
+    const answer = await send({ url, key: account.key }, request, models).catch((error) => ({ failure: String(error.cause ?? error) }));
     return { ...answer, millis: performance.now() - sent };
   }));
   const seconds = (performance.now() - begun) / 1_000;
@@ -119,7 +134,7 @@ export async function replayTrace(args, { demoFile }) {
   const failures = counted(answers.flatMap(({ failure }) => failure ?? []));
   const found = findings({ told, ratings, classes: await account.classes(), before, after: await account.sums(), sameHour: hour === hourOf() });
   const millis = answers.map((answer) => answer.millis).sort((a, b) => a - b);
-  console.log(`${requests.length} recorded requests at ${values.speed} times their speed in ${seconds.toFixed(1)} s: ${told.length} answered, ${answers.length - told.length} failed`);
+  console.log(`${requests.length} recorded requests at ${speed} times their speed in ${seconds.toFixed(1)} s: ${told.length} answered, ${answers.length - told.length} failed`);
   console.log(`${told.reduce((sum, { prompt, completion }) => sum + prompt + completion, 0)} tokens, p50 ${Math.round(percentile(millis, 0.5))} ms, p99 ${Math.round(percentile(millis, 0.99))} ms`);
   for (const [what, times] of failures) console.log(`  ${times} times ${what}`);
   for (const line of found.slice(0, 10)) console.log(`  ${line}`);

@@ -15,11 +15,15 @@ describe('what was billed is held against', () => {
   const classes = new Map([['alc_1', 'C']]);
   const receipt = { allocation_id: 'alc_1', gpu_seconds: '0.00004', credits_used: '0.000003' };
   const told = [{ model: 'm', prompt: 5, completion: 3, receipt }];
-  const before = { requests: 7, prompt: 0, completion: 0, gpu: 0n, credits: 0n, remaining: 100n };
-  const after = { requests: 8, prompt: 5, completion: 3, gpu: 40n, credits: 3n, remaining: 97n };
+  const before = { requests: 7, prompt: 0, completion: 0, gpu: 0n, credits: 0n, remaining: 100n, others: 2 };
+  const after = { requests: 8, prompt: 5, completion: 3, gpu: 40n, credits: 3n, remaining: 97n, others: 2 };
   const agree = (more: object = {}): string[] => findings({ told, ratings, classes, before, after, sameHour: true, ...more });
 
   test('the public rating and the account', () => expect(agree()).toEqual([]));
+  test('the credit of an account that asks for nothing else meanwhile', () => {
+    expect(agree({ after: { ...after, remaining: 96n } })).toHaveLength(1);
+    expect(agree({ after: { ...after, remaining: 96n, others: 3 } })).toEqual([]);
+  });
   test('another rating', () => expect(agree({ ratings: new Map([['m C', { prompt: 2n, completion: 11n }]]) })).toHaveLength(1));
   test('a request that was charged twice', () => expect(agree({ after: { ...after, requests: 9, credits: 6n } })).toHaveLength(2));
 });
