@@ -249,17 +249,6 @@ export interface MandateView {
   closed?: boolean;
 }
 
-export interface ProviderHourView {
-  company: number;
-  market: number;
-  hour: number;
-  verified: number;
-  /** Steps. */
-  offered: number;
-  sold: number;
-  delivered: number;
-}
-
 /** Where a provider has sold something of an hour that is not settled. */
 export interface SoldPlaceView {
   company: number;
@@ -318,7 +307,6 @@ export interface Queries {
   /** null before the first delivery. */
   realised: { ask: { company: number }; answer: RealisedView | null };
   lots: { ask: { company: number }; answer: LotView[] };
-  openOrders: { ask: { company: number }; answer: OrderView[] };
   order: { ask: { order: number }; answer: OrderView | null };
   allocations: { ask: { company: number }; answer: AllocationView[] };
   /** Whose capacity each delivers; NONE when there is none such. */
@@ -326,11 +314,8 @@ export interface Queries {
   /** Of a borrower, of a lender, or with NONE of everybody; from a facility on, and so many at most, or else all. */
   facilities: { ask: { company: number; lender: boolean; from?: number; most?: number }; answer: FacilityView[] };
   facility: { ask: { facility: number }; answer: FacilityView | null };
-  /** Blocks in the market. */
-  blocks: { ask: { company: number }; answer: BlockView[] };
   /** With NONE everybody's. */
   mandates: { ask: { company: number }; answer: MandateView[] };
-  providerHours: { ask: { company: number }; answer: ProviderHourView[] };
   /** Why an order or a block would be refused if it came now, as far as that does not depend on whom it would meet. */
   refusal: { ask: { order: PlaceOrder | PlaceBlock }; answer: RejectCode | null };
   /** What an order or a block would come to if it came now, others' stops and blocks that it lets in included, and the credits that its company could spend then. */

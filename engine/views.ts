@@ -15,7 +15,7 @@ import { FLAG } from './book/orders.ts';
 import { PARAMETERS } from './parameters.ts';
 import type {
   AllocationView, Answer, Ask, BalancesView, BlockView, DirectoryView, FacilityView, Foretelling, LotView, MandateView, MarketSnapshot, OrderView, PayableView, PayoffView,
-  ProviderHourView, QueryName, RealisedView, SoldPlaceView,
+  QueryName, RealisedView, SoldPlaceView,
 } from './queries.ts';
 import { ALL_BLOCKED } from './ledger/lots.ts';
 import { debtOf, totalDebt } from './lending/debt.ts';
@@ -46,15 +46,12 @@ export class Views {
       balances: ({ company }) => this.balances(company),
       realised: ({ company }) => this.realised(company),
       lots: ({ company }) => this.lots(company),
-      openOrders: ({ company }) => this.openOrders(company),
       order: ({ order }) => this.order(order),
       allocations: ({ company }) => this.allocations(company),
       deliverers: ({ allocations }) => allocations.map((id) => this.delivererOf(id)),
       facilities: (ask) => this.facilitiesOf(ask),
       facility: ({ facility }) => (state.facilities[facility] === undefined ? null : this.facilityView(state.facilities[facility])),
-      blocks: ({ company }) => [...state.blocks.values()].filter((block) => block.company === company).map((block) => this.blockView(block)),
       mandates: ({ company }) => this.mandates(company),
-      providerHours: ({ company }) => this.providerHours(company),
       overruleRefusal: ({ command }) => this.facilities.offers.overruleRefusal(command) ?? null,
       refusal: ({ order }) => (order.type === 'placeBlock' ? trading.blocks.foresee(order) : trading.foresee(order)) ?? null,
       foretell: ({ order }) => foretell(order),
@@ -153,13 +150,6 @@ export class Views {
         retired: lot.credits + lot.reminted - lots.outstanding(id), frozen: this.frozen(id), expiresAt: lot.expiresAt,
       };
     });
-  }
-
-  private openOrders(company: CompanyId): OrderView[] {
-    const { orders, standing } = this.state;
-    const found: OrderView[] = [];
-    for (let row = standing.firstOrder(company); row !== NIL; row = orders.companyNext(row)) if ((orders.flags(row) & FLAG.block) === 0) found.push(this.orderView(row));
-    return found;
   }
 
   private order(id: number): OrderView | null {
@@ -286,28 +276,6 @@ export class Views {
 
   private mandates(company: CompanyId): MandateView[] {
     return this.state.mandates.filter((mandate) => company === NONE || mandate.company === company).map((mandate) => ({ ...mandate }));
-  }
-
-  private providerHours(company: CompanyId): ProviderHourView[] {
-    const { books, supply, allocations, providerCells } = this.state;
-    const found: ProviderHourView[] = [];
-    for (const book of books) {
-      if (book === undefined) continue;
-      const cell = providerCells.get(book.row, company);
-      if (cell === NIL || book.hour < this.state.settledThrough) continue;
-      let sold = 0;
-      let delivered = 0;
-      for (let row = book.firstAllocation; row !== NIL; row = allocations.bookNext[row]) {
-        if (allocations.cell[row] !== cell) continue;
-        sold += allocations.quantity[row];
-        delivered += allocations.usedGpu[row];
-      }
-      found.push({
-        company, market: book.market, hour: book.hour, verified: supply.capacities[supply.capacityOf(cell)].verified, offered: supply.offered(cell), sold,
-        delivered: Math.floor(delivered / MICRO_GPU_SECONDS_PER_STEP),
-      });
-    }
-    return found.sort((a, b) => a.hour - b.hour || a.market - b.market);
   }
 
   private payables(company: CompanyId): PayableView[] {

@@ -39,7 +39,7 @@ describe('seeding', () => {
     expect(await sequencer.query('facilities', { company: borrower, lender: false })).toMatchObject([
       { state: 'active', grade: 'A', amount: 1_000_000 * MICRO, drawn: 400_000 * MICRO, undrawn: 600_000 * MICRO, lender },
     ]);
-    expect(await sequencer.query('openOrders', { company: borrower })).toEqual([]);
+    expect((await sequencer.query('market', {})).orders.filter(({ company }) => company === borrower)).toEqual([]);
     expect(await balancesOf(sequencer, provider)).toMatchObject({ usd: 750_000 * MICRO, bond: 250_000 * MICRO });
     expect(await sequencer.query('mandates', { company: lender })).toMatchObject([{ amount: 10_000_000 * MICRO, committed: 1_000_000 * MICRO }]);
     expect((await sequencer.query('invariants', {})).checks.filter((check) => !check.ok)).toEqual([]);

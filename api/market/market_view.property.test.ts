@@ -12,6 +12,7 @@ import { MarketView } from './market_view.ts';
 import { HOUR, RUNNING, openExchange, orderOf } from './test/exchange.ts';
 import type { Exchange } from './test/exchange.ts';
 import { NaiveMarket } from './test/naive_market.ts';
+import { openOrders } from '../../engine/test/open.ts';
 
 const HOURS = [RUNNING, HOUR, HOUR + 1];
 const MARKETS = [0, 17];
@@ -84,7 +85,7 @@ function play(exchange: Exchange, steps: readonly Step[]): void {
   let ended = RUNNING;
   sequencer.hold();
   for (const step of steps) {
-    const open = (company: number) => sequencer.engine.query('openOrders', { company });
+    const open = (company: number) => openOrders(sequencer.engine, company);
     const pick = (company: number) => open(company).at(step.quantity % Math.max(1, open(company).length))?.order ?? 1;
     const command = commandOf(exchange, step, pick);
     if (command === undefined) sequencer.commit();

@@ -5,6 +5,7 @@ import { START, World, gpuHours, one, price, usd } from '../../engine/test/world
 import { MICRO, MILLIS_PER_HOUR } from '../../engine/numbers/units.ts';
 import { AllocationAuthoriser } from './authoriser.ts';
 import type { AuthoriseRequest } from './port.ts';
+import { openOrders } from '../../engine/test/open.ts';
 
 const HOUR = START / MILLIS_PER_HOUR;
 const SECOND = 1e6;
@@ -236,7 +237,7 @@ describe('the authoriser', () => {
     expect(desk.ask('b', 2_161 * SECOND)).toEqual({ ok: false, reason: 'budget_exhausted' });
     expect(desk.ask('b', 2_160 * SECOND)).toMatchObject({ ok: true });
     desk.authoriser.release('b');
-    const [{ order }] = desk.world.engine.query('openOrders', { company: desk.buyer });
+    const [{ order }] = openOrders(desk.world.engine, desk.buyer);
     desk.commit({ type: 'cancel', company: desk.buyer, order });
     expect(desk.ask('c', 3_600 * SECOND)).toMatchObject({ ok: true });
   });

@@ -26,7 +26,8 @@ const after = async (minutes: number): Promise<void> => {
   await resale.run();
 };
 const offered = async (): Promise<number> => (await world.services.sequencer.query('allocations', { company: world.borrower })).reduce((sum, { offeredGpu }) => sum + offeredGpu, 0);
-const openOrders = async (): Promise<{ price: number; resaleOf: number; quantity: number }[]> => world.services.sequencer.query('openOrders', { company: world.borrower });
+const openOrders = async (): Promise<{ price: number; resaleOf: number; quantity: number }[]> =>
+  (await world.services.sequencer.query('market', {})).orders.filter(({ company }) => company === world.borrower);
 
 test('once it has been idle for so long, at the best ask of others; and not twice', async () => {
   await open();

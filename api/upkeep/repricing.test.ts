@@ -45,7 +45,7 @@ describe('repricing', () => {
     await world.close();
   });
   const look = (): Promise<unknown> => Promise.all(runners.map((runner) => runner.run()));
-  const prices = async (): Promise<number[]> => (await world.services.sequencer.query('openOrders', { company: rule.company })).map(({ price }) => price);
+  const prices = async (): Promise<number[]> => (await world.services.sequencer.query('market', {})).orders.filter(({ company }) => company === rule.company).map(({ price }) => price);
 
   test('undercuts others once, however many processes look, and itself never', async () => {
     await open();

@@ -19,6 +19,7 @@ import { listPayments, listPayouts } from './payments.ts';
 import { listActs, listCapacities, listCompanies, listListPrices } from './registry.ts';
 import { listCandles, listTrades, recentTrades } from './trades.ts';
 import { listUsage, usageReport } from './usage.ts';
+import { openBlocks, openOrders } from '../../engine/test/open.ts';
 
 const OPERATOR = 0;
 const PROVIDER = 1;
@@ -99,7 +100,7 @@ describe('orders and fills', () => {
   afterAll(() => market.close());
 
   test('an order is told as the engine tells it', async () => {
-    for (const view of market.journal.engine.query('openOrders', { company: BUYER })) expect(await getOrder(market.db, view.order)).toMatchObject(view);
+    for (const view of openOrders(market.journal.engine, BUYER)) expect(await getOrder(market.db, view.order)).toMatchObject(view);
     expect(await getOrder(market.db, ids.bid)).toMatchObject({
       company: BUYER, status: 'filled', reason: 'filled', quantity: 600, filled: 600, remaining: 0, hold: 0, notional: price(2) * 600, fees: 60_000, model: 0,
       acceptedAt: START + MILLIS_PER_MINUTE, sequence: 19, clientOrderId: 'bid-1',
@@ -352,19 +353,19 @@ test('in a whole life of the market, what is open and owned is what the engine s
   let compared = 0;
   let begun = 0;
   for (const company of companies) {
-    for (const view of engine.query('openOrders', { company })) {
+    for (const view of openOrders(engine, company)) {
       // In the running hour asks shrink; their quantity is then what is filled and remains.
       const { quantity: _quantity, ...rest } = view;
       expect(await getOrder(market.db, view.order)).toMatchObject(rest);
       compared++;
     }
     // Blocks that wait are orders too, and told by a question of their own.
-    for (const { block, quantity, fromHour, toHour, filled, notional, hold } of engine.query('blocks', { company })) {
+    for (const { block, quantity, fromHour, toHour, filled, notional, hold } of openBlocks(engine, company)) {
       const status = filled > 0 ? 'partially_filled' : 'open';
       expect(await getOrder(market.db, block)).toMatchObject({ filled, notional, hold, status, remaining: quantity * (toHour - fromHour) - filled });
       if (filled > 0) begun++;
     }
-    const open = new Set([...engine.query('openOrders', { company }).map(({ order: id }) => id), ...engine.query('blocks', { company }).map(({ block }) => block)]);
+    const open = new Set([...openOrders(engine, company).map(({ order: id }) => id), ...openBlocks(engine, company).map(({ block }) => block)]);
     const listed = (['open', 'partially_filled', 'untriggered'] as const).map((status) => listOrders(market.db, { company, status, limit: LIMIT_ALL }));
     expect(new Set((await Promise.all(listed)).flatMap(({ rows }) => rows.map(({ order: id }) => id)))).toEqual(open);
     for (const view of engine.query('allocations', { company })) {

@@ -5,6 +5,7 @@ import { Engine } from '../engine.ts';
 import { HOUR, START, World, all, financed, gpuHours, one, postings, price, usd } from '../test/world.ts';
 import type { Result } from '../test/world.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
+import { openOrders } from '../test/open.ts';
 
 const healthy = (world: World): void => expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
 const GPU_HOUR = 3_600 * MICRO;
@@ -205,7 +206,8 @@ describe('what may be resold', () => {
     expect(all(world.bid(buyer, 2.4, 5, { model: 0, timeInForce: IOC }).events, 'fill')).toEqual([]);
     world.run({ type: 'setEligibility', company: provider, market: 0, models: [0] });
     expect(one(world.bid(buyer, 2.4, 5, { model: 0, timeInForce: IOC }).events, 'fill')).toMatchObject({ seller, provider });
-    expect(world.engine.query('providerHours', { company: provider })).toMatchObject([{ offered: 0, sold: gpuHours(6_000) }]);
+    expect(openOrders(world.engine, provider)).toEqual([]);
+    expect(world.engine.query('soldPlaces', { fromHour: HOUR, toHour: HOUR })).toMatchObject([{ company: provider, quantity: gpuHours(6_000) }]);
     healthy(world);
   });
 

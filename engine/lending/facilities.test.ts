@@ -10,6 +10,7 @@ import { RULES_VERSION } from '../rules.ts';
 import { Loan, states } from '../test/loan.ts';
 import { APPLICATION, HOUR, START, World, all, financed, gpuHours, one, postings, price, usd } from '../test/world.ts';
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../numbers/units.ts';
+import { openOrders } from '../test/open.ts';
 
 describe('a frozen facility', () => {
   it('offers hours that begin within a day at the mark, falling to half of it at gate closure; a cure takes them back', () => {
@@ -199,7 +200,7 @@ describe('hours that lose their value', () => {
     expect(world.view.frozenFraction).toBe(MICRO);
     world.run({ type: 'setMarks', classes: [{ class: 0, price: price(2.4) }], hours: [] });
     expect(states(world.days(7).events)).toEqual(['active']);
-    expect(world.engine.query('openOrders', { company: borrower })).toEqual([]);
+    expect(openOrders(world.engine, borrower)).toEqual([]);
     expect(world.broken).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import type { EngineEvent } from '../events.ts';
 import type { Foretelling } from '../queries.ts';
 import { BUY, SELL } from '../vocabulary.ts';
 import { Simulation } from './simulation.ts';
+import { openBlocks } from '../test/open.ts';
 
 const spendableOf = (simulation: Simulation, company: number): number =>
   simulation.engine.query('lots', { company }).reduce((sum, lot) => sum + Math.max(0, lot.available - lot.frozen), 0);
@@ -15,7 +16,7 @@ function cameOf({ engine }: Simulation, { side, company }: PlaceOrder | PlaceBlo
   const fills = events.flatMap((event) => (event.kind === 'fill' && (own.has(event.maker) || own.has(event.taker)) ? [event] : []));
   const prices = fills.map(({ price }) => price);
   const orders = [...own].map((order) => engine.query('order', { order })).filter((view) => view !== null);
-  const blocks = engine.query('blocks', { company }).filter(({ block }) => own.has(block));
+  const blocks = openBlocks(engine, company).filter(({ block }) => own.has(block));
   const drawn = events.findLast((event) => event.kind === 'facilityDrawn');
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
   return {

@@ -9,6 +9,7 @@ import type { EngineEvent, EventOf } from '../events.ts';
 import type { BookListener, BookOrder, DepthLevel } from '../book/lone_book.ts';
 import type { OrderView } from '../queries.ts';
 import { World, all, price } from './world.ts';
+import { openOrders } from './open.ts';
 
 export interface WholeOrder extends BookOrder {
   /** A bid that names the one model there is. */
@@ -153,7 +154,7 @@ export class WholeBook {
   }
 
   private orders(company: number): OrderView[] {
-    return this.market.engine.query('openOrders', { company });
+    return openOrders(this.market.engine, company);
   }
 
   depth(sell: boolean, _levels: number): DepthLevel[] {

@@ -4,6 +4,7 @@ import { NONE, STOP_LIMIT } from '../vocabulary.ts';
 import { Engine } from '../engine.ts';
 import { HOUR, World, all, gpuHours, one, price } from '../test/world.ts';
 import type { Result } from '../test/world.ts';
+import { openOrders } from '../test/open.ts';
 
 class Trader extends World {
   readonly seller = this.provider();
@@ -41,7 +42,7 @@ describe('the dead-man timer', () => {
     const gone = all(world.pass(1).events, 'orderDone');
     expect(gone.map(({ status, reason }) => [status, reason])).toEqual(Array.from({ length: 3 }, () => ['canceled', 'dead_man']));
     expect(world.engine.query('balances', { company: world.member }).held).toBe(0);
-    expect(world.engine.query('openOrders', { company: world.seller })).toHaveLength(1);
+    expect(openOrders(world.engine, world.seller)).toHaveLength(1);
     expect(all(world.pass(3_600).events, 'orderDone')).toEqual([]);
     expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
   });

@@ -6,6 +6,7 @@ import { Random } from '../simulation/random.ts';
 import { HOUR, World, all, gpuHours, one, price, usd } from '../test/world.ts';
 import type { Result } from '../test/world.ts';
 import { MICRO, MILLIS_PER_HOUR } from '../numbers/units.ts';
+import { openBlocks, openOrders } from '../test/open.ts';
 
 const healthy = (world: World): void => expect(world.engine.checkInvariants().filter(({ ok }) => !ok)).toEqual([]);
 
@@ -35,14 +36,14 @@ describe('a sell block that rests', () => {
     expect(all(placed.events, 'blockAsk').map((event) => event.block)).toEqual(Array.from({ length: 24 }, () => block));
     expect(all(placed.events, 'orderRested')).toHaveLength(24);
     expect(one(world.bid(world.buyers, 2, 3, { hour: HOUR + 5 }).events, 'fill')).toMatchObject({ quantity: gpuHours(3) });
-    const [view] = world.engine.query('blocks', { company: world.seller });
+    const [view] = openBlocks(world.engine, world.seller);
     expect(view).toMatchObject({ block, quantity: gpuHours(4), filled: gpuHours(3), notional: usd(6) });
     expect(view.asks).toHaveLength(24);
     expect(Engine.restore(world.engine.snapshot()).stateHash()).toBe(world.engine.stateHash());
     const cancel = world.run({ type: 'cancel', company: world.seller, order: block });
     expect(all(cancel.events, 'orderDone')).toHaveLength(25);
     expect(all(cancel.events, 'orderDone').at(-1)).toMatchObject({ order: block, status: 'canceled', reason: 'requested', remaining: gpuHours(4 * 24 - 3) });
-    expect(world.engine.query('blocks', { company: world.seller })).toEqual([]);
+    expect(openBlocks(world.engine, world.seller)).toEqual([]);
     expect(world.run({ type: 'cancel', company: world.seller, order: block }).rejected).toBe('unknown_order');
     healthy(world);
   });
@@ -60,12 +61,12 @@ describe('a sell block that rests', () => {
     const world = new BlockWorld();
     world.bid(world.buyers, 2.2, 4, { hour: HOUR });
     const { block } = one(world.block(1, 2, 4, 2).events, 'blockAccepted');
-    expect(world.engine.query('blocks', { company: world.seller })[0].asks).toHaveLength(1);
+    expect(openBlocks(world.engine, world.seller)[0].asks).toHaveLength(1);
     world.run({ type: 'tick', now: (HOUR + 1) * MILLIS_PER_HOUR });
     world.run({ type: 'endHour', hour: HOUR, pending: [] });
     expect(one(world.bid(world.buyers, 2, 1, { hour: HOUR + 1 }).events, 'fill').quantity).toBe(gpuHours(1));
     world.run({ type: 'tick', now: (HOUR + 2) * MILLIS_PER_HOUR });
-    expect(world.engine.query('blocks', { company: world.seller })).toEqual([]);
+    expect(openBlocks(world.engine, world.seller)).toEqual([]);
     expect(block).toBeGreaterThan(0);
     healthy(world);
   });
@@ -75,7 +76,7 @@ describe('a sell block that rests', () => {
     world.block(1, 2, 4, 5);
     world.block(0, 1, 4, 5);
     for (const company of [world.seller, world.buyers]) world.run({ type: 'cancelAll', company, market: NONE, hour: NONE, side: NONE, onDisconnect: false });
-    for (const company of [world.seller, world.buyers]) expect(world.engine.query('blocks', { company })).toEqual([]);
+    for (const company of [world.seller, world.buyers]) expect(openBlocks(world.engine, company)).toEqual([]);
     expect(world.held()).toBe(0);
     healthy(world);
   });
@@ -168,8 +169,8 @@ describe('a buy block', () => {
     world.ask(world.seller, first, 1);
     expect(all(world.ask(world.seller, second, 1, { hour: HOUR + 1 }).events, 'fill').map(({ taker }) => taker)).toEqual([block, block]);
     world.asks(2.1, 2.1, 2.1);
-    expect(world.engine.query('blocks', { company: world.buyers }).some((view) => view.block === dearer)).toBe(false);
-    expect(world.engine.query('blocks', { company: world.buyers })).toHaveLength(20);
+    expect(openBlocks(world.engine, world.buyers).some((view) => view.block === dearer)).toBe(false);
+    expect(openBlocks(world.engine, world.buyers)).toHaveLength(20);
     healthy(world);
   });
 
@@ -208,7 +209,8 @@ describe('a sell block that cannot wait', () => {
     expect(all(world.block(1, 2.01, 10, 2, { timeInForce: IOC }).events, 'fill')).toEqual([]);
     const sold = world.block(1, 2, 10, 2, { timeInForce: FOK });
     expect(all(sold.events, 'fill').map((fill) => [fill.price, fill.takerSide])).toEqual([[price(2.4), 'sell'], [price(1.6), 'sell']]);
-    expect(world.engine.query('providerHours', { company: world.seller }).map(({ offered, sold: steps }) => [offered, steps])).toEqual([[0, gpuHours(10)], [0, gpuHours(10)]]);
+    expect(openOrders(world.engine, world.seller)).toEqual([]);
+    expect(world.engine.query('soldPlaces', { fromHour: HOUR, toHour: HOUR + 1 })).toMatchObject([{ quantity: gpuHours(10) }, { quantity: gpuHours(10) }]);
     healthy(world);
   });
 });
@@ -242,7 +244,7 @@ describe('refusals of blocks', () => {
     expect(world.block(1, 2, 10, 24).rejected).toBe('insufficient_capacity');
     expect(world.block(1, 2, 5, 24, { clientOrderId: 'a' }).rejected).toBeUndefined();
     expect(world.block(1, 2, 5, 2, { clientOrderId: 'a', fromHour: HOUR + 30, toHour: HOUR + 33 }).rejected).toBe('duplicate_client_order_id');
-    expect(world.run({ type: 'amend', company: world.seller, order: world.engine.query('blocks', { company: world.seller })[0].block, price: 1, quantity: 1 }).rejected).toBe('invalid_state');
+    expect(world.run({ type: 'amend', company: world.seller, order: openBlocks(world.engine, world.seller)[0].block, price: 1, quantity: 1 }).rejected).toBe('invalid_state');
     healthy(world);
   });
 });

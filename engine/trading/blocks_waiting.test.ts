@@ -15,6 +15,7 @@ import { NaiveBook } from '../test/naive_book.ts';
 import type { Resting } from '../test/naive_book.ts';
 import { HOUR, World, price } from '../test/world.ts';
 import { MICRO } from '../numbers/units.ts';
+import { openBlocks, openOrders } from '../test/open.ts';
 
 const HOURS = 3;
 const COMMANDS = 60;
@@ -206,8 +207,8 @@ class Twins {
   private left(): string[] {
     const { engine } = this.world;
     const companies = [...this.buyers.slice(1), ...this.providers.slice(1)];
-    const orders = companies.flatMap((company) => engine.query('openOrders', { company })).map(({ order, remaining, visible }) => [order, remaining, visible]);
-    const blocks = companies.flatMap((company) => engine.query('blocks', { company })).filter(({ side }) => side === BUY)
+    const orders = companies.flatMap((company) => openOrders(engine, company)).map(({ order, remaining, visible }) => [order, remaining, visible]);
+    const blocks = companies.flatMap((company) => openBlocks(engine, company)).filter(({ side }) => side === BUY)
       .map(({ block, quantity, fromHour, toHour, filled }) => [block, quantity * (toHour - fromHour) - filled, 0]);
     return [...orders, ...blocks].map(([id, remaining, visible]) => `${this.numbers.get(id)} ${remaining} ${visible}`).sort();
   }
@@ -287,7 +288,7 @@ class Twins {
     if (number === undefined || this.placed[number].hour === NONE) return;
     const { order, company, hour } = this.placed[number];
     const quantity = random.between(1, 8);
-    const view = this.world.engine.query('openOrders', { company }).find((row) => row.order === order);
+    const view = openOrders(this.world.engine, company).find((row) => row.order === order);
     const priced = view?.orderType === LIMIT || view?.orderType === STOP_LIMIT;
     const at = priced && random.chance(0.5) ? this.around() : 0;
     const keeps = (at === 0 || at === view?.price) && quantity <= (view?.remaining ?? 0);

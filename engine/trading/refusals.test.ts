@@ -7,6 +7,7 @@ import type { PlaceOrder } from '../commands.ts';
 import { PARAMETERS } from '../parameters.ts';
 import { START, World, financed, gpuHours, price, usd } from '../test/world.ts';
 import { MICRO, MILLIS_PER_DAY, MILLIS_PER_HOUR } from '../numbers/units.ts';
+import { openOrders } from '../test/open.ts';
 
 const ORDER_CODES = REJECT_CODES.slice(0, REJECT_CODES.indexOf('minimum_quantity') + 1);
 
@@ -148,9 +149,9 @@ describe('an order is refused with', () => {
   it.each(VIOLATIONS.flatMap((violation) => violation.sides.map((side) => [violation.code, side, violation] as const)))('%s (side %i)', (code, side, violation) => {
     const market = new Market();
     violation.setUp?.(market, side);
-    const before = market.engine.query('openOrders', { company: market.loan.borrower }).length;
+    const before = openOrders(market.engine, market.loan.borrower).length;
     expect(market.run(orderOf(market, side, [violation])).rejected).toBe(code);
-    expect(market.engine.query('openOrders', { company: market.loan.borrower })).toHaveLength(before);
+    expect(openOrders(market.engine, market.loan.borrower)).toHaveLength(before);
     sound(market);
   });
 

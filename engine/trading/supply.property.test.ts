@@ -8,6 +8,7 @@ import type { Command } from '../commands.ts';
 import { Random } from '../simulation/random.ts';
 import { START, World, all } from '../test/world.ts';
 import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../numbers/units.ts';
+import { openOrders } from '../test/open.ts';
 
 const LIVES = Number(process.env['LIVES'] ?? 25);
 const COMMANDS = 400;
@@ -51,7 +52,7 @@ class Life {
   private taken(provider: number, hour: number, more = 0): bigint {
     const occupied = (quantity: number, left: number): bigint => (BigInt(quantity) * 60n * PARTS) / BigInt(left);
     const sold = this.sales.filter((sale) => sale.provider === provider && sale.hour === hour).reduce((sum, { quantity, left }) => sum + occupied(quantity, left), 0n);
-    const offers = this.world.engine.query('openOrders', { company: provider }).filter((order) => order.side === SELL && order.hour === hour && order.resaleOf === 0);
+    const offers = openOrders(this.world.engine, provider).filter((order) => order.side === SELL && order.hour === hour && order.resaleOf === 0);
     return sold + occupied(offers.reduce((sum, { remaining }) => sum + remaining, more), this.left(hour));
   }
   private limit(provider: number): bigint {
@@ -65,7 +66,7 @@ class Life {
     const price = random.between(10, 20) * 1_000;
     const kind = random.weighted([[8, 'ask'], [8, 'bid'], [3, 'cancel'], [4, 'amend'], [2, 'block'], [3, 'resale'], [4, 'time'], [1, 'verify']] as const);
     const provider = random.pick(this.providers);
-    const order = this.world.engine.query('openOrders', { company: provider }).at(random.between(0, 8));
+    const order = openOrders(this.world.engine, provider).at(random.between(0, 8));
     if (kind === 'cancel' && order !== undefined) return { type: 'cancel', company: provider, order: order.order };
     if (kind === 'amend' && order !== undefined) return { type: 'amend', company: provider, order: order.order, price: random.chance(0.5) ? 0 : price, quantity };
     if (kind === 'time') return { type: 'tick', now: this.now + random.between(1, 200) * 1_000 };
