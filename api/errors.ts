@@ -88,7 +88,7 @@ const HTTP_ERRORS = {
   csv_invalid: { status: 422, message: 'Line {line}: {detail}' },
   rate_limit_exceeded: { status: 429, message: 'Too many requests; try again after {seconds} s.' },
   internal_error: { status: 500, message: 'Something went wrong on our side.' },
-  unavailable: { status: 503, message: 'The market cannot take this at the moment; try again.' },
+  unavailable: { status: 503, message: 'This cannot be done at the moment; try again.' },
 } as const satisfies Record<string, ErrorSpec>;
 
 export const API_ERRORS = { ...ENGINE_ERRORS, ...HTTP_ERRORS };

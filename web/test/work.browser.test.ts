@@ -167,6 +167,21 @@ describe.skipIf(!executablePath)('the screens of work', () => {
     await provider.getByRole('complementary', { name: 'First steps' }).getByText('Post a bond').first().waitFor();
   });
 
+  test('what is told covers no step of the guide', async () => {
+    const page = await visits.visit({ path: '/credit', role: 'borrower', scenario: 'empty' });
+    const guide = page.getByRole('complementary', { name: 'First steps' });
+    await guide.getByText('Apply for a facility').first().waitFor();
+    await page.getByRole('button', { name: 'Cash' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Cash' });
+    await dialog.getByText('Deposit', { exact: true }).click();
+    await dialog.getByLabel('Amount').fill('100');
+    await dialog.getByRole('button', { name: 'Deposit', exact: true }).last().click();
+    const told = page.getByText('Deposit: 100.00 USD');
+    await told.waitFor();
+    const [guideBox, toldBox] = [await guide.boundingBox(), await told.boundingBox()];
+    expect(toldBox?.y).toBeGreaterThan((guideBox?.y ?? 0) + (guideBox?.height ?? 0));
+  });
+
   test('on a phone nothing covers the price and the state of an order', async () => {
     const page = await visits.visit({ path: '/trade', role: 'borrower', options: { viewport: PHONE } });
     const row = page.getByRole('row', { name: /2\.1500/ });

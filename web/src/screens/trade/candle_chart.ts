@@ -35,6 +35,7 @@ const secondsOf = (time: string): UTCTimestamp => Math.floor(Date.parse(time) / 
 const barOf = (candle: WireCandle) => ({ time: secondsOf(candle.start_at), open: toTicks(candle.open), high: toTicks(candle.high), low: toTicks(candle.low), close: toTicks(candle.close) });
 const volumeOf = (candle: WireCandle) => ({ time: secondsOf(candle.start_at), value: toSteps(candle.volume) });
 
+const LABEL_HALF_PIXELS = 24;
 const LEVEL = { lineWidth: 1, lineStyle: LineStyle.Dashed, lastValueVisible: true, priceLineVisible: false, crosshairMarkerVisible: false } as const;
 
 export function candleChart(element: HTMLElement, colours: ChartColours): CandleChart {
@@ -42,7 +43,8 @@ export function candleChart(element: HTMLElement, colours: ChartColours): Candle
   const chart = createChart(element, {
     autoSize: true,
     layout: { background: { type: ColorType.Solid, color: 'transparent' }, fontFamily: getComputedStyle(element).fontFamily, fontSize: 11, attributionLogo: false },
-    timeScale: { timeVisible: true, secondsVisible: false, borderVisible: false, maxBarSpacing: 18, tickMarkFormatter: axisTime },
+    // Half of the last bar's label stands behind it.
+    timeScale: { rightOffsetPixels: LABEL_HALF_PIXELS, timeVisible: true, secondsVisible: false, borderVisible: false, maxBarSpacing: 18, tickMarkFormatter: axisTime },
     rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.22 } },
     localization: { timeFormatter: (time: unknown) => format.dateTime(Number(time) * 1000) },
   });
