@@ -7,6 +7,7 @@ import { projectionPositions } from '../../db/queries/positions.ts';
 import { PARAMETERS } from '../../engine/parameters.ts';
 import { ApiError } from '../errors.ts';
 import type { Services } from '../services.ts';
+import { STILL_MILLIS } from './history.ts';
 
 const POSITION_MILLIS = 1_000;
 const COMPANIES_MAX = 100_000;
@@ -16,8 +17,6 @@ const NONE_USED: ReadonlySet<string> = new Set();
 type Means = Pick<Services, 'database' | 'committed' | 'projections'>;
 /** A leap of a manual clock is followed in a moment; a projection that is being built is not waited for. */
 const CATCH_UP_MILLIS = 2_000;
-/** Who sends an order has an answer within a second where nothing moves. */
-const STILL_MILLIS = 850;
 
 export class ClientOrderIds {
   /** No order of the company is older than this: it never changes to something earlier. */

@@ -5,14 +5,14 @@ import { ApiError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Ack } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
-import { projectionsCaughtUp } from './history.ts';
+import { projectionsMoving } from './history.ts';
 import { submit } from './submit.ts';
 import type { Caller } from './submit.ts';
 
 /** Of some orders that the market does not know: why each cannot be changed. @throws ApiError unavailable */
 export async function reasonsOf(services: Services, company: number, orders: readonly number[]): Promise<Map<number, ErrorCode>> {
   if (orders.length === 0) return new Map();
-  await projectionsCaughtUp(services, 'orders');
+  await projectionsMoving(services, 'orders');
   const closed = await closedOrders(services.database, { company, orders });
   return new Map(orders.map((order) => [order, closed.has(order) ? 'order_closed' : 'unknown_order']));
 }

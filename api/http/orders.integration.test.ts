@@ -108,6 +108,23 @@ test('a batch that was executed is not answered as if it were not, although the 
   expect(codes(await send('behind'))).toEqual(['order_closed']);
 });
 
+test('who changes an order hears within a second that the tables of the past stand still, while the database answers questions', async () => {
+  const still = await world.services.database.transaction();
+  await still.raw('lock table projections.positions in exclusive mode');
+  try {
+    const id = String(orderOf(await place(borrower, { price: '1.0000', time_in_force: 'ioc' })).id);
+    const asked = performance.now();
+    const answers = await Promise.all([
+      world.call('DELETE', `/api/v1/orders/${id}`, { key: borrower.key }),
+      world.call('POST', '/api/v1/orders/batch', { key: borrower.key, headers: { 'idempotency-key': 'still' }, body: { operations: [{ op: 'cancel', id }] } }),
+    ]);
+    expect(performance.now() - asked).toBeLessThan(4_000);
+    expect(answers.map((answer) => [answer.status, answer.headers.get('retry-after')])).toEqual([[503, '1'], [503, '1']]);
+  } finally {
+    await still.rollback();
+  }
+});
+
 test('an amend that crosses tells its fills', async () => {
   await sell({ price: '2.0000', quantity: '2' });
   const id = String(orderOf(await place(borrower, { price: '1.5000', quantity: '2' })).id);
