@@ -16,7 +16,7 @@ const REGIONS = 5;
 const HOURS = 2_000;
 const FIRST_HOUR = hoursAfterStart(24);
 const RESTING = 1_000_000;
-/** Before the first that counts: a market that has traded has compiled how, which takes V8 up to 400,000 of them; the other mixes have two rounds for that. */
+/** Before the first that counts: a market that has traded has compiled how, which takes V8 up to 400,000 of them; the other mixes have four rounds for that. */
 const UNTIMED = 500_000;
 const GPUS = 1_000_000;
 
