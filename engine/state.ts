@@ -23,9 +23,9 @@ import { Allocations } from './trading/allocations.ts';
 import { USUAL_BANDS } from './trading/bands.ts';
 import type { Bands } from './trading/bands.ts';
 import type { Block } from './trading/block.ts';
-import { HourBook } from './trading/markets.ts';
+import { HourBook, Market } from './trading/markets.ts';
 import { ProviderCells } from './trading/provider_cells.ts';
-import type { Call, GpuClass, Market } from './trading/markets.ts';
+import type { Call, GpuClass, MarketImage } from './trading/markets.ts';
 import { MAY_BUY, MAY_SELL, Standing } from './trading/standing.ts';
 import { Supply } from './trading/supply.ts';
 
@@ -49,7 +49,6 @@ const MILLIS_PER_SECOND = 1_000;
 export const RATE_SCALE = 2 ** 20;
 /** More hours than are listed at a time. */
 const RING_MASK = 2 ** 12 - 1;
-const NO_RING = new Int32Array(0);
 /** Room for some dozen books at first. */
 const POOL_ROWS = 1 << 12;
 /** What an allocation is funded from and what its fee was paid from. */
@@ -170,10 +169,10 @@ export class State {
     }
   }
 
-  addMarket(market: Pick<Market, 'market' | 'mode' | 'reason'>): void {
-    const row: Market = { ...market, books: new Map(), ring: NO_RING };
-    this.markets.set(market.market, row);
-    this.marketTable[market.market] = row;
+  addMarket(image: MarketImage): void {
+    const market = new Market(image);
+    this.markets.set(market.market, market);
+    this.marketTable[market.market] = market;
   }
 
   /** undefined when class and region do not both exist. */
@@ -196,9 +195,9 @@ export class State {
 
   /** The book in an hour's place, which seldom is another hour's. */
   nearBook(market: MarketId, hour: Hour): number {
-    const ring = this.findMarket(market)?.ring ?? NO_RING;
+    const ring = this.findMarket(market)?.ring;
     const place = (hour & RING_MASK) << 1;
-    return place < ring.length ? ring[place + 1] : NIL;
+    return ring !== undefined && place < ring.length ? ring[place + 1] : NIL;
   }
 
   /** Lists a book (also when a snapshot is restored). */

@@ -13,7 +13,7 @@ import type { Block } from '../trading/block.ts';
 import type { CompanyImage } from '../company.ts';
 import type { Facility, ForcedResale, Mandate, MoneyRules, Spending } from '../lending/facility.ts';
 import type { Payable, Remembered } from '../state.ts';
-import type { Call, GpuClass } from '../trading/markets.ts';
+import type { Call, GpuClass, MarketImage } from '../trading/markets.ts';
 import { State } from '../state.ts';
 import { HourBook } from '../trading/markets.ts';
 import type { LotImage } from '../ledger/lots.ts';
@@ -58,7 +58,7 @@ interface Head {
   classes: GpuClass[];
   regions: string[];
   models: string[];
-  markets: { market: number; mode: TradingMode; reason: string }[];
+  markets: MarketImage[];
   books: BookImage[];
   freeBooks: number[];
   lots: LotImage[];

@@ -19,14 +19,30 @@ export interface GpuClass {
   reason: string;
 }
 
-export interface Market {
+const NO_RING = new Int32Array(0);
+
+/** A market as it is kept in snapshots. */
+export interface MarketImage {
   readonly market: MarketId;
-  /** Rows of `books` by delivery hour. */
-  readonly books: Map<Hour, number>;
-  /** The same, hour and row, where hours that are listed together have places of their own; empty until somebody quotes. */
-  ring: Int32Array;
+  readonly mode: TradingMode;
+  readonly reason: string;
+}
+
+/** A class of its own, as every order asks for it: what V8 has compiled for one market then holds of those made later. */
+export class Market {
+  readonly market: MarketId;
   mode: TradingMode;
   reason: string;
+  /** Rows of `books` by delivery hour. */
+  readonly books = new Map<Hour, number>();
+  /** The same, hour and row, where hours that are listed together have places of their own; empty until somebody quotes. */
+  ring = NO_RING;
+
+  constructor({ market, mode, reason }: MarketImage) {
+    this.market = market;
+    this.mode = mode;
+    this.reason = reason;
+  }
 }
 
 export class HourBook extends Book {
