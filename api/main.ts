@@ -77,11 +77,11 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog(config);
   const parts = new Parts();
-  let closing = false;
+  const closing = new AbortController();
   let askedAt = -Infinity;
   const close = async (code: number, millisMax = CLOSE_MILLIS_MAX): Promise<void> => {
-    if (closing) process.exit(code === 0 ? 130 : code);
-    closing = true;
+    if (closing.signal.aborted) process.exit(code === 0 ? 130 : code);
+    closing.abort();
     const late = setTimeout(() => {
       console.error(`not closed in time: ${parts.underWay.join(', ')}`);
       // Who was told to stop leaves nothing behind. Who cannot go on may have been replaced by one that uses the same database.
@@ -90,12 +90,13 @@ async function main(): Promise<void> {
     }, millisMax);
     await parts.close(log);
     clearTimeout(late);
-    process.exit(code);
+    if (parts.leftBehind.length > 0) console.error(`told to end, and not waited for: ${parts.leftBehind.join(', ')}`);
+    process.exit(parts.leftBehind.length > 0 ? 1 : code);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      if (closing && performance.now() - askedAt < ECHO_MILLIS) return;
-      if (closing) parts.endAtOnce();
+      if (closing.signal.aborted && performance.now() - askedAt < ECHO_MILLIS) return;
+      if (closing.signal.aborted) parts.endAtOnce();
       else say('closing ...');
       askedAt = performance.now();
       void close(0);
@@ -109,10 +110,10 @@ async function main(): Promise<void> {
   process.on('uncaughtException', onFatal);
   process.on('unhandledRejection', (reason) => onFatal(reason instanceof Error ? reason : new Error(String(reason))));
   try {
-    const core = await openCore({ config, log, say, parts, onFatal, isClosing: () => closing });
+    const core = await openCore({ config, log, say, parts, onFatal, closing: closing.signal });
     await (config.single ? startAlone(core) : startTogether(core));
   } catch (error) {
-    if (closing) return;
+    if (closing.signal.aborted) return;
     console.error(reasonOf(error));
     if (!(error instanceof ConfigError)) log.error({ err: error }, 'the server does not start');
     await close(1);

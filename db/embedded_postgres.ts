@@ -293,11 +293,13 @@ export class EmbeddedPostgres {
   }
 }
 
-/** Ends the Postgres of a data folder without waiting, for a process that exits: the next start recovers from its log. */
-export function stopAtOnce(dataDir: string): void {
+/** Ends the Postgres of a data folder without waiting, for a process that exits: the next start recovers from its log. @returns whether there was one to end */
+export function stopAtOnce(dataDir: string): boolean {
   const cluster = join(movedHome(dataDir) ?? join(dataDir, 'postgres'), 'cluster');
   const running = readPidFile(join(cluster, 'postmaster.pid'));
-  if (running !== undefined && isAlive(running.pid) && isPostgresOf(running.pid, cluster)) process.kill(running.pid, 'SIGQUIT');
+  if (running === undefined || !isAlive(running.pid) || !isPostgresOf(running.pid, cluster)) return false;
+  process.kill(running.pid, 'SIGQUIT');
+  return true;
 }
 
 function movedHome(dataDir: string): string | undefined {

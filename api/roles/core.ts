@@ -9,6 +9,7 @@ import { openPostgres } from '../../db/postgres.ts';
 import type { Postgres } from '../../db/postgres.ts';
 import type { Config } from '../config.ts';
 import { Front } from './front.ts';
+import { lookWhenClosing } from './last_looks.ts';
 import { patiently } from './patience.ts';
 import type { Parts } from './parts.ts';
 
@@ -25,15 +26,15 @@ export interface Core {
   database: Knex;
   /** The process cannot go on. */
   onFatal: (error: Error) => void;
-  /** It is ending. */
-  isClosing: () => boolean;
+  /** Told when the process is ending. */
+  closing: AbortSignal;
 }
 
 /** In dist/ beside the server's bundle; from the sources, where the build puts it. */
 export const inDist = (name: string): string => fileURLToPath(new URL(import.meta.url.includes('/dist/') ? name : `../../dist/${name}`, import.meta.url));
 
 /** Listens, and opens Postgres with its tables. */
-export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'parts' | 'onFatal' | 'isClosing'>): Promise<Core> {
+export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'parts' | 'onFatal' | 'closing'>): Promise<Core> {
   const { config, log, parts } = means;
   const front = new Front();
   const port = await front.listen(config);
@@ -45,7 +46,7 @@ export async function openCore(means: Pick<Core, 'config' | 'log' | 'say' | 'par
   return { ...means, front, url: `http://localhost:${port}`, ...tables };
 }
 
-async function openTables({ config, say, parts }: Pick<Core, 'config' | 'say' | 'parts'>): Promise<Pick<Core, 'postgres' | 'database'>> {
+async function openTables({ config, say, parts, closing }: Pick<Core, 'config' | 'say' | 'parts' | 'closing'>): Promise<Pick<Core, 'postgres' | 'database'>> {
   const giveUp = new AbortController();
   const opening = openPostgres({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, say, preparesLog: true, signal: giveUp.signal });
   let isOurs = (): boolean => false;
@@ -58,7 +59,15 @@ async function openTables({ config, say, parts }: Pick<Core, 'config' | 'say' | 
   const postgres = await opening;
   isOurs = () => postgres.embedded && postgres.started;
   const database = openDatabase(postgres.url);
-  parts.add('database', () => database.destroy());
+  const endLooks = lookWhenClosing(closing, () => postgres.url, () => {
+    say('the database does not answer: it is not waited for');
+    parts.hurry();
+  });
+  parts.add('database', async () => {
+    await database.destroy();
+    // Whoever is connected would keep an embedded one from being stopped.
+    await endLooks();
+  });
   const migrations = await migrate(database);
   if (migrations.length > 0) say(`migrated the database: ${migrations.join(', ')}`);
   return { postgres, database };

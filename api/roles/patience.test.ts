@@ -14,16 +14,16 @@ describe('what is not there yet', () => {
       return failure === undefined ? Promise.resolve('there') : Promise.reject(failure);
     };
     const undo = (): Promise<void> => Promise.resolve(void undone++);
-    expect(await patiently('the market', attempt, { say: (line) => lines.push(line), isClosing: () => false, undo })).toBe('there');
+    expect(await patiently('the market', attempt, { say: (line) => lines.push(line), closing: new AbortController().signal, undo })).toBe('there');
     expect(lines).toEqual(['waiting for the market: connect ECONNREFUSED', 'waiting for the market: the market cannot be reached']);
     expect(undone).toBe(3);
   });
 
   test('is not waited for when waiting does not help, when it has taken too long, and by a process that ends', async () => {
-    const patience = { say: () => undefined, isClosing: () => false };
+    const patience = { say: () => undefined, closing: new AbortController().signal };
     await expect(patiently('x', () => Promise.reject(refusal('28P01')), patience)).rejects.toThrow('28P01');
     await expect(patiently('x', () => Promise.reject(refusal('ECONNREFUSED')), { ...patience, waitMillis: 0 })).rejects.toThrow('ECONNREFUSED');
-    await expect(patiently('x', () => Promise.reject(refusal('ECONNREFUSED')), { ...patience, isClosing: () => true })).rejects.toThrow('ECONNREFUSED');
+    await expect(patiently('x', () => Promise.reject(refusal('ECONNREFUSED')), { ...patience, closing: AbortSignal.abort() })).rejects.toThrow('ECONNREFUSED');
   });
 
   test('is told from a mistake', () => {

@@ -18,22 +18,22 @@ export function isPassing(error: unknown): boolean {
 export interface Patience {
   /** Told once for each reason. */
   say: (line: string) => void;
-  /** The process is ending: nothing is tried again. */
-  isClosing: () => boolean;
+  /** Told when the process is ending: nothing is tried again. */
+  closing: AbortSignal;
   /** After a failure, before the next attempt: closes what that one had opened. */
   undo?: () => Promise<void>;
   waitMillis?: number;
 }
 
 /** Tries again while what fails may pass. @throws what does not pass, or has not within a minute */
-export async function patiently<T>(what: string, attempt: () => Promise<T>, { say, isClosing, undo = () => Promise.resolve(), waitMillis = WAIT_MILLIS }: Patience): Promise<T> {
+export async function patiently<T>(what: string, attempt: () => Promise<T>, { say, closing, undo = () => Promise.resolve(), waitMillis = WAIT_MILLIS }: Patience): Promise<T> {
   const end = performance.now() + waitMillis;
   let told = '';
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (isClosing() || !isPassing(error) || performance.now() >= end) throw error;
+      if (closing.aborted || !isPassing(error) || performance.now() >= end) throw error;
       const line = `waiting for ${what}: ${reasonOf(error)}`;
       if (line !== told) say(line);
       told = line;

@@ -6,7 +6,7 @@ import { runSuite } from './suite.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** One of each kind; `npm run faults` injects all of them, and more often. */
-const SHORT = ['commands doubled', 'killed between commit and acknowledge', 'connection cut after the commit', 'Postgres hanging', 'journal rows flipped'];
+const SHORT = ['commands doubled', 'killed between commit and acknowledge', 'connection cut after the commit', 'Postgres hanging', 'SIGTERM while Postgres hangs', 'journal rows flipped'];
 
 test('the market holds whatever fails', { timeout: 900_000 }, async () => {
   buildServer(root);

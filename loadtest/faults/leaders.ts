@@ -1,6 +1,7 @@
 /** Two engines on one database: exactly one leads, and the other leaves no trace. */
 import type { Fault } from './fault.ts';
 import type { FaultWorld } from './fault_world.ts';
+import { needsProc, pausePostgres, wakePostgres } from './paused_postgres.ts';
 import { freePort, pause } from './server_process.ts';
 import type { ServerProcess } from './server_process.ts';
 
@@ -8,6 +9,10 @@ import type { ServerProcess } from './server_process.ts';
 const PAUSE_MILLIS = { short: 6_000, long: 30_000 };
 const EXIT_MILLIS_MAX = 1_000;
 const DRAIN_MILLIS_MAX = 10_000;
+const HANG_DRAIN_MILLIS_MAX = 7_000;
+/** Told to stop at once, and at each stage of finding out that nothing answers. */
+const HANG_STEPS = 4;
+const HANG_STEP_MILLIS = 500;
 const EPOCHS = `select epoch::int as epoch, max(last_sequence)::int as last from journal group by epoch order by epoch desc limit 2`;
 
 const twoAtOnce: Fault = {
@@ -66,23 +71,38 @@ const paused: Fault = {
   },
 };
 
-const drained: Fault = {
-  name: 'SIGTERM under load',
-  times: { short: 1, long: 20 },
-  async run(world, times) {
+/** @param before what happens to it, load amid it, before it is told to stop; @param after when it has ended */
+const drainFault = (name: string, times: Fault['times'], millisMax: number, { before = () => Promise.resolve(), after = () => undefined, lacks }: { before?: (world: FaultWorld, time: number) => Promise<void>; after?: () => void; lacks?: Fault['lacks'] } = {}): Fault => ({
+  name,
+  times,
+  lacks,
+  async run(world, count) {
     const findings: string[] = [];
     let slowest = 0;
-    for (let time = 0; time < times; time++) {
+    for (let time = 0; time < count; time++) {
       await world.progress(10);
+      await before(world, time);
       const { code, millis } = await world.server.stop();
+      after();
       slowest = Math.max(slowest, millis);
       if (code !== 0) findings.push(`ended with ${code}: ${world.server.output.slice(-300)}`);
-      if (millis > DRAIN_MILLIS_MAX) findings.push(`took ${Math.round(millis)} ms`);
+      if (millis > millisMax) findings.push(`took ${Math.round(millis)} ms`);
       await world.restart();
     }
     findings.push(...(await world.verdict()));
-    return { times, findings, note: `ended within ${Math.round(slowest)} ms` };
+    return { times: count, findings, note: `ended within ${Math.round(slowest)} ms` };
   },
+});
+
+/** What rests on the database is not waited for. */
+const hangs = async (world: FaultWorld, time: number): Promise<void> => {
+  await pausePostgres(world);
+  await pause((time % HANG_STEPS) * HANG_STEP_MILLIS);
 };
 
-export const leaderFaults: Fault[] = [twoAtOnce, paused, drained];
+export const leaderFaults: Fault[] = [
+  twoAtOnce,
+  paused,
+  drainFault('SIGTERM under load', { short: 1, long: 20 }, DRAIN_MILLIS_MAX),
+  drainFault('SIGTERM while Postgres hangs', { short: 1, long: 12 }, HANG_DRAIN_MILLIS_MAX, { before: hangs, after: wakePostgres, lacks: needsProc }),
+];

@@ -1,10 +1,11 @@
 /** Postgres goes away, in all the ways it can, and comes back. */
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import pg from 'pg';
 import { endsWithThisProcess } from '../../api/kept_process.ts';
 import type { Fault, FaultReport } from './fault.ts';
 import type { FaultWorld } from './fault_world.ts';
+import { needsProc, pausePostgres, wakePostgres } from './paused_postgres.ts';
 import { pause, until } from './server_process.ts';
 
 /** On a machine of its own; `world.patience` stretches them on a busy one. */
@@ -80,33 +81,6 @@ const few = { short: 1, long: 10 };
 const JOURNAL_SESSIONS = `from pg_stat_activity where application_name like '%journal'`;
 const endJournalSession = (world: FaultWorld): Promise<unknown> => world.query(`select pg_terminate_backend(pid) ${JOURNAL_SESSIONS}`);
 
-/** Every process of Postgres. */
-async function processes(world: FaultWorld): Promise<number[]> {
-  const postmaster = await world.postmaster();
-  const children = readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name) && parentOf(name) === postmaster);
-  return [postmaster, ...children.map(Number)];
-}
-function parentOf(pid: string): number | undefined {
-  try {
-    return Number(/\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1]);
-  } catch {
-    return undefined;
-  }
-}
-const needsProc = (): string | undefined => (process.platform === 'linux' ? undefined : 'needs /proc of Linux');
-
-/** A session may have ended since it was found. */
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-let paused: number[] = [];
-let woken: () => void = () => undefined;
-const wake = (): void => paused.forEach((pid) => signal(pid, 'SIGCONT'));
 let hogs: pg.Client[] = [];
 
 async function takeAllConnections(world: FaultWorld): Promise<void> {
@@ -180,16 +154,8 @@ export const outageFaults: Fault[] = [
   outageFault('connections dead without a word', { short: 1, long: 5 }, { begin: (world) => world.wire.set('silent'), end: (world) => world.wire.set('open'), millis: seconds(4, 30) }),
   outageFault('network hanging', { short: 1, long: 5 }, { begin: (world) => world.wire.set('hanging'), end: (world) => world.wire.set('open'), millis: seconds(3, 30) }),
   outageFault('Postgres hanging', { short: 1, long: 5 }, {
-    begin: async (world) => {
-      paused = await processes(world);
-      // A process that is paused does not end.
-      woken = endsWithThisProcess(wake);
-      for (const pid of paused) signal(pid, 'SIGSTOP');
-    },
-    end: () => {
-      wake();
-      woken();
-    },
+    begin: pausePostgres,
+    end: wakePostgres,
     millis: seconds(3, 30),
   }, needsProc),
   outageFault('connections exhausted', few, {
