@@ -198,10 +198,11 @@ class Excerpt {
     const { whole, part } = this;
     const taken = part.allocations.adopt(whole.allocations, row);
     this.allocations.set(row, taken);
-    this.owners.add(whole.allocations.company[row]);
-    part.allocations.cell[taken] = this.cellOf(whole.allocations.cell[row]);
-    for (const column of ['funding', 'feeLots', 'spent'] as const) part.allocations[column][taken] = this.amountsOf(whole.allocations[column][row]);
-    for (const column of ['companyNext', 'companyPrev', 'bookNext'] as const) part.allocations[column][taken] = NIL;
+    this.owners.add(whole.allocations.company(row));
+    part.allocations.setCell(taken, this.cellOf(whole.allocations.cell(row)));
+    part.allocations.setFunding(taken, this.amountsOf(whole.allocations.funding(row)));
+    part.allocations.setFeeLots(taken, this.amountsOf(whole.allocations.feeLots(row)));
+    part.allocations.setSpent(taken, this.amountsOf(whole.allocations.spent(row)));
     const chain = whole.chains.get(row);
     if (chain !== undefined) part.chains.set(taken, { ...chain, legs: chain.legs.map((leg) => ({ ...leg, funding: this.amountsOf(leg.funding), spent: this.amountsOf(leg.spent) })) });
     const spot = whole.spotResales.get(row);

@@ -160,9 +160,9 @@ function offersAreCounted({ orders, supply, allocations }: State): string | unde
   }
   for (let cell = 0; cell < supply.used; cell++) if (ofCell[cell] > 0 && supply.offered(cell) !== ofCell[cell]) return `cell ${cell}: ${supply.offered(cell)} counted, ${ofCell[cell]} on offer`;
   for (let row = 0; row < allocations.used; row++) {
-    if (allocations.state[row] !== ALLOCATION.open) continue;
-    if (allocations.offered[row] !== ofAllocation[row]) return `allocation ${allocations.idOf(row)}: ${allocations.offered[row]} counted, ${ofAllocation[row]} on offer`;
-    if (allocations.usedGpu[row] + allocations.failedGpu[row] > (allocations.quantity[row] - allocations.offered[row]) * MICRO_GPU_SECONDS_PER_STEP) return `allocation ${allocations.idOf(row)}: on offer and consumed`;
+    if (allocations.state(row) !== ALLOCATION.open) continue;
+    if (allocations.offered(row) !== ofAllocation[row]) return `allocation ${allocations.idOf(row)}: ${allocations.offered(row)} counted, ${ofAllocation[row]} on offer`;
+    if (allocations.usedGpu(row) + allocations.failedGpu(row) > (allocations.quantity(row) - allocations.offered(row)) * MICRO_GPU_SECONDS_PER_STEP) return `allocation ${allocations.idOf(row)}: on offer and consumed`;
   }
   return undefined;
 }
@@ -181,15 +181,15 @@ function cellFault({ supply, ledger, now }: State, book: HourBook, cell: number)
 function fundingMatchesContracts({ allocations, amounts, lots, chains }: State): string | undefined {
   let contracted = 0n;
   for (let row = 0; row < allocations.used; row++) {
-    if (allocations.state[row] === ALLOCATION.free) continue;
-    const funded = amounts.sum(allocations.funding[row]);
-    if (funded !== allocations.contract[row]) return `allocation ${allocations.idOf(row)}: ${allocations.contract[row]} in contract, ${funded} funded`;
+    if (allocations.state(row) === ALLOCATION.free) continue;
+    const funded = amounts.sum(allocations.funding(row));
+    if (funded !== allocations.contract(row)) return `allocation ${allocations.idOf(row)}: ${allocations.contract(row)} in contract, ${funded} funded`;
     contracted += BigInt(funded);
   }
   for (const [row, chain] of chains) {
     for (const leg of chain.legs) {
       const left = amounts.sum(leg.funding);
-      if (left !== Math.max(0, -leg.gain) * allocations.quantity[row] - (leg.gain < 0 ? leg.retired + leg.refunded : 0)) return `allocation ${allocations.idOf(row)}: a reseller has ${left} in contract`;
+      if (left !== Math.max(0, -leg.gain) * allocations.quantity(row) - (leg.gain < 0 ? leg.retired + leg.refunded : 0)) return `allocation ${allocations.idOf(row)}: a reseller has ${left} in contract`;
       contracted += BigInt(left);
     }
   }

@@ -129,12 +129,12 @@ export class Views {
   private feesAhead(company: CompanyId): number {
     const { allocations, amounts, lots, standing } = this.state;
     let ahead = 0;
-    for (let row = standing.firstAllocation(company); row !== NIL; row = allocations.companyNext[row]) {
-      const kept = allocations.price[row] * allocations.bought[row] - allocations.refunded[row];
-      if (allocations.contract[row] === 0 || kept <= 0) continue;
-      for (let node = allocations.feeLots[row]; node !== NIL; node = amounts.next(node)) {
+    for (let row = standing.firstAllocation(company); row !== NIL; row = allocations.companyNext(row)) {
+      const kept = allocations.price(row) * allocations.bought(row) - allocations.refunded(row);
+      if (allocations.contract(row) === 0 || kept <= 0) continue;
+      for (let node = allocations.feeLots(row); node !== NIL; node = amounts.next(node)) {
         const lot = lots.rows[amounts.lot(node)];
-        ahead += mulDiv(mulDiv(amounts.amount(node), lot.usd, lot.credits), Math.min(allocations.contract[row], kept), kept);
+        ahead += mulDiv(mulDiv(amounts.amount(node), lot.usd, lot.credits), Math.min(allocations.contract(row), kept), kept);
       }
     }
     return ahead;
@@ -191,36 +191,36 @@ export class Views {
   private allocations(company: CompanyId): AllocationView[] {
     const { allocations, standing } = this.state;
     const found: AllocationView[] = [];
-    for (let row = standing.firstAllocation(company); row !== NIL; row = allocations.companyNext[row]) found.push(this.allocationView(row));
+    for (let row = standing.firstAllocation(company); row !== NIL; row = allocations.companyNext(row)) found.push(this.allocationView(row));
     return found;
   }
 
   private delivererOf(allocation: number): CompanyId {
     const { allocations } = this.state;
     const row = allocations.rowOf(allocation);
-    return row === NIL ? NONE : allocations.provider[row];
+    return row === NIL ? NONE : allocations.provider(row);
   }
 
   private allocationView(row: number): AllocationView {
     const { allocations, now } = this.state;
-    const book = this.state.bookOf(allocations.book[row]);
-    const settled = allocations.state[row] === ALLOCATION.settled;
+    const book = this.state.bookOf(allocations.book(row));
+    const settled = allocations.state(row) === ALLOCATION.settled;
     const running = book.hour * MILLIS_PER_HOUR <= now;
-    const bought = allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP;
-    const failed = bought > 0 && allocations.failedGpu[row] >= bought;
+    const bought = allocations.quantity(row) * MICRO_GPU_SECONDS_PER_STEP;
+    const failed = bought > 0 && allocations.failedGpu(row) >= bought;
     return {
-      allocation: allocations.idOf(row), company: allocations.company[row], provider: allocations.provider[row], market: book.market, hour: book.hour,
-      model: allocations.model[row], price: allocations.price[row], quantity: allocations.quantity[row], usedGpu: allocations.usedGpu[row],
-      budgetGpu: settled ? allocations.usedGpu[row] + allocations.pendingGpu[row] : bought - allocations.failedGpu[row],
-      offeredGpu: allocations.offered[row] * MICRO_GPU_SECONDS_PER_STEP, credits: allocations.contract[row],
-      status: settled && failed ? 'failed' : statusOf(settled, allocations.quantity[row], running), frozen: this.fundedByFrozen(row),
+      allocation: allocations.idOf(row), company: allocations.company(row), provider: allocations.provider(row), market: book.market, hour: book.hour,
+      model: allocations.model(row), price: allocations.price(row), quantity: allocations.quantity(row), usedGpu: allocations.usedGpu(row),
+      budgetGpu: settled ? allocations.usedGpu(row) + allocations.pendingGpu(row) : bought - allocations.failedGpu(row),
+      offeredGpu: allocations.offered(row) * MICRO_GPU_SECONDS_PER_STEP, credits: allocations.contract(row),
+      status: settled && failed ? 'failed' : statusOf(settled, allocations.quantity(row), running), frozen: this.fundedByFrozen(row),
     };
   }
 
   /** Whether a wholly frozen facility funds any of what is still in contract. */
   private fundedByFrozen(row: number): boolean {
     const { allocations, amounts, lots, facilities } = this.state;
-    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
+    for (let node = allocations.funding(row); node !== NIL; node = amounts.next(node)) {
       const { lot, facility } = lots.rows[amounts.lot(node)];
       if (facility !== NONE && facilities[facility].frozenFraction === MICRO && isTagged(facilities[facility], lot)) return true;
     }
@@ -289,14 +289,14 @@ export class Views {
     const found = new Map<string, SoldPlaceView>();
     for (const book of books) {
       if (book === undefined || book.hour < fromHour || book.hour > toHour) continue;
-      for (let row = book.firstAllocation; row !== NIL; row = allocations.bookNext[row]) {
-        const company = allocations.provider[row];
+      for (let row = book.firstAllocation; row !== NIL; row = allocations.bookNext(row)) {
+        const company = allocations.provider(row);
         const key = `${company}:${book.row}`;
         const place = found.get(key) ?? { company, market: book.market, hour: book.hour, quantity: 0, models: [] };
         found.set(key, place);
-        place.quantity += allocations.quantity[row];
-        const model = allocations.model[row];
-        if (model >= 0 && allocations.quantity[row] > 0 && !place.models.includes(model)) place.models.push(model);
+        place.quantity += allocations.quantity(row);
+        const model = allocations.model(row);
+        if (model >= 0 && allocations.quantity(row) > 0 && !place.models.includes(model)) place.models.push(model);
       }
     }
     return [...found.values()].filter(({ quantity }) => quantity > 0);

@@ -120,7 +120,7 @@ export class OrderEvents {
     words[at + 6] = bid === taker ? 0 : 1;
     words[at + 7] = buyer;
     words[at + 8] = seller;
-    words[at + 9] = state.allocations.provider[allocation];
+    words[at + 9] = state.allocations.provider(allocation);
     words[at + 10] = rows.market(book);
     words[at + 11] = rows.hour(book);
     words[at + 12] = price;

@@ -49,21 +49,21 @@ export class Delivery {
   }
 
   budget(row: number): MicroGpuSeconds {
-    return this.state.allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP;
+    return this.state.allocations.quantity(row) * MICRO_GPU_SECONDS_PER_STEP;
   }
 
   capture(command: Capture): RejectCode | undefined {
     const { allocations, captured } = this.state;
     const row = allocations.rowOf(command.allocation);
-    if (row === NIL || allocations.company[row] !== command.company || allocations.state[row] === ALLOCATION.done) return 'unknown_allocation';
+    if (row === NIL || allocations.company(row) !== command.company || allocations.state(row) === ALLOCATION.done) return 'unknown_allocation';
     if (captured.has(command.request)) return undefined;
-    const settled = allocations.state[row] === ALLOCATION.settled;
+    const settled = allocations.state(row) === ALLOCATION.settled;
     // What is on offer for resale cannot be consumed.
-    const limit = settled ? allocations.pendingGpu[row] : this.budget(row) - allocations.usedGpu[row] - allocations.failedGpu[row] - allocations.offered[row] * MICRO_GPU_SECONDS_PER_STEP;
+    const limit = settled ? allocations.pendingGpu(row) : this.budget(row) - allocations.usedGpu(row) - allocations.failedGpu(row) - allocations.offered(row) * MICRO_GPU_SECONDS_PER_STEP;
     if (!Number.isSafeInteger(command.gpu) || command.gpu < 0) return 'invalid_parameter';
     if (command.gpu > limit) return 'budget_exhausted';
-    allocations.usedGpu[row] += command.gpu;
-    if (settled) allocations.pendingGpu[row] -= command.gpu;
+    allocations.setUsedGpu(row, allocations.usedGpu(row) + command.gpu);
+    if (settled) allocations.setPendingGpu(row, allocations.pendingGpu(row) - command.gpu);
     captured.set(command.request, this.state.now);
     const { credits, payable } = this.deliver(row, command.gpu, true);
     this.emitUsage(command, row, credits, payable);
@@ -76,7 +76,7 @@ export class Delivery {
     buffer.emit('usageCaptured', {
       allocation: command.allocation,
       company: command.company,
-      provider: allocations.provider[row],
+      provider: allocations.provider(row),
       model: command.model,
       gpu: command.gpu,
       credits,
@@ -92,7 +92,7 @@ export class Delivery {
   /** GPU time of the allocation that is delivered so far. */
   private deliveredGpu(row: number): MicroGpuSeconds {
     const { allocations } = this.state;
-    return allocations.state[row] === ALLOCATION.settled ? this.budget(row) - allocations.pendingGpu[row] - allocations.failedGpu[row] : allocations.usedGpu[row];
+    return allocations.state(row) === ALLOCATION.settled ? this.budget(row) - allocations.pendingGpu(row) - allocations.failedGpu(row) : allocations.usedGpu(row);
   }
 
   /**
@@ -104,21 +104,21 @@ export class Delivery {
     const { allocations, ledger, companies } = this.state;
     const { facility, delayDays } = this.payoutTerms(row, used);
     const delivered = this.deliveredGpu(row);
-    const total = mulDiv(delivered, allocations.price[row], MICRO_GPU_SECONDS_PER_STEP);
-    const credits = total - allocations.retired[row];
+    const total = mulDiv(delivered, allocations.price(row), MICRO_GPU_SECONDS_PER_STEP);
+    const credits = total - allocations.retired(row);
     const chain = this.chainOf(row);
     const owed = chain === undefined ? total : mulDiv(delivered, chain.basePrice, MICRO_GPU_SECONDS_PER_STEP);
-    const owedNow = owed - (chain === undefined ? allocations.retired[row] : chain.owed);
-    const gross = mulDiv(owed, allocations.redemptionRate[row], MICRO);
-    const commission = mulDiv(owed, allocations.redemptionRate[row] * allocations.sellerFee[row], MICRO * FEE_SCALE);
-    const grossNow = gross - allocations.gross[row];
-    const commissionNow = commission - allocations.commission[row];
-    const company = allocations.company[row];
-    const provider = allocations.provider[row];
+    const owedNow = owed - (chain === undefined ? allocations.retired(row) : chain.owed);
+    const gross = mulDiv(owed, allocations.redemptionRate(row), MICRO);
+    const commission = mulDiv(owed, allocations.redemptionRate(row) * allocations.sellerFee(row), MICRO * FEE_SCALE);
+    const grossNow = gross - allocations.gross(row);
+    const commissionNow = commission - allocations.commission(row);
+    const company = allocations.company(row);
+    const provider = allocations.provider(row);
     ledger.begin();
-    const funded = this.resales.retireFrom(allocations.funding[row], credits, allocations.spent[row]);
-    allocations.funding[row] = funded.list;
-    allocations.spent[row] = funded.spent;
+    const funded = this.resales.retireFrom(allocations.funding(row), credits, allocations.spent(row));
+    allocations.setFunding(row, funded.list);
+    allocations.setSpent(row, funded.spent);
     ledger.reserve(16);
     ledger.post(ACCOUNT['provider.payable'], provider, -(grossNow - commissionNow));
     ledger.post(ACCOUNT['commission.seller'], company, -commissionNow);
@@ -130,10 +130,10 @@ export class Delivery {
     ledger.post(ACCOUNT['cash.escrow'], company, -(commissionNow + legs.commission + spread));
     this.postDelivered(row, gpu);
     ledger.end();
-    allocations.retired[row] = total;
-    allocations.contract[row] -= credits;
-    allocations.gross[row] = gross;
-    allocations.commission[row] = commission;
+    allocations.setRetired(row, total);
+    allocations.setContract(row, allocations.contract(row) - credits);
+    allocations.setGross(row, gross);
+    allocations.setCommission(row, commission);
     if (chain !== undefined) chain.owed = owed;
     companies[provider].undelivered -= owedNow;
     this.countRealised(row, gpu, credits, funded.cost);
@@ -154,14 +154,14 @@ export class Delivery {
   private postDelivered(row: number, gpu: MicroGpuSeconds): void {
     const { allocations, ledger, supply } = this.state;
     if (gpu === 0) return;
-    const cell = allocations.cell[row];
+    const cell = allocations.cell(row);
     ledger.postCell(ACCOUNT['capacity.entitled'], cell, supply.cellId(cell), gpu);
     ledger.postCell(ACCOUNT['capacity.delivered'], cell, supply.cellId(cell), -gpu);
   }
 
   private countRealised(row: number, gpu: MicroGpuSeconds, credits: Micro, cost: Micro): void {
     const { allocations, companies } = this.state;
-    const company = companies[allocations.company[row]];
+    const company = companies[allocations.company(row)];
     company.retired += credits;
     company.retiredCost += cost;
     company.listValue += this.failures.listValue(row, gpu);
@@ -176,7 +176,7 @@ export class Delivery {
   /** The first facility that funds what is left in contract; NONE when only cash does. */
   private financedBy(row: number): number {
     const { allocations, amounts, lots } = this.state;
-    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
+    for (let node = allocations.funding(row); node !== NIL; node = amounts.next(node)) {
       const { facility } = lots.rows[amounts.lot(node)];
       if (facility !== NONE) return facility;
     }
@@ -215,7 +215,7 @@ export class Delivery {
     const { allocations } = this.state;
     this.sweeps.clearBook(book, 'hour_ended');
     for (let row = book.firstAllocation; row !== NIL; ) {
-      const next = allocations.bookNext[row];
+      const next = allocations.bookNext(row);
       this.settle(row, pending.get(allocations.idOf(row)) ?? 0);
       row = next;
     }
@@ -233,29 +233,29 @@ export class Delivery {
 
   private settle(row: number, pending: MicroGpuSeconds): void {
     const { allocations, buffer } = this.state;
-    const left = this.budget(row) - allocations.usedGpu[row] - allocations.failedGpu[row];
+    const left = this.budget(row) - allocations.usedGpu(row) - allocations.failedGpu(row);
     const kept = Math.min(Math.max(pending, 0), left);
-    allocations.pendingGpu[row] = kept;
-    allocations.state[row] = ALLOCATION.settled;
+    allocations.setPendingGpu(row, kept);
+    allocations.setState(row, ALLOCATION.settled);
     const credits = this.deliverRest(row, left - kept);
-    buffer.emit('allocationSettled', { allocation: allocations.idOf(row), usedGpu: allocations.usedGpu[row], unused: credits, failed: allocations.refunded[row], pendingGpu: kept });
+    buffer.emit('allocationSettled', { allocation: allocations.idOf(row), usedGpu: allocations.usedGpu(row), unused: credits, failed: allocations.refunded(row), pendingGpu: kept });
     this.finishIfDone(row);
   }
 
   /** Of `rest` that nobody consumed, what was available is delivered unused; the rest of it fails. Returns the micro-CR that the former retired. */
   private deliverRest(row: number, rest: MicroGpuSeconds): Micro {
-    const { failedGpu } = this.state.allocations;
-    const before = failedGpu[row];
+    const { allocations } = this.state;
+    const before = allocations.failedGpu(row);
     const shares = this.sharesOf(row);
     this.failures.beforeDelivery(row, this.failures.dueUnconsumed(row, shares), shares.reason);
-    return this.deliver(row, rest - (failedGpu[row] - before), false).credits;
+    return this.deliver(row, rest - (allocations.failedGpu(row) - before), false).credits;
   }
 
   /** What failed of the allocation's minutes. After a replacement only a part of the later ones counts: what was not bought elsewhere. */
   private sharesOf(row: number): Shares {
     const { allocations, replacements } = this.state;
-    const book = this.state.bookOf(allocations.book[row]);
-    const promised = { company: allocations.provider[row], market: book.market, hour: book.hour, model: allocations.model[row], fromMinute: allocations.fromMinute[row], toMinute: MINUTES_PER_HOUR };
+    const book = this.state.bookOf(allocations.book(row));
+    const promised = { company: allocations.provider(row), market: book.market, hour: book.hour, model: allocations.model(row), fromMinute: allocations.fromMinute(row), toMinute: MINUTES_PER_HOUR };
     const replaced = replacements.get(row);
     if (replaced === undefined) return this.minutes.shares(promised);
     const early = this.minutes.shares({ ...promised, toMinute: replaced.minute });
@@ -272,8 +272,8 @@ export class Delivery {
     const bookRow = state.markets.get(market)?.books.get(hour);
     if (bookRow === undefined || hour >= state.settledThrough) return;
     const { allocations } = state;
-    for (let row = state.bookOf(bookRow).firstAllocation; row !== NIL; row = allocations.bookNext[row]) {
-      if (allocations.provider[row] === provider && allocations.state[row] === ALLOCATION.done) this.review(row);
+    for (let row = state.bookOf(bookRow).firstAllocation; row !== NIL; row = allocations.bookNext(row)) {
+      if (allocations.provider(row) === provider && allocations.state(row) === ALLOCATION.done) this.review(row);
     }
   }
 
@@ -307,9 +307,9 @@ export class Delivery {
   releasePending(command: ReleasePending): RejectCode | undefined {
     const { allocations, buffer } = this.state;
     const row = allocations.rowOf(command.allocation);
-    if (row === NIL || allocations.state[row] !== ALLOCATION.settled) return 'unknown_allocation';
-    const gpu = Math.min(command.gpu, allocations.pendingGpu[row]);
-    allocations.pendingGpu[row] -= gpu;
+    if (row === NIL || allocations.state(row) !== ALLOCATION.settled) return 'unknown_allocation';
+    const gpu = Math.min(command.gpu, allocations.pendingGpu(row));
+    allocations.setPendingGpu(row, allocations.pendingGpu(row) - gpu);
     this.deliverRest(row, gpu);
     buffer.emit('pendingReleased', { allocation: command.allocation, gpu });
     this.finishIfDone(row);
@@ -320,18 +320,18 @@ export class Delivery {
   private finishIfDone(row: number): void {
     const { state } = this;
     const { allocations } = state;
-    if (allocations.pendingGpu[row] > 0) return;
-    const after = allocations.companyNext[row];
-    const before = allocations.companyPrev[row];
-    if (before === NIL) state.standing.setFirstAllocation(allocations.company[row], after);
-    else allocations.companyNext[before] = after;
-    if (after !== NIL) allocations.companyPrev[after] = before;
-    const book = state.bookOf(allocations.book[row]);
+    if (allocations.pendingGpu(row) > 0) return;
+    const after = allocations.companyNext(row);
+    const before = allocations.companyPrev(row);
+    if (before === NIL) state.standing.setFirstAllocation(allocations.company(row), after);
+    else allocations.setCompanyNext(before, after);
+    if (after !== NIL) allocations.setCompanyPrev(after, before);
+    const book = state.bookOf(allocations.book(row));
     for (const leg of this.resales.finish(row)) {
       this.facilities.prepayFrom(leg.facility, leg.company, leg.gross - leg.commission);
       state.companies[leg.company].paid += leg.gross - leg.commission;
     }
-    allocations.state[row] = ALLOCATION.done;
+    allocations.setState(row, ALLOCATION.done);
     book.openAllocations--;
     if (state.failedPlaces.size > 0) this.review(row);
   }
@@ -344,10 +344,10 @@ export class Delivery {
   private closeBook(book: HourBook): void {
     const { allocations, amounts, replacements } = this.state;
     for (let row = book.firstAllocation; row !== NIL; ) {
-      const next = allocations.bookNext[row];
+      const next = allocations.bookNext(row);
       this.resales.forget(row);
       replacements.delete(row);
-      for (const list of [allocations.funding[row], allocations.spent[row], allocations.feeLots[row]]) amounts.dropAll(list);
+      for (const list of [allocations.funding(row), allocations.spent(row), allocations.feeLots(row)]) amounts.dropAll(list);
       allocations.destroy(row);
       row = next;
     }

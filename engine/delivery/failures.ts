@@ -35,7 +35,7 @@ export class Failures {
   }
 
   private budget(row: number): MicroGpuSeconds {
-    return this.state.allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP;
+    return this.state.allocations.quantity(row) * MICRO_GPU_SECONDS_PER_STEP;
   }
 
   /**
@@ -45,13 +45,13 @@ export class Failures {
    */
   due(row: number, shares: Shares): Failed {
     const { allocations } = this.state;
-    const consumed = allocations.usedGpu[row];
+    const consumed = allocations.usedGpu(row);
     const replaced = this.state.replacements.get(row);
     const elsewhere = (replaced?.taken ?? 0) * MICRO_GPU_SECONDS_PER_STEP;
-    const rest = this.budget(row) - consumed - allocations.pendingGpu[row] - elsewhere;
+    const rest = this.budget(row) - consumed - allocations.pendingGpu(row) - elsewhere;
     const failed = mulDiv(rest, shares.provider + shares.platform, shares.promised);
     const ours = mulDiv(rest, shares.platform, shares.promised);
-    const voided = allocations.pendingGpu[row] > 0 ? 0 : mulDiv(consumed, shares.void, shares.promised);
+    const voided = allocations.pendingGpu(row) > 0 ? 0 : mulDiv(consumed, shares.void, shares.promised);
     return { total: elsewhere + failed + voided, penal: (replaced?.penalGpu ?? 0) + failed - ours + voided };
   }
 
@@ -66,17 +66,17 @@ export class Failures {
    */
   beforeDelivery(row: number, due: Failed, reason: FailureReason): Micro {
     const { allocations, ledger, amounts, companies } = this.state;
-    const gpu = due.total - allocations.failedGpu[row];
+    const gpu = due.total - allocations.failedGpu(row);
     if (gpu <= 0) return 0;
-    const penal = due.penal - allocations.penalGpu[row];
-    const company = allocations.company[row];
-    const credits = this.refundable(row, due.total, allocations.price[row]) - allocations.refunded[row];
+    const penal = due.penal - allocations.penalGpu(row);
+    const company = allocations.company(row);
+    const credits = this.refundable(row, due.total, allocations.price(row)) - allocations.refunded(row);
     const feeBefore = this.feeBack(row);
     const penaltyBefore = this.penalty(row);
     const owedBefore = this.owedFailed(row);
     ledger.begin();
-    const [rest, back] = amounts.split(allocations.funding[row], allocations.contract[row] - credits);
-    allocations.funding[row] = rest;
+    const [rest, back] = amounts.split(allocations.funding(row), allocations.contract(row) - credits);
+    allocations.setFunding(row, rest);
     this.resales.giveBack(company, back, 0);
     this.giveBackLegs(row, due.total);
     this.count(row, due);
@@ -84,9 +84,9 @@ export class Failures {
     this.postCapacity(row, 'capacity.entitled', gpu);
     const paid = this.postDamages(row, this.penalty(row) - penaltyBefore);
     ledger.end();
-    allocations.refunded[row] += credits;
-    allocations.contract[row] -= credits;
-    companies[allocations.provider[row]].undelivered -= this.owedFailed(row) - owedBefore;
+    allocations.setRefunded(row, allocations.refunded(row) + credits);
+    allocations.setContract(row, allocations.contract(row) - credits);
+    companies[allocations.provider(row)].undelivered -= this.owedFailed(row) - owedBefore;
     this.tell(row, 'before_delivery', { gpu, penal, credits, fee, damages: paid, clawedBack: 0, commission: 0, reason });
     return credits;
   }
@@ -97,26 +97,25 @@ export class Failures {
    */
   afterDelivery(row: number, due: Failed, reason: FailureReason, clawBack: (company: CompanyId, amount: Micro) => void): void {
     const { allocations, ledger, chains, companies } = this.state;
-    const gpu = due.total - allocations.failedGpu[row];
+    const gpu = due.total - allocations.failedGpu(row);
     if (gpu <= 0) return;
-    const penal = due.penal - allocations.penalGpu[row];
-    const { company, provider, price, redemptionRate, sellerFee } = allocations;
-    const buyer = company[row];
+    const penal = due.penal - allocations.penalGpu(row);
+    const buyer = allocations.company(row);
     const left = this.budget(row) - due.total;
-    const total = mulDiv(left, price[row], MICRO_GPU_SECONDS_PER_STEP);
-    const credits = allocations.retired[row] - total;
+    const total = mulDiv(left, allocations.price(row), MICRO_GPU_SECONDS_PER_STEP);
+    const credits = allocations.retired(row) - total;
     const chain = chains.get(row);
     const owed = chain === undefined ? total : mulDiv(left, chain.basePrice, MICRO_GPU_SECONDS_PER_STEP);
-    const gross = mulDiv(owed, redemptionRate[row], MICRO);
-    const commission = mulDiv(owed, redemptionRate[row] * sellerFee[row], MICRO * FEE_SCALE);
-    const grossBack = allocations.gross[row] - gross;
-    const commissionBack = allocations.commission[row] - commission;
+    const gross = mulDiv(owed, allocations.redemptionRate(row), MICRO);
+    const commission = mulDiv(owed, allocations.redemptionRate(row) * allocations.sellerFee(row), MICRO * FEE_SCALE);
+    const grossBack = allocations.gross(row) - gross;
+    const commissionBack = allocations.commission(row) - commission;
     const feeBefore = this.feeBack(row);
     const penaltyBefore = this.penalty(row);
     ledger.begin();
-    const reminted = this.remint(buyer, allocations.spent[row], allocations.retired[row] - credits);
-    allocations.spent[row] = reminted.rest;
-    clawBack(provider[row], grossBack - commissionBack);
+    const reminted = this.remint(buyer, allocations.spent(row), allocations.retired(row) - credits);
+    allocations.setSpent(row, reminted.rest);
+    clawBack(allocations.provider(row), grossBack - commissionBack);
     const legs = chain === undefined ? { cost: 0, gross: 0, commission: 0 } : this.resales.undeliver(chain, left, (owner, list, keep) => this.remint(owner, list, keep), clawBack);
     const spread = reminted.cost + legs.cost - grossBack - legs.gross;
     const returned = commissionBack + legs.commission + spread;
@@ -131,10 +130,10 @@ export class Failures {
     this.postCapacity(row, 'capacity.delivered', gpu);
     const paid = this.postDamages(row, this.penalty(row) - penaltyBefore);
     ledger.end();
-    allocations.retired[row] = total;
-    allocations.refunded[row] += credits;
-    allocations.gross[row] = gross;
-    allocations.commission[row] = commission;
+    allocations.setRetired(row, total);
+    allocations.setRefunded(row, allocations.refunded(row) + credits);
+    allocations.setGross(row, gross);
+    allocations.setCommission(row, commission);
     if (chain !== undefined) chain.owed = owed;
     companies[buyer].delivered.spread -= spread;
     companies[buyer].delivered.commission -= commissionBack + legs.commission;
@@ -145,49 +144,49 @@ export class Failures {
   /** Micro-CR that a part of an allocation is worth at today's list price. */
   listValue(row: number, gpu: MicroGpuSeconds): Micro {
     const { allocations, supply, classes } = this.state;
-    const { market } = supply.capacities[supply.capacityOf(allocations.cell[row])];
+    const { market } = supply.capacities[supply.capacityOf(allocations.cell(row))];
     return mulDiv(gpu, classes[classOf(market)].listPrice, MICRO_GPU_SECONDS_PER_STEP);
   }
 
   /** Micro-CR that go back when `failed` of the allocation has failed: what the rest does not cost. */
   private refundable(row: number, failed: MicroGpuSeconds, price: number): Micro {
-    return price * this.state.allocations.quantity[row] - mulDiv(this.budget(row) - failed, price, MICRO_GPU_SECONDS_PER_STEP);
+    return price * this.state.allocations.quantity(row) - mulDiv(this.budget(row) - failed, price, MICRO_GPU_SECONDS_PER_STEP);
   }
 
   private basePrice(row: number): number {
-    return this.state.chains.get(row)?.basePrice ?? this.state.allocations.price[row];
+    return this.state.chains.get(row)?.basePrice ?? this.state.allocations.price(row);
   }
 
   /** What the provider had sold of what failed. */
   private owedFailed(row: number): Micro {
-    return this.refundable(row, this.state.allocations.failedGpu[row], this.basePrice(row));
+    return this.refundable(row, this.state.allocations.failedGpu(row), this.basePrice(row));
   }
 
   /** The buyer's fee on what has failed. */
   feeBack(row: number): Micro {
-    const { fee, failedGpu, bought } = this.state.allocations;
-    return mulDiv(fee[row], failedGpu[row], bought[row] * MICRO_GPU_SECONDS_PER_STEP);
+    const { allocations } = this.state;
+    return mulDiv(allocations.fee(row), allocations.failedGpu(row), allocations.bought(row) * MICRO_GPU_SECONDS_PER_STEP);
   }
 
   /** 25 % of redemption rate x the provider's price x what failed by its fault. */
   private penalty(row: number): Micro {
-    const { penalGpu, redemptionRate } = this.state.allocations;
-    const credits = mulDiv(penalGpu[row], this.basePrice(row), MICRO_GPU_SECONDS_PER_STEP);
-    return mulDiv(credits, redemptionRate[row] * PARAMETERS.damages, MICRO * MICRO);
+    const { allocations } = this.state;
+    const credits = mulDiv(allocations.penalGpu(row), this.basePrice(row), MICRO_GPU_SECONDS_PER_STEP);
+    return mulDiv(credits, allocations.redemptionRate(row) * PARAMETERS.damages, MICRO * MICRO);
   }
 
   private count(row: number, due: Failed): void {
     const { allocations } = this.state;
-    allocations.failedGpu[row] = due.total;
-    allocations.penalGpu[row] = due.penal;
+    allocations.setFailedGpu(row, due.total);
+    allocations.setPenalGpu(row, due.penal);
   }
 
   /** What has failed already proves to be the provider's fault: it pays damages for it. Returns what was given. */
   penalise(row: number, gpu: MicroGpuSeconds): MicroGpuSeconds {
     const { allocations } = this.state;
     const before = this.penalty(row);
-    allocations.penalGpu[row] += gpu;
-    const damages = this.payExtra(allocations.provider[row], allocations.company[row], this.penalty(row) - before);
+    allocations.setPenalGpu(row, allocations.penalGpu(row) + gpu);
+    const damages = this.payExtra(allocations.provider(row), allocations.company(row), this.penalty(row) - before);
     this.tell(row, 'before_delivery', { gpu: 0, penal: gpu, credits: 0, fee: 0, damages, clawedBack: 0, commission: 0, reason: 'replaced' });
     return gpu;
   }
@@ -231,9 +230,9 @@ export class Failures {
   private remintFee(row: number, fee: Micro): Micro {
     const { allocations, amounts, ledger } = this.state;
     if (fee === 0) return 0;
-    const company = allocations.company[row];
-    const { rest, cost } = this.remint(company, allocations.feeLots[row], amounts.sum(allocations.feeLots[row]) - fee);
-    allocations.feeLots[row] = rest;
+    const company = allocations.company(row);
+    const { rest, cost } = this.remint(company, allocations.feeLots(row), amounts.sum(allocations.feeLots(row)) - fee);
+    allocations.setFeeLots(row, rest);
     ledger.reserve(8);
     ledger.post(ACCOUNT['commission.buyer'], company, cost);
     ledger.post(ACCOUNT['cash.escrow'], company, cost);
@@ -243,7 +242,7 @@ export class Failures {
 
   private postCapacity(row: number, from: 'capacity.entitled' | 'capacity.delivered', gpu: MicroGpuSeconds): void {
     const { allocations, ledger, supply } = this.state;
-    const cell = allocations.cell[row];
+    const cell = allocations.cell(row);
     ledger.reserve(16);
     ledger.postCell(ACCOUNT[from], cell, supply.cellId(cell), gpu);
     ledger.postCell(ACCOUNT['capacity.failed'], cell, supply.cellId(cell), -gpu);
@@ -252,7 +251,7 @@ export class Failures {
   /** From the provider's bond, as far as it reaches, to the buyer's cash. Returns what was paid. */
   private postDamages(row: number, due: Micro): Micro {
     const { allocations } = this.state;
-    return this.payFromBond(allocations.provider[row], allocations.company[row], due);
+    return this.payFromBond(allocations.provider(row), allocations.company(row), due);
   }
 
   /** A payment out of a bond by itself. Returns what the bond could pay. */
@@ -280,7 +279,7 @@ export class Failures {
     // Postings are booked under what is told next.
     if (rulesVersion < 7) this.resales.tellExtended();
     buffer.emit('deliveryFailed', {
-      allocation: allocations.idOf(row), company: allocations.company[row], provider: allocations.provider[row], found, ...what,
+      allocation: allocations.idOf(row), company: allocations.company(row), provider: allocations.provider(row), found, ...what,
     });
     this.resales.tellExtended();
   }

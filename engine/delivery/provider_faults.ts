@@ -58,9 +58,9 @@ export class ProviderFaults {
     const buyers = new Set<CompanyId>();
     const bookRow = markets.get(market)?.books.get(Math.floor(minute / MINUTES_PER_HOUR));
     if (bookRow === undefined) return buyers;
-    for (let row = this.state.bookOf(bookRow).firstAllocation; row !== NIL; row = allocations.bookNext[row]) {
-      const concerns = allocations.provider[row] === provider && (model === NONE || allocations.model[row] === model);
-      if (concerns && allocations.quantity[row] > 0 && allocations.fromMinute[row] <= minute % MINUTES_PER_HOUR) buyers.add(allocations.company[row]);
+    for (let row = this.state.bookOf(bookRow).firstAllocation; row !== NIL; row = allocations.bookNext(row)) {
+      const concerns = allocations.provider(row) === provider && (model === NONE || allocations.model(row) === model);
+      if (concerns && allocations.quantity(row) > 0 && allocations.fromMinute(row) <= minute % MINUTES_PER_HOUR) buyers.add(allocations.company(row));
     }
     return buyers;
   }

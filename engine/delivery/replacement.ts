@@ -64,8 +64,8 @@ export class Replacements {
     if (cell === NIL || (book.hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore) return;
     if (model === NONE) this.sweeps.cancelAsksOf(book, cell, 'delivery_failed');
     const rows: number[] = [];
-    for (let row = book.firstAllocation; row !== NIL; row = state.allocations.bookNext[row]) {
-      if (state.allocations.cell[row] === cell && (model === NONE || state.allocations.model[row] === model)) rows.push(row);
+    for (let row = book.firstAllocation; row !== NIL; row = state.allocations.bookNext(row)) {
+      if (state.allocations.cell(row) === cell && (model === NONE || state.allocations.model(row) === model)) rows.push(row);
     }
     // The first bought is the first served.
     for (const row of rows.reverse()) this.replace(book, row, heldOf(state.allocations.idOf(row)), isTold);
@@ -73,26 +73,26 @@ export class Replacements {
 
   private replace(book: HourBook, row: number, held: MicroGpuSeconds, isTold: (model: ModelId) => boolean): void {
     const { allocations, replacements } = this.state;
-    if (allocations.state[row] !== ALLOCATION.open || replacements.has(row)) return;
+    if (allocations.state(row) !== ALLOCATION.open || replacements.has(row)) return;
     const wanted = this.wanted(book, row, held);
     if (wanted === 0) return;
     const found = this.look(book, row, wanted);
     if (found.quantity === 0) {
-      if (!isTold(allocations.model[row])) this.tell(row, wanted, 0, 0, 0, found.outcome);
+      if (!isTold(allocations.model(row))) this.tell(row, wanted, 0, 0, 0, found.outcome);
       return;
     }
-    const provider = allocations.provider[row];
-    const company = allocations.company[row];
-    const before = allocations.failedGpu[row];
+    const provider = allocations.provider(row);
+    const company = allocations.company(row);
+    const before = allocations.failedGpu(row);
     const replacement: Replacement = { minute: MINUTES_PER_HOUR - minutesLeft(book.hour, this.state.now), wanted, taken: found.quantity, penalGpu: 0 };
     replacements.set(row, replacement);
     const feesBefore = this.failures.feeBack(row);
-    this.failures.beforeDelivery(row, { total: before + found.quantity * MICRO_GPU_SECONDS_PER_STEP, penal: allocations.penalGpu[row] }, 'replaced');
+    this.failures.beforeDelivery(row, { total: before + found.quantity * MICRO_GPU_SECONDS_PER_STEP, penal: allocations.penalGpu(row) }, 'replaced');
     const bought = this.buy(book, row, found);
     const missed = found.quantity - bought.quantity;
     const feeBack = mulDiv(this.failures.feeBack(row) - feesBefore, bought.quantity, found.quantity);
-    const extra = bought.notional + bought.fee - allocations.price[row] * bought.quantity - feeBack;
-    const paid = this.failures.payExtra(provider, company, mulDiv(Math.max(0, extra), allocations.redemptionRate[row], MICRO));
+    const extra = bought.notional + bought.fee - allocations.price(row) * bought.quantity - feeBack;
+    const paid = this.failures.payExtra(provider, company, mulDiv(Math.max(0, extra), allocations.redemptionRate(row), MICRO));
     if (missed > 0) replacement.penalGpu = this.failures.penalise(row, missed * MICRO_GPU_SECONDS_PER_STEP);
     const partly = bought.quantity < wanted ? 'partly_replaced' : 'replaced';
     this.tell(row, wanted, bought.quantity, bought.order, paid, bought.quantity === 0 ? 'refused' : partly);
@@ -102,24 +102,24 @@ export class Replacements {
   private wanted(book: HourBook, row: number, held: MicroGpuSeconds): Steps {
     const { allocations, now } = this.state;
     const left = minutesLeft(book.hour, now);
-    const open = allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP - allocations.usedGpu[row] - allocations.failedGpu[row] - held;
-    const time = mulDivFloor(allocations.quantity[row], left, MINUTES_PER_HOUR - allocations.fromMinute[row]);
-    return Math.max(0, Math.min(Math.floor(open / MICRO_GPU_SECONDS_PER_STEP) - allocations.offered[row], time));
+    const open = allocations.quantity(row) * MICRO_GPU_SECONDS_PER_STEP - allocations.usedGpu(row) - allocations.failedGpu(row) - held;
+    const time = mulDivFloor(allocations.quantity(row), left, MINUTES_PER_HOUR - allocations.fromMinute(row));
+    return Math.max(0, Math.min(Math.floor(open / MICRO_GPU_SECONDS_PER_STEP) - allocations.offered(row), time));
   }
 
   /** Asks of other providers, the cheapest first, as far as the bond pays what they cost more. */
   private look(book: HourBook, row: number, wanted: Steps): Found {
     const { orders, allocations, standing, supply, ledger } = this.state;
-    const model = allocations.model[row];
-    const provider = allocations.provider[row];
+    const model = allocations.model(row);
+    const provider = allocations.provider(row);
     const bond = -ledger.balance(ACCOUNT['provider.bond'], provider);
-    let spare: Micro = mulDivFloor(bond, MICRO, allocations.redemptionRate[row]);
+    let spare: Micro = mulDivFloor(bond, MICRO, allocations.redemptionRate(row));
     const found: Found = { quantity: 0, limit: 0, outcome: 'no_offer' };
     book.asks.forEach(orders, (ask) => {
       const cell = orders.cell(ask);
-      const own = standing.group(orders.company(ask)) === standing.group(allocations.company[row]) || supply.capacities[supply.capacityOf(cell)].company === provider;
+      const own = standing.group(orders.company(ask)) === standing.group(allocations.company(row)) || supply.capacities[supply.capacityOf(cell)].company === provider;
       if (own || (model !== NONE && !supply.serves(cell, model))) return true;
-      const more = Math.max(0, mulDivCeil(orders.price(ask), FEE_SCALE + BUYER_FEE_MAX, FEE_SCALE) - allocations.price[row]);
+      const more = Math.max(0, mulDivCeil(orders.price(ask), FEE_SCALE + BUYER_FEE_MAX, FEE_SCALE) - allocations.price(row));
       const reach = more === 0 ? wanted : Math.floor(spare / more);
       const take = Math.min(orders.remaining(ask), wanted - found.quantity, reach);
       spare -= take * more;
@@ -134,25 +134,25 @@ export class Replacements {
   /** An ordinary bid of the buyer, at once or not at all. What was bought stands at the head of its allocations. */
   private buy(book: HourBook, row: number, { quantity, limit }: Found): { quantity: Steps; notional: Micro; fee: Micro; order: number } {
     const { allocations, standing, orders } = this.state;
-    const company = allocations.company[row];
+    const company = allocations.company(row);
     const head = standing.firstAllocation(company);
     const order = orders.nextId();
     const refusal = this.trading.place({
       type: 'place', company, market: book.market, hour: book.hour, side: BUY, orderType: LIMIT, price: limit, quantity, timeInForce: IOC, postOnly: false,
-      displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: allocations.model[row], resaleOf: 0, selfTradePrevention: CANCEL_NEWEST,
+      displayQuantity: 0, minimumQuantity: 0, stopPrice: 0, expiresAt: 0, model: allocations.model(row), resaleOf: 0, selfTradePrevention: CANCEL_NEWEST,
       cancelOnDisconnect: false, clientOrderId: '',
     });
     const bought = { quantity: 0, notional: 0, fee: 0, order: refusal === undefined ? order : 0 };
-    for (let own = standing.firstAllocation(company); own !== head; own = allocations.companyNext[own]) {
-      bought.quantity += allocations.quantity[own];
-      bought.notional += allocations.price[own] * allocations.quantity[own];
-      bought.fee += allocations.fee[own];
+    for (let own = standing.firstAllocation(company); own !== head; own = allocations.companyNext(own)) {
+      bought.quantity += allocations.quantity(own);
+      bought.notional += allocations.price(own) * allocations.quantity(own);
+      bought.fee += allocations.fee(own);
     }
     return bought;
   }
 
   private tell(row: number, wanted: Steps, replaced: Steps, order: number, extra: Micro, outcome: Outcome): void {
     const { allocations, buffer } = this.state;
-    buffer.emit('replacementSought', { allocation: allocations.idOf(row), company: allocations.company[row], provider: allocations.provider[row], wanted, replaced, order, extra, outcome });
+    buffer.emit('replacementSought', { allocation: allocations.idOf(row), company: allocations.company(row), provider: allocations.provider(row), wanted, replaced, order, extra, outcome });
   }
 }

@@ -49,8 +49,8 @@ export class Resales {
     const { allocations, companies } = this.state;
     if (command.side === BUY || companies[command.company].role !== 'borrower') return 'not_authorized';
     const row = allocations.rowOf(command.resaleOf);
-    if (row === NIL || allocations.company[row] !== command.company || allocations.state[row] !== ALLOCATION.open) return 'unknown_allocation';
-    const book = this.state.bookOf(allocations.book[row]);
+    if (row === NIL || allocations.company(row) !== command.company || allocations.state(row) !== ALLOCATION.open) return 'unknown_allocation';
+    const book = this.state.bookOf(allocations.book(row));
     return book.market === command.market && book.hour === command.hour ? undefined : 'invalid_parameter';
   }
 
@@ -61,19 +61,19 @@ export class Resales {
   covers(command: PlaceOrder): boolean {
     const { allocations } = this.state;
     const row = allocations.rowOf(command.resaleOf);
-    const offered = allocations.offered[row] + command.quantity;
-    const spoken = allocations.usedGpu[row] + allocations.failedGpu[row] + Math.max(0, command.held ?? 0);
-    if (offered * MICRO_GPU_SECONDS_PER_STEP + spoken > allocations.quantity[row] * MICRO_GPU_SECONDS_PER_STEP) return false;
+    const offered = allocations.offered(row) + command.quantity;
+    const spoken = allocations.usedGpu(row) + allocations.failedGpu(row) + Math.max(0, command.held ?? 0);
+    if (offered * MICRO_GPU_SECONDS_PER_STEP + spoken > allocations.quantity(row) * MICRO_GPU_SECONDS_PER_STEP) return false;
     return this.fitsHour(row, offered);
   }
 
   /** In the running hour: sold of it and offered, as GPUs, are at most what was bought. */
   fitsHour(row: number, offered: Steps): boolean {
     const { allocations, spotResales, now } = this.state;
-    const left = minutesLeft(this.state.bookOf(allocations.book[row]).hour, now);
+    const left = minutesLeft(this.state.bookOf(allocations.book(row)).hour, now);
     if (left >= MINUTES) return true;
     const sold = spotResales.get(row);
-    return (sold?.occupied ?? 0n) + occupancy(offered, left) <= wholeSteps(sold?.bought ?? allocations.quantity[row]);
+    return (sold?.occupied ?? 0n) + occupancy(offered, left) <= wholeSteps(sold?.bought ?? allocations.quantity(row));
   }
 
   /** The allocation that a resale ask offers. */
@@ -87,9 +87,9 @@ export class Resales {
     if (change === 0) return;
     const { allocations, buffer } = this.state;
     const row = this.sourceOf(ask);
-    allocations.offered[row] += change;
+    allocations.setOffered(row, allocations.offered(row) + change);
     buffer.emit('resaleOffered', {
-      allocation: allocations.idOf(row), company: allocations.company[row], hour: this.state.bookOf(allocations.book[row]).hour, offered: allocations.offered[row],
+      allocation: allocations.idOf(row), company: allocations.company(row), hour: this.state.bookOf(allocations.book(row)).hour, offered: allocations.offered(row),
     });
   }
 
@@ -100,20 +100,20 @@ export class Resales {
   release(ask: number, allocation: number, price: Ticks, quantity: Steps, fee: Micro, sellerFee: number): void {
     const { allocations, amounts } = this.state;
     const source = this.sourceOf(ask);
-    const cost = allocations.price[source];
+    const cost = allocations.price(source);
     const carved = this.carve(source, quantity);
     const kept = Math.max(0, cost - price) * quantity;
     const [left, released] = amounts.split(carved, kept);
     const legs = this.splitLegs(source, quantity);
     if (price !== cost) {
       legs.push({
-        company: allocations.company[source], gain: price - cost, funding: left, facility: price > cost ? this.financierOf(released) : NIL,
+        company: allocations.company(source), gain: price - cost, funding: left, facility: price > cost ? this.financierOf(released) : NIL,
         redemptionRate: this.state.money.redemptionRate, sellerFee, ...NOTHING_YET,
       });
     }
     const basePrice = this.state.chains.get(source)?.basePrice ?? cost;
     if (legs.length > 0) this.state.chains.set(allocation, { basePrice, owed: 0, legs });
-    this.giveBack(allocations.company[source], released, fee);
+    this.giveBack(allocations.company(source), released, fee);
     this.count(source, quantity);
   }
 
@@ -136,10 +136,10 @@ export class Resales {
   /** Takes the last credits that fund `quantity` steps out of the allocation's contract. */
   private carve(source: number, quantity: Steps): number {
     const { allocations, amounts } = this.state;
-    const credits = allocations.price[source] * quantity;
-    const [head, tail] = amounts.split(allocations.funding[source], allocations.contract[source] - credits);
-    allocations.funding[source] = head;
-    allocations.contract[source] -= credits;
+    const credits = allocations.price(source) * quantity;
+    const [head, tail] = amounts.split(allocations.funding(source), allocations.contract(source) - credits);
+    allocations.setFunding(source, head);
+    allocations.setContract(source, allocations.contract(source) - credits);
     return tail;
   }
 
@@ -205,14 +205,14 @@ export class Resales {
   /** The steps have changed hands. */
   private count(source: number, quantity: Steps): void {
     const { allocations, spotResales, now } = this.state;
-    const left = minutesLeft(this.state.bookOf(allocations.book[source]).hour, now);
+    const left = minutesLeft(this.state.bookOf(allocations.book(source)).hour, now);
     if (left < MINUTES) {
-      const sold = spotResales.get(source) ?? { bought: allocations.quantity[source], occupied: 0n };
+      const sold = spotResales.get(source) ?? { bought: allocations.quantity(source), occupied: 0n };
       sold.occupied += occupancy(quantity, left);
       spotResales.set(source, sold);
     }
-    allocations.offered[source] -= quantity;
-    allocations.quantity[source] -= quantity;
+    allocations.setOffered(source, allocations.offered(source) - quantity);
+    allocations.setQuantity(source, allocations.quantity(source) - quantity);
   }
 
   /**

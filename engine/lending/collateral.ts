@@ -102,18 +102,18 @@ export class Collateral {
   offerHours(facility: Facility, until: Millis): void {
     const { allocations, standing, now } = this.state;
     const rows: number[] = [];
-    for (let row = standing.firstAllocation(facility.company); row !== NIL; row = allocations.companyNext[row]) rows.push(row);
+    for (let row = standing.firstAllocation(facility.company); row !== NIL; row = allocations.companyNext(row)) rows.push(row);
     for (const row of rows) {
-      const book = this.state.bookOf(allocations.book[row]);
+      const book = this.state.bookOf(allocations.book(row));
       const gate = book.hour * MILLIS_PER_HOUR - PARAMETERS.gateClosure;
-      if (allocations.state[row] !== ALLOCATION.open || gate <= now || book.hour * MILLIS_PER_HOUR > until || !this.isFundedBy(row, facility)) continue;
+      if (allocations.state(row) !== ALLOCATION.open || gate <= now || book.hour * MILLIS_PER_HOUR > until || !this.isFundedBy(row, facility)) continue;
       this.offer(facility, row, book, gate);
     }
   }
 
   private isFundedBy(row: number, facility: Facility): boolean {
     const { allocations, amounts, lots } = this.state;
-    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
+    for (let node = allocations.funding(row); node !== NIL; node = amounts.next(node)) {
       const lot = amounts.lot(node);
       if (lots.rows[lot].facility === facility.facility && isTagged(facility, lot)) return true;
     }
@@ -123,8 +123,8 @@ export class Collateral {
   private offer(facility: Facility, row: number, book: HourBook, gate: Millis): void {
     const { state, trading } = this;
     const { allocations } = state;
-    const used = Math.ceil(allocations.usedGpu[row] / MICRO_GPU_SECONDS_PER_STEP);
-    const quantity: Steps = allocations.quantity[row] - allocations.offered[row] - used;
+    const used = Math.ceil(allocations.usedGpu(row) / MICRO_GPU_SECONDS_PER_STEP);
+    const quantity: Steps = allocations.quantity(row) - allocations.offered(row) - used;
     if (quantity <= 0) return;
     const mark = Math.max(1, markOf(this.state, book.market, book.hour));
     const allocation = allocations.idOf(row);

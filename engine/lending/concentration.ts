@@ -73,8 +73,8 @@ export class Concentration implements RoomHost {
   /** A fill has spent financed credit. */
   count(allocation: number): void {
     const { allocations, amounts, lots, standing, facilities } = this.state;
-    const group = standing.group(allocations.provider[allocation]);
-    for (let node = allocations.funding[allocation]; node !== NIL; node = amounts.next(node)) {
+    const group = standing.group(allocations.provider(allocation));
+    for (let node = allocations.funding(allocation); node !== NIL; node = amounts.next(node)) {
       const lot = lots.rows[amounts.lot(node)];
       if (lot.facility === NIL) continue;
       this.spend(facilities[lot.facility], group, lots.cost(lot, amounts.amount(node)));

@@ -23,12 +23,12 @@ const unspentDebt = (state: State, facility: Facility): Micro => totalDebt(state
 export function exposureOf(state: State, facility: Facility): Micro {
   const { allocations, amounts, lots, standing } = state;
   let sum = unspentDebt(state, facility);
-  for (let row = standing.firstAllocation(facility.company); row !== NIL; row = allocations.companyNext[row]) {
-    const book = state.bookOf(allocations.book[row]);
-    for (let node = allocations.funding[row]; node !== NIL; node = amounts.next(node)) {
+  for (let row = standing.firstAllocation(facility.company); row !== NIL; row = allocations.companyNext(row)) {
+    const book = state.bookOf(allocations.book(row));
+    for (let node = allocations.funding(row); node !== NIL; node = amounts.next(node)) {
       const lot = lots.rows[amounts.lot(node)];
       if (lot.facility !== facility.facility || !isTagged(facility, lot.lot)) continue;
-      sum -= collateralValue(state, lots.cost(lot, amounts.amount(node)), allocations.price[row], book.market, book.hour, book);
+      sum -= collateralValue(state, lots.cost(lot, amounts.amount(node)), allocations.price(row), book.market, book.hour, book);
     }
   }
   return sum;

@@ -1,99 +1,79 @@
 /** What buyers own after their fills, one row each until the hour is settled. */
-import { grownCapacity, grownFloats, grownInts } from '../numbers/columns.ts';
+import { CacheRows } from '../numbers/columns.ts';
 import { columnView } from '../numbers/column_views.ts';
 import type { ColumnView } from '../numbers/column_views.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 
 const SLOTS = 2 ** 24;
-/** What may be beyond 32 bits; what never is, by the limits of prices, quantities and rates. A snapshot has doubles of both, in the order of DOUBLES. */
-const LONG_COLUMNS = ['usedGpu', 'pendingGpu', 'contract', 'retired', 'gross', 'commission', 'fee', 'failedGpu', 'penalGpu', 'refunded'] as const;
-const SHORT_COLUMNS = ['price', 'quantity', 'offered', 'redemptionRate', 'bought'] as const;
+/** Two cache lines, all of whose integers a fill writes, and which it never has to fetch: rows are begun one after the other. What is seldom asked stands in a table apart. */
+const ROW_BYTES = 128;
+const FLOAT_SHIFT = 4;
+const INT_SHIFT = 5;
+const SELDOM_BYTES = 32;
+const SELDOM_SHIFT = 2;
+/** As doubles: what may be beyond 32 bits. */
+const CONTRACT = 0;
+const FEE = 1;
+const USED_GPU = 12;
+const PENDING_GPU = 13;
+const RETIRED = 14;
+const FAILED_GPU = 15;
+/** As integers: what never is, by the limits of prices, quantities and rates. */
+const GENERATION = 4;
+const COMPANY = 5;
+const PROVIDER = 6;
+const CELL = 7;
+const BOOK = 8;
+const MODEL = 9;
+const PRICE = 10;
+const QUANTITY = 11;
+const BOUGHT = 12;
+const FUNDING = 13;
+const FEE_LOTS = 14;
+const COMPANY_NEXT = 15;
+const COMPANY_PREV = 16;
+const BOOK_NEXT = 17;
+const SPENT = 18;
+const STATE = 19;
+const REDEMPTION_RATE = 20;
+const SELLER_FEE = 21;
+const FROM_MINUTE = 22;
+const OFFERED = 23;
+/** In the table apart. */
+const GROSS = 0;
+const COMMISSION = 1;
+const PENAL_GPU = 2;
+const REFUNDED = 3;
+const FLOAT_PLACES = { contract: CONTRACT, fee: FEE, usedGpu: USED_GPU, pendingGpu: PENDING_GPU, retired: RETIRED, failedGpu: FAILED_GPU } as const;
+const SELDOM_PLACES = { gross: GROSS, commission: COMMISSION, penalGpu: PENAL_GPU, refunded: REFUNDED } as const;
+const INT_PLACES = {
+  price: PRICE, quantity: QUANTITY, offered: OFFERED, redemptionRate: REDEMPTION_RATE, bought: BOUGHT, generation: GENERATION, company: COMPANY, provider: PROVIDER, cell: CELL, book: BOOK,
+  model: MODEL, funding: FUNDING, sellerFee: SELLER_FEE, state: STATE, companyNext: COMPANY_NEXT, companyPrev: COMPANY_PREV, bookNext: BOOK_NEXT, fromMinute: FROM_MINUTE, feeLots: FEE_LOTS, spent: SPENT,
+} as const;
+/** What a snapshot has as doubles and as integers, in its order. */
 const DOUBLES = ['price', 'quantity', 'usedGpu', 'pendingGpu', 'contract', 'retired', 'gross', 'commission', 'offered', 'redemptionRate', 'fee', 'bought', 'failedGpu', 'penalGpu', 'refunded'] as const;
-const INT_COLUMNS = ['generation', 'company', 'provider', 'cell', 'book', 'model', 'funding', 'sellerFee', 'state', 'companyNext', 'companyPrev', 'bookNext', 'fromMinute', 'feeLots', 'spent'] as const;
+const INTS = ['generation', 'company', 'provider', 'cell', 'book', 'model', 'funding', 'sellerFee', 'state', 'companyNext', 'companyPrev', 'bookNext', 'fromMinute', 'feeLots', 'spent'] as const;
 
-export type AllocationColumn = (typeof DOUBLES)[number] | (typeof INT_COLUMNS)[number];
+export type AllocationColumn = (typeof DOUBLES)[number] | (typeof INTS)[number];
 
-/** Values of the `state` column; FREE rows are not in use. What is `done` is kept for as long as a failure of it may still be found. */
+/** Values of `state`; FREE rows are not in use. What is `done` is kept for as long as a failure of it may still be found. */
 export const ALLOCATION = { free: 0, open: 1, settled: 2, done: 3 } as const;
 
 export class Allocations {
-  price: Int32Array<ArrayBuffer>;
-  /** Steps. */
-  quantity: Int32Array<ArrayBuffer>;
-  /** 1e-6 GPU-seconds captured; authorised and not captured when the hour ended. */
-  usedGpu: Float64Array<ArrayBuffer>;
-  pendingGpu: Float64Array<ArrayBuffer>;
-  /** Micro-CR still in contract, and retired so far. */
-  contract: Float64Array<ArrayBuffer>;
-  retired: Float64Array<ArrayBuffer>;
-  /** Micro-USD posted so far: redemption rate x retired, and the seller's commission out of it. */
-  gross: Float64Array<ArrayBuffer>;
-  commission: Float64Array<ArrayBuffer>;
-  /** Steps on offer for resale. */
-  offered: Int32Array<ArrayBuffer>;
-  /** Stamped at the fill, ppm. */
-  redemptionRate: Int32Array<ArrayBuffer>;
-  /** Micro-CR that the buyer was charged at the fill, and the steps it was charged for. */
-  fee: Float64Array<ArrayBuffer>;
-  bought: Int32Array<ArrayBuffer>;
-  /** 1e-6 GPU-seconds that were not delivered, and of them by the provider's fault; micro-CR given back for them, the fee apart. */
-  failedGpu: Float64Array<ArrayBuffer>;
-  penalGpu: Float64Array<ArrayBuffer>;
-  refunded: Float64Array<ArrayBuffer>;
-  generation: Int32Array<ArrayBuffer>;
-  company: Int32Array<ArrayBuffer>;
-  provider: Int32Array<ArrayBuffer>;
-  cell: Int32Array<ArrayBuffer>;
-  book: Int32Array<ArrayBuffer>;
-  model: Int32Array<ArrayBuffer>;
-  /** List of (lot, credits) in delivery order. */
-  funding: Int32Array<ArrayBuffer>;
-  /** Seller's commission, ppm, by its liquidity at the fill. */
-  sellerFee: Int32Array<ArrayBuffer>;
-  state: Int32Array<ArrayBuffer>;
-  companyNext: Int32Array<ArrayBuffer>;
-  companyPrev: Int32Array<ArrayBuffer>;
-  /** Chain of the allocations of one book. */
-  bookNext: Int32Array<ArrayBuffer>;
-  /** The first minute of the hour in which it is promised. */
-  fromMinute: Int32Array<ArrayBuffer>;
-  /** Lists of (lot, credits): what paid the fee, and what delivery has retired. */
-  feeLots: Int32Array<ArrayBuffer>;
-  spent: Int32Array<ArrayBuffer>;
+  private readonly rows: CacheRows;
+  private readonly seldomRows: CacheRows;
+  private floats: Float64Array<ArrayBuffer>;
+  private ints: Int32Array<ArrayBuffer>;
+  private seldom: Float64Array<ArrayBuffer>;
   used = 0;
   free = NIL;
 
   constructor(rows: number) {
-    this.price = new Int32Array(rows);
-    this.quantity = new Int32Array(rows);
-    this.usedGpu = new Float64Array(rows);
-    this.pendingGpu = new Float64Array(rows);
-    this.contract = new Float64Array(rows);
-    this.retired = new Float64Array(rows);
-    this.gross = new Float64Array(rows);
-    this.commission = new Float64Array(rows);
-    this.offered = new Int32Array(rows);
-    this.redemptionRate = new Int32Array(rows);
-    this.fee = new Float64Array(rows);
-    this.bought = new Int32Array(rows);
-    this.failedGpu = new Float64Array(rows);
-    this.penalGpu = new Float64Array(rows);
-    this.refunded = new Float64Array(rows);
-    this.generation = new Int32Array(rows);
-    this.company = new Int32Array(rows);
-    this.provider = new Int32Array(rows);
-    this.cell = new Int32Array(rows);
-    this.book = new Int32Array(rows);
-    this.model = new Int32Array(rows);
-    this.funding = new Int32Array(rows);
-    this.sellerFee = new Int32Array(rows);
-    this.state = new Int32Array(rows);
-    this.companyNext = new Int32Array(rows);
-    this.companyPrev = new Int32Array(rows);
-    this.bookNext = new Int32Array(rows);
-    this.fromMinute = new Int32Array(rows);
-    this.feeLots = new Int32Array(rows);
-    this.spent = new Int32Array(rows);
+    this.rows = new CacheRows(rows, ROW_BYTES);
+    this.seldomRows = new CacheRows(rows, SELDOM_BYTES);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+    this.seldom = this.seldomRows.floats;
   }
 
   /** A free row; the caller sets what the fill decides, the rest begins at zero. */
@@ -101,70 +81,303 @@ export class Allocations {
     let row = this.free;
     if (row === NIL) {
       row = this.used++;
-      if (row >= this.price.length) this.grow();
+      if (this.used << FLOAT_SHIFT > this.floats.length) this.grow();
     } else {
-      this.free = this.bookNext[row];
+      this.free = this.bookNext(row);
       this.clear(row);
     }
-    this.generation[row]++;
-    this.funding[row] = NIL;
-    this.spent[row] = NIL;
-    this.state[row] = ALLOCATION.open;
+    const { ints } = this;
+    const at = row << INT_SHIFT;
+    ints[at | GENERATION]++;
+    ints[at | SPENT] = NIL;
+    ints[at | STATE] = ALLOCATION.open;
     return row;
   }
 
-  /** A free row with all that another market's allocation has, its places in chains and its lists being that market's. */
+  /** Whose a new allocation is, of whom, and of what. */
+  open(row: number, company: number, provider: number, cell: number, book: number, model: number, price: number, quantity: number): void {
+    const { ints } = this;
+    const at = row << INT_SHIFT;
+    ints[at | COMPANY] = company;
+    ints[at | PROVIDER] = provider;
+    ints[at | CELL] = cell;
+    ints[at | BOOK] = book;
+    ints[at | MODEL] = model;
+    ints[at | PRICE] = price;
+    ints[at | QUANTITY] = quantity;
+    ints[at | BOUGHT] = quantity;
+  }
+
+  /** What holds of it from the fill on. */
+  stamp(row: number, redemptionRate: number, sellerFee: number, fromMinute: number): void {
+    const { ints } = this;
+    const at = row << INT_SHIFT;
+    ints[at | REDEMPTION_RATE] = redemptionRate;
+    ints[at | SELLER_FEE] = sellerFee;
+    ints[at | FROM_MINUTE] = fromMinute;
+  }
+
+  /** Puts it before the first of its company's and the first of its book's. */
+  link(row: number, ofCompany: number, ofBook: number): void {
+    const { ints } = this;
+    const at = row << INT_SHIFT;
+    ints[at | COMPANY_NEXT] = ofCompany;
+    ints[at | COMPANY_PREV] = NIL;
+    ints[at | BOOK_NEXT] = ofBook;
+    if (ofCompany !== NIL) ints[(ofCompany << INT_SHIFT) | COMPANY_PREV] = row;
+  }
+
+  /** What the buyer has paid. */
+  pay(row: number, funding: number, contract: number, fee: number, feeLots: number): void {
+    const { floats, ints } = this;
+    floats[(row << FLOAT_SHIFT) | CONTRACT] = contract;
+    floats[(row << FLOAT_SHIFT) | FEE] = fee;
+    ints[(row << INT_SHIFT) | FUNDING] = funding;
+    ints[(row << INT_SHIFT) | FEE_LOTS] = feeLots;
+  }
+
+  /** A free row with all that another market's allocation has, its places in chains and its lists being none. */
   adopt(from: Allocations, row: number): number {
     const to = this.create();
-    const generation = this.generation[to];
-    for (const name of [...LONG_COLUMNS, ...SHORT_COLUMNS, ...INT_COLUMNS]) this[name][to] = from[name][row];
-    this.generation[to] = generation;
+    const generation = this.generation(to);
+    this.floats.set(from.floats.subarray(row << FLOAT_SHIFT, (row + 1) << FLOAT_SHIFT), to << FLOAT_SHIFT);
+    this.seldom.set(from.seldom.subarray(row << SELDOM_SHIFT, (row + 1) << SELDOM_SHIFT), to << SELDOM_SHIFT);
+    for (const place of [FUNDING, FEE_LOTS, SPENT, COMPANY_NEXT, COMPANY_PREV, BOOK_NEXT]) this.ints[(to << INT_SHIFT) | place] = NIL;
+    this.ints[(to << INT_SHIFT) | GENERATION] = generation;
     return to;
   }
 
   /** A row that was never used is zero already. */
   private clear(row: number): void {
-    this.usedGpu[row] = 0;
-    this.pendingGpu[row] = 0;
-    this.contract[row] = 0;
-    this.retired[row] = 0;
-    this.gross[row] = 0;
-    this.commission[row] = 0;
-    this.offered[row] = 0;
-    this.failedGpu[row] = 0;
-    this.penalGpu[row] = 0;
-    this.refunded[row] = 0;
+    this.setUsedGpu(row, 0);
+    this.setPendingGpu(row, 0);
+    this.setContract(row, 0);
+    this.setRetired(row, 0);
+    this.setGross(row, 0);
+    this.setCommission(row, 0);
+    this.setOffered(row, 0);
+    this.setFailedGpu(row, 0);
+    this.setPenalGpu(row, 0);
+    this.setRefunded(row, 0);
   }
 
   private grow(): void {
-    const capacity = grownCapacity(this.price.length, this.used);
-    for (const name of LONG_COLUMNS) this[name] = grownFloats(this[name], capacity);
-    for (const name of [...SHORT_COLUMNS, ...INT_COLUMNS]) this[name] = grownInts(this[name], capacity);
+    this.rows.grow(this.used);
+    this.seldomRows.grow(this.used);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+    this.seldom = this.seldomRows.floats;
   }
 
   destroy(row: number): void {
-    this.state[row] = ALLOCATION.free;
-    this.bookNext[row] = this.free;
+    this.setState(row, ALLOCATION.free);
+    this.setBookNext(row, this.free);
     this.free = row;
   }
 
   idOf(row: number): number {
-    return this.generation[row] * SLOTS + row;
+    return this.generation(row) * SLOTS + row;
   }
   rowOf(id: number): number {
     if (!(id > 0)) return NIL;
     const row = id - Math.floor(id / SLOTS) * SLOTS;
-    if (row >= this.used || this.state[row] === ALLOCATION.free) return NIL;
-    return this.generation[row] * SLOTS + row === id ? row : NIL;
+    if (row >= this.used || this.state(row) === ALLOCATION.free) return NIL;
+    return this.generation(row) * SLOTS + row === id ? row : NIL;
+  }
+
+  price(row: number): number {
+    return this.ints[(row << INT_SHIFT) | PRICE];
+  }
+  /** Steps. */
+  quantity(row: number): number {
+    return this.ints[(row << INT_SHIFT) | QUANTITY];
+  }
+  setQuantity(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | QUANTITY] = value;
+  }
+  /** The steps it was charged for. */
+  bought(row: number): number {
+    return this.ints[(row << INT_SHIFT) | BOUGHT];
+  }
+  /** 1e-6 GPU-seconds captured. */
+  usedGpu(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | USED_GPU];
+  }
+  setUsedGpu(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | USED_GPU] = value;
+  }
+  /** Those authorised and not captured when the hour ended. */
+  pendingGpu(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | PENDING_GPU];
+  }
+  setPendingGpu(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | PENDING_GPU] = value;
+  }
+  /** Micro-CR still in contract. */
+  contract(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | CONTRACT];
+  }
+  setContract(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | CONTRACT] = value;
+  }
+  /** Micro-CR retired so far. */
+  retired(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | RETIRED];
+  }
+  setRetired(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | RETIRED] = value;
+  }
+  /** Micro-USD posted so far: redemption rate x retired. */
+  gross(row: number): number {
+    return this.seldom[(row << SELDOM_SHIFT) | GROSS];
+  }
+  setGross(row: number, value: number): void {
+    this.seldom[(row << SELDOM_SHIFT) | GROSS] = value;
+  }
+  /** The seller's, out of it. */
+  commission(row: number): number {
+    return this.seldom[(row << SELDOM_SHIFT) | COMMISSION];
+  }
+  setCommission(row: number, value: number): void {
+    this.seldom[(row << SELDOM_SHIFT) | COMMISSION] = value;
+  }
+  /** Steps on offer for resale. */
+  offered(row: number): number {
+    return this.ints[(row << INT_SHIFT) | OFFERED];
+  }
+  setOffered(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | OFFERED] = value;
+  }
+  /** Stamped at the fill, ppm. */
+  redemptionRate(row: number): number {
+    return this.ints[(row << INT_SHIFT) | REDEMPTION_RATE];
+  }
+  setRedemptionRate(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | REDEMPTION_RATE] = value;
+  }
+  /** Seller's commission, ppm, by its liquidity at the fill. */
+  sellerFee(row: number): number {
+    return this.ints[(row << INT_SHIFT) | SELLER_FEE];
+  }
+  setSellerFee(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | SELLER_FEE] = value;
+  }
+  /** Micro-CR that the buyer was charged at the fill. */
+  fee(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | FEE];
+  }
+  /** 1e-6 GPU-seconds that were not delivered. */
+  failedGpu(row: number): number {
+    return this.floats[(row << FLOAT_SHIFT) | FAILED_GPU];
+  }
+  setFailedGpu(row: number, value: number): void {
+    this.floats[(row << FLOAT_SHIFT) | FAILED_GPU] = value;
+  }
+  /** Of them those by the provider's fault. */
+  penalGpu(row: number): number {
+    return this.seldom[(row << SELDOM_SHIFT) | PENAL_GPU];
+  }
+  setPenalGpu(row: number, value: number): void {
+    this.seldom[(row << SELDOM_SHIFT) | PENAL_GPU] = value;
+  }
+  /** Micro-CR given back for them, the fee apart. */
+  refunded(row: number): number {
+    return this.seldom[(row << SELDOM_SHIFT) | REFUNDED];
+  }
+  setRefunded(row: number, value: number): void {
+    this.seldom[(row << SELDOM_SHIFT) | REFUNDED] = value;
+  }
+  private generation(row: number): number {
+    return this.ints[(row << INT_SHIFT) | GENERATION];
+  }
+  company(row: number): number {
+    return this.ints[(row << INT_SHIFT) | COMPANY];
+  }
+  provider(row: number): number {
+    return this.ints[(row << INT_SHIFT) | PROVIDER];
+  }
+  setProvider(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | PROVIDER] = value;
+  }
+  cell(row: number): number {
+    return this.ints[(row << INT_SHIFT) | CELL];
+  }
+  setCell(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | CELL] = value;
+  }
+  book(row: number): number {
+    return this.ints[(row << INT_SHIFT) | BOOK];
+  }
+  model(row: number): number {
+    return this.ints[(row << INT_SHIFT) | MODEL];
+  }
+  /** One of ALLOCATION. */
+  state(row: number): number {
+    return this.ints[(row << INT_SHIFT) | STATE];
+  }
+  setState(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | STATE] = value;
+  }
+  /** The first minute of the hour in which it is promised. */
+  fromMinute(row: number): number {
+    return this.ints[(row << INT_SHIFT) | FROM_MINUTE];
+  }
+  /** List of (lot, credits) in delivery order. */
+  funding(row: number): number {
+    return this.ints[(row << INT_SHIFT) | FUNDING];
+  }
+  setFunding(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | FUNDING] = value;
+  }
+  /** List of (lot, credits) that paid the fee. */
+  feeLots(row: number): number {
+    return this.ints[(row << INT_SHIFT) | FEE_LOTS];
+  }
+  setFeeLots(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | FEE_LOTS] = value;
+  }
+  /** List of (lot, credits) that delivery has retired. */
+  spent(row: number): number {
+    return this.ints[(row << INT_SHIFT) | SPENT];
+  }
+  setSpent(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | SPENT] = value;
+  }
+  /** Neighbours among the company's. */
+  companyNext(row: number): number {
+    return this.ints[(row << INT_SHIFT) | COMPANY_NEXT];
+  }
+  setCompanyNext(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | COMPANY_NEXT] = value;
+  }
+  companyPrev(row: number): number {
+    return this.ints[(row << INT_SHIFT) | COMPANY_PREV];
+  }
+  setCompanyPrev(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | COMPANY_PREV] = value;
+  }
+  /** The next of the same book. */
+  bookNext(row: number): number {
+    return this.ints[(row << INT_SHIFT) | BOOK_NEXT];
+  }
+  setBookNext(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | BOOK_NEXT] = value;
+  }
+
+  private placeOf(name: AllocationColumn): Required<Pick<ColumnView, 'table' | 'stride' | 'places'>> {
+    if (name in FLOAT_PLACES) return { table: this.floats, stride: 1 << FLOAT_SHIFT, places: [FLOAT_PLACES[name as keyof typeof FLOAT_PLACES]] };
+    if (name in SELDOM_PLACES) return { table: this.seldom, stride: 1 << SELDOM_SHIFT, places: [SELDOM_PLACES[name as keyof typeof SELDOM_PLACES]] };
+    return { table: this.ints, stride: 1 << INT_SHIFT, places: [INT_PLACES[name as keyof typeof INT_PLACES]] };
   }
 
   columns(): ColumnView[] {
-    const view = (kind: ColumnView['kind']) => (name: AllocationColumn) => columnView({ name, kind, table: this[name] }, this.used);
-    return [...DOUBLES.map(view('f64')), ...INT_COLUMNS.map(view('i32'))];
+    const view = (kind: ColumnView['kind']) => (name: AllocationColumn) => columnView({ name, kind, ...this.placeOf(name) }, this.used);
+    return [...DOUBLES.map(view('f64')), ...INTS.map(view('i32'))];
   }
 
   /** Restores what `columns` gave, for which there is room. */
   setColumn(name: AllocationColumn, column: Float64Array | Int32Array): void {
-    this[name].set(column);
+    const { table, stride, places } = this.placeOf(name);
+    for (let row = 0, at = places[0]; row < column.length; row++, at += stride) table[at] = column[row];
   }
 }

@@ -3,7 +3,6 @@ import { ACCOUNT } from '../ledger/accounts.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
 import { feeFloor, feeRest } from './holds.ts';
 import type { Holds } from './holds.ts';
-import { NIL } from '../ledger/lot_amounts.ts';
 import { minutesLeft } from '../numbers/calendar.ts';
 import type { OrderEvents } from '../book/order_events.ts';
 import { FLAG, roundedFees } from '../book/orders.ts';
@@ -75,10 +74,10 @@ export class Fills {
   private resell(ask: number, allocation: number, price: Ticks, quantity: Steps, sellerFee: number): number {
     const { allocations } = this.state;
     const source = this.resales.sourceOf(ask);
-    allocations.provider[allocation] = allocations.provider[source];
-    allocations.sellerFee[allocation] = allocations.sellerFee[source];
-    allocations.redemptionRate[allocation] = allocations.redemptionRate[source];
-    const fee = this.chargeFee(ask, Math.min(price, allocations.price[source]) * quantity, sellerFee);
+    allocations.setProvider(allocation, allocations.provider(source));
+    allocations.setSellerFee(allocation, allocations.sellerFee(source));
+    allocations.setRedemptionRate(allocation, allocations.redemptionRate(source));
+    const fee = this.chargeFee(ask, Math.min(price, allocations.price(source)) * quantity, sellerFee);
     this.resales.release(ask, allocation, price, quantity, fee, sellerFee);
     return fee;
   }
@@ -101,24 +100,11 @@ export class Fills {
     const { state } = this;
     const { allocations } = state;
     const row = allocations.create();
-    allocations.price[row] = price;
-    allocations.quantity[row] = quantity;
-    allocations.company[row] = buyer;
-    allocations.provider[row] = seller;
-    allocations.cell[row] = cell;
-    allocations.book[row] = book;
-    allocations.model[row] = model;
-    allocations.sellerFee[row] = sellerFee;
-    allocations.redemptionRate[row] = this.state.money.redemptionRate;
-    allocations.bought[row] = quantity;
-    allocations.fromMinute[row] = MINUTES_PER_HOUR - left;
-    const head = state.standing.firstAllocation(buyer);
-    allocations.companyNext[row] = head;
-    allocations.companyPrev[row] = NIL;
-    if (head !== NIL) allocations.companyPrev[head] = row;
-    state.standing.setFirstAllocation(buyer, row);
+    allocations.open(row, buyer, seller, cell, book, model, price, quantity);
+    allocations.stamp(row, state.money.redemptionRate, sellerFee, MINUTES_PER_HOUR - left);
     const { rows } = state.levels;
-    allocations.bookNext[row] = rows.firstAllocation(book);
+    allocations.link(row, state.standing.firstAllocation(buyer), rows.firstAllocation(book));
+    state.standing.setFirstAllocation(buyer, row);
     rows.setFirstAllocation(book, row);
     rows.setOpenAllocations(book, rows.openAllocations(book) + 1);
     return row;
@@ -131,10 +117,7 @@ export class Fills {
     const holdAfter = remaining === 0 ? 0 : this.holds.required(bid, orders.price(bid), remaining);
     const released = bid === this.holds.leaving ? 0 : orders.hold(bid) - notional - fee - holdAfter;
     const cost = this.holds.settle(bid, notional, fee, released);
-    allocations.funding[allocation] = this.holds.funding;
-    allocations.contract[allocation] = notional;
-    allocations.fee[allocation] = fee;
-    allocations.feeLots[allocation] = this.holds.retired;
+    allocations.pay(allocation, this.holds.funding, notional, fee, this.holds.retired);
     if (cost !== 0) ledger.earn(COMMISSION_BUYER, buyer, cost);
     if (fee !== 0) standing.countRetired(buyer, fee, cost);
   }

@@ -192,7 +192,7 @@ export class Trading implements AuctionHost, TradingHost {
       this.keepExtra(row, command);
     }
     orders.setFlags(row, flags);
-    if (command.resaleOf !== 0) orders.setCell(row, this.state.allocations.cell[this.resales.sourceOf(row)]);
+    if (command.resaleOf !== 0) orders.setCell(row, this.state.allocations.cell(this.resales.sourceOf(row)));
     else orders.setCell(row, sell ? this.cellFor(book, command.company) : NIL);
     return row;
   }
