@@ -7,7 +7,7 @@ import { SERVER_ENTRIES, build } from './build.mjs';
 import { endWithNpm, root, runNode } from './tools.mjs';
 
 /** Flags of node that a program needs. */
-const NODE_ARGUMENTS = { bench: ['--expose-gc'], sim: ['--max-semi-space-size=32'] };
+const NODE_ARGUMENTS = { bench: ['--expose-gc', '--max-semi-space-size=64', '--initial-old-space-size=256'], sim: ['--max-semi-space-size=32'] };
 /** Other programs that it starts. */
 const PARTS = { bench: ['bench_peer'], bootstrap: ['sequencer_worker'], cluster: [...SERVER_ENTRIES, 'web'], replay: ['sequencer_worker'] };
 

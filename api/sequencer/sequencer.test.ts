@@ -116,6 +116,21 @@ describe('the sequencer', () => {
     await port.close();
   });
 
+  test('begins an append with the first of what waits, and applies the rest in slices while it lasts', async () => {
+    const journal = new HeldJournal();
+    const engine = new Engine();
+    const port = createInProcessSequencer({ journal, engine });
+    const sent = Array.from({ length: 1_000 }, (_, index) => port.submit(envelope(register(`company ${index}`))));
+    await vi.waitFor(() => expect(engine.sequence).toBe(1_001));
+    await journal.let();
+    await journal.let();
+    expect((await Promise.all(sent)).map(({ sequence }) => sequence)).toEqual(sent.map((_, index) => index + 2));
+    const [first, second] = commandsOf(journal);
+    expect(first.length).toBeLessThan(500);
+    expect(first.length + second.length).toBe(1_001);
+    await port.close();
+  });
+
   test('does not settle an hour nor take a resale before the authoriser has heard of the batch that is being appended', async () => {
     const journal = new HeldJournal();
     const heard: string[] = [];
@@ -129,6 +144,7 @@ describe('the sequencer', () => {
     const sent = [capture('r')];
     await settled();
     sent.push(capture('s'), port.submit(envelope({ type: 'reportMinute', minute: 0, outcomes: [] })));
+    await settled();
     await settled();
     wall += MILLIS_PER_HOUR;
     sent.push(port.submit(envelope(register('a'))));

@@ -109,6 +109,8 @@ type Encoded = { bytes: Uint8Array; from: number; to: number } | undefined;
 
 /** The id of commands nobody waits for. */
 const NOBODY = 0;
+/** So many items are applied at a time before it is looked whether the append under way has ended: the next one is not to wait for long. */
+const SLICE = 256;
 /** Time that stood still for so long was an outage. */
 const OUTAGE_MILLIS = 2 * MILLIS_PER_MINUTE;
 const NO_TEXT = { idempotencyKey: '', bodyHash: '' };
@@ -282,29 +284,32 @@ export class Sequencer {
     queueMicrotask(() => void this.run());
   }
 
-  /** As `wake`, during an append. */
+  /** As `wake`, during an append. What has come meanwhile, its end among it, is heard of before each slice. */
   private wakeAhead(): void {
     if (this.goingAhead || this.appendingSince === undefined || this.queue.length < this.limits.aheadItems) return;
     this.goingAhead = true;
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.goingAhead = false;
       if (this.appendingSince === undefined || this.stopped) return;
       try {
-        this.goAhead();
+        if (this.goAhead()) this.wakeAhead();
       } catch (error) {
         this.fail(error instanceof Error ? error : new Error(String(error)));
       }
     });
   }
 
-  /** Applies what waits although the batch before is not durable yet. Nothing that rests on the authoriser, which has not heard of that batch. */
-  private goAhead(): void {
+  /**
+   * Applies a slice of what waits although the batch before is not durable yet. Nothing that rests on the authoriser, which has not heard of that batch.
+   * @returns whether more may be applied
+   */
+  private goAhead(): boolean {
     if (this.ahead === undefined) {
-      if (this.settlesHour()) return;
+      if (this.settlesHour()) return false;
       this.ahead = newTurn();
-      if (!this.advanceTime()) return;
+      if (!this.advanceTime()) return false;
     }
-    this.takeItems(this.ahead, (item) => item.kind !== 'clock' && !(item.kind === 'command' && needsHolds(item.envelope.command)));
+    return this.takeItems(this.ahead, (item) => item.kind !== 'clock' && !(item.kind === 'command' && needsHolds(item.envelope.command)));
   }
 
   private async run(): Promise<void> {
@@ -343,7 +348,7 @@ export class Sequencer {
     const batch = { firstSequence: this.committedSequence + 1, lastSequence: engine.sequence, now: engine.now, events };
     turn.release.batch = batch;
     this.appendingSince = this.elapsed();
-    await this.journal.append({
+    const appended = this.journal.append({
       firstSequence: batch.firstSequence,
       lastSequence: batch.lastSequence,
       engineTime: batch.now,
@@ -351,6 +356,8 @@ export class Sequencer {
       commands: this.written.take(),
       events: encodeEvents(events),
     });
+    this.wakeAhead();
+    await appended;
     this.appendingSince = undefined;
     if (this.isStopped()) return;
     this.committedSequence = batch.lastSequence;
@@ -368,7 +375,7 @@ export class Sequencer {
     if (release.batch !== undefined || release.answers.length > 0 || release.expired.length > 0 || release.hash !== undefined) this.outlet.released(release);
   }
 
-  /** Time first, then what waits, until the batch is full. What has been applied during the last append is its beginning. */
+  /** Time first, then a slice of what waits: the rest is applied during the append. What has been applied during the last one is its beginning. */
   private takeTurn(): Turn {
     const { ahead } = this;
     this.ahead = undefined;
@@ -445,10 +452,14 @@ export class Sequencer {
     this.engine.apply(envelope);
   }
 
-  /** @param fits ends the taking at the first item that may not be applied now */
-  private takeItems(turn: Turn, fits: (item: Item) => boolean): void {
+  /**
+   * Takes a slice. @param fits ends the taking at the first item that may not be applied now
+   * @returns whether it is only the slice that has ended
+   */
+  private takeItems(turn: Turn, fits: (item: Item) => boolean): boolean {
     const tooOld = this.elapsed() - this.limits.waitMillis;
-    for (let taken = 0; this.queue.length > 0 && !this.isFull(); taken++) {
+    for (let taken = 0; taken < SLICE; taken++) {
+      if (this.queue.length === 0 || this.isFull()) return false;
       if (taken % this.engine.reach === 0 && this.engine.isWide) this.tellAhead();
       const item = this.queue.first();
       if (item.id !== NOBODY && item.since < tooOld && !this.isUnderWay(item)) {
@@ -456,15 +467,19 @@ export class Sequencer {
         turn.release.expired.push(item.id);
         continue;
       }
-      if (!fits(item)) return;
-      // The next turn moves time, and finds the item answered.
-      if (item.kind === 'clock' && item.now > this.engine.now) return this.clock.set?.(item.now);
+      if (!fits(item)) return false;
+      if (item.kind === 'clock' && item.now > this.engine.now) {
+        // The next turn moves time, and finds the item answered.
+        this.clock.set?.(item.now);
+        return false;
+      }
       this.queue.shift();
       if (item.kind === 'command') this.applyItem(turn, item.id, item.envelope, item.encoded);
       else if (item.kind === 'query' && item.name === 'stateHash') this.hashAsked.push(item.id);
       else if (item.kind === 'query') turn.release.answers.push(this.answer(item.id, item.name, item.ask));
       else this.moved.push(item.id);
     }
+    return true;
   }
 
   /** Who moved the clock waits for all that is due on the way, however long it takes. */
