@@ -7,6 +7,7 @@ import type { Committed } from './committed.ts';
 import type { Config } from './config.ts';
 import type { Directory } from './directory.ts';
 import type { Vault } from './gateway/endpoints/vault.ts';
+import type { SharedLimits } from './gateway/relay/limit_part.ts';
 import type { Rooms } from './gateway/relay/room_shares.ts';
 import type { Tallies } from './http/middleware/rate_limit.ts';
 import type { MarketData } from './market/market_data.ts';
@@ -41,6 +42,8 @@ export interface Services {
   vault: Vault;
   /** Counts shared with other processes; absent where there is none. */
   tallies?: Tallies;
+  /** Limits of keys that all processes keep together; absent where there is one. */
+  limits?: SharedLimits;
   /** How gateways share endpoints; absent where there is one. */
   rooms?: Rooms;
   /** Called when a manual clock has been moved; that is answered when all of them have done what the time asks of them. */

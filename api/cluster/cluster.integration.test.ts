@@ -28,6 +28,7 @@ import { createProvider } from '../demo/provider/provider.ts';
 import type { Message } from '../realtime/messages.ts';
 import { Cluster } from './cluster.ts';
 import { placesOf } from './messages.ts';
+import { RedisLimits } from './redis_limits.ts';
 import { RemoteSequencer } from './remote_sequencer.ts';
 import { Seal } from './seal.ts';
 
@@ -251,6 +252,33 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     }, { timeout: 20_000 }).toBeGreaterThan(10);
   });
 
+  test('lets in exactly as many requests of a key as its limit of a minute, however many come at once and wherever', async () => {
+    const { text } = await newKey({ requestsPerMinute: 40 });
+    const answers = await Promise.all(Array.from({ length: 200 }, (_, index) => call(urls[index % urls.length], 'GET', '/v1/models', undefined, undefined, text)));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(40);
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(new Set(refused.map(({ status }) => status))).toEqual(new Set([429]));
+    expect(Math.min(...refused.map(({ retryAfter }) => Number(retryAfter)))).toBeGreaterThan(40);
+  });
+
+  test('shares what is left of a limit, tells how long none is, and forgets what a process held that has ended', async () => {
+    const seal = await Seal.of(database);
+    const processes = [1, 2].map(() => new RedisLimits({ redisUrl: cluster.file.redis_url, seal }));
+    const [one, other] = processes.map((limits) => limits.of('test'));
+    const ask = { limit: 100, held: 0, used: 0, least: 1, most: 1, ahead: 0, heldSeconds: 7 };
+    await expect.poll(() => one.exchange({ ...ask, most: 70 }), { timeout: 5_000 }).toEqual({ amount: 70, wait: 0 });
+    await expect.poll(() => other.exchange({ ...ask, least: 40, most: 40 }), { timeout: 5_000 }).toEqual({ amount: 0, wait: 7 });
+    expect(await one.exchange({ ...ask, held: 10, used: 60, least: 0, most: 0 })).toEqual({ amount: 0, wait: 0 });
+    expect((await other.exchange({ ...ask, least: 40, most: 40 }))?.wait).toBeGreaterThan(50);
+    // A share of what is left, ahead of need.
+    expect(await other.exchange({ ...ask, most: 10, ahead: 50 })).toEqual({ amount: 11, wait: 0 });
+    await redis.hset(`${seal.prefix}:limit:test`, 'hended', '19:1000');
+    expect(await other.exchange({ ...ask, held: 11, least: 19, most: 19 })).toEqual({ amount: 19, wait: 0 });
+    await redis.set(`${seal.prefix}:limit:garbage`, 'no hash at all');
+    expect(await processes[0].of('garbage').exchange(ask)).toBeUndefined();
+    for (const limits of processes) limits.close();
+  });
+
   test('serves no more under a key than its monthly limit, however many gateways it is used at, and nothing once it is revoked', { timeout: 240_000 }, async () => {
     await spotOpen();
     const provider = await registerUser({ database, sequencer: remote, committed }, { email: 'p@example.com', password: 'correct horse battery', company: 'p', role: 'provider', group: '' });
@@ -284,6 +312,11 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     const paced = await newKey({ requestsPerMinute: 4 });
     for (let count = 0; count < 4; count++) expect((await chat(urls[0], paced.text)).status).toBe(200);
     await expect.poll(async () => (await chat(urls[1], paced.text)).status, { timeout: 1_000, interval: 50 }).toBe(429);
+    const counted = await newKey({ tokensPerMinute: 500 });
+    const tokens = await Promise.all(Array.from({ length: 80 }, (_, index) => chat(urls[index % urls.length], counted.text)));
+    const spent = tokens.filter(({ status }) => status === 200).reduce((sum, { body }) => sum + (body.usage as { total_tokens: number }).total_tokens, 0);
+    expect(spent).toBeGreaterThan(250);
+    expect(spent).toBeLessThanOrEqual(500);
     const { id, text } = await newKey();
     // A provider that was asked much on a busy machine may rest for a moment.
     await expect.poll(async () => (await chat(urls[1], text)).status, { timeout: 20_000 }).toBe(200);

@@ -1,7 +1,7 @@
 /**
  * Counts that hold over all processes: each tells the others ten times a second what it has counted, and adds
- * what it is told. So a limit is kept to within a tenth of a second's requests; while Redis is away each
- * process keeps it by itself.
+ * what it is told. So a limit is kept to within a tenth of a second's requests (those of keys are exact: redis_limits.ts); while Redis is
+ * away each process keeps it by itself.
  */
 import type { Tallies, Tally } from '../http/middleware/rate_limit.ts';
 import { Broadcast } from './broadcast.ts';

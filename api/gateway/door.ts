@@ -49,7 +49,7 @@ export class Door {
     this.services = services;
     this.metrics = metrics;
     this.limits = new RateLimit(services.config.rateLimit, services.tallies?.of('gateway'));
-    this.pace = new Pace(services.config.rateLimit * SECONDS_PER_MINUTE, services.tallies);
+    this.pace = new Pace(services.config.rateLimit * SECONDS_PER_MINUTE, services);
     this.patience = Patience.with(services.database);
     for (const route of routes) {
       const [fixed, name] = route.path.split('{');
@@ -132,14 +132,15 @@ export class Door {
     out.window = this.pace.windowOf(`${principal.company}:${principal.apiKey?.line ?? principal.key}`, principal.apiKey);
     this.limits.require(`company ${principal.company}`);
     requireRight(route, principal);
-    out.window.request(Date.now());
+    await out.window.request(Date.now());
     return principal;
   }
 
   private countAddress(address: string, out: Outgoing): void {
     out.window = this.pace.windowOf(`address ${address}`);
     this.limits.require(`address ${address}`);
-    out.window.request(Date.now());
+    // An address has no limit of its own, of which others were to be asked.
+    void out.window.request(Date.now());
   }
 
   private refuse(request: IncomingMessage, out: Outgoing, error: ApiError, headers: readonly string[] = []): void {

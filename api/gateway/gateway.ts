@@ -187,7 +187,8 @@ export class Gateway {
   private async serveOnce(call: Call, out: Outgoing, keep: Keep | undefined): Promise<void> {
     const { response } = out;
     if (response.destroyed) return;
-    const bounded = withinPace(call, out);
+    const bounded = await withinPace(call, out);
+    if (response.destroyed) return out.used(0);
     const gone = new Departure();
     response.once('close', gone.abort);
     this.underWay.set(gone, call.key);
@@ -253,12 +254,12 @@ export class Gateway {
  * is left allows, if that is worth beginning.
  * @throws GatewayError rate_limit_exceeded
  */
-function withinPace(call: Call, out: Outgoing): Call {
+async function withinPace(call: Call, out: Outgoing): Promise<Call> {
   const { promptTokens, completionTokens, openChoices } = call.demand;
   // What a template adds is counted when it is known: few have limits so narrow that it mattered, and those could ask nothing.
   const prompt = chargeableMost(promptTokens);
   const least = openChoices === undefined ? completionTokens : Math.min(completionTokens, openChoices * OPEN_ANSWER_LEAST);
-  const aside = out.reserve(prompt + least, prompt + completionTokens);
+  const aside = await out.reserve(prompt + least, prompt + completionTokens);
   return aside === undefined || openChoices === undefined ? call : bounded(call, Math.floor((aside - prompt) / openChoices) * openChoices);
 }
 

@@ -3,6 +3,7 @@ import { ProjectionWaiter } from '../../db/queries/positions.ts';
 import { StoredWatchLog } from '../../db/order_watches.ts';
 import { createApp } from '../app.ts';
 import { Auth } from '../auth/auth.ts';
+import { RedisLimits } from '../cluster/redis_limits.ts';
 import { RemoteSequencer } from '../cluster/remote_sequencer.ts';
 import { Seal } from '../cluster/seal.ts';
 import { AutomaticResale, StoredResalePolicies } from '../upkeep/automatic_resale.ts';
@@ -52,14 +53,16 @@ export async function reachEngine({ config, log, say, postgres, database, parts,
 }
 
 /** Limits hold over all processes, of clients and of endpoints. */
-async function openShared({ config, database, parts }: Core): Promise<Pick<Services, 'tallies' | 'rooms'>> {
+async function openShared({ config, database, parts }: Core): Promise<Pick<Services, 'tallies' | 'limits' | 'rooms'>> {
   if (config.single) return {};
   const shared = { redisUrl: config.redisUrl ?? '', seal: await Seal.of(database) };
   const tallies = new SharedTallies(shared);
   parts.add('tallies', () => tallies.close());
+  const limits = new RedisLimits(shared);
+  parts.add('limits', () => limits.close());
   const rooms = new SharedRooms(shared);
   parts.add('rooms', () => rooms.close());
-  return { tallies, rooms };
+  return { tallies, limits: (name) => limits.of(name), rooms };
 }
 
 /** What handlers use, and the gateway. */

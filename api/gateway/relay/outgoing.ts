@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { GATEWAY_ERRORS, GatewayError } from '../../errors.ts';
 import type { ApiError, ErrorCode, GatewayErrorCode } from '../../errors.ts';
-import type { PaceWindow } from './pace.ts';
+import type { Aside, PaceWindow } from './pace.ts';
 
 /** Nothing here is a page: no browser need ever show, frame or guess it. */
 const COMMON = [
@@ -33,7 +33,7 @@ export class Outgoing {
   /** Of the account that asks, once it is known. */
   window: PaceWindow | undefined;
   /** Tokens that are set aside for the request there. */
-  private reserved = 0;
+  private reserved: Aside | undefined;
   /** Whether the client knows pieces with their length before them: one of HTTP/1.0 does not. */
   private framed = false;
   private waiting = false;
@@ -47,16 +47,15 @@ export class Outgoing {
   }
 
   /** Sets aside what the request may use of its account's tokens. @returns how many; undefined: they have no limit. @throws GatewayError rate_limit_exceeded */
-  reserve(least: number, most: number): number | undefined {
-    const aside = this.window?.reserve(Date.now(), least, most);
-    this.reserved = aside ?? 0;
-    return aside;
+  async reserve(least: number, most: number): Promise<number | undefined> {
+    this.reserved = await this.window?.reserve(Date.now(), least, most);
+    return this.reserved?.amount;
   }
 
   /** Counts the tokens that the request was charged for; nothing is set aside for it any more. */
   used(tokens: number): void {
     const { reserved } = this;
-    this.reserved = 0;
+    this.reserved = undefined;
     this.window?.used(Date.now(), tokens, reserved);
   }
 

@@ -1,22 +1,41 @@
 /**
  * How many requests and tokens an account has used within the last minute, by a window that slides second by second. What
- * requests under way may still use of a key's limit is set aside, so that it holds however many come at once.
+ * requests under way may still use of a key's limit is set aside, so that it holds however many come at once; and where other
+ * processes serve the key, what is used or set aside is taken from what all of them have left. While that cannot be asked for, each
+ * process keeps the limit by what it knows.
  */
 import { GatewayError } from '../../errors.ts';
 import type { Tallies, Tally } from '../../http/middleware/rate_limit.ts';
-import { SetAsideElsewhere } from '../metering/set_aside_elsewhere.ts';
+import { LimitPart, Teller } from './limit_part.ts';
+import type { SharedLimits, Taken } from './limit_part.ts';
 
 const SECONDS = 60;
 const ACCOUNTS_MAX = 100_000;
 /** Of an account whose key sets no limit of its own. */
 const TOKENS_PER_MINUTE = 100_000_000;
 
-const KINDS = ['requests', 'tokens', 'aside'] as const;
+const KINDS = ['requests', 'tokens'] as const;
 type Kind = (typeof KINDS)[number];
+/** A request that was let in is used; tokens that were set aside may come back as soon as a request ends. */
+const HELD_SECONDS: Record<Kind, number> = { requests: SECONDS, tokens: 1 };
 
 export interface PaceLimits {
   requestsPerMinute: number | null;
   tokensPerMinute: number | null;
+}
+
+interface Limits {
+  requests: number;
+  tokens: number;
+  /** Whether requests have a limit of the key's own. */
+  isOwn: boolean;
+}
+
+/** Tokens that are set aside. */
+export interface Aside {
+  amount: number;
+  /** From what all processes have left; else by this one alone. */
+  isTaken: boolean;
 }
 
 /** Sums over the last 60 seconds. */
@@ -60,31 +79,51 @@ class Sums {
 export class PaceWindow {
   private readonly requests = new Sums();
   private readonly tokens = new Sums();
-  /** Tokens that requests under way may still use: of this process, and of others. */
+  /** Tokens that requests under way may still use. */
   private aside = 0;
-  private readonly elsewhere = new SetAsideElsewhere();
-  private limits: { requests: number; tokens: number };
+  private limits: Limits;
   private readonly tell: (kind: Kind, amount: number) => void;
+  private readonly parts: Record<Kind, LimitPart> | undefined;
 
-  /** @param tell hears what is counted here */
-  constructor(limits: { requests: number; tokens: number }, tell: (kind: Kind, amount: number) => void = () => undefined) {
+  /** @param tell hears what is counted here; @param parts of the key's limits, where other processes serve it, too */
+  constructor(limits: Limits, tell: (kind: Kind, amount: number) => void = () => undefined, parts?: Record<Kind, LimitPart>) {
     this.limits = limits;
     this.tell = tell;
+    this.parts = parts;
   }
 
-  changed(limits: { requests: number; tokens: number }): void {
+  changed(limits: Limits): void {
     this.limits = limits;
   }
 
-  /** Counts one request. @throws GatewayError rate_limit_exceeded */
-  request(now: number): void {
+  /** Counts one request. @returns undefined: it has; else when it has. @throws GatewayError rate_limit_exceeded, or rejects with it */
+  request(now: number): Promise<void> | undefined {
+    const { limits, parts } = this;
+    this.requireLeft(now);
+    if (parts === undefined || !limits.isOwn) return this.countRequest(now);
+    const taken = parts.requests.take(limits.requests, 1, 1);
+    if (taken instanceof Promise) return taken.then((later) => this.countTaken(now, parts.requests, later));
+    return this.countTaken(now, parts.requests, taken);
+  }
+
+  private requireLeft(now: number): void {
     const second = Math.floor(now / 1_000);
     this.requests.moveTo(second);
     this.tokens.moveTo(second);
     const { limits } = this;
     if (this.requests.total >= limits.requests) throw tooMany(this.requests.wait(limits.requests - 1));
     if (this.tokens.total >= limits.tokens) throw tooMany(this.tokens.wait(limits.tokens - 1));
-    this.requests.add(second, 1);
+  }
+
+  private countTaken(now: number, part: LimitPart, taken: Taken): undefined {
+    // Others have been counted while it was asked for.
+    if (taken === undefined) this.requireLeft(now);
+    part.use(1, taken === undefined ? 0 : amountOf(taken));
+    return this.countRequest(now);
+  }
+
+  private countRequest(now: number): undefined {
+    this.requests.add(Math.floor(now / 1_000), 1);
     this.tell('requests', 1);
   }
 
@@ -92,23 +131,35 @@ export class PaceWindow {
    * Sets aside what a request may use, where its key has a limit.
    * @param least what must be left for it; of what it may use beyond that, as much as is left is set aside
    * @returns what was, for `used` to take back; undefined: there is no limit
-   * @throws GatewayError rate_limit_exceeded
+   * @throws GatewayError rate_limit_exceeded, or rejects with it
    */
-  reserve(now: number, least: number, most: number): number | undefined {
+  reserve(now: number, least: number, most: number): Aside | undefined | Promise<Aside> {
     const limit = this.limits.tokens;
     if (limit >= TOKENS_PER_MINUTE) return undefined;
     if (least > limit) throw tooLarge(least, limit);
     this.tokens.moveTo(Math.floor(now / 1_000));
-    const left = this.left(now);
+    const { left } = this;
     if (least > left) throw tooMany(this.tokens.wait(limit - least));
     const amount = Math.min(most, left);
-    this.setAside(amount);
-    return amount;
+    this.aside += amount;
+    if (this.parts === undefined) return { amount, isTaken: false };
+    const taken = this.parts.tokens.take(limit, least, amount);
+    return taken instanceof Promise ? taken.then((later) => this.setAside(amount, later)) : this.setAside(amount, taken);
+  }
+
+  /** @param amount what is set aside as far as this process knows */
+  private setAside(amount: number, taken: Taken): Aside {
+    if (taken === undefined) return { amount, isTaken: false };
+    this.aside -= amount;
+    const isTaken = amountOf(taken);
+    this.aside += isTaken;
+    return { amount: isTaken, isTaken: true };
   }
 
   /** Counts tokens that were charged, and takes back what was set aside for them. */
-  used(now: number, tokens: number, reserved = 0): void {
-    if (reserved > 0) this.setAside(-reserved);
+  used(now: number, tokens: number, reserved?: Aside): void {
+    if (reserved !== undefined) this.aside -= reserved.amount;
+    if (reserved !== undefined) this.parts?.tokens.use(tokens, reserved.isTaken ? reserved.amount : 0);
     if (tokens === 0) return;
     this.tokens.add(Math.floor(now / 1_000), tokens);
     this.tell('tokens', tokens);
@@ -116,17 +167,11 @@ export class PaceWindow {
 
   /** Counts what another process has counted. */
   others(kind: Kind, now: number, amount: number): void {
-    if (kind !== 'aside') return this[kind].add(Math.floor(now / 1_000), amount);
-    this.elsewhere.hear(now, amount);
+    this[kind].add(Math.floor(now / 1_000), amount);
   }
 
-  private setAside(amount: number): void {
-    this.aside += amount;
-    this.tell('aside', amount);
-  }
-
-  private left(now: number): number {
-    return this.limits.tokens - this.tokens.total - this.aside - this.elsewhere.at(now);
+  private get left(): number {
+    return this.limits.tokens - this.tokens.total - this.aside;
   }
 
   /** In the names and the form of OpenAI's. */
@@ -135,10 +180,16 @@ export class PaceWindow {
     return [
       'x-ratelimit-limit-requests', String(limits.requests), 'x-ratelimit-remaining-requests', String(Math.max(0, limits.requests - requests.total)),
       'x-ratelimit-reset-requests', `${requests.reset}s`,
-      'x-ratelimit-limit-tokens', String(limits.tokens), 'x-ratelimit-remaining-tokens', String(Math.max(0, this.left(Date.now()))),
+      'x-ratelimit-limit-tokens', String(limits.tokens), 'x-ratelimit-remaining-tokens', String(Math.max(0, this.left)),
       'x-ratelimit-reset-tokens', `${tokens.reset}s`,
     ];
   }
+}
+
+/** @throws GatewayError rate_limit_exceeded */
+function amountOf(taken: Exclude<Taken, undefined>): number {
+  if ('wait' in taken) throw tooMany(taken.wait);
+  return taken.amount;
 }
 
 function tooMany(wait: number): GatewayError {
@@ -155,15 +206,18 @@ export class Pace {
   private readonly requestsPerMinute: number;
   private readonly windows = new Map<string, PaceWindow>();
   private readonly tallies: Record<Kind, Tally> | undefined;
+  private readonly shared: SharedLimits | undefined;
+  private readonly teller = new Teller();
 
   /**
    * @param requestsPerMinute of an account whose key sets no limit of its own
-   * @param tallies absent: there is no other process
+   * @param others absent: there is no other process
    */
-  constructor(requestsPerMinute: number, tallies?: Tallies) {
+  constructor(requestsPerMinute: number, { tallies, limits }: { tallies?: Tallies; limits?: SharedLimits } = {}) {
     this.requestsPerMinute = requestsPerMinute;
+    this.shared = limits;
     if (tallies === undefined) return;
-    this.tallies = { requests: tallies.of('requests'), tokens: tallies.of('tokens'), aside: tallies.of('tokens aside') };
+    this.tallies = { requests: tallies.of('requests'), tokens: tallies.of('tokens') };
     for (const kind of KINDS) {
       this.tallies[kind].onOthers((account, amount) => (this.windows.get(account) ?? this.windowOf(account)).others(kind, Date.now(), amount));
     }
@@ -171,14 +225,17 @@ export class Pace {
 
   windowOf(account: string, limits?: PaceLimits): PaceWindow {
     const known = this.windows.get(account);
-    const now = { requests: limits?.requestsPerMinute ?? this.requestsPerMinute, tokens: limits?.tokensPerMinute ?? TOKENS_PER_MINUTE };
+    const now = { requests: limits?.requestsPerMinute ?? this.requestsPerMinute, tokens: limits?.tokensPerMinute ?? TOKENS_PER_MINUTE, isOwn: typeof limits?.requestsPerMinute === 'number' };
     if (known !== undefined) {
       known.changed(now);
       return known;
     }
     // Accounts that have been silent are as good as new.
     if (this.windows.size >= ACCOUNTS_MAX) this.windows.clear();
-    const window = new PaceWindow(now, (kind, amount) => this.tallies?.[kind].counted(account, amount));
+    const { shared, teller } = this;
+    const part = (kind: Kind, of: SharedLimits): LimitPart => new LimitPart(of(`${kind}:${account}`), teller, HELD_SECONDS[kind]);
+    const parts = shared && { requests: part('requests', shared), tokens: part('tokens', shared) };
+    const window = new PaceWindow(now, (kind, amount) => this.tallies?.[kind].counted(account, amount), parts);
     this.windows.set(account, window);
     return window;
   }
