@@ -9,16 +9,16 @@ const SLOTS = 2 ** 24;
 const ROW_BYTES = 128;
 const FLOAT_SHIFT = 4;
 const INT_SHIFT = 5;
-const SELDOM_BYTES = 32;
-const SELDOM_SHIFT = 2;
+const SELDOM_BYTES = 64;
+const SELDOM_SHIFT = 3;
 /** As doubles: what may be beyond 32 bits. */
 const CONTRACT = 0;
 const FEE = 1;
 const USED_GPU = 12;
-const PENDING_GPU = 13;
+const REDEMPTION_RATE = 13;
 const RETIRED = 14;
 const FAILED_GPU = 15;
-/** As integers: what never is, by the limits of prices, quantities and rates. */
+/** As integers: what never is, by the limits of prices and quantities. */
 const GENERATION = 4;
 const COMPANY = 5;
 const PROVIDER = 6;
@@ -35,19 +35,19 @@ const COMPANY_PREV = 16;
 const BOOK_NEXT = 17;
 const SPENT = 18;
 const STATE = 19;
-const REDEMPTION_RATE = 20;
-const SELLER_FEE = 21;
-const FROM_MINUTE = 22;
-const OFFERED = 23;
+const SELLER_FEE = 20;
+const FROM_MINUTE = 21;
+const OFFERED = 22;
 /** In the table apart. */
 const GROSS = 0;
 const COMMISSION = 1;
 const PENAL_GPU = 2;
 const REFUNDED = 3;
-const FLOAT_PLACES = { contract: CONTRACT, fee: FEE, usedGpu: USED_GPU, pendingGpu: PENDING_GPU, retired: RETIRED, failedGpu: FAILED_GPU } as const;
-const SELDOM_PLACES = { gross: GROSS, commission: COMMISSION, penalGpu: PENAL_GPU, refunded: REFUNDED } as const;
+const PENDING_GPU = 4;
+const FLOAT_PLACES = { contract: CONTRACT, fee: FEE, usedGpu: USED_GPU, redemptionRate: REDEMPTION_RATE, retired: RETIRED, failedGpu: FAILED_GPU } as const;
+const SELDOM_PLACES = { gross: GROSS, commission: COMMISSION, penalGpu: PENAL_GPU, refunded: REFUNDED, pendingGpu: PENDING_GPU } as const;
 const INT_PLACES = {
-  price: PRICE, quantity: QUANTITY, offered: OFFERED, redemptionRate: REDEMPTION_RATE, bought: BOUGHT, generation: GENERATION, company: COMPANY, provider: PROVIDER, cell: CELL, book: BOOK,
+  price: PRICE, quantity: QUANTITY, offered: OFFERED, bought: BOUGHT, generation: GENERATION, company: COMPANY, provider: PROVIDER, cell: CELL, book: BOOK,
   model: MODEL, funding: FUNDING, sellerFee: SELLER_FEE, state: STATE, companyNext: COMPANY_NEXT, companyPrev: COMPANY_PREV, bookNext: BOOK_NEXT, fromMinute: FROM_MINUTE, feeLots: FEE_LOTS, spent: SPENT,
 } as const;
 /** What a snapshot has as doubles and as integers, in its order. */
@@ -112,7 +112,7 @@ export class Allocations {
   stamp(row: number, redemptionRate: number, sellerFee: number, fromMinute: number): void {
     const { ints } = this;
     const at = row << INT_SHIFT;
-    ints[at | REDEMPTION_RATE] = redemptionRate;
+    this.floats[(row << FLOAT_SHIFT) | REDEMPTION_RATE] = redemptionRate;
     ints[at | SELLER_FEE] = sellerFee;
     ints[at | FROM_MINUTE] = fromMinute;
   }
@@ -208,10 +208,10 @@ export class Allocations {
   }
   /** Those authorised and not captured when the hour ended. */
   pendingGpu(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | PENDING_GPU];
+    return this.seldom[(row << SELDOM_SHIFT) | PENDING_GPU];
   }
   setPendingGpu(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | PENDING_GPU] = value;
+    this.seldom[(row << SELDOM_SHIFT) | PENDING_GPU] = value;
   }
   /** Micro-CR still in contract. */
   contract(row: number): number {
@@ -250,10 +250,10 @@ export class Allocations {
   }
   /** Stamped at the fill, ppm. */
   redemptionRate(row: number): number {
-    return this.ints[(row << INT_SHIFT) | REDEMPTION_RATE];
+    return this.floats[(row << FLOAT_SHIFT) | REDEMPTION_RATE];
   }
   setRedemptionRate(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | REDEMPTION_RATE] = value;
+    this.floats[(row << FLOAT_SHIFT) | REDEMPTION_RATE] = value;
   }
   /** Seller's commission, ppm, by its liquidity at the fill. */
   sellerFee(row: number): number {
