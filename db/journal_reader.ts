@@ -64,6 +64,12 @@ export async function* readRows(client: Queryable, sequence: number): AsyncGener
   }
 }
 
+/** For who reads all of it. @throws Error naming what is archived, and what puts it back */
+export async function requireFromFirst(client: Queryable): Promise<void> {
+  const { lastSequence } = await readArchived(client);
+  if (lastSequence > 0) throw new Error(`commands up to ${lastSequence} are archived, and this needs their rows: put them back first (npm run journal -- restore --from FOLDER)`);
+}
+
 /** The highest sequence ever appended, as noted apart from the journal. */
 export async function readHighWater(client: Queryable): Promise<number> {
   const { rows } = await client.query<{ high_water: string }>('select high_water from journal_lease');

@@ -37,10 +37,12 @@ export class StaleEpoch extends Error {
 /** The journal is not what it was when it was written. */
 export class JournalCorrupt extends Error {
   readonly sequence: number;
+  readonly what: string;
   constructor(sequence: number, what: string) {
     super(`the journal is damaged at sequence ${sequence}: ${what}`);
     this.name = 'JournalCorrupt';
     this.sequence = sequence;
+    this.what = what;
   }
 }
 

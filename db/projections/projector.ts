@@ -167,7 +167,7 @@ export class Projector {
       }
       let { sequence, engineTime } = cohort;
       for (const row of rows) {
-        if (row.firstSequence !== sequence + 1) throw new Error(`the journal goes on at ${row.firstSequence} after ${sequence}`);
+        if (row.firstSequence !== sequence + 1) throw new Error(`the journal goes on at ${row.firstSequence} after ${sequence}: what lies between is archived (npm run journal -- restore --from FOLDER puts it back)`);
         for (const command of commandsOf(row.events, engineTime)) for (const writer of writers) writer.apply(command);
         ({ lastSequence: sequence, engineTime } = row);
       }
