@@ -25,6 +25,8 @@ export interface AccountNamespaceMeans extends AccountMeans {
   auth: SocketAuth;
   orderWatch: OrderWatch;
   onError: (error: unknown) => void;
+  /** As `Connection` has it. */
+  owedMillis: number;
 }
 
 export class AccountNamespace {
@@ -59,7 +61,7 @@ export class AccountNamespace {
   private async admit(socket: Socket): Promise<void> {
     const handshake = handshakeOf(socket);
     const principal = await principalOf(this.means.auth, socket, handshake);
-    const connection = new Connection(socket);
+    const connection = new Connection(socket, this.means.owedMillis);
     // Known from here on: a key that ends while the socket connects ends the socket too.
     this.sessions.set(socket.id, { principal, connection, connected: false });
     socket.conn.once('close', () => this.sessions.delete(socket.id));

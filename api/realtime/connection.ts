@@ -9,8 +9,8 @@ const QUEUE_MAX = 32;
 /** Beyond so many, answers to its own requests among them, it is closed. */
 const QUEUE_CUT = 10 * QUEUE_MAX;
 const REQUESTS_PER_SECOND = 200;
-/** How long a closed connection may take to go before it is cut. */
-const FAREWELL_MILLIS = 1_000;
+/** How long a closed connection may take to go before it is cut: one that has taken nothing hears why when it goes on, after what it was sent before. */
+const FAREWELL_MILLIS: Record<CloseCode, number> = { slow_consumer: 15_000, too_many_requests: 1_000, server_closing: 1_000, revoked: 1_000, expired: 1_000 };
 
 export class Connection implements Member {
   readonly id: string;
@@ -21,12 +21,29 @@ export class Connection implements Member {
   private second = 0;
   private requests = 0;
 
-  constructor(socket: Socket) {
+  /** @param owedMillis for which it may owe the answer to a ping, which it finds after all that was sent before */
+  constructor(socket: Socket, owedMillis: number) {
     this.socket = socket;
     this.id = socket.id;
+    this.watchPings(owedMillis);
     // Packets wait in engine.io until the transport has taken those before.
     socket.conn.on('packetCreate', () => this.queued++);
     socket.conn.on('flush', () => (this.queued = 0));
+  }
+
+  /** The system takes megabytes for a connection that reads nothing: long before they are full, or the ping is given up, an answer is owed. */
+  private watchPings(owedMillis: number): void {
+    const { conn } = this.socket;
+    let owed: NodeJS.Timeout | undefined;
+    const answered = (): void => {
+      clearTimeout(owed);
+      owed = undefined;
+    };
+    conn.on('packetCreate', ({ type }: { type: string }) => {
+      if (type === 'ping') owed ??= setTimeout(() => this.close('slow_consumer'), owedMillis).unref();
+    });
+    conn.on('heartbeat', answered);
+    conn.once('close', answered);
   }
 
   /** More waits for it than it can be given. */
@@ -76,6 +93,7 @@ export class Connection implements Member {
       return;
     }
     conn.close();
-    setTimeout(() => conn.close(true), FAREWELL_MILLIS).unref();
+    const late = setTimeout(() => conn.close(true), FAREWELL_MILLIS[code]).unref();
+    conn.once('close', () => clearTimeout(late));
   }
 }

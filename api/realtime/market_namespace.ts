@@ -12,7 +12,7 @@ export class MarketNamespace {
   private readonly connections = new Set<Connection>();
   private readonly unfollow: () => void;
 
-  constructor(namespace: Namespace, market: MarketData, directory: Directory, onError: (error: unknown) => void) {
+  constructor(namespace: Namespace, market: MarketData, directory: Directory, { onError, owedMillis }: { onError: (error: unknown) => void; owedMillis: number }) {
     this.rooms = new RoomTable(namespace, market, onError);
     const rooms = new MarketRooms(market, directory);
     const unfollow = market.follow((change) => rooms.change(change));
@@ -21,7 +21,7 @@ export class MarketNamespace {
       rooms.close();
     };
     namespace.on('connection', (socket) => {
-      const connection = new Connection(socket);
+      const connection = new Connection(socket, owedMillis);
       this.connections.add(connection);
       socket.on('disconnect', () => this.connections.delete(connection));
       serveSubscriptions(socket, connection, { rooms: this.rooms, plan: (request) => rooms.plan(request), onError });

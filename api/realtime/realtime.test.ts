@@ -15,6 +15,7 @@ import type { Revoked } from '../auth/auth.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Message } from './messages.ts';
 import { Realtime } from './realtime.ts';
+import type { Pings } from './realtime.ts';
 import type { SocketAuth } from './sessions.ts';
 
 const TRADER = 'ccx_test_trader';
@@ -51,13 +52,17 @@ beforeEach(async () => {
   exchange = await openExchange();
   auth = new FakeAuth();
   auth.buyer = exchange.buyers[1];
-  const http = createServer();
-  const { view: market, directory, sequencer } = exchange;
-  realtime = new Realtime({ http, market, directory, sequencer, auth, log: pino({ level: 'silent' }) });
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  await serve();
   sockets = [];
 });
+
+async function serve(pings?: Pings): Promise<void> {
+  const http = createServer();
+  const { view: market, directory, sequencer } = exchange;
+  realtime = new Realtime({ http, market, directory, sequencer, auth, log: pino({ level: 'silent' }), ...(pings === undefined ? {} : { pings }) });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+}
 
 afterEach(async () => {
   for (const socket of sockets) socket.disconnect();
@@ -207,6 +212,24 @@ describe('the book channel', () => {
     const last = client.messages.findLastIndex(({ type, prev_seq: before }) => type === 'snapshot' && before === null);
     expect(rebuild(client.messages.slice(last))).toEqual(rebuild(steady.messages));
   }, 20_000);
+
+  test('tells a client that takes nothing, although the system takes it all, why it is closed', async () => {
+    await realtime.close();
+    await serve({ everyMillis: 200, owedMillis: 400, lostMillis: 20_000 });
+    const client = connect('/market');
+    const steady = connect('/market');
+    for (const { socket } of [client, steady]) await socket.timeout(2_000).emitWithAck('subscribe', { channel: 'book', instrument: INSTRUMENT });
+    const wire = wireOf(client.socket);
+    wire.pause();
+    place(exchange, exchange.providers[1], SELL, 20_000, 100);
+    await pause(1_500);
+    expect(client.socket.connected).toBe(true);
+    wire.resume();
+    await vi.waitFor(() => expect(client.socket.connected).toBe(false), 5_000);
+    expect(client.closed).toEqual([{ code: 'slow_consumer', message: 'The connection has not taken what was sent for too long.' }]);
+    expect(client.messages.at(-1)?.seq).toBe(exchange.view.sequence);
+    expect(steady.socket.connected).toBe(true);
+  });
 
   test('ends with unsubscribe', async () => {
     const client = connect('/market');

@@ -27,7 +27,20 @@ export interface RealtimeMeans {
   warnings?: WarningNews;
   /** Absent: no other process has connections. */
   orderWatch?: OrderWatch;
+  /** PINGS unless given. */
+  pings?: Pings;
 }
+
+export interface Pings {
+  /** Between the answer to one and the next. */
+  everyMillis: number;
+  /** For which an answer may be owed before the connection is told that it is too slow. */
+  owedMillis: number;
+  /** For which it may be owed at most. */
+  lostMillis: number;
+}
+/** A network that was lost is noticed after at most 45 s, as engine.io has it by itself. */
+const PINGS: Pings = { everyMillis: 10_000, owedMillis: 15_000, lostMillis: 35_000 };
 
 const HEARTBEAT_MILLIS = 1_000;
 const REQUEST_BYTES_MAX = 16 * 1_024;
@@ -41,7 +54,7 @@ export class Realtime {
   private readonly heart: NodeJS.Timeout;
 
   /** Serves `/socket.io` on the given server. */
-  constructor({ http, market, directory, sequencer, auth, log, pastFills, warnings, orderWatch = new CancelOnDisconnect(sequencer, log) }: RealtimeMeans) {
+  constructor({ http, market, directory, sequencer, auth, log, pastFills, warnings, orderWatch = new CancelOnDisconnect(sequencer, log), pings = PINGS }: RealtimeMeans) {
     const onError = (error: unknown): void => {
       // Rooms ask again by themselves.
       if (error instanceof Unavailable) log.debug({ err: error }, 'live data wait');
@@ -50,13 +63,15 @@ export class Realtime {
     this.io = new Server(http, {
       serveClient: false,
       maxHttpBufferSize: REQUEST_BYTES_MAX,
+      pingInterval: pings.everyMillis,
+      pingTimeout: pings.lostMillis,
       // Public data are for every page; the account namespace checks for itself where a cookie comes from.
       cors: { origin: '*' },
       allowRequest: (_request, answer) => answer(null, this.io.engine.clientsCount < CONNECTIONS_MAX),
     });
     this.orderWatch = orderWatch;
-    this.market = new MarketNamespace(this.io.of('/market'), market, directory, onError);
-    this.account = new AccountNamespace(this.io.of('/account'), { market, directory, sequencer, auth, orderWatch, onError, ...(pastFills === undefined ? {} : { pastFills }), ...(warnings === undefined ? {} : { warnings }) });
+    this.market = new MarketNamespace(this.io.of('/market'), market, directory, { onError, owedMillis: pings.owedMillis });
+    this.account = new AccountNamespace(this.io.of('/account'), { market, directory, sequencer, auth, orderWatch, onError, owedMillis: pings.owedMillis, ...(pastFills === undefined ? {} : { pastFills }), ...(warnings === undefined ? {} : { warnings }) });
     this.io.of('/').use((_socket, next) => next(new Error('connect to /market or /account')));
     let counter = 0;
     this.heart = setInterval(() => {
