@@ -241,6 +241,9 @@ export interface EventBatch {
   texts: readonly string[];
 }
 
+/** Far beyond the words of any batch. */
+const PLACES_MASK = 2 ** 30 - 1;
+
 /**
  * Collects the events of a batch. `words` is reused; copy with `take`. The hot path writes through
  * `begin` and `push`-free indexed stores in engine code; everything else through `emit`.
@@ -250,6 +253,11 @@ export class EventBuffer {
   length = 0;
   /** texts[0] is always '': an absent text costs nothing. */
   texts: string[] = [''];
+
+  /** Where the next event begins: `length`, which the compiler knows here to be so small that what is added to it stays an integer. */
+  get end(): number {
+    return this.length & PLACES_MASK;
+  }
 
   /** Makes room for `count` words. */
   reserve(count: number): void {

@@ -155,6 +155,7 @@ export class Registry {
     if (scope === undefined) return 'instrument_unknown';
     scope.mode = command.mode;
     scope.reason = command.reason;
+    state.noteModes();
     state.buffer.emit('tradingModeSet', {
       class: command.class, market: command.market, hour: command.hour, mode: command.mode, reason: command.reason, by: command.company,
     });

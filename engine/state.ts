@@ -173,6 +173,15 @@ export class State {
     const market = new Market(image);
     this.markets.set(market.market, market);
     this.marketTable[market.market] = market;
+    this.noteMode(market);
+  }
+
+  /** To be called when a mode has changed: orders ask their market alone. */
+  noteModes(): void {
+    for (const market of this.markets.values()) this.noteMode(market);
+  }
+  private noteMode(market: Market): void {
+    market.isOpen = this.mode === 'open' && this.classes[classOf(market.market)].mode === 'open' && market.mode === 'open';
   }
 
   /** undefined when class and region do not both exist. */

@@ -10,6 +10,8 @@ export const LIMIT = 0;
 export const MARKET = 1;
 export const STOP = 2;
 export const STOP_LIMIT = 3;
+/** Whether an order of the type waits for its trigger. */
+export const isStop = (orderType: number): boolean => orderType >= STOP;
 
 export const TIMES_IN_FORCE = ['gtc', 'gtd', 'ioc', 'fok'] as const;
 export const GTC = 0;

@@ -7,7 +7,7 @@ import { uncross } from './auction.ts';
 import type { AuctionHost, Uncross } from './auction.ts';
 import { Book } from './book.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { GTD, MARKET, NONE, STOP, STOP_LIMIT } from '../vocabulary.ts';
+import { GTD, MARKET, NONE, STOP, isStop } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { Levels } from './levels.ts';
 import { Matcher, UNPROTECTED_BUY, isLimit } from './matching.ts';
@@ -110,7 +110,7 @@ export class LoneBook implements BookMachine, AuctionHost {
     }
     if (order.expiresAt > 0) this.expiries.add(order.expiresAt, TIMER.orderExpiry, this.orders.idOf(row));
     this.listener.accepted(order.id);
-    if (order.orderType === STOP || order.orderType === STOP_LIMIT) this.matcher.enterStop(this.book, row);
+    if (isStop(order.orderType)) this.matcher.enterStop(this.book, row);
     else this.matcher.enter(this.book, row);
     this.matcher.runStops(this.book);
     return undefined;
@@ -142,7 +142,7 @@ export class LoneBook implements BookMachine, AuctionHost {
   }
 
   private bookRefusal(row: number, order: BookOrder): RejectCode | undefined {
-    if (order.orderType === STOP || order.orderType === STOP_LIMIT || this.book.auction) return undefined;
+    if (isStop(order.orderType) || this.book.auction) return undefined;
     if (order.postOnly && this.matcher.wouldCross(this.book, row)) return 'post_only_would_cross';
     return this.matcher.undercutsMinimum(this.book, row) ? this.matcher.minimumRefusal(this.book, row) : undefined;
   }
@@ -343,6 +343,6 @@ function rangeRefusal(order: BookOrder): RejectCode | undefined {
   const unpriced = orderType === MARKET || orderType === STOP;
   const wrong =
     !inRange(price) || !inRange(quantity) || !inRange(displayQuantity) || !inRange(minimumQuantity) || !inRange(stopPrice) || quantity === 0 ||
-    (price === 0 && !unpriced) || displayQuantity > quantity || minimumQuantity > quantity || ((orderType === STOP || orderType === STOP_LIMIT) && stopPrice === 0);
+    (price === 0 && !unpriced) || displayQuantity > quantity || minimumQuantity > quantity || (isStop(orderType) && stopPrice === 0);
   return wrong ? 'amount_out_of_range' : undefined;
 }

@@ -30,7 +30,7 @@ export class OrderEvents {
     const { orders, buffer } = this.state;
     buffer.reserve(24);
     const { words } = buffer;
-    const at = buffer.length;
+    const at = buffer.end;
     words[at] = ORDER_ACCEPTED;
     words[at + 1] = 20;
     words[at + 2] = orders.idOf(row);
@@ -60,7 +60,7 @@ export class OrderEvents {
     const { orders, buffer } = this.state;
     buffer.reserve(5);
     const { words } = buffer;
-    const at = buffer.length;
+    const at = buffer.end;
     words[at] = ORDER_RESTED;
     words[at + 1] = 3;
     words[at + 2] = orders.idOf(row);
@@ -93,7 +93,7 @@ export class OrderEvents {
     const { orders, buffer } = this.state;
     buffer.reserve(6);
     const { words } = buffer;
-    const at = buffer.length;
+    const at = buffer.end;
     words[at] = ORDER_DONE;
     words[at + 1] = 4;
     words[at + 2] = orders.idOf(row);
@@ -110,7 +110,7 @@ export class OrderEvents {
     const { rows } = state.levels;
     buffer.reserve(20);
     const { words } = buffer;
-    const at = buffer.length;
+    const at = buffer.end;
     words[at] = FILL;
     words[at + 1] = 18;
     words[at + 2] = ++state.fills;

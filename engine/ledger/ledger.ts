@@ -137,34 +137,35 @@ export class Ledger {
   begin(): void {
     const buffer = this.buffer;
     buffer.reserve(TRANSACTION_WORDS_MAX);
-    buffer.words[buffer.length] = POSTED;
-    this.lengthAt = buffer.length + 1;
-    buffer.length += 2;
+    const at = buffer.end;
+    buffer.words[at] = POSTED;
+    this.lengthAt = at + 1;
+    buffer.length = at + 2;
   }
 
   /** Debits (amount > 0) or credits (amount < 0) one account. Zero leaves no entry. */
   post(account: number, owner: number, amount: number): void {
     if (amount === 0) return;
     this.move(account, owner, amount);
-    const buffer = this.buffer;
-    const words = buffer.words;
-    words[buffer.length] = accountRef(account, owner);
-    words[buffer.length + 1] = amount;
-    buffer.length += 2;
+    const { buffer } = this;
+    const { words, end } = buffer;
+    words[end] = accountRef(account, owner);
+    words[end + 1] = amount;
+    buffer.length = end + 2;
   }
 
   /** Debits one account of a lot and credits another: two entries in one go. */
   transfer(debit: number, credit: number, lot: number, amount: number): void {
     const { lots, buffer } = this;
-    const { words, length } = buffer;
+    const { words, end } = buffer;
     const at = lot << LOT_SHIFT;
     lots[at + debit] += amount;
     lots[at + credit] -= amount;
-    words[length] = accountRef(debit, lot);
-    words[length + 1] = amount;
-    words[length + 2] = accountRef(credit, lot);
-    words[length + 3] = -amount;
-    buffer.length = length + 4;
+    words[end] = accountRef(debit, lot);
+    words[end + 1] = amount;
+    words[end + 2] = accountRef(credit, lot);
+    words[end + 3] = -amount;
+    buffer.length = end + 4;
   }
 
   /**
@@ -187,67 +188,67 @@ export class Ledger {
     lots[at + AVAILABLE] -= released;
     lots[at + BACKING] += backing;
     lots[at + DEFERRED] += cost - backing;
-    let { length } = buffer;
-    words[length] = accountRef(HELD, lot);
-    words[length + 1] = contracted;
-    words[length + 2] = accountRef(CONTRACTED, lot);
-    words[length + 3] = -contracted;
-    length += 4;
+    let { end } = buffer;
+    words[end] = accountRef(HELD, lot);
+    words[end + 1] = contracted;
+    words[end + 2] = accountRef(CONTRACTED, lot);
+    words[end + 3] = -contracted;
+    end += 4;
     if (backing !== 0) {
-      words[length] = accountRef(BACKING, lot);
-      words[length + 1] = backing;
-      length += 2;
+      words[end] = accountRef(BACKING, lot);
+      words[end + 1] = backing;
+      end += 2;
     }
     if (cost !== backing) {
-      words[length] = accountRef(DEFERRED, lot);
-      words[length + 1] = cost - backing;
-      length += 2;
+      words[end] = accountRef(DEFERRED, lot);
+      words[end + 1] = cost - backing;
+      end += 2;
     }
-    words[length] = accountRef(HELD, lot);
-    words[length + 1] = fee;
-    words[length + 2] = accountRef(ISSUED, lot);
-    words[length + 3] = -fee;
-    length += 4;
+    words[end] = accountRef(HELD, lot);
+    words[end + 1] = fee;
+    words[end + 2] = accountRef(ISSUED, lot);
+    words[end + 3] = -fee;
+    end += 4;
     if (released !== 0) {
-      words[length] = accountRef(HELD, lot);
-      words[length + 1] = released;
-      words[length + 2] = accountRef(AVAILABLE, lot);
-      words[length + 3] = -released;
-      length += 4;
+      words[end] = accountRef(HELD, lot);
+      words[end + 1] = released;
+      words[end + 2] = accountRef(AVAILABLE, lot);
+      words[end + 3] = -released;
+      end += 4;
     }
-    buffer.length = length;
+    buffer.length = end;
     return cost;
   }
 
   /** Credits an income of the house by a company's business and moves as much cash out of escrow: the entries of a posting and a transfer. */
   earn(income: number, company: number, amount: number): void {
     const { companies, buffer } = this;
-    const { words, length } = buffer;
+    const { words, end } = buffer;
     const at = company << COMPANY_SHIFT;
     companies[at | COMPANY_PLACES[income - COMPANY_FIRST]] -= amount;
     companies[at | CASH_OPS_PLACE] += amount;
     companies[at | CASH_ESCROW_PLACE] -= amount;
-    words[length] = accountRef(income, company);
-    words[length + 1] = -amount;
-    words[length + 2] = accountRef(CASH_OPS, company);
-    words[length + 3] = amount;
-    words[length + 4] = accountRef(CASH_ESCROW, company);
-    words[length + 5] = -amount;
-    buffer.length = length + 6;
+    words[end] = accountRef(income, company);
+    words[end + 1] = -amount;
+    words[end + 2] = accountRef(CASH_OPS, company);
+    words[end + 3] = amount;
+    words[end + 4] = accountRef(CASH_ESCROW, company);
+    words[end + 5] = -amount;
+    buffer.length = end + 6;
   }
 
   /** As `transfer`, for accounts of a supply cell: balances stand by row, events name the cell's id. */
   transferCell(debit: number, credit: number, row: number, id: number, amount: number): void {
     const { cells, buffer } = this;
-    const { words, length } = buffer;
+    const { words, end } = buffer;
     const at = (row << CELL_SHIFT) - CELL_FIRST;
     cells[at + debit] += amount;
     cells[at + credit] -= amount;
-    words[length] = accountRef(debit, id);
-    words[length + 1] = amount;
-    words[length + 2] = accountRef(credit, id);
-    words[length + 3] = -amount;
-    buffer.length = length + 4;
+    words[end] = accountRef(debit, id);
+    words[end + 1] = amount;
+    words[end + 2] = accountRef(credit, id);
+    words[end + 3] = -amount;
+    buffer.length = end + 4;
   }
 
   private move(account: number, owner: number, amount: number): void {

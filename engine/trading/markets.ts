@@ -33,6 +33,8 @@ export class Market {
   readonly market: MarketId;
   mode: TradingMode;
   reason: string;
+  /** Whether neither it nor what it belongs to is in another mode. */
+  isOpen = true;
   /** Rows of `books` by delivery hour. */
   readonly books = new Map<Hour, number>();
   /** The same, hour and row, where hours that are listed together have places of their own; empty until somebody quotes. */
@@ -47,6 +49,7 @@ export class Market {
 
 export class HourBook extends Book {
   private ownMode: TradingMode = 'open';
+  isOpen = true;
   market: MarketId;
   hour: Hour;
   reason = '';
@@ -71,10 +74,11 @@ export class HourBook extends Book {
   }
   set mode(mode: TradingMode) {
     this.ownMode = mode;
+    this.isOpen = mode === 'open';
     this.notePlain();
   }
   protected override isPlain(): boolean {
-    return this.ownMode === 'open' && super.isPlain();
+    return this.isOpen && super.isPlain();
   }
 
   /** Chain of allocations, and how many of them are not yet done. */

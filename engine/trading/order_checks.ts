@@ -4,7 +4,7 @@
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, GTD, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT, classOf } from '../vocabulary.ts';
+import { BUY, GTD, IOC, MARKET, NONE, SELL, STOP, classOf, isStop } from '../vocabulary.ts';
 import type { PlaceOrder } from '../commands.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
 import { requiredHold } from './holds.ts';
@@ -55,7 +55,7 @@ export class OrderChecks {
   refusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: number): RejectCode | undefined {
     return (
       this.tradingRefusal(market, book, command.market, command.hour) ??
-      (isStop(command) && command.hour * MILLIS_PER_HOUR - this.state.now <= PARAMETERS.gateClosure ? 'gate_closed' : undefined) ??
+      (isStop(command.orderType) && command.hour * MILLIS_PER_HOUR - this.state.now <= PARAMETERS.gateClosure ? 'gate_closed' : undefined) ??
       amountRefusal(command, price) ??
       this.partyRefusal(command) ??
       (command.side === BUY ? this.buyRefusal(command, price, book) : this.sellRefusal(command, price, book))
@@ -65,7 +65,8 @@ export class OrderChecks {
   /** Halts, unknown instruments and closed gates. */
   tradingRefusal(market: Market | undefined, book: HourBook | undefined, marketId: number, hour: Hour): RejectCode | undefined {
     const { state } = this;
-    if (!this.isOpen(market, book, marketId)) {
+    // Which nearly every order finds open.
+    if (market?.isOpen !== true || (book !== undefined && !book.isOpen)) {
       const modes = [state.mode, state.classes[classOf(marketId)]?.mode, market?.mode, book?.mode];
       if (modes.includes('halted')) return 'halted';
       if (modes.includes('cancel_only')) return 'cancel_only';
@@ -73,16 +74,8 @@ export class OrderChecks {
     if (market === undefined) return 'instrument_unknown';
     const current = state.hour;
     if (hour > current + PARAMETERS.daysListedAhead * 24) return 'instrument_unknown';
-    if (hour < current || (hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore) return 'gate_closed';
+    if (hour < current || (hour === current && (hour + 1) * MILLIS_PER_HOUR - state.now <= PARAMETERS.spotEndsBefore)) return 'gate_closed';
     return undefined;
-  }
-
-  /** Whether nothing that the order belongs to is halted, which nearly every order finds; false also where something of it is not there. */
-  private isOpen(market: Market | undefined, book: HourBook | undefined, marketId: number): boolean {
-    const { mode, classes } = this.state;
-    const gpuClass = classes[classOf(marketId)];
-    if (market === undefined || gpuClass === undefined) return false;
-    return mode === 'open' && gpuClass.mode === 'open' && market.mode === 'open' && (book === undefined || book.mode === 'open');
   }
 
   partyRefusal(command: PlaceOrder): RejectCode | undefined {
@@ -167,7 +160,7 @@ export class OrderChecks {
 
   /** Whether an order may stay in the market after its command: a market order stays in a call. */
   private mayWait(command: PlaceOrder, book: HourBook | undefined): boolean {
-    if (isStop(command)) return true;
+    if (isStop(command.orderType)) return true;
     if (command.timeInForce >= IOC) return false;
     if (command.orderType !== MARKET) return true;
     return book === undefined ? this.state.modeOf(command.market, undefined) === 'auction' : book.auction;
@@ -203,16 +196,20 @@ export class OrderChecks {
   }
 }
 
-const isStop = ({ orderType }: PlaceOrder): boolean => orderType === STOP || orderType === STOP_LIMIT;
-
+/** What nearly every order wants: a price and a quantity within range, which their product is then as well, and nothing beside. */
 function amountRefusal(command: PlaceOrder, price: number): RejectCode | undefined {
-  const { quantity, displayQuantity, minimumQuantity, stopPrice } = command;
+  const { quantity, displayQuantity, minimumQuantity, stopPrice, orderType } = command;
+  const isInRange = price > 0 && price <= PRICE_TICKS_MAX && quantity > 0 && quantity <= QUANTITY_STEPS_MAX;
+  return isInRange && displayQuantity === 0 && minimumQuantity === 0 && stopPrice === 0 && !isStop(orderType) ? undefined : unusualAmountRefusal(command, price);
+}
+
+function unusualAmountRefusal({ quantity, displayQuantity, minimumQuantity, stopPrice, orderType }: PlaceOrder, price: number): RejectCode | undefined {
   if (price === NOT_A_MULTIPLE || stopPrice === NOT_A_MULTIPLE) return 'invalid_tick';
   if (quantity === NOT_A_MULTIPLE || displayQuantity === NOT_A_MULTIPLE || minimumQuantity === NOT_A_MULTIPLE) return 'invalid_step';
   const outside =
     price === OUT_OF_RANGE || !(price > 0 && price <= PRICE_TICKS_MAX) || !(quantity > 0 && quantity <= QUANTITY_STEPS_MAX) ||
     price * quantity > NOTIONAL_MICRO_MAX || displayQuantity < 0 || displayQuantity > quantity || minimumQuantity < 0 ||
-    minimumQuantity > quantity || stopPrice < 0 || (isStop(command) && stopPrice === 0);
+    minimumQuantity > quantity || stopPrice < 0 || (isStop(orderType) && stopPrice === 0);
   if (outside) return 'amount_out_of_range';
   return undefined;
 }

@@ -8,7 +8,7 @@ import type { AuctionHost } from '../book/auction.ts';
 import { Amendments } from './amendments.ts';
 import { Blocks } from './blocks.ts';
 import type { RejectCode } from '../catalogue.ts';
-import { BUY, FOK, IOC, MARKET, NONE, SELL, STOP, STOP_LIMIT } from '../vocabulary.ts';
+import { BUY, FOK, IOC, MARKET, NONE, SELL, isStop } from '../vocabulary.ts';
 import type { AmendOrder, CancelOrder, PlaceOrder } from '../commands.ts';
 import type { CompanyId, OrderId } from '../vocabulary.ts';
 import type { CancelReason } from '../events.ts';
@@ -85,7 +85,7 @@ export class Trading implements AuctionHost, TradingHost {
       this.enterPicking(command, book, row, command.provider);
     } else {
       this.accept(command, row);
-      if (command.orderType === STOP || command.orderType === STOP_LIMIT) this.matcher.enterStop(book, row);
+      if (isStop(command.orderType)) this.matcher.enterStop(book, row);
       else this.matcher.enter(book, row);
     }
     this.matcher.runStops(book);
@@ -97,7 +97,7 @@ export class Trading implements AuctionHost, TradingHost {
     const { state, inHand } = this;
     const row = state.findRow(market, hour);
     if (row === NIL) return undefined;
-    if (orderType === STOP || orderType === STOP_LIMIT || !state.levels.rows.isPlain(row)) return state.books[row];
+    if (isStop(orderType) || !state.levels.rows.isPlain(row)) return state.books[row];
     return inHand.standFor(row, market.market, hour);
   }
 
@@ -216,7 +216,7 @@ export class Trading implements AuctionHost, TradingHost {
 
   /** The checks that need the book: post-only and minimum quantity, which an own order may stand in the way of. */
   private bookRefusal(book: HourBook, row: number, command: PlaceOrder): RejectCode | undefined {
-    if (command.orderType === STOP || command.orderType === STOP_LIMIT || book.auction) return undefined;
+    if (isStop(command.orderType) || book.auction) return undefined;
     if (!command.postOnly && command.minimumQuantity === 0) return undefined;
     const { matcher, state: { orders } } = this;
     return this.limits.lookAsPaidBy(row, requiredHold(orders.price(row) * orders.remaining(row), 0, 0, 0), book.hour, () => {
@@ -262,7 +262,7 @@ export class Trading implements AuctionHost, TradingHost {
 
   /** What must be there for a bid: all that it may cost, or, where it is short of that and cannot wait, what it executes. */
   private neededOf({ company, orderType, timeInForce, hour }: PlaceOrder, row: number, hold: Micro): Micro {
-    if (this.state.rulesVersion < 6 || orderType === STOP || orderType === STOP_LIMIT || (timeInForce < IOC && orderType !== MARKET)) return hold;
+    if (this.state.rulesVersion < 6 || isStop(orderType) || (timeInForce < IOC && orderType !== MARKET)) return hold;
     if (this.holds.spendable(company, hold) >= hold) return hold;
     const { orders } = this.state;
     const book = this.state.bookOf(orders.book(row));
@@ -501,4 +501,4 @@ export class Trading implements AuctionHost, TradingHost {
 }
 
 /** What a bid that rests would buy later is nobody's to promise. */
-const picksAtOnce = ({ side, timeInForce, orderType }: PlaceOrder): boolean => side === BUY && timeInForce >= IOC && orderType !== STOP && orderType !== STOP_LIMIT;
+const picksAtOnce = ({ side, timeInForce, orderType }: PlaceOrder): boolean => side === BUY && timeInForce >= IOC && !isStop(orderType);
