@@ -2,7 +2,7 @@
 import pg from 'pg';
 import { to as copyTo } from 'pg-copy-streams';
 import { KEEP_ALIVE } from './forgotten.ts';
-import { CAUSE_COLUMNS, COLUMNS } from './journal_reader.ts';
+import { CAUSE_COLUMNS, COLUMNS, requireRowsFrom } from './journal_reader.ts';
 import type { JournalCause, JournalRow } from './journal_record.ts';
 
 const CONNECT_MILLIS = 5_000;
@@ -30,6 +30,7 @@ async function* copyJournal(url: string, columns: string, sequence: number): Asy
   client.on('error', () => undefined);
   await client.connect();
   try {
+    await requireRowsFrom(client, sequence);
     const holding = `(select max(first_sequence) from journal where first_sequence <= ${sequence})`;
     yield* copyFields(client, `select ${columns} from journal where first_sequence >= coalesce(${holding}, 0) and last_sequence >= ${sequence} order by first_sequence`);
   } finally {

@@ -6,7 +6,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { archiveJournal, restoreArchive } from './journal_archive.ts';
-import { readRows, requireFromFirst, verifyJournal } from './journal_reader.ts';
+import { copyCauses } from './copy_out.ts';
+import { readRows, requireRowsFrom, verifyJournal } from './journal_reader.ts';
 import type { JournalRow } from './journal_record.ts';
 import { PostgresJournal } from './journal.ts';
 import { PostgresSnapshots } from './snapshots.ts';
@@ -144,7 +145,9 @@ test('writes over no file of another journal, and lets one archive or restore ru
 test('says what needs rows that are archived', async () => {
   await write(10);
   await follow(20);
-  await requireFromFirst(client);
+  await requireRowsFrom(client, 1);
   await archiveJournal(client, folder, 3);
-  await expect(requireFromFirst(client)).rejects.toThrow('commands up to 12 are archived');
+  await expect(requireRowsFrom(client, 1)).rejects.toThrow('commands up to 12 are archived');
+  await expect(copyCauses(database.url, 1).next()).rejects.toThrow('put them back first');
+  expect((await copyCauses(database.url, 13).next()).value).toMatchObject({ firstSequence: 13 });
 });

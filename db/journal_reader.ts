@@ -64,10 +64,10 @@ export async function* readRows(client: Queryable, sequence: number): AsyncGener
   }
 }
 
-/** For who reads all of it. @throws Error naming what is archived, and what puts it back */
-export async function requireFromFirst(client: Queryable): Promise<void> {
+/** For who reads it from a sequence on. @throws Error naming what of it is archived, and what puts it back */
+export async function requireRowsFrom(client: Queryable, sequence: number): Promise<void> {
   const { lastSequence } = await readArchived(client);
-  if (lastSequence > 0) throw new Error(`commands up to ${lastSequence} are archived, and this needs their rows: put them back first (npm run journal -- restore --from FOLDER)`);
+  if (lastSequence >= sequence) throw new Error(`commands up to ${lastSequence} are archived, and this needs their rows: put them back first (npm run journal -- restore --from FOLDER)`);
 }
 
 /** The highest sequence ever appended, as noted apart from the journal. */

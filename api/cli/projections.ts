@@ -5,7 +5,7 @@
 import pg from 'pg';
 import { accountRef } from '../../engine/ledger/accounts.ts';
 import { decodeEventBytes } from '../../engine/codec/event_codec.ts';
-import { readRows, requireFromFirst } from '../../db/journal_reader.ts';
+import { readRows, requireRowsFrom } from '../../db/journal_reader.ts';
 import { openPostgres } from '../../db/postgres.ts';
 import { PROJECTIONS } from '../../db/projections/index.ts';
 import { Auditor } from '../../db/projections/auditor.ts';
@@ -48,7 +48,7 @@ function chosen(names: readonly string[]): readonly Projection[] {
 async function rebuild({ client, url }: Connection, names: readonly string[]): Promise<number> {
   const projections = chosen(names);
   const end = await journalEnd(client);
-  await requireFromFirst(client);
+  await requireRowsFrom(client, 1);
   await resetProjections(client, projections);
   const projector = await Projector.open({ url });
   const progress = (sequence: number): void => console.error(`${sequence} of ${end}`);
@@ -70,7 +70,7 @@ async function watch(client: pg.Client, projections: readonly Projection[], end:
 
 /** Reads the ledger's projection at one moment, and the journal up to exactly where it stands. */
 async function audit({ client }: Connection): Promise<number> {
-  await requireFromFirst(client);
+  await requireRowsFrom(client, 1);
   await client.query('begin isolation level repeatable read, read only');
   const position = (await readPositions(client)).find(({ name }) => name === 'ledger')?.sequence ?? 0;
   const { rows: balances } = await client.query<{ account: number; owner: string; balance: string }>('select account, owner, balance from projections.ledger_balances');
