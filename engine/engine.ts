@@ -12,7 +12,7 @@ import { KIND } from './events.ts';
 import type { EventBuffer } from './events.ts';
 import { REJECT_CODES } from './catalogue.ts';
 import { DeliveryMinutes } from './delivery/minutes.ts';
-import { CANCEL, Foresight, OTHER_COMMAND, PLACE } from './trading/foresight.ts';
+import { FORESEEN, Foresight } from './trading/foresight.ts';
 import { Failures } from './delivery/failures.ts';
 import { ProviderFaults } from './delivery/provider_faults.ts';
 import { Replacements } from './delivery/replacement.ts';
@@ -35,6 +35,11 @@ import { Views } from './views.ts';
 
 const COMMAND = KIND.command;
 const REJECTED = KIND.rejected;
+/** What a command is, as far as nearly all are one of two. */
+const OTHER_COMMAND = 0;
+const PLACE = 1;
+const CANCEL = 2;
+const kindOf = (type: CommandType): number => (type === 'place' ? PLACE : type === 'cancel' ? CANCEL : OTHER_COMMAND);
 const NO_COMPANY = -1;
 const SPACIOUS_ROWS = 1 << 21;
 const BATCH_MAX = 500;
@@ -128,12 +133,11 @@ export class Engine {
 
   /** Executes one command. Bad input never throws: it leaves a `rejected` event and no other effect. */
   apply(envelope: Envelope): void {
-    // Commands have many shapes: what kind it is is looked up once.
     const { type } = envelope.command;
-    this.applyKnown(envelope, type === 'place' ? PLACE : type === 'cancel' ? CANCEL : OTHER_COMMAND);
+    this.applyKnown(envelope, kindOf(type));
   }
 
-  /** @param kind what the command is, as foresight has it */
+  /** Commands have many shapes: what kind it is is looked up once, where the caller's are few. */
   private applyKnown(envelope: Envelope, kind: number): void {
     const { state } = this;
     const { command } = envelope;
@@ -153,11 +157,6 @@ export class Engine {
     return this.foresight.isWorthwhile;
   }
 
-  /** Commands that are best known together. */
-  get reach(): number {
-    return this.foresight.reach;
-  }
-
   /** Commands that are applied next, at most FORESEEN of them. Changes nothing: they only take less time. */
   foresee(envelopes: readonly Envelope[], from: number, to: number): void {
     this.foresight.look(envelopes, from, to);
@@ -165,15 +164,10 @@ export class Engine {
 
   /** Executes commands that are known together. */
   applyAll(envelopes: readonly Envelope[], from = 0, to = envelopes.length): void {
-    const { foresight } = this;
-    const { kinds } = foresight;
-    let at = from;
-    while (at < to) {
-      const { reach } = foresight;
-      const end = at + reach < to ? at + reach : to;
-      foresight.look(envelopes, at, end);
-      for (let row = at; row < end; row++) this.applyKnown(envelopes[row], kinds[row - at]);
-      at = end;
+    for (let at = from; at < to; at++) {
+      if ((at - from) % FORESEEN === 0 && this.isWide) this.foresee(envelopes, at, to);
+      const { type } = envelopes[at].command;
+      this.applyKnown(envelopes[at], kindOf(type));
     }
   }
 

@@ -11,6 +11,7 @@
 import type { Command, Envelope, OrderCommand } from '../../engine/commands.ts';
 import { EnvelopeReader, EnvelopeWriter } from '../../engine/codec/command_codec.ts';
 import { encodeEvents } from '../../engine/codec/event_codec.ts';
+import { FORESEEN } from '../../engine/trading/foresight.ts';
 import { KIND } from '../../engine/events.ts';
 import type { EventBuffer } from '../../engine/events.ts';
 import type { QueryName } from '../../engine/queries.ts';
@@ -36,7 +37,6 @@ export interface SequencedEngine extends EngineView {
   apply(envelope: Envelope): void;
   /** Whether it helps to tell the engine of commands before they come. */
   readonly isWide: boolean;
-  readonly reach: number;
   foresee(envelopes: readonly Envelope[], from: number, to: number): void;
   /** A copy of the state, of which the hash is taken; in a room, if there is one. */
   copy(room?: Uint8Array<ArrayBuffer>): StateCopy;
@@ -460,7 +460,7 @@ export class Sequencer {
     const tooOld = this.elapsed() - this.limits.waitMillis;
     for (let taken = 0; taken < SLICE; taken++) {
       if (this.queue.length === 0 || this.isFull()) return false;
-      if (taken % this.engine.reach === 0 && this.engine.isWide) this.tellAhead();
+      if (taken % FORESEEN === 0 && this.engine.isWide) this.tellAhead();
       const item = this.queue.first();
       if (item.id !== NOBODY && item.since < tooOld && !this.isUnderWay(item)) {
         this.queue.shift();
@@ -491,7 +491,7 @@ export class Sequencer {
   private tellAhead(): void {
     const { queue, foreseen } = this;
     foreseen.length = 0;
-    for (let place = 0; place < this.engine.reach && place < queue.length; place++) {
+    for (let place = 0; place < FORESEEN && place < queue.length; place++) {
       const item = queue.at(place);
       if (item.kind === 'command') foreseen.push(item.envelope);
     }

@@ -42,12 +42,10 @@ function randomCommand(random: Random, orders: readonly number[]): Command {
 }
 
 describe('looking ahead', () => {
-  it.each([
-    ['at commands', 1, Infinity, Infinity], ['at what they cancel', 2, -1, Infinity], ['at all they touch', 3, -1, -1], ['at all they touch', 4, -1, -1],
-  ])('%s leaves results as they are, seed %i', (_, seed, middling, wide) => {
+  it.each([1, 2, 3, 4])('leaves results as they are, seed %i', (seed) => {
     const random = new Random(seed);
     const [plain, seen, together] = [opened(), opened(), opened()];
-    const foresight = new Foresight(seen.state, middling, wide);
+    const foresight = new Foresight(seen.state);
     for (let turn = 0; turn < 60; turn++) {
       const live = seen.engine.query('market', {}).orders.map(({ order }) => order);
       const commands = Array.from({ length: random.between(1, FORESEEN + 4) }, () => inEnvelope(randomCommand(random, live)));

@@ -9,7 +9,7 @@
  * between two reads, the more of them the processor has under way at once. Where there is nothing to read, the first row is
  * read, which is always there.
  */
-import type { CancelOrder, Command, Envelope, PlaceOrder } from '../commands.ts';
+import type { CancelOrder, Envelope, PlaceOrder } from '../commands.ts';
 import { IOC, SELL } from '../vocabulary.ts';
 import { BOOK_INT_SHIFT } from '../book/book_rows.ts';
 import { ORDER_INT_SHIFT } from '../book/orders.ts';
@@ -19,11 +19,9 @@ import { CELL_INT_SHIFT } from '../ledger/supply_cells.ts';
 import type { State } from '../state.ts';
 import { CELL } from './provider_cells.ts';
 
-/** Commands that are read together: enough that waits pass together, few enough that what was read is still there. From near there is less to wait for. */
+/** Commands that are read together: enough that waits pass together, few enough that what was read is still there. */
 export const FORESEEN = 64;
-const NEAR = 16;
-/** Orders beyond which they take much of the processor's own cache; beyond which they are far more than it holds. */
-const MIDDLING = 1 << 12;
+/** Orders beyond which they are far more than the processor's own cache holds. Before, what is read ahead costs more than it saves. */
 const WIDE = 1 << 16;
 /** Lines of one table that a stage reads of one command, at most. */
 const LINES = 6;
@@ -31,11 +29,6 @@ const LINES = 6;
 const AT_ONCE = 8;
 /** Integers of a line, of which an order has two. */
 const LINE = 16;
-
-/** What a command is, as far as nearly all are one of two. */
-export const OTHER_COMMAND = 0;
-export const PLACE = 1;
-export const CANCEL = 2;
 
 /** A row, or the first where there is none. */
 const orFirst = (row: number): number => row & ~(row >> 31);
@@ -65,8 +58,6 @@ class Places {
 
 export class Foresight {
   private readonly state: State;
-  /** What the commands are: they have many shapes, so that each reading of their type is a look-up, and this is the one. */
-  readonly kinds = new Uint8Array(FORESEEN);
   /** Cancels: the rows of their orders. */
   private cancels = 0;
   private readonly rows = new Int32Array(FORESEEN);
@@ -96,93 +87,18 @@ export class Foresight {
   /** What was read must be used, or the compiler leaves out the reading. */
   private seen = 0;
 
-  private readonly middling: number;
-  private readonly wide: number;
-
-  constructor(state: State, middling = MIDDLING, wide = WIDE) {
+  constructor(state: State) {
     this.state = state;
-    this.middling = middling;
-    this.wide = wide;
   }
 
-  /** Whether there is more to read than commands, the orders that they cancel and where companies stand. */
+  /** Whether the market is so large that it helps. */
   get isWorthwhile(): boolean {
-    return this.state.orders.count > this.middling;
-  }
-
-  /** Commands that are best read together now. */
-  get reach(): number {
-    return this.state.orders.count > this.wide ? FORESEEN : NEAR;
+    return this.state.orders.count > WIDE;
   }
 
   /** Looks ahead to the commands from `from` on, at most FORESEEN of them. */
   look(envelopes: readonly Envelope[], from: number, to: number): void {
-    const orders = this.state.orders.count;
-    const count = to - from < FORESEEN ? to - from : FORESEEN;
-    this.readKinds(envelopes, from, count);
-    if (orders > this.wide) this.lookFar(envelopes, from, count);
-    else if (orders > this.middling) this.lookForCancelled(envelopes, from, count);
-    else this.lookForCommands(envelopes, from, count);
-  }
-
-  private readKinds(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { kinds } = this;
-    for (let at = 0; at < count; at++) {
-      const { type } = envelopes[from + at].command;
-      kinds[at] = type === 'place' ? PLACE : type === 'cancel' ? CANCEL : OTHER_COMMAND;
-    }
-  }
-
-  /** Reads the commands, the orders that they cancel, and where an order's company stands. */
-  private lookForCommands(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { kinds } = this;
-    const { orders, standing } = this.state;
-    let seen = 0;
-    for (let at = 0; at < count; at++) {
-      const command: Command = envelopes[from + at].command;
-      if (kinds[at] === PLACE) {
-        const { company, price, model, expiresAt } = command as PlaceOrder;
-        seen += price + model + expiresAt + standing.firstOrder(company);
-      } else if (kinds[at] === CANCEL) {
-        seen += orders.flags(orFirst(orders.placeOf((command as CancelOrder).order)));
-      }
-    }
-    this.seen = seen;
-  }
-
-  /** Reads the commands, the orders that they cancel, and what stands beside those. */
-  private lookForCancelled(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { kinds, rows } = this;
-    const { orders, standing, amounts } = this.state;
-    let seen = 0;
-    for (let at = 0; at < count; at++) {
-      const command: Command = envelopes[from + at].command;
-      rows[at] = NIL;
-      if (kinds[at] === PLACE) {
-        const { company, price, model, expiresAt } = command as PlaceOrder;
-        seen += price + model + expiresAt + standing.firstOrder(company);
-      } else if (kinds[at] === CANCEL) {
-        const row = orders.placeOf((command as CancelOrder).order);
-        rows[at] = row;
-        if (row !== NIL) seen += orders.flags(row) + orders.remaining(row);
-      }
-    }
-    for (let at = 0; at < count; at++) {
-      const row = rows[at];
-      if (row === NIL) continue;
-      seen += this.flagsOf(orders.next(row)) + this.flagsOf(orders.prev(row)) + this.flagsOf(orders.companyNext(row)) + this.flagsOf(orders.companyPrev(row));
-      const node = orders.holdList(row);
-      if (node > NIL) seen += amounts.lot(node);
-    }
-    this.seen = seen;
-  }
-
-  private flagsOf(row: number): number {
-    return row > NIL ? this.state.orders.flags(row) : 0;
-  }
-
-  private lookFar(envelopes: readonly Envelope[], from: number, count: number): void {
-    this.sortCommands(envelopes, from, count);
+    this.sortCommands(envelopes, from, to - from < FORESEEN ? to : from + FORESEEN);
     this.read();
     this.besideCancelled();
     this.inBooks();
@@ -206,29 +122,31 @@ export class Foresight {
   }
 
   /** The orders that are cancelled; the books of those that are placed. */
-  private sortCommands(envelopes: readonly Envelope[], from: number, count: number): void {
-    const { kinds, companies, rows, sells, takes, keys, books, state } = this;
+  private sortCommands(envelopes: readonly Envelope[], from: number, to: number): void {
+    const { companies, rows, sells, takes, keys, books, state } = this;
     const { orders, standing } = state;
     let seen = 0;
     this.cancels = 0;
     this.placed = 0;
-    for (let at = 0; at < count; at++) {
-      const command: Command = envelopes[from + at].command;
-      if (kinds[at] === CANCEL) {
+    for (let at = from; at < to; at++) {
+      const { command } = envelopes[at];
+      // They have many shapes: what kind it is is looked up once.
+      const { type } = command;
+      if (type === 'cancel') {
         const row = orders.placeOf((command as CancelOrder).order);
         if (row === NIL) continue;
         rows[this.cancels++] = row;
         this.addOrder(row);
-      } else if (kinds[at] === PLACE) {
+      } else if (type === 'place') {
         const { company, side, price, timeInForce, market, hour, model, clientOrderId } = command as PlaceOrder;
         const book = state.nearBook(market, hour);
         if (book === NIL || !standing.has(company)) continue;
-        const to = this.placed++;
-        companies[to] = company;
-        books[to] = book;
-        sells[to] = side;
-        keys[to] = side === SELL ? -price : price;
-        takes[to] = timeInForce >= IOC ? 1 : 0;
+        const place = this.placed++;
+        companies[place] = company;
+        books[place] = book;
+        sells[place] = side;
+        keys[place] = side === SELL ? -price : price;
+        takes[place] = timeInForce >= IOC ? 1 : 0;
         seen += model + clientOrderId.length;
         this.bookPlaces.add(book << BOOK_INT_SHIFT);
       }
