@@ -94,10 +94,15 @@ async function bundle(names) {
 
 /**
  * esbuild turns the constants of a module into variables, which V8 must load at every use; as constants
- * it compiles their values in, which makes the engine a quarter faster.
+ * it compiles their values in, which makes the engine a quarter faster. Arrow functions are constants too, where nothing else is ever given
+ * their name: of a variable each call first asks which function it is.
  */
 function keepConstants(file) {
-  writeFileSync(file, readFileSync(file, 'utf8').replace(/^var (?=[A-Z][A-Z0-9_]* = )/gm, 'const '));
+  const text = readFileSync(file, 'utf8');
+  const given = new Map();
+  for (const [, name] of text.matchAll(/(?<![\w$.])([\w$]+) = /g)) given.set(name, (given.get(name) ?? 0) + 1);
+  const constants = text.replace(/^var (?=[A-Z][A-Z0-9_]* = )/gm, 'const ');
+  writeFileSync(file, constants.replace(/^var (?=([\w$]+) = (?:[\w$]+|\([^\n]*?\)) => )/gm, (word, name) => (given.get(name) === 1 ? 'const ' : word)));
 }
 
 /** Where it goes and within which budget is the web app's own configuration. */

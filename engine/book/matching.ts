@@ -7,8 +7,7 @@ import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET,
 import type { Book } from './book.ts';
 import type { Levels } from './levels.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
-import { FLAG } from './orders.ts';
-import type { Orders } from './orders.ts';
+import { FLAG, Orders } from './orders.ts';
 import { RULES_VERSION } from '../rules.ts';
 
 /** Why matching took an order out of the market. */
@@ -228,7 +227,7 @@ export class Matcher {
 
   /** An order that nobody can refuse any more, a stop that was triggered or one that arrives again, finds less than its minimum: it does not trade. */
   private fallsShort(book: Book, row: number): boolean {
-    return this.minimumAlwaysBinds && (this.orders.flags(row) & FLAG.extra) !== 0 && this.undercutsMinimum(book, row);
+    return this.minimumAlwaysBinds && this.undercutsMinimum(book, row);
   }
 
   /**
@@ -318,21 +317,24 @@ export class Matcher {
   }
 
   private enterOnce(book: Book, row: number): void {
-    const { orders } = this;
-    const timeInForce = orders.timeInForce(row);
     if (book.auction) {
       this.collect(book, row);
       return;
     }
+    const { orders } = this;
+    // Of what is asked of them here nothing changes while it trades.
+    const flags = orders.flags(row);
+    const timeInForce = Orders.timeInForceOf(flags);
     if (timeInForce === FOK && this.executable(book, row, orders.remaining(row)) < orders.remaining(row)) {
       this.host.cancelled(row, 'fok');
       return;
     }
-    if (!this.fallsShort(book, row) && !this.meet(book, row)) return;
-    const orderType = orders.orderType(row);
+    const fallsShort = (flags & FLAG.extra) !== 0 && this.fallsShort(book, row);
+    if (!fallsShort && !this.meet(book, row)) return;
+    const orderType = Orders.orderTypeOf(flags);
     if (orders.remaining(row) === 0) this.host.filled(row);
     else if (orderType === MARKET || orderType === STOP) this.host.cancelled(row, 'no_liquidity');
-    else if (timeInForce === IOC || timeInForce === FOK) this.host.cancelled(row, 'ioc');
+    else if (timeInForce >= IOC) this.host.cancelled(row, 'ioc');
     else this.rest(book, row);
   }
 
@@ -450,7 +452,7 @@ export class Matcher {
             if (!this.preventSelfTrade(book, maker, row)) return false;
             wanted = orders.remaining(row);
           } else if (this.mayExecute(maker, Math.min(wanted, orders.remaining(maker)))) {
-            this.trade(book, maker, row);
+            this.trade(book, maker, row, wanted);
             wanted = orders.remaining(row);
             if (wanted > 0 && next === NIL && (orders.flags(maker) & FLAG.resting) !== 0) {
               // The last of the queue was an iceberg that has refilled: it is its own successor.
@@ -480,9 +482,8 @@ export class Matcher {
     if (this.freed.length > 0) this.runFreed(book);
   }
 
-  private trade(book: Book, maker: number, taker: number): void {
+  private trade(book: Book, maker: number, taker: number, wanted: number): void {
     const { orders, host } = this;
-    const wanted = orders.remaining(taker);
     let quantity = Math.min(orders.visible(maker), wanted);
     const price = orders.price(maker);
     const minimum = orders.pendingMinimum(maker);

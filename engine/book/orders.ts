@@ -209,11 +209,17 @@ export class Orders {
   isSell(row: number): boolean {
     return (this.flags(row) & FLAG.sell) !== 0;
   }
+  static orderTypeOf(flags: number): number {
+    return (flags >> TYPE_SHIFT) & 3;
+  }
   orderType(row: number): number {
-    return (this.flags(row) >> TYPE_SHIFT) & 3;
+    return Orders.orderTypeOf(this.flags(row));
+  }
+  static timeInForceOf(flags: number): number {
+    return (flags >> TIF_SHIFT) & 3;
   }
   timeInForce(row: number): number {
-    return (this.flags(row) >> TIF_SHIFT) & 3;
+    return Orders.timeInForceOf(this.flags(row));
   }
   selfTradePrevention(row: number): number {
     return (this.flags(row) >> STP_SHIFT) & 3;
