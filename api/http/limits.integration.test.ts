@@ -25,6 +25,11 @@ test('who asks too often is told when to come back', async () => {
   expect(last.headers.get('retry-after')).toBe(last.headers.get('ratelimit-reset'));
   expect(last.headers.get('ratelimit-remaining')).toBe('0');
   expect((await world.call('GET', '/api/v1/balances', { key: other.key })).status).toBe(200);
+  // Who watches over the process asks from an address that may have asked for much else.
+  const watched = [];
+  for (let index = 0; index < 11; index++) watched.push((await world.call('GET', '/api/v1/status')).status);
+  expect(watched[10]).toBe(429);
+  for (const path of ['/readyz', '/healthz']) for (let index = 0; index < 12; index++) expect((await world.call('GET', path)).status).toBe(200);
 });
 
 test('without a demo, announced money waits for the bank', async () => {

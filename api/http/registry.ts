@@ -106,7 +106,7 @@ async function contextOf(route: Route, request: Request, response: Response, mea
   const { services } = means;
   const address = request.socket.remoteAddress ?? '';
   const principal = await principalOf(route, request, address, services);
-  means.limits.take(principal === undefined ? `address ${address}` : `company ${principal.company}`, response);
+  if (route.uncounted !== true) means.limits.take(principal === undefined ? `address ${address}` : `company ${principal.company}`, response);
   if (principal !== undefined) requireRight(route, principal);
   const { raw, value } = await means.readBody(request, response);
   const idempotencyKey = idempotencyKeyOf(route, request, principal);

@@ -47,6 +47,8 @@ export interface RouteSpec<P extends z.ZodType, Q extends z.ZodType, B extends z
   expressPath?: string;
   /** A path without names whose handler needs nothing of express: it is served before express looks for it. */
   direct?: boolean;
+  /** Asked by who watches over the process, as often as they like: no limit of requests counts it. */
+  uncounted?: boolean;
   operationId: string;
   summary: string;
   tag: string;

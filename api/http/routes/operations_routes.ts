@@ -15,16 +15,18 @@ export function operationsRoutes(described: readonly Route[], metrics: Metrics, 
   const all = (): Route[] => [...described, ...own];
   let document: string | undefined;
   let page: string | undefined;
+  /** One look for all who ask meanwhile. */
+  let looking: Promise<string[]> | undefined;
   const own = [
     route({
-      method: 'get', path: '/healthz', operationId: 'getHealth', summary: 'Whether the process lives', tag: 'operations', scope: 'public',
+      method: 'get', path: '/healthz', uncounted: true, operationId: 'getHealth', summary: 'Whether the process lives', tag: 'operations', scope: 'public',
       responses: { 200: { description: 'It does.', schema: z.object({ status: z.literal('ok') }) } },
       handle: () => Promise.resolve({ status: 200, body: { status: 'ok' } }),
     }),
     route({
-      method: 'get', path: '/readyz', operationId: 'getReadiness', summary: 'Whether the market takes commands', tag: 'operations', scope: 'public',
+      method: 'get', path: '/readyz', uncounted: true, operationId: 'getReadiness', summary: 'Whether the market takes commands', tag: 'operations', scope: 'public',
       responses: { 200: { description: 'It does.', schema: readiness }, 503: { description: 'Not at the moment.', schema: readiness } },
-      handle: async ({ services }) => ready(await unreadyParts(services)),
+      handle: async ({ services }) => ready(await (looking ??= unreadyParts(services).finally(() => (looking = undefined)))),
     }),
     route({
       method: 'get', path: '/metrics', operationId: 'getMetrics', summary: 'Counters in the format of Prometheus', tag: 'operations', scope: 'public',
