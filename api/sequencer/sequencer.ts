@@ -78,10 +78,12 @@ export interface SequencerLimits {
   batchWords: number;
   /** So many items that wait while a batch is being appended are applied at once, as the beginning of the next. With fewer there is little to gain, and what is not applied can still be given back. */
   aheadItems: number;
+  /** So many items are applied at a time before it is looked whether the append under way has ended: the next one is not to wait for long. */
+  sliceItems: number;
   /** Idle time after which engine time moves on by itself. */
   idleMillis: number;
 }
-export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, waitMillis: 5_000, batchCommands: 8_000, batchWords: 1 << 20, aheadItems: 64, idleMillis: 1_000 };
+export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, waitMillis: 5_000, batchCommands: 8_000, batchWords: 1 << 20, aheadItems: 64, sliceItems: 256, idleMillis: 1_000 };
 
 export interface SequencerParts {
   engine: SequencedEngine;
@@ -109,8 +111,6 @@ type Encoded = { bytes: Uint8Array; from: number; to: number } | undefined;
 
 /** The id of commands nobody waits for. */
 const NOBODY = 0;
-/** So many items are applied at a time before it is looked whether the append under way has ended: the next one is not to wait for long. */
-const SLICE = 256;
 /** Time that stood still for so long was an outage. */
 const OUTAGE_MILLIS = 2 * MILLIS_PER_MINUTE;
 const NO_TEXT = { idempotencyKey: '', bodyHash: '' };
@@ -458,7 +458,7 @@ export class Sequencer {
    */
   private takeItems(turn: Turn, fits: (item: Item) => boolean): boolean {
     const tooOld = this.elapsed() - this.limits.waitMillis;
-    for (let taken = 0; taken < SLICE; taken++) {
+    for (let taken = 0; taken < this.limits.sliceItems; taken++) {
       if (this.queue.length === 0 || this.isFull()) return false;
       if (taken % FORESEEN === 0 && this.engine.isWide) this.tellAhead();
       const item = this.queue.first();

@@ -14,7 +14,7 @@ test('are those of a sequencer that has as many commands in a batch, to the byte
   const rows = [...journalRows(engine, flow, 700)];
 
   const journal = new MemoryJournal();
-  const port = createInProcessSequencer({ journal, clock: new ManualClock(START), limits: { batchCommands: 700 } });
+  const port = createInProcessSequencer({ journal, clock: new ManualClock(START), limits: { batchCommands: 700, sliceItems: 700 } });
   const commands = new FlowCommands(flow, openMarket());
   commands.rehearse();
   const envelopes = [...marketCommands().map(inEnvelope), ...Array.from({ length: flow.length }, (_, row) => commands.envelope(row))];
