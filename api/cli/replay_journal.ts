@@ -35,7 +35,7 @@ export async function replayJournal(options: ReplayJournalOptions): Promise<numb
     const client = new pg.Client({ connectionString: postgres.url });
     await client.connect();
     try {
-      return await replay(client, postgres.url, options);
+      return await replayOf(client, postgres.url, options);
     } finally {
       await client.end();
     }
@@ -45,9 +45,11 @@ export async function replayJournal(options: ReplayJournalOptions): Promise<numb
   }
 }
 
-async function replay(client: pg.Client, url: string, { from, print, say }: ReplayJournalOptions): Promise<number> {
+async function replayOf(client: pg.Client, url: string, { from, print, say }: ReplayJournalOptions): Promise<number> {
   const { rows } = await client.query<{ present: boolean }>(`select to_regclass('journal') is not null as present`);
   if (!rows[0].present) throw new Error('this database holds no journal: no server has run on it');
+  // Its thread loads its program meanwhile.
+  const replay = replayInThreads(WORKER_FILE, url);
   await verifyJournal(client);
   const end = await readHighWater(client);
   if (from !== undefined && from > end) throw new Error(`--from ${from} is beyond the journal: its last command is ${end}`);
@@ -55,7 +57,7 @@ async function replay(client: pg.Client, url: string, { from, print, say }: Repl
   const { lastSequence: archived } = await readArchived(client);
   if (archived > 0) say(`commands up to ${archived} are archived: execution begins at a snapshot`);
   const snapshots = from === undefined && archived === 0 ? {} : { snapshots: new PostgresSnapshots(url), snapshotSequenceMaximum: from === undefined ? Infinity : from - 1, say };
-  const { engine, snapshotSequence, replayedRows, replayedCommands, replayMillis } = await recover({ journal, ...snapshots, replay: replayInThreads(WORKER_FILE, url) });
+  const { engine, snapshotSequence, replayedRows, replayedCommands, replayMillis } = await recover({ journal, ...snapshots, replay });
   const broken = engine.checkInvariants().filter(({ ok }) => !ok);
   if (snapshotSequence > 0) print(`snapshot at ${snapshotSequence}`);
   print(`replayed ${replayedCommands} commands of ${replayedRows} batches in ${(replayMillis / 1000).toFixed(2)} s: every event is the same`);

@@ -1,5 +1,6 @@
 /** Brings an engine to the state the journal describes: the newest usable snapshot, then every command after it. */
-import { decodeEnvelopes } from '../../engine/codec/command_codec.ts';
+import { EnvelopeReader } from '../../engine/codec/command_codec.ts';
+import type { Envelope } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import { areEvents } from '../../engine/codec/event_codec.ts';
@@ -85,6 +86,9 @@ export function replayRow(engine: Engine, row: JournalRow): void {
   engine.buffer.clear();
 }
 
+/** Commands that are decoded before they are executed: so few that the processor still has at hand what was read, and enough to look ahead. */
+const DECODED = 256;
+
 /** What a row's commands cause is in the engine's buffer then. */
 export function execute(engine: Engine, row: JournalCause): void {
   if (!Engine.executes(row.rulesVersion)) {
@@ -92,7 +96,14 @@ export function execute(engine: Engine, row: JournalCause): void {
   }
   if (row.firstSequence !== engine.sequence + 1) throw new JournalCorrupt(engine.sequence + 1, `the next row begins at ${row.firstSequence}`);
   engine.rulesVersion = row.rulesVersion;
-  engine.applyAll(decodeEnvelopes(row.commands));
+  const reader = new EnvelopeReader(row.commands);
+  const envelopes: Envelope[] = [];
+  for (let left = reader.count; left > 0; left -= envelopes.length) {
+    envelopes.length = 0;
+    while (envelopes.length < Math.min(left, DECODED)) envelopes.push(reader.next());
+    engine.applyAll(envelopes);
+  }
+  reader.end();
   if (engine.sequence !== row.lastSequence) throw new ReplayMismatch(row.firstSequence, `it holds ${engine.sequence - row.firstSequence + 1} commands and ends at ${row.lastSequence}`);
   if (engine.now !== row.engineTime) throw new ReplayMismatch(row.firstSequence, `engine time is ${engine.now}, not ${row.engineTime}`);
 }

@@ -20,6 +20,10 @@ import type { Replay, Replayed } from './recovery.ts';
 export interface CompareTask {
   kind: 'compare';
   url: string;
+}
+
+/** What it is told first: where to begin. */
+interface Begin {
   /** Of the first row. */
   sequence: number;
   /** Hash of the row before it. */
@@ -45,12 +49,25 @@ interface Caused {
 
 export const isCompareTask = (data: unknown): data is CompareTask => (data as CompareTask | undefined)?.kind === 'compare';
 
-/** @param file the bundle that reads and compares when it is started with a CompareTask */
-export const replayInThreads = (file: URL | string, url: string): Replay => (engine, previous) => {
-  const thread = new Worker(file, { workerData: { kind: 'compare', url, sequence: engine.sequence + 1, previous } satisfies CompareTask });
-  const execution = new Execution(engine, previous, thread);
-  return execution.done.finally(() => thread.terminate());
-};
+/**
+ * The thread is started at once, and is there when a snapshot has been read; nothing waits for one that is never told to begin.
+ * @param file the bundle that reads and compares when it is started with a CompareTask
+ */
+export function replayInThreads(file: URL | string, url: string): Replay {
+  const thread = new Worker(file, { workerData: { kind: 'compare', url } satisfies CompareTask });
+  thread.unref();
+  const ended = new Promise<never>((_, reject) => {
+    thread.once('error', reject);
+    thread.once('exit', (code) => reject(new Error(`the thread that reads the journal ended with ${code}`)));
+  });
+  ended.catch(() => undefined);
+  return (engine, previous) => {
+    thread.ref();
+    const execution = new Execution(engine, previous, thread);
+    thread.postMessage({ sequence: engine.sequence + 1, previous } satisfies Begin);
+    return Promise.race([execution.done, ended]).finally(() => thread.terminate());
+  };
+}
 
 class Execution {
   readonly done: Promise<Replayed>;
@@ -72,8 +89,6 @@ class Execution {
     this.thread = thread;
     this.done = new Promise((resolve, reject) => (this.settle = { resolve, reject }));
     thread.on('message', (message: FromThread) => this.receive(message));
-    thread.once('error', (error) => this.settle.reject(error));
-    thread.once('exit', (code) => this.settle.reject(new Error(`the thread that reads the journal ended with ${code}`)));
   }
 
   private receive(message: FromThread): void {
@@ -125,8 +140,9 @@ function withRoom(words: Float64Array<ArrayBuffer>, length: number, more: number
 }
 
 /** In the thread. Ends when all is read; what is not as it should be has been told, or will be. */
-export async function compareTask({ url, sequence, previous }: CompareTask): Promise<void> {
+export async function compareTask({ url }: CompareTask): Promise<void> {
   const port = parentPort as MessagePort;
+  const { sequence, previous } = await new Promise<Begin>((resolve) => port.once('message', resolve));
   const post = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   const fail = (error: unknown): void => {
     post({ kind: 'failed', name: error instanceof Error ? error.name : '', message: error instanceof Error ? error.message : String(error), sequence: error instanceof JournalCorrupt || error instanceof ReplayMismatch ? error.sequence : 0 });

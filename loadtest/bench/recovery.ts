@@ -145,10 +145,11 @@ function replayApart(url: string): Promise<Replayed> {
 
 /** As `npm run replay` does: every command from the first, its events compared, the invariants checked; then a snapshot of what it comes to. */
 async function replayAll(url: string): Promise<Replayed> {
+  const replay = replayInThreads(WORKER_FILE, url);
   meetLargeIds();
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  const { engine, journalHash, replayedCommands, replayMillis } = await recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => copyRows(url, sequence) }, replay: replayInThreads(WORKER_FILE, url) });
+  const { engine, journalHash, replayedCommands, replayMillis } = await recover({ journal: { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => copyRows(url, sequence) }, replay });
   await client.end();
   verifyInvariants(engine);
   const begun = performance.now();
