@@ -16,7 +16,9 @@ const STATUS_CANCELED = ORDER_STATUSES.indexOf('canceled');
 const STATUS_EXPIRED = ORDER_STATUSES.indexOf('expired');
 /** In `orderDone`, reason 0 is 'filled' and the cancel reasons follow. */
 export const REASON_FILLED = 0;
-export const reasonCode = (reason: CancelReason): number => CANCEL_REASONS.indexOf(reason) + 1;
+const REASON_REQUESTED = CANCEL_REASONS.indexOf('requested') + 1;
+/** Nearly all that is cancelled is so on request, which need not be looked up. */
+export const reasonCode = (reason: CancelReason): number => (reason === 'requested' ? REASON_REQUESTED : CANCEL_REASONS.indexOf(reason) + 1);
 const isExpiry = (reason: CancelReason): boolean => reason === 'expired' || reason === 'hour_ended';
 
 export class OrderEvents {

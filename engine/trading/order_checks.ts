@@ -169,7 +169,7 @@ export class OrderChecks {
   /** Purchases of a day are limited by the facility, at its conversion rate. */
   exceedsDay(companyId: number, notional: Micro): boolean {
     const { standing, day } = this.state;
-    return (standing.boughtOn(companyId) === day ? standing.boughtToday(companyId) : 0) + notional > standing.dayLimit(companyId);
+    return standing.boughtOf(companyId, day) + notional > standing.dayLimit(companyId);
   }
 
   /** Whether the provider's verified capacity covers `quantity` more steps in the hour. */

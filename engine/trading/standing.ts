@@ -144,12 +144,14 @@ export class Standing {
   setBoughtOn(company: CompanyId, value: Day): void {
     this.ints[(company << INT_SHIFT) | BOUGHT_ON] = value;
   }
-  countPurchase(company: CompanyId, day: Day, notional: Micro): void {
+  /** Micro-CR bought on a day that is not before the last purchase. */
+  boughtOf(company: CompanyId, day: Day): Micro {
     const { floats, ints } = this;
-    const at = company << SHIFT;
-    const int = company << INT_SHIFT;
-    floats[at | BOUGHT_TODAY] = (ints[int | BOUGHT_ON] === day ? floats[at | BOUGHT_TODAY] : 0) + notional;
-    ints[int | BOUGHT_ON] = day;
+    return ints[(company << INT_SHIFT) | BOUGHT_ON] === day ? floats[(company << SHIFT) | BOUGHT_TODAY] : 0;
+  }
+  countPurchase(company: CompanyId, day: Day, notional: Micro): void {
+    this.setBoughtToday(company, this.boughtOf(company, day) + notional);
+    this.setBoughtOn(company, day);
   }
   countRetired(company: CompanyId, credits: Micro, cost: Micro): void {
     const { floats } = this;

@@ -204,7 +204,8 @@ export class Trading implements AuctionHost, TradingHost {
 
   cellFor(book: HourBook, company: number): number {
     const existing = this.state.providerCells.get(book.row, company);
-    return existing === NIL ? this.openCell(book, company) : existing;
+    // What comes of a call of its own may be any number to the compiler: the shift by nothing says that it is an integer.
+    return existing === NIL ? this.openCell(book, company) >> 0 : existing;
   }
 
   private openCell(book: HourBook, company: number): number {
