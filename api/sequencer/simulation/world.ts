@@ -158,7 +158,7 @@ export class World {
       engine, journal: this.writerOf(journal, engine), authoriser: new AllocationAuthoriser(), rulesVersion: RULES_VERSION,
       clock: { now: () => Math.max(0, TEST_EPOCH + Math.floor(scheduler.now) + this.clockShift) },
       elapsed: () => scheduler.now,
-      limits: { aheadItems: 1 },
+      limits: { aheadItems: 1, sliceItems: 2 },
       // A lease is what makes nobody else lead while one believes to.
       leads: () => flaw === 'no_lease' || this.disk.isLed(journal.epoch),
       channel: { post: (replies: Reply[]) => scheduler.after(1, () => !process.ended && client.receive(replies)) },
