@@ -33,10 +33,10 @@ const LINE = 16;
 /** A row, or the first where there is none. */
 const orFirst = (row: number): number => row & ~(row >> 31);
 
-/** Places in one table, and their reading. */
+/** Places in one table, and their reading. Loops that add many keep `places` and `count` in hand, and give the count back. */
 class Places {
-  private readonly places = new Int32Array(LINES * FORESEEN + AT_ONCE);
-  private count = 0;
+  readonly places = new Int32Array(LINES * FORESEEN + AT_ONCE);
+  count = 0;
 
   add(place: number): void {
     this.places[this.count++] = place;
@@ -156,71 +156,76 @@ export class Foresight {
 
   /** What stands beside orders that are cancelled. */
   private besideCancelled(): void {
-    const { rows, cancels, amountPlaces, cellPlaces, bookPlaces } = this;
+    const { rows, cancels, orderPlaces, amountPlaces, cellPlaces, bookPlaces } = this;
     const { orders } = this.state;
-    for (let at = 0; at < cancels; at++) {
+    const { places } = orderPlaces;
+    for (let at = 0, count = 0; at < cancels; at++, count += 5) {
       const row = rows[at];
-      this.addOrder(orders.next(row));
-      this.addOrder(orders.prev(row));
-      this.addOrder(orders.companyNext(row));
-      this.addOrder(orders.companyPrev(row));
-      this.orderPlaces.add((row << ORDER_INT_SHIFT) + LINE);
-      amountPlaces.add(orFirst(orders.holdList(row)) << AMOUNT_INT_SHIFT);
-      cellPlaces.add(orFirst(orders.cell(row)) << CELL_INT_SHIFT);
-      bookPlaces.add(orFirst(orders.book(row)) << BOOK_INT_SHIFT);
+      places[count] = orFirst(orders.next(row)) << ORDER_INT_SHIFT;
+      places[count + 1] = orFirst(orders.prev(row)) << ORDER_INT_SHIFT;
+      places[count + 2] = orFirst(orders.companyNext(row)) << ORDER_INT_SHIFT;
+      places[count + 3] = orFirst(orders.companyPrev(row)) << ORDER_INT_SHIFT;
+      places[count + 4] = (row << ORDER_INT_SHIFT) + LINE;
+      amountPlaces.places[at] = orFirst(orders.holdList(row)) << AMOUNT_INT_SHIFT;
+      cellPlaces.places[at] = orFirst(orders.cell(row)) << CELL_INT_SHIFT;
+      bookPlaces.places[at] = orFirst(orders.book(row)) << BOOK_INT_SHIFT;
     }
+    orderPlaces.count = 5 * cancels;
+    amountPlaces.count = cellPlaces.count = bookPlaces.count = cancels;
   }
 
   /** The order before one in its company's chain, the level that it will stand or trade in, and where the provider of an ask does. */
   private inBooks(): void {
-    const { companies, books, sells, keys, takes, levels, second, entries, placed, poolPlaces, lotPlaces, seldomPlaces, state } = this;
+    const { companies, books, sells, keys, takes, levels, second, entries, placed, orderPlaces, poolPlaces, lotPlaces, seldomPlaces, state } = this;
     const { standing, providerCells } = state;
-    for (let at = 0; at < placed; at++) {
+    const { places } = poolPlaces;
+    let { count } = poolPlaces;
+    for (let at = 0, first = orderPlaces.count; at < placed; at++, first++) {
       const company = companies[at];
-      this.addOrder(standing.firstOrder(company));
-      const isAsk = sells[at] === SELL;
+      orderPlaces.places[first] = orFirst(standing.firstOrder(company)) << ORDER_INT_SHIFT;
       const book = books[at];
+      const isAsk = sells[at] === SELL;
       if (takes[at] === 1) {
         const opposite = isAsk ? 0 : 1;
         levels[at] = state.levels.bestPlace(book, opposite);
-        second[at] = state.levels.secondPlace(book, opposite);
-        poolPlaces.add(orFirst(second[at]));
+        places[count++] = orFirst((second[at] = state.levels.secondPlace(book, opposite)));
         seldomPlaces.add(book << BOOK_INT_SHIFT);
       } else {
         levels[at] = state.levels.placeNear(book, isAsk ? 1 : 0, keys[at]);
       }
-      poolPlaces.add(orFirst(levels[at]));
+      places[count++] = orFirst(levels[at]);
       // A bid asks its first lot for what it has, and a fill posts to it.
-      if (!isAsk) lotPlaces.add(orFirst(standing.firstLot(company)) << LOT_INT_SHIFT);
-      const entry = isAsk ? providerCells.placeNear(book, company) : NIL;
-      entries[at] = entry;
-      poolPlaces.add(orFirst(entry));
+      if (isAsk) places[count++] = orFirst((entries[at] = providerCells.placeNear(book, company)));
+      else lotPlaces.add(orFirst(standing.firstLot(company)) << LOT_INT_SHIFT);
     }
+    orderPlaces.count += placed;
+    poolPlaces.count = count;
   }
 
   /** Whom orders would meet or stand behind, the cell of an ask, the level of an order that is cancelled, and the books. */
   private atLevels(): void {
-    const { rows, cancels, companies, takes, levels, second, entries, placed, poolPlaces, cellPlaces, state } = this;
+    const { rows, cancels, companies, sells, takes, levels, second, entries, placed, orderPlaces, poolPlaces, cellPlaces, state } = this;
     const { orders } = state;
     const { ints } = state.pool;
     for (let at = 0; at < cancels; at++) {
       const row = rows[at];
-      const book = orFirst(orders.book(row));
-      const sells = orders.isSell(row);
-      poolPlaces.add(orFirst(state.levels.placeNear(book, sells ? 1 : 0, sells ? -orders.price(row) : orders.price(row))));
+      const isAsk = orders.isSell(row);
+      const key = isAsk ? -orders.price(row) : orders.price(row);
+      poolPlaces.places[at] = orFirst(state.levels.placeNear(orFirst(orders.book(row)), isAsk ? 1 : 0, key));
     }
+    poolPlaces.count = cancels;
     this.makers = 0;
     for (let at = 0; at < placed; at++) {
       const level = levels[at];
       if (takes[at] === 0) {
         // Where no level is, anything may stand.
         const tail = level === NIL ? NIL : ints[level + 1];
-        this.addOrder(tail < orders.used ? tail : NIL);
+        orderPlaces.add(orFirst(tail < orders.used ? tail : NIL) << ORDER_INT_SHIFT);
       } else if (level !== NIL) {
         this.addMaker(ints[level]);
         if (second[at] !== NIL) this.addMaker(ints[second[at]]);
       }
-      const entry = entries[at];
+      const entry = sells[at] === SELL ? entries[at] : NIL;
       if (entry !== NIL && ints[entry] === companies[at] + 1) cellPlaces.add(ints[entry | CELL] << CELL_INT_SHIFT);
     }
   }

@@ -25,12 +25,12 @@ export interface Capacity {
 const MINUTES = 60;
 /** lcm(1..60): in this many parts of a step, quantity x 60/k is a whole number for every k. */
 const STEP_PARTS = 9_690_712_164_777_231_700_912_728_800n;
-const NOTHING = new Uint32Array(0);
+const NOTHING = new Int32Array(0);
 
 export class Supply {
   readonly capacities: Capacity[] = [];
-  /** By provider and market: one more than the index into `capacities`. */
-  private readonly byProvider: Uint32Array[] = [];
+  /** By company and market: one more than the index into `capacities`. Every company before the last provider has a list: a sparse array would be a table to be searched. */
+  private readonly byProvider: Int32Array[] = [];
 
   /** One row per provider, market and hour with anything offered or sold. */
   private readonly cells: SupplyCells;
@@ -47,7 +47,8 @@ export class Supply {
 
   /** Index into `capacities`, NIL when the provider has declared nothing there. */
   find(company: CompanyId, market: MarketId): number {
-    return (this.byProvider[company]?.[market] ?? 0) - 1;
+    const markets: Int32Array | undefined = this.byProvider[company];
+    return markets !== undefined && market < markets.length ? markets[market] - 1 : NIL;
   }
 
   open(company: CompanyId, market: MarketId): Capacity {
@@ -61,9 +62,10 @@ export class Supply {
   /** Lists a capacity (also when a snapshot is restored). */
   add(capacity: Capacity): void {
     const { company, market } = capacity;
-    const before = this.byProvider[company] ?? NOTHING;
+    while (this.byProvider.length <= company) this.byProvider.push(NOTHING);
+    const before = this.byProvider[company];
     if (market >= before.length) {
-      this.byProvider[company] = new Uint32Array(market + 1);
+      this.byProvider[company] = new Int32Array(market + 1);
       this.byProvider[company].set(before);
     }
     this.byProvider[company][market] = this.capacities.push(capacity);
@@ -72,7 +74,7 @@ export class Supply {
   /** Has another market's capacities, only to be read. */
   adoptCapacities(from: Supply): void {
     for (const capacity of from.capacities) this.capacities.push(capacity);
-    from.byProvider.forEach((markets, company) => (this.byProvider[company] = markets));
+    this.byProvider.push(...from.byProvider);
   }
 
   /** A cell with what another market's has offered and sold. */
