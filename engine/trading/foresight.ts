@@ -204,7 +204,7 @@ export class Foresight {
 
   /** Whom orders would meet or stand behind, the cell of an ask, the level of an order that is cancelled, and the books. */
   private atLevels(): void {
-    const { rows, cancels, companies, sells, takes, levels, second, entries, placed, orderPlaces, poolPlaces, cellPlaces, state } = this;
+    const { rows, cancels, companies, books, sells, takes, levels, second, entries, placed, orderPlaces, poolPlaces, cellPlaces, seldomPlaces, state } = this;
     const { orders } = state;
     const { ints } = state.pool;
     for (let at = 0; at < cancels; at++) {
@@ -225,8 +225,11 @@ export class Foresight {
         this.addMaker(ints[level]);
         if (second[at] !== NIL) this.addMaker(ints[second[at]]);
       }
-      const entry = sells[at] === SELL ? entries[at] : NIL;
+      if (sells[at] !== SELL) continue;
+      const entry = entries[at];
       if (entry !== NIL && ints[entry] === companies[at] + 1) cellPlaces.add(ints[entry | CELL] << CELL_INT_SHIFT);
+      // Who is not where it would stand is most likely new in the book, which counts its providers in its second line.
+      else seldomPlaces.add(books[at] << BOOK_INT_SHIFT);
     }
   }
 
