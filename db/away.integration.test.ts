@@ -1,6 +1,6 @@
 /** What pg and Knex really throw where the database goes away amid something, and where it only refuses. */
 import type { Knex } from 'knex';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { isDatabaseAway } from './away.ts';
 import { openDatabase } from './database.ts';
 import { freshDatabase } from './test/fresh_database.ts';
@@ -11,12 +11,13 @@ let database: Knex;
 
 beforeAll(async () => {
   fresh = await freshDatabase();
+});
+afterAll(() => fresh.drop());
+// A pool of its own for each test: one whose sessions were ended may still give out a connection of which it has not heard that it is dead.
+beforeEach(() => {
   database = openDatabase(fresh.url, 2);
 });
-afterAll(async () => {
-  await database.destroy();
-  await fresh.drop();
-});
+afterEach(() => database.destroy());
 
 const failureOf = (work: PromiseLike<unknown>): Promise<unknown> => Promise.resolve(work).then(() => 'nothing failed', (error: unknown) => error);
 
