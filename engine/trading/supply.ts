@@ -30,7 +30,7 @@ const NOTHING = new Int32Array(0);
 export class Supply {
   readonly capacities: Capacity[] = [];
   /** By company and market: one more than the index into `capacities`. Every company before the last provider has a list: a sparse array would be a table to be searched. */
-  private readonly byProvider: Int32Array[] = [];
+  private byProvider: Int32Array[] = [];
 
   /** One row per provider, market and hour with anything offered or sold. */
   private readonly cells: SupplyCells;
@@ -74,7 +74,7 @@ export class Supply {
   /** Has another market's capacities, only to be read. */
   adoptCapacities(from: Supply): void {
     for (const capacity of from.capacities) this.capacities.push(capacity);
-    this.byProvider.push(...from.byProvider);
+    this.byProvider = from.byProvider;
   }
 
   /** A cell with what another market's has offered and sold. */
