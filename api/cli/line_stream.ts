@@ -61,14 +61,15 @@ export class LineWriter {
     this.chunk += '\n';
   }
 
-  /** Hands on what has gathered once it is much, and waits while the reader is behind. */
+  /** Hands on what has gathered once it is much. */
   async pace(): Promise<void> {
     if (this.chunk.length >= CHUNK_CHARACTERS) await this.flush();
   }
 
+  /** Resolves when all is written: a reader that is behind is waited for. */
   async flush(): Promise<void> {
     const text = this.chunk;
     this.chunk = '';
-    if (text !== '' && !this.output.write(text)) await new Promise((resolve) => this.output.once('drain', resolve));
+    if (text !== '') await new Promise<void>((resolve, reject) => this.output.write(text, (error) => (error ? reject(error) : resolve())));
   }
 }

@@ -4,6 +4,7 @@
  * Nothing rests on what is lost with Redis but the counts of a minute.
  */
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { TOUCH_MILLIS } from '../gateway/relay/limit_part.ts';
 import type { Ask, Given, SharedLimit } from '../gateway/relay/limit_part.ts';
@@ -11,8 +12,10 @@ import type { BroadcastOptions } from './broadcast.ts';
 import { connectRedis } from './redis.ts';
 
 /** A Redis that takes longer is away, and is not asked again for a while: nobody's request waits for it twice. */
-const ANSWER_MILLIS = 300;
-const AWAY_MILLIS = 1_000;
+const ANSWER_MILLIS = 800;
+const AWAY_MILLIS = 2_000;
+/** Time is counted in steps: one in which this process stood still is one, however long, since the answer may lie unread. */
+const STEP_MILLIS = 100;
 const FORGOTTEN_SECONDS = (4 * TOUCH_MILLIS) / 1_000;
 /** What is taken ahead leaves to the others at least so many times as much. */
 const AHEAD_PART = 16;
@@ -82,19 +85,25 @@ export class RedisLimits {
   }
 
   private async exchange(key: string, { limit, held, used, least, most, ahead, heldSeconds }: Ask): Promise<Given | undefined> {
-    const asked = performance.now();
-    if (this.redis.status !== 'ready' || asked < this.awayUntil) return undefined;
-    let late: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<never>((_, reject) => (late = setTimeout(() => reject(new Error('Redis does not answer')), ANSWER_MILLIS)));
+    if (this.redis.status !== 'ready' || performance.now() < this.awayUntil) return undefined;
+    const late = new AbortController();
     try {
-      const [amount, wait] = await Promise.race([this.redis.exchangeLimit(key, limit, this.process, held, used, least, most, ahead, heldSeconds), tooLate]);
+      const [amount, wait] = await Promise.race([
+        this.redis.exchangeLimit(key, limit, this.process, held, used, least, most, ahead, heldSeconds), patience(late.signal),
+      ]);
       return { amount, wait };
     } catch {
       // Away, or filled with something else.
       this.awayUntil = performance.now() + AWAY_MILLIS;
       return undefined;
     } finally {
-      clearTimeout(late);
+      late.abort();
     }
   }
+}
+
+/** Rejects once Redis has been waited for long enough, or, unseen, with `signal`. */
+async function patience(signal: AbortSignal): Promise<never> {
+  for (let waited = 0; waited < ANSWER_MILLIS; waited += STEP_MILLIS) await sleep(STEP_MILLIS, undefined, { signal });
+  throw new Error('Redis does not answer');
 }
