@@ -4,6 +4,7 @@
  * Nothing rests on what is lost with Redis but the counts of a minute.
  */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { TOUCH_MILLIS } from '../gateway/relay/limit_part.ts';
@@ -84,13 +85,11 @@ export class RedisLimits {
     this.redis.disconnect();
   }
 
-  private async exchange(key: string, { limit, held, used, least, most, ahead, heldSeconds }: Ask): Promise<Given | undefined> {
-    if (this.redis.status !== 'ready' || performance.now() < this.awayUntil) return undefined;
+  private async exchange(key: string, ask: Ask): Promise<Given | undefined> {
+    if (performance.now() < this.awayUntil) return undefined;
     const late = new AbortController();
     try {
-      const [amount, wait] = await Promise.race([
-        this.redis.exchangeLimit(key, limit, this.process, held, used, least, most, ahead, heldSeconds), patience(late.signal),
-      ]);
+      const [amount, wait] = await Promise.race([this.ask(key, ask, late.signal), patience(late.signal)]);
       return { amount, wait };
     } catch {
       // Away, or filled with something else.
@@ -99,6 +98,12 @@ export class RedisLimits {
     } finally {
       late.abort();
     }
+  }
+
+  /** A connection that is being made is waited for: a process that has just begun would keep limits by itself of which the others have used much. */
+  private async ask(key: string, { limit, held, used, least, most, ahead, heldSeconds }: Ask, signal: AbortSignal): Promise<[number, number]> {
+    if (this.redis.status !== 'ready') await once(this.redis, 'ready', { signal });
+    return this.redis.exchangeLimit(key, limit, this.process, held, used, least, most, ahead, heldSeconds);
   }
 }
 

@@ -44,9 +44,13 @@ export class SharedRooms implements Rooms {
     this.onHeard = heard;
   }
 
+  get gateways(): number {
+    return this.others.size + 1;
+  }
+
   share(endpoint: string, room: number): number {
     if (this.others.size === 0) return room;
-    if (this.isAway(performance.now())) return room / (this.others.size + 1);
+    if (this.isAway(performance.now())) return room / this.gateways;
     const others = Array.from(this.others.values(), ({ needs }) => needs.get(endpoint) ?? NO_NEED);
     return Math.min(...this.told.map(({ needs }) => shareOf(room, needs.get(endpoint) ?? NO_NEED, others)));
   }

@@ -56,6 +56,8 @@ export class LimitPart {
   private running = 0;
   /** Used, and not yet told. */
   private used = 0;
+  /** Used, and being told. */
+  private telling = 0;
   /** Given out since it was last asked for. */
   private recent = 0;
   private isIdle = false;
@@ -67,6 +69,11 @@ export class LimitPart {
     this.shared = shared;
     this.teller = teller;
     this.heldSeconds = heldSeconds;
+  }
+
+  /** Used, of which the others cannot know. */
+  get untold(): number {
+    return this.used + this.telling;
   }
 
   /** At once where it can. @param limit of all processes together */
@@ -118,11 +125,13 @@ export class LimitPart {
     // Not to be given out meanwhile: who asks has reckoned with it.
     const kept = isIdle && asking.length === 0 ? 0 : this.spare;
     this.spare = this.used = this.recent = 0;
+    this.telling = used;
     this.toldAt = Date.now();
     const wanted = asking.reduce((sum, { most }) => sum + most, 0);
     const given = await this.shared.exchange({
       limit, held: kept + this.running, used, least: Math.max(0, (asking[0]?.least ?? 0) - kept), most: Math.max(0, wanted - kept), ahead: asking.length === 0 ? 0 : ahead, heldSeconds: this.heldSeconds,
     });
+    this.telling = 0;
     this.spare += kept + (given?.amount ?? 0);
     if (given === undefined) this.used += used;
     for (const { least, most, resolve } of asking) {

@@ -112,3 +112,29 @@ test('keeps a limit by itself while it cannot be shared, and tells later what wa
   await expect.poll(() => limits.state.asked, { timeout: 2_000 }).toBeGreaterThan(asked);
   expect(await burst([other], 20)).toBe(0);
 });
+
+test('lets in an equal part of what is left at each gateway while it cannot be shared, and all of it at the only one', async () => {
+  const limits = sharedLimit();
+  const rooms = { gateways: 2 };
+  const of = { requestsPerMinute: 11, tokensPerMinute: null };
+  const windows = [1, 2].map(() => new Pace(1_000, { limits, rooms }).windowOf('a', of));
+  limits.state.isAway = true;
+  expect(await Promise.all(windows.map((window) => burst([window], 20)))).toEqual([5, 5]);
+  for (const window of windows) await expect(window.request(NOW)).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
+  rooms.gateways = 1;
+  expect(await burst([windows[0]], 20)).toBe(6);
+});
+
+test('keeps to an equal part of a limit of tokens while it cannot be shared, also of those that are only set aside', async () => {
+  const limits = sharedLimit();
+  const of = { requestsPerMinute: null, tokensPerMinute: 100 };
+  const [one, other] = [1, 2].map(() => new Pace(1_000, { limits, rooms: { gateways: 2 } }).windowOf('a', of));
+  limits.state.isAway = true;
+  const first = await one.reserve(NOW, 10, 80);
+  expect(first).toEqual({ amount: 50, isTaken: false });
+  await expect(one.reserve(NOW, 1, 1)).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
+  one.used(NOW, 20, first);
+  expect(await one.reserve(NOW, 10, 80)).toEqual({ amount: 30, isTaken: false });
+  await expect(other.reserve(NOW, 51, 60)).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
+  expect(await other.reserve(NOW, 50, 60)).toEqual({ amount: 50, isTaken: false });
+});

@@ -2,12 +2,13 @@
  * How many requests and tokens an account has used within the last minute, by a window that slides second by second. What
  * requests under way may still use of a key's limit is set aside, so that it holds however many come at once; and where other
  * processes serve the key, what is used or set aside is taken from what all of them have left. While that cannot be asked for, each
- * process keeps the limit by what it knows.
+ * gateway keeps to an equal part of what was left: it reckons that every other one lets in, unseen, as much as it does itself.
  */
 import { GatewayError } from '../../errors.ts';
 import type { Tallies, Tally } from '../../http/middleware/rate_limit.ts';
 import { LimitPart, Teller } from './limit_part.ts';
 import type { SharedLimits, Taken } from './limit_part.ts';
+import type { Rooms } from './room_shares.ts';
 
 const SECONDS = 60;
 const ACCOUNTS_MAX = 100_000;
@@ -36,6 +37,13 @@ export interface Aside {
   amount: number;
   /** From what all processes have left; else by this one alone. */
   isTaken: boolean;
+}
+
+/** Where other processes serve the key, too. */
+interface Together {
+  parts: Record<Kind, LimitPart>;
+  /** This one included. */
+  gateways: () => number;
 }
 
 /** Sums over the last 60 seconds. */
@@ -81,15 +89,17 @@ export class PaceWindow {
   private readonly tokens = new Sums();
   /** Tokens that requests under way may still use. */
   private aside = 0;
+  /** Of these, what the other processes do not know of. */
+  private asideUnseen = 0;
   private limits: Limits;
   private readonly tell: (kind: Kind, amount: number) => void;
-  private readonly parts: Record<Kind, LimitPart> | undefined;
+  private readonly together: Together | undefined;
 
-  /** @param tell hears what is counted here; @param parts of the key's limits, where other processes serve it, too */
-  constructor(limits: Limits, tell: (kind: Kind, amount: number) => void = () => undefined, parts?: Record<Kind, LimitPart>) {
+  /** @param tell hears what is counted here */
+  constructor(limits: Limits, tell: (kind: Kind, amount: number) => void = () => undefined, together?: Together) {
     this.limits = limits;
     this.tell = tell;
-    this.parts = parts;
+    this.together = together;
   }
 
   changed(limits: Limits): void {
@@ -98,26 +108,27 @@ export class PaceWindow {
 
   /** Counts one request. @returns undefined: it has; else when it has. @throws GatewayError rate_limit_exceeded, or rejects with it */
   request(now: number): Promise<void> | undefined {
-    const { limits, parts } = this;
+    const { limits, together } = this;
     this.requireLeft(now);
-    if (parts === undefined || !limits.isOwn) return this.countRequest(now);
-    const taken = parts.requests.take(limits.requests, 1, 1);
-    if (taken instanceof Promise) return taken.then((later) => this.countTaken(now, parts.requests, later));
-    return this.countTaken(now, parts.requests, taken);
+    if (together === undefined || !limits.isOwn) return this.countRequest(now);
+    const taken = together.parts.requests.take(limits.requests, 1, 1);
+    if (taken instanceof Promise) return taken.then((later) => this.countTaken(now, together, later));
+    return this.countTaken(now, together, taken);
   }
 
-  private requireLeft(now: number): void {
+  /** @param unseen requests that others may have let in */
+  private requireLeft(now: number, unseen = 0): void {
     const second = Math.floor(now / 1_000);
     this.requests.moveTo(second);
     this.tokens.moveTo(second);
     const { limits } = this;
-    if (this.requests.total >= limits.requests) throw tooMany(this.requests.wait(limits.requests - 1));
+    if (this.requests.total + unseen >= limits.requests) throw tooMany(this.requests.wait(limits.requests - 1));
     if (this.tokens.total >= limits.tokens) throw tooMany(this.tokens.wait(limits.tokens - 1));
   }
 
-  private countTaken(now: number, part: LimitPart, taken: Taken): undefined {
+  private countTaken(now: number, { parts: { requests: part }, gateways }: Together, taken: Taken): undefined {
     // Others have been counted while it was asked for.
-    if (taken === undefined) this.requireLeft(now);
+    if (taken === undefined) this.requireLeft(now, (gateways() - 1) * (part.untold + 1));
     part.use(1, taken === undefined ? 0 : amountOf(taken));
     return this.countRequest(now);
   }
@@ -142,27 +153,42 @@ export class PaceWindow {
     if (least > left) throw tooMany(this.tokens.wait(limit - least));
     const amount = Math.min(most, left);
     this.aside += amount;
-    if (this.parts === undefined) return { amount, isTaken: false };
-    const taken = this.parts.tokens.take(limit, least, amount);
-    return taken instanceof Promise ? taken.then((later) => this.setAside(amount, later)) : this.setAside(amount, taken);
+    const { together } = this;
+    if (together === undefined) return { amount, isTaken: false };
+    const taken = together.parts.tokens.take(limit, least, amount);
+    const asked = { least, amount };
+    return taken instanceof Promise ? taken.then((later) => this.setAside(asked, together, later)) : this.setAside(asked, together, taken);
   }
 
-  /** @param amount what is set aside as far as this process knows */
-  private setAside(amount: number, taken: Taken): Aside {
-    if (taken === undefined) return { amount, isTaken: false };
+  /** @param asked the amount is what is set aside as far as this process knows */
+  private setAside({ least, amount }: { least: number; amount: number }, together: Together, taken: Taken): Aside {
     this.aside -= amount;
-    const isTaken = amountOf(taken);
-    this.aside += isTaken;
-    return { amount: isTaken, isTaken: true };
+    const aside: Aside = taken === undefined ? { amount: Math.min(amount, this.ownPart(least, together)), isTaken: false } : { amount: amountOf(taken), isTaken: true };
+    this.aside += aside.amount;
+    if (!aside.isTaken) this.asideUnseen += aside.amount;
+    return aside;
+  }
+
+  /** An equal part of the tokens that are left, where each other gateway may have used and set aside as many as this one. @throws GatewayError rate_limit_exceeded */
+  private ownPart(least: number, { parts, gateways }: Together): number {
+    const part = Math.floor((this.left - (gateways() - 1) * (parts.tokens.untold + this.asideUnseen)) / gateways());
+    if (part < least) throw tooMany(this.tokens.wait(this.limits.tokens - least));
+    return part;
   }
 
   /** Counts tokens that were charged, and takes back what was set aside for them. */
   used(now: number, tokens: number, reserved?: Aside): void {
-    if (reserved !== undefined) this.aside -= reserved.amount;
-    if (reserved !== undefined) this.parts?.tokens.use(tokens, reserved.isTaken ? reserved.amount : 0);
+    if (reserved !== undefined) this.giveBack(reserved, tokens);
     if (tokens === 0) return;
     this.tokens.add(Math.floor(now / 1_000), tokens);
     this.tell('tokens', tokens);
+  }
+
+  private giveBack({ amount, isTaken }: Aside, used: number): void {
+    this.aside -= amount;
+    if (this.together === undefined) return;
+    if (!isTaken) this.asideUnseen -= amount;
+    this.together.parts.tokens.use(used, isTaken ? amount : 0);
   }
 
   /** Counts what another process has counted. */
@@ -207,15 +233,17 @@ export class Pace {
   private readonly windows = new Map<string, PaceWindow>();
   private readonly tallies: Record<Kind, Tally> | undefined;
   private readonly shared: SharedLimits | undefined;
+  private readonly gateways: () => number;
   private readonly teller = new Teller();
 
   /**
    * @param requestsPerMinute of an account whose key sets no limit of its own
    * @param others absent: there is no other process
    */
-  constructor(requestsPerMinute: number, { tallies, limits }: { tallies?: Tallies; limits?: SharedLimits } = {}) {
+  constructor(requestsPerMinute: number, { tallies, limits, rooms }: { tallies?: Tallies; limits?: SharedLimits; rooms?: Pick<Rooms, 'gateways'> } = {}) {
     this.requestsPerMinute = requestsPerMinute;
     this.shared = limits;
+    this.gateways = () => rooms?.gateways ?? 1;
     if (tallies === undefined) return;
     this.tallies = { requests: tallies.of('requests'), tokens: tallies.of('tokens') };
     for (const kind of KINDS) {
@@ -232,10 +260,10 @@ export class Pace {
     }
     // Accounts that have been silent are as good as new.
     if (this.windows.size >= ACCOUNTS_MAX) this.windows.clear();
-    const { shared, teller } = this;
+    const { shared, teller, gateways } = this;
     const part = (kind: Kind, of: SharedLimits): LimitPart => new LimitPart(of(`${kind}:${account}`), teller, HELD_SECONDS[kind]);
-    const parts = shared && { requests: part('requests', shared), tokens: part('tokens', shared) };
-    const window = new PaceWindow(now, (kind, amount) => this.tallies?.[kind].counted(account, amount), parts);
+    const together = shared && { parts: { requests: part('requests', shared), tokens: part('tokens', shared) }, gateways };
+    const window = new PaceWindow(now, (kind, amount) => this.tallies?.[kind].counted(account, amount), together);
     this.windows.set(account, window);
     return window;
   }

@@ -15,6 +15,8 @@ export const NO_NEED: Need = { taken: 0, wanted: 0 };
 export interface Rooms {
   /** @param needs what this gateway takes and wants, by endpoint. @param heard called when that may have changed anybody's part */
   begin(needs: () => Map<string, Need>, heard: () => void): void;
+  /** How many gateways there are, as far as this one has heard; while nothing can be heard, as there were last. */
+  readonly gateways: number;
   /** This gateway's part of an endpoint's room. */
   share(endpoint: string, room: number): number;
 }
