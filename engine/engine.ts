@@ -164,10 +164,14 @@ export class Engine {
 
   /** Executes commands that are known together. */
   applyAll(envelopes: readonly Envelope[], from = 0, to = envelopes.length): void {
-    for (let at = from; at < to; at++) {
-      if ((at - from) % FORESEEN === 0 && this.isWide) this.foresee(envelopes, at, to);
-      const { type } = envelopes[at].command;
-      this.applyKnown(envelopes[at], kindOf(type));
+    for (let begin = from; begin < to; begin += FORESEEN) {
+      if (this.isWide) this.foresee(envelopes, begin, to);
+      const end = Math.min(begin + FORESEEN, to);
+      for (let at = begin; at < end; at++) {
+        const envelope = envelopes[at];
+        const { type } = envelope.command;
+        this.applyKnown(envelope, kindOf(type));
+      }
     }
   }
 

@@ -11,6 +11,8 @@ export const BOOK_FLOAT_SHIFT = 3;
 export const BOOK_INT_SHIFT = 4;
 /** Of the first line, as doubles: keys of the best levels, bids' then asks', and the last price. */
 export const BEST = 0;
+/** Of a side without a level: what no comparison holds of. */
+export const NO_KEY = Number.NaN;
 const LAST_PRICE = 2;
 /** As integers, bids' then asks': two words of bits, the window's run, how long it is and whether levels lie beyond it; then the table of cells. */
 export const BITS = 6;
@@ -56,6 +58,7 @@ export class BookRows {
     const from = book << BOOK_INT_SHIFT;
     this.ints.fill(0, from, from + (1 << BOOK_INT_SHIFT));
     this.seldom.fill(0, from, from + (1 << BOOK_INT_SHIFT));
+    this.floats.fill(NO_KEY, (book << BOOK_FLOAT_SHIFT) | BEST, ((book << BOOK_FLOAT_SHIFT) | BEST) + 2);
     this.setFirstAllocation(book, NIL);
     this.setTraded(book, Infinity, 0);
   }

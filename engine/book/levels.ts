@@ -10,7 +10,7 @@
 import { NIL } from '../ledger/lot_amounts.ts';
 import { ROW_FLOAT_SHIFT, ROW_INT_SHIFT, RUN_FIRST } from '../numbers/row_pool.ts';
 import type { RowPool } from '../numbers/row_pool.ts';
-import { BEST, BITS, BOOK_FLOAT_SHIFT, BOOK_INT_SHIFT, BookRows, FAR, FAR_COUNT, FAR_ROOM, SHAPE, WINDOW } from './book_rows.ts';
+import { BEST, BITS, BOOK_FLOAT_SHIFT, BOOK_INT_SHIFT, BookRows, FAR, FAR_COUNT, FAR_ROOM, NO_KEY, SHAPE, WINDOW } from './book_rows.ts';
 import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
 
@@ -27,8 +27,6 @@ const LEVEL_INT_SHIFT = 1;
 const LEVELS_PER_ROW_SHIFT = 1;
 /** Of a row beyond the window: its key as a double, then the same. */
 const HEAD = 2;
-/** What no comparison holds of: there is no such level. */
-const NO_KEY = Number.NaN;
 
 /** Ticks from a level up to the best. Without a price, an order's key may be infinite. */
 const below = (best: number, key: number): number => (best === key ? 0 : best - key);
@@ -42,14 +40,12 @@ export class Levels {
   }
 
   isEmpty(book: number, side: number): boolean {
-    const { ints } = this.rows;
-    const bits = ((book << BOOK_INT_SHIFT) | BITS) + (side << 1);
-    return (ints[bits] | ints[bits + 1]) === 0;
+    return Number.isNaN(this.bestKey(book, side));
   }
 
-  /** Key of the best level, NaN without one. */
+  /** Key of the best level, NaN without one, of which no comparison holds. */
   bestKey(book: number, side: number): number {
-    return this.isEmpty(book, side) ? NO_KEY : this.rows.floats[((book << BOOK_FLOAT_SHIFT) | BEST) + side];
+    return this.rows.floats[((book << BOOK_FLOAT_SHIFT) | BEST) + side];
   }
 
   /** Which place of the window a key's level has. */
@@ -93,7 +89,6 @@ export class Levels {
 
   /** Where a level's first and last order stand in the pool; NIL when there is none of the key. */
   find(book: number, side: number, key: number): number {
-    if (this.isEmpty(book, side)) return NIL;
     const at = book << BOOK_INT_SHIFT;
     const { ints, floats } = this.rows;
     const ticks = below(floats[((book << BOOK_FLOAT_SHIFT) | BEST) + side], key);
@@ -119,7 +114,6 @@ export class Levels {
 
   /** Key of the next level below one, which may have gone; NaN without one. */
   next(book: number, side: number, key: number): number {
-    if (this.isEmpty(book, side)) return NO_KEY;
     const best = this.rows.floats[((book << BOOK_FLOAT_SHIFT) | BEST) + side];
     if (key > best) return best;
     const at = book << BOOK_INT_SHIFT;
@@ -293,7 +287,10 @@ export class Levels {
     const step = this.stepDown(at, side, best & (length - 1), length);
     let next = best - step;
     if (step === length) {
-      if (!hasFar) return;
+      if (!hasFar) {
+        floats[((book << BOOK_FLOAT_SHIFT) | BEST) + side] = NO_KEY;
+        return;
+      }
       next = this.pool.floats[(seldom[(at | FAR) + side] + seldom[(at | FAR_COUNT) + side] - 1) << ROW_FLOAT_SHIFT];
     }
     floats[((book << BOOK_FLOAT_SHIFT) | BEST) + side] = next;

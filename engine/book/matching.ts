@@ -3,7 +3,7 @@
  * a trade costs and what is told about it is the host's business. The exchange is one host, the
  * replay of a lone book another.
  */
-import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, MARKET, STOP } from '../vocabulary.ts';
+import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, LIMIT, MARKET, STOP } from '../vocabulary.ts';
 import type { Book } from './book.ts';
 import type { Levels } from './levels.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
@@ -329,9 +329,13 @@ export class Matcher {
       this.host.cancelled(row, 'fok');
       return;
     }
+    const orderType = Orders.orderTypeOf(flags);
+    if (timeInForce < IOC && orderType === LIMIT && !this.reaches(book, row, (flags & FLAG.sell) !== 0)) {
+      this.rest(book, row);
+      return;
+    }
     const fallsShort = (flags & FLAG.extra) !== 0 && this.fallsShort(book, row);
     if (!fallsShort && !this.meet(book, row)) return;
-    const orderType = Orders.orderTypeOf(flags);
     if (orders.remaining(row) === 0) this.host.filled(row);
     else if (orderType === MARKET || orderType === STOP) this.host.cancelled(row, 'no_liquidity');
     else if (timeInForce >= IOC) this.host.cancelled(row, 'ioc');
@@ -422,6 +426,12 @@ export class Matcher {
 
   private stopPrice(row: number): number {
     return this.orders.extra(row)?.stopPrice ?? 0;
+  }
+
+  /** Whether the best order opposite is within the limit. */
+  private reaches(book: Book, row: number, sells: boolean): boolean {
+    const price = this.orders.price(row);
+    return book.levels.bestKey(book.row, sells ? 0 : 1) >= (sells ? price : -price);
   }
 
   private meet(book: Book, row: number): boolean {

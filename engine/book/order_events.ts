@@ -28,7 +28,7 @@ export class OrderEvents {
     this.state = state;
   }
 
-  accepted(command: PlaceOrder, row: number): void {
+  accepted(command: PlaceOrder, row: number, price: Ticks): void {
     const { orders, buffer } = this.state;
     buffer.reserve(24);
     const { words } = buffer;
@@ -41,7 +41,7 @@ export class OrderEvents {
     words[at + 5] = command.hour;
     words[at + 6] = command.side;
     words[at + 7] = command.orderType;
-    words[at + 8] = orders.price(row);
+    words[at + 8] = price;
     words[at + 9] = command.quantity;
     words[at + 10] = command.timeInForce;
     words[at + 11] = command.postOnly ? 1 : 0;
@@ -54,7 +54,7 @@ export class OrderEvents {
     words[at + 18] = command.selfTradePrevention;
     words[at + 19] = command.cancelOnDisconnect ? 1 : 0;
     words[at + 20] = orders.hold(row);
-    words[at + 21] = buffer.text(command.clientOrderId);
+    words[at + 21] = command.clientOrderId === '' ? 0 : buffer.text(command.clientOrderId);
     buffer.length = at + 22;
   }
 

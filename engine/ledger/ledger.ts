@@ -168,6 +168,23 @@ export class Ledger {
     buffer.length = end + 4;
   }
 
+  /** A transaction of one transfer. */
+  transferAlone(debit: number, credit: number, lot: number, amount: number): void {
+    const { lots, buffer } = this;
+    buffer.reserve(6);
+    const { words, end } = buffer;
+    const at = lot << LOT_SHIFT;
+    lots[at + debit] += amount;
+    lots[at + credit] -= amount;
+    words[end] = POSTED;
+    words[end + 1] = 4;
+    words[end + 2] = accountRef(debit, lot);
+    words[end + 3] = amount;
+    words[end + 4] = accountRef(credit, lot);
+    words[end + 5] = -amount;
+    buffer.length = end + 6;
+  }
+
   /**
    * What a fill does with held credit of one lot, in one go and with the lot's rates beside its accounts: into contract, retired as
    * a fee, with the fall of backing and deferred spread, and given back. Its entries are those of three transfers and two postings

@@ -125,7 +125,7 @@ export class Amendments {
   /** What requests hold of an allocation is known when an order is placed: a resale grows by another order. */
   private mayGrow(book: HourBook, row: number, more: Steps): boolean {
     const { orders } = this.state;
-    return more <= 0 || ((orders.flags(row) & FLAG.resale) === 0 && this.trading.checks.covers(orders.company(row), book.market, book.hour, book, more));
+    return more <= 0 || ((orders.flags(row) & FLAG.resale) === 0 && this.trading.checks.covers(orders.cell(row), orders.company(row), book.market, book.hour, more));
   }
 
   private refusalBefore6(book: HourBook, row: number, price: Ticks, remaining: Steps): RejectCode | undefined {

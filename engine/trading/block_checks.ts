@@ -3,6 +3,8 @@ import { REJECT_CODES } from '../catalogue.ts';
 import type { RejectCode } from '../catalogue.ts';
 import { BUY, GTC, GTD } from '../vocabulary.ts';
 import type { PlaceBlock, PlaceOrder } from '../commands.ts';
+import { requiredHold } from './holds.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
 import type { OrderChecks } from './order_checks.ts';
 import { PARAMETERS } from '../parameters.ts';
 import type { State } from '../state.ts';
@@ -31,7 +33,7 @@ export class BlockChecks {
       this.tradingRefusal(command) ??
       amountRefusal(command) ??
       this.checks.partyRefusal(template) ??
-      (command.side === BUY ? this.checks.buyRefusal(template, command.price, undefined, command.toHour - 1) : this.sellRefusal(command, template)) ??
+      (command.side === BUY ? this.checks.buyRefusal(template, command.price, requiredHold(command.price * template.quantity, 0, 0, 0), undefined, command.toHour - 1) : this.sellRefusal(command, template)) ??
       (command.timeInForce === GTD ? 'invalid_parameter' : undefined)
     );
   }
@@ -75,7 +77,10 @@ export class BlockChecks {
     const many = rests && standing.openOrders(command.company) + asks > standing.orderLimit(command.company);
     return earlier(
       many ? 'too_many_orders' : undefined,
-      this.everyHour(command, (hour, book) => this.checks.sellRefusal({ ...template, hour }, command.price, book)),
+      this.everyHour(command, (hour, book) => {
+        const cell = book === undefined ? NIL : this.state.providerCells.get(book.row, command.company);
+        return this.checks.sellRefusal({ ...template, hour }, command.price, book, cell);
+      }),
     );
   }
 }

@@ -88,7 +88,7 @@ export class Blocks {
       if (trading.limits.concentration.isLimited(command.company, hold)) trading.limits.concentration.limit(row);
       const needed = this.matching.neededOf(block, row, hold);
       trading.drawFor(command.company, needed, command.toHour - 1);
-      trading.reserve(row, needed, hold);
+      trading.reserve(row, command.company, needed, hold);
       trading.link(row);
     }
     state.blocks.set(block.block, block);

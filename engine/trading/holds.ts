@@ -65,6 +65,13 @@ export class Holds {
     return requiredHold(price * remaining, orders.feesFloor(row), orders.feeFraction(row), orders.feesCharged(row));
   }
 
+  /** Whether the company may still hold so much; nearly always its first lot alone says so. */
+  covers(company: CompanyId, amount: Micro): boolean {
+    const lot = this.state.standing.firstLot(company);
+    if (lot !== NIL && this.state.lots.spendable(lot) >= amount) return true;
+    return this.spendable(company, amount) >= amount;
+  }
+
   /** Credit the company may still hold; stops counting at `enough`. */
   spendable(company: CompanyId, enough: Micro): Micro {
     const { lots, standing } = this.state;
@@ -77,6 +84,38 @@ export class Holds {
   isBlocked(company: CompanyId): boolean {
     const { lots } = this.state;
     return lots.usable[company].some((lot) => lots.rows[lot].blocked > 0 && lots.available(lot) > 0);
+  }
+
+  /** As `reserve` of an order that holds nothing yet, in a transaction of its own. */
+  open(row: number, company: CompanyId, amount: Micro): void {
+    const { lots, orders, amounts, ledger, standing } = this.state;
+    const lot = standing.firstLot(company);
+    // Nearly every hold is of one lot: without a loop the compiler still knows afterwards what it knew before.
+    if (lot !== NIL && amount > 0 && lots.spendable(lot) >= amount) {
+      ledger.transferAlone(AVAILABLE, HELD, lot, amount);
+      orders.setHoldList(row, amounts.create(lot, amount, NIL));
+      orders.setHold(row, amount);
+      return;
+    }
+    ledger.begin();
+    this.reserve(row, amount);
+    ledger.end();
+  }
+
+  /** As `release` of all that an order holds, in a transaction of its own. */
+  close(row: number): void {
+    const { orders, amounts, ledger } = this.state;
+    const amount = orders.hold(row);
+    const list = orders.holdList(row);
+    if (amounts.next(list) === NIL && amounts.amount(list) === amount) {
+      ledger.transferAlone(HELD, AVAILABLE, amounts.lot(list), amount);
+      orders.setHoldList(row, amounts.dropLast(list));
+      orders.setHold(row, 0);
+      return;
+    }
+    ledger.begin();
+    this.release(row, amount);
+    ledger.end();
   }
 
   /** Moves credit from available to held for an order. The caller has checked that it is there. Posts inside an open transaction. */

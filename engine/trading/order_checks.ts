@@ -7,7 +7,6 @@ import type { RejectCode } from '../catalogue.ts';
 import { BUY, GTD, IOC, MARKET, NONE, SELL, STOP, classOf, isStop } from '../vocabulary.ts';
 import type { PlaceOrder } from '../commands.ts';
 import type { CreditLimits } from '../lending/credit_limits.ts';
-import { requiredHold } from './holds.ts';
 import type { Holds } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { minutesLeft } from '../numbers/calendar.ts';
@@ -51,14 +50,14 @@ export class OrderChecks {
     return this.state.classes[classOf(market)]?.listPrice ?? PRICE_TICKS_MAX;
   }
 
-  /** Checks that need no order row. `price` is the limit or protection. */
-  refusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: number): RejectCode | undefined {
+  /** Checks that need no order row. `price` is the limit or protection, `hold` a bid's, `cell` the supply cell of an ask's provider. */
+  refusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: number, hold: Micro, cell: number): RejectCode | undefined {
     return (
       this.tradingRefusal(market, book, command.market, command.hour) ??
       (isStop(command.orderType) && command.hour * MILLIS_PER_HOUR - this.state.now <= PARAMETERS.gateClosure ? 'gate_closed' : undefined) ??
       amountRefusal(command, price) ??
       this.partyRefusal(command) ??
-      (command.side === BUY ? this.buyRefusal(command, price, book) : this.sellRefusal(command, price, book))
+      (command.side === BUY ? this.buyRefusal(command, price, hold, book) : this.sellRefusal(command, price, book, cell))
     );
   }
 
@@ -87,10 +86,8 @@ export class OrderChecks {
   }
 
   /** `lastHour`: of a block. */
-  buyRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined, lastHour: Hour = command.hour): RejectCode | undefined {
+  buyRefusal(command: PlaceOrder, price: Ticks, hold: Micro, book: HourBook | undefined, lastHour: Hour = command.hour): RejectCode | undefined {
     const { state, limits } = this;
-    const notional = price * command.quantity;
-    const hold = requiredHold(notional, 0, 0, 0);
     const isShort = this.isShort(command.company, hold, lastHour);
     const isFinanced = limits.isFinanced(command.company);
     if (isShort && this.holds.isBlocked(command.company)) return 'facility_frozen';
@@ -99,7 +96,7 @@ export class OrderChecks {
       (isFinanced && state.rulesVersion >= 4 ? limits.maturityRefusal(command.company, hold, lastHour) : undefined) ??
       (this.isBidOutside(command.market, book, price) ? 'price_band' : undefined) ??
       this.countRefusal(command, book) ??
-      (this.exceedsDay(command.company, notional) ? 'day_notional' : undefined) ??
+      (this.exceedsDay(command.company, price * command.quantity) ? 'day_notional' : undefined) ??
       (isShort ? 'insufficient_credits' : undefined) ??
       (isFinanced ? this.creditRefusal(command, hold, price, book, lastHour) : undefined) ??
       (state.models.length <= command.model ? 'invalid_parameter' : undefined)
@@ -114,17 +111,16 @@ export class OrderChecks {
 
   /** Whether the company cannot hold so much, and no facility of it draws what is missing. */
   private isShort(company: number, hold: Micro, hour: Hour): boolean {
-    const spendable = this.holds.spendable(company, hold);
-    return spendable < hold && this.limits.demand.demanded(company, hold - spendable, hour) === undefined;
+    return !this.holds.covers(company, hold) && this.limits.demand.demanded(company, hold - this.holds.spendable(company, hold), hour) === undefined;
   }
 
-  sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined): RejectCode | undefined {
+  sellRefusal(command: PlaceOrder, price: Ticks, book: HourBook | undefined, cell: number): RejectCode | undefined {
     if (command.price !== NONE && this.isAskOutside(command.market, book, price)) return 'price_band';
     if (price > this.listPrice(command.market)) return 'above_list_price';
     if (command.resaleOf !== 0) return this.countRefusal(command, book) ?? (this.resales.covers(command) ? undefined : 'insufficient_capacity');
     return (
       this.countRefusal(command, book) ??
-      (this.covers(command.company, command.market, command.hour, book, command.quantity) ? undefined : 'insufficient_capacity') ??
+      (this.covers(cell, command.company, command.market, command.hour, command.quantity) ? undefined : 'insufficient_capacity') ??
       (this.isBonded(command.company) ? undefined : 'bond_insufficient')
     );
   }
@@ -172,10 +168,9 @@ export class OrderChecks {
     return standing.boughtOf(companyId, day) + notional > standing.dayLimit(companyId);
   }
 
-  /** Whether the provider's verified capacity covers `quantity` more steps in the hour. */
-  covers(company: number, market: number, hour: Hour, book: HourBook | undefined, quantity: Steps): boolean {
+  /** Whether the provider's verified capacity covers `quantity` more steps in the hour. `cell`: its own there, NIL when it has none yet. */
+  covers(cell: number, company: number, market: number, hour: Hour, quantity: Steps): boolean {
     const { supply, now } = this.state;
-    const cell = book === undefined ? NIL : this.state.providerCells.get(book.row, company);
     const left = minutesLeft(hour, now);
     if (cell !== NIL) return supply.covers(cell, quantity, left);
     const capacity = supply.find(company, market);

@@ -24,6 +24,17 @@ export class ProviderCells {
     return this.rows.seldom[(book << BOOK_INT_SHIFT) | CELLS_COUNT];
   }
 
+  /** As `get`, by one look: NIL also when another provider's stands where this one's would. */
+  near(book: number, provider: CompanyId): number {
+    const { ints } = this.rows;
+    const at = book << BOOK_INT_SHIFT;
+    const rows = ints[at | CELLS_ROWS];
+    if (rows === 0) return NIL;
+    const entries = this.pool.ints;
+    const row = (ints[at | CELLS] + (provider & (rows - 1))) << ROW_INT_SHIFT;
+    return entries[row] === provider + 1 ? entries[row | CELL] : NIL;
+  }
+
   /** NIL when the provider has none. */
   get(book: number, provider: CompanyId): number {
     const at = book << BOOK_INT_SHIFT;

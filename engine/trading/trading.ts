@@ -32,6 +32,9 @@ import { TIMER } from '../time/timers.ts';
 import type { TradingHost } from './trading_host.ts';
 import type { Hour, Micro, Steps, Ticks } from '../numbers/units.ts';
 
+/** No supply cell, and not the one that stands for none. */
+const UNKNOWN = -2;
+
 export class Trading implements AuctionHost, TradingHost {
   readonly holds: Holds;
   readonly events: OrderEvents;
@@ -65,16 +68,23 @@ export class Trading implements AuctionHost, TradingHost {
     this.inHand = new HourBook(state.levels, NIL, NIL, NIL);
   }
 
-  /** Enters an order. Returns why it was refused, undefined when it was accepted. @param isForeseen `foresee` has found nothing against it */
-  place(command: PlaceOrder, isForeseen = false): RejectCode | undefined {
+  /**
+   * Enters an order. Returns why it was refused, undefined when it was accepted. What few orders need, a search for their supply cell, a new one
+   * or a book, is done first and the order placed again: after calls and loops on its way the compiler would know of no table any more where it is.
+   * @param isForeseen nothing was found against it @param known the supply cell that it would offer from
+   */
+  place(command: PlaceOrder, isForeseen = false, known: number = UNKNOWN): RejectCode | undefined {
     const { state } = this;
     const market = state.findMarket(command.market);
-    const existing = market === undefined ? undefined : this.bookFor(market, command);
+    const book = market === undefined ? undefined : this.bookFor(market, command);
+    const cell = known === UNKNOWN ? this.nearCell(command, book) : known;
+    if (cell === UNKNOWN) return this.place(command, isForeseen, this.cellIn(command, book));
     const price = this.checks.protection(command);
-    const refusal = isForeseen ? undefined : this.entryRefusal(command, market, existing, price);
+    const hold = command.side === BUY ? requiredHold(price * command.quantity, 0, 0, 0) : 0;
+    const refusal = isForeseen ? undefined : this.entryRefusal(command, market, book, price, hold, cell);
     if (refusal !== undefined) return refusal;
-    const book = existing ?? state.openBook(market as Market, command.hour);
-    const row = this.createRow(command, book, price);
+    if (book === undefined || (cell === NIL && offersCapacity(command))) return this.place(command, true, this.openFor(command, market as Market));
+    const row = this.createRow(command, book, price, cell);
     const late = this.bookRefusal(book, row, command);
     if (late !== undefined) {
       state.orders.destroy(row);
@@ -82,9 +92,9 @@ export class Trading implements AuctionHost, TradingHost {
       return late;
     }
     if (command.provider !== undefined) {
-      this.enterPicking(command, book, row, command.provider);
+      this.enterPicking(command, book, row, price, hold, command.provider);
     } else {
-      this.accept(command, row);
+      this.accept(command, row, price, hold);
       if (isStop(command.orderType)) this.matcher.enterStop(book, row);
       else this.matcher.enter(book, row);
     }
@@ -102,28 +112,30 @@ export class Trading implements AuctionHost, TradingHost {
   }
 
   /** A bid for one provider's capacity is limited as one is whose credit may not go everywhere; others pay nothing for the question. */
-  private enterPicking(command: PlaceOrder, book: HourBook, row: number, provider: CompanyId): void {
+  private enterPicking(command: PlaceOrder, book: HourBook, row: number, price: Ticks, hold: Micro, provider: CompanyId): void {
     const { orders } = this.state;
     const { anyLimited } = this.matcher;
     orders.setFlags(row, orders.flags(row) | FLAG.limited);
     this.picking = { row, provider };
     this.matcher.anyLimited = true;
-    this.accept(command, row);
+    this.accept(command, row, price, hold);
     this.matcher.enter(book, row);
     this.matcher.anyLimited = anyLimited;
     this.picking = undefined;
   }
 
-  private entryRefusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: Ticks): RejectCode | undefined {
+  private entryRefusal(command: PlaceOrder, market: Market | undefined, book: HourBook | undefined, price: Ticks, hold: Micro, cell: number): RejectCode | undefined {
     if (command.provider !== undefined && !picksAtOnce(command)) return 'invalid_parameter';
-    return this.checks.refusal(command, market, book, price) ?? (hasExpired(command, this.state.now) ? 'invalid_parameter' : undefined);
+    return this.checks.refusal(command, market, book, price, hold, cell) ?? (hasExpired(command, this.state.now) ? 'invalid_parameter' : undefined);
   }
 
   /** Why an order would be refused now, as far as that does not depend on whom it would meet. Changes nothing. */
   foresee(command: PlaceOrder): RejectCode | undefined {
     const market = this.state.markets.get(command.market);
     const row = market?.books.get(command.hour);
-    return this.entryRefusal(command, market, row === undefined ? undefined : this.state.bookOf(row), this.checks.protection(command));
+    const book = row === undefined ? undefined : this.state.bookOf(row);
+    const price = this.checks.protection(command);
+    return this.entryRefusal(command, market, book, price, requiredHold(price * command.quantity, 0, 0, 0), this.cellIn(command, book));
   }
 
   set onDemand(demand: DrawOnDemand) {
@@ -143,9 +155,9 @@ export class Trading implements AuctionHost, TradingHost {
     const bookRow = market?.books.get(command.hour);
     const book = bookRow === undefined ? undefined : state.bookOf(bookRow);
     if (book === undefined || this.checks.tradingRefusal(market, book, command.market, command.hour) !== undefined) return undefined;
-    const row = this.createRow(command, book, command.price);
+    const row = this.createRow(command, book, command.price, offersCapacity(command) ? this.cellFor(book, command.company) : NIL);
     const order = state.orders.idOf(row);
-    this.accept(command, row);
+    this.accept(command, row, command.price, 0);
     this.matcher.enter(book, row);
     this.matcher.runStops(book);
     return order;
@@ -166,16 +178,17 @@ export class Trading implements AuctionHost, TradingHost {
   /** Enters an ask of a sell block, which was checked as a whole. */
   admit(command: PlaceOrder, book: HourBook, price: Ticks, block: OrderId): void {
     const { orders } = this.state;
-    const row = this.createRow(command, book, price);
+    const row = this.createRow(command, book, price, this.cellFor(book, command.company));
     orders.setFlags(row, orders.flags(row) | FLAG.extra | FLAG.blockAsk);
     orders.extras.set(row, { ...NO_EXTRA, block });
-    this.accept(command, row);
+    this.accept(command, row, price, 0);
     this.blocks.askAccepted(row, block);
     this.matcher.enter(book, row);
     this.matcher.runStops(book);
   }
 
-  private createRow(command: PlaceOrder, book: HourBook, price: Ticks): number {
+  /** @param cell an ask's of its provider's capacity */
+  private createRow(command: PlaceOrder, book: HourBook, price: Ticks, cell: number): number {
     const { orders } = this.state;
     const row = orders.create();
     const sell = command.side === SELL;
@@ -192,8 +205,7 @@ export class Trading implements AuctionHost, TradingHost {
       this.keepExtra(row, command);
     }
     orders.setFlags(row, flags);
-    if (command.resaleOf !== 0) orders.setCell(row, this.state.allocations.cell(this.resales.sourceOf(row)));
-    else orders.setCell(row, sell ? this.cellFor(book, command.company) : NIL);
+    orders.setCell(row, command.resaleOf === 0 ? cell : this.state.allocations.cell(this.resales.sourceOf(row)));
     return row;
   }
 
@@ -202,13 +214,28 @@ export class Trading implements AuctionHost, TradingHost {
     this.state.orders.extras.set(row, { clientOrderId, displayQuantity, minimumQuantity, stopPrice, expiresAt, resaleOf, block: 0 });
   }
 
-  cellFor(book: HourBook, company: number): number {
-    const existing = this.state.providerCells.get(book.row, company);
-    // What comes of a call of its own may be any number to the compiler: the shift by nothing says that it is an integer.
-    return existing === NIL ? this.openCell(book, company) >> 0 : existing;
+  /** The supply cell that an order would offer from, as far as one look finds it: NIL for orders that offer none, else UNKNOWN. */
+  private nearCell(command: PlaceOrder, book: HourBook | undefined): number {
+    if (!offersCapacity(command)) return NIL;
+    if (book === undefined) return NIL;
+    const cell = this.state.providerCells.near(book.row, command.company);
+    return cell === NIL ? UNKNOWN : cell;
   }
 
-  private openCell(book: HourBook, company: number): number {
+  /** The same; NIL when there is none. */
+  private cellIn(command: PlaceOrder, book: HourBook | undefined): number {
+    return book === undefined || !offersCapacity(command) ? NIL : this.state.providerCells.get(book.row, command.company);
+  }
+
+  /** Makes the book and the supply cell of an order that may enter. Returns the cell. */
+  private openFor(command: PlaceOrder, market: Market): number {
+    const book = this.state.openBook(market, command.hour);
+    return offersCapacity(command) ? this.cellFor(book, command.company) : NIL;
+  }
+
+  cellFor(book: HourBook, company: number): number {
+    const existing = this.state.providerCells.get(book.row, company);
+    if (existing !== NIL) return existing;
     const { supply } = this.state;
     const cell = supply.createCell(supply.find(company, book.market), book.hour);
     this.state.providerCells.add(book.row, company, cell);
@@ -231,34 +258,31 @@ export class Trading implements AuctionHost, TradingHost {
     standing.setRate(company, Math.max(standing.rate(company), second * RATE_SCALE) + 1);
   }
 
-  private accept(command: PlaceOrder, row: number): void {
+  /** @param hold a bid's */
+  private accept(command: PlaceOrder, row: number, price: Ticks, hold: Micro): void {
     const { state } = this;
     this.countOrder(command.company);
     const { orders } = state;
     if (command.side === SELL) {
       this.offer(row, command.quantity);
     } else {
-      const hold = requiredHold(orders.price(row) * command.quantity, 0, 0, 0);
       if (this.matcher.anyLimited && this.limits.concentration.isLimited(command.company, hold)) this.limits.concentration.limit(row);
       // Nobody else has a facility to draw from.
       const mayDraw = this.limits.isFinanced(command.company);
       const needed = mayDraw ? this.neededOf(command, row, hold) : hold;
       if (mayDraw) this.drawFor(command.company, needed, command.hour);
-      this.reserve(row, needed, hold);
+      this.reserve(row, command.company, needed, hold);
     }
     this.link(row);
     if (command.clientOrderId !== '') state.clientOrderIds.set(`${command.company}:${command.clientOrderId}`, state.now);
     if (command.expiresAt !== 0) state.timers.add(command.expiresAt, TIMER.orderExpiry, orders.idOf(row));
-    this.events.accepted(command, row);
+    this.events.accepted(command, row, price);
   }
 
   /** Holds what is there of `hold`, which may be less for a bid that leaves with the command. */
-  reserve(row: number, needed: Micro, hold: Micro): void {
-    const { ledger, orders } = this.state;
+  reserve(row: number, company: CompanyId, needed: Micro, hold: Micro): void {
     if (needed < hold) this.holds.leaving = row;
-    ledger.begin();
-    this.holds.reserve(row, needed < hold ? Math.min(hold, this.holds.spendable(orders.company(row), hold)) : hold);
-    ledger.end();
+    this.holds.open(row, company, needed < hold ? Math.min(hold, this.holds.spendable(company, hold)) : hold);
   }
 
   /** What must be there for a bid: all that it may cost, or, where it is short of that and cannot wait, what it executes. */
@@ -407,11 +431,7 @@ export class Trading implements AuctionHost, TradingHost {
   }
 
   private giveBack(row: number): void {
-    const { orders, ledger } = this.state;
-    if (orders.hold(row) === 0) return;
-    ledger.begin();
-    this.holds.release(row, orders.hold(row));
-    ledger.end();
+    if (this.state.orders.hold(row) !== 0) this.holds.close(row);
   }
 
   private leave(row: number, status: number, reason: number): void {
@@ -500,6 +520,9 @@ export class Trading implements AuctionHost, TradingHost {
     if (this.state.orders.pendingMinimum(row) > 0 && this.state.isTrading(book)) this.matcher.eased(book, row);
   }
 }
+
+/** Whether an order offers its provider's capacity; a resale offers an allocation. */
+const offersCapacity = ({ side, resaleOf }: PlaceOrder): boolean => side === SELL && resaleOf === 0;
 
 /** What a bid that rests would buy later is nobody's to promise. */
 const picksAtOnce = ({ side, timeInForce, orderType }: PlaceOrder): boolean => side === BUY && timeInForce >= IOC && !isStop(orderType);

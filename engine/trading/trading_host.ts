@@ -23,7 +23,7 @@ export interface TradingHost extends MatchHost {
   /** What of a hold must be there, and what `look` finds to be enough where it is not. */
   neededFor(company: CompanyId, hold: Micro, lastHour: Hour, look: () => Micro): Micro;
   drawFor(company: number, hold: Micro, lastHour: Hour): void;
-  reserve(row: number, needed: Micro, hold: Micro): void;
+  reserve(row: number, company: CompanyId, needed: Micro, hold: Micro): void;
   adjustHold(row: number): void;
 
   // Orders.
