@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AnotherLeads, PostgresJournal } from './journal.ts';
@@ -64,6 +67,25 @@ async function read(journal: PostgresJournal, from: number): Promise<JournalRow[
   return rows;
 }
 
+/** So few that a collection of everything is not due by the end of a test. */
+const LARGE_ROWS = 20;
+const LARGE_BYTES = 100_000;
+async function appendLarge(journal: PostgresJournal): Promise<void> {
+  for (let row = 0; row < LARGE_ROWS; row++) {
+    const sequence = journal.lastSequence + 1;
+    await journal.append({ ...record(sequence, sequence), commands: new Uint8Array(LARGE_BYTES / 2), events: new Uint8Array(LARGE_BYTES / 2) });
+  }
+}
+/** As V8 does all the time. What it finds dead is given back by the time of the next. */
+async function collectYoung(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options: { type: 'minor' }) => void;
+  for (let times = 0; times < 3; times++) {
+    collect({ type: 'minor' });
+    await sleep(20);
+  }
+}
+
 /** The first leader's renewals do not arrive any more. */
 const SILENT = `
   create function forget() returns trigger language plpgsql as $$ begin if new.epoch = 1 then new.renewed_at := '-infinity'; end if; return new; end $$;
@@ -91,6 +113,18 @@ describe('the journal', () => {
     expect(await journal.rowOf(records[10].lastSequence)).toMatchObject({ firstSequence: records[10].firstSequence });
     expect(await journal.rowOf(journal.lastSequence + 1)).toBeUndefined();
     await verify();
+  });
+
+  test('keeps nothing alive of what it has appended', async () => {
+    const journal = await lead();
+    await appendLarge(journal);
+    await collectYoung();
+    const before = process.memoryUsage().arrayBuffers;
+    for (let times = 0; times < 6; times++) {
+      await appendLarge(journal);
+      await collectYoung();
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * LARGE_ROWS * LARGE_BYTES);
   });
 
   test('continues under a new epoch, chained to what was there', async () => {
