@@ -27,7 +27,14 @@ const WATCH_MILLIS = 500;
 /** Another server may be starting the same Postgres, or take the port that was free. */
 const ATTEMPTS = 5;
 
-const SETTINGS: Record<string, string> = {
+/** Of a Postgres that a market commits to often; docker-compose.yml gives them to its own. */
+export const LOG_SETTINGS: Readonly<Record<string, string>> = {
+  max_wal_size: '2GB',
+  // A commit that begins a new file of the log would wait until 16 MB of zeros are on the disk; what checkpoints leave is used again instead of removed, and `prepareLog` makes the first.
+  wal_init_zero: 'off',
+  min_wal_size: '512MB',
+};
+const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '100',
@@ -35,14 +42,14 @@ const SETTINGS: Record<string, string> = {
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
-  max_wal_size: '2GB',
-  // A commit that begins a new file of the log would wait until 16 MB of zeros are on the disk; what checkpoints leave is used again instead of removed, and `prepareLog` makes the first.
-  wal_init_zero: 'off',
-  min_wal_size: '512MB',
+  ...LOG_SETTINGS,
   log_min_messages: 'warning',
   // After a crash every file is made durable before anything else: on Linux in one call instead of one for each file.
   ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 };
+
+/** As Postgres takes them. */
+export const argumentsOf = (settings: Readonly<Record<string, string>>): string[] => Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 
 /** Of the log, which are made before a new market begins, and for at most so long. */
 const PREPARED_FILES = 16;
@@ -238,7 +245,7 @@ export class EmbeddedPostgres {
   private spawnServer(): ChildProcess {
     if (existsSync(this.logFile) && statSync(this.logFile).size > LOG_BYTES_MAX) renameSync(this.logFile, `${this.logFile}.old`);
     const log = openSync(this.logFile, 'a', 0o600);
-    const settings = Object.entries({ ...SETTINGS, port: String(this.port) }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const settings = argumentsOf({ ...SETTINGS, port: String(this.port) });
     const child = spawn(this.binaries.postgres, ['-D', this.cluster, ...settings], {
       ...this.user, cwd: '/', detached: true, env: cleanEnvironment(), stdio: ['ignore', log, log],
     });

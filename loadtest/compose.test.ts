@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { ENTRIES, SERVER_ENTRIES } from '../api/cli/build.mjs';
 import { REDIS_ARGUMENTS, TOPOLOGY } from '../api/cluster/topology.ts';
 import { ConfigError, readConfig } from '../api/config.ts';
+import { LOG_SETTINGS, argumentsOf } from '../db/embedded_postgres.ts';
 
 const textOf = (name: string) => readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
 
@@ -41,6 +42,7 @@ describe('docker-compose.yml', () => {
   test('starts the processes of npm run cluster', () => {
     expect(SERVERS.map((name) => ({ name, role: services[name].environment.ROLE, count: services[name].deploy.replicas }))).toEqual(TOPOLOGY);
     expect(services.redis.command).toEqual(['redis-server', ...REDIS_ARGUMENTS]);
+    expect(services.postgres.command).toEqual(['postgres', ...argumentsOf(LOG_SETTINGS)]);
   });
 
   test('gives every process a configuration that it accepts, the same but for its role', () => {
