@@ -7,7 +7,7 @@ import type { EventBatch } from '../../engine/events.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import type { Channel, Reply, Request } from './messages.ts';
 import { Sequencer } from './sequencer.ts';
-import type { Release, SequencedEngine, SequencerParts } from './sequencer.ts';
+import type { Release, SequencedEngine, SequencerParts } from './sequencer_parts.ts';
 
 const FULL = 'too much is waiting';
 const EXPIRED = 'it waited too long and was not executed';

@@ -11,7 +11,7 @@ import type { Clock } from './clock.ts';
 import { SequencerHost } from './host.ts';
 import type { Request } from './messages.ts';
 import type { SequencerPort } from './port.ts';
-import type { SequencedEngine, SequencerLimits } from './sequencer.ts';
+import type { SequencedEngine, SequencerLimits } from './sequencer_parts.ts';
 
 export interface InProcessOptions {
   engine?: SequencedEngine;

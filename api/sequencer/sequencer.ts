@@ -8,96 +8,21 @@
  * can run it. When the journal fails after the state moved, it stops for good: whoever made it
  * starts again from the journal.
  */
-import type { Command, Envelope, OrderCommand } from '../../engine/commands.ts';
-import { EnvelopeReader, EnvelopeWriter } from '../../engine/codec/command_codec.ts';
+import type { Envelope } from '../../engine/commands.ts';
+import { EnvelopeReader } from '../../engine/codec/command_codec.ts';
 import { encodeEvents } from '../../engine/codec/event_codec.ts';
 import { FORESEEN } from '../../engine/trading/foresight.ts';
-import { KIND } from '../../engine/events.ts';
-import type { EventBuffer } from '../../engine/events.ts';
 import type { QueryName } from '../../engine/queries.ts';
-import { MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from '../../engine/numbers/units.ts';
 import type { Journal } from '../../db/journal_record.ts';
-import type { Authoriser, EngineView, PendingReleases } from './authoriser_port.ts';
+import type { Authoriser, PendingReleases } from './authoriser_port.ts';
 import type { Clock } from './clock.ts';
-import { Acknowledgements } from './acknowledgements.ts';
-import { NOT_TOLD } from './messages.ts';
-import type { AuthoriseRequest, AuthoriseResult, CommittedBatch, Reservation, SequencerStatus, Spent } from './port.ts';
+import { EngineTime } from './engine_time.ts';
+import { Execution, NO_TEXT, NOBODY, needsHolds, newTurn } from './execution.ts';
+import type { Encoded, Turn } from './execution.ts';
+import type { AuthoriseRequest, AuthoriseResult, Reservation, SequencerStatus, Spent } from './port.ts';
 import { Queue } from './queue.ts';
-
-/** The bytes of a snapshot, which are made when they are asked for. */
-export interface StateCopy {
-  pieces(): Iterable<Uint8Array>;
-}
-
-export interface SequencedEngine extends EngineView {
-  readonly buffer: EventBuffer;
-  /** Something is begun that ticks to the present moment go on with, a part each, so that orders get in between. */
-  readonly hasWork: boolean;
-  set rulesVersion(version: number);
-  apply(envelope: Envelope): void;
-  /** Whether it helps to tell the engine of commands before they come. */
-  readonly isWide: boolean;
-  foresee(envelopes: readonly Envelope[], from: number, to: number): void;
-  /** A copy of the state, of which the hash is taken; in a room, if there is one. */
-  copy(room?: Uint8Array<ArrayBuffer>): StateCopy;
-  /** As many bytes as such a room should have. */
-  readonly copyRoom: number;
-}
-
-export type QueryAnswer = { id: number; ok: true; value: unknown } | { id: number; ok: false; message: string };
-
-/** What one turn releases, all at once. */
-export interface Release {
-  /** undefined: the turn had only questions. */
-  batch: CommittedBatch | undefined;
-  acknowledgements: Acknowledgements;
-  /** Commands whose idempotency key was used before: they are acknowledged with the original's events. */
-  repeats: { id: number; original: number }[];
-  answers: QueryAnswer[];
-  /** Waited longer than callers do, or asked of one who may have been replaced; they were not executed. */
-  expired: number[];
-  /** Who has asked for the hash of this state. Hashing takes long, so it is done beside the commands; `hashed` is to be called then. */
-  hash: { ids: number[]; sequence: number; state: StateCopy } | undefined;
-}
-
-export interface Outlet {
-  /** Everything applied so far is durable when this is called. */
-  released(release: Release): void;
-  /** The last call there is: nothing more will be applied or released. */
-  failed(error: Error): void;
-}
-
-export interface SequencerLimits {
-  /** Commands, queries and clock moves that wait; beyond them callers are refused. */
-  queue: number;
-  /** What has waited longer is given back instead of executed: nobody is there for it any more. */
-  waitMillis: number;
-  /** Commands of one batch. */
-  batchCommands: number;
-  /** Event words after which a batch is closed. */
-  batchWords: number;
-  /** So many items that wait while a batch is being appended are applied at once, as the beginning of the next. With fewer there is little to gain, and what is not applied can still be given back. */
-  aheadItems: number;
-  /** So many items are applied at a time before it is looked whether the append under way has ended: the next one is not to wait for long. */
-  sliceItems: number;
-  /** Idle time after which engine time moves on by itself. */
-  idleMillis: number;
-}
-export const SEQUENCER_LIMITS: SequencerLimits = { queue: 50_000, waitMillis: 5_000, batchCommands: 8_000, batchWords: 1 << 20, aheadItems: 64, sliceItems: 256, idleMillis: 1_000 };
-
-export interface SequencerParts {
-  engine: SequencedEngine;
-  journal: Journal;
-  clock: Clock;
-  authoriser: Authoriser;
-  outlet: Outlet;
-  rulesVersion: number;
-  limits?: Partial<SequencerLimits>;
-  /** Milliseconds that never go back, to tell how long something has waited. */
-  elapsed?: () => number;
-  /** Whether nobody else can have taken the lead: asked before answers leave that no append has proven to be the newest. Always, unless given. */
-  leads?: () => boolean;
-}
+import { SEQUENCER_LIMITS } from './sequencer_parts.ts';
+import type { Outlet, SequencedEngine, SequencerLimits, SequencerParts } from './sequencer_parts.ts';
 
 /** since: when it came, in elapsed milliseconds. */
 type Item = { id: number; since: number } & (
@@ -105,23 +30,6 @@ type Item = { id: number; since: number } & (
   | { kind: 'query'; name: QueryName; ask: object }
   | { kind: 'clock'; now: number }
 );
-
-/** An envelope's bytes as they came: from..to. undefined: it came as none. */
-type Encoded = { bytes: Uint8Array; from: number; to: number } | undefined;
-
-/** The id of commands nobody waits for. */
-const NOBODY = 0;
-/** Time that stood still for so long was an outage. */
-const OUTAGE_MILLIS = 2 * MILLIS_PER_MINUTE;
-const NO_TEXT = { idempotencyKey: '', bodyHash: '' };
-
-/** What has been applied and is not yet released. */
-interface Turn {
-  captured: string[];
-  release: Release;
-}
-
-const newTurn = (): Turn => ({ captured: [], release: { batch: undefined, acknowledgements: new Acknowledgements(), repeats: [], answers: [], expired: [], hash: undefined } });
 
 export class Sequencer {
   private readonly engine: SequencedEngine;
@@ -135,8 +43,8 @@ export class Sequencer {
   private readonly elapsed: () => number;
   private readonly leads: () => boolean;
   private readonly queue = new Queue<Item>();
-  /** Commands of the turn that is being taken. */
-  private readonly written = new EnvelopeWriter();
+  private readonly execution: Execution;
+  private readonly time: EngineTime;
   private committedSequence: number;
   /** When the append under way was given to the journal; undefined: none is. */
   private appendingSince: number | undefined;
@@ -166,7 +74,10 @@ export class Sequencer {
     this.limits = { ...SEQUENCER_LIMITS, ...parts.limits };
     this.elapsed = parts.elapsed ?? (() => performance.now());
     this.leads = parts.leads ?? (() => true);
-    this.committedSequence = this.engine.sequence;
+    const { engine, clock, authoriser, limits } = this;
+    this.execution = new Execution(engine, authoriser, limits);
+    this.time = new EngineTime({ engine, clock, authoriser, execution: this.execution, idleMillis: limits.idleMillis });
+    this.committedSequence = engine.sequence;
     this.sendReleases(this.authoriser.load(this.engine));
   }
 
@@ -200,7 +111,7 @@ export class Sequencer {
   }
   /** Lets engine time follow the clock when nothing else does. To be called now and then. */
   heartbeat(): void {
-    if (!this.stopped && this.timeIsDue()) this.wake();
+    if (!this.stopped && this.time.isDue) this.wake();
   }
 
   authorise(request: AuthoriseRequest): AuthoriseResult {
@@ -273,10 +184,6 @@ export class Sequencer {
     this.wake();
   }
 
-  private timeIsDue(): boolean {
-    return this.clock.now() >= this.engine.now + this.limits.idleMillis;
-  }
-
   /** What is submitted in the same task still joins the first batch. */
   private wake(): void {
     if (this.running) return this.wakeAhead();
@@ -305,18 +212,18 @@ export class Sequencer {
    */
   private goAhead(): boolean {
     if (this.ahead === undefined) {
-      if (this.settlesHour()) return false;
+      if (this.time.settlesHour) return false;
       this.ahead = newTurn();
-      if (!this.advanceTime()) return false;
+      if (!this.time.advance()) return false;
     }
     return this.takeItems(this.ahead, (item) => item.kind !== 'clock' && !(item.kind === 'command' && needsHolds(item.envelope.command)));
   }
 
   private async run(): Promise<void> {
     try {
-      while (!this.stopped && (this.ahead !== undefined || this.queue.length > 0 || this.timeIsDue() || this.engine.hasWork || this.moved.length > 0 || this.isHashDue)) {
+      while (!this.stopped && (this.ahead !== undefined || this.queue.length > 0 || this.time.isDue || this.engine.hasWork || this.moved.length > 0 || this.isHashDue)) {
         const turn = this.takeTurn();
-        if (this.written.count > 0) await this.commit(turn);
+        if (this.execution.written.count > 0) await this.commit(turn);
         if (!this.isStopped()) this.releaseTurn(turn);
       }
     } catch (error) {
@@ -353,7 +260,7 @@ export class Sequencer {
       lastSequence: batch.lastSequence,
       engineTime: batch.now,
       rulesVersion: this.rulesVersion,
-      commands: this.written.take(),
+      commands: this.execution.written.take(),
       events: encodeEvents(events),
     });
     this.wakeAhead();
@@ -380,9 +287,9 @@ export class Sequencer {
     const { ahead } = this;
     this.ahead = undefined;
     // An hour is settled before any capture of its batch: the next one does it.
-    if (ahead !== undefined && this.settlesHour()) return ahead;
+    if (ahead !== undefined && this.time.settlesHour) return ahead;
     const turn = ahead ?? newTurn();
-    if (this.advanceTime()) this.takeItems(turn, () => true);
+    if (this.time.advance()) this.takeItems(turn, () => true);
     if (!this.engine.hasWork) for (const id of this.moved.splice(0)) turn.release.answers.push({ id, ok: true, value: this.engine.now });
     if (this.isHashDue) {
       this.hashing = true;
@@ -392,66 +299,6 @@ export class Sequencer {
     return turn;
   }
 
-  private isFull(): boolean {
-    return this.written.count >= this.limits.batchCommands || this.engine.buffer.length >= this.limits.batchWords;
-  }
-
-  /**
-   * Moves engine time to the clock's. Each delivery hour that ends on the way is settled at exactly
-   * its end, in the same batch as the tick that reaches it: an hour is over if and only if it is
-   * settled, so nothing else need be remembered. Held requests are counted before any capture of
-   * this batch is applied. @returns false when the batch is full before the clock's time is reached
-   */
-  private advanceTime(): boolean {
-    const target = this.clock.now();
-    this.noteOutage(target);
-    if (this.engine.hasWork && this.engine.now >= target) this.tick(this.engine.now);
-    while (this.engine.now < target) {
-      if (this.isFull()) return false;
-      const { now } = this.engine;
-      const hour = Math.floor(now / MILLIS_PER_HOUR);
-      const hourEnd = (hour + 1) * MILLIS_PER_HOUR;
-      // Before its first moment the market has no hours.
-      const settles = now > 0 && hourEnd <= target;
-      this.tick(settles ? hourEnd : target);
-      if (settles) this.applyOwn({ type: 'endHour', hour, pending: this.authoriser.pendingOf(hour) });
-    }
-    return true;
-  }
-
-  /** Whether an hour ends before the clock's time: its settlement counts what requests still hold. */
-  private settlesHour(): boolean {
-    return Math.floor(this.engine.now / MILLIS_PER_HOUR) !== Math.floor(this.clock.now() / MILLIS_PER_HOUR);
-  }
-
-  /**
-   * Nobody was there to move time for whole minutes: hours sold in them are refunded, and no provider is to
-   * blame. A clock that an operator moves leaves nothing out.
-   */
-  private noteOutage(target: number): void {
-    const { now } = this.engine;
-    if (now === 0 || this.clock.set !== undefined || target - now < OUTAGE_MILLIS) return;
-    this.applyOwn({ type: 'platformDown', from: now, to: target });
-  }
-
-  private tick(now: number): void {
-    this.applyOwn({ type: 'tick', now });
-    if (this.engine.now !== now) throw new Error(`engine time is ${this.engine.now} after a tick to ${now}`);
-  }
-
-  /** Writes into resales, and into reports after which hours are bought elsewhere, what requests under way hold: so the engine, and every replay, leaves it alone. */
-  private withHolds<C extends Command>(command: C): C {
-    if (command.type === 'reportMinute') return { ...command, held: this.authoriser.allHeld() };
-    if (command.type === 'place') return command.resaleOf === 0 ? command : { ...command, held: this.authoriser.heldOf(command.resaleOf) };
-    return command.type === 'batch' ? { ...command, operations: command.operations.map((operation): OrderCommand => this.withHolds(operation)) } : command;
-  }
-
-  private applyOwn(command: Command): void {
-    const envelope = { command, ...NO_TEXT };
-    this.written.add(envelope);
-    this.engine.apply(envelope);
-  }
-
   /**
    * Takes a slice. @param fits ends the taking at the first item that may not be applied now
    * @returns whether it is only the slice that has ended
@@ -459,7 +306,7 @@ export class Sequencer {
   private takeItems(turn: Turn, fits: (item: Item) => boolean): boolean {
     const tooOld = this.elapsed() - this.limits.waitMillis;
     for (let taken = 0; taken < this.limits.sliceItems; taken++) {
-      if (this.queue.length === 0 || this.isFull()) return false;
+      if (this.queue.length === 0 || this.execution.isFull) return false;
       if (taken % FORESEEN === 0 && this.engine.isWide) this.tellAhead();
       const item = this.queue.first();
       if (item.id !== NOBODY && item.since < tooOld && !this.isUnderWay(item)) {
@@ -474,9 +321,9 @@ export class Sequencer {
         return false;
       }
       this.queue.shift();
-      if (item.kind === 'command') this.applyItem(turn, item.id, item.envelope, item.encoded);
+      if (item.kind === 'command') this.execution.apply(turn, item.id, item.envelope, item.encoded);
       else if (item.kind === 'query' && item.name === 'stateHash') this.hashAsked.push(item.id);
-      else if (item.kind === 'query') turn.release.answers.push(this.answer(item.id, item.name, item.ask));
+      else if (item.kind === 'query') turn.release.answers.push(this.execution.answer(item.id, item.name, item.ask));
       else this.moved.push(item.id);
     }
     return true;
@@ -498,42 +345,4 @@ export class Sequencer {
     this.engine.foresee(foreseen, 0, foreseen.length);
   }
 
-  /** A receipt says what is left: told with the capture, it costs no question of its own. */
-  private remainingAfter(command: Command): number {
-    if (command.type !== 'capture') return NOT_TOLD;
-    const { available, held, contracted } = this.engine.query('balances', { company: command.company });
-    return available + held + contracted;
-  }
-
-  private answer(id: number, name: QueryName, ask: object): QueryAnswer {
-    try {
-      return { id, ok: true, value: this.engine.query(name, ask as never) };
-    } catch (error) {
-      return { id, ok: false, message: error instanceof Error ? error.message : String(error) };
-    }
-  }
-
-  private applyItem(turn: Turn, id: number, given: Envelope, encoded: Encoded): void {
-    const { engine } = this;
-    const begin = engine.buffer.length;
-    const envelope = needsHolds(given.command) ? { ...given, command: this.withHolds(given.command) } : given;
-    if (encoded !== undefined && envelope === given) this.written.copy(encoded.bytes, encoded.from, encoded.to);
-    else this.written.add(envelope);
-    engine.apply(envelope);
-    if (envelope.command.type === 'reportMinute') this.authoriser.rereadAll();
-    else if (envelope !== given && 'company' in envelope.command) this.authoriser.reread(envelope.command.company);
-    if (envelope.command.type === 'capture') turn.captured.push(envelope.command.request);
-    if (id === NOBODY) return;
-    const { words, length } = engine.buffer;
-    const from = begin + 2 + words[begin + 1];
-    if (from < length && words[from] === KIND.repeated) turn.release.repeats.push({ id, original: words[from + 2] });
-    else turn.release.acknowledgements.add(id, engine.sequence, from, length, words[from] === KIND.rejected ? NOT_TOLD : this.remainingAfter(envelope.command));
-  }
-}
-
-/** Whether an allocation may be offered, or bought elsewhere, by it. */
-function needsHolds(command: Command): boolean {
-  if (command.type === 'reportMinute') return true;
-  if (command.type === 'place') return command.resaleOf !== 0;
-  return command.type === 'batch' && command.operations.some(needsHolds);
 }
