@@ -70,6 +70,7 @@ export class RedisLimits {
   private readonly prefix: string;
   private readonly redis: Scripted;
   private awayUntil = 0;
+  private becomingReady: Promise<unknown> | undefined;
 
   constructor({ redisUrl, seal }: BroadcastOptions) {
     this.prefix = `${seal.prefix}:limit`;
@@ -102,7 +103,12 @@ export class RedisLimits {
 
   /** A connection that is being made is waited for: a process that has just begun would keep limits by itself of which the others have used much. */
   private async ask(key: string, { limit, held, used, least, most, ahead, heldSeconds }: Ask, signal: AbortSignal): Promise<[number, number]> {
-    if (this.redis.status !== 'ready') await once(this.redis, 'ready', { signal });
+    if (this.redis.status !== 'ready') {
+      // All that wait do so by one listener.
+      this.becomingReady ??= once(this.redis, 'ready').finally(() => (this.becomingReady = undefined));
+      await this.becomingReady;
+      if (signal.aborted) throw new Error('asked too late');
+    }
     return this.redis.exchangeLimit(key, limit, this.process, held, used, least, most, ahead, heldSeconds);
   }
 }
