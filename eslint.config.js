@@ -60,5 +60,16 @@ export default defineConfig(
   { files: ['engine/**'], languageOptions: { globals: {} } },
   // Command line programs speak to a person.
   { files: ['api/cli/**', 'api/main.ts', 'api/roles/**', 'loadtest/**', 'examples/**'], rules: { 'no-console': 'off' } },
-  { files: TESTS, rules: { 'max-lines-per-function': 'off' } },
+  {
+    files: TESTS,
+    rules: {
+      'max-lines-per-function': 'off',
+      // How long a busy machine may keep a test waiting is said in vitest.config.ts alone.
+      'no-restricted-syntax': [
+        'error',
+        { selector: "CallExpression[callee.object.name='vi'][callee.property.name=/^wait/]", message: 'expect.poll has the patience that vitest.config.ts gives.' },
+        { selector: "CallExpression[callee.object.name='expect'][callee.property.name='poll'] > ObjectExpression > Property[key.name='timeout'][value.value<15000]", message: 'What is waited for comes late on a busy machine.' },
+      ],
+    },
+  },
 );

@@ -46,12 +46,13 @@ export default defineConfig({
           maxWorkers,
           // Most of a small file's time would go into loading and warming up what it shares with the others: a worker loads it once.
           isolate: false,
+          expect: patience,
           // Two at once, and other steps beside them: a second of a quiet machine may be several here.
           testTimeout: 30_000,
         },
       },
       // Patient: with what other steps leave of the machine, a test may take several times as long.
-      { test: { name: 'property', include: filesOf('property'), exclude, env, maxWorkers, testTimeout: 300_000 } },
+      { test: { name: 'property', include: filesOf('property'), exclude, env, maxWorkers, expect: patience, testTimeout: 300_000 } },
       {
         test: {
           name: 'integration',

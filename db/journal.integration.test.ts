@@ -184,7 +184,7 @@ describe('the lead', () => {
     // As after a takeover while it was paused: its session stands, its epoch is over.
     await query(url, 'update journal_lease set epoch = epoch + 1');
     await expect(first.append(record(2, 2))).rejects.toBeInstanceOf(StaleEpoch);
-    await expect.poll(() => losses, { timeout: 3_000 }).toEqual([expect.any(StaleEpoch)]);
+    await expect.poll(() => losses).toEqual([expect.any(StaleEpoch)]);
     expect((await read(await lead({ waitMillis: 2_000 }), 1))).toHaveLength(1);
   });
 

@@ -25,9 +25,12 @@ const shown = (step) => ({ ...step, priority: PRIORITY_BELOW_NORMAL });
 /** Of the patient steps as many at once: each needs up to 1.5 GB. */
 const PATIENT_AT_ONCE = 2;
 
+/** The lint asks for the types of everything: one pass for both. */
+const typesAndLint = patient(program('types and lint', process.execPath, 'api/cli/lint.mjs'));
+
 const STEPS = {
-  types: [patient(program('types', bin('tsc'), '-p', '.')), patient(program('types of the web app', bin('svelte-check'), '--tsconfig', 'web/tsconfig.json', '--output', 'human'))],
-  lint: [patient(program('lint', bin('eslint'), '.', '--max-warnings', '0'))],
+  types: [typesAndLint, patient(program('types of the web app', bin('svelte-check'), '--tsconfig', 'web/tsconfig.json', '--output', 'human'))],
+  lint: [typesAndLint],
   unit: [tests('unit')],
   property: [patient(tests('property'))],
   build: [program('build', process.execPath, 'api/cli/build.mjs')],
@@ -44,7 +47,7 @@ async function main() {
   }
   const names = wanted.length > 0 ? wanted : Object.keys(STEPS);
   if (findRedisServer() === '') console.log('note: no redis-server; tests of several processes will be skipped');
-  const steps = names.flatMap((name) => STEPS[name]);
+  const steps = [...new Set(names.flatMap((name) => STEPS[name]))];
   const of = (priority) => steps.filter((step) => (step.priority ?? PRIORITY_NORMAL) === priority);
   const waiting = of(PRIORITY_LOW);
   const beside = Array.from({ length: PATIENT_AT_ONCE }, () => runSteps(waiting));

@@ -112,7 +112,7 @@ async function watch(url: string, bearer = key): Promise<{ socket: Socket; messa
   socket.on('message', (message: Message) => messages.push(message));
   await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('connect_error', reject));
   expect(await socket.emitWithAck('subscribe', { channel: 'orders' })).toMatchObject({ ok: true });
-  await expect.poll(() => messages.length, { timeout: 10_000 }).toBeGreaterThan(0);
+  await expect.poll(() => messages.length).toBeGreaterThan(0);
   return { socket, messages, ids: () => new Set(messages.flatMap(({ data }) => (data as { id: string }[]).map(({ id }) => id))) };
 }
 const hasNoGap = (messages: readonly Message[]): boolean => messages.every((message, index) => index === 0 || message.prev_seq === messages[index - 1].seq);
@@ -218,7 +218,7 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
       expect(idIn(await place(other, `first-${index}`))).toBe(idIn(answer));
     }
     for (const { messages, ids } of watches) {
-      await expect.poll(() => placed.filter((id) => !ids().has(id)), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => placed.filter((id) => !ids().has(id))).toEqual([]);
       expect(hasNoGap(messages)).toBe(true);
     }
     for (const { socket } of watches) socket.disconnect();
@@ -231,7 +231,7 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     const closed = new Promise<void>((resolve) => socket.once('disconnect', () => resolve()));
     expect((await call(urls[0], 'DELETE', `/api/v1/keys/${id}`)).status).toBeLessThan(300);
     const revoked = performance.now();
-    await expect.poll(async () => (await call(urls[1], 'GET', '/api/v1/balances', undefined, undefined, text)).status, { timeout: 5_000, interval: 20 }).toBe(401);
+    await expect.poll(async () => (await call(urls[1], 'GET', '/api/v1/balances', undefined, undefined, text)).status, { interval: 20 }).toBe(401);
     expect(performance.now() - revoked).toBeLessThan(1_000);
     await closed;
     expect(performance.now() - revoked).toBeLessThan(5_000);
@@ -312,7 +312,7 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     expect([...new Set(answers.filter(({ status }) => status !== 200).map(({ status, body }) => `${status} ${(body.error as { code: string }).code}`))]).toEqual(['402 budget_exceeded']);
     const paced = await newKey({ requestsPerMinute: 4 });
     for (let count = 0; count < 4; count++) expect((await chat(urls[0], paced.text)).status).toBe(200);
-    await expect.poll(async () => (await chat(urls[1], paced.text)).status, { timeout: 1_000, interval: 50 }).toBe(429);
+    await expect.poll(async () => (await chat(urls[1], paced.text)).status, { interval: 50 }).toBe(429);
     const counted = await newKey({ tokensPerMinute: 500 });
     const tokens = await Promise.all(Array.from({ length: 80 }, (_, index) => chat(urls[index % urls.length], counted.text)));
     const spent = tokens.filter(({ status }) => status === 200).reduce((sum, { body }) => sum + (body.usage as { total_tokens: number }).total_tokens, 0);
@@ -371,7 +371,7 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     await sleep(1_500);
     expect(await openIds(urls[1])).toContain(id);
     second.socket.disconnect();
-    await expect.poll(() => openIds(urls[1]), { timeout: 10_000 }).not.toContain(id);
+    await expect.poll(() => openIds(urls[1])).not.toContain(id);
   });
 
   test('loses nothing when Redis is flushed and filled with garbage', async () => {
@@ -406,7 +406,7 @@ describe.skipIf(REDIS_SERVER === '')('an exchange of several processes', () => {
     await survives(async ({ progress, answers }) => {
       const { port } = new URL(cluster.file.redis_url);
       process.kill(pidOf('redis'), 'SIGKILL');
-      await expect.poll(() => answers.at(-1)?.status, { timeout: 5_000, interval: 20 }).toBe(503);
+      await expect.poll(() => answers.at(-1)?.status, { interval: 20 }).toBe(503);
       await sleep(1_500);
       for (const url of urls) {
         const { status, retryAfter, millis } = await place(url);

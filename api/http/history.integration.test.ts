@@ -394,7 +394,7 @@ test('while the projection of orders is built again, an order with a client orde
   expect([refused.status, refused.body.error?.code, refused.headers.get('retry-after')]).toEqual([503, 'unavailable', '5']);
   // Without one it is taken, and the projection goes on with it.
   expect((await place(borrower, order)).status).toBe(201);
-  await expect.poll(async () => (await place(borrower, { ...order, client_order_id: 'rebuilt' })).status, { timeout: 10_000 }).toBe(201);
+  await expect.poll(async () => (await place(borrower, { ...order, client_order_id: 'rebuilt' })).status).toBe(201);
 });
 
 test('requests and probes are kept for whom they concern, newest first, for a day', async () => {
@@ -414,7 +414,7 @@ test('requests and probes are kept for whom they concern, newest first, for a da
   logbook.probe({ endpoint: 'end_log', model: MODEL, result: 'failed', millis: 12 });
   logbook.probe({ endpoint: 'end_log', model: MODEL, result: 'passed', millis: 9 });
   // Both are written once a second, the probes last.
-  await expect.poll(async () => rows(await get(provider, '/endpoints/end_log/probes')).length, { timeout: 10_000 }).toBe(2);
+  await expect.poll(async () => rows(await get(provider, '/endpoints/end_log/probes')).length).toBe(2);
   await logbook.prune();
   logbook.close();
   const requests = rows(await get(borrower, '/requests'));

@@ -71,7 +71,7 @@ test.each([
 ])('an endpoint at %s is refused or never reached', async (url) => {
   const answer = await post('/endpoints', { ...endpoint, url });
   if (answer.status !== 201) expect([answer.status, answer.body.error?.code, answer.body.error?.field]).toEqual([422, 'endpoint_not_allowed', 'url']);
-  else await expect.poll(async () => (await world.services.database('endpoints').where({ id: answer.body.id }).first<{ status: string }>('status')).status, { timeout: 8_000 }).toBe('failed');
+  else await expect.poll(async () => (await world.services.database('endpoints').where({ id: answer.body.id }).first<{ status: string }>('status')).status).toBe('failed');
 }, 10_000);
 
 test.each([

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Random } from '../../engine/simulation/random.ts';
 import type { Message } from './messages.ts';
 import { Room } from './room.ts';
@@ -201,7 +201,7 @@ describe('a room', () => {
     step(50);
     expect([asked, client.log]).toEqual([[[42, 100]], []]);
     answer(['missed']);
-    await vi.waitFor(() => expect(client.log).toEqual(['snapshot 100 42', 'update 101 100']));
+    await expect.poll(() => client.log).toEqual(['snapshot 100 42', 'update 101 100']);
     expect(client.received[0].data).toEqual(['missed']);
     counter.add(1);
     step(50);
@@ -362,17 +362,18 @@ describe('a room whose source has to be asked', () => {
     const client = new Client('a');
     room.join(client);
     expect(idle(0)).toBe(true);
-    await vi.waitFor(() => expect(client.log).toEqual(['snapshot 100 null']));
+    await expect.poll(() => client.log).toEqual(['snapshot 100 null']);
     step(50);
-    await vi.waitFor(() => expect(source.asked).toBe(2));
+    await expect.poll(() => source.asked).toBe(2);
     idle(50);
     expect(client.received).toHaveLength(1);
     source.answer = 'second';
     step(50);
-    await vi.waitFor(() => {
+    const last = (): unknown => {
       idle(50);
-      expect(client.received.at(-1)).toMatchObject({ type: 'update', seq: 102, prev_seq: 100, data: 'second' });
-    });
+      return client.received.at(-1);
+    };
+    await expect.poll(last).toMatchObject({ type: 'update', seq: 102, prev_seq: 100, data: 'second' });
   });
 
   test('tries again when there was no answer', async () => {
@@ -382,9 +383,9 @@ describe('a room whose source has to be asked', () => {
     const client = new Client('a');
     room.join(client);
     idle(0);
-    await vi.waitFor(() => expect(errors).toHaveLength(1));
+    await expect.poll(() => errors).toHaveLength(1);
     source.fail = false;
     idle(50);
-    await vi.waitFor(() => expect(client.log).toEqual(['snapshot 100 null']));
+    await expect.poll(() => client.log).toEqual(['snapshot 100 null']);
   });
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { readConfig } from '../config.ts';
 import { Front } from './front.ts';
 
@@ -52,7 +52,7 @@ test('a front that closes waits no longer than a moment, for whatever it is', as
   const [waiting, upgraded] = [await client(port), await client(port)];
   waiting.send(REQUEST.replace('/x', '/api/x'));
   upgraded.send(REQUEST.replace('\r\n\r\n', '\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'));
-  await vi.waitFor(() => expect(upgraded.heard()).toContain('101'));
+  await expect.poll(() => upgraded.heard()).toContain('101');
   await Promise.all([front.close(), waiting.ended, upgraded.ended]);
   expect(waiting.heard()).toMatch(/503[^]*retry-after: 1/);
 });

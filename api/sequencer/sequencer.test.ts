@@ -121,7 +121,7 @@ describe('the sequencer', () => {
     const engine = new Engine();
     const port = createInProcessSequencer({ journal, engine });
     const sent = Array.from({ length: 1_000 }, (_, index) => port.submit(envelope(register(`company ${index}`))));
-    await vi.waitFor(() => expect(engine.sequence).toBe(1_001));
+    await expect.poll(() => engine.sequence).toBe(1_001);
     await journal.let();
     await journal.let();
     expect((await Promise.all(sent)).map(({ sequence }) => sequence)).toEqual(sent.map((_, index) => index + 2));

@@ -183,7 +183,7 @@ describe('the market', () => {
     await first.submit(envelope(register('a')));
     await query(url, SILENT);
     const second = await start({ leadWaitMillis: 0 });
-    await expect.poll(() => fatal.splice(0).map(({ message }) => message), { timeout: 3_000 }).toEqual([expect.stringContaining('another engine leads')]);
+    await expect.poll(() => fatal.splice(0).map(({ message }) => message)).toEqual([expect.stringContaining('another engine leads')]);
     await expect(first.submit(envelope(register('b')))).rejects.toBeInstanceOf(Unavailable);
     await second.submit(envelope(register('c')));
     expect((await second.query('directory', {})).companies.map(({ name }) => name)).toEqual(['a', 'c']);
@@ -263,7 +263,7 @@ describe('the market', () => {
     const port = await start({ clock: 'wall' });
     const { now } = await port.status();
     expect(Math.abs(now - Date.now())).toBeLessThan(5_000);
-    await expect.poll(async () => (await port.status()).now - now, { timeout: 5_000 }).toBeGreaterThan(900);
+    await expect.poll(async () => (await port.status()).now - now).toBeGreaterThan(900);
     await expect(port.setClock(1)).rejects.toThrow('not manual');
   });
 });

@@ -48,7 +48,7 @@ async function until(count: number): Promise<Received[]> {
   await expect.poll(async () => {
     await sender.run();
     return received.length;
-  }, { timeout: 10_000 }).toBe(count);
+  }).toBe(count);
   return received.splice(0);
 }
 

@@ -5,7 +5,6 @@ import { KeepAlive, Outgoing } from './outgoing.ts';
 
 const SILENT_MILLIS = 50;
 const COMMENTS = /^(: keep-alive\n\n){2,}$/;
-const WAIT_MILLIS_MAX = 20_000;
 let close: () => void = () => undefined;
 afterEach(() => close());
 
@@ -32,7 +31,7 @@ const after = (millis: number): Promise<void> => new Promise((resolve) => setTim
 test('a stream that is silent has comments before its first piece, between two, and none after its end', async () => {
   const text = await read(async (out) => {
     const pieces = vi.spyOn(out, 'piece');
-    const comments = (count: number): Promise<void> => vi.waitFor(() => expect(pieces.mock.calls.length).toBeGreaterThanOrEqual(count), WAIT_MILLIS_MAX);
+    const comments = (count: number): Promise<void> => expect.poll(() => pieces.mock.calls.length).toBeGreaterThanOrEqual(count);
     await comments(2);
     expect(out.isWaiting).toBe(true);
     out.streamHead();
