@@ -150,18 +150,13 @@ export class WholeBook {
   /** The order as it stands, undefined when it is not in the market. */
   view(id: number): OrderView | undefined {
     const { order, company } = this.known(id);
-    return this.orders(company).find((view) => view.order === order);
-  }
-
-  private orders(company: number): OrderView[] {
-    return openOrders(this.market.engine, company);
+    return openOrders(this.market.engine, company).find((view) => view.order === order);
   }
 
   depth(sell: boolean, _levels: number): DepthLevel[] {
-    const companies = (sell ? [this.market.providers, this.market.buyers] : [this.market.buyers]).flatMap((side) => side.slice(1));
     const levels = new Map<number, DepthLevel>();
-    for (const view of companies.flatMap((company) => this.orders(company))) {
-      if ((view.side === SELL) !== sell || view.hour !== this.hour || view.status === 'untriggered') continue;
+    for (const view of this.market.engine.query('market', {}).orders) {
+      if (view.company === this.market.source || (view.side === SELL) !== sell || view.hour !== this.hour || view.status === 'untriggered') continue;
       const level = levels.get(view.price) ?? { price: view.price, quantity: 0n, orders: 0 };
       levels.set(view.price, { price: view.price, quantity: level.quantity + BigInt(view.visible), orders: level.orders + 1 });
     }

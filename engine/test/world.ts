@@ -3,6 +3,7 @@ import { BUY, CANCEL_NEWEST, GTC, LIMIT, NONE, SELL } from '../vocabulary.ts';
 import type { Command, FacilityApplication, PlaceOrder } from '../commands.ts';
 import type { Role } from '../vocabulary.ts';
 import { Engine } from '../engine.ts';
+import type { State } from '../state.ts';
 import { decodeEvents } from '../events.ts';
 import type { EngineEvent, EventKind, EventOf } from '../events.ts';
 import type { RejectCode } from '../catalogue.ts';
@@ -20,9 +21,10 @@ export interface Result {
 }
 
 export class World {
-  engine = new Engine();
+  engine: Engine;
 
-  constructor(start: number = START) {
+  constructor(start: number = START, state?: State) {
+    this.engine = new Engine(state);
     this.run({ type: 'tick', now: start });
     this.run({ type: 'addRegion', name: 'us-east' });
     this.run({ type: 'addClass', name: 'H100-SXM-80', chip: 'H100', memoryGb: 80, formFactor: 'SXM', listPrice: price(3), listInputs: [] });
