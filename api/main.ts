@@ -9,7 +9,7 @@ import { openCore } from './roles/core.ts';
 import type { Core } from './roles/core.ts';
 import { openOwnDemo, shareDemo, startProviders } from './roles/demo_role.ts';
 import type { Begin } from './roles/demo_role.ts';
-import { openProjector, openSequencer, openToOthers, startEngineProcess } from './roles/engine_role.ts';
+import { Following, openProjector, openSequencer, openToOthers, startEngineProcess } from './roles/engine_role.ts';
 import { introduction } from './roles/introduction.ts';
 import { patiently } from './roles/patience.ts';
 import { Parts } from './roles/parts.ts';
@@ -45,7 +45,7 @@ async function startTogether(core: Core): Promise<void> {
   if (!roles.includes('api') && !roles.includes('gateway')) return startEngineProcess(core);
   const own = roles.includes('engine') && !roles.includes('standby') ? await openSequencer(core) : undefined;
   if (own !== undefined) await openToOthers(core, own);
-  else if (roles.includes('standby')) openSequencer(core, true).then((sequencer) => openToOthers(core, sequencer)).catch(core.onFatal);
+  else if (roles.includes('standby')) openSequencer(core, new Following()).then((sequencer) => openToOthers(core, sequencer)).catch(core.onFatal);
   const { parts, log } = core;
   const before = parts.count;
   const { remote, opened, begin, warnings } = await patiently('the market', async () => {

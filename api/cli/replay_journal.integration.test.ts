@@ -32,7 +32,7 @@ async function replay(from?: number): Promise<{ code: number; lines: string[] }>
 async function market(): Promise<SequencerClient> {
   const client = new SequencerClient({ channel: { post: (messages: Request[]) => leader.receive(messages) } });
   const leader = new Leader(
-    { url, holder: 'test', resume: false, clock: 'manual', manualStart: TEST_EPOCH, snapshotEvery: 1_000_000, snapshotPauseMillis: 0, leadWaitMillis: 0, publishFrom: undefined, standby: false, alone: false, markFolder: undefined, acceptedEnd: undefined },
+    { url, holder: 'test', resume: false, clock: 'manual', manualStart: TEST_EPOCH, snapshotEvery: 1_000_000, snapshotPauseMillis: 0, leadWaitMillis: 0, publishFrom: undefined, standby: false, letsFirst: false, alone: false, markFolder: undefined, acceptedEnd: undefined },
     { channel: { post: (replies) => client.receive(replies) }, authoriser: new AllocationAuthoriser(), say: () => undefined, snapshotFile: new URL('file:///none') },
   );
   await leader.start();

@@ -17,11 +17,25 @@ import type { SequencerPort } from '../sequencer/port.ts';
 import { startSequencer } from '../sequencer/start.ts';
 import { inDist } from './core.ts';
 import type { Core } from './core.ts';
-import { waitForLeader } from './leader_wait.ts';
 import { operationsApp } from './operations_app.ts';
 
 /** A standby whose last look at the journal is older is not warm. */
 const WARM_MILLIS = 2_000;
+
+/** How far a standby follows the journal. */
+export class Following {
+  sequence = 0;
+  private at = -Infinity;
+
+  followed(sequence: number): void {
+    this.sequence = sequence;
+    this.at = performance.now();
+  }
+  /** It could lead at once. */
+  get isWarm(): boolean {
+    return performance.now() - this.at < WARM_MILLIS;
+  }
+}
 
 /** Another may lead already, or is to: nothing is left to close that would not be this process's to write. */
 function endAtOnce(error: Error): never {
@@ -29,19 +43,23 @@ function endAtOnce(error: Error): never {
   process.exit(1);
 }
 
-/** Resolves when this process leads: at once, or with `standby` when nobody else does. */
-export async function openSequencer(core: Core, standby = false, onFollowing?: (sequence: number) => void): Promise<SequencerPort & Line> {
-  const { config, postgres, parts, say } = core;
+/** Resolves when this process leads: at once, or with `following` when nobody else does. */
+export async function openSequencer(core: Core, following?: Following): Promise<SequencerPort & Line> {
+  const { config, postgres, log, parts, say } = core;
+  const { roles } = config;
   const onFatal = config.single ? core.onFatal : endAtOnce;
-  const position = { leads: false, followedAt: -Infinity };
+  let isLeading = false;
   const followed = (sequence: number): void => {
-    position.followedAt = performance.now();
-    onFollowing?.(sequence);
+    if (following?.isWarm === false) log.info({ sequence }, 'standing by, warm');
+    following?.followed(sequence);
   };
-  if (!config.single) openSuccession(core, () => (position.leads ? true : performance.now() - position.followedAt < WARM_MILLIS ? false : undefined));
-  const alone = !config.single && !config.roles.includes('api') && !config.roles.includes('gateway');
-  const sequencer = await startSequencer({ alone, url: () => postgres.url, markFolder: config.dataDir, acceptedEnd: config.acceptedJournalEnd, clock: config.clock, standby, onFollowing: followed, say, onFatal });
-  position.leads = true;
+  if (!config.single) openSuccession(core, () => (isLeading ? true : following?.isWarm === true ? false : undefined));
+  const sequencer = await startSequencer({
+    url: () => postgres.url, markFolder: config.dataDir, acceptedEnd: config.acceptedJournalEnd, clock: config.clock, say, onFatal,
+    alone: !config.single && !roles.includes('api') && !roles.includes('gateway'),
+    standby: following !== undefined, letsFirst: !roles.includes('engine'), onFollowing: followed,
+  });
+  isLeading = true;
   parts.add('sequencer', () => sequencer.close());
   return sequencer;
 }
@@ -83,28 +101,22 @@ async function openDoor({ config, log, database, parts, say }: Core, sequencer: 
 
 /** `engine` or `standby` alone in a process: no client comes here, only those who watch over it. */
 export async function startEngineProcess(core: Core): Promise<void> {
-  const { config, front, log, say, url } = core;
-  const leads = config.roles.includes('engine');
-  const state = { sequencer: undefined as SequencerPort | undefined, door: undefined as Door | undefined, followed: undefined as number | undefined };
+  const { config, front, say, url } = core;
+  const state = { sequencer: undefined as SequencerPort | undefined, door: undefined as Door | undefined };
+  const following = config.roles.includes('standby') ? new Following() : undefined;
   const status = () => state.sequencer?.status() ?? Promise.reject(new Unavailable('this process does not lead'));
   front.open(operationsApp({
-    metrics: createMetrics({ sequencer: { status } }),
+    metrics: createMetrics({ sequencer: { status } }, () => (state.sequencer === undefined ? following : undefined)),
     role: () => (state.sequencer === undefined ? 'standby' : 'engine'),
     problems: async () => {
-      // A standby is ready when it is warm.
-      if (state.sequencer === undefined) return state.followed === undefined ? ['sequencer'] : [];
+      if (state.sequencer === undefined) return following?.isWarm === true ? [] : ['sequencer'];
       const serves = await status().then(() => true, () => false);
       return [...(serves ? [] : ['sequencer']), ...(state.door?.isOpen === true ? [] : ['redis'])];
     },
   }));
-  const standby = config.roles.includes('standby');
-  if (standby && !leads) await waitForLeader(core.database);
-  if (standby) say(`ready ${url} (${config.roles.join(', ')})`);
-  const sequencer = await openSequencer(core, standby, (sequence) => {
-    if (state.followed === undefined) log.info({ sequence }, 'standing by, warm');
-    state.followed = sequence;
-  });
+  if (following !== undefined) say(`ready ${url} (${config.roles.join(', ')})`);
+  const sequencer = await openSequencer(core, following);
   state.sequencer = sequencer;
   state.door = await openToOthers(core, sequencer);
-  if (!standby) say(`ready ${url} (engine)`);
+  if (following === undefined) say(`ready ${url} (engine)`);
 }

@@ -53,6 +53,8 @@ export interface LeaderOptions {
   publishFrom: number | undefined;
   /** Waits for the lead however long it takes, and follows the journal meanwhile. */
   standby: boolean;
+  /** A standby that lets its engine go first. */
+  letsFirst: boolean;
   /** The process does nothing but run the engine. */
   alone: boolean;
   /** Where it is noted how far the market has come; undefined: nowhere. */
@@ -60,7 +62,7 @@ export interface LeaderOptions {
   /** As ACCEPT_JOURNAL_END has it. */
   acceptedEnd: number | undefined;
 }
-export const LEADER_DEFAULTS = { snapshotEvery: 250_000, snapshotPauseMillis: 30_000, leadWaitMillis: 8_000, standby: false, alone: false };
+export const LEADER_DEFAULTS = { snapshotEvery: 250_000, snapshotPauseMillis: 30_000, leadWaitMillis: 8_000, standby: false, letsFirst: false, alone: false };
 
 export interface LeaderParts {
   channel: Channel<Reply>;
@@ -110,10 +112,9 @@ export class Leader {
   }
 
   private async standBy(): Promise<Lead> {
-    const { url, holder } = this.options;
-    await this.verify();
+    const { url, holder, letsFirst } = this.options;
     const { say, onFollowing = () => undefined } = this.parts;
-    const lead = await standBy({ url, holder, say, onFollowing, onLost: (error) => this.lost(error) });
+    const lead = await standBy({ url, holder, verify: () => this.verify(), letsFirst, say, onFollowing, onLost: (error) => this.lost(error) });
     this.journal = lead.journal;
     return lead;
   }

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Command, Envelope } from '../../engine/commands.ts';
 import { LEASE_MILLIS } from '../../db/journal.ts';
+import { openDatabase } from '../../db/database.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
 import { TEST_EPOCH } from './in_process.ts';
@@ -39,4 +40,30 @@ test('a standby follows warm and continues with the same state under a new epoch
   await successor.submit(envelope({ type: 'registerCompany', name: 'd', role: 'borrower', group: '' }));
   await successor.close();
   expect(fatal).toEqual([]);
+});
+
+test('a standby that lets its engine go first is warm meanwhile, and leads when no engine comes', async () => {
+  await (await start()).close();
+  const begun = performance.now();
+  let warmAfter = Infinity;
+  const successor = await start({ standby: true, letsFirst: true, onFollowing: () => (warmAfter = Math.min(warmAfter, performance.now() - begun)) });
+  const ledAfter = performance.now() - begun;
+  expect(ledAfter - warmAfter).toBeGreaterThan(500);
+  expect(ledAfter).toBeGreaterThan(3_000);
+  await successor.close();
+  expect(fatal).toEqual([]);
+});
+
+test('a standby is not warm and does not lead before it has looked at the whole chain, also at what a snapshot covers', async () => {
+  const database = openDatabase(fresh.url, 1);
+  const [{ first_sequence: first, events }] = await database('journal').orderBy('first_sequence').limit(1);
+  const changed = Buffer.from(events as Buffer);
+  changed[changed.length - 1] ^= 1;
+  expect(await database('snapshots').count({ count: '*' }).first()).not.toEqual({ count: '0' });
+  await database('journal').where({ first_sequence: first }).update({ events: changed });
+  let isWarm = false;
+  await expect(start({ standby: true, onFollowing: () => (isWarm = true) })).rejects.toThrow(`damaged at sequence ${String(first)}`);
+  expect(isWarm).toBe(false);
+  await database('journal').where({ first_sequence: first }).update({ events });
+  await database.destroy();
 });

@@ -8,16 +8,25 @@ import { KEEP_ALIVE, giveUpForgotten } from '../../db/forgotten.ts';
 import { PostgresJournal } from '../../db/journal.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf, readRows } from '../../db/journal_reader.ts';
+import type { Queryable } from '../../db/journal_reader.ts';
 import { verifyRow } from '../../db/journal_record.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import { recover, replayRow } from './recovery.ts';
 import type { JournalSource, Recovered } from './recovery.ts';
 
 const POLL_MILLIS = 50;
+/** An engine that starts together with its standby leads by then. */
+const FIRST_MILLIS = 3_000;
+/** A market that nobody has led yet has an engine that is still starting. */
+const FOUNDING_MILLIS = 60_000;
 
 export interface StandbyOptions {
   url: string;
   holder: string;
+  /** Looks at the whole chain, meanwhile: before it has been looked at, this process is not warm and takes no lead. */
+  verify: () => Promise<void>;
+  /** While nobody leads, it lets its engine go first for a while. */
+  letsFirst: boolean;
   say: (line: string) => void;
   /** Told the last sequence executed, after each look at the journal. */
   onFollowing: (sequence: number) => void;
@@ -34,15 +43,17 @@ export interface Lead {
  * Resolves when the lead has come to this process, however long that takes.
  * @throws JournalCorrupt, ReplayMismatch, and what breaks with the database
  */
-export async function standBy({ url, holder, say, onFollowing, onLost }: StandbyOptions): Promise<Lead> {
+export async function standBy({ url, holder, verify, letsFirst, say, onFollowing, onLost }: StandbyOptions): Promise<Lead> {
   const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange standby', ...KEEP_ALIVE });
   client.on('error', () => undefined);
   giveUpForgotten(client, url);
   await client.connect();
   try {
     const source: JournalSource = { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => readRows(client, sequence) };
-    const recovered = await recover({ journal: { ...source, rows: (sequence) => copyRows(url, sequence) }, snapshots: new PostgresSnapshots(url), say });
-    const lead = PostgresJournal.lead({ url, holder, waitMillis: Infinity, onLost });
+    const begun = performance.now();
+    const [recovered] = await Promise.all([recover({ journal: { ...source, rows: (sequence) => copyRows(url, sequence) }, snapshots: new PostgresSnapshots(url), say }), verify()]);
+    const mayLead = letsFirst ? somebodyLeads(client, begun) : Promise.resolve();
+    const lead = mayLead.then(() => PostgresJournal.lead({ url, holder, waitMillis: Infinity, onLost }));
     const waiting = { over: false };
     const over = (): void => void (waiting.over = true);
     lead.then(over, over);
@@ -56,6 +67,16 @@ export async function standBy({ url, holder, say, onFollowing, onLost }: Standby
     return { journal, recovered };
   } finally {
     await client.end();
+  }
+}
+
+/** Resolves also when nobody does, a while after `begun`. */
+async function somebodyLeads(client: Queryable, begun: number): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ leads: boolean; led: boolean }>(`select renewed_at > clock_timestamp() - interval '2 s' as leads, epoch > 0 as led from journal_lease`);
+    const [{ leads, led }] = rows;
+    if (leads || performance.now() - begun > (led ? FIRST_MILLIS : FOUNDING_MILLIS)) return;
+    await sleep(POLL_MILLIS);
   }
 }
 

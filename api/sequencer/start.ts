@@ -40,6 +40,8 @@ export interface StartOptions {
   say?: (line: string) => void;
   /** Waits for the lead however long it takes, and follows the journal meanwhile. */
   standby?: boolean;
+  /** A standby that, while nobody leads, lets its engine go first for a while. */
+  letsFirst?: boolean;
   /** The process does nothing but run the engine. */
   alone?: boolean;
   /** Told how far the engine of a standby has come. */
@@ -159,6 +161,7 @@ class WorkerSequencer extends SequencerClient implements Line {
       resume: this.publishedSequence !== undefined,
       publishFrom: this.publishedSequence === undefined ? undefined : this.publishedSequence + 1,
       standby: this.options.standby === true && this.publishedSequence === undefined,
+      letsFirst: this.options.letsFirst === true,
       alone: this.options.alone === true,
     };
   }

@@ -10,7 +10,14 @@ export interface Metrics {
   observe(route: Route, status: number, millis: number): void;
 }
 
-export function createMetrics(services: { sequencer: Pick<SequencerPort, 'status'> }): Metrics {
+/** Of a process that stands by. */
+export interface StandbyFigures {
+  sequence: number;
+  isWarm: boolean;
+}
+
+/** @param standby undefined: this process does not stand by now */
+export function createMetrics(services: { sequencer: Pick<SequencerPort, 'status'> }, standby: () => StandbyFigures | undefined = () => undefined): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const requests = new Counter({ name: 'http_requests_total', help: 'Requests by operation and status.', labelNames: ['operation', 'status'], registers: [registry] });
@@ -26,6 +33,8 @@ export function createMetrics(services: { sequencer: Pick<SequencerPort, 'status
   const epoch = gauge('sequencer_epoch', 'Fencing epoch of the leader.');
   const engineTime = gauge('market_engine_time_seconds', 'Engine time, seconds since 1970.');
   const up = gauge('sequencer_up', '1 while the sequencer answers.');
+  const warm = gauge('standby_warm', '1 while this process could lead at once.');
+  const followed = gauge('standby_followed_sequence', 'Last command that a standby has executed.');
   return {
     contentType: registry.contentType,
     async text() {
@@ -37,6 +46,9 @@ export function createMetrics(services: { sequencer: Pick<SequencerPort, 'status
         epoch.set(status.epoch);
         engineTime.set(status.now / 1000);
       }
+      const standing = standby();
+      warm.set(standing?.isWarm === true ? 1 : 0);
+      if (standing !== undefined) followed.set(standing.sequence);
       return registry.metrics();
     },
     observe(route, status, millis) {
