@@ -53,6 +53,7 @@ export class KeptProcess {
   private closing = false;
   private wasReady = false;
   private restart: NodeJS.Timeout | undefined;
+  private stopping: Promise<void> | undefined;
 
   constructor(options: KeptProcessOptions) {
     this.name = options.name;
@@ -77,9 +78,14 @@ export class KeptProcess {
     this.wasReady = true;
   }
 
-  async stop(): Promise<void> {
+  /** It is told once, however often this is called. */
+  stop(): Promise<void> {
     this.closing = true;
     clearTimeout(this.restart);
+    return (this.stopping ??= this.end());
+  }
+
+  private async end(): Promise<void> {
     const { child } = this;
     if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));

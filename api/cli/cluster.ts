@@ -39,7 +39,8 @@ async function main(): Promise<number> {
     closing = true;
     console.log('closing ...');
     await cluster.close();
-    process.exit(0);
+    if (cluster.leftBehind) console.error('told to end, and not waited for: postgres');
+    process.exit(cluster.leftBehind ? 1 : 0);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void close());
   try {

@@ -8,8 +8,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { stopAtOnce } from '../../db/embedded_postgres.ts';
 import { openPostgres } from '../../db/postgres.ts';
+import type { Postgres } from '../../db/postgres.ts';
 import { KeptProcess, endsWithThisProcess } from '../kept_process.ts';
 import type { KeptProcessOptions } from '../kept_process.ts';
+import { lookWhenClosing } from '../roles/last_looks.ts';
 import { REDIS_ARGUMENTS, TOPOLOGY, SERVER_ARGUMENTS } from './topology.ts';
 import type { Member } from './topology.ts';
 
@@ -49,9 +51,12 @@ const STOP_MILLIS_MAX = 12_000;
 
 export class Cluster {
   private readonly options: ClusterOptions;
-  private readonly closers: (() => Promise<unknown> | void)[] = [];
+  /** To be called in reverse. */
+  private readonly closers: ((isAway: AbortSignal) => Promise<unknown> | void)[] = [];
   private readonly members: { process: KeptProcess; url: string }[] = [];
   private closing = false;
+  /** The database did not answer when all was closed; its own Postgres was told to end, and not waited for. */
+  leftBehind = false;
   private databaseUrl = '';
   private redisUrl = '';
 
@@ -79,10 +84,23 @@ export class Cluster {
     return this.file.processes.filter(({ name }) => name.startsWith('api')).map(({ url }) => url);
   }
 
-  /** Also while it starts: then nothing more is started. */
+  /** Also while it starts: then nothing more is started. Where the database hangs, all are told to end at once, and it is not waited for. */
   async close(): Promise<void> {
     this.closing = true;
-    for (let close = this.closers.pop(); close !== undefined; close = this.closers.pop()) await close();
+    const isAway = new AbortController();
+    const endLooks = this.databaseUrl === '' ? undefined : lookWhenClosing(AbortSignal.abort(), () => this.databaseUrl, () => {
+      this.options.say('the database does not answer: it is not waited for');
+      for (const { process } of this.members) void process.stop();
+      isAway.abort();
+    });
+    for (let close = this.closers.pop(); close !== undefined; close = this.closers.pop()) await close(isAway.signal);
+    await endLooks?.();
+  }
+
+  private async stopPostgres(postgres: Postgres, isAway: AbortSignal): Promise<void> {
+    const away = new Promise<void>((resolve) => isAway.addEventListener('abort', () => resolve(), { once: true }));
+    if (!isAway.aborted) await Promise.race([postgres.stop(), away]);
+    if (isAway.aborted) this.leftBehind = postgres.embedded && stopAtOnce(this.options.dataDir);
   }
 
   private async startAll(): Promise<void> {
@@ -91,7 +109,7 @@ export class Cluster {
     if (this.options.databaseUrl === undefined) this.closers.push(endsWithThisProcess(() => stopAtOnce(dataDir)));
     const postgres = await openPostgres({ databaseUrl: this.options.databaseUrl, dataDir, say, preparesLog: true });
     this.databaseUrl = postgres.url;
-    this.closers.push(() => postgres.stop());
+    this.closers.push((isAway) => this.stopPostgres(postgres, isAway));
     if (this.closing) return this.close();
     this.redisUrl = this.options.redisUrl ?? (await this.startRedis());
     // The engine first: whoever comes after it finds the tables made and the door open.
