@@ -9,6 +9,8 @@ import { CacheRows, grownCapacity } from '../numbers/columns.ts';
 const ROW_BYTES = 64;
 export const BOOK_FLOAT_SHIFT = 3;
 export const BOOK_INT_SHIFT = 4;
+/** More books than there can be, as `ROWS` of orders. */
+export const BOOKS = 2 ** 24 - 1;
 /** Of the first line, as doubles: keys of the best levels, bids' then asks', and the last price. */
 export const BEST = 0;
 /** Of a side without a level: what no comparison holds of. */
@@ -55,10 +57,10 @@ export class BookRows {
   /** A row for a new book: nobody quotes there. */
   open(book: number): void {
     this.reserve(book + 1);
-    const from = book << BOOK_INT_SHIFT;
+    const from = (book & BOOKS) << BOOK_INT_SHIFT;
     this.ints.fill(0, from, from + (1 << BOOK_INT_SHIFT));
     this.seldom.fill(0, from, from + (1 << BOOK_INT_SHIFT));
-    this.floats.fill(NO_KEY, (book << BOOK_FLOAT_SHIFT) | BEST, ((book << BOOK_FLOAT_SHIFT) | BEST) + 2);
+    this.floats.fill(NO_KEY, ((book & BOOKS) << BOOK_FLOAT_SHIFT) + BEST, ((book & BOOKS) << BOOK_FLOAT_SHIFT) + BEST + 2);
     this.setFirstAllocation(book, NIL);
     this.setTraded(book, Infinity, 0);
   }
@@ -76,50 +78,50 @@ export class BookRows {
 
   /** Whether orders of a book meet nothing but its levels: no halt, no call, no stop that waits. */
   isPlain(book: number): boolean {
-    return (this.ints[(book << BOOK_INT_SHIFT) | SHAPE] & NOT_PLAIN) === 0;
+    return (this.ints[((book & BOOKS) << BOOK_INT_SHIFT) + SHAPE] & NOT_PLAIN) === 0;
   }
   setPlain(book: number, value: boolean): void {
-    const at = (book << BOOK_INT_SHIFT) | SHAPE;
+    const at = ((book & BOOKS) << BOOK_INT_SHIFT) + SHAPE;
     this.ints[at] = value ? this.ints[at] & ~NOT_PLAIN : this.ints[at] | NOT_PLAIN;
   }
 
   lastPrice(book: number): number {
-    return this.floats[(book << BOOK_FLOAT_SHIFT) | LAST_PRICE];
+    return this.floats[((book & BOOKS) << BOOK_FLOAT_SHIFT) + LAST_PRICE];
   }
   setLastPrice(book: number, value: number): void {
-    this.floats[(book << BOOK_FLOAT_SHIFT) | LAST_PRICE] = value;
+    this.floats[((book & BOOKS) << BOOK_FLOAT_SHIFT) + LAST_PRICE] = value;
   }
   /** What is traded there. */
   market(book: number): number {
-    return this.seldom[(book << BOOK_INT_SHIFT) | MARKET];
+    return this.seldom[((book & BOOKS) << BOOK_INT_SHIFT) + MARKET];
   }
   hour(book: number): number {
-    return this.seldom[(book << BOOK_INT_SHIFT) | HOUR] >>> 0;
+    return this.seldom[((book & BOOKS) << BOOK_INT_SHIFT) + HOUR] >>> 0;
   }
   setInstrument(book: number, market: number, hour: number): void {
-    this.seldom[(book << BOOK_INT_SHIFT) | MARKET] = market;
-    this.seldom[(book << BOOK_INT_SHIFT) | HOUR] = hour;
+    this.seldom[((book & BOOKS) << BOOK_INT_SHIFT) + MARKET] = market;
+    this.seldom[((book & BOOKS) << BOOK_INT_SHIFT) + HOUR] = hour;
   }
   firstAllocation(book: number): number {
-    return this.seldom[(book << BOOK_INT_SHIFT) | FIRST_ALLOCATION];
+    return this.seldom[((book & BOOKS) << BOOK_INT_SHIFT) + FIRST_ALLOCATION];
   }
   setFirstAllocation(book: number, value: number): void {
-    this.seldom[(book << BOOK_INT_SHIFT) | FIRST_ALLOCATION] = value;
+    this.seldom[((book & BOOKS) << BOOK_INT_SHIFT) + FIRST_ALLOCATION] = value;
   }
   openAllocations(book: number): number {
-    return this.seldom[(book << BOOK_INT_SHIFT) | OPEN_ALLOCATIONS];
+    return this.seldom[((book & BOOKS) << BOOK_INT_SHIFT) + OPEN_ALLOCATIONS];
   }
   setOpenAllocations(book: number, value: number): void {
-    this.seldom[(book << BOOK_INT_SHIFT) | OPEN_ALLOCATIONS] = value;
+    this.seldom[((book & BOOKS) << BOOK_INT_SHIFT) + OPEN_ALLOCATIONS] = value;
   }
   tradedLow(book: number): number {
-    return this.seldomFloats[(book << BOOK_FLOAT_SHIFT) | TRADED_LOW];
+    return this.seldomFloats[((book & BOOKS) << BOOK_FLOAT_SHIFT) + TRADED_LOW];
   }
   tradedHigh(book: number): number {
-    return this.seldomFloats[(book << BOOK_FLOAT_SHIFT) | TRADED_HIGH];
+    return this.seldomFloats[((book & BOOKS) << BOOK_FLOAT_SHIFT) + TRADED_HIGH];
   }
   setTraded(book: number, low: number, high: number): void {
-    this.seldomFloats[(book << BOOK_FLOAT_SHIFT) | TRADED_LOW] = low;
-    this.seldomFloats[(book << BOOK_FLOAT_SHIFT) | TRADED_HIGH] = high;
+    this.seldomFloats[((book & BOOKS) << BOOK_FLOAT_SHIFT) + TRADED_LOW] = low;
+    this.seldomFloats[((book & BOOKS) << BOOK_FLOAT_SHIFT) + TRADED_HIGH] = high;
   }
 }

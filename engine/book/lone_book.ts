@@ -12,7 +12,7 @@ import { NIL } from '../ledger/lot_amounts.ts';
 import { Levels } from './levels.ts';
 import { Matcher, UNPROTECTED_BUY, isLimit } from './matching.ts';
 import type { MatchReason } from './matching.ts';
-import { FLAG, NO_EXTRA, Orders } from './orders.ts';
+import { FLAG, flagsOf, NO_EXTRA, Orders } from './orders.ts';
 import { RowPool } from '../numbers/row_pool.ts';
 import { TIMER, Timers } from '../time/timers.ts';
 
@@ -129,7 +129,7 @@ export class LoneBook implements BookMachine, AuctionHost {
     const { displayQuantity, minimumQuantity, stopPrice, expiresAt } = order;
     const hasExtra = displayQuantity !== 0 || minimumQuantity !== 0 || stopPrice !== 0 || expiresAt !== 0;
     if (hasExtra) orders.extras.set(row, { ...NO_EXTRA, displayQuantity, minimumQuantity, stopPrice, expiresAt });
-    const flags = Orders.flagsOf(order.sell, order.orderType, order.timeInForce, order.selfTradePrevention);
+    const flags = flagsOf(order.sell, order.orderType, order.timeInForce, order.selfTradePrevention);
     orders.setFlags(row, flags | (hasExtra ? FLAG.extra : 0) | (order.postOnly ? FLAG.postOnly : 0));
     this.ids[row] = order.id;
     this.rows.set(order.id, row);

@@ -7,7 +7,8 @@ import { CANCEL_BOTH, CANCEL_NEWEST, CANCEL_OLDEST, DECREMENT, FOK, IOC, LIMIT, 
 import type { Book } from './book.ts';
 import type { Levels } from './levels.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
-import { FLAG, Orders } from './orders.ts';
+import { FLAG, orderTypeOf, timeInForceOf } from './orders.ts';
+import type { Orders } from './orders.ts';
 import { RULES_VERSION } from '../rules.ts';
 
 /** Why matching took an order out of the market. */
@@ -49,11 +50,11 @@ export const UNPROTECTED_BUY = Infinity;
 export const isLimit = (price: number): boolean => price > 0 && price < UNPROTECTED_BUY;
 
 /** Every trade moves the last price and may trigger stops. */
-export function noteTrade(book: Book, price: number): void {
+export const noteTrade = (book: Book, price: number): void => {
   book.lastPrice = price;
   if (book.stops.length === 0) return;
   book.setTraded(Math.min(book.tradedLow, price), Math.max(book.tradedHigh, price));
-}
+};
 
 export class Matcher {
   private readonly orders: Orders;
@@ -324,12 +325,12 @@ export class Matcher {
     const { orders } = this;
     // Of what is asked of them here nothing changes while it trades.
     const flags = orders.flags(row);
-    const timeInForce = Orders.timeInForceOf(flags);
+    const timeInForce = timeInForceOf(flags);
     if (timeInForce === FOK && this.executable(book, row, orders.remaining(row)) < orders.remaining(row)) {
       this.host.cancelled(row, 'fok');
       return;
     }
-    const orderType = Orders.orderTypeOf(flags);
+    const orderType = orderTypeOf(flags);
     if (timeInForce < IOC && orderType === LIMIT && !this.reaches(book, row, (flags & FLAG.sell) !== 0)) {
       this.rest(book, row);
       return;

@@ -8,6 +8,8 @@ import type { ColumnView } from '../numbers/column_views.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 
 const SLOTS = 2 ** 24;
+/** All rows there can be. Of a row within it the compiler knows that its places are no negative numbers and no beyond integers: a place is one step then instead of three. */
+const ROWS = SLOTS - 1;
 
 /** Bits of `flags`. */
 export const FLAG = {
@@ -88,11 +90,17 @@ const INT_PLACES = [FLAGS, GENERATION, COMPANY, BOOK, CELL, MODEL, NEXT, PREV, H
 /** Times have more bits than an integer: they stand in two. */
 const TIME_PART = 2 ** 30;
 
+/** The flags of an order by what it is; and what it is by them. */
+export const flagsOf = (sell: boolean, orderType: number, timeInForce: number, selfTradePrevention: number): number =>
+  FLAG.live | (sell ? FLAG.sell : 0) | (orderType << TYPE_SHIFT) | (timeInForce << TIF_SHIFT) | (selfTradePrevention << STP_SHIFT);
+export const orderTypeOf = (flags: number): number => (flags >> TYPE_SHIFT) & 3;
+export const timeInForceOf = (flags: number): number => (flags >> TIF_SHIFT) & 3;
+
 /** floor + fraction / 1e6, half-even. */
-export function roundedFees(floor: number, fraction: number): number {
+export const roundedFees = (floor: number, fraction: number): number => {
   if (fraction < 500_000) return floor;
   return fraction > 500_000 ? floor + 1 : floor + (floor % 2);
-}
+};
 
 export class Orders {
   private floats: Float64Array<ArrayBuffer>;
@@ -125,16 +133,16 @@ export class Orders {
       this.free = this.next(row);
     }
     const { floats, ints } = this;
-    const float = row << FLOAT_SHIFT;
-    const int = row << INT_SHIFT;
-    ints[int | GENERATION]++;
-    floats[float | NOTIONAL] = 0;
-    floats[float | FEES_FLOOR] = 0;
-    ints[int | FEE_FRACTION] = 0;
-    floats[float | HOLD] = 0;
-    ints[int | HOLD_LIST] = NIL;
-    ints[int | NEXT] = NIL;
-    ints[int | PREV] = NIL;
+    const float = (row & ROWS) << FLOAT_SHIFT;
+    const int = (row & ROWS) << INT_SHIFT;
+    ints[int + GENERATION]++;
+    floats[float + NOTIONAL] = 0;
+    floats[float + FEES_FLOOR] = 0;
+    ints[int + FEE_FRACTION] = 0;
+    floats[float + HOLD] = 0;
+    ints[int + HOLD_LIST] = NIL;
+    ints[int + NEXT] = NIL;
+    ints[int + PREV] = NIL;
     this.count++;
     return row;
   }
@@ -144,30 +152,30 @@ export class Orders {
     const to = this.create();
     const generation = this.generation(to);
     this.floats.set(from.floats.subarray(row << FLOAT_SHIFT, (row + 1) << FLOAT_SHIFT), to << FLOAT_SHIFT);
-    this.ints[(to << INT_SHIFT) | GENERATION] = generation;
+    this.ints[((to & ROWS) << INT_SHIFT) + GENERATION] = generation;
     return to;
   }
 
   /** Whose a new order is, where, and what it wants; nothing of it is shown yet. */
   open(row: number, company: number, book: number, price: number, quantity: number): void {
     const { floats, ints } = this;
-    const float = row << FLOAT_SHIFT;
-    const int = row << INT_SHIFT;
-    floats[float | PRICE] = price;
-    floats[float | QUANTITY] = quantity;
-    floats[float | REMAINING] = quantity;
-    floats[float | VISIBLE] = 0;
-    ints[int | COMPANY] = company;
-    ints[int | BOOK] = book;
+    const float = (row & ROWS) << FLOAT_SHIFT;
+    const int = (row & ROWS) << INT_SHIFT;
+    floats[float + PRICE] = price;
+    floats[float + QUANTITY] = quantity;
+    floats[float + REMAINING] = quantity;
+    floats[float + VISIBLE] = 0;
+    ints[int + COMPANY] = company;
+    ints[int + BOOK] = book;
   }
 
   /** Puts a row before the head of its company's chain. */
   link(row: number, head: number): void {
     const { ints } = this;
-    const int = row << INT_SHIFT;
-    ints[int | COMPANY_NEXT] = head;
-    ints[int | COMPANY_PREV] = NIL;
-    if (head !== NIL) ints[(head << INT_SHIFT) | COMPANY_PREV] = row;
+    const int = (row & ROWS) << INT_SHIFT;
+    ints[int + COMPANY_NEXT] = head;
+    ints[int + COMPANY_PREV] = NIL;
+    if (head !== NIL) ints[((head & ROWS) << INT_SHIFT) + COMPANY_PREV] = row;
   }
 
   private grow(): void {
@@ -203,23 +211,14 @@ export class Orders {
     return row < this.used ? row : NIL;
   }
 
-  static flagsOf(sell: boolean, orderType: number, timeInForce: number, selfTradePrevention: number): number {
-    return FLAG.live | (sell ? FLAG.sell : 0) | (orderType << TYPE_SHIFT) | (timeInForce << TIF_SHIFT) | (selfTradePrevention << STP_SHIFT);
-  }
   isSell(row: number): boolean {
     return (this.flags(row) & FLAG.sell) !== 0;
   }
-  static orderTypeOf(flags: number): number {
-    return (flags >> TYPE_SHIFT) & 3;
-  }
   orderType(row: number): number {
-    return Orders.orderTypeOf(this.flags(row));
-  }
-  static timeInForceOf(flags: number): number {
-    return (flags >> TIF_SHIFT) & 3;
+    return orderTypeOf(this.flags(row));
   }
   timeInForce(row: number): number {
-    return Orders.timeInForceOf(this.flags(row));
+    return timeInForceOf(this.flags(row));
   }
   selfTradePrevention(row: number): number {
     return (this.flags(row) >> STP_SHIFT) & 3;
@@ -238,141 +237,141 @@ export class Orders {
   }
 
   price(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | PRICE];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + PRICE];
   }
   setPrice(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | PRICE] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + PRICE] = value;
   }
   quantity(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | QUANTITY];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + QUANTITY];
   }
   setQuantity(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | QUANTITY] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + QUANTITY] = value;
   }
   remaining(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | REMAINING];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + REMAINING];
   }
   setRemaining(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | REMAINING] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + REMAINING] = value;
   }
   /** Shown in the book; less than `remaining` for an iceberg. */
   visible(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | VISIBLE];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + VISIBLE];
   }
   setVisible(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | VISIBLE] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + VISIBLE] = value;
   }
   /** Sum of price x quantity of its fills, micro-CR. */
   notional(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | NOTIONAL];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + NOTIONAL];
   }
   setNotional(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | NOTIONAL] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + NOTIONAL] = value;
   }
   /** Exact fees so far are feesFloor + feeFraction / 1e6 micro-CR; what is charged is that, rounded half-even. */
   feesFloor(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | FEES_FLOOR];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + FEES_FLOOR];
   }
   setFeesFloor(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | FEES_FLOOR] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + FEES_FLOOR] = value;
   }
   /** Micro-CR reserved. */
   hold(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | HOLD];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + HOLD];
   }
   setHold(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | HOLD] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + HOLD] = value;
   }
   /** Of the command that placed it. */
   sequence(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | SEQUENCE];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + SEQUENCE];
   }
   setSequence(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | SEQUENCE] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + SEQUENCE] = value;
   }
   flags(row: number): number {
-    return this.ints[(row << INT_SHIFT) | FLAGS];
+    return this.ints[((row & ROWS) << INT_SHIFT) + FLAGS];
   }
   setFlags(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | FLAGS] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + FLAGS] = value;
   }
   generation(row: number): number {
-    return this.ints[(row << INT_SHIFT) | GENERATION];
+    return this.ints[((row & ROWS) << INT_SHIFT) + GENERATION];
   }
   setGeneration(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | GENERATION] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + GENERATION] = value;
   }
   company(row: number): number {
-    return this.ints[(row << INT_SHIFT) | COMPANY];
+    return this.ints[((row & ROWS) << INT_SHIFT) + COMPANY];
   }
   setCompany(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | COMPANY] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + COMPANY] = value;
   }
   /** Row of the book it belongs to. */
   book(row: number): number {
-    return this.ints[(row << INT_SHIFT) | BOOK];
+    return this.ints[((row & ROWS) << INT_SHIFT) + BOOK];
   }
   setBook(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | BOOK] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + BOOK] = value;
   }
   /** Asks: the supply cell it offers from. */
   cell(row: number): number {
-    return this.ints[(row << INT_SHIFT) | CELL];
+    return this.ints[((row & ROWS) << INT_SHIFT) + CELL];
   }
   setCell(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | CELL] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + CELL] = value;
   }
   model(row: number): number {
-    return this.ints[(row << INT_SHIFT) | MODEL];
+    return this.ints[((row & ROWS) << INT_SHIFT) + MODEL];
   }
   setModel(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | MODEL] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + MODEL] = value;
   }
   /** Neighbours in the queue of its price. */
   next(row: number): number {
-    return this.ints[(row << INT_SHIFT) | NEXT];
+    return this.ints[((row & ROWS) << INT_SHIFT) + NEXT];
   }
   setNext(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | NEXT] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + NEXT] = value;
   }
   prev(row: number): number {
-    return this.ints[(row << INT_SHIFT) | PREV];
+    return this.ints[((row & ROWS) << INT_SHIFT) + PREV];
   }
   setPrev(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | PREV] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + PREV] = value;
   }
   holdList(row: number): number {
-    return this.ints[(row << INT_SHIFT) | HOLD_LIST];
+    return this.ints[((row & ROWS) << INT_SHIFT) + HOLD_LIST];
   }
   setHoldList(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | HOLD_LIST] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + HOLD_LIST] = value;
   }
   feeFraction(row: number): number {
-    return this.ints[(row << INT_SHIFT) | FEE_FRACTION];
+    return this.ints[((row & ROWS) << INT_SHIFT) + FEE_FRACTION];
   }
   setFeeFraction(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | FEE_FRACTION] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + FEE_FRACTION] = value;
   }
   /** Neighbours among the live orders of its company. */
   companyNext(row: number): number {
-    return this.ints[(row << INT_SHIFT) | COMPANY_NEXT];
+    return this.ints[((row & ROWS) << INT_SHIFT) + COMPANY_NEXT];
   }
   setCompanyNext(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | COMPANY_NEXT] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + COMPANY_NEXT] = value;
   }
   companyPrev(row: number): number {
-    return this.ints[(row << INT_SHIFT) | COMPANY_PREV];
+    return this.ints[((row & ROWS) << INT_SHIFT) + COMPANY_PREV];
   }
   setCompanyPrev(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | COMPANY_PREV] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + COMPANY_PREV] = value;
   }
   acceptedAt(row: number): number {
-    return this.ints[(row << INT_SHIFT) | ACCEPTED_HIGH] * TIME_PART + this.ints[(row << INT_SHIFT) | ACCEPTED_LOW];
+    return this.ints[((row & ROWS) << INT_SHIFT) + ACCEPTED_HIGH] * TIME_PART + this.ints[((row & ROWS) << INT_SHIFT) + ACCEPTED_LOW];
   }
   setAcceptedAt(row: number, value: number): void {
     const high = Math.floor(value / TIME_PART);
-    this.ints[(row << INT_SHIFT) | ACCEPTED_HIGH] = high;
-    this.ints[(row << INT_SHIFT) | ACCEPTED_LOW] = value - high * TIME_PART;
+    this.ints[((row & ROWS) << INT_SHIFT) + ACCEPTED_HIGH] = high;
+    this.ints[((row & ROWS) << INT_SHIFT) + ACCEPTED_LOW] = value - high * TIME_PART;
   }
 
   /** The rows in use, for snapshots. */

@@ -10,11 +10,11 @@ import type { ColumnView } from '../numbers/column_views.ts';
 import { KIND } from '../events.ts';
 import type { EventBuffer } from '../events.ts';
 import { mulDiv } from '../numbers/muldiv.ts';
-import { BACKING_DENOMINATOR, BACKING_NUMERATOR, COST_DENOMINATOR, COST_NUMERATOR, LOT_SHIFT } from './lot_rows.ts';
+import { BACKING_DENOMINATOR, BACKING_NUMERATOR, COST_DENOMINATOR, COST_NUMERATOR, LOTS, LOT_SHIFT } from './lot_rows.ts';
 import type { LotRows } from './lot_rows.ts';
-import { ACCOUNTS_APART, ACCOUNTS_BESIDE, COMPANY_SHIFT } from '../trading/standing.ts';
+import { ACCOUNTS_APART, ACCOUNTS_BESIDE, COMPANIES, COMPANY_SHIFT } from '../trading/standing.ts';
 import type { Standing } from '../trading/standing.ts';
-import { CELL_SHIFT } from './supply_cells.ts';
+import { CELLS, CELL_SHIFT } from './supply_cells.ts';
 import type { SupplyCells } from './supply_cells.ts';
 import { ACCOUNT_MICRO_MAX } from '../numbers/units.ts';
 
@@ -158,7 +158,7 @@ export class Ledger {
   transfer(debit: number, credit: number, lot: number, amount: number): void {
     const { lots, buffer } = this;
     const { words, end } = buffer;
-    const at = lot << LOT_SHIFT;
+    const at = (lot & LOTS) << LOT_SHIFT;
     lots[at + debit] += amount;
     lots[at + credit] -= amount;
     words[end] = accountRef(debit, lot);
@@ -173,7 +173,7 @@ export class Ledger {
     const { lots, buffer } = this;
     buffer.reserve(6);
     const { words, end } = buffer;
-    const at = lot << LOT_SHIFT;
+    const at = (lot & LOTS) << LOT_SHIFT;
     lots[at + debit] += amount;
     lots[at + credit] -= amount;
     words[end] = POSTED;
@@ -193,7 +193,7 @@ export class Ledger {
   settleHeld(lot: number, contracted: number, fee: number, released: number): number {
     const { lots, buffer } = this;
     const { words } = buffer;
-    const at = lot << LOT_SHIFT;
+    const at = (lot & LOTS) << LOT_SHIFT;
     const outstanding = lots[at + ISSUED] - fee;
     // What stands there is the rounded amount for what is outstanding now.
     const backed = -lots[at + BACKING];
@@ -241,10 +241,10 @@ export class Ledger {
   earn(income: number, company: number, amount: number): void {
     const { companies, buffer } = this;
     const { words, end } = buffer;
-    const at = company << COMPANY_SHIFT;
-    companies[at | COMPANY_PLACES[income - COMPANY_FIRST]] -= amount;
-    companies[at | CASH_OPS_PLACE] += amount;
-    companies[at | CASH_ESCROW_PLACE] -= amount;
+    const at = (company & COMPANIES) << COMPANY_SHIFT;
+    companies[at + COMPANY_PLACES[income - COMPANY_FIRST]] -= amount;
+    companies[at + CASH_OPS_PLACE] += amount;
+    companies[at + CASH_ESCROW_PLACE] -= amount;
     words[end] = accountRef(income, company);
     words[end + 1] = -amount;
     words[end + 2] = accountRef(CASH_OPS, company);
@@ -258,9 +258,9 @@ export class Ledger {
   transferCell(debit: number, credit: number, row: number, id: number, amount: number): void {
     const { cells, buffer } = this;
     const { words, end } = buffer;
-    const at = (row << CELL_SHIFT) - CELL_FIRST;
-    cells[at + debit] += amount;
-    cells[at + credit] -= amount;
+    const at = (row & CELLS) << CELL_SHIFT;
+    cells[at + (debit - CELL_FIRST)] += amount;
+    cells[at + (credit - CELL_FIRST)] -= amount;
     words[end] = accountRef(debit, id);
     words[end + 1] = amount;
     words[end + 2] = accountRef(credit, id);
@@ -269,10 +269,10 @@ export class Ledger {
   }
 
   private move(account: number, owner: number, amount: number): void {
-    if (account < COMPANY_FIRST) this.lots[(owner << LOT_SHIFT) + account] += amount;
-    else if (account < FACILITY_FIRST) this.companies[(owner << COMPANY_SHIFT) | COMPANY_PLACES[account - COMPANY_FIRST]] += amount;
+    if (account < COMPANY_FIRST) this.lots[((owner & LOTS) << LOT_SHIFT) + account] += amount;
+    else if (account < FACILITY_FIRST) this.companies[((owner & COMPANIES) << COMPANY_SHIFT) + COMPANY_PLACES[account - COMPANY_FIRST]] += amount;
     else if (account < CELL_FIRST) this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)] += amount;
-    else this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)] += amount;
+    else this.cells[((owner & CELLS) << CELL_SHIFT) + (account - CELL_FIRST)] += amount;
   }
 
   /** Posts to an account of a supply cell: balances stand by row, events name the cell's id. */
@@ -296,10 +296,10 @@ export class Ledger {
   }
 
   balance(account: number, owner: number): number {
-    if (account < COMPANY_FIRST) return this.lots[(owner << LOT_SHIFT) + account];
-    if (account < FACILITY_FIRST) return this.companies[(owner << COMPANY_SHIFT) | COMPANY_PLACES[account - COMPANY_FIRST]];
+    if (account < COMPANY_FIRST) return this.lots[((owner & LOTS) << LOT_SHIFT) + account];
+    if (account < FACILITY_FIRST) return this.companies[((owner & COMPANIES) << COMPANY_SHIFT) + COMPANY_PLACES[account - COMPANY_FIRST]];
     if (account < CELL_FIRST) return this.facilities[(owner << FACILITY_SHIFT) + (account - FACILITY_FIRST)];
-    return this.cells[(owner << CELL_SHIFT) + (account - CELL_FIRST)];
+    return this.cells[((owner & CELLS) << CELL_SHIFT) + (account - CELL_FIRST)];
   }
 
   /** Closes the accounts of a supply cell whose hour is settled; they sum to zero. */

@@ -15,6 +15,8 @@ const FLOATS = NODE_BYTES / 8;
 const FLOAT_SHIFT = 1;
 export const AMOUNT_INT_SHIFT = 2;
 const INT_SHIFT = AMOUNT_INT_SHIFT;
+/** More nodes than there can be, as `ROWS` of orders. */
+const NODES = 2 ** 28 - 1;
 const LOT = 2;
 const NEXT = 3;
 
@@ -34,19 +36,19 @@ export class LotAmounts {
   }
 
   lot(node: number): number {
-    return this.ints[(node << INT_SHIFT) | LOT];
+    return this.ints[((node & NODES) << INT_SHIFT) + LOT];
   }
   amount(node: number): number {
-    return this.floats[node << FLOAT_SHIFT];
+    return this.floats[(node & NODES) << FLOAT_SHIFT];
   }
   setAmount(node: number, value: number): void {
-    this.floats[node << FLOAT_SHIFT] = value;
+    this.floats[(node & NODES) << FLOAT_SHIFT] = value;
   }
   next(node: number): number {
-    return this.ints[(node << INT_SHIFT) | NEXT];
+    return this.ints[((node & NODES) << INT_SHIFT) + NEXT];
   }
   private setNext(node: number, value: number): void {
-    this.ints[(node << INT_SHIFT) | NEXT] = value;
+    this.ints[((node & NODES) << INT_SHIFT) + NEXT] = value;
   }
 
   /** A new node, not yet in a list. */
@@ -58,7 +60,7 @@ export class LotAmounts {
     } else {
       this.free = this.next(node);
     }
-    this.ints[(node << INT_SHIFT) | LOT] = lot;
+    this.ints[((node & NODES) << INT_SHIFT) + LOT] = lot;
     this.setAmount(node, amount);
     this.setNext(node, next);
     return node;
@@ -85,7 +87,7 @@ export class LotAmounts {
     this.used = lot.length;
     if (this.used * FLOATS > this.floats.length) this.grow();
     for (let node = 0; node < this.used; node++) {
-      this.ints[(node << INT_SHIFT) | LOT] = lot[node];
+      this.ints[((node & NODES) << INT_SHIFT) + LOT] = lot[node];
       this.setAmount(node, amount[node]);
       this.setNext(node, next[node]);
     }

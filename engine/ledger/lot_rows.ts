@@ -11,6 +11,8 @@ const ROW_BYTES = 128;
 export const LOT_SHIFT = 4;
 export const LOT_INT_SHIFT = 5;
 const INT_SHIFT = LOT_INT_SHIFT;
+/** More lots than there can be, as `ROWS` of orders. */
+export const LOTS = 2 ** 24 - 1;
 const BLOCKED = 6;
 const NEXT = 14;
 /** The rates, which a fill's posting reads beside the accounts: usd / credits, and the redemption rate, in lowest terms. */
@@ -49,33 +51,33 @@ export class LotRows {
 
   /** Micro-CR that may not be newly held; ALL_BLOCKED: nothing may. */
   blocked(lot: LotId): Micro {
-    return this.floats[(lot << LOT_SHIFT) | BLOCKED];
+    return this.floats[((lot & LOTS) << LOT_SHIFT) + BLOCKED];
   }
   setBlocked(lot: LotId, value: Micro): void {
-    this.floats[(lot << LOT_SHIFT) | BLOCKED] = value;
+    this.floats[((lot & LOTS) << LOT_SHIFT) + BLOCKED] = value;
   }
   /** The company's next usable lot. */
   next(lot: LotId): LotId {
-    return this.ints[(lot << INT_SHIFT) | NEXT];
+    return this.ints[((lot & LOTS) << INT_SHIFT) + NEXT];
   }
   setNext(lot: LotId, value: LotId): void {
-    this.ints[(lot << INT_SHIFT) | NEXT] = value;
+    this.ints[((lot & LOTS) << INT_SHIFT) + NEXT] = value;
   }
   /** usd / credits in lowest terms. */
   costNumerator(lot: LotId): number {
-    return this.floats[(lot << LOT_SHIFT) | COST_NUMERATOR];
+    return this.floats[((lot & LOTS) << LOT_SHIFT) + COST_NUMERATOR];
   }
   costDenominator(lot: LotId): number {
-    return this.floats[(lot << LOT_SHIFT) | COST_DENOMINATOR];
+    return this.floats[((lot & LOTS) << LOT_SHIFT) + COST_DENOMINATOR];
   }
   /** The redemption rate in lowest terms. */
   backingNumerator(lot: LotId): number {
-    return this.floats[(lot << LOT_SHIFT) | BACKING_NUMERATOR];
+    return this.floats[((lot & LOTS) << LOT_SHIFT) + BACKING_NUMERATOR];
   }
   backingDenominator(lot: LotId): number {
-    return this.floats[(lot << LOT_SHIFT) | BACKING_DENOMINATOR];
+    return this.floats[((lot & LOTS) << LOT_SHIFT) + BACKING_DENOMINATOR];
   }
   setRates(lot: LotId, costNumerator: number, costDenominator: number, backingNumerator: number, backingDenominator: number): void {
-    this.floats.set([costNumerator, costDenominator, backingNumerator, backingDenominator], (lot << LOT_SHIFT) | COST_NUMERATOR);
+    this.floats.set([costNumerator, costDenominator, backingNumerator, backingDenominator], ((lot & LOTS) << LOT_SHIFT) + COST_NUMERATOR);
   }
 }

@@ -21,6 +21,8 @@ const ROWS_FIRST = 16;
 const ROWS_MANY = 2 ** 16;
 /** So many have a number that events can name. */
 export const CELL_ROWS = 2 ** 20;
+/** More than there can be, as `ROWS` of orders. */
+export const CELLS = 2 ** 24 - 1;
 
 export class SupplyCells {
   /** The accounts are the ledger's alone. */
@@ -57,33 +59,33 @@ export class SupplyCells {
 
   /** Steps on offer, and sold before the hour began. */
   offered(row: number): number {
-    return this.floats[(row << CELL_SHIFT) | OFFERED];
+    return this.floats[((row & CELLS) << CELL_SHIFT) + OFFERED];
   }
   setOffered(row: number, value: number): void {
-    this.floats[(row << CELL_SHIFT) | OFFERED] = value;
+    this.floats[((row & CELLS) << CELL_SHIFT) + OFFERED] = value;
   }
   sold(row: number): number {
-    return this.floats[(row << CELL_SHIFT) | SOLD];
+    return this.floats[((row & CELLS) << CELL_SHIFT) + SOLD];
   }
   setSold(row: number, value: number): void {
-    this.floats[(row << CELL_SHIFT) | SOLD] = value;
+    this.floats[((row & CELLS) << CELL_SHIFT) + SOLD] = value;
   }
   capacity(row: number): number {
-    return this.ints[(row << INT_SHIFT) | CAPACITY];
+    return this.ints[((row & CELLS) << INT_SHIFT) + CAPACITY];
   }
   setCapacity(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | CAPACITY] = value;
+    this.ints[((row & CELLS) << INT_SHIFT) + CAPACITY] = value;
   }
   hour(row: number): number {
-    return this.ints[(row << INT_SHIFT) | HOUR];
+    return this.ints[((row & CELLS) << INT_SHIFT) + HOUR];
   }
   setHour(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | HOUR] = value;
+    this.ints[((row & CELLS) << INT_SHIFT) + HOUR] = value;
   }
   generation(row: number): number {
-    return this.ints[(row << INT_SHIFT) | GENERATION];
+    return this.ints[((row & CELLS) << INT_SHIFT) + GENERATION];
   }
   setGeneration(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | GENERATION] = value;
+    this.ints[((row & CELLS) << INT_SHIFT) + GENERATION] = value;
   }
 }

@@ -9,7 +9,7 @@ export const dayOf = (at: Millis): Day => Math.floor(at / MILLIS_PER_DAY);
 export const addMonths = (at: Millis, months: number): Millis => addMonthsToDay(dayOf(at), months) * MILLIS_PER_DAY + (at % MILLIS_PER_DAY);
 
 /** Full minutes left of the hour a market trades in; 60 before it begins. */
-export function minutesLeft(hour: Hour, now: number): number {
+export const minutesLeft = (hour: Hour, now: number): number => {
   // Nearly all orders are for hours to come: they need no division.
   return hour * MILLIS_PER_HOUR >= now ? MINUTES_PER_HOUR : Math.ceil(((hour + 1) * MILLIS_PER_HOUR - now) / MILLIS_PER_MINUTE);
-}
+};

@@ -9,18 +9,18 @@ const SAFE = Number.MAX_SAFE_INTEGER;
  * round(a x b / c) with ties to even; a, b >= 0 and c > 0 are safe integers.
  * The product stays in double arithmetic while it is exact, else it goes through BigInt.
  */
-export function mulDiv(a: number, b: number, c: number): number {
+export const mulDiv = (a: number, b: number, c: number): number => {
   const product = a * b;
   return product <= SAFE ? halfEven(product, c) : mulDivSplit(a, b, c);
-}
+};
 
 /** round(product / c) with ties to even, of an exact product. */
-function halfEven(product: number, c: number): number {
+const halfEven = (product: number, c: number): number => {
   const quotient = Math.floor(product / c);
   const twice = 2 * (product - quotient * c);
   if (twice < c) return quotient;
   return twice > c || quotient - 2 * Math.floor(quotient / 2) === 1 ? quotient + 1 : quotient;
-}
+};
 
 /** a = q c + r gives a b / c = q b + r b / c: two products, of which either is seldom beyond the exact range. */
 function mulDivSplit(a: number, b: number, c: number): number {

@@ -5,6 +5,8 @@ import type { ColumnView } from '../numbers/column_views.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 
 const SLOTS = 2 ** 24;
+/** As of orders. */
+const ROWS = SLOTS - 1;
 /** Two cache lines, all of whose integers a fill writes, and which it never has to fetch: rows are begun one after the other. What is seldom asked stands in a table apart. */
 const ROW_BYTES = 128;
 const FLOAT_SHIFT = 4;
@@ -87,53 +89,53 @@ export class Allocations {
       this.clear(row);
     }
     const { ints } = this;
-    const at = row << INT_SHIFT;
-    ints[at | GENERATION]++;
-    ints[at | SPENT] = NIL;
-    ints[at | STATE] = ALLOCATION.open;
+    const at = (row & ROWS) << INT_SHIFT;
+    ints[at + GENERATION]++;
+    ints[at + SPENT] = NIL;
+    ints[at + STATE] = ALLOCATION.open;
     return row;
   }
 
   /** Whose a new allocation is, of whom, and of what. */
   open(row: number, company: number, provider: number, cell: number, book: number, model: number, price: number, quantity: number): void {
     const { ints } = this;
-    const at = row << INT_SHIFT;
-    ints[at | COMPANY] = company;
-    ints[at | PROVIDER] = provider;
-    ints[at | CELL] = cell;
-    ints[at | BOOK] = book;
-    ints[at | MODEL] = model;
-    ints[at | PRICE] = price;
-    ints[at | QUANTITY] = quantity;
-    ints[at | BOUGHT] = quantity;
+    const at = (row & ROWS) << INT_SHIFT;
+    ints[at + COMPANY] = company;
+    ints[at + PROVIDER] = provider;
+    ints[at + CELL] = cell;
+    ints[at + BOOK] = book;
+    ints[at + MODEL] = model;
+    ints[at + PRICE] = price;
+    ints[at + QUANTITY] = quantity;
+    ints[at + BOUGHT] = quantity;
   }
 
   /** What holds of it from the fill on. */
   stamp(row: number, redemptionRate: number, sellerFee: number, fromMinute: number): void {
     const { ints } = this;
-    const at = row << INT_SHIFT;
-    this.floats[(row << FLOAT_SHIFT) | REDEMPTION_RATE] = redemptionRate;
-    ints[at | SELLER_FEE] = sellerFee;
-    ints[at | FROM_MINUTE] = fromMinute;
+    const at = (row & ROWS) << INT_SHIFT;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + REDEMPTION_RATE] = redemptionRate;
+    ints[at + SELLER_FEE] = sellerFee;
+    ints[at + FROM_MINUTE] = fromMinute;
   }
 
   /** Puts it before the first of its company's and the first of its book's. */
   link(row: number, ofCompany: number, ofBook: number): void {
     const { ints } = this;
-    const at = row << INT_SHIFT;
-    ints[at | COMPANY_NEXT] = ofCompany;
-    ints[at | COMPANY_PREV] = NIL;
-    ints[at | BOOK_NEXT] = ofBook;
-    if (ofCompany !== NIL) ints[(ofCompany << INT_SHIFT) | COMPANY_PREV] = row;
+    const at = (row & ROWS) << INT_SHIFT;
+    ints[at + COMPANY_NEXT] = ofCompany;
+    ints[at + COMPANY_PREV] = NIL;
+    ints[at + BOOK_NEXT] = ofBook;
+    if (ofCompany !== NIL) ints[((ofCompany & ROWS) << INT_SHIFT) + COMPANY_PREV] = row;
   }
 
   /** What the buyer has paid. */
   pay(row: number, funding: number, contract: number, fee: number, feeLots: number): void {
     const { floats, ints } = this;
-    floats[(row << FLOAT_SHIFT) | CONTRACT] = contract;
-    floats[(row << FLOAT_SHIFT) | FEE] = fee;
-    ints[(row << INT_SHIFT) | FUNDING] = funding;
-    ints[(row << INT_SHIFT) | FEE_LOTS] = feeLots;
+    floats[((row & ROWS) << FLOAT_SHIFT) + CONTRACT] = contract;
+    floats[((row & ROWS) << FLOAT_SHIFT) + FEE] = fee;
+    ints[((row & ROWS) << INT_SHIFT) + FUNDING] = funding;
+    ints[((row & ROWS) << INT_SHIFT) + FEE_LOTS] = feeLots;
   }
 
   /** A free row with all that another market's allocation has, its places in chains and its lists being none. */
@@ -142,8 +144,8 @@ export class Allocations {
     const generation = this.generation(to);
     this.floats.set(from.floats.subarray(row << FLOAT_SHIFT, (row + 1) << FLOAT_SHIFT), to << FLOAT_SHIFT);
     this.seldom.set(from.seldom.subarray(row << SELDOM_SHIFT, (row + 1) << SELDOM_SHIFT), to << SELDOM_SHIFT);
-    for (const place of [FUNDING, FEE_LOTS, SPENT, COMPANY_NEXT, COMPANY_PREV, BOOK_NEXT]) this.ints[(to << INT_SHIFT) | place] = NIL;
-    this.ints[(to << INT_SHIFT) | GENERATION] = generation;
+    for (const place of [FUNDING, FEE_LOTS, SPENT, COMPANY_NEXT, COMPANY_PREV, BOOK_NEXT]) this.ints[((to & ROWS) << INT_SHIFT) + place] = NIL;
+    this.ints[((to & ROWS) << INT_SHIFT) + GENERATION] = generation;
     return to;
   }
 
@@ -186,182 +188,182 @@ export class Allocations {
   }
 
   price(row: number): number {
-    return this.ints[(row << INT_SHIFT) | PRICE];
+    return this.ints[((row & ROWS) << INT_SHIFT) + PRICE];
   }
   /** Steps. */
   quantity(row: number): number {
-    return this.ints[(row << INT_SHIFT) | QUANTITY];
+    return this.ints[((row & ROWS) << INT_SHIFT) + QUANTITY];
   }
   setQuantity(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | QUANTITY] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + QUANTITY] = value;
   }
   /** The steps it was charged for. */
   bought(row: number): number {
-    return this.ints[(row << INT_SHIFT) | BOUGHT];
+    return this.ints[((row & ROWS) << INT_SHIFT) + BOUGHT];
   }
   /** 1e-6 GPU-seconds captured. */
   usedGpu(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | USED_GPU];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + USED_GPU];
   }
   setUsedGpu(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | USED_GPU] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + USED_GPU] = value;
   }
   /** Those authorised and not captured when the hour ended. */
   pendingGpu(row: number): number {
-    return this.seldom[(row << SELDOM_SHIFT) | PENDING_GPU];
+    return this.seldom[((row & ROWS) << SELDOM_SHIFT) + PENDING_GPU];
   }
   setPendingGpu(row: number, value: number): void {
-    this.seldom[(row << SELDOM_SHIFT) | PENDING_GPU] = value;
+    this.seldom[((row & ROWS) << SELDOM_SHIFT) + PENDING_GPU] = value;
   }
   /** Micro-CR still in contract. */
   contract(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | CONTRACT];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + CONTRACT];
   }
   setContract(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | CONTRACT] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + CONTRACT] = value;
   }
   /** Micro-CR retired so far. */
   retired(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | RETIRED];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + RETIRED];
   }
   setRetired(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | RETIRED] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + RETIRED] = value;
   }
   /** Micro-USD posted so far: redemption rate x retired. */
   gross(row: number): number {
-    return this.seldom[(row << SELDOM_SHIFT) | GROSS];
+    return this.seldom[((row & ROWS) << SELDOM_SHIFT) + GROSS];
   }
   setGross(row: number, value: number): void {
-    this.seldom[(row << SELDOM_SHIFT) | GROSS] = value;
+    this.seldom[((row & ROWS) << SELDOM_SHIFT) + GROSS] = value;
   }
   /** The seller's, out of it. */
   commission(row: number): number {
-    return this.seldom[(row << SELDOM_SHIFT) | COMMISSION];
+    return this.seldom[((row & ROWS) << SELDOM_SHIFT) + COMMISSION];
   }
   setCommission(row: number, value: number): void {
-    this.seldom[(row << SELDOM_SHIFT) | COMMISSION] = value;
+    this.seldom[((row & ROWS) << SELDOM_SHIFT) + COMMISSION] = value;
   }
   /** Steps on offer for resale. */
   offered(row: number): number {
-    return this.ints[(row << INT_SHIFT) | OFFERED];
+    return this.ints[((row & ROWS) << INT_SHIFT) + OFFERED];
   }
   setOffered(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | OFFERED] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + OFFERED] = value;
   }
   /** Stamped at the fill, ppm. */
   redemptionRate(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | REDEMPTION_RATE];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + REDEMPTION_RATE];
   }
   setRedemptionRate(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | REDEMPTION_RATE] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + REDEMPTION_RATE] = value;
   }
   /** Seller's commission, ppm, by its liquidity at the fill. */
   sellerFee(row: number): number {
-    return this.ints[(row << INT_SHIFT) | SELLER_FEE];
+    return this.ints[((row & ROWS) << INT_SHIFT) + SELLER_FEE];
   }
   setSellerFee(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | SELLER_FEE] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + SELLER_FEE] = value;
   }
   /** Micro-CR that the buyer was charged at the fill. */
   fee(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | FEE];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + FEE];
   }
   /** 1e-6 GPU-seconds that were not delivered. */
   failedGpu(row: number): number {
-    return this.floats[(row << FLOAT_SHIFT) | FAILED_GPU];
+    return this.floats[((row & ROWS) << FLOAT_SHIFT) + FAILED_GPU];
   }
   setFailedGpu(row: number, value: number): void {
-    this.floats[(row << FLOAT_SHIFT) | FAILED_GPU] = value;
+    this.floats[((row & ROWS) << FLOAT_SHIFT) + FAILED_GPU] = value;
   }
   /** Of them those by the provider's fault. */
   penalGpu(row: number): number {
-    return this.seldom[(row << SELDOM_SHIFT) | PENAL_GPU];
+    return this.seldom[((row & ROWS) << SELDOM_SHIFT) + PENAL_GPU];
   }
   setPenalGpu(row: number, value: number): void {
-    this.seldom[(row << SELDOM_SHIFT) | PENAL_GPU] = value;
+    this.seldom[((row & ROWS) << SELDOM_SHIFT) + PENAL_GPU] = value;
   }
   /** Micro-CR given back for them, the fee apart. */
   refunded(row: number): number {
-    return this.seldom[(row << SELDOM_SHIFT) | REFUNDED];
+    return this.seldom[((row & ROWS) << SELDOM_SHIFT) + REFUNDED];
   }
   setRefunded(row: number, value: number): void {
-    this.seldom[(row << SELDOM_SHIFT) | REFUNDED] = value;
+    this.seldom[((row & ROWS) << SELDOM_SHIFT) + REFUNDED] = value;
   }
   private generation(row: number): number {
-    return this.ints[(row << INT_SHIFT) | GENERATION];
+    return this.ints[((row & ROWS) << INT_SHIFT) + GENERATION];
   }
   company(row: number): number {
-    return this.ints[(row << INT_SHIFT) | COMPANY];
+    return this.ints[((row & ROWS) << INT_SHIFT) + COMPANY];
   }
   provider(row: number): number {
-    return this.ints[(row << INT_SHIFT) | PROVIDER];
+    return this.ints[((row & ROWS) << INT_SHIFT) + PROVIDER];
   }
   setProvider(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | PROVIDER] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + PROVIDER] = value;
   }
   cell(row: number): number {
-    return this.ints[(row << INT_SHIFT) | CELL];
+    return this.ints[((row & ROWS) << INT_SHIFT) + CELL];
   }
   setCell(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | CELL] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + CELL] = value;
   }
   book(row: number): number {
-    return this.ints[(row << INT_SHIFT) | BOOK];
+    return this.ints[((row & ROWS) << INT_SHIFT) + BOOK];
   }
   model(row: number): number {
-    return this.ints[(row << INT_SHIFT) | MODEL];
+    return this.ints[((row & ROWS) << INT_SHIFT) + MODEL];
   }
   /** One of ALLOCATION. */
   state(row: number): number {
-    return this.ints[(row << INT_SHIFT) | STATE];
+    return this.ints[((row & ROWS) << INT_SHIFT) + STATE];
   }
   setState(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | STATE] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + STATE] = value;
   }
   /** The first minute of the hour in which it is promised. */
   fromMinute(row: number): number {
-    return this.ints[(row << INT_SHIFT) | FROM_MINUTE];
+    return this.ints[((row & ROWS) << INT_SHIFT) + FROM_MINUTE];
   }
   /** List of (lot, credits) in delivery order. */
   funding(row: number): number {
-    return this.ints[(row << INT_SHIFT) | FUNDING];
+    return this.ints[((row & ROWS) << INT_SHIFT) + FUNDING];
   }
   setFunding(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | FUNDING] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + FUNDING] = value;
   }
   /** List of (lot, credits) that paid the fee. */
   feeLots(row: number): number {
-    return this.ints[(row << INT_SHIFT) | FEE_LOTS];
+    return this.ints[((row & ROWS) << INT_SHIFT) + FEE_LOTS];
   }
   setFeeLots(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | FEE_LOTS] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + FEE_LOTS] = value;
   }
   /** List of (lot, credits) that delivery has retired. */
   spent(row: number): number {
-    return this.ints[(row << INT_SHIFT) | SPENT];
+    return this.ints[((row & ROWS) << INT_SHIFT) + SPENT];
   }
   setSpent(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | SPENT] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + SPENT] = value;
   }
   /** Neighbours among the company's. */
   companyNext(row: number): number {
-    return this.ints[(row << INT_SHIFT) | COMPANY_NEXT];
+    return this.ints[((row & ROWS) << INT_SHIFT) + COMPANY_NEXT];
   }
   setCompanyNext(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | COMPANY_NEXT] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + COMPANY_NEXT] = value;
   }
   companyPrev(row: number): number {
-    return this.ints[(row << INT_SHIFT) | COMPANY_PREV];
+    return this.ints[((row & ROWS) << INT_SHIFT) + COMPANY_PREV];
   }
   setCompanyPrev(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | COMPANY_PREV] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + COMPANY_PREV] = value;
   }
   /** The next of the same book. */
   bookNext(row: number): number {
-    return this.ints[(row << INT_SHIFT) | BOOK_NEXT];
+    return this.ints[((row & ROWS) << INT_SHIFT) + BOOK_NEXT];
   }
   setBookNext(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | BOOK_NEXT] = value;
+    this.ints[((row & ROWS) << INT_SHIFT) + BOOK_NEXT] = value;
   }
 
   private placeOf(name: AllocationColumn): Required<Pick<ColumnView, 'table' | 'stride' | 'places'>> {

@@ -17,7 +17,7 @@ import type { CancelReason } from '../events.ts';
 import { requiredHold } from './holds.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { REASON_FILLED, STATUS_FILLED, reasonCode } from '../book/order_events.ts';
-import { FLAG, Orders } from '../book/orders.ts';
+import { FLAG, flagsOf } from '../book/orders.ts';
 import { PARAMETERS } from '../parameters.ts';
 import type { State } from '../state.ts';
 import type { Market } from './markets.ts';
@@ -75,7 +75,7 @@ export class Blocks {
     orders.setModel(row, template.model);
     orders.setAcceptedAt(row, state.now);
     orders.setSequence(row, state.sequence);
-    orders.setFlags(row, Orders.flagsOf(command.side === SELL, LIMIT, command.timeInForce, CANCEL_NEWEST) | FLAG.block);
+    orders.setFlags(row, flagsOf(command.side === SELL, LIMIT, command.timeInForce, CANCEL_NEWEST) | FLAG.block);
     // Each property by its name: an object made by spreading another is a slow one for as long as it lives.
     const block: Block = {
       block: orders.idOf(row), company: command.company, market: command.market, fromHour: command.fromHour, toHour: command.toHour, side: command.side,

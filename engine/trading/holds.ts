@@ -16,10 +16,10 @@ const ISSUED = ACCOUNT['lot.issued'];
 const SAFE = Number.MAX_SAFE_INTEGER;
 
 /** floor(amount x rate / 1e6); exact for any notional. */
-export function feeFloor(amount: Micro, rate: number): Micro {
+export const feeFloor = (amount: Micro, rate: number): Micro => {
   const product = amount * rate;
   return product <= SAFE ? Math.floor(product / FEE_SCALE) : feeFloorInParts(amount, rate);
-}
+};
 
 function feeFloorInParts(amount: Micro, rate: number): Micro {
   const high = Math.floor(amount / FEE_SCALE);
@@ -27,11 +27,11 @@ function feeFloorInParts(amount: Micro, rate: number): Micro {
 }
 
 /** (amount x rate) mod 1e6, of which the floor is known. */
-export function feeRest(amount: Micro, rate: number, floor: Micro): number {
+export const feeRest = (amount: Micro, rate: number, floor: Micro): number => {
   const product = amount * rate;
   if (product <= SAFE) return product - floor * FEE_SCALE;
   return remainder(remainder(amount) * rate);
-}
+};
 
 /** value mod 1e6 of a whole number; the operator % is a library call on doubles. */
 const remainder = (value: number): number => value - Math.floor(value / FEE_SCALE) * FEE_SCALE;
@@ -40,12 +40,12 @@ const remainder = (value: number): number => value - Math.floor(value / FEE_SCAL
  * The hold of an open bid: remaining notional + ceil(exact fees so far + remaining notional x highest
  * buyer fee) - fees charged.
  */
-export function requiredHold(remainingNotional: Micro, feesFloor: Micro, feeFraction: number, feesCharged: Micro): Micro {
+export const requiredHold = (remainingNotional: Micro, feesFloor: Micro, feeFraction: number, feesCharged: Micro): Micro => {
   const floor = feeFloor(remainingNotional, BUYER_FEE_MAX);
   // Each of the two is less than a whole, so that their sum rounds up to none, one or two.
   const fraction = feeFraction + feeRest(remainingNotional, BUYER_FEE_MAX, floor);
   return remainingNotional + feesFloor + floor + (fraction > FEE_SCALE ? 2 : fraction > 0 ? 1 : 0) - feesCharged;
-}
+};
 
 export class Holds {
   /** Lists of (lot, credits) that the last contract and the last fee took. */

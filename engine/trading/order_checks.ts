@@ -192,11 +192,11 @@ export class OrderChecks {
 }
 
 /** What nearly every order wants: a price and a quantity within range, which their product is then as well, and nothing beside. */
-function amountRefusal(command: PlaceOrder, price: number): RejectCode | undefined {
+const amountRefusal = (command: PlaceOrder, price: number): RejectCode | undefined => {
   const { quantity, displayQuantity, minimumQuantity, stopPrice, orderType } = command;
   const isInRange = price > 0 && price <= PRICE_TICKS_MAX && quantity > 0 && quantity <= QUANTITY_STEPS_MAX;
   return isInRange && displayQuantity === 0 && minimumQuantity === 0 && stopPrice === 0 && !isStop(orderType) ? undefined : unusualAmountRefusal(command, price);
-}
+};
 
 function unusualAmountRefusal({ quantity, displayQuantity, minimumQuantity, stopPrice, orderType }: PlaceOrder, price: number): RejectCode | undefined {
   if (price === NOT_A_MULTIPLE || stopPrice === NOT_A_MULTIPLE) return 'invalid_tick';

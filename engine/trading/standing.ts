@@ -12,6 +12,8 @@ import type { Day, Micro, Millis } from '../numbers/units.ts';
 const ROW_BYTES = 256;
 const SHIFT = 5;
 const INT_SHIFT = 6;
+/** More companies than there can be, as `ROWS` of orders. */
+export const COMPANIES = 2 ** 24 - 1;
 /** Of the ledger's table, and where the accounts stand in a row. */
 export const COMPANY_SHIFT = SHIFT;
 export const ACCOUNTS_BESIDE = 11;
@@ -51,14 +53,14 @@ export class Standing {
   open(group: number, sides: number, orderLimit: number): void {
     const company = this.count++;
     this.reserve(this.count);
-    const int = company << INT_SHIFT;
-    this.ints[int | GROUP] = group;
-    this.ints[int | SIDES] = sides;
-    this.ints[int | ORDER_LIMIT] = orderLimit;
-    this.ints[int | FIRST_ORDER] = NIL;
-    this.ints[int | FIRST_ALLOCATION] = NIL;
-    this.ints[int | FIRST_LOT] = NIL;
-    this.floats[(company << SHIFT) | DAY_LIMIT] = Number.MAX_SAFE_INTEGER;
+    const int = (company & COMPANIES) << INT_SHIFT;
+    this.ints[int + GROUP] = group;
+    this.ints[int + SIDES] = sides;
+    this.ints[int + ORDER_LIMIT] = orderLimit;
+    this.ints[int + FIRST_ORDER] = NIL;
+    this.ints[int + FIRST_ALLOCATION] = NIL;
+    this.ints[int + FIRST_LOT] = NIL;
+    this.floats[((company & COMPANIES) << SHIFT) + DAY_LIMIT] = Number.MAX_SAFE_INTEGER;
   }
 
   /** Has the companies of another market, without their orders and allocations. */
@@ -87,67 +89,67 @@ export class Standing {
 
   /** Companies of one beneficial owner share this number. */
   group(company: CompanyId): number {
-    return this.ints[(company << INT_SHIFT) | GROUP];
+    return this.ints[((company & COMPANIES) << INT_SHIFT) + GROUP];
   }
   /** MAY_BUY, MAY_SELL, or neither. */
   sides(company: CompanyId): number {
-    return this.ints[(company << INT_SHIFT) | SIDES];
+    return this.ints[((company & COMPANIES) << INT_SHIFT) + SIDES];
   }
   /** From now on limits of financed credit apply to it. */
   setFinanced(company: CompanyId): void {
-    this.ints[(company << INT_SHIFT) | SIDES] = this.sides(company) | FINANCED;
+    this.ints[((company & COMPANIES) << INT_SHIFT) + SIDES] = this.sides(company) | FINANCED;
   }
   /** Head of the chain of its live orders, and their number. NIL for a company that is none. */
   firstOrder(company: CompanyId): number {
-    return this.has(company) ? this.ints[(company << INT_SHIFT) | FIRST_ORDER] : NIL;
+    return this.has(company) ? this.ints[((company & COMPANIES) << INT_SHIFT) + FIRST_ORDER] : NIL;
   }
   setFirstOrder(company: CompanyId, row: number): void {
-    this.ints[(company << INT_SHIFT) | FIRST_ORDER] = row;
+    this.ints[((company & COMPANIES) << INT_SHIFT) + FIRST_ORDER] = row;
   }
   openOrders(company: CompanyId): number {
-    return this.ints[(company << INT_SHIFT) | OPEN_ORDERS];
+    return this.ints[((company & COMPANIES) << INT_SHIFT) + OPEN_ORDERS];
   }
   setOpenOrders(company: CompanyId, value: number): void {
-    this.ints[(company << INT_SHIFT) | OPEN_ORDERS] = value;
+    this.ints[((company & COMPANIES) << INT_SHIFT) + OPEN_ORDERS] = value;
   }
   /** How many orders it may have. */
   orderLimit(company: CompanyId): number {
-    return this.ints[(company << INT_SHIFT) | ORDER_LIMIT];
+    return this.ints[((company & COMPANIES) << INT_SHIFT) + ORDER_LIMIT];
   }
   setOrderLimit(company: CompanyId, value: number): void {
-    this.ints[(company << INT_SHIFT) | ORDER_LIMIT] = value;
+    this.ints[((company & COMPANIES) << INT_SHIFT) + ORDER_LIMIT] = value;
   }
   /** The second of engine time in which it last entered an order, times RATE_SCALE, plus the orders entered in it. */
   rate(company: CompanyId): number {
-    return this.floats[(company << SHIFT) | RATE];
+    return this.floats[((company & COMPANIES) << SHIFT) + RATE];
   }
   setRate(company: CompanyId, value: number): void {
-    this.floats[(company << SHIFT) | RATE] = value;
+    this.floats[((company & COMPANIES) << SHIFT) + RATE] = value;
   }
   /** What it may buy in a day. */
   dayLimit(company: CompanyId): Micro {
-    return this.floats[(company << SHIFT) | DAY_LIMIT];
+    return this.floats[((company & COMPANIES) << SHIFT) + DAY_LIMIT];
   }
   setDayLimit(company: CompanyId, value: Micro): void {
-    this.floats[(company << SHIFT) | DAY_LIMIT] = value;
+    this.floats[((company & COMPANIES) << SHIFT) + DAY_LIMIT] = value;
   }
   /** Micro-CR bought on the day `boughtOn`. */
   boughtToday(company: CompanyId): Micro {
-    return this.floats[(company << SHIFT) | BOUGHT_TODAY];
+    return this.floats[((company & COMPANIES) << SHIFT) + BOUGHT_TODAY];
   }
   setBoughtToday(company: CompanyId, value: Micro): void {
-    this.floats[(company << SHIFT) | BOUGHT_TODAY] = value;
+    this.floats[((company & COMPANIES) << SHIFT) + BOUGHT_TODAY] = value;
   }
   boughtOn(company: CompanyId): Day {
-    return this.ints[(company << INT_SHIFT) | BOUGHT_ON];
+    return this.ints[((company & COMPANIES) << INT_SHIFT) + BOUGHT_ON];
   }
   setBoughtOn(company: CompanyId, value: Day): void {
-    this.ints[(company << INT_SHIFT) | BOUGHT_ON] = value;
+    this.ints[((company & COMPANIES) << INT_SHIFT) + BOUGHT_ON] = value;
   }
   /** Micro-CR bought on a day that is not before the last purchase. */
   boughtOf(company: CompanyId, day: Day): Micro {
     const { floats, ints } = this;
-    return ints[(company << INT_SHIFT) | BOUGHT_ON] === day ? floats[(company << SHIFT) | BOUGHT_TODAY] : 0;
+    return ints[((company & COMPANIES) << INT_SHIFT) + BOUGHT_ON] === day ? floats[((company & COMPANIES) << SHIFT) + BOUGHT_TODAY] : 0;
   }
   countPurchase(company: CompanyId, day: Day, notional: Micro): void {
     this.setBoughtToday(company, this.boughtOf(company, day) + notional);
@@ -155,60 +157,60 @@ export class Standing {
   }
   countRetired(company: CompanyId, credits: Micro, cost: Micro): void {
     const { floats } = this;
-    const at = company << SHIFT;
-    floats[at | RETIRED] += credits;
-    floats[at | RETIRED_COST] += cost;
+    const at = (company & COMPANIES) << SHIFT;
+    floats[at + RETIRED] += credits;
+    floats[at + RETIRED_COST] += cost;
   }
   /** Puts an order at the head of the chain of the company's. Returns the order that stood there. */
   addOrder(company: CompanyId, row: number): number {
     const { ints } = this;
-    const at = company << INT_SHIFT;
-    const head = ints[at | FIRST_ORDER];
-    ints[at | FIRST_ORDER] = row;
-    ints[at | OPEN_ORDERS]++;
+    const at = (company & COMPANIES) << INT_SHIFT;
+    const head = ints[at + FIRST_ORDER];
+    ints[at + FIRST_ORDER] = row;
+    ints[at + OPEN_ORDERS]++;
     return head;
   }
   /** Head of the chain of its usable lots. */
   firstLot(company: CompanyId): LotId {
-    return this.ints[(company << INT_SHIFT) | FIRST_LOT];
+    return this.ints[((company & COMPANIES) << INT_SHIFT) + FIRST_LOT];
   }
   setFirstLot(company: CompanyId, lot: LotId): void {
-    this.ints[(company << INT_SHIFT) | FIRST_LOT] = lot;
+    this.ints[((company & COMPANIES) << INT_SHIFT) + FIRST_LOT] = lot;
   }
   /** Head of the chain of its allocations. NIL for a company that is none. */
   firstAllocation(company: CompanyId): number {
-    return this.has(company) ? this.ints[(company << INT_SHIFT) | FIRST_ALLOCATION] : NIL;
+    return this.has(company) ? this.ints[((company & COMPANIES) << INT_SHIFT) + FIRST_ALLOCATION] : NIL;
   }
   setFirstAllocation(company: CompanyId, row: number): void {
-    this.ints[(company << INT_SHIFT) | FIRST_ALLOCATION] = row;
+    this.ints[((company & COMPANIES) << INT_SHIFT) + FIRST_ALLOCATION] = row;
   }
   /** Credits retired so far, and their cost. */
   retired(company: CompanyId): Micro {
-    return this.floats[(company << SHIFT) | RETIRED];
+    return this.floats[((company & COMPANIES) << SHIFT) + RETIRED];
   }
   setRetired(company: CompanyId, value: Micro): void {
-    this.floats[(company << SHIFT) | RETIRED] = value;
+    this.floats[((company & COMPANIES) << SHIFT) + RETIRED] = value;
   }
   retiredCost(company: CompanyId): Micro {
-    return this.floats[(company << SHIFT) | RETIRED_COST];
+    return this.floats[((company & COMPANIES) << SHIFT) + RETIRED_COST];
   }
   setRetiredCost(company: CompanyId, value: Micro): void {
-    this.floats[(company << SHIFT) | RETIRED_COST] = value;
+    this.floats[((company & COMPANIES) << SHIFT) + RETIRED_COST] = value;
   }
   /** Redemption value of what a provider has sold and not delivered, in micro-CR. */
   undelivered(company: CompanyId): Micro {
-    return this.floats[(company << SHIFT) | UNDELIVERED];
+    return this.floats[((company & COMPANIES) << SHIFT) + UNDELIVERED];
   }
   setUndelivered(company: CompanyId, value: Micro): void {
-    this.floats[(company << SHIFT) | UNDELIVERED] = value;
+    this.floats[((company & COMPANIES) << SHIFT) + UNDELIVERED] = value;
   }
 
   /** Engine time; 0: it is not suspended. */
   suspendedAt(company: CompanyId): Millis {
-    return this.floats[(company << SHIFT) | SUSPENDED_AT];
+    return this.floats[((company & COMPANIES) << SHIFT) + SUSPENDED_AT];
   }
   setSuspendedAt(company: CompanyId, value: Millis): void {
-    this.floats[(company << SHIFT) | SUSPENDED_AT] = value;
+    this.floats[((company & COMPANIES) << SHIFT) + SUSPENDED_AT] = value;
   }
 
   /** One number of every company, for snapshots. */

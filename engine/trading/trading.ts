@@ -23,7 +23,7 @@ import type { MatchReason } from '../book/matching.ts';
 import { OrderChecks, hasExpired } from './order_checks.ts';
 import { OrderEvents, REASON_FILLED, STATUS_FILLED, reasonCode } from '../book/order_events.ts';
 import { Resales } from '../delivery/resale.ts';
-import { FLAG, NO_EXTRA, Orders } from '../book/orders.ts';
+import { FLAG, NO_EXTRA, flagsOf } from '../book/orders.ts';
 import { RATE_SCALE } from '../state.ts';
 import { HourBook, isUnused } from './markets.ts';
 import type { State } from '../state.ts';
@@ -196,7 +196,7 @@ export class Trading implements AuctionHost, TradingHost {
     orders.setModel(row, sell ? NONE : command.model);
     orders.setAcceptedAt(row, this.state.now);
     orders.setSequence(row, this.state.sequence);
-    let flags = Orders.flagsOf(sell, command.orderType, command.timeInForce, command.selfTradePrevention);
+    let flags = flagsOf(sell, command.orderType, command.timeInForce, command.selfTradePrevention);
     if (command.postOnly) flags |= FLAG.postOnly;
     if (command.cancelOnDisconnect) flags |= FLAG.cancelOnDisconnect;
     if (command.resaleOf !== 0) flags |= FLAG.resale;
