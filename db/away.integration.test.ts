@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { isDatabaseAway } from './away.ts';
 import { openDatabase } from './database.ts';
+import { query } from './test/databases.ts';
 import { freshDatabase } from './test/fresh_database.ts';
 import type { FreshDatabase } from './test/fresh_database.ts';
 
@@ -31,9 +32,13 @@ async function cut(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }
 
-async function whileAsked(work: PromiseLike<unknown>, harm: () => Promise<unknown>): Promise<unknown> {
-  const failure = failureOf(work);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+const SLEEPS = `select pid from pg_stat_activity where datname = current_database() and state = 'active' and query like '%pg_sleep%' and pid <> pg_backend_pid()`;
+/** Harms once the server is at it. */
+async function whileAsked(begin: () => PromiseLike<unknown>, harm: () => Promise<unknown>): Promise<unknown> {
+  // The server sleeps on for those that were cut off.
+  const before = await query(fresh.url, SLEEPS);
+  const failure = failureOf(begin());
+  await expect.poll(() => query(fresh.url, SLEEPS)).toHaveLength(before.length + 1);
   await harm();
   return failure;
 }
@@ -45,13 +50,13 @@ const endSessions = async (): Promise<unknown> => {
 
 test('a connection that breaks amid a statement, a transaction or its beginning is one that is away', async () => {
   const failures = [
-    await whileAsked(database.raw('select pg_sleep(?)', [20]), cut),
-    await whileAsked(database.transaction((transaction) => transaction.raw('select pg_sleep(20)')), cut),
-    await whileAsked(database.transaction(async (transaction) => {
+    await whileAsked(() => database.raw('select pg_sleep(?)', [20]), cut),
+    await whileAsked(() => database.transaction((transaction) => transaction.raw('select pg_sleep(20)')), cut),
+    await failureOf(database.transaction(async (transaction) => {
       await cut();
       await transaction('journal').first();
-    }), () => Promise.resolve()),
-    await whileAsked(database('journal').select(database.raw('pg_sleep(20)')).from(database.raw('generate_series(1, 1)')), endSessions),
+    })),
+    await whileAsked(() => database('journal').select(database.raw('pg_sleep(20)')).from(database.raw('generate_series(1, 1)')), endSessions),
   ];
   for (const failure of failures) {
     expect(failure).toBeInstanceOf(Error);

@@ -170,7 +170,7 @@ describe('the lead', () => {
     const first = await lead({ onLost: (error) => losses.push(error) });
     await write(first, 1);
     await query(url, `select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%journal' and datname = current_database()`);
-    const second = await lead({ waitMillis: 2_000 });
+    const second = await lead({ waitMillis: 15_000 });
     await write(second, 1);
     await expect(first.append(record(2, 2))).rejects.toThrow();
     expect(losses).toHaveLength(1);
@@ -185,7 +185,7 @@ describe('the lead', () => {
     await query(url, 'update journal_lease set epoch = epoch + 1');
     await expect(first.append(record(2, 2))).rejects.toBeInstanceOf(StaleEpoch);
     await expect.poll(() => losses).toEqual([expect.any(StaleEpoch)]);
-    expect((await read(await lead({ waitMillis: 2_000 }), 1))).toHaveLength(1);
+    expect((await read(await lead({ waitMillis: 15_000 }), 1))).toHaveLength(1);
   });
 
   test('is taken from a session that does not renew it', async () => {

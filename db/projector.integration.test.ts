@@ -30,13 +30,13 @@ test('a worker follows the journal, also after its connection broke, until it is
   const worker = await startProjector({ file, url, onProblem: (message) => problems.push(message) });
   const waiter = new ProjectionWaiter(db);
   await journal.run({ type: 'tick', now: 1_000 });
-  expect(await waiter.waitFor(1, 5_000)).toBe(true);
+  expect(await waiter.waitFor(1, 20_000)).toBe(true);
   expect(asked).toBe(1);
 
   const { rows } = await db.raw<{ rows: unknown[] }>(`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like '% projector'`);
   expect(rows).toHaveLength(1);
   await journal.run({ type: 'tick', now: 2_000 });
-  expect(await waiter.waitFor(2, 10_000)).toBe(true);
+  expect(await waiter.waitFor(2, 20_000)).toBe(true);
   expect(problems).toHaveLength(1);
   expect(asked).toBe(2);
 

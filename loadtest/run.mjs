@@ -43,8 +43,9 @@ export function targetOf(environment = process.env) {
 
 async function main([scenario, ...options]) {
   if (!SCENARIOS.includes(scenario)) {
-    console.error(`usage: npm run loadtest -- SCENARIO [k6 option...]; scenarios: ${SCENARIOS.join(', ')}`);
-    return 2;
+    const isAsked = scenario === '--help';
+    (isAsked ? console.log : console.error)(`usage: npm run loadtest -- SCENARIO [k6 option...]; scenarios: ${SCENARIOS.join(', ')}`);
+    return isAsked ? 0 : 2;
   }
   const k6 = scenario === 'trace' ? undefined : findK6();
   if (k6 === '') {

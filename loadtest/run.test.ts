@@ -17,6 +17,7 @@ test('names the scenarios there are', () => {
   const scenarios = readdirSync(folder).filter((name) => (name.endsWith('.js') && name !== 'target.js') || name === 'trace.mjs').map((name) => name.split('.')[0]);
   expect(status).toBe(2);
   expect(stderr.trim().split('scenarios: ')[1].split(', ').sort()).toEqual(scenarios.sort());
+  expect(run(['--help'], {})).toMatchObject({ status: 0, stdout: stderr });
 });
 
 test('says how to get k6 when there is none', () => {

@@ -40,6 +40,10 @@ const STEPS = {
 
 async function main() {
   const wanted = process.argv.slice(2);
+  if (wanted.includes('--help')) {
+    console.log(`usage: npm test -- [STEP...]; steps: ${Object.keys(STEPS).join(', ')}`);
+    return 0;
+  }
   const unknown = wanted.filter((name) => !(name in STEPS));
   if (unknown.length > 0) {
     console.error(`unknown: ${unknown.join(', ')}. Known: ${Object.keys(STEPS).join(', ')}`);

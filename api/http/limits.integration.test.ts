@@ -2,7 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createApp } from '../app.ts';
 import { Unavailable } from '../sequencer/port.ts';
 import type { Services } from '../services.ts';
@@ -11,10 +11,15 @@ import { INSTRUMENT, openApiWorld } from './test/api_world.ts';
 import type { ApiWorld } from './test/api_world.ts';
 
 let world: ApiWorld;
-afterEach(() => world.close());
+afterEach(() => {
+  vi.useRealTimers();
+  return world.close();
+});
 
 test('who asks too often is told when to come back', async () => {
   world = await openApiWorld({ RATE_LIMIT: '1' });
+  // However long it takes, it is within one window.
+  vi.useFakeTimers({ toFake: ['Date'] });
   const { key } = await world.member('borrower');
   const other = await world.member('borrower');
   const answers = [];

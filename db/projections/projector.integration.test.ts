@@ -124,9 +124,9 @@ describe('a position', () => {
     const stop = new AbortController();
     const running = market.projector.run(stop.signal);
     await market.journal.run({ type: 'tick', now: 1_000 });
-    expect(await waiter.waitFor(1, 2_000)).toBe(true);
+    expect(await waiter.waitFor(1, 20_000)).toBe(true);
     expect(await waiter.waitFor(2, 100)).toBe(false);
-    const [seen] = await Promise.all([waiter.waitFor(2, 2_000, ['orders']), market.journal.run({ type: 'tick', now: 2_000 })]);
+    const [seen] = await Promise.all([waiter.waitFor(2, 20_000, ['orders']), market.journal.run({ type: 'tick', now: 2_000 })]);
     expect(seen).toBe(true);
     stop.abort();
     await running;

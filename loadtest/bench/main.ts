@@ -36,8 +36,9 @@ async function main(): Promise<number> {
   }
   const benchmark = BENCHMARKS[name] as Benchmark | undefined;
   if (benchmark === undefined) {
-    console.error(`usage: npm run bench -- NAME [--json]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}`);
-    return 2;
+    const isAsked = name === '--help';
+    (isAsked ? console.log : console.error)(`usage: npm run bench -- NAME [--json]\nNAME is one of: ${Object.keys(BENCHMARKS).join(', ')}`);
+    return isAsked ? 0 : 2;
   }
   const json = rest.includes('--json');
   const options = parseOptions(rest.filter((argument) => argument !== '--json'));
