@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AnotherLeads, PostgresJournal } from './journal.ts';
+import { AnotherLeads, PostgresJournal, requireHolder } from './journal.ts';
 import type { LeadOptions } from './journal.ts';
 import { copyRows } from './copy_out.ts';
 import { NotDurable } from './durability.ts';
@@ -225,6 +225,12 @@ describe('damage', () => {
     const error = await verify().then(() => undefined, (reason: unknown) => reason);
     expect(error).toBeInstanceOf(JournalCorrupt);
     expect((error as JournalCorrupt).sequence).toBe(sequence);
+  });
+
+  test('a journal whose lease is missing has no leader, and is told as damaged', async () => {
+    await query(url, 'delete from journal_lease');
+    await expect(lead()).rejects.toThrow(JournalCorrupt);
+    await expect(requireHolder({ url, holder: 'test' })).rejects.toThrow('its lease, with the high-water mark, is missing');
   });
 });
 

@@ -6,7 +6,7 @@
 import pg from 'pg';
 import type { Client, QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import { KEEP_ALIVE, giveUpForgotten, isForgotten } from './forgotten.ts';
-import { readLastRow, readRowOf, readRows } from './journal_reader.ts';
+import { LEASE_MISSING, readLastRow, readRowOf, readRows } from './journal_reader.ts';
 import type { Queryable } from './journal_reader.ts';
 import { GENESIS_HASH, hashRow, JournalCorrupt, StaleEpoch } from './journal_record.ts';
 import type { Journal, JournalRecord, JournalRow } from './journal_record.ts';
@@ -257,5 +257,6 @@ async function endOtherSession(client: Client): Promise<void> {
 
 async function holderOf(client: Client): Promise<string> {
   const { rows } = await client.query<{ holder: string }>('select holder from journal_lease');
+  if (rows.length === 0) throw new JournalCorrupt(1, LEASE_MISSING);
   return rows[0].holder;
 }

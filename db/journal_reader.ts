@@ -8,6 +8,7 @@ export interface Queryable {
   query<R extends QueryResultRow>(query: string | QueryConfig<unknown[]>, values?: unknown[]): Promise<QueryResult<R>>;
 }
 
+export const LEASE_MISSING = 'its lease, with the high-water mark, is missing';
 /** Rows fetched at once; a row holds up to a few thousand commands. */
 const PAGE = 64;
 export const COLUMNS = 'first_sequence, last_sequence, engine_time, epoch, rules_version, commands, events, hash';
@@ -73,7 +74,7 @@ export async function requireRowsFrom(client: Queryable, sequence: number): Prom
 /** The highest sequence ever appended, as noted apart from the journal. */
 export async function readHighWater(client: Queryable): Promise<number> {
   const { rows } = await client.query<{ high_water: string }>('select high_water from journal_lease');
-  if (rows.length !== 1) throw new JournalCorrupt(1, 'its lease, with the high-water mark, is missing');
+  if (rows.length !== 1) throw new JournalCorrupt(1, LEASE_MISSING);
   return Number(rows[0].high_water);
 }
 
