@@ -76,7 +76,7 @@ export class State {
   /** Of levels and tables of cells. */
   readonly pool = new RowPool(POOL_ROWS);
   readonly levels = new Levels(this.pool);
-  readonly providerCells = new ProviderCells(this.levels.rows, this.pool);
+  readonly providerCells = new ProviderCells(this.levels.rows, this.pool, this.cells);
   readonly supply = new Supply(this.ledger, this.cells);
   readonly allocations: Allocations;
   readonly companies: Company[] = [];

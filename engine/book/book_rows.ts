@@ -23,12 +23,11 @@ export const SHAPE = 12;
 /** Beside the shape of the bids. */
 const NOT_PLAIN = 256;
 export const CELLS = 14;
-export const CELLS_ROWS = 15;
+export const CELLS_SHAPE = 15;
 /** Of the second line: the runs of levels beyond the windows, what is in them and the room that they have, bids' then asks'. */
 export const FAR = 0;
 export const FAR_COUNT = 2;
 export const FAR_ROOM = 4;
-export const CELLS_COUNT = 6;
 const FIRST_ALLOCATION = 7;
 const OPEN_ALLOCATIONS = 8;
 const MARKET = 14;

@@ -87,6 +87,12 @@ export class Levels {
     return (this.rows.ints[at + SHAPE + side] & LENGTH_BITS) === 0 ? NIL : this.slotOf(at, side, this.placeOf(at, side, key));
   }
 
+  /** Whether a level stands there, which most likely is the key's; to be asked where there is a window. */
+  isNear(book: number, side: number, key: number): boolean {
+    const at = book << BOOK_INT_SHIFT;
+    return this.isTaken(at, side, this.placeOf(at, side, key));
+  }
+
   /** Where a level's first and last order stand in the pool; NIL when there is none of the key. */
   find(book: number, side: number, key: number): number {
     const at = (book & BOOKS) << BOOK_INT_SHIFT;

@@ -17,6 +17,8 @@ const SOLD = 5;
 const CAPACITY = 12;
 const HOUR = 13;
 const GENERATION = 14;
+/** Derived. */
+const CAME = 15;
 const ROWS_FIRST = 16;
 const ROWS_MANY = 2 ** 16;
 /** So many have a number that events can name. */
@@ -87,5 +89,12 @@ export class SupplyCells {
   }
   setGeneration(row: number, value: number): void {
     this.ints[((row & CELLS) << INT_SHIFT) + GENERATION] = value;
+  }
+  /** How many cells its book had before it. */
+  came(row: number): number {
+    return this.ints[(row << INT_SHIFT) | CAME];
+  }
+  setCame(row: number, value: number): void {
+    this.ints[(row << INT_SHIFT) | CAME] = value;
   }
 }

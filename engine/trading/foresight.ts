@@ -6,8 +6,8 @@
  * waits pass at the same time. Nothing is changed, and nothing rests on it.
  *
  * A stage first says where to read, of what the stage before has brought, and then reads in a loop that does nothing else: the less stands
- * between two reads, the more of them the processor has under way at once. Where there is nothing to read, the first row is
- * read, which is always there.
+ * between two reads, the more of them the processor has under way at once. Nothing is asked that may be answered one way or the other: the processor
+ * would guess wrong. A place that there is not is written down and then written over by the next.
  */
 import type { CancelOrder, Envelope, PlaceOrder } from '../commands.ts';
 import { IOC, SELL } from '../vocabulary.ts';
@@ -29,18 +29,17 @@ const LINES = 6;
 const AT_ONCE = 8;
 /** Integers of a line, of which an order has two. */
 const LINE = 16;
+/** Of a book, as of what waits: bids, asks. */
+const BIDS = 0;
+const ASKS = 1;
 
-/** A row, or the first where there is none. */
-const orFirst = (row: number): number => row & ~(row >> 31);
+/** 1 where there is such a row or place, 0 for NIL. */
+const isThere = (row: number): number => (row >>> 31) ^ 1;
 
-/** Places in one table, and their reading. Loops that add many keep `places` and `count` in hand, and give the count back. */
+/** Places in one table, and their reading. Who adds them keeps `places` and `count` in hand, and gives the count back. */
 class Places {
   readonly places = new Int32Array(LINES * FORESEEN + AT_ONCE);
   count = 0;
-
-  add(place: number): void {
-    this.places[this.count++] = place;
-  }
 
   /** What they have together, which must be used, or the compiler leaves out the reading. */
   read(ints: Int32Array): number {
@@ -56,23 +55,27 @@ class Places {
   }
 }
 
+/** Placed orders of one kind: whose they are, in which book, at which key, and what the next stage needs of them. */
+class Placed {
+  readonly companies = new Int32Array(FORESEEN);
+  readonly books = new Int32Array(FORESEEN);
+  readonly keys = new Int32Array(FORESEEN);
+  /** Where in the pool the level stands behind whose orders they will rest, or the two that they would meet. */
+  readonly levels = new Int32Array(FORESEEN);
+  readonly second = new Int32Array(FORESEEN);
+  count = 0;
+}
+
 export class Foresight {
   private readonly state: State;
   /** Cancels: the rows of their orders. */
   private cancels = 0;
   private readonly rows = new Int32Array(FORESEEN);
-  /** Placed orders: whose they are, in which book, where. */
-  private placed = 0;
-  private readonly companies = new Int32Array(FORESEEN);
-  private readonly books = new Int32Array(FORESEEN);
-  private readonly sells = new Uint8Array(FORESEEN);
-  private readonly keys = new Float64Array(FORESEEN);
-  private readonly takes = new Uint8Array(FORESEEN);
-  /** Where in the pool the level stands that they will rest in, or the two that they would meet, and the entry of an ask's provider. */
-  private readonly levels = new Int32Array(FORESEEN);
-  private readonly second = new Int32Array(FORESEEN);
+  /** Bids that wait, asks that do, bids that take, asks that do. */
+  private readonly placed = [new Placed(), new Placed(), new Placed(), new Placed()] as const;
+  /** Where the entry of an ask's provider stands in the pool. */
   private readonly entries = new Int32Array(FORESEEN);
-  /** Whom they would meet. */
+  /** Whom those that take would meet. */
   private makers = 0;
   private readonly met = new Int32Array(2 * FORESEEN);
   /** Where the stage reads. */
@@ -98,12 +101,29 @@ export class Foresight {
 
   /** Looks ahead to the commands from `from` on, at most FORESEEN of them. */
   look(envelopes: readonly Envelope[], from: number, to: number): void {
+    const [bids, asks, bought, sold] = this.placed;
     this.sortCommands(envelopes, from, to - from < FORESEEN ? to : from + FORESEEN);
     this.read();
     this.besideCancelled();
-    this.inBooks();
+    this.besideNew(bids);
+    this.besideNew(asks);
+    this.besideNew(bought);
+    this.besideNew(sold);
+    this.firstLots(bids);
+    this.firstLots(bought);
+    this.ownEntries();
+    this.levelsNear(bids, BIDS);
+    this.levelsNear(asks, ASKS);
+    this.bestLevels(bought, ASKS);
+    this.bestLevels(sold, BIDS);
     this.read();
-    this.atLevels();
+    this.levelsOfCancelled();
+    this.tails(bids);
+    this.tails(asks);
+    this.ownCells();
+    this.makers = 0;
+    this.heads(bought);
+    this.heads(sold);
     this.read();
     this.besideMakers();
     this.read();
@@ -117,40 +137,38 @@ export class Foresight {
       ^ this.amountPlaces.read(state.amounts.ints) ^ this.cellPlaces.read(state.cells.ints) ^ this.lotPlaces.read(state.lotRows.ints) ^ this.seldomPlaces.read(state.levels.rows.seldom);
   }
 
-  private addOrder(row: number): void {
-    this.orderPlaces.add(orFirst(row) << ORDER_INT_SHIFT);
-  }
-
   /** The orders that are cancelled; the books of those that are placed. */
   private sortCommands(envelopes: readonly Envelope[], from: number, to: number): void {
-    const { companies, rows, sells, takes, keys, books, state } = this;
+    const { rows, placed, state } = this;
     const { orders, standing } = state;
+    const { places } = this.orderPlaces;
+    const books = this.bookPlaces;
+    let cancels = 0;
     let seen = 0;
-    this.cancels = 0;
-    this.placed = 0;
+    for (const list of placed) list.count = 0;
     for (let at = from; at < to; at++) {
       const { command } = envelopes[at];
       // They have many shapes: what kind it is is looked up once.
       const { type } = command;
       if (type === 'cancel') {
         const row = orders.placeOf((command as CancelOrder).order);
-        if (row === NIL) continue;
-        rows[this.cancels++] = row;
-        this.addOrder(row);
+        rows[cancels] = row;
+        places[cancels] = row << ORDER_INT_SHIFT;
+        cancels += isThere(row);
       } else if (type === 'place') {
         const { company, side, price, timeInForce, market, hour, model, clientOrderId } = command as PlaceOrder;
         const book = state.nearBook(market, hour);
         if (book === NIL || !standing.has(company)) continue;
-        const place = this.placed++;
-        companies[place] = company;
-        books[place] = book;
-        sells[place] = side;
-        keys[place] = side === SELL ? -price : price;
-        takes[place] = timeInForce >= IOC ? 1 : 0;
+        const list = placed[(side === SELL ? 1 : 0) + (timeInForce >= IOC ? 2 : 0)];
+        const place = list.count++;
+        list.companies[place] = company;
+        list.books[place] = book;
+        list.keys[place] = side === SELL ? -price : price;
+        books.places[books.count++] = book << BOOK_INT_SHIFT;
         seen += model + clientOrderId.length;
-        this.bookPlaces.add(book << BOOK_INT_SHIFT);
       }
     }
+    this.cancels = this.orderPlaces.count = cancels;
     this.seen = seen;
   }
 
@@ -159,97 +177,195 @@ export class Foresight {
     const { rows, cancels, orderPlaces, amountPlaces, cellPlaces, bookPlaces } = this;
     const { orders } = this.state;
     const { places } = orderPlaces;
-    for (let at = 0, count = 0; at < cancels; at++, count += 5) {
-      const row = rows[at];
-      places[count] = orFirst(orders.next(row)) << ORDER_INT_SHIFT;
-      places[count + 1] = orFirst(orders.prev(row)) << ORDER_INT_SHIFT;
-      places[count + 2] = orFirst(orders.companyNext(row)) << ORDER_INT_SHIFT;
-      places[count + 3] = orFirst(orders.companyPrev(row)) << ORDER_INT_SHIFT;
-      places[count + 4] = (row << ORDER_INT_SHIFT) + LINE;
-      amountPlaces.places[at] = orFirst(orders.holdList(row)) << AMOUNT_INT_SHIFT;
-      cellPlaces.places[at] = orFirst(orders.cell(row)) << CELL_INT_SHIFT;
-      bookPlaces.places[at] = orFirst(orders.book(row)) << BOOK_INT_SHIFT;
-    }
-    orderPlaces.count = 5 * cancels;
-    amountPlaces.count = cellPlaces.count = bookPlaces.count = cancels;
-  }
-
-  /** The order before one in its company's chain, the level that it will stand or trade in, and where the provider of an ask does. */
-  private inBooks(): void {
-    const { companies, books, sells, keys, takes, levels, second, entries, placed, orderPlaces, poolPlaces, lotPlaces, seldomPlaces, state } = this;
-    const { standing, providerCells } = state;
-    const { places } = poolPlaces;
-    let { count } = poolPlaces;
-    for (let at = 0, first = orderPlaces.count; at < placed; at++, first++) {
-      const company = companies[at];
-      orderPlaces.places[first] = orFirst(standing.firstOrder(company)) << ORDER_INT_SHIFT;
-      const book = books[at];
-      const isAsk = sells[at] === SELL;
-      if (takes[at] === 1) {
-        const opposite = isAsk ? 0 : 1;
-        levels[at] = state.levels.bestPlace(book, opposite);
-        places[count++] = orFirst((second[at] = state.levels.secondPlace(book, opposite)));
-        seldomPlaces.add(book << BOOK_INT_SHIFT);
-      } else {
-        levels[at] = state.levels.placeNear(book, isAsk ? 1 : 0, keys[at]);
-      }
-      places[count++] = orFirst(levels[at]);
-      // A bid asks its first lot for what it has, and a fill posts to it.
-      if (isAsk) places[count++] = orFirst((entries[at] = providerCells.placeNear(book, company)));
-      else lotPlaces.add(orFirst(standing.firstLot(company)) << LOT_INT_SHIFT);
-    }
-    orderPlaces.count += placed;
-    poolPlaces.count = count;
-  }
-
-  /** Whom orders would meet or stand behind, the cell of an ask, the level of an order that is cancelled, and the books. */
-  private atLevels(): void {
-    const { rows, cancels, companies, books, sells, takes, levels, second, entries, placed, orderPlaces, poolPlaces, cellPlaces, seldomPlaces, state } = this;
-    const { orders } = state;
-    const { ints } = state.pool;
+    let count = 0;
+    let amounts = 0;
+    let cells = 0;
     for (let at = 0; at < cancels; at++) {
       const row = rows[at];
-      const isAsk = orders.isSell(row);
-      const key = isAsk ? -orders.price(row) : orders.price(row);
-      poolPlaces.places[at] = orFirst(state.levels.placeNear(orFirst(orders.book(row)), isAsk ? 1 : 0, key));
+      const next = orders.next(row);
+      places[count] = next << ORDER_INT_SHIFT;
+      count += isThere(next);
+      const prev = orders.prev(row);
+      places[count] = prev << ORDER_INT_SHIFT;
+      count += isThere(prev);
+      const companyNext = orders.companyNext(row);
+      places[count] = companyNext << ORDER_INT_SHIFT;
+      count += isThere(companyNext);
+      const companyPrev = orders.companyPrev(row);
+      places[count] = companyPrev << ORDER_INT_SHIFT;
+      count += isThere(companyPrev);
+      const holdList = orders.holdList(row);
+      amountPlaces.places[amounts] = holdList << AMOUNT_INT_SHIFT;
+      amounts += isThere(holdList);
+      const cell = orders.cell(row);
+      cellPlaces.places[cells] = cell << CELL_INT_SHIFT;
+      cells += isThere(cell);
+      bookPlaces.places[at] = orders.book(row) << BOOK_INT_SHIFT;
     }
-    poolPlaces.count = cancels;
-    this.makers = 0;
-    for (let at = 0; at < placed; at++) {
+    orderPlaces.count = count;
+    amountPlaces.count = amounts;
+    cellPlaces.count = cells;
+    bookPlaces.count = cancels;
+  }
+
+  /** The order before a new one in its company's chain. */
+  private besideNew({ companies, count }: Placed): void {
+    const { orderPlaces, state: { standing } } = this;
+    const { places } = orderPlaces;
+    let to = orderPlaces.count;
+    for (let at = 0; at < count; at++) {
+      const first = standing.firstOrder(companies[at]);
+      places[to] = first << ORDER_INT_SHIFT;
+      to += isThere(first);
+    }
+    orderPlaces.count = to;
+  }
+
+  /** A bid asks its first lot for what it has, and a fill posts to it. */
+  private firstLots({ companies, count }: Placed): void {
+    const { lotPlaces, state: { standing } } = this;
+    const { places } = lotPlaces;
+    let to = lotPlaces.count;
+    for (let at = 0; at < count; at++) {
+      const lot = standing.firstLot(companies[at]);
+      places[to] = lot << LOT_INT_SHIFT;
+      to += isThere(lot);
+    }
+    lotPlaces.count = to;
+  }
+
+  /** Where the provider of an ask stands in the table of its book. */
+  private ownEntries(): void {
+    const { entries, poolPlaces, state: { providerCells } } = this;
+    const { companies, books, count } = this.placed[ASKS];
+    const { places } = poolPlaces;
+    let to = poolPlaces.count;
+    for (let at = 0; at < count; at++) {
+      const entry = providerCells.placeNear(books[at], companies[at]);
+      entries[at] = entry;
+      places[to] = entry;
+      to += isThere(entry);
+    }
+    poolPlaces.count = to;
+  }
+
+  /** The levels that orders will rest in; those that are there bring the next stage to their last order. */
+  private levelsNear({ books, keys, levels, count }: Placed, side: number): void {
+    const { poolPlaces, state } = this;
+    const { places } = poolPlaces;
+    let to = poolPlaces.count;
+    for (let at = 0; at < count; at++) {
+      const level = state.levels.placeNear(books[at], side, keys[at]);
+      levels[at] = level !== NIL && state.levels.isNear(books[at], side, keys[at]) ? level : NIL;
+      places[to] = level;
+      to += isThere(level);
+    }
+    poolPlaces.count = to;
+  }
+
+  /** The two levels that those that take would meet, and the second lines of their books. */
+  private bestLevels({ books, levels, second, count }: Placed, opposite: number): void {
+    const { poolPlaces, seldomPlaces, state } = this;
+    const { places } = poolPlaces;
+    let to = poolPlaces.count;
+    for (let at = 0; at < count; at++) {
+      const best = state.levels.bestPlace(books[at], opposite);
+      levels[at] = places[to] = best;
+      to += isThere(best);
+      const after = state.levels.secondPlace(books[at], opposite);
+      second[at] = places[to] = after;
+      to += isThere(after);
+      seldomPlaces.places[seldomPlaces.count++] = books[at] << BOOK_INT_SHIFT;
+    }
+    poolPlaces.count = to;
+  }
+
+  /** A level is touched where an order at one end of its queue is cancelled; one that goes is a bit in its book's line. */
+  private levelsOfCancelled(): void {
+    const { rows, cancels, poolPlaces, state: { orders, levels } } = this;
+    const { places } = poolPlaces;
+    let to = 0;
+    for (let at = 0; at < cancels; at++) {
+      const row = rows[at];
+      const side = orders.isSell(row) ? ASKS : BIDS;
+      const level = levels.placeNear(orders.book(row), side, side === ASKS ? -orders.price(row) : orders.price(row));
+      places[to] = level;
+      to += isThere(level) & ((orders.next(row) ^ orders.prev(row)) >>> 31);
+    }
+    poolPlaces.count = to;
+  }
+
+  /** Behind whom orders will stand. */
+  private tails({ levels, count }: Placed): void {
+    const { orderPlaces, state: { pool: { ints } } } = this;
+    const { places } = orderPlaces;
+    let to = orderPlaces.count;
+    for (let at = 0; at < count; at++) {
       const level = levels[at];
-      if (takes[at] === 0) {
-        // Where no level is, anything may stand.
-        const tail = level === NIL ? NIL : ints[level + 1];
-        orderPlaces.add(orFirst(tail < orders.used ? tail : NIL) << ORDER_INT_SHIFT);
-      } else if (level !== NIL) {
-        this.addMaker(ints[level]);
-        if (second[at] !== NIL) this.addMaker(ints[second[at]]);
-      }
-      if (sells[at] !== SELL) continue;
-      const entry = entries[at];
-      if (entry !== NIL && ints[entry] === companies[at] + 1) cellPlaces.add(ints[entry | CELL] << CELL_INT_SHIFT);
-      // Who is not where it would stand is most likely new in the book, which counts its providers in its second line.
-      else seldomPlaces.add(books[at] << BOOK_INT_SHIFT);
+      places[to] = ints[(level & ~(level >> 31)) + 1] << ORDER_INT_SHIFT;
+      to += isThere(level);
+    }
+    orderPlaces.count = to;
+  }
+
+  /** The cells of asks whose providers stand where they should. The others are most likely new in the book. */
+  private ownCells(): void {
+    const { entries, cellPlaces, state: { pool: { ints } } } = this;
+    const { companies, count } = this.placed[ASKS];
+    const { places } = cellPlaces;
+    let to = 0;
+    for (let at = 0; at < count; at++) {
+      const entry = entries[at] & ~(entries[at] >> 31);
+      places[to] = ints[entry | CELL] << CELL_INT_SHIFT;
+      to += ints[entry] === companies[at] + 1 ? isThere(entries[at]) : 0;
+    }
+    cellPlaces.count = to;
+  }
+
+  /** Whom orders that take would meet: the first of the two levels. */
+  private heads({ levels, second, count }: Placed): void {
+    const { ints } = this.state.pool;
+    for (let at = 0; at < count; at++) {
+      if (levels[at] !== NIL) this.addMaker(ints[levels[at]]);
+      if (second[at] !== NIL) this.addMaker(ints[second[at]]);
     }
   }
 
   private addMaker(maker: number): void {
+    const { orderPlaces } = this;
     this.met[this.makers++] = maker;
-    this.addOrder(maker);
-    this.orderPlaces.add((maker << ORDER_INT_SHIFT) + LINE);
+    orderPlaces.places[orderPlaces.count++] = maker << ORDER_INT_SHIFT;
+    orderPlaces.places[orderPlaces.count++] = (maker << ORDER_INT_SHIFT) + LINE;
   }
 
   /** What stands beside those that would be met. */
   private besideMakers(): void {
-    const { met, makers, amountPlaces, cellPlaces } = this;
+    const { met, makers, orderPlaces, amountPlaces, cellPlaces } = this;
     const { orders } = this.state;
+    const { places } = orderPlaces;
+    let count = 0;
+    let amounts = 0;
+    let cells = 0;
     for (let at = 0; at < makers; at++) {
       const maker = met[at];
-      this.addOrder(orders.next(maker));
-      this.addOrder(orders.companyNext(maker));
-      this.addOrder(orders.companyPrev(maker));
-      amountPlaces.add(orFirst(orders.holdList(maker)) << AMOUNT_INT_SHIFT);
-      cellPlaces.add(orFirst(orders.cell(maker)) << CELL_INT_SHIFT);
+      const next = orders.next(maker);
+      places[count] = next << ORDER_INT_SHIFT;
+      count += isThere(next);
+      const companyNext = orders.companyNext(maker);
+      places[count] = companyNext << ORDER_INT_SHIFT;
+      count += isThere(companyNext);
+      const companyPrev = orders.companyPrev(maker);
+      places[count] = companyPrev << ORDER_INT_SHIFT;
+      count += isThere(companyPrev);
+      const holdList = orders.holdList(maker);
+      amountPlaces.places[amounts] = holdList << AMOUNT_INT_SHIFT;
+      amounts += isThere(holdList);
+      const cell = orders.cell(maker);
+      cellPlaces.places[cells] = cell << CELL_INT_SHIFT;
+      cells += isThere(cell);
     }
+    orderPlaces.count = count;
+    amountPlaces.count = amounts;
+    cellPlaces.count = cells;
   }
 }

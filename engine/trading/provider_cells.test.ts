@@ -1,14 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { BookRows } from '../book/book_rows.ts';
+import { SupplyCells } from '../ledger/supply_cells.ts';
 import { RowPool } from '../numbers/row_pool.ts';
 import { ProviderCells } from './provider_cells.ts';
 
 const BOOK = 3;
 
+function cellsByProvider(): ProviderCells {
+  const supply = new SupplyCells();
+  supply.reserve(300);
+  return new ProviderCells(new BookRows(), new RowPool(16), supply);
+}
+
 describe('cells by provider', () => {
   it('finds what was added, in the order it came, however many there are', () => {
-    const cells = new ProviderCells(new BookRows(), new RowPool(16));
+    const cells = cellsByProvider();
     const providers = Array.from({ length: 300 }, (_, index) => (index * 64) % 4_099);
     providers.forEach((provider, cell) => cells.add(BOOK, provider, cell));
     expect(cells.size(BOOK)).toBe(300);
@@ -17,7 +24,7 @@ describe('cells by provider', () => {
   });
 
   it('has nothing of a provider that was not added, nor after it was cleared', () => {
-    const cells = new ProviderCells(new BookRows(), new RowPool(16));
+    const cells = cellsByProvider();
     cells.add(BOOK, 8, 5);
     expect([8, 0, 16, -1, 1.5].map((provider) => cells.get(BOOK, provider))).toEqual([5, NIL, NIL, NIL, NIL]);
     cells.clear(BOOK);
