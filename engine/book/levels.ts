@@ -89,7 +89,7 @@ export class Levels {
 
   /** Whether a level stands there, which most likely is the key's; to be asked where there is a window. */
   isNear(book: number, side: number, key: number): boolean {
-    const at = book << BOOK_INT_SHIFT;
+    const at = (book & BOOKS) << BOOK_INT_SHIFT;
     return this.isTaken(at, side, this.placeOf(at, side, key));
   }
 

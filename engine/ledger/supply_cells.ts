@@ -92,9 +92,9 @@ export class SupplyCells {
   }
   /** How many cells its book had before it. */
   came(row: number): number {
-    return this.ints[(row << INT_SHIFT) | CAME];
+    return this.ints[((row & CELLS) << INT_SHIFT) + CAME];
   }
   setCame(row: number, value: number): void {
-    this.ints[(row << INT_SHIFT) | CAME] = value;
+    this.ints[((row & CELLS) << INT_SHIFT) + CAME] = value;
   }
 }

@@ -48,8 +48,8 @@ class Places {
     for (let at = count; (at & (AT_ONCE - 1)) !== 0; at++) places[at] = 0;
     let sum = 0;
     for (let at = 0; at < count; at += AT_ONCE) {
-      sum ^= ints[places[at]] ^ ints[places[at + 1]] ^ ints[places[at + 2]] ^ ints[places[at + 3]];
-      sum ^= ints[places[at + 4]] ^ ints[places[at + 5]] ^ ints[places[at + 6]] ^ ints[places[at + 7]];
+      sum ^= ints[places[at]] ^ ints[places[at | 1]] ^ ints[places[at | 2]] ^ ints[places[at | 3]];
+      sum ^= ints[places[at | 4]] ^ ints[places[at | 5]] ^ ints[places[at | 6]] ^ ints[places[at | 7]];
     }
     return sum;
   }

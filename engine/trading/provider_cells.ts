@@ -39,13 +39,9 @@ export class ProviderCells {
 
   /** As `get`, by one look: NIL also when another provider's stands where this one's would. */
   near(book: number, provider: CompanyId): number {
-    const { ints } = this.rows;
-    const at = (book & BOOKS) << BOOK_INT_SHIFT;
-    const rows = ints[at + CELLS_ROWS];
-    if (rows === 0) return NIL;
-    const entries = this.pool.ints;
-    const row = (ints[at + CELLS] + (provider & (rows - 1))) << ROW_INT_SHIFT;
-    return entries[row] === provider + 1 ? entries[row | CELL] : NIL;
+    const { ints } = this.pool;
+    const entry = this.placeNear(book, provider);
+    return entry !== NIL && ints[entry] === provider + 1 ? ints[entry | CELL] : NIL;
   }
 
   /** NIL when the provider has none. */
@@ -66,7 +62,7 @@ export class ProviderCells {
     }
   }
 
-  /** Where in the pool a provider's entry would stand; NIL without a table. For who reads ahead. */
+  /** Where in the pool a provider's entry would stand; NIL without a table. */
   placeNear(book: number, provider: CompanyId): number {
     const at = (book & BOOKS) << BOOK_INT_SHIFT;
     const shape = this.rows.ints[at + CELLS_SHAPE];
