@@ -33,6 +33,8 @@ const LINE = 16;
 const BIDS = 0;
 const ASKS = 1;
 
+/** A row, or the first, which is always there, where there is none. */
+const orFirst = (row: number): number => row & ~(row >> 31);
 /** 1 where there is such a row or place, 0 for NIL. */
 const isThere = (row: number): number => (row >>> 31) ^ 1;
 
@@ -200,7 +202,7 @@ export class Foresight {
       const cell = orders.cell(row);
       cellPlaces.places[cells] = cell << CELL_INT_SHIFT;
       cells += isThere(cell);
-      bookPlaces.places[at] = orders.book(row) << BOOK_INT_SHIFT;
+      bookPlaces.places[at] = orFirst(orders.book(row)) << BOOK_INT_SHIFT;
     }
     orderPlaces.count = count;
     amountPlaces.count = amounts;
@@ -288,7 +290,7 @@ export class Foresight {
     for (let at = 0; at < cancels; at++) {
       const row = rows[at];
       const side = orders.isSell(row) ? ASKS : BIDS;
-      const level = levels.placeNear(orders.book(row), side, side === ASKS ? -orders.price(row) : orders.price(row));
+      const level = levels.placeNear(orFirst(orders.book(row)), side, side === ASKS ? -orders.price(row) : orders.price(row));
       places[to] = level;
       to += isThere(level) & ((orders.next(row) ^ orders.prev(row)) >>> 31);
     }
@@ -302,7 +304,7 @@ export class Foresight {
     let to = orderPlaces.count;
     for (let at = 0; at < count; at++) {
       const level = levels[at];
-      places[to] = ints[(level & ~(level >> 31)) + 1] << ORDER_INT_SHIFT;
+      places[to] = ints[orFirst(level) + 1] << ORDER_INT_SHIFT;
       to += isThere(level);
     }
     orderPlaces.count = to;
@@ -315,7 +317,7 @@ export class Foresight {
     const { places } = cellPlaces;
     let to = 0;
     for (let at = 0; at < count; at++) {
-      const entry = entries[at] & ~(entries[at] >> 31);
+      const entry = orFirst(entries[at]);
       places[to] = ints[entry | CELL] << CELL_INT_SHIFT;
       to += ints[entry] === companies[at] + 1 ? isThere(entries[at]) : 0;
     }
