@@ -2,7 +2,7 @@
  * The processes of TOPOLOGY on this machine, with a Redis and a Postgres of their own, for tests and for
  * a look at how they do. `DATA_DIR/cluster.json` tells who they are.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -155,8 +155,11 @@ export class Cluster {
     this.write();
   }
 
+  /** In one step: who reads it meanwhile finds the one before. */
   private write(): void {
-    writeFileSync(join(this.options.dataDir, 'cluster.json'), `${JSON.stringify(this.file, null, 2)}\n`, { mode: 0o600 });
+    const file = join(this.options.dataDir, 'cluster.json');
+    writeFileSync(`${file}.new`, `${JSON.stringify(this.file, null, 2)}\n`, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
   }
 }
 

@@ -37,4 +37,12 @@ describe('snapshots', () => {
     await large.snapshotter.finish();
     expect(large.store.kept).toEqual([]);
   });
+
+  test('are not waited for at a stop for longer than three seconds', async () => {
+    const { snapshotter: own, store } = snapshotter(new Uint8Array(8));
+    store.save = () => new Promise(() => undefined);
+    const begun = performance.now();
+    await own.finish();
+    expect(performance.now() - begun).toBeGreaterThan(2_900);
+  });
 });

@@ -1,4 +1,5 @@
 /** Has a snapshot taken every so many commands, elsewhere than in the market's thread, and takes one at the end, where that is quick. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { PostgresJournal } from '../../db/journal.ts';
@@ -9,6 +10,8 @@ import type { Following } from './snapshot_thread.ts';
 export const TAKEN_LATE_TIMES = 4;
 /** Of a larger state the last snapshot must do at a stop, which is to be over within seconds: what has come since is executed again at the next start. */
 const STOP_BYTES_MAX = 32 << 20;
+/** Nor does a stop wait for a disk that is busy. */
+const STOP_MILLIS_MAX = 3_000;
 
 export interface SnapshotterParts {
   engine: Engine;
@@ -59,8 +62,8 @@ export class Snapshotter {
     if (sequence <= this.latest) return;
     const state = engine.snapshot();
     if (state.length > STOP_BYTES_MAX) return;
-    await store.save({ sequence, rulesVersion: RULES_VERSION, journalHash: journal.headHash, state })
-      .catch((error: unknown) => say(notSaved(error)));
+    const saved = store.save({ sequence, rulesVersion: RULES_VERSION, journalHash: journal.headHash, state }).catch((error: unknown) => say(notSaved(error)));
+    await Promise.race([saved, sleep(STOP_MILLIS_MAX, undefined, { ref: false })]);
   }
 
   private async take(sequence: number): Promise<void> {
