@@ -94,12 +94,12 @@ export class Engine {
   snapshot(): Uint8Array {
     return writeSnapshot(this.state);
   }
-  /** What would be in a snapshot now, made into its bytes when they are asked for. */
-  copy(): Image {
-    return Image.of(this.state).copy();
+  /** What would be in a snapshot now, made into its bytes when they are asked for. @param room as `copied` has it */
+  copy(room?: Uint8Array<ArrayBuffer>): Image {
+    return Image.of(this.state).copy(room);
   }
-  /** Of such a copy's tables. */
-  get copyBytes(): number {
+  /** As many bytes as such a room should have. */
+  get copyRoom(): number {
     return tablesRoom(this.state);
   }
 

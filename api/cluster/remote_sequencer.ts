@@ -22,9 +22,8 @@ import type { Seal } from './seal.ts';
 const SILENT_MAX = 8;
 /** After this nobody waits for an answer any more; its outcome is unknown. Longer than the engine lets a command wait, the way there included: what is executed is so before. */
 const ANSWERED_WITHIN_MILLIS = 6_000;
-/** For what takes so long: a clock moved by a month has much to settle, and to the hash of a large state somebody follows the journal. */
-const LONG_ANSWERED_WITHIN_MILLIS = 300_000;
-const takesLong = (request: Request): boolean => request.kind === 'clock' || (request.kind === 'query' && request.name === 'stateHash');
+/** A clock moved by a month has much to settle; nothing else takes so long. */
+const CLOCK_ANSWERED_WITHIN_MILLIS = 300_000;
 const STREAM_ENTRIES_MAX = 20_000;
 /** Messages that wait while the journal is read; beyond them all are dropped, and read from there too. */
 const INBOX_MAX = 10_000;
@@ -244,7 +243,7 @@ export class RemoteSequencer extends SequencerClient implements OrderWatch {
   private async send(requests: Request[], tells: boolean): Promise<void> {
     const now = performance.now();
     const ids = requests.flatMap(idsOf);
-    if (ids.length > 0) this.waiting.push({ until: now + (requests.some(takesLong) ? LONG_ANSWERED_WITHIN_MILLIS : ANSWERED_WITHIN_MILLIS), ids });
+    if (ids.length > 0) this.waiting.push({ until: now + (requests.some(({ kind }) => kind === 'clock') ? CLOCK_ANSWERED_WITHIN_MILLIS : ANSWERED_WITHIN_MILLIS), ids });
     const until = this.leaderAt + (now - this.heardAt) + TAKEN_WITHIN_MILLIS;
     const message: Upward = { client: this.client, number: ++this.number, epoch: this.epoch, until, requests, ...(tells ? { watched: [...this.watched] } : {}) };
     const { commands } = this.places;

@@ -7,8 +7,7 @@ import type { EventBatch } from '../../engine/events.ts';
 import type { Journal } from '../../db/journal_record.ts';
 import type { Channel, Reply, Request } from './messages.ts';
 import { Sequencer } from './sequencer.ts';
-import type { Release, SequencerParts, StateCopy } from './sequencer_parts.ts';
-import type { Following } from './snapshot_thread.ts';
+import type { Release, SequencedEngine, SequencerParts } from './sequencer_parts.ts';
 
 const FULL = 'too much is waiting';
 const EXPIRED = 'it waited too long and was not executed';
@@ -24,8 +23,6 @@ export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
   channel: Channel<Reply>;
   /** As `SequencerStatus` has it. */
   leaseAge?: () => number;
-  /** Comes to the hash of a state that is too large to be copied, at a sequence at which a row of the journal ends. */
-  hashAt?: (sequence: number) => Following<string>;
   /** Called after each release, when everything applied is durable. */
   onReleased?: (lastSequence: number) => void;
   /** Called once, when the sequencer has failed: to be told with a `failed` message, and nothing after it. */
@@ -37,6 +34,7 @@ export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
 export class SequencerHost {
   readonly sequencer: Sequencer;
   private readonly journal: Journal;
+  private readonly engine: SequencedEngine;
   private readonly channel: Channel<Reply>;
   private readonly manualClock: boolean;
   private readonly leaseAge: (() => number) | undefined;
@@ -45,19 +43,17 @@ export class SequencerHost {
   private readonly onClose: () => Promise<void>;
   /** Answers that are being made: repeats and hashes. */
   private readonly making = new Set<Promise<void>>();
-  private readonly hashAt: HostOptions['hashAt'];
-  /** What comes to a hash elsewhere. */
-  private following: Following<string> | undefined;
-  private closing = false;
+  /** Room for the next hash, while it is made. */
+  private preparing: Promise<void> | undefined;
   private stalled = false;
   /** Heartbeats since the append under way began. */
   private beats = 0;
 
-  constructor({ channel, leaseAge, hashAt, onReleased, onFailed, onClose, ...parts }: HostOptions) {
+  constructor({ channel, leaseAge, onReleased, onFailed, onClose, ...parts }: HostOptions) {
     this.channel = channel;
     this.leaseAge = leaseAge;
-    this.hashAt = hashAt;
     this.journal = parts.journal;
+    this.engine = parts.engine;
     this.manualClock = parts.clock.set !== undefined;
     this.onReleased = onReleased ?? (() => undefined);
     this.onFailed = onFailed;
@@ -107,7 +103,8 @@ export class SequencerHost {
         return;
       }
       case 'query':
-        if (!sequencer.query(request.id, request.name, request.ask)) replies.push({ kind: 'refused', ids: [request.id], message: FULL });
+        if (request.name === 'stateHash') this.track(this.askHash(request.id));
+        else if (!sequencer.query(request.id, request.name, request.ask)) replies.push({ kind: 'refused', ids: [request.id], message: FULL });
         return;
       case 'clock':
         if (!this.manualClock) replies.push({ kind: 'error', id: request.id, message: 'the clock is not manual' });
@@ -136,8 +133,6 @@ export class SequencerHost {
   }
 
   private async close(id: number): Promise<void> {
-    this.closing = true;
-    void this.following?.end();
     await this.drain();
     await this.onClose();
     this.reply({ kind: 'answer', id, value: undefined });
@@ -173,23 +168,36 @@ export class SequencerHost {
     void work.finally(() => this.making.delete(work));
   }
 
-  /** The state's hash, as `stateHash` of the engine has it. */
-  private async hash({ ids, sequence, state }: NonNullable<Release['hash']>): Promise<void> {
-    try {
-      const value = { stateHash: await (state === undefined ? this.hashElsewhere(sequence) : hashOf(state)), sequence };
-      this.reply(...ids.map((id): Reply => ({ kind: 'answer', id, value })));
-    } catch (error) {
-      const message = `the hash could not be taken: ${error instanceof Error ? error.message : String(error)}`;
-      this.reply(...ids.map((id): Reply => ({ kind: 'error', id, message })));
-    }
-    this.sequencer.hashed();
+  private async askHash(id: number): Promise<void> {
+    this.preparing ??= this.prepareRoom().finally(() => (this.preparing = undefined));
+    await this.preparing;
+    if (!this.sequencer.query(id, 'stateHash', {})) this.reply({ kind: 'refused', ids: [id], message: FULL });
   }
 
-  private async hashElsewhere(sequence: number): Promise<string> {
-    if (this.hashAt === undefined) throw new Error('nothing follows the journal');
-    if (this.closing) throw new Error('the market is closing');
-    this.following = this.hashAt(sequence);
-    return this.following.done.finally(() => (this.following = undefined));
+  /** Writes where the state is to be copied to, a part after each turn, so that the copy itself, amid which nothing else happens, takes less. */
+  private async prepareRoom(): Promise<void> {
+    const room = new Uint8Array(this.engine.copyRoom);
+    for (let at = 0; at < room.length; at += HASHED_BYTES) {
+      room.fill(0, at, at + HASHED_BYTES);
+      await turn();
+    }
+    this.sequencer.lend(room);
+  }
+
+  /** The state's hash, as `stateHash` of the engine has it, a part after each turn: the lease is renewed and commands are executed meanwhile. */
+  private async hash({ ids, sequence, state }: NonNullable<Release['hash']>): Promise<void> {
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for (const piece of state.pieces()) {
+      hash.update(piece);
+      bytes += piece.length;
+      if (bytes < HASHED_BYTES) continue;
+      bytes = 0;
+      await turn();
+    }
+    const value = { stateHash: hash.digest('hex'), sequence };
+    this.reply(...ids.map((id): Reply => ({ kind: 'answer', id, value })));
+    this.sequencer.hashed();
   }
 
   /** What a repeat brings about is what its original did; only the journal remembers that. */
@@ -203,20 +211,6 @@ export class SequencerHost {
       this.reply({ kind: 'refused', ids: [id], message: `the original could not be read: ${error instanceof Error ? error.message : String(error)}` });
     }
   }
-}
-
-/** A part after each turn: the lease is renewed and commands are executed meanwhile. */
-async function hashOf(state: StateCopy): Promise<string> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  for (const piece of state.pieces()) {
-    hash.update(piece);
-    bytes += piece.length;
-    if (bytes < HASHED_BYTES) continue;
-    bytes = 0;
-    await turn();
-  }
-  return hash.digest('hex');
 }
 
 /** The events of one command of a batch, without its `command` event. */

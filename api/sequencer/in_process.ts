@@ -9,7 +9,6 @@ import { SequencerClient } from './client.ts';
 import { ManualClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { SequencerHost } from './host.ts';
-import type { HostOptions } from './host.ts';
 import type { Request } from './messages.ts';
 import type { SequencerPort } from './port.ts';
 import type { SequencedEngine, SequencerLimits } from './sequencer_parts.ts';
@@ -21,8 +20,6 @@ export interface InProcessOptions {
   clock?: Clock;
   authoriser?: Authoriser;
   limits?: Partial<SequencerLimits>;
-  /** Where the hash of a larger state comes from. */
-  hashing?: Pick<HostOptions, 'hashAt' | 'copyBytesMax'>;
 }
 
 /** Where a manual clock starts in tests: 2026-12-01T00:00Z. */
@@ -46,7 +43,6 @@ export function createInProcessSequencer(options: InProcessOptions = {}): Sequen
     authoriser: options.authoriser ?? new AllocationAuthoriser(),
     rulesVersion: RULES_VERSION,
     limits: options.limits,
-    ...options.hashing,
     channel: { post: (replies) => client.receive(replies) },
     onFailed: (error) => client.suspend(error.message),
   });

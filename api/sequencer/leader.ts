@@ -18,7 +18,7 @@ import type { Channel, Reply, Request } from './messages.ts';
 import { JournalMark, KEEP_MILLIS } from './journal_mark.ts';
 import { recover, ReplayMismatch } from './recovery.ts';
 import type { Recovered } from './recovery.ts';
-import { hashInThread, takeInThread } from './snapshot_thread.ts';
+import { takeInThread } from './snapshot_thread.ts';
 import { Snapshotter } from './snapshotter.ts';
 import { standBy } from './standby.ts';
 import type { Lead } from './standby.ts';
@@ -27,8 +27,6 @@ import { settleHeap } from './warm_up.ts';
 const HEARTBEAT_MILLIS = 100;
 /** In which each invariant is looked at once. */
 const INVARIANTS_MILLIS = 60_000;
-/** A state of so much is copied in a few milliseconds. */
-const COPY_BYTES_MAX = 8 << 20;
 const CONNECT_MILLIS = 5_000;
 /** From here on it is asked whether the journal's connection still lives, and this often. */
 const PROBE_AFTER_MILLIS = 2_000;
@@ -70,7 +68,7 @@ export interface LeaderParts {
   channel: Channel<Reply>;
   authoriser: Authoriser;
   say: (line: string) => void;
-  /** The bundle whose threads follow the journal. */
+  /** The bundle whose threads take snapshots. */
   snapshotFile: URL;
   /** Told how far the engine of a standby has come. */
   onFollowing?: (sequence: number) => void;
@@ -172,7 +170,6 @@ export class Leader {
     await this.publishUnseen(journal);
     const host = new SequencerHost({
       engine, journal, clock: this.clockAt(engine.now), authoriser, rulesVersion: RULES_VERSION, channel, leaseAge: () => journal.leaseAge, leads: () => journal.leaseAge < LEASE_MILLIS,
-      copyBytesMax: COPY_BYTES_MAX, hashAt: (sequence) => hashInThread(snapshotFile, url, sequence),
       onReleased: (lastSequence) => snapshotter.afterRelease(lastSequence),
       onFailed: (error) => this.fail(error),
       onClose: () => this.close(journal, snapshotter).then(noteEnd),

@@ -12,7 +12,6 @@ import { ManualClock } from './clock.ts';
 import { createInProcessSequencer, TEST_EPOCH } from './in_process.ts';
 import { eventOf, Unavailable } from './port.ts';
 import type { Ack, CommittedBatch } from './port.ts';
-import type { Following } from './snapshot_thread.ts';
 
 const envelope = (command: Command, idempotencyKey = '', bodyHash = ''): Envelope => ({ command, idempotencyKey, bodyHash });
 const register = (name: string): Command => ({ type: 'registerCompany', name, role: 'borrower', group: '' });
@@ -89,31 +88,6 @@ describe('the sequencer', () => {
     const later = port.query('stateHash', {});
     await port.close();
     expect(await Promise.all([late, later])).toEqual([after, after]);
-  });
-
-  test('has the hash of a state that is too large to be copied told by who follows the journal, until it closes', async () => {
-    const engine = new Engine();
-    const asked: { sequence: number; resolve: (hash: string) => void; reject: (error: Error) => void }[] = [];
-    const hashAt = (sequence: number): Following<string> => {
-      const done = new Promise<string>((resolve, reject) => asked.push({ sequence, resolve, reject }));
-      return { done, end: () => Promise.resolve(asked[asked.length - 1].reject(new Error('it was given up'))) };
-    };
-    const copy = vi.spyOn(engine, 'copy');
-    const port = createInProcessSequencer({ engine, hashing: { hashAt, copyBytesMax: engine.copyBytes - 1 } });
-    await port.submit(envelope(register('a')));
-    const hash = port.query('stateHash', {});
-    await settled();
-    const { sequence } = engine;
-    await port.submit(envelope(register('b')));
-    expect(asked.map((one) => one.sequence)).toEqual([sequence]);
-    asked[0].resolve('hash');
-    expect(await hash).toEqual({ stateHash: 'hash', sequence });
-    const refused = port.query('stateHash', {});
-    const outcome = expect(refused).rejects.toThrow('the hash could not be taken: it was given up');
-    await settled();
-    await port.close();
-    await outcome;
-    expect(copy).not.toHaveBeenCalled();
   });
 
   test('goes ahead while a batch is being appended, and lets nothing of that out before both are durable', async () => {

@@ -40,7 +40,6 @@ export class Sequencer {
   private readonly outlet: Outlet;
   private readonly rulesVersion: number;
   private readonly limits: SequencerLimits;
-  private readonly copyBytesMax: number;
   private readonly elapsed: () => number;
   private readonly leads: () => boolean;
   private readonly queue = new Queue<Item>();
@@ -54,9 +53,11 @@ export class Sequencer {
   private goingAhead = false;
   /** Who has moved the clock and is answered when all that was due has run; meanwhile what came later gets in between. */
   private readonly moved: number[] = [];
-  /** Who asks for the state's hash. One is taken at a time, because each holds a state of its own: whoever asks meanwhile is told the next. */
+  /** Who asks for the state's hash. One is taken at a time, because each holds a copy of the state: whoever asks meanwhile is told the next. */
   private readonly hashAsked: number[] = [];
   private hashing = false;
+  /** For the next copy of the state. */
+  private room: Uint8Array<ArrayBuffer> | undefined;
   private running = false;
   private stopped = false;
   private drained: (() => void)[] = [];
@@ -71,7 +72,6 @@ export class Sequencer {
     // What was recovered may have been written under older rules.
     parts.engine.rulesVersion = parts.rulesVersion;
     this.limits = { ...SEQUENCER_LIMITS, ...parts.limits };
-    this.copyBytesMax = parts.copyBytesMax ?? Infinity;
     this.elapsed = parts.elapsed ?? (() => performance.now());
     this.leads = parts.leads ?? (() => true);
     const { engine, clock, authoriser, limits } = this;
@@ -145,6 +145,11 @@ export class Sequencer {
       return id === NOBODY;
     });
     return ids;
+  }
+
+  /** Memory for the copy of the state of which the next hash is taken: all stands still for less long when it has been written before. */
+  lend(room: Uint8Array<ArrayBuffer>): void {
+    this.room = room;
   }
 
   /** The hash that was released last has been told. */
@@ -287,9 +292,9 @@ export class Sequencer {
     if (this.time.advance()) this.takeItems(turn, () => true);
     if (!this.engine.hasWork) for (const id of this.moved.splice(0)) turn.release.answers.push({ id, ok: true, value: this.engine.now });
     if (this.isHashDue) {
-      const { engine } = this;
       this.hashing = true;
-      turn.release.hash = { ids: this.hashAsked.splice(0), sequence: engine.sequence, state: engine.copyBytes <= this.copyBytesMax ? engine.copy() : undefined };
+      turn.release.hash = { ids: this.hashAsked.splice(0), sequence: this.engine.sequence, state: this.engine.copy(this.room) };
+      this.room = undefined;
     }
     return turn;
   }

@@ -21,10 +21,10 @@ export interface SequencedEngine extends EngineView {
   /** Whether it helps to tell the engine of commands before they come. */
   readonly isWide: boolean;
   foresee(envelopes: readonly Envelope[], from: number, to: number): void;
-  /** A copy of the state, of which the hash is taken. */
-  copy(): StateCopy;
-  /** As many as it has. */
-  readonly copyBytes: number;
+  /** A copy of the state, of which the hash is taken; in a room, if there is one. */
+  copy(room?: Uint8Array<ArrayBuffer>): StateCopy;
+  /** As many bytes as such a room should have. */
+  readonly copyRoom: number;
 }
 
 export type QueryAnswer = { id: number; ok: true; value: unknown } | { id: number; ok: false; message: string };
@@ -39,11 +39,8 @@ export interface Release {
   answers: QueryAnswer[];
   /** Waited longer than callers do, or asked of one who may have been replaced; they were not executed. */
   expired: number[];
-  /**
-   * Who has asked for the hash of this state. Hashing takes long, so it is done beside the commands; `hashed` is to be called then.
-   * undefined: a copy would take long, too, and nothing else happens amid it. The journal leads to the same state.
-   */
-  hash: { ids: number[]; sequence: number; state: StateCopy | undefined } | undefined;
+  /** Who has asked for the hash of this state. Hashing takes long, so it is done beside the commands; `hashed` is to be called then. */
+  hash: { ids: number[]; sequence: number; state: StateCopy } | undefined;
 }
 
 export interface Outlet {
@@ -79,8 +76,6 @@ export interface SequencerParts {
   outlet: Outlet;
   rulesVersion: number;
   limits?: Partial<SequencerLimits>;
-  /** A larger state is not copied for its hash. All are, unless given. */
-  copyBytesMax?: number;
   /** Milliseconds that never go back, to tell how long something has waited. */
   elapsed?: () => number;
   /** Whether nobody else can have taken the lead: asked before answers leave that no append has proven to be the newest. Always, unless given. */

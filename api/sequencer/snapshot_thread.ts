@@ -1,7 +1,7 @@
 /**
- * Follows the journal without asking anything of the market's thread: in a thread of its own it brings an engine to where the journal is, from
- * the last snapshot on, and keeps that as the next, or tells the hash of the state at a sequence. So the market never stands
- * still for either, every command is executed a second time and compared, and each snapshot is proved
+ * Takes a snapshot without asking anything of the market's thread: in a thread of its own it brings an
+ * engine to where the journal is, from the last snapshot on, and keeps that. So the market never stands
+ * still for it, every command is executed a second time and compared, and each snapshot is proved
  * usable by the next.
  */
 import { readlinkSync } from 'node:fs';
@@ -14,21 +14,21 @@ import { KEEP_ALIVE } from '../../db/forgotten.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
-import type { JournalRow } from '../../db/journal_record.ts';
 import type { SnapshotStore } from '../../db/snapshots.ts';
 import { recover } from './recovery.ts';
 import type { RecoverOptions } from './recovery.ts';
 
-/** What the worker is started with to do this instead of leading. hashAt: where a row of the journal ends. */
-export type FollowTask = { kind: 'snapshot'; url: string } | { kind: 'hash'; url: string; hashAt: number };
-/** What it comes to: the sequence of the snapshot, or the hash. */
-type FollowOutcome = number | string;
-export type FollowReport = { kind: 'done'; outcome: FollowOutcome } | { kind: 'failed'; message: string };
+/** What the worker is started with to do this instead of leading. */
+export interface SnapshotTask {
+  kind: 'snapshot';
+  url: string;
+}
+export type SnapshotReport = { kind: 'saved'; sequence: number } | { kind: 'failed'; message: string };
 
-/** A thread that is under way. */
-export interface Following<Outcome> {
-  /** Rejects when it could not be come to. */
-  done: Promise<Outcome>;
+/** A snapshot that is being taken. */
+export interface Taking {
+  /** Its sequence; rejects when it could not be taken. */
+  done: Promise<number>;
   /** Gives it up. */
   end(): Promise<void>;
 }
@@ -38,51 +38,30 @@ const CONNECT_MILLIS = 5_000;
 const NICE = 10;
 const WRITE_BYTES_PER_SECOND = 12 << 20;
 
-export const isFollowTask = (data: unknown): data is FollowTask => ['snapshot', 'hash'].includes((data as FollowTask | undefined)?.kind ?? '');
+export const isSnapshotTask = (data: unknown): data is SnapshotTask => (data as SnapshotTask | undefined)?.kind === 'snapshot';
 
-/** In a thread. @param file the bundle that performs a FollowTask when it is started with one, and posts a FollowReport. @returns with the sequence of the snapshot */
-export const takeInThread = (file: URL | string, url: string): Following<number> => follow<number>(file, { kind: 'snapshot', url });
-/** As `takeInThread`, with the state's hash. @param sequence where a row of the journal ends */
-export const hashInThread = (file: URL | string, url: string, sequence: number): Following<string> => follow<string>(file, { kind: 'hash', url, hashAt: sequence });
-
-function follow<Outcome extends FollowOutcome>(file: URL | string, task: FollowTask): Following<Outcome> {
-  const thread = new Worker(file, { workerData: task });
-  const done = new Promise<Outcome>((resolve, reject) => {
-    thread.once('message', (report: FollowReport) => (report.kind === 'done' ? resolve(report.outcome as Outcome) : reject(new Error(report.message))));
+/** In a thread. @param file the bundle that takes a snapshot when it is started with a SnapshotTask, and posts a SnapshotReport */
+export function takeInThread(file: URL, url: string): Taking {
+  const thread = new Worker(file, { workerData: { kind: 'snapshot', url } satisfies SnapshotTask });
+  const done = new Promise<number>((resolve, reject) => {
+    thread.once('message', (report: SnapshotReport) => (report.kind === 'saved' ? resolve(report.sequence) : reject(new Error(report.message))));
     thread.once('error', reject);
     thread.once('exit', () => reject(new Error('it was given up')));
   });
   return { done, end: async () => void (await thread.terminate()) };
 }
 
-/** What the thread does. */
-export async function performTask(task: FollowTask): Promise<FollowOutcome> {
+/** What the thread does. @returns as `takeSnapshot` */
+export async function performTask({ url }: SnapshotTask): Promise<number> {
   yieldToOthers();
-  const { url } = task;
   const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange snapshot', connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE });
   client.on('error', () => undefined);
   await client.connect();
   try {
     const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => copyRows(url, sequence) };
-    const snapshots = new PostgresSnapshots(url, { bytesPerSecond: WRITE_BYTES_PER_SECOND });
-    return await (task.kind === 'snapshot' ? takeSnapshot({ journal, snapshots }) : hashAt(task.hashAt, { journal, snapshots }));
+    return await takeSnapshot({ journal, snapshots: new PostgresSnapshots(url, { bytesPerSecond: WRITE_BYTES_PER_SECOND }) });
   } finally {
     await client.end();
-  }
-}
-
-/** @throws Error when the journal does not give its events again, or no row of it ends at the sequence */
-export async function hashAt(sequence: number, { journal, snapshots }: RecoverOptions): Promise<string> {
-  const rows = (from: number): AsyncIterable<JournalRow> => upTo(sequence, journal.rows(from));
-  const { engine } = await recover({ journal: { ...journal, rows }, snapshots, snapshotSequenceMaximum: sequence });
-  if (engine.sequence !== sequence) throw new Error(`the journal has no row that ends at ${sequence}`);
-  return engine.stateHash();
-}
-
-async function* upTo(sequence: number, rows: AsyncIterable<JournalRow>): AsyncGenerator<JournalRow> {
-  for await (const row of rows) {
-    if (row.lastSequence > sequence) return;
-    yield row;
   }
 }
 

@@ -4,7 +4,7 @@ import { RULES_VERSION } from '../../engine/rules.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { PostgresJournal } from '../../db/journal.ts';
 import type { SnapshotStore } from '../../db/snapshots.ts';
-import type { Following } from './snapshot_thread.ts';
+import type { Taking } from './snapshot_thread.ts';
 
 /** Pauses or not, a restart is to be quick: one is taken when so many times the usual number of commands have come. */
 export const TAKEN_LATE_TIMES = 4;
@@ -18,7 +18,7 @@ export interface SnapshotterParts {
   journal: Pick<PostgresJournal, 'headHash'>;
   store: SnapshotStore;
   /** Takes one of what is committed. */
-  take: () => Following<number>;
+  take: () => Taking;
   /** Commands between two snapshots. */
   every: number;
   /** And milliseconds, which tell under how much load the market is: taking one costs it the same whenever that is. */
@@ -34,7 +34,7 @@ export class Snapshotter {
   /** The last attempt began here; the next begins as many commands later, whether it succeeded or not. */
   private tried: number;
   private triedAt = performance.now();
-  private taking: Following<number> | undefined;
+  private taking: Taking | undefined;
   private finishing = false;
 
   constructor(parts: SnapshotterParts) {

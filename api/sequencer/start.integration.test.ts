@@ -12,8 +12,7 @@ import { TestPostgres } from '../../db/test/test_postgres.ts';
 import { TEST_EPOCH } from './in_process.ts';
 import { eventOf, Unavailable } from './port.ts';
 import type { CommittedBatch, SequencerPort } from './port.ts';
-import { hashInThread } from './snapshot_thread.ts';
-import { startSequencer, WORKER_FILE } from './start.ts';
+import { startSequencer } from './start.ts';
 import type { StartOptions } from './start.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -252,20 +251,6 @@ describe('the market', () => {
     expect(await stateOf(await start({ say: (line) => lines.push(line) }))).toEqual(before);
     expect(lines.join('\n')).toMatch(/the snapshot at \d+ is not used: its state does not match its hash/);
     expect(lines.join('\n')).toMatch(/snapshot at [1-9]\d* \(/);
-  });
-
-  test('has a thread come to the hash of an earlier state, from the snapshot before it or from the first command', async () => {
-    const port = await start({ snapshotEvery: 1, snapshotPauseMillis: 0 });
-    await port.submit(envelope(register('a')));
-    const first = await stateOf(port);
-    await expect.poll(async () => (await query(url, 'select sequence from snapshots')).length, { timeout: 20_000 }).toBeGreaterThan(0);
-    for (const name of ['b', 'c']) await port.submit(envelope(register(name)));
-    const last = await stateOf(port);
-    await port.submit(envelope(register('d')));
-    for (const { sequence, stateHash } of [first, last]) expect(await hashInThread(WORKER_FILE, url, sequence).done).toBe(stateHash);
-    await expect(hashInThread(WORKER_FILE, url, 1_000).done).rejects.toThrow('the journal has no row that ends at 1000');
-    const givenUp = hashInThread(WORKER_FILE, url, last.sequence);
-    await Promise.all([expect(givenUp.done).rejects.toThrow('it was given up'), givenUp.end()]);
   });
 
   test('says what is wrong with a command\'s events to nobody but its caller', async () => {

@@ -1,4 +1,4 @@
-/** The thread in which the market lives, or in which its journal is followed or compared. Speaks with the thread that started it in the messages of messages.ts. */
+/** The thread in which the market lives, or in which its state is kept or its journal compared. Speaks with the thread that started it in the messages of messages.ts. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { AllocationAuthoriser } from './authoriser.ts';
@@ -7,17 +7,17 @@ import { Leader } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
 import type { Request, WorkerMessage } from './messages.ts';
 import { compareTask, isCompareTask } from './replay_thread.ts';
-import { isFollowTask, performTask } from './snapshot_thread.ts';
-import type { FollowReport, FollowTask } from './snapshot_thread.ts';
+import { isSnapshotTask, performTask } from './snapshot_thread.ts';
+import type { SnapshotReport, SnapshotTask } from './snapshot_thread.ts';
 import { meetLargeIds, warmUp } from './warm_up.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this runs as a worker thread');
 
-async function follow(task: FollowTask): Promise<FollowReport> {
+async function snapshot(task: SnapshotTask): Promise<SnapshotReport> {
   meetLargeIds();
   try {
-    return { kind: 'done', outcome: await performTask(task) };
+    return { kind: 'saved', sequence: await performTask(task) };
   } catch (error) {
     return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
   }
@@ -39,5 +39,5 @@ async function lead(options: LeaderOptions, port: MessagePort): Promise<void> {
 }
 
 if (isCompareTask(workerData)) await compareTask(workerData);
-else if (isFollowTask(workerData)) port.postMessage(await follow(workerData));
+else if (isSnapshotTask(workerData)) port.postMessage(await snapshot(workerData));
 else await lead(workerData as LeaderOptions, port);

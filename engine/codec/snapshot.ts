@@ -198,9 +198,9 @@ export class Image {
     return new Image(new TextEncoder().encode(JSON.stringify(headOf(state, columns))), columns);
   }
 
-  /** One that holds. */
-  copy(): Image {
-    return new Image(this.head, copied(this.columns));
+  /** One that holds. @param room as `copied` has it */
+  copy(room?: Uint8Array<ArrayBuffer>): Image {
+    return new Image(this.head, copied(this.columns, room));
   }
 
   get length(): number {
@@ -220,7 +220,7 @@ export class Image {
   }
 }
 
-/** Bytes that a copy of the state's tables takes. */
+/** Bytes in which a copy of the state's tables finds room. */
 export const tablesRoom = (state: State): number => roomOf(columnsOf(state));
 
 export function writeSnapshot(state: State): Uint8Array {

@@ -17,7 +17,7 @@ import type { Reply, Request } from '../messages.ts';
 import type { Ack } from '../port.ts';
 import { recover, ReplayMismatch } from '../recovery.ts';
 import { takeSnapshot } from '../snapshot_thread.ts';
-import type { Following } from '../snapshot_thread.ts';
+import type { Taking } from '../snapshot_thread.ts';
 import { Snapshotter } from '../snapshotter.ts';
 import { isCareless, recoverCarelessly, withFlawedKeys } from './careless.ts';
 import { SimulatedDisk } from './disk.ts';
@@ -152,7 +152,7 @@ export class World {
       },
     });
     client.onCommitted((batch) => told.committed(batch));
-    const take = (): Following<number> => ({ done: takeSnapshot({ journal, snapshots: this.snapshots, engine: () => new Engine() }), end: () => Promise.resolve() });
+    const take = (): Taking => ({ done: takeSnapshot({ journal, snapshots: this.snapshots, engine: () => new Engine() }), end: () => Promise.resolve() });
     const snapshotter = new Snapshotter({ engine, journal, store: this.snapshots, take, every: SNAPSHOT_EVERY, pauseMillis: 0, latest: engine.sequence, say: () => undefined });
     const host = new SequencerHost({
       engine, journal: this.writerOf(journal, engine), authoriser: new AllocationAuthoriser(), rulesVersion: RULES_VERSION,
