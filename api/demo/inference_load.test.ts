@@ -41,8 +41,7 @@ describe('the recorded load', () => {
     const shift = START - 10 - Date.now();
     const load = new InferenceLoad({ url: `http://127.0.0.1:${port}`, key: 'k', models: ['m'], every: 1, log: pino({ level: 'silent' }), now: () => Date.now() + shift });
     load.start();
-    const deadline = Date.now() + 5_000;
-    while (received.length < 4 && Date.now() < deadline) await new Promise((resume) => setTimeout(resume, 10));
+    await expect.poll(() => received.length, { interval: 10 }).toBeGreaterThanOrEqual(4);
     load.stop();
     server.closeAllConnections();
     await new Promise((closed) => server.close(closed));

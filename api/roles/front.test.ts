@@ -28,12 +28,14 @@ test('a front that closes answers what is under way, and tells who goes on sendi
       resolve();
     });
   });
+  const reached: Socket[] = [];
+  front.server.on('connection', (socket) => reached.push(socket));
   const [patient, flooding] = [await client(port), await client(port)];
   patient.send(REQUEST);
   await asked;
   // A request that is not whole keeps the connection from being taken for idle.
   flooding.send(REQUEST.slice(0, 8));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await expect.poll(() => reached[1].bytesRead).toBe(8);
   const closed = front.close();
   flooding.send(REQUEST.slice(8) + REQUEST.repeat(1_000));
   await flooding.ended;
