@@ -23,6 +23,17 @@ describe('cells by provider', () => {
     expect(cells.values(BOOK)).toEqual(providers.map((_, cell) => cell));
   });
 
+  it('finds by one look what stands first in its place, and nothing else', () => {
+    const cells = cellsByProvider();
+    expect(cells.near(BOOK, 8)).toBe(NIL);
+    // In a table of four or eight both belong where 8 stands.
+    [8, 16].forEach((provider, cell) => cells.add(BOOK, provider, cell));
+    expect([8, 16, 24, 0, -1, 1.5].map((provider) => cells.near(BOOK, provider))).toEqual([0, NIL, NIL, NIL, NIL, NIL]);
+    const many = Array.from({ length: 100 }, (_, index) => 100 + index);
+    many.forEach((provider, index) => cells.add(BOOK, provider, 2 + index));
+    expect(many.map((provider) => cells.near(BOOK, provider))).toEqual(many.map((_, index) => 2 + index));
+  });
+
   it('has nothing of a provider that was not added, nor after it was cleared', () => {
     const cells = cellsByProvider();
     cells.add(BOOK, 8, 5);

@@ -41,7 +41,7 @@ export class ProviderCells {
   near(book: number, provider: CompanyId): number {
     const { ints } = this.pool;
     const entry = this.placeNear(book, provider);
-    return entry !== NIL && ints[entry] === provider + 1 ? ints[entry | CELL] : NIL;
+    return provider >= 0 && entry !== NIL && ints[entry] === provider + 1 ? ints[entry | CELL] : NIL;
   }
 
   /** NIL when the provider has none. */
