@@ -10,7 +10,8 @@ import { CallQueue } from './call_queue.ts';
 import { MARKET, STOP } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { isLimit, noteTrade } from './matching.ts';
-import type { MatchHost, Matcher } from './matching.ts';
+import type { MatchHost } from './match_host.ts';
+import type { Matcher } from './matching.ts';
 import { FLAG } from './orders.ts';
 import type { Orders } from './orders.ts';
 

@@ -11,7 +11,7 @@ import { GTD, MARKET, NONE, STOP, isStop } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import { Levels } from './levels.ts';
 import { Matcher, UNPROTECTED_BUY, isLimit } from './matching.ts';
-import type { MatchReason } from './matching.ts';
+import type { MatchReason } from './match_host.ts';
 import { FLAG, flagsOf, NO_EXTRA, Orders } from './orders.ts';
 import { RowPool } from '../numbers/row_pool.ts';
 import { TIMER, Timers } from '../time/timers.ts';

@@ -1,5 +1,6 @@
 /** What trading is to its own parts: amendments and blocks move orders through the market as it does. */
-import type { Matcher, MatchHost } from '../book/matching.ts';
+import type { MatchHost } from '../book/match_host.ts';
+import type { Matcher } from '../book/matching.ts';
 import type { OrderEvents } from '../book/order_events.ts';
 import type { PlaceOrder } from '../commands.ts';
 import type { CancelReason } from '../events.ts';
