@@ -30,7 +30,7 @@ export class LotAmounts {
   free = NIL;
 
   constructor(rows: number) {
-    this.rows = new CacheRows(rows, NODE_BYTES);
+    this.rows = new CacheRows(rows, NODE_BYTES, NODES + 1);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
   }

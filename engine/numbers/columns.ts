@@ -34,15 +34,21 @@ export function grownInts(column: Int32Array, capacity: number): Int32Array<Arra
  */
 const CACHE_LINE_AFTER = 48;
 
+/** Places of rows are masked by how many there can be: one row more would be the first again. */
+const ROWS_MOST = 2 ** 24;
+
 /** Rows of one size that begin at a cache line, seen as doubles and as integers. */
 export class CacheRows {
   floats: Float64Array<ArrayBuffer>;
   ints: Int32Array<ArrayBuffer>;
   private capacity: number;
   private readonly bytes: number;
+  private readonly most: number;
 
-  constructor(rows: number, bytes: number) {
+  /** @param most rows that there can be */
+  constructor(rows: number, bytes: number, most = ROWS_MOST) {
     this.bytes = bytes;
+    this.most = most;
     this.capacity = rows;
     [this.floats, this.ints] = this.allocate();
   }
@@ -52,8 +58,9 @@ export class CacheRows {
     return [new Float64Array(buffer, CACHE_LINE_AFTER), new Int32Array(buffer, CACHE_LINE_AFTER)];
   }
 
-  /** Makes room for `rows`. */
+  /** Makes room for `rows`. @throws RangeError where there cannot be so many: better no market than one that mistakes one row for another */
   grow(rows: number): void {
+    if (rows > this.most) throw new RangeError(`${rows} rows are more than the ${this.most} that a table may have`);
     const before = this.floats;
     this.capacity = grownCapacity(this.capacity, rows);
     [this.floats, this.ints] = this.allocate();

@@ -16,6 +16,8 @@ const SIZES = 32;
 const ROWS_MANY = 2 ** 18;
 /** More than a market of a million orders in ten thousand books takes. */
 const ROWS_MOST = 2 ** 23;
+/** Beyond them the place of a row would be no integer of 32 bits. */
+const ROWS_LIMIT = 2 ** 28;
 
 export class RowPool {
   floats: Float64Array;
@@ -28,7 +30,7 @@ export class RowPool {
 
   constructor(rows: number) {
     this.capacity = rows;
-    this.rows = new CacheRows(rows, ROW_BYTES);
+    this.rows = new CacheRows(rows, ROW_BYTES, ROWS_LIMIT);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
   }
