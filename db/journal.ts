@@ -244,12 +244,22 @@ async function lock(client: Client): Promise<boolean> {
   return rows[0].locked;
 }
 
+const HELD = `locktype = 'advisory' and classid = 0 and objid = $1 and granted and database = (select oid from pg_database where datname = current_database())`;
+
+/** Whether anybody leads now: renews the lease, and has not gone since. And whether anybody ever has. */
+export async function leadership(client: Queryable): Promise<{ leads: boolean; led: boolean }> {
+  const { rows } = await client.query<{ leads: boolean; led: boolean }>(
+    `select renewed_at > clock_timestamp() - make_interval(secs => $2) and exists (select from pg_locks where ${HELD}) as leads, epoch > 0 as led from journal_lease`,
+    [LOCK, LEASE_MILLIS / 1000],
+  );
+  if (rows.length === 0) throw new JournalCorrupt(1, LEASE_MISSING);
+  return rows[0];
+}
+
 /** The old leader's epoch is over; its session would only keep the next one waiting. */
 async function endOtherSession(client: Client): Promise<void> {
   await client.query(
-    `select pg_terminate_backend(pid) from pg_locks
-     where locktype = 'advisory' and classid = 0 and objid = $1 and granted and pid <> pg_backend_pid()
-       and database = (select oid from pg_database where datname = current_database())`,
+    `select pg_terminate_backend(pid) from pg_locks where ${HELD} and pid <> pg_backend_pid()`,
     [LOCK],
   );
   await client.query('select pg_advisory_lock($1)', [LOCK]);

@@ -48,7 +48,7 @@ test('a standby that lets its engine go first is warm meanwhile, and leads when 
   let warmAfter = Infinity;
   const successor = await start({ standby: true, letsFirst: true, onFollowing: () => (warmAfter = Math.min(warmAfter, performance.now() - begun)) });
   const ledAfter = performance.now() - begun;
-  // On a machine that is slow to be warm nothing may be left of the time that it lets the engine have.
+  // On a machine that is slow to be warm nothing may be left of the time that it lets its engine have.
   expect(ledAfter - warmAfter).toBeGreaterThan(warmAfter < 2_000 ? 500 : 0);
   expect(ledAfter).toBeGreaterThan(3_000);
   await successor.close();

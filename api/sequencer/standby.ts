@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { KEEP_ALIVE, giveUpForgotten } from '../../db/forgotten.ts';
-import { PostgresJournal } from '../../db/journal.ts';
+import { PostgresJournal, leadership } from '../../db/journal.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf, readRows } from '../../db/journal_reader.ts';
 import type { Queryable } from '../../db/journal_reader.ts';
@@ -73,8 +73,7 @@ export async function standBy({ url, holder, verify, letsFirst, say, onFollowing
 /** Resolves also when nobody does, a while after `begun`. */
 async function somebodyLeads(client: Queryable, begun: number): Promise<void> {
   for (;;) {
-    const { rows } = await client.query<{ leads: boolean; led: boolean }>(`select renewed_at > clock_timestamp() - interval '2 s' as leads, epoch > 0 as led from journal_lease`);
-    const [{ leads, led }] = rows;
+    const { leads, led } = await leadership(client);
     if (leads || performance.now() - begun > (led ? FIRST_MILLIS : FOUNDING_MILLIS)) return;
     await sleep(POLL_MILLIS);
   }
