@@ -22,12 +22,6 @@ export function grownFloats(column: Float64Array, capacity: number): Float64Arra
   return grown;
 }
 
-export function grownInts(column: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
-  const grown = new Int32Array(capacity);
-  grown.set(column);
-  return grown;
-}
-
 /**
  * The system's allocator begins large memory this far before a cache line; where it does not, rows
  * are right all the same, only slower.
