@@ -355,8 +355,9 @@ export class Engine {
   checkInvariantFrom(place: number, from: number): InvariantCheck & { next: number } {
     return checkInvariantFrom(this.state, place, from);
   }
-  stateHash(): string {
-    return stateHash(this.state);
+  /** @param format as `stateHash` has it */
+  stateHash(format?: number): string {
+    return stateHash(this.state, format);
   }
 }
 

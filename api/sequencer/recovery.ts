@@ -4,6 +4,7 @@ import type { Envelope } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import { areEvents } from '../../engine/codec/event_codec.ts';
+import { snapshotFormat } from '../../engine/codec/snapshot.ts';
 import { GENESIS_HASH, JournalCorrupt, verifyRow } from '../../db/journal_record.ts';
 import type { Journal, JournalCause, JournalRow } from '../../db/journal_record.ts';
 import type { SnapshotStore, StoredSnapshot } from '../../db/snapshots.ts';
@@ -131,7 +132,7 @@ async function restored(journal: JournalSource, snapshot: StoredSnapshot): Promi
   try {
     const engine = Engine.restore(snapshot.state);
     if (engine.sequence !== snapshot.sequence) return `it restores sequence ${engine.sequence}`;
-    if (engine.stateHash() !== snapshot.stateHash) return 'it does not restore the state it was taken of';
+    if (engine.stateHash(snapshotFormat(snapshot.state)) !== snapshot.stateHash) return 'it does not restore the state it was taken of';
     return engine;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

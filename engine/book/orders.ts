@@ -383,15 +383,9 @@ export class Orders {
     ];
   }
 
-  /** Restores what `columns` gave. */
-  setColumns(floats: Float64Array, ints: Int32Array): void {
-    this.used = floats.length / FLOAT_PLACES.length;
-    if (this.used * FLOATS > this.floats.length) this.grow();
-    scattered(floats, this.floats, FLOAT_PLACES, FLOAT_SHIFT);
-    scattered(ints, this.ints, INT_PLACES, INT_SHIFT);
+  /** Makes room for the rows of a snapshot. */
+  reserve(rows: number): void {
+    this.used = rows;
+    if (rows * FLOATS > this.floats.length) this.grow();
   }
-}
-
-function scattered<C extends Float64Array | Int32Array>(source: C, target: C, places: readonly number[], shift: number): void {
-  for (let row = 0, from = 0; from < source.length; row++) for (const place of places) target[(row << shift) | place] = source[from++];
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { Engine } from '../engine.ts';
 import { Simulation } from '../simulation/simulation.ts';
 
 const hashOf = (pieces: Iterable<Uint8Array>): string => {
@@ -32,5 +33,24 @@ describe('a copy of the state', () => {
     const lengths = [...engine.copy().pieces()].map(({ length }) => length);
     expect(lengths.reduce((sum, length) => sum + length)).toBe(engine.snapshot().length);
     expect(Math.max(...lengths)).toBeLessThanOrEqual(1 << 18);
+  });
+});
+
+describe('a snapshot', () => {
+  it('restores what it was taken of to the bit, in the format before as well', () => {
+    const { engine } = livedFor(3_000);
+    const restored = Engine.restore(engine.snapshot());
+    for (const format of [undefined, 2]) expect(restored.stateHash(format)).toBe(engine.stateHash(format));
+    expect(engine.stateHash(2)).not.toBe(engine.stateHash());
+  });
+
+  it('is refused when it is cut short, when something follows it, and when it is of another format', () => {
+    const bytes = livedFor(1_000).engine.snapshot();
+    expect(() => Engine.restore(bytes.slice(0, -8))).toThrow('the bytes are not those of a column');
+    expect(() => Engine.restore(new Uint8Array([...bytes, ...new Uint8Array(8)]))).toThrow('8 bytes follow the last column');
+    const other = bytes.slice();
+    new DataView(other.buffer).setUint32(4, 4);
+    expect(() => Engine.restore(other)).toThrow('snapshot format 4 is not known');
+    expect(() => Engine.restore(bytes.subarray(8))).toThrow('not a snapshot');
   });
 });

@@ -1,10 +1,11 @@
 /**
- * The whole state as bytes and back. Columns are written raw (little-endian), the rest as one JSON
- * head. Also the canonical form of the state: the hash is taken over the same bytes.
+ * The whole state as bytes and back: one JSON head, then the columns, packed (little-endian). Also the canonical form of the state: the
+ * hash is taken over the same bytes. In the format before, whose snapshots are still read, columns are written as they are.
  */
 import { grownCapacity } from '../numbers/columns.ts';
 import { bytesIn, copied, numbersIn, partsOf, roomOf } from '../numbers/column_views.ts';
 import type { ColumnView } from '../numbers/column_views.ts';
+import { fill, packed, unpack } from '../numbers/packed_columns.ts';
 import { ExactSum } from '../numbers/exact_sum.ts';
 import { ACCOUNT_NAMES } from '../ledger/accounts.ts';
 import { USUAL_BANDS } from '../trading/bands.ts';
@@ -19,16 +20,18 @@ import { HourBook } from '../trading/markets.ts';
 import type { LotImage } from '../ledger/lots.ts';
 import type { Chain, FailedPlace, Outage, Replacement } from '../delivery/records.ts';
 import type { OrderExtra } from '../book/orders.ts';
-import type { AllocationColumn } from '../trading/allocations.ts';
-import type { Capacity, Supply } from '../trading/supply.ts';
+import type { Capacity } from '../trading/supply.ts';
 import type { Timer } from '../time/timers.ts';
 import type { TradingMode } from '../vocabulary.ts';
 
-const SNAPSHOT_FORMAT = 2;
+const SNAPSHOT_FORMAT = 3;
+const UNPACKED_FORMAT = 2;
 const MAGIC = 0x58434331;
 const HEADER_BYTES = 12;
+const WORD = 8;
 const ROOM_MINIMUM = 1_024;
 const HEAD_PIECE = 1 << 18;
+const BLANK = 0x20;
 
 interface BookImage {
   row: number;
@@ -98,8 +101,6 @@ interface Head {
 
 type PoolName = 'orders' | 'amounts' | 'allocations' | 'supply';
 
-type Restored = Record<string, Float64Array | Int32Array>;
-
 /** Every column of the state, cut to the rows in use. */
 function columnsOf(state: State): ColumnView[] {
   const { orders, amounts, allocations, supply, ledger } = state;
@@ -119,10 +120,10 @@ function bookImage(state: State, book: HourBook): BookImage {
   return image;
 }
 
-function headOf(state: State, columns: readonly ColumnView[]): Head {
+function headOf(state: State, columns: readonly ColumnView[], format: number): Head {
   const { orders, amounts, allocations, supply, standing } = state;
   return {
-    format: SNAPSHOT_FORMAT,
+    format,
     scalars: {
       now: state.now, sequence: state.sequence, mode: state.mode, reason: state.reason, fills: state.fills,
       settledThrough: state.settledThrough, minutesRun: state.minutesRun, daysRun: state.daysRun,
@@ -182,29 +183,37 @@ function headOf(state: State, columns: readonly ColumnView[]): Head {
   };
 }
 
+/** A head's bytes, and blanks behind it so that what follows it begins at a whole word. */
+function headBytes(head: Head): Uint8Array {
+  const text = JSON.stringify(head);
+  const bytes = new TextEncoder().encode(text);
+  if (head.format === UNPACKED_FORMAT) return bytes;
+  const padded = new Uint8Array(Math.ceil((HEADER_BYTES + bytes.length) / WORD) * WORD - HEADER_BYTES).fill(BLANK);
+  padded.set(bytes);
+  return padded;
+}
+
 /** What a snapshot consists of: its head, and the columns as they stand or in a copy of their tables. */
 export class Image {
   private readonly head: Uint8Array;
   private readonly columns: readonly ColumnView[];
+  private readonly format: number;
 
-  private constructor(head: Uint8Array, columns: readonly ColumnView[]) {
+  private constructor(head: Uint8Array, columns: readonly ColumnView[], format: number) {
     this.head = head;
     this.columns = columns;
+    this.format = format;
   }
 
   /** Of the state itself: it holds until that moves on. */
-  static of(state: State): Image {
+  static of(state: State, format = SNAPSHOT_FORMAT): Image {
     const columns = columnsOf(state);
-    return new Image(new TextEncoder().encode(JSON.stringify(headOf(state, columns))), columns);
+    return new Image(headBytes(headOf(state, columns, format)), columns, format);
   }
 
   /** One that holds. @param room as `copied` has it */
   copy(room?: Uint8Array<ArrayBuffer>): Image {
-    return new Image(this.head, copied(this.columns, room));
-  }
-
-  get length(): number {
-    return this.columns.reduce((sum, column) => sum + bytesIn(column), HEADER_BYTES + this.head.length);
+    return new Image(this.head, copied(this.columns, room), this.format);
   }
 
   /** The bytes, piece after piece. */
@@ -212,11 +221,12 @@ export class Image {
     const header = new Uint8Array(HEADER_BYTES);
     const view = new DataView(header.buffer);
     view.setUint32(0, MAGIC);
-    view.setUint32(4, SNAPSHOT_FORMAT);
+    view.setUint32(4, this.format);
     view.setUint32(8, this.head.length);
     yield header;
     for (let at = 0; at < this.head.length; at += HEAD_PIECE) yield this.head.subarray(at, at + HEAD_PIECE);
-    for (const column of this.columns) yield* partsOf(column);
+    if (this.format !== UNPACKED_FORMAT) yield* packed(this.columns);
+    else for (const column of this.columns) yield* partsOf(column);
   }
 }
 
@@ -224,10 +234,10 @@ export class Image {
 export const tablesRoom = (state: State): number => roomOf(columnsOf(state));
 
 export function writeSnapshot(state: State): Uint8Array {
-  const image = Image.of(state);
-  const bytes = new Uint8Array(image.length);
+  const pieces = [...Image.of(state).pieces()];
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
-  for (const piece of image.pieces()) {
+  for (const piece of pieces) {
     bytes.set(piece, at);
     at += piece.length;
   }
@@ -235,34 +245,60 @@ export function writeSnapshot(state: State): Uint8Array {
 }
 
 /** @throws Error when the bytes are not a snapshot of a known format */
-export function readSnapshot(bytes: Uint8Array): State {
+export function snapshotFormat(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < HEADER_BYTES || view.getUint32(0) !== MAGIC) throw new Error('not a snapshot');
-  if (view.getUint32(4) !== SNAPSHOT_FORMAT) throw new Error(`snapshot format ${view.getUint32(4)} is not known`);
-  const headEnd = HEADER_BYTES + view.getUint32(8);
-  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, headEnd))) as Head;
-  const columns: Restored = {};
-  let at = headEnd;
-  for (const { name, kind, length } of head.columns) {
-    const size = length * (kind === 'f64' ? 8 : 4);
-    if (at + size > bytes.length) throw new Error('snapshot is cut short');
-    const copy = bytes.slice(at, at + size).buffer;
-    columns[name] = kind === 'f64' ? new Float64Array(copy) : new Int32Array(copy);
-    at += size;
-  }
-  return stateFrom(head, columns);
+  const format = view.getUint32(4);
+  if (format !== SNAPSHOT_FORMAT && format !== UNPACKED_FORMAT) throw new Error(`snapshot format ${format} is not known`);
+  return format;
 }
 
-function stateFrom(head: Head, columns: Restored): State {
-  const { orders, allocations } = head.pools;
+/** @throws Error when the bytes are not a snapshot of a known format */
+export function readSnapshot(bytes: Uint8Array): State {
+  const format = snapshotFormat(bytes);
+  const headEnd = HEADER_BYTES + new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(8);
+  const head = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, headEnd))) as Head;
+  const state = stateFrom(head);
+  const views = new Map(columnsOf(state).map((view) => [view.name, view]));
+  const columns = head.columns.map(({ name, length }) => {
+    const view = views.get(name);
+    if (view === undefined || numbersIn(view) !== length) throw new Error(`snapshot has ${length} numbers of ${name}`);
+    return view;
+  });
+  if (format === UNPACKED_FORMAT) fillUnpacked(columns, bytes.subarray(headEnd));
+  else unpack(columns, bytes.subarray(headEnd));
+  for (const row of head.freeBooks) state.books[row] = undefined;
+  for (const row of head.freeBooks) state.freeBooks.push(row);
+  for (const image of head.books) restoreBook(state, image);
+  return state;
+}
+
+function fillUnpacked(columns: readonly ColumnView[], bytes: Uint8Array): void {
+  let at = 0;
+  for (const view of columns) {
+    const size = bytesIn(view);
+    if (at + size > bytes.length) throw new Error('snapshot is cut short');
+    const copy = bytes.slice(at, at + size).buffer;
+    fill(view, view.kind === 'f64' ? new Float64Array(copy) : new Int32Array(copy));
+    at += size;
+  }
+}
+
+/** All but the columns, for which there is room then, and the books, whose orders stand in them. */
+function stateFrom(head: Head): State {
+  const { orders, amounts, allocations, supply } = head.pools;
   const state = new State(roomFor(allocations.used), roomFor(orders.used));
   Object.assign(state, head.scalars);
   state.setNow(head.scalars.now);
   restoreParties(state, head);
-  restoreColumns(state, head, columns);
-  for (const row of head.freeBooks) state.books[row] = undefined;
-  for (const row of head.freeBooks) state.freeBooks.push(row);
-  for (const image of head.books) restoreBook(state, image);
+  state.orders.reserve(orders.used);
+  state.amounts.reserve(amounts.used);
+  state.supply.reserve(supply.used);
+  if (head.facilities.length > 0) state.ledger.openOwner('facility', head.facilities.length - 1);
+  Object.assign(state.orders, orders);
+  Object.assign(state.amounts, { used: amounts.used, free: amounts.free });
+  Object.assign(state.allocations, { used: allocations.used, free: allocations.free });
+  Object.assign(state.supply, { used: supply.used, free: supply.free });
   return state;
 }
 
@@ -319,24 +355,6 @@ function restoreParties(state: State, head: Head): void {
   state.outages = head.outages;
   for (const [row, replacement] of head.replacements) state.replacements.set(row, replacement);
   for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
-}
-
-function restoreColumns(state: State, head: Head, columns: Restored): void {
-  state.orders.setColumns(columns['orders.floats'] as Float64Array, columns['orders.ints'] as Int32Array);
-  state.amounts.setColumns(columns['amounts.lot'] as Int32Array, columns['amounts.amount'] as Float64Array, columns['amounts.next'] as Int32Array);
-  for (const [name, column] of Object.entries(columns)) {
-    const dot = name.indexOf('.');
-    const prefix = name.slice(0, dot);
-    const field = name.slice(dot + 1);
-    if (prefix === 'ledger') state.ledger.setColumn(ACCOUNT_NAMES.indexOf(field as (typeof ACCOUNT_NAMES)[number]), column as Float64Array);
-    else if (prefix === 'allocations') state.allocations.setColumn(field as AllocationColumn, column);
-    else if (prefix === 'supply') state.supply.setColumn(field as Parameters<Supply['setColumn']>[0], column);
-  }
-  const { orders, amounts, allocations, supply } = head.pools;
-  Object.assign(state.orders, orders);
-  Object.assign(state.amounts, { used: amounts.used, free: amounts.free });
-  Object.assign(state.allocations, { used: allocations.used, free: allocations.free });
-  Object.assign(state.supply, { used: supply.used, free: supply.free });
 }
 
 /** Room to go on with, so that a market which comes back does not stop for growth at its first trade. */

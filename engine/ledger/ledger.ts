@@ -324,15 +324,6 @@ export class Ledger {
     return column;
   }
 
-  /** Restores what `column` gave. */
-  setColumn(account: number, column: Float64Array): void {
-    const kind = this.ownerKind(account);
-    if (column.length > 0) this.openOwner(kind, column.length - 1);
-    const table = this.table(kind);
-    const place = placeOf(account);
-    column.forEach((balance, owner) => (table[owner * STRIDES[kind] + place] = balance));
-  }
-
   private owners(account: number): number {
     const kind = this.ownerKind(account);
     return this.rowsOf(kind);

@@ -82,15 +82,10 @@ export class LotAmounts {
     ];
   }
 
-  /** Restores what `columns` gave. */
-  setColumns(lot: Int32Array, amount: Float64Array, next: Int32Array): void {
-    this.used = lot.length;
-    if (this.used * FLOATS > this.floats.length) this.grow();
-    for (let node = 0; node < this.used; node++) {
-      this.ints[((node & NODES) << INT_SHIFT) + LOT] = lot[node];
-      this.setAmount(node, amount[node]);
-      this.setNext(node, next[node]);
-    }
+  /** Makes room for the nodes of a snapshot. */
+  reserve(rows: number): void {
+    this.used = rows;
+    if (rows * FLOATS > this.floats.length) this.grow();
   }
 
   private drop(node: number): void {

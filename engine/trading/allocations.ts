@@ -56,7 +56,7 @@ const INT_PLACES = {
 const DOUBLES = ['price', 'quantity', 'usedGpu', 'pendingGpu', 'contract', 'retired', 'gross', 'commission', 'offered', 'redemptionRate', 'fee', 'bought', 'failedGpu', 'penalGpu', 'refunded'] as const;
 const INTS = ['generation', 'company', 'provider', 'cell', 'book', 'model', 'funding', 'sellerFee', 'state', 'companyNext', 'companyPrev', 'bookNext', 'fromMinute', 'feeLots', 'spent'] as const;
 
-export type AllocationColumn = (typeof DOUBLES)[number] | (typeof INTS)[number];
+type AllocationColumn = (typeof DOUBLES)[number] | (typeof INTS)[number];
 
 /** Values of `state`; FREE rows are not in use. What is `done` is kept for as long as a failure of it may still be found. */
 export const ALLOCATION = { free: 0, open: 1, settled: 2, done: 3 } as const;
@@ -375,11 +375,5 @@ export class Allocations {
   columns(): ColumnView[] {
     const view = (kind: ColumnView['kind']) => (name: AllocationColumn) => columnView({ name, kind, ...this.placeOf(name) }, this.used);
     return [...DOUBLES.map(view('f64')), ...INTS.map(view('i32'))];
-  }
-
-  /** Restores what `columns` gave, for which there is room. */
-  setColumn(name: AllocationColumn, column: Float64Array | Int32Array): void {
-    const { table, stride, places } = this.placeOf(name);
-    for (let row = 0, at = places[0]; row < column.length; row++, at += stride) table[at] = column[row];
   }
 }

@@ -141,18 +141,10 @@ export class Supply {
     return this.cells.columns(this.used);
   }
 
-  /** Restores one of them. */
-  setColumn(name: 'capacity' | 'hour' | 'generation' | 'offered' | 'sold', column: Float64Array | Int32Array): void {
-    const { cells } = this;
-    cells.reserve(column.length);
-    for (let row = 0; row < column.length; row++) {
-      const value = column[row];
-      if (name === 'capacity') cells.setCapacity(row, value);
-      else if (name === 'hour') cells.setHour(row, value);
-      else if (name === 'generation') cells.setGeneration(row, value);
-      else if (name === 'offered') cells.setOffered(row, value);
-      else cells.setSold(row, value);
-    }
+  /** Makes room for the rows of a snapshot. */
+  reserve(rows: number): void {
+    this.used = rows;
+    if (rows > 0) this.ledger.openOwner('cell', rows - 1);
   }
 
   /** Frees a cell whose hour is settled; its accounts, which sum to zero, are closed with it. */
