@@ -1,4 +1,5 @@
 /** Starts this process's roles: connects their parts in order, says when it is ready, and closes them in reverse. */
+import { setFlagsFromString } from 'node:v8';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { ConfigError, readConfig } from './config.ts';
@@ -82,6 +83,8 @@ async function main(): Promise<void> {
   const close = async (code: number, millisMax = CLOSE_MILLIS_MAX): Promise<void> => {
     if (closing.signal.aborted) process.exit(code === 0 ? 130 : code);
     closing.abort();
+    // No thread ends while anything of the process is being compiled, and a busy machine that has just begun compiles for seconds.
+    setFlagsFromString('--no-opt');
     const late = setTimeout(() => {
       console.error(`not closed in time: ${parts.underWay.join(', ')}`);
       // Who was told to stop leaves nothing behind. Who cannot go on may have been replaced by one that uses the same database.

@@ -57,3 +57,17 @@ test('a worker that cannot go on says why', async () => {
   await expect(starting).rejects.toThrow('the projection orders was built by a newer version of this program');
   expect(problems).toHaveLength(1);
 });
+
+/** A thread that is ready at once. @param told what it does when it is told to stop */
+const threadThat = (told: string): URL =>
+  new URL(`data:text/javascript,${encodeURIComponent(`import { parentPort } from 'node:worker_threads'; parentPort.postMessage({ kind: 'ready' }); parentPort.on('message', () => { ${told} });`)}`);
+
+test.each([
+  ['does not look at what it is told', 'for (;;);', 3_500],
+  ['has closed everything, but cannot end yet', `parentPort.postMessage({ kind: 'stopped' }); setInterval(() => undefined, 1000);`, 1_500],
+])('a thread that %s is not waited for', { timeout: 20_000 }, async (_what, told, millisMax) => {
+  const worker = await startProjector({ file: threadThat(told), url: () => database.url, onProblem: () => undefined });
+  const begun = performance.now();
+  await worker.stop();
+  expect(performance.now() - begun).toBeLessThan(millisMax);
+});

@@ -1,5 +1,11 @@
 /** Starts the projector's worker and stops it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+
+/** For which a transaction is waited for when the thread is to end: a server that is stopped has seconds for everything. */
+export const TRANSACTION_MILLIS_MAX = 1_500;
+/** One that is amid rows without a look at what it is told says nothing until it has read them. */
+const STOP_MILLIS_MAX = TRANSACTION_MILLIS_MAX + 1_000;
 
 /** From the worker. */
 export type ProjectorNotice =
@@ -7,6 +13,8 @@ export type ProjectorNotice =
   | { kind: 'ask' }
   /** The tables are there; it follows the journal, or waits for another that does. */
   | { kind: 'ready' }
+  /** Nothing of the database is open any more. */
+  | { kind: 'stopped' }
   | { kind: 'problem'; message: string };
 /** To the worker. */
 export type ProjectorRequest = { kind: 'url'; url: string } | { kind: 'stop' };
@@ -35,10 +43,13 @@ export async function startProjector({ file, url, onProblem }: ProjectorWorkerOp
   const send = (request: ProjectorRequest): void => worker.postMessage(request);
   let lastProblem = 'the projector ended';
   worker.on('error', (error: Error) => onProblem(error.message));
+  let hasStopped: () => void = () => undefined;
+  const stopped = new Promise<void>((resolve) => (hasStopped = resolve));
   await new Promise<void>((resolve, reject) => {
     worker.on('message', (notice: ProjectorNotice) => {
       if (notice.kind === 'ask') send({ kind: 'url', url: url() });
       else if (notice.kind === 'ready') resolve();
+      else if (notice.kind === 'stopped') hasStopped();
       else onProblem((lastProblem = notice.message));
     });
     void ended.then(() => reject(new Error(lastProblem)));
@@ -46,7 +57,9 @@ export async function startProjector({ file, url, onProblem }: ProjectorWorkerOp
   return {
     stop: async () => {
       send({ kind: 'stop' });
-      await ended;
+      await Promise.race([stopped, ended, sleep(STOP_MILLIS_MAX, undefined, { ref: false })]);
+      // Not waited for: a thread ends only when nothing of the whole process is being compiled, and one that cannot listen is cut off.
+      void worker.terminate();
     },
   };
 }

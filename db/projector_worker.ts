@@ -6,13 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
 import { Projector } from './projections/projector.ts';
 import { NewerProjection } from './projections/positions.ts';
+import { TRANSACTION_MILLIS_MAX } from './projector.ts';
 import type { ProjectorNotice, ProjectorRequest } from './projector.ts';
 
 /** The first wait after a failure, and between looks at whether another projector still follows; it doubles with each further failure. */
 const RETRY_MILLIS = 500;
 const RETRY_MILLIS_MAX = 15_000;
-/** For which a transaction is waited for when the thread is to end: a server that is stopped has seconds for everything. */
-const STOP_MILLIS_MAX = 1_500;
 
 const port = parentPort;
 if (port === null) throw new Error('this is a worker of the server');
@@ -37,7 +36,7 @@ function databaseUrl(): Promise<string> {
 /** Of a transaction that takes long nothing is kept: the next projector begins it again. */
 function stop(): void {
   stopping.abort();
-  setTimeout(() => void following?.close(), STOP_MILLIS_MAX).unref();
+  setTimeout(() => void following?.close(), TRANSACTION_MILLIS_MAX).unref();
 }
 
 /** Until the connection breaks or the thread is to end. */
@@ -67,4 +66,5 @@ while (!stopping.signal.aborted) {
   const wait = Math.min(RETRY_MILLIS * 2 ** Math.max(failures - 1, 0), RETRY_MILLIS_MAX);
   await sleep(wait, undefined, { signal: stopping.signal }).catch(() => undefined);
 }
+tell({ kind: 'stopped' });
 port.close();

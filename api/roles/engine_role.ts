@@ -37,10 +37,13 @@ export class Following {
   }
 }
 
-/** Another may lead already, or is to: nothing is left to close that would not be this process's to write. */
-function endAtOnce(error: Error): never {
+/**
+ * Another may lead already, or is to: nothing is left to close that would not be this process's to write. An exit would wait for the threads,
+ * and they until nothing is being compiled any more: on a busy machine that takes seconds.
+ */
+function endAtOnce(error: Error): void {
   console.error(error.message);
-  process.exit(1);
+  process.kill(process.pid, 'SIGKILL');
 }
 
 /** Resolves when this process leads: at once, or with `following` when nobody else does. */

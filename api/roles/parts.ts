@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 
 /** For which each part is waited for from when nothing more is to be waited for: what need not wait has ended by then. */
 const HURRIED_MILLIS = 150;
+/** What takes longer is told: all of it together has seconds. */
+const LONG_MILLIS = 2_000;
 
 interface Closer {
   name: string;
@@ -51,12 +53,15 @@ export class Parts {
       const closer = this.closers.pop() as Closer;
       const { name, close, endAtOnce } = closer;
       this.closing.set(name, closer);
+      const begun = performance.now();
       const closed = close().then(() => true, (error: unknown) => {
         log.error({ err: error, part: name }, 'did not close well');
         return true;
       });
       if (!(await Promise.race([closed, this.hurriedAway()])) && endAtOnce()) this.leftBehind.push(name);
       this.closing.delete(name);
+      const millis = Math.round(performance.now() - begun);
+      if (millis > LONG_MILLIS) log.warn({ part: name, millis }, 'took long to close');
     }
   }
 
