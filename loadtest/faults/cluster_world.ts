@@ -18,6 +18,8 @@ const WARM_MILLIS_MAX = 60_000;
 const LINES_KEPT = 400;
 const LINES_TOLD = 40;
 const LEADERS = ['engine', 'standby'];
+const ENDED = /^\[(.+?)\] ended with (\w+)/;
+const END_MILLIS_MAX = 30_000;
 /** Of the file that names its processes. */
 const END = `sed -n 's/.*"pid": \\([0-9]*\\).*/\\1/p' "$1" | while read -r pid; do kill -CONT "$pid"; kill "$pid"; done`;
 
@@ -28,17 +30,20 @@ export class ClusterWorld extends MarketUnderLoad {
   readonly lines: readonly string[];
   /** Between each that may lead and Redis, by its name. */
   readonly wires: ReadonlyMap<string, TcpProxy>;
+  /** How a process ended last, by its name: a signal, or an exit code. */
+  private readonly ends: Map<string, string>;
   private readonly dataDir: string;
   private readonly forget: () => void;
   private redisAgain: ChildProcess | undefined;
   private next = 0;
 
-  private constructor({ cluster, databaseUrl, dataDir, lines, wires, forget }: { cluster: Cluster; databaseUrl: string; dataDir: string; lines: readonly string[]; wires: ReadonlyMap<string, TcpProxy>; forget: () => void }) {
+  private constructor({ cluster, databaseUrl, dataDir, lines, ends, wires, forget }: { cluster: Cluster; databaseUrl: string; dataDir: string; lines: readonly string[]; ends: Map<string, string>; wires: ReadonlyMap<string, TcpProxy>; forget: () => void }) {
     super();
     this.cluster = cluster;
     this.databaseUrl = databaseUrl;
     this.dataDir = dataDir;
     this.lines = lines;
+    this.ends = ends;
     this.wires = wires;
     this.forget = forget;
   }
@@ -50,6 +55,7 @@ export class ClusterWorld extends MarketUnderLoad {
     // Also when this process is killed.
     const forget = lastWill(END, join(dataDir, 'cluster.json'));
     const lines: string[] = [];
+    const ends = new Map<string, string>();
     let redisUrl = '';
     const wires = new Map<string, TcpProxy>();
     for (const name of LEADERS) wires.set(name, await TcpProxy.open(() => redisUrl));
@@ -63,6 +69,8 @@ export class ClusterWorld extends MarketUnderLoad {
       say: (line) => {
         lines.push(line);
         lines.splice(0, lines.length - LINES_KEPT);
+        const [, name, how] = ENDED.exec(line) ?? [];
+        if (name !== undefined) ends.set(name, how);
       },
       environment: { PATH: process.env.PATH, DEMO: '0', LOG_LEVEL: 'error' },
     });
@@ -70,7 +78,7 @@ export class ClusterWorld extends MarketUnderLoad {
       forget();
       throw new Error(`${error instanceof Error ? error.message : String(error)}; the processes last said:\n${lines.join('\n')}`);
     });
-    const world = new ClusterWorld({ cluster, databaseUrl, dataDir, lines, wires, forget });
+    const world = new ClusterWorld({ cluster, databaseUrl, dataDir, lines, ends, wires, forget });
     world.newLoad();
     return world;
   }
@@ -101,10 +109,25 @@ export class ClusterWorld extends MarketUnderLoad {
 
   /** Between who leads and Redis. */
   async leadersWire(): Promise<TcpProxy> {
-    const leader = await this.leader();
-    const wire = this.wires.get(this.cluster.file.processes.find(({ pid }) => pid === leader)?.name ?? '');
-    if (wire === undefined) throw new Error(`process ${leader} leads, which is none of this exchange`);
+    const { leader } = await this.leaders();
+    const wire = this.wires.get(leader);
+    if (wire === undefined) throw new Error(`${leader} has no wire`);
     return wire;
+  }
+
+  /** By name. */
+  async leaders(): Promise<{ leader: string; standby: string }> {
+    const pid = await this.leader();
+    const leader = LEADERS.find((name) => this.processOf(name).pid === pid);
+    const standby = LEADERS.find((name) => name !== leader);
+    if (leader === undefined || standby === undefined) throw new Error(`process ${pid} leads, which is none of this exchange`);
+    return { leader, standby };
+  }
+
+  private processOf(name: string): { pid: number | undefined; url: string } {
+    const found = this.cluster.file.processes.find((process) => process.name === name);
+    if (found === undefined) throw new Error(`there is no ${name}`);
+    return found;
   }
 
   /** Resolves when one leads and the other stands by, warm. @param ended process that is not waited for */
@@ -115,6 +138,16 @@ export class ClusterWorld extends MarketUnderLoad {
       const answers = await Promise.all(this.cluster.file.processes.filter(({ name }) => LEADERS.includes(name)).map(isReady));
       return answers.every(Boolean);
     }, WARM_MILLIS_MAX);
+  }
+
+  /** As its operator would; resolves when it is back. @returns how it ended, and after how long */
+  async stop(name: string): Promise<{ how: string | undefined; millis: number }> {
+    const { pid } = this.processOf(name);
+    this.ends.delete(name);
+    if (pid !== undefined) process.kill(pid, 'SIGTERM');
+    const millis = await until(`the end of ${name}`, () => this.ends.has(name), END_MILLIS_MAX);
+    await until(`${name} again`, () => fetch(`${this.processOf(name).url}/readyz`).then(({ ok }) => ok, () => false), WARM_MILLIS_MAX);
+    return { how: this.ends.get(name), millis };
   }
 
   async killRedis(): Promise<void> {

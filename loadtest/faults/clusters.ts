@@ -19,6 +19,7 @@ const DEADLINE_MILLIS = 60_000;
 const AWAY_MILLIS = 2_500;
 /** An answer that was under way may still arrive. */
 const GRACE_MILLIS = 300;
+const DRAIN_MILLIS_MAX = 10_000;
 
 /** In a quiet world: the other market's clients would only take its time. */
 export function clusterFault(name: string, times: Fault['times'], run: (world: ClusterWorld, times: number, around: FaultWorld) => Promise<FaultReport>): Fault {
@@ -104,6 +105,23 @@ const paused = clusterFault('leader silent, the standby takes over; it wakes', {
     await world.warm(leader);
   }
   return { times, findings, note: `${describe(lasted)}; the stale one wrote nothing and ended within ${Math.round(Math.max(...ended))} ms` };
+});
+
+/** One after the other, each while all its orders come; right after a start, too, when much is being compiled. */
+const told = clusterFault('SIGTERM of leader, standby and api under load', { short: 1, long: 20 }, async (world, times) => {
+  const findings: string[] = [];
+  let slowest = 0;
+  for (let time = 0; time < times; time++) {
+    for (const role of ['leader', 'standby', 'api'] as const) {
+      await world.warm();
+      await world.progress(PROGRESS);
+      const { how, millis } = await world.stop(role === 'api' ? 'api 1' : (await world.leaders())[role]);
+      slowest = Math.max(slowest, millis);
+      if (how !== '0') findings.push(`${role} ended with ${how}: ${world.said.slice(-300)}`);
+      if (millis > DRAIN_MILLIS_MAX) findings.push(`${role} ended only after ${Math.round(millis)} ms`);
+    }
+  }
+  return { times: times * 3, findings, note: `each ended within ${Math.round(slowest)} ms` };
 });
 
 /** Postgres still confirms its lead, and a standby reaches what it does not. */
@@ -243,4 +261,4 @@ const redisDoubled = clusterFault('messages in Redis doubled, late and out of or
   return { times: doubled, findings: [] };
 });
 
-export const clusterFaults: Fault[] = [killed, paused, cutOff, redisSilent, redisKilled, redisFlushed, redisDoubled];
+export const clusterFaults: Fault[] = [told, killed, paused, cutOff, redisSilent, redisKilled, redisFlushed, redisDoubled];
