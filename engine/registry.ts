@@ -114,10 +114,12 @@ export class Registry {
   verifyCapacity(command: VerifyCapacity): RejectCode | undefined {
     const refusal = this.capacityRefusal(command);
     if (refusal !== undefined) return refusal;
-    const capacity = this.state.supply.open(command.company, command.market);
-    if (command.gpus > capacity.declared) return 'invalid_parameter';
-    if (command.gpus < capacity.verified && !this.sweeps.fitOffers(command.company, command.market, command.gpus)) return 'invalid_state';
-    capacity.verified = command.gpus;
+    const { supply } = this.state;
+    const { declared } = supply.open(command.company, command.market);
+    const capacity = supply.find(command.company, command.market);
+    if (command.gpus > declared) return 'invalid_parameter';
+    if (command.gpus < supply.verified(capacity) && !this.sweeps.fitOffers(command.company, command.market, command.gpus)) return 'invalid_state';
+    supply.verify(capacity, command.gpus);
     this.state.buffer.emit('capacityVerified', { company: command.company, market: command.market, gpus: command.gpus });
     return undefined;
   }

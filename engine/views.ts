@@ -85,7 +85,7 @@ export class Views {
       })),
       regions: regions.map((name, region) => ({ region, name })),
       models: models.map((name, model) => ({ model, name })),
-      capacities: supply.capacities.map(({ company, market, declared, verified, models: served }) => ({ company, market, declared, verified, models: served })),
+      capacities: supply.capacities.map(({ company, market, declared, models: served }, index) => ({ company, market, declared, verified: supply.verified(index), models: served })),
     };
   }
 

@@ -87,10 +87,11 @@ export class Levels {
     return (this.rows.ints[at + SHAPE + side] & LENGTH_BITS) === 0 ? NIL : this.slotOf(at, side, this.placeOf(at, side, key));
   }
 
-  /** Whether a level stands there, which most likely is the key's; to be asked where there is a window. */
-  isNear(book: number, side: number, key: number): boolean {
+  /** 1 where a level stands there, which most likely is the key's, else 0; to be asked where there is a window. */
+  takenNear(book: number, side: number, key: number): number {
     const at = (book & BOOKS) << BOOK_INT_SHIFT;
-    return this.isTaken(at, side, this.placeOf(at, side, key));
+    const place = this.placeOf(at, side, key);
+    return (this.rows.ints[this.wordOf(at, side, place)] >> place) & 1;
   }
 
   /** Where a level's first and last order stand in the pool; NIL when there is none of the key. */

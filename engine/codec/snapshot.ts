@@ -83,7 +83,7 @@ interface Head {
   marks?: [string, number][];
   /** Absent until they are set. */
   bands?: Bands;
-  capacities: Omit<Capacity, 'served'>[];
+  capacities: (Omit<Capacity, 'served'> & { verified: number })[];
   /** Supply cells with sales in the running hour, exact amounts as digits. */
   spotOccupied: [number, string][];
   orderExtras: [number, OrderExtra][];
@@ -162,7 +162,7 @@ function headOf(state: State, columns: readonly ColumnView[], format: number): H
     calls: [...state.calls],
     ...(state.marks.size === 0 ? {} : { marks: [...state.marks] }),
     ...(state.bands === USUAL_BANDS ? {} : { bands: state.bands }),
-    capacities: supply.capacities.map(({ company, market, declared, verified, models }) => ({ company, market, declared, verified, models })),
+    capacities: supply.capacities.map(({ company, market, declared, models }, index) => ({ company, market, declared, verified: supply.verified(index), models })),
     spotOccupied: [...supply.spotOccupied].map(([cell, occupied]) => [cell, occupied.toString()]),
     bars: [...state.bars],
     spending: [...state.spending],
@@ -340,9 +340,9 @@ function restoreParties(state: State, head: Head): void {
   for (const [id, call] of head.calls ?? []) state.calls.set(id, call);
   for (const [key, price] of head.marks ?? []) state.marks.set(key, price);
   if (head.bands !== undefined) state.bands = head.bands;
-  for (const capacity of head.capacities) {
+  for (const { verified, ...capacity } of head.capacities) {
     const row: Capacity = { ...capacity, served: new Uint32Array(0) };
-    state.supply.add(row);
+    state.supply.add(row, verified);
     state.supply.setModels(row, capacity.models);
   }
   for (const [cell, occupied] of head.spotOccupied) state.supply.spotOccupied.set(cell, BigInt(occupied));

@@ -8,9 +8,12 @@
  * A stage first says where to read, of what the stage before has brought, and then reads in a loop that does nothing else: the less stands
  * between two reads, the more of them the processor has under way at once. Nothing is asked that may be answered one way or the other: the processor
  * would guess wrong. A place that there is not is written down and then written over by the next.
+ *
+ * What is written down stands in constants of this module, whichever market it is of: of an array that is one the compiler knows where it stands and
+ * how long it is, of others it asks at every turn of a loop. It holds for one look.
  */
 import type { CancelOrder, Envelope, PlaceOrder } from '../commands.ts';
-import { IOC, SELL } from '../vocabulary.ts';
+import { BUY, IOC, SELL } from '../vocabulary.ts';
 import { BOOK_INT_SHIFT } from '../book/book_rows.ts';
 import { ORDER_INT_SHIFT } from '../book/orders.ts';
 import { AMOUNT_INT_SHIFT, NIL } from '../ledger/lot_amounts.ts';
@@ -29,14 +32,23 @@ const LINES = 6;
 const AT_ONCE = 8;
 /** Integers of a line, of which an order has two. */
 const LINE = 16;
-/** Of a book, as of what waits: bids, asks. */
+/** Sides of a book. */
 const BIDS = 0;
 const ASKS = 1;
+/** Kinds of placed orders: bids that wait, asks that do, bids that take, asks that do. A side and what may not wait are one bit each. */
+const WAITING_BIDS = BUY;
+const WAITING_ASKS = SELL;
+const TAKING_BIDS = BUY | IOC;
+const TAKING_ASKS = SELL | IOC;
+const KINDS = 4;
+const FIRST_ASK = WAITING_ASKS * FORESEEN;
 
 /** A row, or the first, which is always there, where there is none. */
 const orFirst = (row: number): number => row & ~(row >> 31);
 /** 1 where there is such a row or place, 0 for NIL. */
 const isThere = (row: number): number => (row >>> 31) ^ 1;
+/** A number, or the one that cancels it out. */
+const negatedIf = (is: number, value: number): number => (value ^ -is) + is;
 
 /** Places in one table, and their reading. Who adds them keeps `places` and `count` in hand, and gives the count back. */
 class Places {
@@ -57,38 +69,37 @@ class Places {
   }
 }
 
-/** Placed orders of one kind: whose they are, in which book, at which key, and what the next stage needs of them. */
-class Placed {
-  readonly companies = new Int32Array(FORESEEN);
-  readonly books = new Int32Array(FORESEEN);
-  readonly keys = new Int32Array(FORESEEN);
-  /** Where in the pool the level stands behind whose orders they will rest, or the two that they would meet. */
-  readonly levels = new Int32Array(FORESEEN);
-  readonly second = new Int32Array(FORESEEN);
+/** Orders that leave, or places of what the next stage needs. */
+class Rows {
+  readonly rows = new Int32Array(2 * FORESEEN);
   count = 0;
 }
 
+const ORDERS = new Places();
+const BOOKS = new Places();
+/** In the second lines of books. */
+const SELDOM = new Places();
+const POOL = new Places();
+const AMOUNTS = new Places();
+const CELLS = new Places();
+const LOTS = new Places();
+/** Placed orders, those of each kind one after the other: how many, whose they are, in which book, at which key. */
+const COUNTS = new Int32Array(KINDS);
+const COMPANIES = new Int32Array(KINDS * FORESEEN);
+const BOOKS_OF = new Int32Array(KINDS * FORESEEN);
+const KEYS = new Int32Array(KINDS * FORESEEN);
+/** Orders that are cancelled, those of them at one end of a queue of several, and those that orders which take would meet. */
+const CANCELLED = new Rows();
+const AT_ENDS = new Rows();
+const MET = new Rows();
+/** Where in the pool the levels stand behind whose orders new ones will rest, and those that orders which take would meet. */
+const BEHIND = new Rows();
+const OPPOSITE = new Rows();
+/** Where the entry of each waiting ask's provider stands there. */
+const ENTRIES = new Rows();
+
 export class Foresight {
   private readonly state: State;
-  /** Cancels: the rows of their orders. */
-  private cancels = 0;
-  private readonly rows = new Int32Array(FORESEEN);
-  /** Bids that wait, asks that do, bids that take, asks that do. */
-  private readonly placed = [new Placed(), new Placed(), new Placed(), new Placed()] as const;
-  /** Where the entry of an ask's provider stands in the pool. */
-  private readonly entries = new Int32Array(FORESEEN);
-  /** Whom those that take would meet. */
-  private makers = 0;
-  private readonly met = new Int32Array(2 * FORESEEN);
-  /** Where the stage reads. */
-  private readonly orderPlaces = new Places();
-  private readonly bookPlaces = new Places();
-  private readonly poolPlaces = new Places();
-  private readonly amountPlaces = new Places();
-  private readonly cellPlaces = new Places();
-  private readonly lotPlaces = new Places();
-  /** In the second lines of books. */
-  private readonly seldomPlaces = new Places();
   /** What was read must be used, or the compiler leaves out the reading. */
   private seen = 0;
 
@@ -103,51 +114,41 @@ export class Foresight {
 
   /** Looks ahead to the commands from `from` on, at most FORESEEN of them. */
   look(envelopes: readonly Envelope[], from: number, to: number): void {
-    const [bids, asks, bought, sold] = this.placed;
-    this.sortCommands(envelopes, from, to - from < FORESEEN ? to : from + FORESEEN);
-    this.read();
-    this.besideCancelled();
-    this.besideNew(bids);
-    this.besideNew(asks);
-    this.besideNew(bought);
-    this.besideNew(sold);
-    this.firstLots(bids);
-    this.firstLots(bought);
-    this.ownEntries();
-    this.levelsNear(bids, BIDS);
-    this.levelsNear(asks, ASKS);
-    this.bestLevels(bought, ASKS);
-    this.bestLevels(sold, BIDS);
-    this.read();
-    this.levelsOfCancelled();
-    this.tails(bids);
-    this.tails(asks);
-    this.ownCells();
-    this.makers = 0;
-    this.heads(bought);
-    this.heads(sold);
-    this.read();
-    this.besideMakers();
-    this.read();
-  }
-
-  /** The loops that wait. */
-  private read(): void {
     const { state } = this;
+    const { orders, levels, pool, amounts, cells, lotRows } = state;
+    this.sortCommands(envelopes, from, to - from < FORESEEN ? to : from + FORESEEN);
     // Not added: where a sum of small integers is one no more, what was compiled for them is dropped.
-    this.seen ^= this.orderPlaces.read(state.orders.ints) ^ this.bookPlaces.read(state.levels.rows.ints) ^ this.poolPlaces.read(state.pool.ints)
-      ^ this.amountPlaces.read(state.amounts.ints) ^ this.cellPlaces.read(state.cells.ints) ^ this.lotPlaces.read(state.lotRows.ints) ^ this.seldomPlaces.read(state.levels.rows.seldom);
+    this.seen ^= ORDERS.read(orders.ints) ^ BOOKS.read(levels.rows.ints);
+    this.besideLeaving(CANCELLED);
+    this.besideWaiting(WAITING_BIDS, BIDS);
+    this.besideWaiting(WAITING_ASKS, ASKS);
+    this.besideTaking(TAKING_BIDS, ASKS);
+    this.besideTaking(TAKING_ASKS, BIDS);
+    this.firstLots(WAITING_BIDS);
+    this.firstLots(TAKING_BIDS);
+    this.ownEntries();
+    this.seen ^= ORDERS.read(orders.ints) ^ BOOKS.read(levels.rows.ints) ^ SELDOM.read(levels.rows.seldom) ^ POOL.read(pool.ints) ^ AMOUNTS.read(amounts.ints)
+      ^ CELLS.read(cells.ints) ^ LOTS.read(lotRows.ints);
+    this.levelsOfCancelled();
+    this.tails();
+    this.heads();
+    this.ownCells();
+    this.seen ^= ORDERS.read(orders.ints) ^ POOL.read(pool.ints) ^ CELLS.read(cells.ints);
+    this.besideLeaving(MET);
+    this.seen ^= ORDERS.read(orders.ints) ^ BOOKS.read(levels.rows.ints) ^ AMOUNTS.read(amounts.ints) ^ CELLS.read(cells.ints);
   }
 
   /** The orders that are cancelled; the books of those that are placed. */
   private sortCommands(envelopes: readonly Envelope[], from: number, to: number): void {
-    const { rows, placed, state } = this;
+    const { state } = this;
     const { orders, standing } = state;
-    const { places } = this.orderPlaces;
-    const books = this.bookPlaces;
+    const { rows } = CANCELLED;
+    const { places } = ORDERS;
+    const books = BOOKS.places;
     let cancels = 0;
+    let placed = 0;
     let seen = 0;
-    for (const list of placed) list.count = 0;
+    COUNTS.fill(0);
     for (let at = from; at < to; at++) {
       const { command } = envelopes[at];
       // They have many shapes: what kind it is is looked up once.
@@ -158,216 +159,196 @@ export class Foresight {
         places[cancels] = row << ORDER_INT_SHIFT;
         cancels += isThere(row);
       } else if (type === 'place') {
-        const { company, side, price, timeInForce, market, hour, model, clientOrderId } = command as PlaceOrder;
+        const { company, side, price, timeInForce, market, hour, model } = command as PlaceOrder;
         const book = state.nearBook(market, hour);
         if (book === NIL || !standing.has(company)) continue;
-        const list = placed[(side === SELL ? 1 : 0) + (timeInForce >= IOC ? 2 : 0)];
-        const place = list.count++;
-        list.companies[place] = company;
-        list.books[place] = book;
-        list.keys[place] = side === SELL ? -price : price;
-        books.places[books.count++] = book << BOOK_INT_SHIFT;
-        seen += model + clientOrderId.length;
+        const kind = (side & SELL) | (timeInForce & IOC);
+        const place = kind * FORESEEN + COUNTS[kind]++;
+        COMPANIES[place] = company;
+        BOOKS_OF[place] = book;
+        KEYS[place] = negatedIf(side & SELL, price);
+        books[placed++] = book << BOOK_INT_SHIFT;
+        // Where the command ends.
+        seen ^= model;
       }
     }
-    this.cancels = this.orderPlaces.count = cancels;
-    this.seen = seen;
+    CANCELLED.count = ORDERS.count = cancels;
+    BOOKS.count = placed;
+    this.seen ^= seen;
   }
 
-  /** What stands beside orders that are cancelled. */
-  private besideCancelled(): void {
-    const { rows, cancels, orderPlaces, amountPlaces, cellPlaces, bookPlaces } = this;
+  /** What stands beside orders that leave. A level is touched where one of them is at one end of its queue; one that goes is a bit in its book's line. */
+  private besideLeaving({ rows, count }: Rows): void {
     const { orders } = this.state;
-    const { places } = orderPlaces;
-    let count = 0;
+    const { places } = ORDERS;
+    let neighbours = 0;
     let amounts = 0;
     let cells = 0;
-    for (let at = 0; at < cancels; at++) {
+    let ends = 0;
+    for (let at = 0; at < count; at++) {
       const row = rows[at];
       const next = orders.next(row);
-      places[count] = next << ORDER_INT_SHIFT;
-      count += isThere(next);
+      places[neighbours] = next << ORDER_INT_SHIFT;
+      neighbours += isThere(next);
       const prev = orders.prev(row);
-      places[count] = prev << ORDER_INT_SHIFT;
-      count += isThere(prev);
+      places[neighbours] = prev << ORDER_INT_SHIFT;
+      neighbours += isThere(prev);
       const companyNext = orders.companyNext(row);
-      places[count] = companyNext << ORDER_INT_SHIFT;
-      count += isThere(companyNext);
+      places[neighbours] = companyNext << ORDER_INT_SHIFT;
+      neighbours += isThere(companyNext);
       const companyPrev = orders.companyPrev(row);
-      places[count] = companyPrev << ORDER_INT_SHIFT;
-      count += isThere(companyPrev);
+      places[neighbours] = companyPrev << ORDER_INT_SHIFT;
+      neighbours += isThere(companyPrev);
       const holdList = orders.holdList(row);
-      amountPlaces.places[amounts] = holdList << AMOUNT_INT_SHIFT;
+      AMOUNTS.places[amounts] = holdList << AMOUNT_INT_SHIFT;
       amounts += isThere(holdList);
       const cell = orders.cell(row);
-      cellPlaces.places[cells] = cell << CELL_INT_SHIFT;
+      CELLS.places[cells] = cell << CELL_INT_SHIFT;
       cells += isThere(cell);
-      bookPlaces.places[at] = orFirst(orders.book(row)) << BOOK_INT_SHIFT;
+      BOOKS.places[at] = orFirst(orders.book(row)) << BOOK_INT_SHIFT;
+      AT_ENDS.rows[ends] = row;
+      ends += (next ^ prev) >>> 31;
     }
-    orderPlaces.count = count;
-    amountPlaces.count = amounts;
-    cellPlaces.count = cells;
-    bookPlaces.count = cancels;
+    ORDERS.count = neighbours;
+    AMOUNTS.count = amounts;
+    CELLS.count = cells;
+    BOOKS.count = count;
+    AT_ENDS.count = ends;
   }
 
-  /** The order before a new one in its company's chain. */
-  private besideNew({ companies, count }: Placed): void {
-    const { orderPlaces, state: { standing } } = this;
-    const { places } = orderPlaces;
-    let to = orderPlaces.count;
-    for (let at = 0; at < count; at++) {
-      const first = standing.firstOrder(companies[at]);
-      places[to] = first << ORDER_INT_SHIFT;
-      to += isThere(first);
+  /** The order before a new one in its company's chain, and the level that it will rest in; one that is there brings the next stage to its last order. */
+  private besideWaiting(kind: number, side: number): void {
+    const { levels, standing } = this.state;
+    const { places } = ORDERS;
+    let firsts = ORDERS.count;
+    let near = POOL.count;
+    let behind = side === BIDS ? 0 : BEHIND.count;
+    const from = kind * FORESEEN;
+    const to = from + COUNTS[kind];
+    for (let at = from; at < to; at++) {
+      const first = standing.firstOrder(COMPANIES[at]);
+      places[firsts] = first << ORDER_INT_SHIFT;
+      firsts += isThere(first);
+      const level = levels.placeNear(BOOKS_OF[at], side, KEYS[at]);
+      POOL.places[near] = BEHIND.rows[behind] = level;
+      near += isThere(level);
+      behind += level === NIL ? 0 : levels.takenNear(BOOKS_OF[at], side, KEYS[at]);
     }
-    orderPlaces.count = to;
+    ORDERS.count = firsts;
+    POOL.count = near;
+    BEHIND.count = behind;
+  }
+
+  /** The same of one that takes, but for the two levels that it would meet, and the second line of its book. */
+  private besideTaking(kind: number, opposite: number): void {
+    const { levels, standing } = this.state;
+    const { places } = ORDERS;
+    let firsts = ORDERS.count;
+    let best = POOL.count;
+    let met = opposite === ASKS ? 0 : OPPOSITE.count;
+    let seldom = SELDOM.count;
+    const from = kind * FORESEEN;
+    const to = from + COUNTS[kind];
+    for (let at = from; at < to; at++) {
+      const first = standing.firstOrder(COMPANIES[at]);
+      places[firsts] = first << ORDER_INT_SHIFT;
+      firsts += isThere(first);
+      const level = levels.bestPlace(BOOKS_OF[at], opposite);
+      POOL.places[best] = OPPOSITE.rows[met] = level;
+      best += isThere(level);
+      met += isThere(level);
+      const after = levels.secondPlace(BOOKS_OF[at], opposite);
+      POOL.places[best] = OPPOSITE.rows[met] = after;
+      best += isThere(after);
+      met += isThere(after);
+      SELDOM.places[seldom++] = BOOKS_OF[at] << BOOK_INT_SHIFT;
+    }
+    ORDERS.count = firsts;
+    POOL.count = best;
+    OPPOSITE.count = met;
+    SELDOM.count = seldom;
   }
 
   /** A bid asks its first lot for what it has, and a fill posts to it. */
-  private firstLots({ companies, count }: Placed): void {
-    const { lotPlaces, state: { standing } } = this;
-    const { places } = lotPlaces;
-    let to = lotPlaces.count;
-    for (let at = 0; at < count; at++) {
-      const lot = standing.firstLot(companies[at]);
-      places[to] = lot << LOT_INT_SHIFT;
-      to += isThere(lot);
+  private firstLots(kind: number): void {
+    const { standing } = this.state;
+    const { places } = LOTS;
+    let lots = LOTS.count;
+    const from = kind * FORESEEN;
+    const to = from + COUNTS[kind];
+    for (let at = from; at < to; at++) {
+      const lot = standing.firstLot(COMPANIES[at]);
+      places[lots] = lot << LOT_INT_SHIFT;
+      lots += isThere(lot);
     }
-    lotPlaces.count = to;
+    LOTS.count = lots;
   }
 
   /** Where the provider of an ask stands in the table of its book. */
   private ownEntries(): void {
-    const { entries, poolPlaces, state: { providerCells } } = this;
-    const { companies, books, count } = this.placed[ASKS];
-    const { places } = poolPlaces;
-    let to = poolPlaces.count;
+    const { providerCells } = this.state;
+    const { places } = POOL;
+    let entries = POOL.count;
+    const count = COUNTS[WAITING_ASKS];
     for (let at = 0; at < count; at++) {
-      const entry = providerCells.placeNear(books[at], companies[at]);
-      entries[at] = entry;
-      places[to] = entry;
-      to += isThere(entry);
+      const entry = providerCells.placeNear(BOOKS_OF[FIRST_ASK + at], COMPANIES[FIRST_ASK + at]);
+      places[entries] = ENTRIES.rows[at] = entry;
+      entries += isThere(entry);
     }
-    poolPlaces.count = to;
+    POOL.count = entries;
   }
 
-  /** The levels that orders will rest in; those that are there bring the next stage to their last order. */
-  private levelsNear({ books, keys, levels, count }: Placed, side: number): void {
-    const { poolPlaces, state } = this;
-    const { places } = poolPlaces;
-    let to = poolPlaces.count;
-    for (let at = 0; at < count; at++) {
-      const level = state.levels.placeNear(books[at], side, keys[at]);
-      levels[at] = level !== NIL && state.levels.isNear(books[at], side, keys[at]) ? level : NIL;
-      places[to] = level;
-      to += isThere(level);
-    }
-    poolPlaces.count = to;
-  }
-
-  /** The two levels that those that take would meet, and the second lines of their books. */
-  private bestLevels({ books, levels, second, count }: Placed, opposite: number): void {
-    const { poolPlaces, seldomPlaces, state } = this;
-    const { places } = poolPlaces;
-    let to = poolPlaces.count;
-    for (let at = 0; at < count; at++) {
-      const best = state.levels.bestPlace(books[at], opposite);
-      levels[at] = places[to] = best;
-      to += isThere(best);
-      const after = state.levels.secondPlace(books[at], opposite);
-      second[at] = places[to] = after;
-      to += isThere(after);
-      seldomPlaces.places[seldomPlaces.count++] = books[at] << BOOK_INT_SHIFT;
-    }
-    poolPlaces.count = to;
-  }
-
-  /** A level is touched where an order at one end of its queue is cancelled; one that goes is a bit in its book's line. */
   private levelsOfCancelled(): void {
-    const { rows, cancels, poolPlaces, state: { orders, levels } } = this;
-    const { places } = poolPlaces;
-    let to = 0;
-    for (let at = 0; at < cancels; at++) {
+    const { orders, levels } = this.state;
+    const { rows, count } = AT_ENDS;
+    const { places } = POOL;
+    let near = 0;
+    for (let at = 0; at < count; at++) {
       const row = rows[at];
       const side = orders.isSell(row) ? ASKS : BIDS;
       const level = levels.placeNear(orFirst(orders.book(row)), side, side === ASKS ? -orders.price(row) : orders.price(row));
-      places[to] = level;
-      to += isThere(level) & ((orders.next(row) ^ orders.prev(row)) >>> 31);
+      places[near] = level;
+      near += isThere(level);
     }
-    poolPlaces.count = to;
+    POOL.count = near;
   }
 
   /** Behind whom orders will stand. */
-  private tails({ levels, count }: Placed): void {
-    const { orderPlaces, state: { pool: { ints } } } = this;
-    const { places } = orderPlaces;
-    let to = orderPlaces.count;
+  private tails(): void {
+    const { ints } = this.state.pool;
+    const { rows, count } = BEHIND;
+    const { places } = ORDERS;
+    for (let at = 0; at < count; at++) places[at] = ints[rows[at] + 1] << ORDER_INT_SHIFT;
+    ORDERS.count = count;
+  }
+
+  /** Whom orders that take would meet: the first of the two levels. */
+  private heads(): void {
+    const { ints } = this.state.pool;
+    const { rows, count } = OPPOSITE;
+    const { places } = ORDERS;
+    let lines = ORDERS.count;
     for (let at = 0; at < count; at++) {
-      const level = levels[at];
-      places[to] = ints[orFirst(level) + 1] << ORDER_INT_SHIFT;
-      to += isThere(level);
+      const maker = ints[rows[at]];
+      MET.rows[at] = maker;
+      places[lines++] = maker << ORDER_INT_SHIFT;
+      places[lines++] = (maker << ORDER_INT_SHIFT) + LINE;
     }
-    orderPlaces.count = to;
+    MET.count = count;
+    ORDERS.count = lines;
   }
 
   /** The cells of asks whose providers stand where they should. The others are most likely new in the book. */
   private ownCells(): void {
-    const { entries, cellPlaces, state: { pool: { ints } } } = this;
-    const { companies, count } = this.placed[ASKS];
-    const { places } = cellPlaces;
-    let to = 0;
-    for (let at = 0; at < count; at++) {
-      const entry = orFirst(entries[at]);
-      places[to] = ints[entry | CELL] << CELL_INT_SHIFT;
-      to += ints[entry] === companies[at] + 1 ? isThere(entries[at]) : 0;
-    }
-    cellPlaces.count = to;
-  }
-
-  /** Whom orders that take would meet: the first of the two levels. */
-  private heads({ levels, second, count }: Placed): void {
     const { ints } = this.state.pool;
-    for (let at = 0; at < count; at++) {
-      if (levels[at] !== NIL) this.addMaker(ints[levels[at]]);
-      if (second[at] !== NIL) this.addMaker(ints[second[at]]);
-    }
-  }
-
-  private addMaker(maker: number): void {
-    const { orderPlaces } = this;
-    this.met[this.makers++] = maker;
-    orderPlaces.places[orderPlaces.count++] = maker << ORDER_INT_SHIFT;
-    orderPlaces.places[orderPlaces.count++] = (maker << ORDER_INT_SHIFT) + LINE;
-  }
-
-  /** What stands beside those that would be met. */
-  private besideMakers(): void {
-    const { met, makers, orderPlaces, amountPlaces, cellPlaces } = this;
-    const { orders } = this.state;
-    const { places } = orderPlaces;
-    let count = 0;
-    let amounts = 0;
+    const { places } = CELLS;
     let cells = 0;
-    for (let at = 0; at < makers; at++) {
-      const maker = met[at];
-      const next = orders.next(maker);
-      places[count] = next << ORDER_INT_SHIFT;
-      count += isThere(next);
-      const companyNext = orders.companyNext(maker);
-      places[count] = companyNext << ORDER_INT_SHIFT;
-      count += isThere(companyNext);
-      const companyPrev = orders.companyPrev(maker);
-      places[count] = companyPrev << ORDER_INT_SHIFT;
-      count += isThere(companyPrev);
-      const holdList = orders.holdList(maker);
-      amountPlaces.places[amounts] = holdList << AMOUNT_INT_SHIFT;
-      amounts += isThere(holdList);
-      const cell = orders.cell(maker);
-      cellPlaces.places[cells] = cell << CELL_INT_SHIFT;
-      cells += isThere(cell);
+    const count = COUNTS[WAITING_ASKS];
+    for (let at = 0; at < count; at++) {
+      const entry = orFirst(ENTRIES.rows[at]);
+      places[cells] = ints[entry | CELL] << CELL_INT_SHIFT;
+      cells += ints[entry] === COMPANIES[FIRST_ASK + at] + 1 ? isThere(ENTRIES.rows[at]) : 0;
     }
-    orderPlaces.count = count;
-    amountPlaces.count = amounts;
-    cellPlaces.count = cells;
+    CELLS.count = cells;
   }
 }

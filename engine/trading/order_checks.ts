@@ -175,7 +175,7 @@ export class OrderChecks {
     if (cell !== NIL) return supply.covers(cell, quantity, left);
     const capacity = supply.find(company, market);
     if (capacity === NIL) return false;
-    const verified = supply.capacities[capacity].verified * STEPS_PER_GPU_HOUR;
+    const verified = supply.verified(capacity) * STEPS_PER_GPU_HOUR;
     // Before version 8 a fraction of the hour, which is none of binary numbers, refused some offers that just fit.
     return this.state.rulesVersion >= 8 ? quantity * MINUTES_PER_HOUR <= verified * left : quantity * (MINUTES_PER_HOUR / left) <= verified;
   }

@@ -3,7 +3,7 @@ import { NIL } from '../ledger/lot_amounts.ts';
 import { BookRows } from '../book/book_rows.ts';
 import { SupplyCells } from '../ledger/supply_cells.ts';
 import { RowPool } from '../numbers/row_pool.ts';
-import { ProviderCells } from './provider_cells.ts';
+import { ProviderCells, UNKNOWN } from './provider_cells.ts';
 
 const BOOK = 3;
 
@@ -23,12 +23,12 @@ describe('cells by provider', () => {
     expect(cells.values(BOOK)).toEqual(providers.map((_, cell) => cell));
   });
 
-  it('finds by one look what stands first in its place, and nothing else', () => {
+  it('finds by one look what stands first in its place, or that nobody does', () => {
     const cells = cellsByProvider();
     expect(cells.near(BOOK, 8)).toBe(NIL);
     // In a table of four or eight both belong where 8 stands.
     [8, 16].forEach((provider, cell) => cells.add(BOOK, provider, cell));
-    expect([8, 16, 24, 0, -1, 1.5].map((provider) => cells.near(BOOK, provider))).toEqual([0, NIL, NIL, NIL, NIL, NIL]);
+    expect([8, 16, 24, 0, 1.5, 3, -1].map((provider) => cells.near(BOOK, provider))).toEqual([0, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN, NIL, NIL]);
     const many = Array.from({ length: 100 }, (_, index) => 100 + index);
     many.forEach((provider, index) => cells.add(BOOK, provider, 2 + index));
     expect(many.map((provider) => cells.near(BOOK, provider))).toEqual(many.map((_, index) => 2 + index));

@@ -13,6 +13,8 @@ import type { RowPool } from '../numbers/row_pool.ts';
 /** Numbers of an entry, two of which are a row of the pool: provider + 1, 0 when it is free; its cell. */
 const ENTRY_INT_SHIFT = 1;
 export const CELL = 1;
+/** No cell, and not the one that stands for none. */
+export const UNKNOWN = -2;
 /** Of the shape: below, the logarithm of a table's length in entries, which is what a shift looks at; above, how many are in it. 0: there is none. */
 const COUNT_SHIFT = 5;
 const ENTRIES_PER_ROW = 2;
@@ -37,11 +39,14 @@ export class ProviderCells {
     return this.rows.ints[((book & BOOKS) << BOOK_INT_SHIFT) + CELLS_SHAPE] >> COUNT_SHIFT;
   }
 
-  /** As `get`, by one look: NIL also when another provider's stands where this one's would. */
+  /** As `get`, by one look: UNKNOWN when another provider's stands where this one's would. */
   near(book: number, provider: CompanyId): number {
     const { ints } = this.pool;
     const entry = this.placeNear(book, provider);
-    return provider >= 0 && entry !== NIL && ints[entry] === provider + 1 ? ints[entry | CELL] : NIL;
+    if (entry === NIL || !(provider >= 0)) return NIL;
+    const found = ints[entry];
+    if (found === provider + 1) return ints[entry | CELL];
+    return found === 0 ? NIL : UNKNOWN;
   }
 
   /** NIL when the provider has none. */

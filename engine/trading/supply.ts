@@ -8,6 +8,7 @@ import { NIL } from '../ledger/lot_amounts.ts';
 import { CELL_ROWS } from '../ledger/supply_cells.ts';
 import type { SupplyCells } from '../ledger/supply_cells.ts';
 import type { ColumnView } from '../numbers/column_views.ts';
+import { grownCapacity, grownFloats } from '../numbers/columns.ts';
 import { STEPS_PER_GPU_HOUR } from '../numbers/units.ts';
 import type { Hour } from '../numbers/units.ts';
 
@@ -16,7 +17,6 @@ export interface Capacity {
   readonly company: CompanyId;
   readonly market: MarketId;
   declared: number;
-  verified: number;
   models: ModelId[];
   /** One bit per model. */
   served: Uint32Array;
@@ -26,11 +26,14 @@ const MINUTES = 60;
 /** lcm(1..60): in this many parts of a step, quantity x 60/k is a whole number for every k. */
 const STEP_PARTS = 9_690_712_164_777_231_700_912_728_800n;
 const NOTHING = new Int32Array(0);
+const CAPACITIES_FIRST = 16;
 
 export class Supply {
   readonly capacities: Capacity[] = [];
   /** By company and market: one more than the index into `capacities`. Every company before the last provider has a list: a sparse array would be a table to be searched. */
   private byProvider: Int32Array[] = [];
+  /** GPUs of each that are proven: every ask looks, and would fetch the capacity's own object for it. */
+  private gpus = new Float64Array(CAPACITIES_FIRST);
 
   /** One row per provider, market and hour with anything offered or sold. */
   private readonly cells: SupplyCells;
@@ -54,13 +57,13 @@ export class Supply {
   open(company: CompanyId, market: MarketId): Capacity {
     const index = this.find(company, market);
     if (index !== NIL) return this.capacities[index];
-    const capacity: Capacity = { company, market, declared: 0, verified: 0, models: [], served: new Uint32Array(0) };
-    this.add(capacity);
+    const capacity: Capacity = { company, market, declared: 0, models: [], served: new Uint32Array(0) };
+    this.add(capacity, 0);
     return capacity;
   }
 
   /** Lists a capacity (also when a snapshot is restored). */
-  add(capacity: Capacity): void {
+  add(capacity: Capacity, verified: number): void {
     const { company, market } = capacity;
     while (this.byProvider.length <= company) this.byProvider.push(NOTHING);
     const before = this.byProvider[company];
@@ -68,13 +71,25 @@ export class Supply {
       this.byProvider[company] = new Int32Array(market + 1);
       this.byProvider[company].set(before);
     }
-    this.byProvider[company][market] = this.capacities.push(capacity);
+    const count = this.capacities.push(capacity);
+    this.byProvider[company][market] = count;
+    if (count > this.gpus.length) this.gpus = grownFloats(this.gpus, grownCapacity(this.gpus.length, count));
+    this.gpus[count - 1] = verified;
+  }
+
+  /** GPUs of a capacity that are proven. */
+  verified(capacity: number): number {
+    return this.gpus[capacity];
+  }
+  verify(capacity: number, gpus: number): void {
+    this.gpus[capacity] = gpus;
   }
 
   /** Has another market's capacities, only to be read. */
   adoptCapacities(from: Supply): void {
     for (const capacity of from.capacities) this.capacities.push(capacity);
     this.byProvider = from.byProvider;
+    this.gpus = from.gpus;
   }
 
   /** A cell with what another market's has offered and sold. */
@@ -167,7 +182,7 @@ export class Supply {
    * (offered + quantity) x 60/k <= verified.
    */
   covers(row: number, quantity: number, minutesLeft: number): boolean {
-    return this.fits(row, quantity, minutesLeft, this.capacities[this.cells.capacity(row)].verified);
+    return this.fits(row, quantity, minutesLeft, this.gpus[this.cells.capacity(row)]);
   }
 
   /** The rule of `covers` for a number of GPUs. */

@@ -18,6 +18,7 @@ import { NIL } from '../ledger/lot_amounts.ts';
 import { OrderChecks, hasExpired } from './order_checks.ts';
 import { OrdersInMarket } from './orders_in_market.ts';
 import { FLAG, NO_EXTRA, flagsOf } from '../book/orders.ts';
+import { UNKNOWN } from './provider_cells.ts';
 import { RATE_SCALE } from '../state.ts';
 import { HourBook, isUnused } from './markets.ts';
 import type { State } from '../state.ts';
@@ -25,9 +26,6 @@ import type { Market } from './markets.ts';
 import { TIMER } from '../time/timers.ts';
 import type { TradingHost } from './trading_host.ts';
 import type { Hour, Micro, Ticks } from '../numbers/units.ts';
-
-/** No supply cell, and not the one that stands for none. */
-const UNKNOWN = -2;
 
 export class Trading extends OrdersInMarket implements AuctionHost, TradingHost {
   readonly checks: OrderChecks;
@@ -60,7 +58,7 @@ export class Trading extends OrdersInMarket implements AuctionHost, TradingHost 
     const hold = command.side === BUY ? requiredHold(price * command.quantity, 0, 0, 0) : 0;
     const refusal = isForeseen ? undefined : this.entryRefusal(command, market, book, price, hold, cell);
     if (refusal !== undefined) return refusal;
-    if (book === undefined || (cell === NIL && offersCapacity(command))) return this.place(command, true, this.openFor(command, market as Market));
+    if (book === undefined || (cell === NIL && offersCapacity(command))) return this.place(command, true, this.openFor(command, market as Market, book));
     const row = this.createRow(command, book, price, cell);
     const late = this.bookRefusal(book, row, command);
     if (late !== undefined) {
@@ -191,12 +189,10 @@ export class Trading extends OrdersInMarket implements AuctionHost, TradingHost 
     this.state.orders.extras.set(row, { clientOrderId, displayQuantity, minimumQuantity, stopPrice, expiresAt, resaleOf, block: 0 });
   }
 
-  /** The supply cell that an order would offer from, as far as one look finds it: NIL for orders that offer none, else UNKNOWN. */
+  /** The supply cell that an order would offer from, as far as one look says it: NIL when there is none or it offers none, else UNKNOWN. */
   private nearCell(command: PlaceOrder, book: HourBook | undefined): number {
     if (!offersCapacity(command)) return NIL;
-    if (book === undefined) return NIL;
-    const cell = this.state.providerCells.near(book.row, command.company);
-    return cell === NIL ? UNKNOWN : cell;
+    return book === undefined ? NIL : this.state.providerCells.near(book.row, command.company);
   }
 
   /** The same; NIL when there is none. */
@@ -204,15 +200,18 @@ export class Trading extends OrdersInMarket implements AuctionHost, TradingHost 
     return book === undefined || !offersCapacity(command) ? NIL : this.state.providerCells.get(book.row, command.company);
   }
 
-  /** Makes the book and the supply cell of an order that may enter. Returns the cell. */
-  private openFor(command: PlaceOrder, market: Market): number {
-    const book = this.state.openBook(market, command.hour);
-    return offersCapacity(command) ? this.cellFor(book, command.company) : NIL;
+  /** Makes the book, unless there is one, and the supply cell of an order that may enter and has none. Returns the cell. */
+  private openFor(command: PlaceOrder, market: Market, book: HourBook | undefined): number {
+    const opened = book ?? this.state.openBook(market, command.hour);
+    return offersCapacity(command) ? this.openCell(opened, command.company) : NIL;
   }
 
   cellFor(book: HourBook, company: number): number {
     const existing = this.state.providerCells.get(book.row, company);
-    if (existing !== NIL) return existing;
+    return existing === NIL ? this.openCell(book, company) : existing;
+  }
+
+  private openCell(book: HourBook, company: number): number {
     const { supply } = this.state;
     const cell = supply.createCell(supply.find(company, book.market), book.hour);
     this.state.providerCells.add(book.row, company, cell);
