@@ -9,7 +9,6 @@
  * starts again from the journal.
  */
 import type { Envelope } from '../../engine/commands.ts';
-import { EnvelopeReader } from '../../engine/codec/command_codec.ts';
 import { encodeEvents } from '../../engine/codec/event_codec.ts';
 import { FORESEEN } from '../../engine/trading/foresight.ts';
 import type { QueryName } from '../../engine/queries.ts';
@@ -18,18 +17,12 @@ import type { Authoriser, PendingReleases } from './authoriser_port.ts';
 import type { Clock } from './clock.ts';
 import { EngineTime } from './engine_time.ts';
 import { Execution, NO_TEXT, NOBODY, needsHolds, newTurn } from './execution.ts';
-import type { Encoded, Turn } from './execution.ts';
+import type { Turn } from './execution.ts';
 import type { AuthoriseRequest, AuthoriseResult, Reservation, SequencerStatus, Spent } from './port.ts';
-import { Queue } from './queue.ts';
 import { SEQUENCER_LIMITS } from './sequencer_parts.ts';
 import type { Outlet, SequencedEngine, SequencerLimits, SequencerParts } from './sequencer_parts.ts';
-
-/** since: when it came, in elapsed milliseconds. */
-type Item = { id: number; since: number } & (
-  | { kind: 'command'; envelope: Envelope; encoded: Encoded }
-  | { kind: 'query'; name: QueryName; ask: object }
-  | { kind: 'clock'; now: number }
-);
+import { Waiting } from './waiting.ts';
+import type { Item } from './waiting.ts';
 
 export class Sequencer {
   private readonly engine: SequencedEngine;
@@ -42,7 +35,7 @@ export class Sequencer {
   private readonly limits: SequencerLimits;
   private readonly elapsed: () => number;
   private readonly leads: () => boolean;
-  private readonly queue = new Queue<Item>();
+  private readonly queue = new Waiting();
   private readonly execution: Execution;
   private readonly time: EngineTime;
   private committedSequence: number;
@@ -90,16 +83,10 @@ export class Sequencer {
    * @param age milliseconds that they have waited already: what callers wait for is the whole
    */
   submitEncoded(ids: readonly number[], bytes: Uint8Array, age = 0): number[] {
-    const since = this.elapsed() - age;
-    const reader = new EnvelopeReader(bytes);
-    const refused: number[] = [];
-    for (const id of ids) {
-      const from = reader.at;
-      const envelope = reader.next();
-      if (!this.add({ kind: 'command', id, since, envelope, encoded: { bytes, from, to: reader.at } })) refused.push(id);
-    }
-    reader.end();
-    return refused;
+    const room = this.stopped ? 0 : Math.max(0, this.limits.queue - this.queue.length);
+    this.queue.pushEncoded(ids.slice(0, room), bytes, this.elapsed() - age);
+    if (room > 0) this.wake();
+    return ids.slice(room);
   }
   /** Answered at its place between commands. @returns false as in `submit` */
   query(id: number, name: QueryName, ask: object): boolean {

@@ -34,7 +34,7 @@ const ROWS_PER_PART = 50;
 const REPLAYED_MAX = LEADER_DEFAULTS.snapshotEvery * TAKEN_LATE_TIMES;
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
-  const operations = options.number('operations', 2_000_000);
+  const operations = options.number('operations', 10_000_000);
   const market = await DurableMarket.open(options.say);
   try {
     const stateHash = await writeJournal(market, operations, options);
