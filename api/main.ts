@@ -14,6 +14,7 @@ import { Following, openProjector, openSequencer, openToOthers, startEngineProce
 import { introduction } from './roles/introduction.ts';
 import { patiently } from './roles/patience.ts';
 import { Parts } from './roles/parts.ts';
+import { readSourceMap } from './source_map.ts';
 
 const CLOSE_MILLIS_MAX = 9_500;
 /** Who cannot go on must not linger: another may lead already. */
@@ -123,6 +124,7 @@ async function main(): Promise<void> {
   }
 }
 
+readSourceMap();
 try {
   await main();
 } catch (error) {

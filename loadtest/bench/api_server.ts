@@ -16,6 +16,7 @@ import { exchangeRoutes } from '../../api/http/routes/all_routes.ts';
 import { MarketView } from '../../api/market/market_view.ts';
 import { eventOf } from '../../api/sequencer/port.ts';
 import type { SequencerPort } from '../../api/sequencer/port.ts';
+import { readSourceMap } from '../../api/source_map.ts';
 import { openDatabase } from '../../db/database.ts';
 import { startProjector } from '../../db/projector.ts';
 import { ProjectionWaiter } from '../../db/queries/positions.ts';
@@ -140,6 +141,8 @@ export function serve(): void {
     console.error(error);
     process.exit(1);
   };
+  // As the server does.
+  readSourceMap();
   start().then(({ ready, server }) => {
     process.send?.(ready);
     process.on('message', (name: keyof ApiServer) => {
