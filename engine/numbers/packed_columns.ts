@@ -12,7 +12,7 @@ const PIECE_BYTES = 1 << 18;
 const WORD = 8;
 /** The least number and the width, as doubles: what follows lies at a whole word. */
 const HEAD_BYTES = 2 * WORD;
-/** Bytes of a number: none where all are the same; those of a double where they lie too far apart, or are not whole. */
+/** Bytes of a number: none where all are the same; those of a double where they lie too far apart, or not all are whole. */
 const WIDTHS = [0, 1, 2, 4, 8] as const;
 type Width = (typeof WIDTHS)[number];
 const AS_IT_IS = 8;
@@ -21,16 +21,23 @@ const CHUNK_BYTES_MAX = HEAD_BYTES + BLOCK_ROWS * AS_IT_IS;
 /** One number a row. */
 interface Strip {
   readonly table: ColumnView['table'];
+  /** Of doubles: the same memory, two words each. */
+  readonly halves: Int32Array;
   readonly stride: number;
   readonly place: number;
 }
+
+const stripsOf = ({ table, stride, places }: ColumnView): Strip[] => {
+  const halves = new Int32Array(table.buffer, table.byteOffset, table.byteLength >> 2);
+  return places.map((place) => ({ table, halves, stride, place }));
+};
 
 /** Columns next to each other that have as many rows go through their blocks together. */
 function* blocksOf(views: readonly ColumnView[]): Generator<{ strips: readonly Strip[]; from: number; count: number }> {
   for (let first = 0, next = 0; first < views.length; first = next) {
     const { rows } = views[first];
     while (next < views.length && views[next].rows === rows) next++;
-    const strips = views.slice(first, next).flatMap(({ table, stride, places }) => places.map((place): Strip => ({ table, stride, place })));
+    const strips = views.slice(first, next).flatMap(stripsOf);
     for (let from = 0; from < rows; from += BLOCK_ROWS) yield { strips, from, count: Math.min(BLOCK_ROWS, rows - from) };
   }
 }
@@ -84,8 +91,9 @@ class Packer {
 
   add(strip: Strip, from: number, count: number): void {
     const { doubles } = this.memory;
-    const least = gather(strip, from, count);
-    const width = widthOf(least, count);
+    gather(strip, from, count);
+    const { least, distance } = range;
+    const width = widthOf(distance);
     const at = this.length / WORD;
     doubles[at] = width === AS_IT_IS ? 0 : least;
     doubles[at + 1] = width;
@@ -103,36 +111,56 @@ class Packer {
   }
 }
 
-/** Brings a strip's numbers together. @returns the least of them; NaN where one is not whole */
-function gather({ table, stride, place }: Strip, from: number, count: number): number {
+/** Of the numbers that were gathered last. How far apart they are is NaN where one is neither whole nor the same as all others. */
+const range = { least: 0.5, distance: 0.5 };
+
+/** Brings a strip's numbers together. */
+function gather(strip: Strip, from: number, count: number): void {
+  const { table } = strip;
+  const at = from * strip.stride + strip.place;
+  // Apart: V8 keeps one record of the kinds of tables that a place in the program has read, and reads slowly where there are two.
+  if (table instanceof Int32Array) gatherInts(table, at, strip.stride, count);
+  else if (isOne(strip.halves, 2 * at, 2 * strip.stride, count)) [range.least, range.distance] = [table[at], 0];
+  else gatherDoubles(table, at, strip.stride, count);
+}
+
+/** Whether all are the first, to the bit. */
+function isOne(halves: Int32Array, first: number, stride: number, count: number): boolean {
+  const [low, high] = [halves[first], halves[first + 1]];
+  for (let left = count, at = first; left > 0; left--, at += stride) if (halves[at] !== low || halves[at + 1] !== high) return false;
+  return true;
+}
+
+function gatherInts(table: Int32Array, first: number, stride: number, count: number): void {
   const values = numbers;
-  let at = from * stride + place;
-  let least = table[at];
-  // Two loops: V8 keeps one record of the kinds of tables that a place in the program has read, and reads slowly where there are two.
-  if (table instanceof Int32Array) {
-    for (let index = 0; index < count; index++, at += stride) {
-      const value = table[at];
-      values[index] = value;
-      if (value < least) least = value;
-    }
-    return least;
+  let [least, most] = [table[first], table[first]];
+  for (let index = 0, at = first; index < count; index++, at += stride) {
+    const value = table[at];
+    values[index] = value;
+    if (value < least) least = value;
+    if (value > most) most = value;
   }
-  for (let index = 0; index < count; index++, at += stride) {
+  range.least = least;
+  range.distance = most - least;
+}
+
+function gatherDoubles(table: Float64Array, first: number, stride: number, count: number): void {
+  const values = numbers;
+  let [least, most] = [table[first], table[first]];
+  for (let index = 0, at = first; index < count; index++, at += stride) {
     const value = table[at];
     values[index] = value;
     // What is written as a distance comes back as a number, and that of a negative zero as another zero.
     if (Math.floor(value) !== value || Object.is(value, -0)) least = Number.NaN;
     if (value < least) least = value;
+    if (value > most) most = value;
   }
-  return least;
+  range.least = least;
+  range.distance = most - least;
 }
 
-function widthOf(least: number, count: number): Width {
-  const values = numbers;
-  let most = least;
-  for (let index = 0; index < count; index++) if (values[index] > most) most = values[index];
-  const distance = most - least;
-  // Of no number where there is no least one, nor of infinities.
+function widthOf(distance: number): Width {
+  // Not of infinities, nor of what is none.
   if (!(distance < 2 ** 32)) return AS_IT_IS;
   if (distance < 2 ** 8) return distance === 0 ? 0 : 1;
   return distance < 2 ** 16 ? 2 : 4;
@@ -156,7 +184,7 @@ function unpackStrip(memory: Memory, begin: number, strip: Strip, from: number, 
   const [least, width] = [doubles[begin / WORD], doubles[begin / WORD + 1]];
   const length = chunkBytes(count, width);
   if (!WIDTHS.some((known) => known === width) || begin + length > bytes.length) throw new RangeError('the bytes are not those of a column');
-  if (width === 0 && least === 0) return length;
+  if (width === 0 && Object.is(least, 0)) return length;
   read(memory, begin + HEAD_BYTES, width as Width, least, count);
   scatter(strip, from, count);
   return length;
