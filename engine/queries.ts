@@ -309,6 +309,8 @@ export interface Queries {
   lots: { ask: { company: number }; answer: LotView[] };
   order: { ask: { order: number }; answer: OrderView | null };
   allocations: { ask: { company: number }; answer: AllocationView[] };
+  /** Settled ones that still keep in contract what was authorised and not captured when their hour ended, and how much of it, 1e-6 GPU-seconds. */
+  leftPending: { ask: object; answer: { allocation: number; gpu: number }[] };
   /** Whose capacity each delivers; NONE when there is none such. */
   deliverers: { ask: { allocations: readonly number[] }; answer: number[] };
   /** Of a borrower, of a lender, or with NONE of everybody; from a facility on, and so many at most, or else all. */

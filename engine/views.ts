@@ -48,6 +48,7 @@ export class Views {
       lots: ({ company }) => this.lots(company),
       order: ({ order }) => this.order(order),
       allocations: ({ company }) => this.allocations(company),
+      leftPending: () => this.leftPending(),
       deliverers: ({ allocations }) => allocations.map((id) => this.delivererOf(id)),
       facilities: (ask) => this.facilitiesOf(ask),
       facility: ({ facility }) => (state.facilities[facility] === undefined ? null : this.facilityView(state.facilities[facility])),
@@ -192,6 +193,18 @@ export class Views {
     const { allocations, standing } = this.state;
     const found: AllocationView[] = [];
     for (let row = standing.firstAllocation(company); row !== NIL; row = allocations.companyNext(row)) found.push(this.allocationView(row));
+    return found;
+  }
+
+  /** Of all rows: a market that has traded for long has millions of allocations, and most companies have many. */
+  private leftPending(): Answer<'leftPending'> {
+    const { allocations } = this.state;
+    const found: Answer<'leftPending'> = [];
+    for (let row = 0; row < allocations.used; row++) {
+      if (allocations.state(row) !== ALLOCATION.settled || allocations.pendingGpu(row) === 0) continue;
+      const { allocation, status, budgetGpu, usedGpu } = this.allocationView(row);
+      if (status === 'delivered') found.push({ allocation, gpu: budgetGpu - usedGpu });
+    }
     return found;
   }
 

@@ -81,9 +81,9 @@ export class AllocationAuthoriser implements Authoriser {
     this.served.clear();
     this.spending.clear();
     this.reservations.clear();
-    const { companies, capacities } = engine.query('directory', {});
+    const { capacities } = engine.query('directory', {});
     for (const { company, market, models } of capacities) this.served.set(placeKey(company, market), new Set(models));
-    return companies.filter(({ role }) => role === 'borrower').flatMap(({ company }) => leftPending(engine.query('allocations', { company })));
+    return engine.query('leftPending', {}).map(({ allocation, gpu }): ReleasePending => ({ type: 'releasePending', allocation, gpu }));
   }
 
   committed(batch: CommittedBatch): PendingReleases {
@@ -332,8 +332,3 @@ const rowOf = (view: AllocationView): Row => ({
   allocation: view.allocation, provider: view.provider, market: view.market, price: view.price, quantity: view.quantity,
   budget: view.budgetGpu - view.offeredGpu, used: view.usedGpu, frozen: view.frozen,
 });
-
-/** What settled allocations still keep in contract. */
-const leftPending = (views: readonly AllocationView[]): ReleasePending[] =>
-  views.filter((view) => view.status === 'delivered' && view.budgetGpu > view.usedGpu)
-    .map((view) => ({ type: 'releasePending', allocation: view.allocation, gpu: view.budgetGpu - view.usedGpu }));
