@@ -23,11 +23,11 @@ import type { State } from '../state.ts';
 import { CELL } from './provider_cells.ts';
 
 /** Commands that are read together: enough that waits pass together, few enough that what was read is still there. */
-export const FORESEEN = 64;
+export const FORESEEN = 128;
 /** Orders beyond which they are far more than the processor's own cache holds. Before, what is read ahead costs more than it saves. */
 const WIDE = 1 << 16;
-/** Lines of one table that a stage reads of one command, at most. */
-const LINES = 6;
+/** Room for the lines of one table that a stage reads, which are at most six of a command; a power of two. */
+const ROOM = 8 * FORESEEN;
 /** Reads of one turn of a loop, so that less stands between them. */
 const AT_ONCE = 8;
 /** Integers of a line, of which an order has two. */
@@ -52,7 +52,7 @@ const negatedIf = (is: number, value: number): number => (value ^ -is) + is;
 
 /** Places in one table, and their reading. Who adds them keeps `places` and `count` in hand, and gives the count back. */
 class Places {
-  readonly places = new Int32Array(LINES * FORESEEN + AT_ONCE);
+  readonly places = new Int32Array(ROOM + AT_ONCE);
   count = 0;
 
   /** What they have together, which must be used, or the compiler leaves out the reading. */
@@ -61,9 +61,11 @@ class Places {
     this.count = 0;
     for (let at = count; (at & (AT_ONCE - 1)) !== 0; at++) places[at] = 0;
     let sum = 0;
-    for (let at = 0; at < count; at += AT_ONCE) {
-      sum ^= ints[places[at]] ^ ints[places[at | 1]] ^ ints[places[at | 2]] ^ ints[places[at | 3]];
-      sum ^= ints[places[at | 4]] ^ ints[places[at | 5]] ^ ints[places[at | 6]] ^ ints[places[at | 7]];
+    for (let turn = 0; turn < count; turn += AT_ONCE) {
+      // So that the compiler knows without asking that these are places of the array.
+      const at = turn & (ROOM - 1);
+      sum ^= ints[places[at]] ^ ints[places[at + 1]] ^ ints[places[at + 2]] ^ ints[places[at + 3]];
+      sum ^= ints[places[at + 4]] ^ ints[places[at + 5]] ^ ints[places[at + 6]] ^ ints[places[at + 7]];
     }
     return sum;
   }
