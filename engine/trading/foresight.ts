@@ -62,7 +62,7 @@ class Places {
     for (let at = count; (at & (AT_ONCE - 1)) !== 0; at++) places[at] = 0;
     let sum = 0;
     for (let turn = 0; turn < count; turn += AT_ONCE) {
-      // So that the compiler knows without asking that these are places of the array.
+      // So that the compiler knows without asking that the next places are integers too.
       const at = turn & (ROOM - 1);
       sum ^= ints[places[at]] ^ ints[places[at + 1]] ^ ints[places[at + 2]] ^ ints[places[at + 3]];
       sum ^= ints[places[at + 4]] ^ ints[places[at + 5]] ^ ints[places[at + 6]] ^ ints[places[at + 7]];
