@@ -210,18 +210,25 @@ const redisKilled = clusterFault('Redis killed, and back empty', { short: 1, lon
   return { times, findings, note: `told within ${Math.round(told)} ms, resumed after at most ${Math.round(slowest)} ms` };
 });
 
-const redisFlushed = clusterFault('Redis flushed, filled with garbage', { short: 3, long: 100 }, async (world, times) => {
+const redisFlushed = clusterFault('Redis flushed, filled with garbage', { short: 3, long: 100 }, async (world, times, { patience }) => {
+  let slowest = 0;
+  const resumes = async (): Promise<void> => {
+    const moment = performance.now();
+    await world.progress(PROGRESS);
+    slowest = Math.max(slowest, silenceAfter(world, moment));
+  };
   await withRedis(world, async (redis, { commands, events }) => {
     for (let time = 0; time < times; time++) {
-      await world.progress(PROGRESS);
       await redis.flushall();
-      await world.progress(PROGRESS);
+      await resumes();
       await redis.xadd(commands, '*', 'm', `garbage ${time}`);
       await redis.publish(events, Buffer.alloc((time * 9) % 4_096, time));
       if (time % 3 === 0) await redis.set(commands, 'no stream at all');
+      await resumes();
     }
   });
-  return { times, findings: [] };
+  const findings = slowest > RESUMED_MILLIS_MAX * patience ? [`resumed after ${Math.round(slowest)} ms`] : [];
+  return { times, findings, note: `resumed after at most ${Math.round(slowest)} ms` };
 });
 
 /** Whatever is in the stream of commands is added again, late and in any order; whatever is published is published again. */
