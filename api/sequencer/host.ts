@@ -15,8 +15,8 @@ const EXPIRED = 'it waited too long and was not executed';
 export const STALL_MILLIS = 700;
 /** A thread that had no time itself sees few heartbeats, and may have an answer it has not read. */
 const STALL_BEATS = 3;
-/** Of a state that is hashed between other things: so much takes about as long as a small batch. */
-const HASHED_BYTES = 1 << 20;
+/** Of the room that a copy of the state will have: so much takes about as long as a small batch. */
+const PREPARED_BYTES = 1 << 20;
 const STALLED = 'the database does not answer';
 
 export interface HostOptions extends Omit<SequencerParts, 'outlet'> {
@@ -177,8 +177,8 @@ export class SequencerHost {
   /** Writes where the state is to be copied to, a part after each turn, so that the copy itself, amid which nothing else happens, takes less. */
   private async prepareRoom(): Promise<void> {
     const room = new Uint8Array(this.engine.copyRoom);
-    for (let at = 0; at < room.length; at += HASHED_BYTES) {
-      room.fill(0, at, at + HASHED_BYTES);
+    for (let at = 0; at < room.length; at += PREPARED_BYTES) {
+      room.fill(0, at, at + PREPARED_BYTES);
       await turn();
     }
     this.sequencer.lend(room);
@@ -187,12 +187,8 @@ export class SequencerHost {
   /** The state's hash, as `stateHash` of the engine has it, a part after each turn: the lease is renewed and commands are executed meanwhile. */
   private async hash({ ids, sequence, state }: NonNullable<Release['hash']>): Promise<void> {
     const hash = createHash('sha256');
-    let bytes = 0;
     for (const piece of state.pieces()) {
       hash.update(piece);
-      bytes += piece.length;
-      if (bytes < HASHED_BYTES) continue;
-      bytes = 0;
       await turn();
     }
     const value = { stateHash: hash.digest('hex'), sequence };

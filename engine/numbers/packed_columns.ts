@@ -7,8 +7,9 @@ import { numbersIn } from './column_views.ts';
 import type { ColumnView } from './column_views.ts';
 
 const BLOCK_ROWS = 1_024;
-/** Bytes that are given at once, but for the last. */
-const PIECE_BYTES = 1 << 18;
+/** Bytes that are given at once, and numbers, in thousands: whoever asks for a piece between other things waits for less than a millisecond. */
+const PIECE_BYTES = 1 << 16;
+const PIECE_CHUNKS = 64;
 const WORD = 8;
 /** The least number and the width, as doubles: what follows lies at a whole word. */
 const HEAD_BYTES = 2 * WORD;
@@ -81,9 +82,10 @@ const numbers = new Float64Array(BLOCK_ROWS);
 class Packer {
   private readonly memory = new Memory(new Uint8Array(PIECE_BYTES));
   private length = 0;
+  private chunks = 0;
 
   get isFull(): boolean {
-    return this.length + CHUNK_BYTES_MAX > PIECE_BYTES;
+    return this.chunks === PIECE_CHUNKS || this.length + CHUNK_BYTES_MAX > PIECE_BYTES;
   }
   get bytes(): Uint8Array {
     return this.memory.bytes.subarray(0, this.length);
@@ -99,6 +101,7 @@ class Packer {
     doubles[at + 1] = width;
     if (width !== 0) this.write(this.length + HEAD_BYTES, width, least, count);
     this.length += chunkBytes(count, width);
+    this.chunks++;
   }
 
   private write(begin: number, width: Width, least: number, count: number): void {
