@@ -55,11 +55,13 @@ test('moves what is old and covered, chains the rest to it, and puts all of it b
   await write(20);
   const before = await rows();
   expect(await archiveJournal(client, folder, 5)).toBeUndefined();
-  await follow(20);
+  await follow(22);
   expect(await archiveJournal(client, folder, 5)).toMatchObject({ rows: 10, firstSequence: 1, lastSequence: 20 });
+  // The row that the snapshot ends with is there still: without it the snapshot could not be used.
+  expect((await rows())[0].lastSequence).toBe(22);
   await verifyJournal(client);
   await follow(40);
-  await client.query('delete from snapshots where sequence = 20');
+  await client.query('delete from snapshots where sequence = 22');
   // The last row is of day 19; rows before day 14 are older than five days.
   expect(await archiveJournal(client, folder, 5)).toMatchObject({ firstSequence: 21, lastSequence: 28 });
   expect(await archiveJournal(client, folder, 5)).toBeUndefined();

@@ -40,12 +40,13 @@ export async function* readArchive(file: string): AsyncGenerator<JournalRow> {
 
 /**
  * The last sequence that may be moved: covered by every snapshot and by every projection, and older
- * than `keepDays` of engine time. 0: none.
+ * than `keepDays` of engine time. 0: none. The row that a snapshot ends with stays: by its hash a start
+ * knows that the snapshot is of this journal.
  */
 async function lastToMove(client: Queryable, keepDays: number): Promise<number> {
   const { rows } = await client.query<{ last: string | null }>(
     `select max(last_sequence) as last from journal
-     where last_sequence <= coalesce((select min(sequence) from snapshots), 0)
+     where last_sequence < coalesce((select min(sequence) from snapshots), 0)
        and last_sequence <= coalesce((select min(sequence) from projections.positions), 0)
        and engine_time < (select max(engine_time) from journal) - $1::bigint`,
     [keepDays * MILLIS_PER_DAY],
