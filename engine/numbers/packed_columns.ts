@@ -7,7 +7,7 @@ import { numbersIn } from './column_views.ts';
 import type { ColumnView } from './column_views.ts';
 
 const BLOCK_ROWS = 1_024;
-/** Bytes that are given at once, and numbers, in thousands: whoever asks for a piece between other things waits for less than a millisecond. */
+/** Bytes that are given at once, and numbers, in thousands: whoever asks for a piece between other things waits for about a millisecond. */
 const PIECE_BYTES = 1 << 16;
 const PIECE_CHUNKS = 64;
 const WORD = 8;

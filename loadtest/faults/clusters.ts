@@ -108,7 +108,7 @@ const paused = clusterFault('leader silent, the standby takes over; it wakes', {
 });
 
 /** One after the other, each while all its orders come; right after a start, too, when much is being compiled. */
-const told = clusterFault('SIGTERM of leader, standby and api under load', { short: 1, long: 20 }, async (world, times) => {
+const stopped = clusterFault('SIGTERM of leader, standby and api under load', { short: 1, long: 20 }, async (world, times) => {
   const findings: string[] = [];
   let slowest = 0;
   for (let time = 0; time < times; time++) {
@@ -268,4 +268,4 @@ const redisDoubled = clusterFault('messages in Redis doubled, late and out of or
   return { times: doubled, findings: [] };
 });
 
-export const clusterFaults: Fault[] = [told, killed, paused, cutOff, redisSilent, redisKilled, redisFlushed, redisDoubled];
+export const clusterFaults: Fault[] = [stopped, killed, paused, cutOff, redisSilent, redisKilled, redisFlushed, redisDoubled];
