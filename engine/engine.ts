@@ -24,7 +24,8 @@ import type { Answer, Ask, Foretelling, InvariantCheck, QueryName } from './quer
 import { Registry } from './registry.ts';
 import { OLDEST_RULES, RULES_VERSION } from './rules.ts';
 import { Image, readSnapshot, tablesRoom, writeSnapshot } from './codec/snapshot.ts';
-import { State } from './state.ts';
+import { ALL_ROOM, LITTLE_ROOM, State } from './state.ts';
+import type { Room } from './state.ts';
 import { stateHash } from './codec/state_hash.ts';
 import { Sweeps } from './time/sweeps.ts';
 import { TIMER } from './time/timers.ts';
@@ -41,7 +42,6 @@ const PLACE = 1;
 const CANCEL = 2;
 const kindOf = (type: CommandType): number => (type === 'place' ? PLACE : type === 'cancel' ? CANCEL : OTHER_COMMAND);
 const NO_COMPANY = -1;
-const SPACIOUS_ROWS = 1 << 21;
 const BATCH_MAX = 500;
 const DEAD_MAN_MAX = 86_400_000;
 
@@ -79,17 +79,14 @@ export class Engine {
     this.views = new Views(state, this.facilities, this.trading, (order) => this.foretell(order));
   }
 
-  /**
-   * A new market with room for two million orders and as many allocations, so that it seldom has to
-   * stop for growth. The memory is the system's until rows are used.
-   */
+  /** A new market as a server has it. */
   static spacious(): Engine {
-    return new Engine(new State(SPACIOUS_ROWS));
+    return new Engine(new State(ALL_ROOM));
   }
 
-  /** The engine a snapshot was taken of. @throws Error when the bytes are not a snapshot of a known format */
-  static restore(bytes: Uint8Array): Engine {
-    return new Engine(readSnapshot(bytes));
+  /** The engine a snapshot was taken of, with that room at least. @throws Error when the bytes are not a snapshot of a known format */
+  static restore(bytes: Uint8Array, room: Room = LITTLE_ROOM): Engine {
+    return new Engine(readSnapshot(bytes, room));
   }
   snapshot(): Uint8Array {
     return writeSnapshot(this.state);

@@ -13,7 +13,7 @@ import type { Facility } from './lending/facility.ts';
 import { ExactSum } from './numbers/exact_sum.ts';
 import type { Hour, Micro, Steps, Ticks } from './numbers/units.ts';
 import { Company } from './company.ts';
-import { State } from './state.ts';
+import { LITTLE_ROOM, State } from './state.ts';
 import type { Block } from './trading/block.ts';
 import { HourBook } from './trading/markets.ts';
 import type { Market } from './trading/markets.ts';
@@ -33,7 +33,7 @@ const ROWS_FIRST = 64;
 const ORDERS_MOST = 2_000;
 
 class Excerpt {
-  readonly part = new State(ROWS_FIRST);
+  readonly part = new State({ ...LITTLE_ROOM, orders: ROWS_FIRST, allocations: ROWS_FIRST });
   /** The allocation that the command would sell again, by its id here. */
   readonly resaleOf: number;
   private readonly whole: State;

@@ -1,4 +1,5 @@
 /** All that the engine knows, as one value. Everything in it can be written to and read from a snapshot. */
+import { BookRows } from './book/book_rows.ts';
 import { Orders } from './book/orders.ts';
 import { REGIONS_PER_CLASS, TRADING_MODES, classOf } from './vocabulary.ts';
 import type { CompanyId, FacilityId, MarketId, OrderId, TradingMode } from './vocabulary.ts';
@@ -13,6 +14,7 @@ import { Lots } from './ledger/lots.ts';
 import { SupplyCells } from './ledger/supply_cells.ts';
 import type { Facility, ForcedResale, Mandate, MoneyRules, Spending, Switch, SwitchName } from './lending/facility.ts';
 import { Levels } from './book/levels.ts';
+import { ROWS_MOST } from './numbers/columns.ts';
 import { RowPool } from './numbers/row_pool.ts';
 import { MILLIS_PER_DAY, MILLIS_PER_HOUR, MILLIS_PER_MINUTE } from './numbers/units.ts';
 import type { Day, Hour, Micro, Millis, Ticks } from './numbers/units.ts';
@@ -49,11 +51,24 @@ const MILLIS_PER_SECOND = 1_000;
 export const RATE_SCALE = 2 ** 20;
 /** More hours than are listed at a time. */
 const RING_MASK = 2 ** 12 - 1;
-/** Room for some dozen books at first. */
-const POOL_ROWS = 1 << 12;
 /** What an allocation is funded from and what its fee was paid from. */
 const AMOUNTS_PER_ALLOCATION = 2;
 const STRICTEST_FIRST = TRADING_MODES.toReversed();
+
+/** Rows of each table to reserve memory for. */
+export interface Room {
+  orders: number;
+  allocations: number;
+  /** Of levels and tables of cells: so many small rows. */
+  pool: number;
+  /** Companies, lots, supply cells and books: so many of each. */
+  others: number;
+}
+
+/** For a market of a test: some dozen books. */
+export const LITTLE_ROOM: Room = { orders: 1_024, allocations: 1_024, pool: 4_096, others: 64 };
+/** For all the orders and allocations there can be and a million of all else, so that a market never stops for growth. The memory is the system's until rows are used. */
+export const ALL_ROOM: Room = { orders: ROWS_MOST, allocations: ROWS_MOST, pool: ROWS_MOST, others: 2 ** 20 };
 
 export class State {
   /** Engine time, with its second, delivery hour and day; moved by `setNow` alone. */
@@ -66,18 +81,18 @@ export class State {
   /** The rules that commands are executed under; told, not kept. */
   rulesVersion = RULES_VERSION;
   readonly buffer = new EventBuffer();
-  readonly lotRows = new LotRows();
-  readonly cells = new SupplyCells();
-  readonly standing = new Standing();
-  readonly ledger = new Ledger(this.buffer, this.standing, this.lotRows, this.cells);
-  readonly lots = new Lots(this.ledger, this.standing, this.lotRows);
+  readonly lotRows: LotRows;
+  readonly cells: SupplyCells;
+  readonly standing: Standing;
+  readonly ledger: Ledger;
+  readonly lots: Lots;
   readonly amounts: LotAmounts;
   readonly orders: Orders;
   /** Of levels and tables of cells. */
-  readonly pool = new RowPool(POOL_ROWS);
-  readonly levels = new Levels(this.pool);
-  readonly providerCells = new ProviderCells(this.levels.rows, this.pool, this.cells);
-  readonly supply = new Supply(this.ledger, this.cells);
+  readonly pool: RowPool;
+  readonly levels: Levels;
+  readonly providerCells: ProviderCells;
+  readonly supply: Supply;
   readonly allocations: Allocations;
   readonly companies: Company[] = [];
   readonly groups = new Map<string, number>();
@@ -138,11 +153,20 @@ export class State {
   minutesRun = 0;
   daysRun: Day = 0;
 
-  /** @param rows allocations to reserve memory for, and amounts; @param orders the same of orders. More grow by doubling */
-  constructor(rows = 1_024, orders = rows) {
-    this.amounts = new LotAmounts(AMOUNTS_PER_ALLOCATION * rows);
+  /** @param room tables with less room than they come to need grow by doubling */
+  constructor({ orders, allocations, pool, others }: Room = LITTLE_ROOM) {
+    this.lotRows = new LotRows(others);
+    this.cells = new SupplyCells(others);
+    this.standing = new Standing(others);
+    this.ledger = new Ledger(this.buffer, this.standing, this.lotRows, this.cells);
+    this.lots = new Lots(this.ledger, this.standing, this.lotRows);
+    this.amounts = new LotAmounts(AMOUNTS_PER_ALLOCATION * allocations);
     this.orders = new Orders(orders);
-    this.allocations = new Allocations(rows);
+    this.pool = new RowPool(pool);
+    this.levels = new Levels(this.pool, new BookRows(others));
+    this.providerCells = new ProviderCells(this.levels.rows, this.pool, this.cells);
+    this.supply = new Supply(this.ledger, this.cells);
+    this.allocations = new Allocations(allocations);
   }
 
   setNow(now: Millis): void {

@@ -6,6 +6,7 @@ import { Image, readSnapshot } from '../../engine/codec/snapshot.ts';
 import { encodeEnvelopes } from '../../engine/codec/command_codec.ts';
 import { encodeEvents } from '../../engine/codec/event_codec.ts';
 import { Engine } from '../../engine/engine.ts';
+import { LITTLE_ROOM } from '../../engine/state.ts';
 import { Simulation } from '../../engine/simulation/simulation.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
 import { MemoryJournal } from '../../db/memory_journal.ts';
@@ -31,7 +32,7 @@ for (let from = 0; from < commands.length; from += BATCH) {
 }
 const [older, newer] = [...states.keys()];
 
-const unpacked = (state: Uint8Array): Uint8Array => new Uint8Array(Buffer.concat([...Image.of(readSnapshot(state), 2).pieces()]));
+const unpacked = (state: Uint8Array): Uint8Array => new Uint8Array(Buffer.concat([...Image.of(readSnapshot(state, LITTLE_ROOM), 2).pieces()]));
 /** Where the columns begin. */
 const columnsAt = (state: Uint8Array): number => HEADER_BYTES + new DataView(state.buffer, state.byteOffset).getUint32(8);
 
@@ -43,7 +44,7 @@ async function recoveredWith(change: (state: Uint8Array) => Uint8Array): Promise
     await snapshots.save({ sequence, rulesVersion: RULES_VERSION, journalHash: row?.hash ?? new Uint8Array(0), state: sequence === newer ? change(state.slice()) : state });
   }
   const said: string[] = [];
-  const { engine, snapshotSequence } = await recover({ journal, snapshots, say: (line) => said.push(line), engine: () => new Engine() });
+  const { engine, snapshotSequence } = await recover({ journal, snapshots, say: (line) => said.push(line), room: LITTLE_ROOM });
   return { from: snapshotSequence, hash: engine.stateHash(), said };
 }
 

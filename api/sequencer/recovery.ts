@@ -3,6 +3,8 @@ import { EnvelopeReader } from '../../engine/codec/command_codec.ts';
 import type { Envelope } from '../../engine/commands.ts';
 import { Engine } from '../../engine/engine.ts';
 import { RULES_VERSION } from '../../engine/rules.ts';
+import { ALL_ROOM, State } from '../../engine/state.ts';
+import type { Room } from '../../engine/state.ts';
 import { areEvents } from '../../engine/codec/event_codec.ts';
 import { snapshotFormat } from '../../engine/codec/snapshot.ts';
 import { GENESIS_HASH, JournalCorrupt, verifyRow } from '../../db/journal_record.ts';
@@ -19,8 +21,8 @@ export interface RecoverOptions {
   snapshotSequenceMaximum?: number;
   /** Told what could not be used. */
   say?: (line: string) => void;
-  /** What executes commands from the first; a spacious one unless given. */
-  engine?: () => Engine;
+  /** What the engine has, all there may be unless given. */
+  room?: Room;
   /** How what follows the snapshot is executed; row by row unless given. */
   replay?: Replay;
 }
@@ -114,23 +116,23 @@ export function requireSame(same: boolean, { firstSequence }: JournalCause): voi
   if (!same) throw new ReplayMismatch(firstSequence, 'the events are not the same');
 }
 
-async function fromSnapshot({ journal, snapshots, snapshotSequenceMaximum = Infinity, say = () => undefined, engine = () => Engine.spacious() }: RecoverOptions): Promise<{ engine: Engine; journalHash: Uint8Array }> {
-  if (snapshots === undefined) return { engine: engine(), journalHash: GENESIS_HASH };
+async function fromSnapshot({ journal, snapshots, snapshotSequenceMaximum = Infinity, say = () => undefined, room = ALL_ROOM }: RecoverOptions): Promise<{ engine: Engine; journalHash: Uint8Array }> {
+  if (snapshots === undefined) return { engine: new Engine(new State(room)), journalHash: GENESIS_HASH };
   for await (const found of snapshots.newestFirst()) {
     if (found.sequence > snapshotSequenceMaximum) continue;
-    const usable = 'damage' in found ? found.damage : await restored(journal, found);
+    const usable = 'damage' in found ? found.damage : await restored(journal, found, room);
     if (typeof usable !== 'string') return { engine: usable, journalHash: (found as StoredSnapshot).journalHash };
     say(`the snapshot at ${found.sequence} is not used: ${usable}`);
   }
-  return { engine: engine(), journalHash: GENESIS_HASH };
+  return { engine: new Engine(new State(room)), journalHash: GENESIS_HASH };
 }
 
 /** The engine of a snapshot, or why it is not usable. */
-async function restored(journal: JournalSource, snapshot: StoredSnapshot): Promise<Engine | string> {
+async function restored(journal: JournalSource, snapshot: StoredSnapshot, room: Room): Promise<Engine | string> {
   const row = await journal.rowOf(snapshot.sequence);
   if (row?.lastSequence !== snapshot.sequence || Buffer.compare(row.hash, snapshot.journalHash) !== 0) return 'it belongs to another journal';
   try {
-    const engine = Engine.restore(snapshot.state);
+    const engine = Engine.restore(snapshot.state, room);
     if (engine.sequence !== snapshot.sequence) return `it restores sequence ${engine.sequence}`;
     if (engine.stateHash(snapshotFormat(snapshot.state)) !== snapshot.stateHash) return 'it does not restore the state it was taken of';
     return engine;

@@ -4,7 +4,7 @@
  * that is not asked for a while costs one line, whose place is known from the book's number alone.
  */
 import { NIL } from '../ledger/lot_amounts.ts';
-import { CacheRows, grownCapacity } from '../numbers/columns.ts';
+import { CacheRows } from '../numbers/columns.ts';
 
 const ROW_BYTES = 64;
 export const BOOK_FLOAT_SHIFT = 3;
@@ -42,11 +42,12 @@ export class BookRows {
   ints: Int32Array;
   seldom: Int32Array;
   private seldomFloats: Float64Array;
-  private readonly first = new CacheRows(ROWS_FIRST, ROW_BYTES);
-  private readonly second = new CacheRows(ROWS_FIRST, ROW_BYTES);
-  private room = ROWS_FIRST;
+  private readonly first: CacheRows;
+  private readonly second: CacheRows;
 
-  constructor() {
+  constructor(rows = ROWS_FIRST) {
+    this.first = new CacheRows(rows, ROW_BYTES);
+    this.second = new CacheRows(rows, ROW_BYTES);
     this.floats = this.first.floats;
     this.ints = this.first.ints;
     this.seldom = this.second.ints;
@@ -65,10 +66,9 @@ export class BookRows {
   }
 
   private reserve(rows: number): void {
-    if (rows <= this.room) return;
-    this.room = grownCapacity(this.room, rows);
-    this.first.grow(this.room);
-    this.second.grow(this.room);
+    if (rows <= this.first.room) return;
+    this.first.grow(rows);
+    this.second.grow(this.first.room);
     this.floats = this.first.floats;
     this.ints = this.first.ints;
     this.seldom = this.second.ints;

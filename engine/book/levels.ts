@@ -32,11 +32,12 @@ const HEAD = 2;
 const below = (best: number, key: number): number => (best === key ? 0 : best - key);
 
 export class Levels {
-  readonly rows = new BookRows();
+  readonly rows: BookRows;
   readonly pool: RowPool;
 
-  constructor(pool: RowPool) {
+  constructor(pool: RowPool, rows = new BookRows()) {
     this.pool = pool;
+    this.rows = rows;
   }
 
   isEmpty(book: number, side: number): boolean {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Engine } from '../engine.ts';
+import { ALL_ROOM } from '../state.ts';
 import { Simulation } from '../simulation/simulation.ts';
+import { readSnapshot } from './snapshot.ts';
 
 const hashOf = (pieces: Iterable<Uint8Array>): string => {
   const hash = createHash('sha256');
@@ -42,6 +44,19 @@ describe('a snapshot', () => {
     const restored = Engine.restore(engine.snapshot());
     for (const format of [undefined, 2]) expect(restored.stateHash(format)).toBe(engine.stateHash(format));
     expect(engine.stateHash(2)).not.toBe(engine.stateHash());
+  });
+
+  it('restores a market that does not replace its tables as it grows, where it has room', () => {
+    const { engine } = livedFor(1_000);
+    const state = readSnapshot(engine.snapshot(), ALL_ROOM);
+    const { orders, amounts, cells, levels, standing, lotRows } = state;
+    const tables = [orders.ints, amounts.ints, cells.ints, levels.rows.ints, standing.floats, lotRows.ints];
+    for (let row = 0; row < 10_000; row++) orders.create();
+    for (let node = 0; node < 10_000; node++) amounts.create(0, 1, -1);
+    for (const table of [cells, standing, lotRows]) table.reserve(10_000);
+    levels.rows.open(10_000);
+    const grown = [orders.ints, amounts.ints, cells.ints, levels.rows.ints, standing.floats, lotRows.ints];
+    expect(grown.map((table, place) => table === tables[place])).toEqual(tables.map(() => true));
   });
 
   it('is refused when it is cut short, when something follows it, and when it is of another format', () => {

@@ -2,7 +2,6 @@
  * The whole state as bytes and back: one JSON head, then the columns, packed (little-endian). Also the canonical form of the state: the
  * hash is taken over the same bytes. In the format before, whose snapshots are still read, columns are written as they are.
  */
-import { grownCapacity } from '../numbers/columns.ts';
 import { bytesIn, copied, numbersIn, partsOf, roomOf } from '../numbers/column_views.ts';
 import type { ColumnView } from '../numbers/column_views.ts';
 import { fill, packed, unpack } from '../numbers/packed_columns.ts';
@@ -13,7 +12,7 @@ import type { Bands } from '../trading/bands.ts';
 import type { Block } from '../trading/block.ts';
 import type { CompanyImage } from '../company.ts';
 import type { Facility, ForcedResale, Mandate, MoneyRules, Spending } from '../lending/facility.ts';
-import type { Payable, Remembered } from '../state.ts';
+import type { Payable, Remembered, Room } from '../state.ts';
 import type { Call, GpuClass, MarketImage } from '../trading/markets.ts';
 import { State } from '../state.ts';
 import { HourBook } from '../trading/markets.ts';
@@ -29,7 +28,6 @@ const UNPACKED_FORMAT = 2;
 const MAGIC = 0x58434331;
 const HEADER_BYTES = 12;
 const WORD = 8;
-const ROOM_MINIMUM = 1_024;
 const HEAD_PIECE = 1 << 18;
 const BLANK = 0x20;
 
@@ -254,11 +252,11 @@ export function snapshotFormat(bytes: Uint8Array): number {
 }
 
 /** @throws Error when the bytes are not a snapshot of a known format */
-export function readSnapshot(bytes: Uint8Array): State {
+export function readSnapshot(bytes: Uint8Array, room: Room): State {
   const format = snapshotFormat(bytes);
   const headEnd = HEADER_BYTES + new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(8);
   const head = JSON.parse(new TextDecoder().decode(bytes.subarray(HEADER_BYTES, headEnd))) as Head;
-  const state = stateFrom(head);
+  const state = stateFrom(head, room);
   const views = new Map(columnsOf(state).map((view) => [view.name, view]));
   const columns = head.columns.map(({ name, length }) => {
     const view = views.get(name);
@@ -285,9 +283,9 @@ function fillUnpacked(columns: readonly ColumnView[], bytes: Uint8Array): void {
 }
 
 /** All but the columns, for which there is room then, and the books, whose orders stand in them. */
-function stateFrom(head: Head): State {
+function stateFrom(head: Head, room: Room): State {
   const { orders, amounts, allocations, supply } = head.pools;
-  const state = new State(roomFor(allocations.used), roomFor(orders.used));
+  const state = new State({ ...room, orders: Math.max(room.orders, orders.used), allocations: Math.max(room.allocations, allocations.used) });
   Object.assign(state, head.scalars);
   state.setNow(head.scalars.now);
   restoreParties(state, head);
@@ -355,11 +353,6 @@ function restoreParties(state: State, head: Head): void {
   state.outages = head.outages;
   for (const [row, replacement] of head.replacements) state.replacements.set(row, replacement);
   for (const [row, extra] of head.orderExtras) state.orders.extras.set(row, extra);
-}
-
-/** Room to go on with, so that a market which comes back does not stop for growth at its first trade. */
-function roomFor(used: number): number {
-  return grownCapacity(ROOM_MINIMUM, 2 * used);
 }
 
 function restoreBook(state: State, image: BookImage): void {

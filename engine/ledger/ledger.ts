@@ -79,7 +79,8 @@ export class Ledger {
   private companies: Float64Array<ArrayBuffer>;
   private lots: Float64Array<ArrayBuffer>;
   private cells: Float64Array<ArrayBuffer>;
-  /** Cells that there have been: their table has room for many more. */
+  /** Lots and cells that there have been: their tables have room for many more. */
+  private lotCount = 0;
   private cellCount = 0;
   private readonly standing: Standing;
   private readonly lotRows: LotRows;
@@ -106,6 +107,7 @@ export class Ledger {
     } else if (kind === 'lot') {
       this.lotRows.reserve(owner + 1);
       this.lots = this.lotRows.floats;
+      this.lotCount = Math.max(this.lotCount, owner + 1);
     } else if (kind === 'cell') {
       this.cellRows.reserve(owner + 1);
       this.cells = this.cellRows.floats;
@@ -120,11 +122,14 @@ export class Ledger {
     owners();
     this.companies = this.standing.floats;
     this.lots = this.lotRows.floats;
+    this.lotCount = from.lotCount;
     this.facilities = from.facilities.slice();
   }
 
   private rowsOf(kind: OwnerKind): number {
-    return kind === 'cell' ? this.cellCount : this.table(kind).length / STRIDES[kind];
+    if (kind === 'company') return this.standing.count;
+    if (kind === 'facility') return this.facilities.length / FACILITY_STRIDE;
+    return kind === 'lot' ? this.lotCount : this.cellCount;
   }
 
   private table(kind: OwnerKind): Float64Array<ArrayBuffer> {
@@ -385,7 +390,8 @@ export class Ledger {
     const table = this.table(kind);
     const stride = STRIDES[kind];
     const [debits, credits] = [placesOf(kind, ({ bound }) => bound === 'debit'), placesOf(kind, ({ bound }) => bound === 'credit')];
-    for (let at = 0; at < table.length; at += stride) {
+    const end = this.rowsOf(kind) * stride;
+    for (let at = 0; at < end; at += stride) {
       for (const place of debits) if (table[at + place] < 0) return false;
       for (const place of credits) if (table[at + place] > 0) return false;
     }
@@ -402,7 +408,8 @@ export class Ledger {
     const table = this.table(kind);
     const stride = STRIDES[kind];
     const places = placesOf(kind, () => true);
-    for (let row = 0; row < table.length; row += stride) {
+    const end = this.rowsOf(kind) * stride;
+    for (let row = 0; row < end; row += stride) {
       for (const place of places) {
         const balance = table[row + place];
         if (Math.trunc(balance) !== balance || Math.abs(balance) > ACCOUNT_MICRO_MAX) return false;

@@ -3,7 +3,7 @@
  * for these; then its rates, which only fills and deliveries do.
  */
 import type { LotId } from '../vocabulary.ts';
-import { CacheRows, grownCapacity } from '../numbers/columns.ts';
+import { CacheRows } from '../numbers/columns.ts';
 import type { Micro } from '../numbers/units.ts';
 
 const ROW_BYTES = 128;
@@ -27,10 +27,10 @@ export class LotRows {
   floats: Float64Array<ArrayBuffer>;
   /** Read ahead as they stand. */
   ints: Int32Array;
-  private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
-  private room = ROWS_FIRST;
+  private readonly rows: CacheRows;
 
-  constructor() {
+  constructor(rows = ROWS_FIRST) {
+    this.rows = new CacheRows(rows, ROW_BYTES);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
   }
@@ -42,9 +42,8 @@ export class LotRows {
   }
 
   reserve(rows: number): void {
-    if (rows <= this.room) return;
-    this.room = grownCapacity(this.room, rows);
-    this.rows.grow(this.room);
+    if (rows <= this.rows.room) return;
+    this.rows.grow(rows);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
   }

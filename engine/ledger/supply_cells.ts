@@ -2,7 +2,7 @@
  * A provider's supply of one delivery hour: what is offered and sold, and the accounts of the ledger, in one
  * cache line, since an ask, its cancel and its fill touch them together.
  */
-import { CacheRows, leapingCapacity } from '../numbers/columns.ts';
+import { CacheRows } from '../numbers/columns.ts';
 import { columnView } from '../numbers/column_views.ts';
 import type { ColumnView } from '../numbers/column_views.ts';
 
@@ -20,7 +20,6 @@ const GENERATION = 14;
 /** Derived. */
 const CAME = 15;
 const ROWS_FIRST = 16;
-const ROWS_MANY = 2 ** 16;
 /** So many have a number that events can name. */
 export const CELL_ROWS = 2 ** 20;
 /** More than there can be, as `ROWS` of orders. */
@@ -31,18 +30,17 @@ export class SupplyCells {
   floats: Float64Array<ArrayBuffer>;
   /** Read ahead as they stand. */
   ints: Int32Array<ArrayBuffer>;
-  private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
-  private room = ROWS_FIRST;
+  private readonly rows: CacheRows;
 
-  constructor() {
+  constructor(rows = ROWS_FIRST) {
+    this.rows = new CacheRows(rows, ROW_BYTES);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
   }
 
   reserve(rows: number): void {
-    if (rows <= this.room) return;
-    this.room = leapingCapacity(this.room, rows, ROWS_MANY, CELL_ROWS);
-    this.rows.grow(this.room);
+    if (rows <= this.rows.room) return;
+    this.rows.grow(rows);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
   }

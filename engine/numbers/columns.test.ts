@@ -1,13 +1,27 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { State } from '../state.ts';
-import { CacheRows, leapingCapacity } from './columns.ts';
+import { CacheRows } from './columns.ts';
 
 describe('a table that grows', () => {
-  it('doubles while it is small, and then has room for all there may be at once', () => {
-    expect(leapingCapacity(16, 17, 1_024, 65_536)).toBe(32);
-    expect(leapingCapacity(512, 513, 1_024, 65_536)).toBe(1_024);
-    expect(leapingCapacity(1_024, 1_025, 1_024, 65_536)).toBe(65_536);
-    expect(leapingCapacity(65_536, 65_537, 1_024, 65_536)).toBe(131_072);
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it('is content with less where the system has not so much, and says so where that is next to nothing', () => {
+    let given = (4 << 20) + 64;
+    vi.stubGlobal('ArrayBuffer', class extends ArrayBuffer {
+      constructor(bytes: number) {
+        if (bytes > given) throw new RangeError('Array buffer allocation failed');
+        super(bytes);
+      }
+    });
+    const rows = new CacheRows(2 ** 24, 64);
+    expect([rows.room, rows.ints.length]).toEqual([2 ** 16, 2 ** 20]);
+    rows.ints[2 ** 20 - 1] = 7;
+    expect(() => rows.grow(2 ** 16 + 1)).toThrow('allocation failed');
+    expect(rows.ints[2 ** 20 - 1]).toBe(7);
+    given = 1 << 20;
+    expect(() => new CacheRows(2 ** 24, 64)).toThrow('allocation failed');
   });
 
   it('keeps what stood in it, and no sum runs over the rows that were never used', () => {
@@ -20,6 +34,8 @@ describe('a table that grows', () => {
 
   it('grows to as many rows as its places can tell apart, and no further', () => {
     const rows = new CacheRows(16, 8, 64);
+    rows.grow(17);
+    expect(rows.room).toBe(32);
     rows.grow(64);
     rows.ints[126] = 7;
     expect(() => rows.grow(65)).toThrow('65 rows are more than the 64');

@@ -7,15 +7,6 @@ export function grownCapacity(capacity: number, rows: number): number {
   return next;
 }
 
-/**
- * The same of a table that at `many` rows is a few megabytes: from there on it has room for `most` at once. What is never written
- * costs nothing, and to copy tens of megabytes would stop the market for longer than it may stand still.
- */
-export function leapingCapacity(capacity: number, rows: number, many: number, most: number): number {
-  const next = grownCapacity(capacity, rows);
-  return next <= many ? next : Math.max(next, most);
-}
-
 export function grownFloats(column: Float64Array, capacity: number): Float64Array<ArrayBuffer> {
   const grown = new Float64Array(capacity);
   grown.set(column);
@@ -29,35 +20,50 @@ export function grownFloats(column: Float64Array, capacity: number): Float64Arra
 const CACHE_LINE_AFTER = 48;
 
 /** Places of rows are masked by how many there can be: one row more would be the first again. */
-const ROWS_MOST = 2 ** 24;
+export const ROWS_MOST = 2 ** 24;
+/** Where there is no memory even for so many there is none for a market. */
+const ROWS_LEAST = 2 ** 16;
 
 /** Rows of one size that begin at a cache line, seen as doubles and as integers. */
 export class CacheRows {
   floats: Float64Array<ArrayBuffer>;
   ints: Int32Array<ArrayBuffer>;
-  private capacity: number;
+  /** Rows that there is room for. */
+  room: number;
   private readonly bytes: number;
   private readonly most: number;
 
-  /** @param most rows that there can be */
+  /** @param rows to reserve memory for, or as many as the system has; what is never written is the system's and costs nothing. @param most rows that there can be */
   constructor(rows: number, bytes: number, most = ROWS_MOST) {
     this.bytes = bytes;
     this.most = most;
-    this.capacity = rows;
-    [this.floats, this.ints] = this.allocate();
+    const buffer = reserved(rows, bytes);
+    this.room = (buffer.byteLength - CACHE_LINE_AFTER) / bytes;
+    [this.floats, this.ints] = viewsOf(buffer);
   }
 
-  private allocate(): [Float64Array<ArrayBuffer>, Int32Array<ArrayBuffer>] {
-    const buffer = new ArrayBuffer(CACHE_LINE_AFTER + this.capacity * this.bytes);
-    return [new Float64Array(buffer, CACHE_LINE_AFTER), new Int32Array(buffer, CACHE_LINE_AFTER)];
-  }
-
-  /** Makes room for `rows`. @throws RangeError where there cannot be so many: better no market than one that mistakes one row for another */
+  /**
+   * Makes room for `rows`, and more. It copies, and to write where nothing was ever written stops the market for milliseconds with each megabyte.
+   * @throws RangeError where there cannot be so many: better no market than one that mistakes one row for another
+   */
   grow(rows: number): void {
     if (rows > this.most) throw new RangeError(`${rows} rows are more than the ${this.most} that a table may have`);
     const before = this.floats;
-    this.capacity = grownCapacity(this.capacity, rows);
-    [this.floats, this.ints] = this.allocate();
+    this.room = Math.min(grownCapacity(this.room, rows), this.most);
+    [this.floats, this.ints] = viewsOf(bufferFor(this.room, this.bytes));
     this.floats.set(before);
+  }
+}
+
+const bufferFor = (rows: number, bytes: number): ArrayBuffer => new ArrayBuffer(CACHE_LINE_AFTER + rows * bytes);
+const viewsOf = (buffer: ArrayBuffer): [Float64Array<ArrayBuffer>, Int32Array<ArrayBuffer>] => [new Float64Array(buffer, CACHE_LINE_AFTER), new Int32Array(buffer, CACHE_LINE_AFTER)];
+
+/** Memory for so many rows; for a sixteenth where the system has not so much, and leaves it the rest. @throws RangeError when it has next to nothing */
+function reserved(rows: number, bytes: number): ArrayBuffer {
+  try {
+    return bufferFor(rows, bytes);
+  } catch (error) {
+    if (rows <= ROWS_LEAST) throw error;
+    return reserved(rows / 16, bytes);
   }
 }

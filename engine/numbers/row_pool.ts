@@ -2,7 +2,7 @@
  * Runs of small rows in one piece of memory. A book that is not asked for a while costs no more than the cache lines
  * that are read of its runs: no array of its own, whose length and place would have to be fetched first.
  */
-import { CacheRows, leapingCapacity } from './columns.ts';
+import { CacheRows } from './columns.ts';
 
 /** Rows of the smallest run: one cache line. */
 export const RUN_FIRST = 4;
@@ -13,9 +13,6 @@ export const ROW_FLOAT_SHIFT = 1;
 export const ROW_INT_SHIFT = 2;
 const NOTHING = -1;
 const SIZES = 32;
-const ROWS_MANY = 2 ** 18;
-/** More than a market of a million orders in ten thousand books takes. */
-const ROWS_MOST = 2 ** 23;
 /** Beyond them the place of a row would be no integer of 32 bits. */
 const ROWS_LIMIT = 2 ** 28;
 
@@ -23,13 +20,11 @@ export class RowPool {
   floats: Float64Array;
   ints: Int32Array;
   private readonly rows: CacheRows;
-  private capacity: number;
   private used = 0;
   /** Runs that were given back, by the logarithm of their length; chained through their first integer. */
   private readonly free = new Int32Array(SIZES).fill(NOTHING);
 
   constructor(rows: number) {
-    this.capacity = rows;
     this.rows = new CacheRows(rows, ROW_BYTES, ROWS_LIMIT);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
@@ -45,7 +40,7 @@ export class RowPool {
     }
     const from = this.used;
     this.used += rows;
-    if (this.used > this.capacity) this.grow();
+    if (this.used > this.rows.room) this.grow();
     return from;
   }
 
@@ -64,8 +59,7 @@ export class RowPool {
   }
 
   private grow(): void {
-    this.capacity = leapingCapacity(this.capacity, this.used, ROWS_MANY, ROWS_MOST);
-    this.rows.grow(this.capacity);
+    this.rows.grow(this.used);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
   }

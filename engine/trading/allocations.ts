@@ -72,7 +72,7 @@ export class Allocations {
 
   constructor(rows: number) {
     this.rows = new CacheRows(rows, ROW_BYTES);
-    this.seldomRows = new CacheRows(rows, SELDOM_BYTES);
+    this.seldomRows = new CacheRows(this.rows.room, SELDOM_BYTES);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
     this.seldom = this.seldomRows.floats;
@@ -165,7 +165,7 @@ export class Allocations {
 
   private grow(): void {
     this.rows.grow(this.used);
-    this.seldomRows.grow(this.used);
+    this.seldomRows.grow(this.rows.room);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
     this.seldom = this.seldomRows.floats;

@@ -3,7 +3,7 @@
  * costs two cache lines whatever else is known of the company. Its accounts of the ledger stand in the same row, those that asks and
  * fills ask for in the second of the two.
  */
-import { CacheRows, grownCapacity } from '../numbers/columns.ts';
+import { CacheRows } from '../numbers/columns.ts';
 import type { CompanyId, LotId } from '../vocabulary.ts';
 import { NIL } from '../ledger/lot_amounts.ts';
 import type { Day, Micro, Millis } from '../numbers/units.ts';
@@ -42,12 +42,17 @@ export const MAY_SELL = 2;
 export const FINANCED = 4;
 
 export class Standing {
-  private readonly rows = new CacheRows(ROWS_FIRST, ROW_BYTES);
+  private readonly rows: CacheRows;
   /** The accounts are the ledger's alone. */
-  floats = this.rows.floats;
-  private ints = this.rows.ints;
-  private room = ROWS_FIRST;
+  floats: Float64Array<ArrayBuffer>;
+  private ints: Int32Array<ArrayBuffer>;
   count = 0;
+
+  constructor(rows = ROWS_FIRST) {
+    this.rows = new CacheRows(rows, ROW_BYTES);
+    this.floats = this.rows.floats;
+    this.ints = this.rows.ints;
+  }
 
   /** The next company's row: no order, no allocation, no lot. */
   open(group: number, sides: number, orderLimit: number): void {
@@ -75,9 +80,8 @@ export class Standing {
   }
 
   reserve(rows: number): void {
-    if (rows <= this.room) return;
-    this.room = grownCapacity(this.room, rows);
-    this.rows.grow(this.room);
+    if (rows <= this.rows.room) return;
+    this.rows.grow(rows);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
   }

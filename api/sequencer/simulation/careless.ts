@@ -1,6 +1,7 @@
 /** How an engine recovers that has one of the flaws: nothing is looked at twice. */
 import { decodeEnvelopes } from '../../../engine/codec/command_codec.ts';
 import { Engine } from '../../../engine/engine.ts';
+import { LITTLE_ROOM } from '../../../engine/state.ts';
 import { readSnapshot } from '../../../engine/codec/snapshot.ts';
 import type { SnapshotStore } from '../../../db/snapshots.ts';
 import type { Flaw } from './flaws.ts';
@@ -31,7 +32,7 @@ async function startOf(snapshots: SnapshotStore, flaw: Flaw | undefined): Promis
 /** The same engine with another memory of idempotency keys. */
 export function withFlawedKeys(engine: Engine, flaw: Flaw | undefined): Engine {
   if (flaw !== 'keys_not_restored' && flaw !== 'keys_shifted') return engine;
-  const state = readSnapshot(engine.snapshot());
+  const state = readSnapshot(engine.snapshot(), LITTLE_ROOM);
   if (flaw === 'keys_not_restored') state.idempotency.clear();
   else for (const [key, value] of state.idempotency) state.idempotency.set(key, { ...value, sequence: value.sequence - 1 });
   return new Engine(state);

@@ -3,7 +3,8 @@
  * database crash, decay, and leaders are replaced while they still write. At the end nothing that
  * anybody was told differs from what the journal says when it is executed again.
  */
-import { Engine } from '../../../engine/engine.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import { LITTLE_ROOM } from '../../../engine/state.ts';
 import type { Command } from '../../../engine/commands.ts';
 import { MemoryJournal } from '../../../db/memory_journal.ts';
 import { recover } from '../recovery.ts';
@@ -63,8 +64,8 @@ async function judge(world: World): Promise<Engine> {
   const live = await liveState(world);
   const rows = world.disk.rows.filter(({ lastSequence }) => lastSequence <= live.sequence);
   const journal = new MemoryJournal(rows);
-  const { engine } = await recover({ journal, engine: () => new Engine() });
-  const short = await recover({ journal, snapshots: world.snapshots, engine: () => new Engine() });
+  const { engine } = await recover({ journal, room: LITTLE_ROOM });
+  const short = await recover({ journal, snapshots: world.snapshots, room: LITTLE_ROOM });
   rows.forEach((row, index) => {
     const before = rows[index - 1];
     if (before !== undefined && row.engineTime < before.engineTime) told.find(`engine time goes back at ${row.firstSequence}`);

@@ -2,7 +2,8 @@
  * The sequencer's own code, over a clock, a network and a disk that are simulated from a seed: it leads,
  * recovers, serves, and is ended, replaced or damaged at any moment.
  */
-import { Engine } from '../../../engine/engine.ts';
+import type { Engine } from '../../../engine/engine.ts';
+import { LITTLE_ROOM } from '../../../engine/state.ts';
 import { RULES_VERSION } from '../../../engine/rules.ts';
 import type { Command } from '../../../engine/commands.ts';
 import { decodeEnvelopes, encodeEnvelopes } from '../../../engine/codec/command_codec.ts';
@@ -122,7 +123,7 @@ export class World {
   /** As `Leader` does: the newest usable snapshot and what follows it, and the whole chain. */
   private async recover(journal: SimulatedJournal): Promise<Engine> {
     if (isCareless(this.flaw)) return recoverCarelessly(journal, this.snapshots, this.flaw);
-    const { engine, snapshotSequence } = await recover({ journal, snapshots: this.snapshots, engine: () => new Engine() });
+    const { engine, snapshotSequence } = await recover({ journal, snapshots: this.snapshots, room: LITTLE_ROOM });
     verifyChain(this.disk.rows);
     if (snapshotSequence > 0) this.counts.fromSnapshot++;
     return withFlawedKeys(engine, this.flaw);
@@ -152,7 +153,7 @@ export class World {
       },
     });
     client.onCommitted((batch) => told.committed(batch));
-    const take = (): Taking => ({ done: takeSnapshot({ journal, snapshots: this.snapshots, engine: () => new Engine() }), end: () => Promise.resolve() });
+    const take = (): Taking => ({ done: takeSnapshot({ journal, snapshots: this.snapshots, room: LITTLE_ROOM }), end: () => Promise.resolve() });
     const snapshotter = new Snapshotter({ engine, journal, store: this.snapshots, take, every: SNAPSHOT_EVERY, pauseMillis: 0, latest: engine.sequence, say: () => undefined });
     const host = new SequencerHost({
       engine, journal: this.writerOf(journal, engine), authoriser: new AllocationAuthoriser(), rulesVersion: RULES_VERSION,
