@@ -14,6 +14,7 @@ import { requestIdFor, requireBounded } from './http/request_head.ts';
 import type { Route } from './http/route.ts';
 import { securityHeaders } from './http/middleware/security_headers.ts';
 import { webApp } from './http/middleware/static_files.ts';
+import { Turns } from './http/turns.ts';
 import { UnderWay } from './http/under_way.ts';
 import type { Services } from './services.ts';
 
@@ -26,9 +27,11 @@ export interface AppOptions {
   routes: readonly Route[];
   /** Folder of the built web app; undefined: none is served. */
   webFolder?: string;
+  /** Told of clients that come. Absent: requests are served at once. */
+  turns?: Turns;
 }
 
-export function createApp({ services, routes, webFolder }: AppOptions): RequestListener {
+export function createApp({ services, routes, webFolder, turns = new Turns() }: AppOptions): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -54,10 +57,12 @@ export function createApp({ services, routes, webFolder }: AppOptions): RequestL
       }
       return sendError(response as Response, new ApiError('unavailable', { retryAfterSeconds: 1 }), randomUUID());
     }
-    const serve = direct.get(`${request.method} ${url}`);
-    if (serve !== undefined) through(first, Object.assign(request, { originalUrl: url, params: {}, query: {} }) as Request, response as Response, serve);
-    else if (isOpenAiPath(url.split('?', 1)[0])) door.serve(request, response);
-    else app(request, response);
+    turns.take(() => {
+      const serve = direct.get(`${request.method} ${url}`);
+      if (serve !== undefined) through(first, Object.assign(request, { originalUrl: url, params: {}, query: {} }) as Request, response as Response, serve);
+      else if (isOpenAiPath(url.split('?', 1)[0])) door.serve(request, response);
+      else app(request, response);
+    });
   };
 }
 

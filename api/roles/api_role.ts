@@ -125,7 +125,7 @@ export function openHttp({ config, front, parts }: Core, { services, gateway }: 
   const { market, directory, sequencer, auth, log } = services;
   const [exchange, openai] = [config.roles.includes('api'), config.roles.includes('gateway')];
   const routes = [...gateway.routes, ...exchangeRoutes()].filter(({ path }) => (isOpenAiPath(path) ? openai : exchange));
-  front.open(createApp({ services, routes, ...(exchange ? { webFolder: inDist('web') } : {}) }));
+  front.open(createApp({ services, routes, turns: front.turns, ...(exchange ? { webFolder: inDist('web') } : {}) }));
   if (!exchange) return parts.add('http', () => front.close());
   const realtime = new Realtime({ http: front.server, market, directory, sequencer, auth, log, pastFills: pastFillsOf(services), orderWatch, ...(warnings === undefined ? {} : { warnings }) });
   // Together: the server ends with its last socket, the sockets end with the live data.

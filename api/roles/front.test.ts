@@ -58,3 +58,33 @@ test('a front that closes waits no longer than a moment, for whatever it is', as
   await Promise.all([front.close(), waiting.ended, upgraded.ended]);
   expect(waiting.heard()).toMatch(/503[^]*retry-after: 1/);
 });
+
+/** Asks again as soon as it is answered. @returns resolves with the first answer */
+async function asker(port: number): Promise<{ first: Promise<unknown>; end: () => void }> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.on('error', () => undefined);
+  socket.once('connect', () => socket.write(REQUEST));
+  socket.on('data', () => socket.write(REQUEST));
+  return { first: once(socket, 'data'), end: () => socket.destroy() };
+}
+
+test('a front whose clients keep it busy lets others in before it serves on', async () => {
+  const front = new Front();
+  const port = await front.listen({ ...readConfig({}), port: 0 });
+  let answers = 0;
+  front.open((_request, response) => {
+    front.turns.take(() => {
+      answers++;
+      response.end();
+    });
+  });
+  const busy = await Promise.all(Array.from({ length: 100 }, () => asker(port)));
+  await Promise.all(busy.map(({ first }) => first));
+  const before = answers;
+  const others = await Promise.all(Array.from({ length: 100 }, () => asker(port)));
+  await Promise.all(others.map(({ first }) => first));
+  // Each of a hundred turns would serve a hundred requests.
+  expect(answers - before).toBeLessThan(2_000);
+  for (const { end } of [...busy, ...others]) end();
+  await front.close();
+});

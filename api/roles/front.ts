@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { ConfigError } from '../config.ts';
 import type { Config } from '../config.ts';
 import { ApiError } from '../errors.ts';
+import { Turns } from '../http/turns.ts';
 
 const KEEP_ALIVE_MILLIS = 65_000;
 const CLOSE_MILLIS_MAX = 2_400;
@@ -18,6 +19,7 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 /** Takes connections from the beginning: who comes too early is told when to try again. */
 export class Front {
   readonly server: Server;
+  readonly turns = new Turns();
   private handler: Handler = answerStarting;
   /** Those that speak another protocol by now, too: the server waits for them, but does not know them any more. */
   private readonly connections = new Set<Connection>();
@@ -26,6 +28,7 @@ export class Front {
     this.server = createServer((request, response) => this.handler(request, response));
     this.server.keepAliveTimeout = KEEP_ALIVE_MILLIS;
     this.server.on('connection', (connection: Connection) => {
+      this.turns.connected();
       this.connections.add(connection);
       connection.once('close', () => this.connections.delete(connection));
     });
