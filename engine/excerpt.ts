@@ -8,7 +8,7 @@ import { leastAccepted } from './book/block_plan.ts';
 import { FLAG } from './book/orders.ts';
 import type { OrderExtra } from './book/orders.ts';
 import type { PlaceBlock, PlaceOrder } from './commands.ts';
-import { NIL } from './ledger/lot_amounts.ts';
+import { NIL, isWhole } from './ledger/lot_amounts.ts';
 import type { Facility } from './lending/facility.ts';
 import { ExactSum } from './numbers/exact_sum.ts';
 import type { Hour, Micro, Steps, Ticks } from './numbers/units.ts';
@@ -187,6 +187,7 @@ class Excerpt {
 
   private amountsOf(list: number): number {
     const { amounts } = this.whole;
+    if (isWhole(list)) return list;
     let taken: number = NIL;
     for (let node = list; node !== NIL; node = amounts.next(node)) taken = this.part.amounts.append(taken, amounts.lot(node), amounts.amount(node));
     return taken;

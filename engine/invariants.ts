@@ -73,7 +73,7 @@ function holdsAreExact({ orders, amounts, lots }: State): string | undefined {
     if ((orders.flags(row) & FLAG.live) === 0 || orders.isSell(row)) continue;
     const worst = requiredHold(orders.price(row) * orders.remaining(row), orders.feesFloor(row), orders.feeFraction(row), orders.feesCharged(row));
     if (orders.hold(row) !== worst) return `order ${orders.idOf(row)}: holds ${orders.hold(row)}, its worst case is ${worst}`;
-    if (amounts.sum(orders.holdList(row)) !== worst) return `order ${orders.idOf(row)}: its lots do not add up to its hold`;
+    if (amounts.sum(orders.holdList(row), worst) !== worst) return `order ${orders.idOf(row)}: its lots do not add up to its hold`;
     held += BigInt(worst);
   }
   const sum = lots.rows.reduce((total, lot) => total + BigInt(lots.held(lot.lot)), 0n);
@@ -182,7 +182,7 @@ function fundingMatchesContracts({ allocations, amounts, lots, chains }: State):
   let contracted = 0n;
   for (let row = 0; row < allocations.used; row++) {
     if (allocations.state(row) === ALLOCATION.free) continue;
-    const funded = amounts.sum(allocations.funding(row));
+    const funded = amounts.sum(allocations.funding(row), allocations.contract(row));
     if (funded !== allocations.contract(row)) return `allocation ${allocations.idOf(row)}: ${allocations.contract(row)} in contract, ${funded} funded`;
     contracted += BigInt(funded);
   }

@@ -28,7 +28,9 @@
  *    no provider group gets more of a facility than its part, where the purchase that reached it was made whole, and bids that this frees trade with the same command;
  *    a stop of payouts stops every withdrawal; a covenant on use is tested by the thirty days that have ended; providers are paid for the unused hours
  *    of a loan that was given up; what is found undelivered afterwards is no delivered list value any more.
+ * 10: the same events as 9; what a bid holds of one lot, and what a fill takes of that, stands with the order and the allocation instead of in lists, so that hashes of
+ *    the state are others.
  */
-export const RULES_VERSION = 9;
+export const RULES_VERSION = 10;
 /** The oldest that this program still executes, so that a journal written under it gives the same again. */
 export const OLDEST_RULES = 2;

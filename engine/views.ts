@@ -135,7 +135,7 @@ export class Views {
       if (allocations.contract(row) === 0 || kept <= 0) continue;
       for (let node = allocations.feeLots(row); node !== NIL; node = amounts.next(node)) {
         const lot = lots.rows[amounts.lot(node)];
-        ahead += mulDiv(mulDiv(amounts.amount(node), lot.usd, lot.credits), Math.min(allocations.contract(row), kept), kept);
+        ahead += mulDiv(mulDiv(amounts.part(node, allocations.fee(row)), lot.usd, lot.credits), Math.min(allocations.contract(row), kept), kept);
       }
     }
     return ahead;

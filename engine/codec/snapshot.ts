@@ -1,6 +1,7 @@
 /**
  * The whole state as bytes and back: one JSON head, then the columns, packed (little-endian). Also the canonical form of the state: the
- * hash is taken over the same bytes. In the format before, whose snapshots are still read, columns are written as they are.
+ * hash is taken over the same bytes. Two formats before are still read: the last has no list that its order or allocation has as a whole, in the
+ * first columns are written as they are.
  */
 import { bytesIn, copied, numbersIn, partsOf, roomOf } from '../numbers/column_views.ts';
 import type { ColumnView } from '../numbers/column_views.ts';
@@ -23,7 +24,8 @@ import type { Capacity } from '../trading/supply.ts';
 import type { Timer } from '../time/timers.ts';
 import type { TradingMode } from '../vocabulary.ts';
 
-const SNAPSHOT_FORMAT = 3;
+const SNAPSHOT_FORMAT = 4;
+const LISTS_FORMAT = 3;
 const UNPACKED_FORMAT = 2;
 const MAGIC = 0x58434331;
 const HEADER_BYTES = 12;
@@ -247,7 +249,7 @@ export function snapshotFormat(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < HEADER_BYTES || view.getUint32(0) !== MAGIC) throw new Error('not a snapshot');
   const format = view.getUint32(4);
-  if (format !== SNAPSHOT_FORMAT && format !== UNPACKED_FORMAT) throw new Error(`snapshot format ${format} is not known`);
+  if (format !== SNAPSHOT_FORMAT && format !== LISTS_FORMAT && format !== UNPACKED_FORMAT) throw new Error(`snapshot format ${format} is not known`);
   return format;
 }
 

@@ -101,7 +101,7 @@ export class Delivery {
    * The provider's entries stand before those of resellers.
    */
   private deliver(row: number, gpu: MicroGpuSeconds, used: boolean): { credits: Micro; payable: Micro } {
-    const { allocations, ledger, companies } = this.state;
+    const { allocations, amounts, ledger, companies } = this.state;
     const { facility, delayDays } = this.payoutTerms(row, used);
     const delivered = this.deliveredGpu(row);
     const total = mulDiv(delivered, allocations.price(row), MICRO_GPU_SECONDS_PER_STEP);
@@ -116,7 +116,7 @@ export class Delivery {
     const company = allocations.company(row);
     const provider = allocations.provider(row);
     ledger.begin();
-    const funded = this.resales.retireFrom(allocations.funding(row), credits, allocations.spent(row));
+    const funded = this.resales.retireFrom(amounts.divisible(allocations.funding(row), allocations.contract(row)), credits, allocations.spent(row));
     allocations.setFunding(row, funded.list);
     allocations.setSpent(row, funded.spent);
     ledger.reserve(16);

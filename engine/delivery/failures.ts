@@ -75,7 +75,7 @@ export class Failures {
     const penaltyBefore = this.penalty(row);
     const owedBefore = this.owedFailed(row);
     ledger.begin();
-    const [rest, back] = amounts.split(allocations.funding(row), allocations.contract(row) - credits);
+    const [rest, back] = amounts.split(amounts.divisible(allocations.funding(row), allocations.contract(row)), allocations.contract(row) - credits);
     allocations.setFunding(row, rest);
     this.resales.giveBack(company, back, 0);
     this.giveBackLegs(row, due.total);
@@ -231,7 +231,8 @@ export class Failures {
     const { allocations, amounts, ledger } = this.state;
     if (fee === 0) return 0;
     const company = allocations.company(row);
-    const { rest, cost } = this.remint(company, allocations.feeLots(row), amounts.sum(allocations.feeLots(row)) - fee);
+    const paid = amounts.divisible(allocations.feeLots(row), allocations.fee(row));
+    const { rest, cost } = this.remint(company, paid, amounts.sum(paid) - fee);
     allocations.setFeeLots(row, rest);
     ledger.reserve(8);
     ledger.post(ACCOUNT['commission.buyer'], company, cost);

@@ -137,7 +137,7 @@ export class Resales {
   private carve(source: number, quantity: Steps): number {
     const { allocations, amounts } = this.state;
     const credits = allocations.price(source) * quantity;
-    const [head, tail] = amounts.split(allocations.funding(source), allocations.contract(source) - credits);
+    const [head, tail] = amounts.split(amounts.divisible(allocations.funding(source), allocations.contract(source)), allocations.contract(source) - credits);
     allocations.setFunding(source, head);
     allocations.setContract(source, allocations.contract(source) - credits);
     return tail;

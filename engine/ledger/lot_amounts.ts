@@ -1,20 +1,24 @@
 /**
  * Lists of (lot, amount): what an order's hold and an allocation's funding consist of. Nodes live in
- * one pool; a list is the number of its first node, NIL when empty.
+ * one pool; a list is the number of its first node, NIL when empty. One that nobody has divided yet may be of one lot without a node:
+ * the number says which lot, and the amount is what its order or allocation has of it in all, which therefore must be said where it is asked for.
  */
 import { CacheRows } from '../numbers/columns.ts';
 import { columnView } from '../numbers/column_views.ts';
 import type { ColumnView } from '../numbers/column_views.ts';
 
 export const NIL = -1;
+const WHOLE = -2;
+/** The list of all that an order or an allocation has, where it is of one lot; and the lot of such a list. */
+export const wholeOf = (lot: number): number => WHOLE - lot;
+export const isWhole = (list: number): boolean => list < NIL;
 
 /** A node is a double and two integers side by side. */
 const NODE_BYTES = 16;
 const FLOATS = NODE_BYTES / 8;
 /** Shifts keep places machine integers. */
 const FLOAT_SHIFT = 1;
-export const AMOUNT_INT_SHIFT = 2;
-const INT_SHIFT = AMOUNT_INT_SHIFT;
+const INT_SHIFT = 2;
 /** More nodes than there can be, as `ROWS` of orders. */
 const NODES = 2 ** 28 - 1;
 const LOT = 2;
@@ -23,7 +27,7 @@ const NEXT = 3;
 export class LotAmounts {
   private readonly rows: CacheRows;
   private floats: Float64Array<ArrayBuffer>;
-  /** Read ahead as they stand. */
+  /** Read as they stand. */
   ints: Int32Array<ArrayBuffer>;
   /** Rows ever used; free ones are chained through `next` from `free`. */
   used = 0;
@@ -36,7 +40,11 @@ export class LotAmounts {
   }
 
   lot(node: number): number {
-    return this.ints[((node & NODES) << INT_SHIFT) + LOT];
+    return isWhole(node) ? wholeOf(node) : this.ints[((node & NODES) << INT_SHIFT) + LOT];
+  }
+  /** @param whole what the list is of in all */
+  part(node: number, whole: number): number {
+    return isWhole(node) ? whole : this.amount(node);
   }
   amount(node: number): number {
     return this.floats[(node & NODES) << FLOAT_SHIFT];
@@ -45,7 +53,7 @@ export class LotAmounts {
     this.floats[(node & NODES) << FLOAT_SHIFT] = value;
   }
   next(node: number): number {
-    return this.ints[((node & NODES) << INT_SHIFT) + NEXT];
+    return isWhole(node) ? NIL : this.ints[((node & NODES) << INT_SHIFT) + NEXT];
   }
   private setNext(node: number, value: number): void {
     this.ints[((node & NODES) << INT_SHIFT) + NEXT] = value;
@@ -58,12 +66,17 @@ export class LotAmounts {
       node = this.used++;
       if (this.used * FLOATS > this.floats.length) this.grow();
     } else {
-      this.free = this.next(node);
+      this.free = this.ints[((node & NODES) << INT_SHIFT) + NEXT];
     }
     this.ints[((node & NODES) << INT_SHIFT) + LOT] = lot;
     this.setAmount(node, amount);
     this.setNext(node, next);
     return node;
+  }
+
+  /** The same list as nodes, so that it can be divided. */
+  divisible(list: number, whole: number): number {
+    return isWhole(list) ? this.create(wholeOf(list), whole, NIL) : list;
   }
 
   private grow(): void {
@@ -155,14 +168,15 @@ export class LotAmounts {
     return false;
   }
 
-  sum(list: number): number {
+  /** @param whole of a list that nobody may have divided */
+  sum(list: number, whole = 0): number {
     let total = 0;
-    for (let node = list; node !== NIL; node = this.next(node)) total += this.amount(node);
+    for (let node = list; node !== NIL; node = this.next(node)) total += this.part(node, whole);
     return total;
   }
 
   dropAll(list: number): void {
-    for (let node = list; node !== NIL; ) {
+    for (let node = list; node > NIL; ) {
       const next = this.next(node);
       this.drop(node);
       node = next;

@@ -77,7 +77,7 @@ export class Concentration implements RoomHost {
     for (let node = allocations.funding(allocation); node !== NIL; node = amounts.next(node)) {
       const lot = lots.rows[amounts.lot(node)];
       if (lot.facility === NIL) continue;
-      this.spend(facilities[lot.facility], group, lots.cost(lot, amounts.amount(node)));
+      this.spend(facilities[lot.facility], group, lots.cost(lot, amounts.part(node, allocations.contract(allocation))));
     }
   }
 

@@ -28,7 +28,7 @@ export function exposureOf(state: State, facility: Facility): Micro {
     for (let node = allocations.funding(row); node !== NIL; node = amounts.next(node)) {
       const lot = lots.rows[amounts.lot(node)];
       if (lot.facility !== facility.facility || !isTagged(facility, lot.lot)) continue;
-      sum -= collateralValue(state, lots.cost(lot, amounts.amount(node)), allocations.price(row), book.market, book.hour, book);
+      sum -= collateralValue(state, lots.cost(lot, amounts.part(node, allocations.contract(row))), allocations.price(row), book.market, book.hour, book);
     }
   }
   return sum;

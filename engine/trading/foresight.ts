@@ -16,7 +16,7 @@ import type { CancelOrder, Envelope, PlaceOrder } from '../commands.ts';
 import { BUY, IOC, SELL } from '../vocabulary.ts';
 import { BOOK_INT_SHIFT } from '../book/book_rows.ts';
 import { ORDER_INT_SHIFT } from '../book/orders.ts';
-import { AMOUNT_INT_SHIFT, NIL } from '../ledger/lot_amounts.ts';
+import { NIL } from '../ledger/lot_amounts.ts';
 import { LOT_INT_SHIFT } from '../ledger/lot_rows.ts';
 import { CELL_INT_SHIFT } from '../ledger/supply_cells.ts';
 import type { State } from '../state.ts';
@@ -82,7 +82,6 @@ const BOOKS = new Places();
 /** In the second lines of books. */
 const SELDOM = new Places();
 const POOL = new Places();
-const AMOUNTS = new Places();
 const CELLS = new Places();
 const LOTS = new Places();
 /** Placed orders, those of each kind one after the other: how many, whose they are, in which book, at which key. */
@@ -117,7 +116,7 @@ export class Foresight {
   /** Looks ahead to the commands from `from` on, at most FORESEEN of them. */
   look(envelopes: readonly Envelope[], from: number, to: number): void {
     const { state } = this;
-    const { orders, levels, pool, amounts, cells, lotRows } = state;
+    const { orders, levels, pool, cells, lotRows } = state;
     this.sortCommands(envelopes, from, to - from < FORESEEN ? to : from + FORESEEN);
     // Not added: where a sum of small integers is one no more, what was compiled for them is dropped.
     this.seen ^= ORDERS.read(orders.ints) ^ BOOKS.read(levels.rows.ints);
@@ -129,7 +128,7 @@ export class Foresight {
     this.firstLots(WAITING_BIDS);
     this.firstLots(TAKING_BIDS);
     this.ownEntries();
-    this.seen ^= ORDERS.read(orders.ints) ^ BOOKS.read(levels.rows.ints) ^ SELDOM.read(levels.rows.seldom) ^ POOL.read(pool.ints) ^ AMOUNTS.read(amounts.ints)
+    this.seen ^= ORDERS.read(orders.ints) ^ BOOKS.read(levels.rows.ints) ^ SELDOM.read(levels.rows.seldom) ^ POOL.read(pool.ints)
       ^ CELLS.read(cells.ints) ^ LOTS.read(lotRows.ints);
     this.levelsOfCancelled();
     this.tails();
@@ -137,7 +136,7 @@ export class Foresight {
     this.ownCells();
     this.seen ^= ORDERS.read(orders.ints) ^ POOL.read(pool.ints) ^ CELLS.read(cells.ints);
     this.besideLeaving(MET);
-    this.seen ^= ORDERS.read(orders.ints) ^ BOOKS.read(levels.rows.ints) ^ AMOUNTS.read(amounts.ints) ^ CELLS.read(cells.ints);
+    this.seen ^= ORDERS.read(orders.ints) ^ BOOKS.read(levels.rows.ints) ^ CELLS.read(cells.ints);
   }
 
   /** The orders that are cancelled; the books of those that are placed. */
@@ -184,7 +183,6 @@ export class Foresight {
     const { orders } = this.state;
     const { places } = ORDERS;
     let neighbours = 0;
-    let amounts = 0;
     let cells = 0;
     let ends = 0;
     for (let at = 0; at < count; at++) {
@@ -201,9 +199,6 @@ export class Foresight {
       const companyPrev = orders.companyPrev(row);
       places[neighbours] = companyPrev << ORDER_INT_SHIFT;
       neighbours += isThere(companyPrev);
-      const holdList = orders.holdList(row);
-      AMOUNTS.places[amounts] = holdList << AMOUNT_INT_SHIFT;
-      amounts += isThere(holdList);
       const cell = orders.cell(row);
       CELLS.places[cells] = cell << CELL_INT_SHIFT;
       cells += isThere(cell);
@@ -212,7 +207,6 @@ export class Foresight {
       ends += (next ^ prev) >>> 31;
     }
     ORDERS.count = neighbours;
-    AMOUNTS.count = amounts;
     CELLS.count = cells;
     BOOKS.count = count;
     AT_ENDS.count = ends;

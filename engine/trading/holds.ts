@@ -4,7 +4,7 @@
  */
 import { ACCOUNT } from '../ledger/accounts.ts';
 import type { CompanyId } from '../vocabulary.ts';
-import { NIL } from '../ledger/lot_amounts.ts';
+import { NIL, isWhole, wholeOf } from '../ledger/lot_amounts.ts';
 import { BUYER_FEE_MAX, FEE_SCALE } from '../parameters.ts';
 import type { State } from '../state.ts';
 import type { Micro, Steps, Ticks } from '../numbers/units.ts';
@@ -88,12 +88,12 @@ export class Holds {
 
   /** As `reserve` of an order that holds nothing yet, in a transaction of its own. */
   open(row: number, company: CompanyId, amount: Micro): void {
-    const { lots, orders, amounts, ledger, standing } = this.state;
+    const { lots, orders, amounts, ledger, standing, rulesVersion } = this.state;
     const lot = standing.firstLot(company);
     // Nearly every hold is of one lot: without a loop the compiler still knows afterwards what it knew before.
     if (lot !== NIL && amount > 0 && lots.spendable(lot) >= amount) {
       ledger.transferAlone(AVAILABLE, HELD, lot, amount);
-      orders.setHoldList(row, amounts.create(lot, amount, NIL));
+      orders.setHoldList(row, rulesVersion >= 10 ? wholeOf(lot) : amounts.create(lot, amount, NIL));
       orders.setHold(row, amount);
       return;
     }
@@ -104,12 +104,12 @@ export class Holds {
 
   /** As `release` of all that an order holds, in a transaction of its own. */
   close(row: number): void {
-    const { orders, amounts, ledger } = this.state;
+    const { orders, ledger } = this.state;
     const amount = orders.hold(row);
     const list = orders.holdList(row);
-    if (amounts.next(list) === NIL && amounts.amount(list) === amount) {
-      ledger.transferAlone(HELD, AVAILABLE, amounts.lot(list), amount);
-      orders.setHoldList(row, amounts.dropLast(list));
+    if (isWhole(list)) {
+      ledger.transferAlone(HELD, AVAILABLE, wholeOf(list), amount);
+      orders.setHoldList(row, NIL);
       orders.setHold(row, 0);
       return;
     }
@@ -122,6 +122,7 @@ export class Holds {
   reserve(row: number, amount: Micro): void {
     const { lots, orders, amounts, ledger, standing } = this.state;
     let left = amount;
+    this.divide(row);
     for (let lot = standing.firstLot(orders.company(row)); left > 0; lot = lots.nextUsable(lot)) {
       const part = Math.min(left, lots.spendable(lot));
       if (part === 0) continue;
@@ -137,6 +138,7 @@ export class Holds {
   release(row: number, amount: Micro): void {
     const { orders, amounts, ledger } = this.state;
     let left = amount;
+    this.divide(row);
     while (left > 0) {
       const node = amounts.last(orders.holdList(row));
       const lot = amounts.lot(node);
@@ -154,6 +156,7 @@ export class Holds {
     const { orders, amounts, ledger } = this.state;
     let list = funding;
     let left = amount;
+    this.divide(row);
     while (left > 0) {
       const first = orders.holdList(row);
       const lot = amounts.lot(first);
@@ -172,10 +175,10 @@ export class Holds {
    * `retired` name the lots. Returns what the fee's credit cost.
    */
   settle(row: number, contracted: Micro, fee: Micro, released: Micro): Micro {
-    const { orders, amounts } = this.state;
+    const { orders } = this.state;
     const list = orders.holdList(row);
     // Nearly every hold is of one lot and covers more than contract and fee: one walk does all.
-    if (fee > 0 && amounts.next(list) === NIL && amounts.amount(list) > contracted + fee && released >= 0) return this.settleOfOne(row, list, contracted, fee, released);
+    if (isWhole(list) && fee > 0 && orders.hold(row) > contracted + fee && released >= 0) return this.settleWhole(row, list, contracted, fee, released);
     this.funding = this.contract(row, contracted, NIL);
     const cost = fee === 0 ? 0 : this.retire(row, fee);
     if (fee === 0) this.retired = NIL;
@@ -183,17 +186,20 @@ export class Holds {
     return cost;
   }
 
-  private settleOfOne(row: number, list: number, contracted: Micro, fee: Micro, released: Micro): Micro {
-    const { ledger, orders, amounts } = this.state;
-    const lot = amounts.lot(list);
-    const kept = amounts.amount(list) - contracted - fee;
-    this.funding = amounts.create(lot, contracted, NIL);
-    this.retired = amounts.create(lot, fee, NIL);
-    // A node that is dropped keeps its last amount: state hashes are taken of it too.
-    amounts.setAmount(list, kept === released ? kept : kept - released);
-    if (kept === released) orders.setHoldList(row, amounts.dropLast(list));
-    orders.setHold(row, kept - released);
-    return ledger.settleHeld(lot, contracted, fee, released);
+  private settleWhole(row: number, list: number, contracted: Micro, fee: Micro, released: Micro): Micro {
+    const { ledger, orders } = this.state;
+    const kept = orders.hold(row) - contracted - fee - released;
+    this.funding = list;
+    this.retired = list;
+    if (kept === 0) orders.setHoldList(row, NIL);
+    orders.setHold(row, kept);
+    return ledger.settleHeld(wholeOf(list), contracted, fee, released);
+  }
+
+  /** Makes an order's list one that can be divided. */
+  private divide(row: number): void {
+    const { orders, amounts } = this.state;
+    if (isWhole(orders.holdList(row))) orders.setHoldList(row, amounts.divisible(orders.holdList(row), orders.hold(row)));
   }
 
   /** Retires held credit as a fee, first lot first; `retired` then names its lots. Returns what that credit cost in USD. */
@@ -202,6 +208,7 @@ export class Holds {
     this.retired = NIL;
     let left = amount;
     let cost = 0;
+    this.divide(row);
     while (left > 0) {
       const first = orders.holdList(row);
       const lot = amounts.lot(first);
