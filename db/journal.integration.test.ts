@@ -273,6 +273,21 @@ describe('snapshots', () => {
     await query(url, 'update snapshots set journal_hash = sha256(journal_hash) where sequence = 20');
     expect(await stored()).toMatchObject([{ sequence: 30, damage: expect.any(String) as string }, { sequence: 20, damage: expect.any(String) as string }, { sequence: 10 }]);
   });
+
+  test('that were found damaged go for the next one, and those before them stay', async () => {
+    for (const sequence of [10, 20, 30]) await new PostgresSnapshots(url).save(snapshot(sequence));
+    await query(url, 'update snapshots set state = substr(state, 2) where sequence = 30');
+    const store = new PostgresSnapshots(url);
+    for await (const found of store.newestFirst()) if (!('damage' in found)) break;
+    await store.save(snapshot(40));
+    expect(await stored()).toMatchObject([{ sequence: 40 }, { sequence: 20 }, { sequence: 10 }]);
+    // One that is written where the damaged one stood is not taken for it.
+    await query(url, 'update snapshots set state = substr(state, 2) where sequence = 40');
+    for await (const found of store.newestFirst()) if (!('damage' in found)) break;
+    const again = snapshot(40);
+    await store.save(again);
+    expect(await stored()).toMatchObject([again, { sequence: 20 }, { sequence: 10 }]);
+  });
 });
 
 test('reads nothing from an empty journal', async () => {

@@ -61,6 +61,8 @@ export interface PostgresSnapshotsOptions {
 export class PostgresSnapshots implements SnapshotStore {
   private readonly url: string;
   private readonly bytesPerSecond: number;
+  /** Found damaged: they are not counted among those that are kept, and go when the next is there. */
+  private readonly damaged = new Set<number>();
 
   constructor(url: string, { bytesPerSecond = Infinity }: PostgresSnapshotsOptions = {}) {
     this.url = url;
@@ -79,6 +81,9 @@ export class PostgresSnapshots implements SnapshotStore {
         [snapshot.sequence, snapshot.rulesVersion, snapshot.journalHash, stateHash, checksum, snapshot.state.subarray(0, PIECE_BYTES)],
       );
       await requireReadable(client, snapshot.sequence, stateHash);
+      // At the place of a damaged one, it has taken it.
+      this.damaged.delete(snapshot.sequence);
+      await client.query('delete from snapshots where sequence = any($1)', [[...this.damaged]]);
       await client.query('delete from snapshots where sequence not in (select sequence from snapshots order by sequence desc limit $1)', [KEPT]);
       await client.query(FORGET_PARTS);
     });
@@ -103,7 +108,10 @@ export class PostgresSnapshots implements SnapshotStore {
     const list = await this.connected((client) => client.query<{ sequence: string }>('select sequence from snapshots order by sequence desc'));
     for (const { sequence } of list.rows) {
       const row = await this.connected((client) => readRow(client, sequence));
-      if (row !== undefined) yield await checked(row);
+      if (row === undefined) continue;
+      const found = await checked(row);
+      if ('damage' in found) this.damaged.add(found.sequence);
+      yield found;
     }
   }
 

@@ -119,15 +119,15 @@ export class Leader {
     return lead;
   }
 
-  private async recover(journal: PostgresJournal): Promise<Recovered> {
-    const { say } = this.parts;
+  private recover(journal: PostgresJournal): Promise<Recovered> {
     const source = { rowOf: (sequence: number) => journal.rowOf(sequence), rows: (sequence: number) => copyRows(this.options.url, sequence) };
-    const recovered = await recover({ journal: source, snapshots: new PostgresSnapshots(this.options.url), say });
-    const { engine, snapshotSequence, replayedCommands, snapshotMillis, replayMillis } = recovered;
-    if (engine.sequence > 0) {
-      say(`recovered ${engine.sequence} commands: snapshot at ${snapshotSequence} (${Math.round(snapshotMillis)} ms), ${replayedCommands} replayed (${Math.round(replayMillis)} ms)`);
-    }
-    return recovered;
+    return recover({ journal: source, snapshots: new PostgresSnapshots(this.options.url), say: this.parts.say });
+  }
+
+  /** Who stood by has said that it was warm. */
+  private tell({ engine, snapshotSequence, replayedCommands, snapshotMillis, replayMillis }: Recovered): void {
+    if (this.options.standby || engine.sequence === 0) return;
+    this.parts.say(`recovered ${engine.sequence} commands: snapshot at ${snapshotSequence} (${Math.round(snapshotMillis)} ms), ${replayedCommands} replayed (${Math.round(replayMillis)} ms)`);
   }
 
   /**
@@ -159,8 +159,10 @@ export class Leader {
     return () => mark.keep(journal);
   }
 
-  private async run(journal: PostgresJournal, { engine, snapshotSequence }: Recovered): Promise<void> {
+  private async run(journal: PostgresJournal, recovered: Recovered): Promise<void> {
+    const { engine, snapshotSequence } = recovered;
     const noteEnd = await this.mark(journal);
+    this.tell(recovered);
     settleHeap();
     const { channel, authoriser, say, snapshotFile } = this.parts;
     const { url, snapshotEvery, snapshotPauseMillis } = this.options;
