@@ -147,6 +147,7 @@ export class Foresight {
     const { places } = ORDERS;
     const books = BOOKS.places;
     let cancels = 0;
+    let lines = 0;
     let placed = 0;
     let seen = 0;
     COUNTS.fill(0);
@@ -157,8 +158,11 @@ export class Foresight {
       if (type === 'cancel') {
         const row = orders.placeOf((command as CancelOrder).order);
         rows[cancels] = row;
-        places[cancels] = row << ORDER_INT_SHIFT;
+        places[lines] = row << ORDER_INT_SHIFT;
+        // Which the next new order writes: it has the row of whoever left last.
+        places[lines + 1] = (row << ORDER_INT_SHIFT) + LINE;
         cancels += isThere(row);
+        lines += isThere(row) << 1;
       } else if (type === 'place') {
         const { company, side, price, timeInForce, market, hour, model } = command as PlaceOrder;
         const book = state.nearBook(market, hour);
@@ -173,7 +177,8 @@ export class Foresight {
         seen ^= model;
       }
     }
-    CANCELLED.count = ORDERS.count = cancels;
+    CANCELLED.count = cancels;
+    ORDERS.count = lines;
     BOOKS.count = placed;
     this.seen ^= seen;
   }
@@ -222,7 +227,7 @@ export class Foresight {
     const from = kind * FORESEEN;
     const to = from + COUNTS[kind];
     for (let at = from; at < to; at++) {
-      const first = standing.firstOrder(COMPANIES[at]);
+      const first = standing.head(COMPANIES[at]);
       places[firsts] = first << ORDER_INT_SHIFT;
       firsts += isThere(first);
       const level = levels.placeNear(BOOKS_OF[at], side, KEYS[at]);
@@ -246,7 +251,7 @@ export class Foresight {
     const from = kind * FORESEEN;
     const to = from + COUNTS[kind];
     for (let at = from; at < to; at++) {
-      const first = standing.firstOrder(COMPANIES[at]);
+      const first = standing.head(COMPANIES[at]);
       places[firsts] = first << ORDER_INT_SHIFT;
       firsts += isThere(first);
       const level = levels.bestPlace(BOOKS_OF[at], opposite);

@@ -105,7 +105,11 @@ export class Standing {
   }
   /** Head of the chain of its live orders, and their number. NIL for a company that is none. */
   firstOrder(company: CompanyId): number {
-    return this.has(company) ? this.ints[((company & COMPANIES) << INT_SHIFT) + FIRST_ORDER] : NIL;
+    return this.has(company) ? this.head(company) : NIL;
+  }
+  /** The same of a company that there is. */
+  head(company: CompanyId): number {
+    return this.ints[((company & COMPANIES) << INT_SHIFT) + FIRST_ORDER];
   }
   setFirstOrder(company: CompanyId, row: number): void {
     this.ints[((company & COMPANIES) << INT_SHIFT) + FIRST_ORDER] = row;
