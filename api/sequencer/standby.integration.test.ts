@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Command, Envelope } from '../../engine/commands.ts';
-import { LEASE_MILLIS } from '../../db/journal.ts';
+import { LEASE_MILLIS, PostgresJournal } from '../../db/journal.ts';
 import { openDatabase } from '../../db/database.ts';
 import { freshDatabase } from '../../db/test/fresh_database.ts';
 import type { FreshDatabase } from '../../db/test/fresh_database.ts';
@@ -52,6 +52,24 @@ test('a standby that lets its engine go first is warm meanwhile, and leads when 
   expect(ledAfter - warmAfter).toBeGreaterThan(warmAfter < 2_000 ? 500 : 0);
   expect(ledAfter).toBeGreaterThan(3_000);
   await successor.close();
+  expect(fatal).toEqual([]);
+});
+
+test('a standby that has seen an engine lead does not wait for it when it has gone before the standby is warm', async () => {
+  const engine = await PostgresJournal.lead({ url: fresh.url, holder: 'engine', waitMillis: LEASE_MILLIS });
+  const database = openDatabase(fresh.url, 2);
+  const held = await database.transaction();
+  await held.raw('lock table snapshots');
+  let warmAt = Infinity;
+  const standby = start({ standby: true, letsFirst: true, onFollowing: () => (warmAt = Math.min(warmAt, performance.now())) });
+  const waits = () => database('pg_stat_activity').where({ wait_event_type: 'Lock' }).whereRaw(`datname = current_database() and query like 'select sequence from snapshots%'`).then(({ length }) => length);
+  await expect.poll(waits, { timeout: 20_000 }).toBe(1);
+  await engine.close();
+  await held.rollback();
+  const successor = await standby;
+  expect(performance.now() - warmAt).toBeLessThan(1_000);
+  await successor.close();
+  await database.destroy();
   expect(fatal).toEqual([]);
 });
 

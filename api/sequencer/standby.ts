@@ -50,9 +50,10 @@ export async function standBy({ url, holder, verify, letsFirst, say, onFollowing
   await client.connect();
   try {
     const source: JournalSource = { rowOf: (sequence) => readRowOf(client, sequence), rows: (sequence) => readRows(client, sequence) };
-    const begun = performance.now();
+    // From the beginning on: who leads now, and has gone when this process is warm, is not waited for.
+    const mayLead = letsFirst ? somebodyLeads(client, performance.now()) : Promise.resolve();
+    mayLead.catch(() => undefined);
     const [recovered] = await Promise.all([recover({ journal: { ...source, rows: (sequence) => copyRows(url, sequence) }, snapshots: new PostgresSnapshots(url), say }), verify()]);
-    const mayLead = letsFirst ? somebodyLeads(client, begun) : Promise.resolve();
     const lead = mayLead.then(() => PostgresJournal.lead({ url, holder, waitMillis: Infinity, onLost }));
     const waiting = { over: false };
     const over = (): void => void (waiting.over = true);
