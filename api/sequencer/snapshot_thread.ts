@@ -51,9 +51,8 @@ export function takeInThread(file: URL, url: string): Taking {
   return { done, end: async () => void (await thread.terminate()) };
 }
 
-/** What the thread does. @returns as `takeSnapshot` */
+/** What the thread does when it has yielded to others. @returns as `takeSnapshot` */
 export async function performTask({ url }: SnapshotTask): Promise<number> {
-  yieldToOthers();
   const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange snapshot', connectionTimeoutMillis: CONNECT_MILLIS, ...KEEP_ALIVE });
   client.on('error', () => undefined);
   await client.connect();
@@ -73,7 +72,7 @@ export async function takeSnapshot({ snapshots, ...options }: RecoverOptions & {
 }
 
 /** On Linux a thread has a priority of its own. The market's comes first. */
-function yieldToOthers(): void {
+export function yieldToOthers(): void {
   if (process.platform !== 'linux') return;
   try {
     setPriority(Number(basename(readlinkSync('/proc/thread-self'))), NICE);
