@@ -36,3 +36,20 @@ test('a row of numbers is written, read and recognised as its numbers one by one
   for (const value of EDGES) compare([value]);
   fc.assert(fc.property(fc.array(fc.oneof(fc.maxSafeInteger(), fc.integer({ min: -200, max: 200 }), fc.double({ noNaN: true }))), (values) => compare(values)));
 });
+
+test('a number that is cut off, or longer than any that is written, is refused', () => {
+  for (const value of EDGES) {
+    const whole = bytesOf((writer) => writer.number(value));
+    for (let length = 0; length < whole.length; length++) expect(() => new ByteReader(whole.subarray(0, length)).number()).toThrow(RangeError);
+  }
+  const endless = new Uint8Array(9).fill(0x81);
+  expect(() => new ByteReader(endless).number()).toThrow('a number is too long');
+});
+
+test('texts are read as they were written, empty ones too, and none beyond the end', () => {
+  const texts = ['', 'a', '', 'é', 'x'.repeat(200), ''];
+  const reader = new ByteReader(bytesOf((writer) => texts.forEach((text) => writer.text(text))));
+  expect(texts.map(() => reader.text())).toEqual(texts);
+  expect(reader.atEnd).toBe(true);
+  expect(() => reader.text()).toThrow(RangeError);
+});

@@ -216,12 +216,22 @@ export class ByteReader {
   private long(): number {
     const first = this.byte();
     if (first === FLOAT) return this.float();
+    const { bytes } = this;
+    let { at } = this;
+    let byte = first;
     let magnitude = first & 63;
-    let scale = 64;
-    for (let byte = first; (byte & MORE) !== 0; scale *= 128) {
-      byte = this.byte();
-      magnitude += (byte & 127) * scale;
+    // Beyond the end a byte is undefined, and counts as one that ends the number: `at` will tell.
+    if (byte >= MORE) magnitude |= ((byte = bytes[at++]) & 127) << 6;
+    if (byte >= MORE) magnitude |= ((byte = bytes[at++]) & 127) << 13;
+    if (byte >= MORE) magnitude |= ((byte = bytes[at++]) & 127) << 20;
+    if (byte >= MORE) {
+      let high = 0;
+      for (let shift = 0; byte >= MORE && shift < 28; shift += 7) high |= ((byte = bytes[at++]) & 127) << shift;
+      if (byte >= MORE) throw new RangeError('a number is too long');
+      magnitude += high * LOW_RANGE;
     }
+    if (at > bytes.length) throw new RangeError('the bytes end too early');
+    this.at = at;
     return (first & NEGATIVE) === 0 ? magnitude : -magnitude;
   }
 
@@ -301,6 +311,11 @@ export class ByteReader {
   }
 
   text(): string {
+    // Most are empty: no call.
+    if (this.bytes[this.at] === 0) {
+      this.at++;
+      return '';
+    }
     const length = this.count();
     return length === 0 ? '' : decoder.decode(this.raw(length));
   }
