@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AnotherLeads, PostgresJournal, requireHolder } from './journal.ts';
+import { AnotherLeads, PostgresJournal, isLed, requireHolder } from './journal.ts';
 import type { LeadOptions } from './journal.ts';
 import { copyRows } from './copy_out.ts';
 import { NotDurable } from './durability.ts';
@@ -288,6 +288,14 @@ describe('snapshots', () => {
     await store.save(again);
     expect(await stored()).toMatchObject([again, { sequence: 20 }, { sequence: 10 }]);
   });
+});
+
+test('whether somebody leads is known to anybody', async () => {
+  expect(await isLed(url)).toBe(false);
+  const journal = await lead();
+  expect(await isLed(url)).toBe(true);
+  await journal.close();
+  expect(await isLed(url)).toBe(false);
 });
 
 test('reads nothing from an empty journal', async () => {

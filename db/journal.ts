@@ -210,13 +210,22 @@ export class PostgresJournal implements Journal {
  * For who has led before and is to lead again.
  * @throws AnotherLeads when the lead has gone to another holder
  */
-export async function requireHolder({ url, holder }: Pick<LeadOptions, 'url' | 'holder'>): Promise<void> {
+export const requireHolder = ({ url, holder }: Pick<LeadOptions, 'url' | 'holder'>): Promise<void> =>
+  asked(url, async (client) => {
+    const leader = await holderOf(client);
+    if (leader !== holder) throw new AnotherLeads(leader);
+  });
+
+/** Whether somebody leads now. */
+export const isLed = (url: string): Promise<boolean> => asked(url, async (client) => (await leadership(client)).leads);
+
+/** Over a connection of its own. */
+async function asked<T>(url: string, ask: (client: Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_MILLIS, query_timeout: CONNECT_MILLIS });
   client.on('error', () => undefined);
   await client.connect();
   try {
-    const leader = await holderOf(client);
-    if (leader !== holder) throw new AnotherLeads(leader);
+    return await ask(client);
   } finally {
     client.end().catch(() => undefined);
   }

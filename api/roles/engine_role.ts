@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { startProjector } from '../../db/projector.ts';
+import { isLed } from '../../db/journal.ts';
 import { StoredWatchLog } from '../../db/order_watches.ts';
 import { findStandby, noteStandby } from '../../db/standbys.ts';
 import { Door } from '../cluster/door.ts';
@@ -57,10 +58,12 @@ export async function openSequencer(core: Core, following?: Following): Promise<
     following?.followed(sequence);
   };
   if (!config.single) openSuccession(core, () => (isLeading ? true : following?.isWarm === true ? false : undefined));
+  // Who leads as this process begins, and goes before it is warm, is not waited for.
+  const letsFirst = !roles.includes('engine') && !(await isLed(postgres.url).catch(() => false));
   const sequencer = await startSequencer({
     url: () => postgres.url, markFolder: config.dataDir, acceptedEnd: config.acceptedJournalEnd, clock: config.clock, say, onFatal,
     alone: !config.single && !roles.includes('api') && !roles.includes('gateway'),
-    standby: following !== undefined, letsFirst: !roles.includes('engine'), onFollowing: followed,
+    standby: following !== undefined, letsFirst, onFollowing: followed,
   });
   isLeading = true;
   parts.add('sequencer', () => sequencer.close());
