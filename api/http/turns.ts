@@ -4,10 +4,10 @@
  * wait for many seconds, to hear that there is too much to do. So while clients keep coming requests wait, and are served together.
  */
 
-/** Turns that requests wait while clients keep coming. */
-const WAIT_TURNS_MAX = 256;
-/** Requests served in one turn after others have waited. */
-const SERVED_MAX = 256;
+/** Turns that requests wait while clients keep coming, and not many: one that comes in each of them must not make the others slow. */
+const WAIT_TURNS_MAX = 32;
+/** Requests served in one turn after others have waited: as many as clients were let in. */
+const SERVED_MAX = 32;
 /** Turns after which nobody has come for a while: who was let in is heard in the next one. */
 const COMING_TURNS = 2;
 
