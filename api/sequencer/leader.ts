@@ -77,6 +77,8 @@ export interface LeaderParts {
 export class Leader {
   private readonly options: LeaderOptions;
   private readonly parts: LeaderParts;
+  /** One from beginning to end: what it found damaged goes when it saves. */
+  private readonly snapshots: PostgresSnapshots;
   private host: SequencerHost | undefined;
   private journal: PostgresJournal | undefined;
   private heartbeat: NodeJS.Timeout | undefined;
@@ -88,6 +90,7 @@ export class Leader {
   constructor(options: LeaderOptions, parts: LeaderParts) {
     this.options = options;
     this.parts = parts;
+    this.snapshots = new PostgresSnapshots(options.url);
   }
 
   /** Answers with a `ready` or a `failed` message; after `failed` nothing more is sent. */
@@ -114,14 +117,14 @@ export class Leader {
   private async standBy(): Promise<Lead> {
     const { url, holder, letsFirst } = this.options;
     const { say, onFollowing = () => undefined } = this.parts;
-    const lead = await standBy({ url, holder, verify: () => this.verify(), letsFirst, say, onFollowing, onLost: (error) => this.lost(error) });
+    const lead = await standBy({ url, holder, snapshots: this.snapshots, verify: () => this.verify(), letsFirst, say, onFollowing, onLost: (error) => this.lost(error) });
     this.journal = lead.journal;
     return lead;
   }
 
   private recover(journal: PostgresJournal): Promise<Recovered> {
     const source = { rowOf: (sequence: number) => journal.rowOf(sequence), rows: (sequence: number) => copyRows(this.options.url, sequence) };
-    return recover({ journal: source, snapshots: new PostgresSnapshots(this.options.url), say: this.parts.say });
+    return recover({ journal: source, snapshots: this.snapshots, say: this.parts.say });
   }
 
   /** Who stood by has said that it was warm. */
@@ -167,7 +170,7 @@ export class Leader {
     const { channel, authoriser, say, snapshotFile } = this.parts;
     const { url, snapshotEvery, snapshotPauseMillis } = this.options;
     const snapshotter = new Snapshotter({
-      engine, journal, store: new PostgresSnapshots(url), take: () => takeInThread(snapshotFile, url), every: snapshotEvery, pauseMillis: snapshotPauseMillis, latest: snapshotSequence, say,
+      engine, journal, store: this.snapshots, take: () => takeInThread(snapshotFile, url), every: snapshotEvery, pauseMillis: snapshotPauseMillis, latest: snapshotSequence, say,
     });
     await this.publishUnseen(journal);
     const host = new SequencerHost({

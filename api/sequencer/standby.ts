@@ -10,7 +10,7 @@ import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf, readRows } from '../../db/journal_reader.ts';
 import type { Queryable } from '../../db/journal_reader.ts';
 import { verifyRow } from '../../db/journal_record.ts';
-import { PostgresSnapshots } from '../../db/snapshots.ts';
+import type { SnapshotStore } from '../../db/snapshots.ts';
 import { recover, replayRow } from './recovery.ts';
 import type { JournalSource, Recovered } from './recovery.ts';
 
@@ -23,6 +23,7 @@ const FOUNDING_MILLIS = 60_000;
 export interface StandbyOptions {
   url: string;
   holder: string;
+  snapshots: SnapshotStore;
   /** Looks at the whole chain, meanwhile: before it has been looked at, this process is not warm and takes no lead. */
   verify: () => Promise<void>;
   /** While nobody leads, it lets its engine go first for a while. */
@@ -43,7 +44,7 @@ export interface Lead {
  * Resolves when the lead has come to this process, however long that takes.
  * @throws JournalCorrupt, ReplayMismatch, and what breaks with the database
  */
-export async function standBy({ url, holder, verify, letsFirst, say, onFollowing, onLost }: StandbyOptions): Promise<Lead> {
+export async function standBy({ url, holder, snapshots, verify, letsFirst, say, onFollowing, onLost }: StandbyOptions): Promise<Lead> {
   const client = new pg.Client({ connectionString: url, application_name: 'compute-credit-exchange standby', ...KEEP_ALIVE });
   client.on('error', () => undefined);
   giveUpForgotten(client, url);
@@ -53,7 +54,7 @@ export async function standBy({ url, holder, verify, letsFirst, say, onFollowing
     // From the beginning on: who leads now, and has gone when this process is warm, is not waited for.
     const mayLead = letsFirst ? somebodyLeads(client, performance.now()) : Promise.resolve();
     mayLead.catch(() => undefined);
-    const [recovered] = await Promise.all([recover({ journal: { ...source, rows: (sequence) => copyRows(url, sequence) }, snapshots: new PostgresSnapshots(url), say }), verify()]);
+    const [recovered] = await Promise.all([recover({ journal: { ...source, rows: (sequence) => copyRows(url, sequence) }, snapshots, say }), verify()]);
     const lead = mayLead.then(() => PostgresJournal.lead({ url, holder, waitMillis: Infinity, onLost }));
     const waiting = { over: false };
     const over = (): void => void (waiting.over = true);

@@ -243,7 +243,7 @@ describe('the market', () => {
     rmSync(markFolder, { recursive: true, force: true });
   });
 
-  test('uses an older snapshot when the newest is damaged', async () => {
+  test('uses an older snapshot when the newest is damaged, which goes when the next is written', async () => {
     const port = await start({ snapshotEvery: 1, snapshotPauseMillis: 0 });
     for (const name of ['a', 'b', 'c']) await port.submit(envelope(register(name)));
     await expect.poll(async () => (await query(url, 'select sequence from snapshots')).length, { timeout: 20_000 }).toBeGreaterThan(0);
@@ -251,10 +251,16 @@ describe('the market', () => {
     const before = await stateOf(port);
     await port.close();
     await query(url, 'update snapshots set state = set_byte(state, 40, get_byte(state, 40) # 1) where sequence = (select max(sequence) from snapshots)');
+    const sequences = async (): Promise<number[]> => (await query<{ sequence: string }>(url, 'select sequence from snapshots order by sequence')).map(({ sequence }) => Number(sequence));
+    const older = (await sequences()).filter((sequence) => sequence < before.sequence);
     const lines: string[] = [];
-    expect(await stateOf(await start({ say: (line) => lines.push(line) }))).toEqual(before);
+    const second = await start({ say: (line) => lines.push(line) });
+    expect(await stateOf(second)).toEqual(before);
     expect(lines.join('\n')).toMatch(/the snapshot at \d+ is not used: its state does not match its hash/);
     expect(lines.join('\n')).toMatch(/snapshot at [1-9]\d* \(/);
+    const next = await second.submit(envelope(register('e')));
+    await second.close();
+    expect(await sequences()).toEqual([...older.slice(-2), next.sequence]);
   });
 
   test('says what is wrong with a command\'s events to nobody but its caller', async () => {
