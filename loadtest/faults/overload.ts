@@ -161,11 +161,11 @@ const overload: Fault = {
     const { statuses } = flood;
     findings.push(...strangeAnswers(flood));
     if ((statuses.get(201) ?? 0) === 0) findings.push('nothing was accepted');
-    if (late.held - early.held > GROWTH_MEGABYTES_MAX) findings.push(`what it holds grew from ${early.held.toFixed(0)} to ${late.held.toFixed(0)} MB`);
+    if (late.held - early.held > GROWTH_MEGABYTES_MAX) findings.push(`what it holds grew by ${(late.held - early.held).toFixed(0)} MB`);
     if (late.occupied - early.occupied > OCCUPIED_MEGABYTES_MAX) findings.push(`its memory grew from ${early.occupied.toFixed(0)} to ${late.occupied.toFixed(0)} MB`);
     if (stopped.millis > STOP_MILLIS_MAX * world.patience || stopped.code !== 0) findings.push(`it stopped after ${(stopped.millis / 1000).toFixed(1)} s with ${stopped.code ?? stopped.signal}: ${server.output.slice(-300)}`);
     findings.push(...(await world.verdict()));
-    return { times, findings, note: `${countsIn(flood)}; it held ${early.held.toFixed(0)}, then ${late.held.toFixed(0)} MB, and occupied ${early.occupied.toFixed(0)}, then ${late.occupied.toFixed(0)} MB; stopped in ${(stopped.millis / 1000).toFixed(1)} s` };
+    return { times, findings, note: `${countsIn(flood)}; what it holds grew by ${(late.held - early.held).toFixed(0)} MB, it occupied ${early.occupied.toFixed(0)}, then ${late.occupied.toFixed(0)} MB; stopped in ${(stopped.millis / 1000).toFixed(1)} s` };
   },
 };
 
