@@ -19,7 +19,7 @@ import { Replacements } from './delivery/replacement.ts';
 import { Facilities } from './lending/facilities.ts';
 import { Finance } from './lending/finance.ts';
 import { setMarks } from './lending/marks.ts';
-import { checkInvariantFrom, checkInvariants, INVARIANTS } from './invariants.ts';
+import { checkInvariantFrom, checkInvariants, INVARIANTS, walkedAtOnce } from './invariants.ts';
 import type { Answer, Ask, Foretelling, InvariantCheck, QueryName } from './queries.ts';
 import { Registry } from './registry.ts';
 import { OLDEST_RULES, RULES_VERSION } from './rules.ts';
@@ -351,6 +351,10 @@ export class Engine {
   /** A part of one of them alone: all at once take as long as a large market may not stand still. @param place from 0 @param from the `next` of the part before, or 0 */
   checkInvariantFrom(place: number, from: number): InvariantCheck & { next: number } {
     return checkInvariantFrom(this.state, place, from);
+  }
+  /** Rows that a look at one of them goes through at once. @param place from 0 */
+  walkedAtOnce(place: number): number {
+    return walkedAtOnce(this.state, place);
   }
   /** @param format as `stateHash` has it */
   stateHash(format?: number): string {

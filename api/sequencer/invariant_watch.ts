@@ -1,22 +1,41 @@
-/** Looks now and then whether the books are sound, at one invariant at a time. When one is not, all trading halts at once and says why; people decide what then. */
+/**
+ * Looks now and then whether the books are sound, at one invariant at a time. When one is not, all trading halts at once and says why; people decide what then.
+ * What goes through all of a large market in one look is left, while commands come, to who takes snapshots, beside the market.
+ */
 import { NONE } from '../../engine/vocabulary.ts';
 import type { Engine } from '../../engine/engine.ts';
+import type { InvariantCheck } from '../../engine/queries.ts';
 import type { Sequencer } from './sequencer.ts';
 
 /** Looks that are put off while commands wait: it takes as long as there are orders. */
 const PUT_OFF_MAX = 10;
+/** Rows that take some milliseconds. */
+const WALKED_MAX = 100_000;
+/** Commands between two looks, some seconds, from which on snapshots come often enough. */
+const MANY_COMMANDS = 1_000;
 const NOBODY = 0;
 /** Between the parts of one invariant. */
 const PAUSE_MILLIS = 100;
 const later = (look: () => void): void => void setTimeout(look, PAUSE_MILLIS).unref();
 
 export interface InvariantWatchParts {
-  engine: Pick<Engine, 'invariants' | 'checkInvariantFrom' | 'query'>;
+  engine: Pick<Engine, 'invariants' | 'checkInvariantFrom' | 'walkedAtOnce' | 'query'>;
   sequencer: Pick<Sequencer, 'submit' | 'status'>;
   say: (line: string) => void;
   /** Calls back a little later, unless given. */
   soon?: (look: () => void) => void;
 }
+
+/** @throws Unsound when one of them does not hold */
+export function requireSound(engine: Pick<Engine, 'checkInvariants'>): void {
+  const broken = engine.checkInvariants().find(({ ok }) => !ok);
+  if (broken !== undefined) throw new Unsound(whatIsBroken(broken));
+}
+
+/** An invariant does not hold. */
+export class Unsound extends Error {}
+
+const whatIsBroken = ({ number, name, detail }: InvariantCheck): string => `invariant ${number} (${name}) does not hold: ${detail}`;
 
 export class InvariantWatch {
   private readonly parts: InvariantWatchParts;
@@ -25,6 +44,8 @@ export class InvariantWatch {
   /** Of the invariant that is looked at next, and with which row. */
   private place = 0;
   private from = 0;
+  /** The last command before the last look. */
+  private seen = 0;
 
   constructor(parts: InvariantWatchParts) {
     this.parts = parts;
@@ -32,17 +53,28 @@ export class InvariantWatch {
 
   /** To be called as often a minute as there are invariants, between commands. */
   look(): void {
-    const { engine, sequencer, say, soon = later } = this.parts;
-    if (sequencer.status().queueLength > 0 && this.putOff++ < PUT_OFF_MAX) return;
+    const { engine, sequencer, soon = later } = this.parts;
+    const { queueLength, sequence } = sequencer.status();
+    if (queueLength > 0 && this.putOff++ < PUT_OFF_MAX) return;
     this.putOff = 0;
-    const { number, name, ok, detail, next } = engine.checkInvariantFrom(this.place, this.from);
-    this.from = next;
-    if (next === 0) this.place = (this.place + 1) % engine.invariants;
+    const isBusy = sequence - this.seen >= MANY_COMMANDS;
+    this.seen = sequence;
+    if (isBusy && engine.walkedAtOnce(this.place) > WALKED_MAX) return this.goOn();
+    const check = engine.checkInvariantFrom(this.place, this.from);
+    this.from = check.next;
+    if (check.next === 0) this.goOn();
     else soon(() => this.look());
-    if (ok) return;
-    const what = `invariant ${number} (${name}) does not hold: ${detail}`;
-    say(what);
+    if (!check.ok) this.found(whatIsBroken(check));
+  }
+
+  /** To be called when one does not hold, by whoever has found it. */
+  found(what: string): void {
+    this.parts.say(what);
     if (!this.halted) this.halt(what);
+  }
+
+  private goOn(): void {
+    this.place = (this.place + 1) % this.parts.engine.invariants;
   }
 
   private halt(reason: string): void {

@@ -170,7 +170,7 @@ export class Leader {
     const { channel, authoriser, say, snapshotFile } = this.parts;
     const { url, snapshotEvery, snapshotPauseMillis } = this.options;
     const snapshotter = new Snapshotter({
-      engine, journal, store: this.snapshots, take: () => takeInThread(snapshotFile, url), every: snapshotEvery, pauseMillis: snapshotPauseMillis, latest: snapshotSequence, say,
+      engine, journal, store: this.snapshots, take: () => takeInThread(snapshotFile, url), every: snapshotEvery, pauseMillis: snapshotPauseMillis, latest: snapshotSequence, say, unsound: (what) => watch.found(what),
     });
     await this.publishUnseen(journal);
     const host = new SequencerHost({

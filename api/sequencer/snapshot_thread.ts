@@ -1,8 +1,8 @@
 /**
  * Takes a snapshot without asking anything of the market's thread: in a thread of its own it brings an
  * engine to where the journal is, from the last snapshot on, and keeps that. So the market never stands
- * still for it, every command is executed a second time and compared, and each snapshot is proved
- * usable by the next.
+ * still for it, every command is executed a second time and compared, all invariants are looked at, and
+ * each snapshot is proved usable by the next.
  */
 import { readlinkSync } from 'node:fs';
 import { setPriority } from 'node:os';
@@ -10,11 +10,13 @@ import { basename } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import pg from 'pg';
 import { RULES_VERSION } from '../../engine/rules.ts';
+import { LITTLE_ROOM } from '../../engine/state.ts';
 import { KEEP_ALIVE } from '../../db/forgotten.ts';
 import { copyRows } from '../../db/copy_out.ts';
 import { readRowOf } from '../../db/journal_reader.ts';
 import { PostgresSnapshots } from '../../db/snapshots.ts';
 import type { SnapshotStore } from '../../db/snapshots.ts';
+import { Unsound, requireSound } from './invariant_watch.ts';
 import { recover } from './recovery.ts';
 import type { RecoverOptions } from './recovery.ts';
 
@@ -23,11 +25,11 @@ export interface SnapshotTask {
   kind: 'snapshot';
   url: string;
 }
-export type SnapshotReport = { kind: 'saved'; sequence: number } | { kind: 'failed'; message: string };
+export type SnapshotReport = { kind: 'saved'; sequence: number } | { kind: 'failed' | 'unsound'; message: string };
 
 /** A snapshot that is being taken. */
 export interface Taking {
-  /** Its sequence; rejects when it could not be taken. */
+  /** Its sequence; rejects when it could not be taken, with Unsound when an invariant does not hold. */
   done: Promise<number>;
   /** Gives it up. */
   end(): Promise<void>;
@@ -44,7 +46,7 @@ export const isSnapshotTask = (data: unknown): data is SnapshotTask => (data as 
 export function takeInThread(file: URL, url: string): Taking {
   const thread = new Worker(file, { workerData: { kind: 'snapshot', url } satisfies SnapshotTask });
   const done = new Promise<number>((resolve, reject) => {
-    thread.once('message', (report: SnapshotReport) => (report.kind === 'saved' ? resolve(report.sequence) : reject(new Error(report.message))));
+    thread.once('message', (report: SnapshotReport) => (report.kind === 'saved' ? resolve(report.sequence) : reject(report.kind === 'unsound' ? new Unsound(report.message) : new Error(report.message))));
     thread.once('error', reject);
     thread.once('exit', () => reject(new Error('it was given up')));
   });
@@ -58,16 +60,18 @@ export async function performTask({ url }: SnapshotTask): Promise<number> {
   await client.connect();
   try {
     const journal = { rowOf: (sequence: number) => readRowOf(client, sequence), rows: (sequence: number) => copyRows(url, sequence) };
-    return await takeSnapshot({ journal, snapshots: new PostgresSnapshots(url, { bytesPerSecond: WRITE_BYTES_PER_SECOND }) });
+    return await takeSnapshot({ journal, snapshots: new PostgresSnapshots(url, { bytesPerSecond: WRITE_BYTES_PER_SECOND }), room: LITTLE_ROOM });
   } finally {
     await client.end();
   }
 }
 
-/** @returns its sequence. @throws Error when the journal does not give its events again, or what was written is not what is read */
+/** @returns its sequence. @throws Error when the journal does not give its events again, or what was written is not what is read; Unsound when an invariant does not hold */
 export async function takeSnapshot({ snapshots, ...options }: RecoverOptions & { snapshots: SnapshotStore }): Promise<number> {
   const { engine, journalHash, snapshotSequence } = await recover({ ...options, snapshots });
-  if (engine.sequence > snapshotSequence) await snapshots.save({ sequence: engine.sequence, rulesVersion: RULES_VERSION, journalHash, state: engine.snapshot() });
+  if (engine.sequence === snapshotSequence) return engine.sequence;
+  requireSound(engine);
+  await snapshots.save({ sequence: engine.sequence, rulesVersion: RULES_VERSION, journalHash, state: engine.snapshot() });
   return engine.sequence;
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { MemorySnapshots } from '../../db/snapshots.ts';
+import { Unsound } from './invariant_watch.ts';
+import type { Taking } from './snapshot_thread.ts';
 import { Snapshotter, TAKEN_LATE_TIMES } from './snapshotter.ts';
 
 const EVERY = 100;
@@ -8,8 +10,9 @@ const EVERY = 100;
 function snapshotter(state: Uint8Array, pauseMillis = 0) {
   const engine = { sequence: 500, snapshot: () => state } as Engine;
   const store = new MemorySnapshots();
-  const take = vi.fn(() => ({ done: new Promise<number>(() => undefined), end: () => Promise.resolve() }));
-  return { store, take, snapshotter: new Snapshotter({ engine, journal: { headHash: new Uint8Array(32) }, store, take, every: EVERY, pauseMillis, latest: 0, say: () => undefined }) };
+  const unsound: string[] = [];
+  const take = vi.fn((): Taking => ({ done: new Promise<number>(() => undefined), end: () => Promise.resolve() }));
+  return { store, take, unsound, snapshotter: new Snapshotter({ engine, journal: { headHash: new Uint8Array(32) }, store, take, every: EVERY, pauseMillis, latest: 0, say: () => undefined, unsound: (what) => unsound.push(what) }) };
 }
 
 describe('snapshots', () => {
@@ -27,6 +30,13 @@ describe('snapshots', () => {
     expect(take).not.toHaveBeenCalled();
     own.afterRelease(EVERY * TAKEN_LATE_TIMES);
     expect(take).toHaveBeenCalledTimes(1);
+  });
+
+  test('tell of an invariant that does not hold', async () => {
+    const { snapshotter: own, take, unsound } = snapshotter(new Uint8Array(8));
+    take.mockReturnValue({ done: Promise.reject(new Unsound('invariant 8 does not hold')), end: () => Promise.resolve() });
+    own.afterRelease(EVERY);
+    await expect.poll(() => unsound).toEqual(['invariant 8 does not hold']);
   });
 
   test('are taken at a stop of what can be kept in a moment', async () => {

@@ -4,6 +4,7 @@ import { RULES_VERSION } from '../../engine/rules.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { PostgresJournal } from '../../db/journal.ts';
 import type { SnapshotStore } from '../../db/snapshots.ts';
+import { Unsound } from './invariant_watch.ts';
 import type { Taking } from './snapshot_thread.ts';
 
 /** Pauses or not, a restart is to be quick: one is taken when so many times the usual number of commands have come. */
@@ -26,6 +27,8 @@ export interface SnapshotterParts {
   /** Sequence of the newest snapshot there is. */
   latest: number;
   say: (line: string) => void;
+  /** Told of an invariant that does not hold. */
+  unsound: (what: string) => void;
 }
 
 export class Snapshotter {
@@ -73,6 +76,7 @@ export class Snapshotter {
     try {
       this.latest = this.tried = await this.taking.done;
     } catch (error) {
+      if (error instanceof Unsound) this.parts.unsound(error.message);
       if (!this.finishing) this.parts.say(notSaved(error));
     }
     this.taking = undefined;

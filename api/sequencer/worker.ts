@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { AllocationAuthoriser } from './authoriser.ts';
 import { compileWhole } from './compiler.ts';
+import { Unsound } from './invariant_watch.ts';
 import { Leader } from './leader.ts';
 import type { LeaderOptions } from './leader.ts';
 import type { Request, WorkerMessage } from './messages.ts';
@@ -21,7 +22,7 @@ async function snapshot(task: SnapshotTask): Promise<SnapshotReport> {
   try {
     return { kind: 'saved', sequence: await performTask(task) };
   } catch (error) {
-    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
+    return { kind: error instanceof Unsound ? 'unsound' : 'failed', message: error instanceof Error ? error.message : String(error) };
   }
 }
 

@@ -3,6 +3,7 @@
  * hash is taken over the same bytes. Two formats before are still read: the last has no list that its order or allocation has as a whole, in the
  * first columns are written as they are.
  */
+import { ROWS_MOST } from '../numbers/columns.ts';
 import { bytesIn, copied, numbersIn, partsOf, roomOf } from '../numbers/column_views.ts';
 import type { ColumnView } from '../numbers/column_views.ts';
 import { fill, packed, unpack } from '../numbers/packed_columns.ts';
@@ -287,7 +288,9 @@ function fillUnpacked(columns: readonly ColumnView[], bytes: Uint8Array): void {
 /** All but the columns, for which there is room then, and the books, whose orders stand in them. */
 function stateFrom(head: Head, room: Room): State {
   const { orders, amounts, allocations, supply } = head.pools;
-  const state = new State({ ...room, orders: Math.max(room.orders, orders.used), allocations: Math.max(room.allocations, allocations.used) });
+  // With some to go on with: what grows is copied.
+  const roomFor = (used: number): number => Math.min(2 * used, ROWS_MOST);
+  const state = new State({ ...room, orders: Math.max(room.orders, roomFor(orders.used)), allocations: Math.max(room.allocations, roomFor(allocations.used)) });
   Object.assign(state, head.scalars);
   state.setNow(head.scalars.now);
   restoreParties(state, head);

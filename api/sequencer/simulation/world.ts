@@ -154,7 +154,7 @@ export class World {
     });
     client.onCommitted((batch) => told.committed(batch));
     const take = (): Taking => ({ done: takeSnapshot({ journal, snapshots: this.snapshots, room: LITTLE_ROOM }), end: () => Promise.resolve() });
-    const snapshotter = new Snapshotter({ engine, journal, store: this.snapshots, take, every: SNAPSHOT_EVERY, pauseMillis: 0, latest: engine.sequence, say: () => undefined });
+    const snapshotter = new Snapshotter({ engine, journal, store: this.snapshots, take, every: SNAPSHOT_EVERY, pauseMillis: 0, latest: engine.sequence, say: () => undefined, unsound: (what) => told.find(what) });
     const host = new SequencerHost({
       engine, journal: this.writerOf(journal, engine), authoriser: new AllocationAuthoriser(), rulesVersion: RULES_VERSION,
       clock: { now: () => Math.max(0, TEST_EPOCH + Math.floor(scheduler.now) + this.clockShift) },
