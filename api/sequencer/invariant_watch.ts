@@ -10,7 +10,7 @@ import type { Sequencer } from './sequencer.ts';
 /** Looks that are put off while commands wait: it takes as long as there are orders. */
 const PUT_OFF_MAX = 10;
 /** Rows that take some milliseconds. */
-const WALKED_MAX = 100_000;
+const WALKED_MAX = 20_000;
 /** Commands between two looks, some seconds, from which on snapshots come often enough. */
 const MANY_COMMANDS = 1_000;
 const NOBODY = 0;
