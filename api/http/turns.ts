@@ -1,7 +1,7 @@
 /**
  * Node takes one new connection in a turn of its event loop. A turn that serves hundreds of requests lasts a fifth of a second
  * with their answers, and as many turns have to pass as clients wait to be let in: of thousands that come at once the last would
- * wait for many seconds, to hear that there is too much to do. So while clients keep coming requests wait, and are served together.
+ * wait for many seconds, to hear that there is too much to do. So while clients keep coming requests wait for some turns, and then some are served together.
  */
 
 /** Turns that requests wait while clients keep coming, and not many: one that comes in each of them must not make the others slow. */

@@ -46,8 +46,9 @@ export class BookRows {
   private readonly second: CacheRows;
 
   constructor(rows = ROWS_FIRST) {
-    this.first = new CacheRows(rows, ROW_BYTES);
     this.second = new CacheRows(rows, ROW_BYTES);
+    // Never more than the other has, which nobody asks whether it is full: the system may have had less memory for it.
+    this.first = new CacheRows(this.second.room, ROW_BYTES);
     this.floats = this.first.floats;
     this.ints = this.first.ints;
     this.seldom = this.second.ints;

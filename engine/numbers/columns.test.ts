@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { BookRows } from '../book/book_rows.ts';
 import { State } from '../state.ts';
+import { Allocations } from '../trading/allocations.ts';
 import { CacheRows } from './columns.ts';
 
 describe('a table that grows', () => {
@@ -22,6 +24,26 @@ describe('a table that grows', () => {
     expect(rows.ints[2 ** 20 - 1]).toBe(7);
     given = 1 << 20;
     expect(() => new CacheRows(2 ** 24, 64)).toThrow('allocation failed');
+  });
+
+  it('loses nothing where the system has not so much for one of two tables that have the same rows', () => {
+    // What is asked for first is had, and of the second table a sixteenth.
+    let asked = 0;
+    vi.stubGlobal('ArrayBuffer', class extends ArrayBuffer {
+      constructor(bytes: number) {
+        if (bytes > 8 << 20 && ++asked === 2) throw new RangeError('Array buffer allocation failed');
+        super(bytes);
+      }
+    });
+    const rows = 2 ** 18;
+    const allocations = new Allocations(rows);
+    asked = 0;
+    const books = new BookRows(rows);
+    for (let row = 0; row < rows; row++) allocations.create();
+    allocations.setGross(rows - 1, 7);
+    books.open(rows - 1);
+    books.setTraded(rows - 1, 5, 6);
+    expect([allocations.gross(rows - 1), books.tradedHigh(rows - 1)]).toEqual([7, 6]);
   });
 
   it('keeps what stood in it, and no sum runs over the rows that were never used', () => {

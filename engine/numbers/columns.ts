@@ -43,11 +43,12 @@ export class CacheRows {
   }
 
   /**
-   * Makes room for `rows`, and more. It copies, and to write where nothing was ever written stops the market for milliseconds with each megabyte.
+   * Makes room for `rows`, and more, where there is less. It copies, and to write where nothing was ever written stops the market for milliseconds with each megabyte.
    * @throws RangeError where there cannot be so many: better no market than one that mistakes one row for another
    */
   grow(rows: number): void {
     if (rows > this.most) throw new RangeError(`${rows} rows are more than the ${this.most} that a table may have`);
+    if (rows <= this.room) return;
     const before = this.floats;
     this.room = Math.min(grownCapacity(this.room, rows), this.most);
     [this.floats, this.ints] = viewsOf(bufferFor(this.room, this.bytes));

@@ -71,8 +71,9 @@ export class Allocations {
   free = NIL;
 
   constructor(rows: number) {
-    this.rows = new CacheRows(rows, ROW_BYTES);
-    this.seldomRows = new CacheRows(this.rows.room, SELDOM_BYTES);
+    this.seldomRows = new CacheRows(rows, SELDOM_BYTES);
+    // Never more than the table apart has, which nobody asks whether it is full: the system may have had less memory for it.
+    this.rows = new CacheRows(this.seldomRows.room, ROW_BYTES);
     this.floats = this.rows.floats;
     this.ints = this.rows.ints;
     this.seldom = this.seldomRows.floats;
